@@ -1,0 +1,237 @@
+"""Start processes: the only module that does. Standard library alone, since the first start uses it too."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from tasks_lib.errors import ExitCode, LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+#: Variables that would let one environment's Python, pip or manager reach into another.
+FOREIGN = (
+    "VIRTUAL_ENV",
+    "VIRTUAL_ENV_PROMPT",
+    "CONDA_PREFIX",
+    "CONDA_DEFAULT_ENV",
+    "CONDA_PROMPT_MODIFIER",
+    "CONDA_SHLVL",
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "__PYVENV_LAUNCHER__",
+    "POETRY_ACTIVE",
+    "UV_PROJECT_ENVIRONMENT",
+    "UV_PYTHON",
+)
+_GRACE = 5.0
+_NOTHING: Mapping[str, str | None] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Command:
+    """One process to start: an argument list, never a string for a shell.
+
+    `env` is laid over this process's environment less `FOREIGN`; `None` unsets a variable. `why` is for a person.
+    """
+
+    argv: tuple[str, ...]
+    why: str = ""
+    env: Mapping[str, str | None] = field(default=_NOTHING, hash=False)
+    cwd: Path | None = None
+
+    @property
+    def program(self) -> str:
+        """Name the program as a person would type it."""
+        return Path(self.argv[0]).name.removesuffix(".exe")
+
+    @property
+    def shown(self) -> str:
+        """Print the command for a person to read or to type; nothing here is ever handed to a shell."""
+        settings = [f"{key}={shlex.quote(value)}" for key, value in sorted(self.env.items()) if value is not None]
+        return " ".join([*settings, shlex.join([self.program, *self.argv[1:]])])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a process left: its exit code, what it printed, and the seconds it took."""
+
+    command: Command
+    code: int
+    stdout: str
+    stderr: str
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether the process ended with exit code 0."""
+        return self.code == 0
+
+    @property
+    def said(self) -> str:
+        """Give what it printed, errors last, for a message about a failure."""
+        return "\n".join(part for part in (self.stdout.strip(), self.stderr.strip()) if part)
+
+
+class Interrupted(BaseException):
+    """A run was stopped by a signal or because another step failed."""
+
+
+class Children:
+    """The processes that run now, so that all of them can be stopped at once."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._running: set[subprocess.Popen[str]] = set()
+        self._lock = threading.Lock()
+        self.stopped = False
+
+    def add(self, child: subprocess.Popen[str]) -> None:
+        """Remember one; a run that is being stopped starts nothing more."""
+        with self._lock:
+            self._running.add(child)
+        if self.stopped:
+            _end(child)
+
+    def discard(self, child: subprocess.Popen[str]) -> None:
+        """Forget one that has ended."""
+        with self._lock:
+            self._running.discard(child)
+
+    def stop(self) -> None:
+        """End every process of this run and its descendants."""
+        self.stopped = True
+        with self._lock:
+            running = list(self._running)
+        for child in running:
+            _end(child)
+
+
+def environment(changes: Mapping[str, str | None]) -> dict[str, str]:
+    """Give this process's environment without `FOREIGN`, with `changes` laid over it."""
+    env = {key: value for key, value in os.environ.items() if key not in FOREIGN}
+    for key, value in changes.items():
+        if value is None:
+            env.pop(key, None)
+        else:
+            env[key] = value
+    return env
+
+
+def run(
+    command: Command,
+    *,
+    children: Children | None = None,
+    on_line: Callable[[str], None] | None = None,
+    timeout: float | None = None,
+) -> Outcome:
+    """Run `command` to its end and give its outcome; a non-zero exit code is not an error here.
+
+    Raises `LabError` (tool missing) if it cannot be started, and `Interrupted` if `children` was stopped.
+    """
+    children = children or Children()
+    started = time.perf_counter()
+    child = _start(command, piped=True)
+    children.add(child)
+    lines: list[str] = []
+    errors: list[str] = []
+    readers = [
+        threading.Thread(target=_drain, args=(child.stdout, lines, on_line), daemon=True),
+        threading.Thread(target=_drain, args=(child.stderr, errors, on_line), daemon=True),
+    ]
+    try:
+        for reader in readers:
+            reader.start()
+        child.wait(timeout)
+        for reader in readers:
+            reader.join(_GRACE)
+    except subprocess.TimeoutExpired:
+        _end(child)
+        text = f"{command.program} did not end within {timeout:.0f} s."
+        raise LabError(text, code=ExitCode.TOOL_FAILED) from None
+    except BaseException:
+        _end(child)
+        raise
+    finally:
+        children.discard(child)
+    if children.stopped:
+        raise Interrupted
+    seconds = time.perf_counter() - started
+    return Outcome(command, child.returncode, "".join(lines), "".join(errors), seconds)
+
+
+def run_attached(command: Command) -> int:
+    """Run `command` on this terminal, with its input and output, and give its exit code."""
+    child = _start(command, piped=False)
+    while True:
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            continue  # the terminal sent it to the child too, and the child decides
+
+
+def replace(argv: list[str], env: Mapping[str, str]) -> int:
+    """Go on as another program; where the system cannot (Windows), run it and give its exit code."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if os.name == "posix":
+        os.execve(argv[0], argv, dict(env))  # noqa: S606 - there is no shell here, and none is wanted
+    return subprocess.call(argv, env=dict(env))  # noqa: S603 - an argument list, no shell
+
+
+def _start(command: Command, *, piped: bool) -> subprocess.Popen[str]:
+    flags = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) if piped else 0
+    pipe = subprocess.PIPE if piped else None
+    try:
+        return subprocess.Popen(  # noqa: S603 - an argument list, no shell
+            command.argv,
+            stdin=subprocess.DEVNULL if piped else None,
+            stdout=pipe,
+            stderr=pipe,
+            env=environment(command.env),
+            cwd=command.cwd,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=piped and os.name == "posix",
+            creationflags=flags,
+        )
+    except FileNotFoundError:
+        text = f"{command.argv[0]!r} is not on this machine."
+        raise LabError(text, code=ExitCode.TOOL_MISSING) from None
+    except OSError as error:
+        text = f"{command.argv[0]!r} cannot be started: {error.strerror}."
+        raise LabError(text, code=ExitCode.TOOL_MISSING) from None
+
+
+def _drain(stream: object, into: list[str], on_line: Callable[[str], None] | None) -> None:
+    for line in stream:  # type: ignore[attr-defined]  # a text pipe; Popen's own type is optional
+        into.append(line)
+        if on_line is not None and line.strip():
+            on_line(line.rstrip())
+
+
+def _end(child: subprocess.Popen[str]) -> None:
+    """End a process and its descendants: ask first, then insist."""
+    if os.name != "posix":
+        child.terminate()
+        return
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(child.pid, number)
+            child.wait(_GRACE)
+        except (ProcessLookupError, PermissionError):
+            return
+        except subprocess.TimeoutExpired:
+            continue
+        return
