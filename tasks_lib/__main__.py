@@ -1,0 +1,95 @@
+"""Start mlops-lab: see that its tool environment is there, and go on in it.
+
+A Python that is too old must get as far as being told so: nothing here is newer than Python 3.6, and nothing but
+`os`, `sys` and `time` is imported before the version is known.
+"""
+
+import os
+import sys
+import time
+
+#: The oldest Python that mlops-lab runs on.
+OLDEST = (3, 11)
+#: Set on the way into the tool environment, and taken out again there: the tasks are mlops-lab's own.
+OWN_TASKS = "MLOPS_LAB_OWN_TASKS"
+_INTERRUPTED = 130
+_TOOL_MISSING = 3
+
+
+def main(argv: "list[str] | None" = None, *, own_tasks: bool = True) -> int:
+    """Run `argv` in the tool environment and give the exit code; `own_tasks` is so for the command `mlops-lab`."""
+    began = time.time()
+    argv = sys.argv[1:] if argv is None else argv
+    if sys.version_info < OLDEST:
+        message, remedy = _too_old(argv)
+        return refuse(argv, _TOOL_MISSING, message, remedy, time.time() - began)
+
+    from tasks_lib import bootstrap  # noqa: PLC0415 - an old Python cannot read it
+
+    own_tasks = bool(os.environ.pop(OWN_TASKS, "")) or own_tasks
+    if bootstrap.is_inside():
+        from tasks_lib import program  # noqa: PLC0415 - it needs the packages of the tool environment
+
+        return program.main(argv, own_tasks=own_tasks)
+    try:
+        python = bootstrap.ensured(bootstrap.REQUIREMENTS)
+        return bootstrap.go_on(python, argv, {OWN_TASKS: "1"} if own_tasks else {})
+    except KeyboardInterrupt:
+        return refuse(argv, _INTERRUPTED, "Interrupted; nothing was left half made.", "", time.time() - began)
+    except Exception as error:
+        from tasks_lib.errors import LabError  # noqa: PLC0415 - 5 ms that only a refusal needs
+
+        if not isinstance(error, LabError):  # a fault of this program: its traceback is wanted
+            raise
+        return refuse(argv, int(error.code), error.message, error.remedy, time.time() - began)
+
+
+def refuse(argv: "list[str]", code: int, message: str, remedy: str, seconds: float) -> int:
+    """Say why nothing was run, on stdout as the one JSON document too if `argv` asks for that, and give `code`."""
+    sys.stderr.write("mlops-lab: {}{}\n".format(message, " Next: " + remedy if remedy else ""))
+    if "--json" in argv:
+        import json  # noqa: PLC0415 - 10 ms that only a refusal needs
+
+        result = {"id": "bootstrap", "status": "error", "title": "tool environment", "detail": message}
+        result.update({"remedy": remedy, "file": None, "line": None, "seconds": round(seconds, 3)})  # type: ignore[dict-item]
+        document = {"schema": "mlops-lab/1", "command": _task(argv), "status": "error", "exit_code": code}
+        document.update({"project": os.getcwd(), "combo": None, "seconds": round(seconds, 3), "results": [result]})
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+    return code
+
+
+def _task(argv: "list[str]") -> str:
+    """Name the first task that `argv` asks for."""
+    return next((word for word in argv if not word.startswith("-")), "")
+
+
+def _too_old(argv: "list[str]") -> "tuple[str, str]":
+    """Say that this Python is too old, and how to type the same with a newer one."""
+    import shlex  # noqa: PLC0415 - only a refusal needs it
+    import shutil  # noqa: PLC0415 - only a refusal needs it
+
+    message = "mlops-lab needs Python {}.{} or newer, and this is Python {}.{}.{}.".format(*OLDEST + sys.version_info[:3])
+    words = " ".join(shlex.quote(word) for word in argv) or "--list"
+    names = ["python{}.{}".format(OLDEST[0], minor) for minor in range(OLDEST[1] + 9, OLDEST[1] - 1, -1)]
+    found = [name for name in names if shutil.which(name)]
+    if found:
+        return message, "{} -m tasks_lib {}".format(found[0], words)
+    return message, "install Python 3.11 or newer, then type: python3 -m tasks_lib {}".format(words)
+
+
+def _mend_path() -> None:
+    """Make `tasks_lib` importable when this is run as a file, without its modules hiding those of Python.
+
+    In the tool environment (`-I`) its folder comes last: next to an installed package stand others of the same names.
+    """
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    if getattr(sys.flags, "safe_path", False):
+        sys.path.append(root)
+    else:
+        sys.path[0] = root
+
+
+if __name__ == "__main__":
+    if not __package__:
+        _mend_path()
+    raise SystemExit(main(own_tasks=False))

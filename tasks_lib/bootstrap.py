@@ -1,0 +1,319 @@
+"""Make the tool environment, once for all checkouts, and go on in it. Standard library alone.
+
+Every start passes through here. So a sound environment is found with `os` and `hashlib` alone: `pathlib`, `typing`,
+`subprocess` and the like cost 5 to 30 ms each, and are imported only when there is something to make or to refuse.
+"""
+# ruff: noqa: PLC0415, PTH - the same reason: imports where they are needed, and `os.path` for `pathlib`
+
+from __future__ import annotations
+
+import os
+import sys
+from hashlib import sha256
+
+TYPE_CHECKING = False  # typing's own costs 9 ms
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from typing import IO, NoReturn
+
+    from tasks_lib.errors import LabError
+
+#: What the tool environment holds: pinned and hashed, and part of this package.
+REQUIREMENTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tools.txt")
+#: Names the tool environment to whatever runs inside it.
+TOOLS = "MLOPS_LAB_TOOLS"
+INDEX = "MLOPS_LAB_INDEX_URL"
+CACHE = "MLOPS_LAB_CACHE_DIR"
+
+_MARKER = ".complete"
+_LOCKED_BYTE = 1 << 20  # past the process number that the lock file holds: Windows forbids reading a locked byte
+_SECONDS = 20
+#: Settings of pip that would lead the packages elsewhere, or ask for others.
+_NO_PIP = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIREMENT", "PIP_CONSTRAINT", "PIP_DRY_RUN", "PIP_NO_COMPILE")
+_FULL = r"No space left on device|Disk quota exceeded|not enough space on the disk"
+_SILENT = r"connection broken by|Could not fetch URL|Max retries exceeded|ConnectionError|timed out"
+_REASON = r"(Connection refused|Name or service not known|[Nn]ame resolution|timed out|certificate verify failed|Not Found)"
+
+
+def ensure(requirements: Path) -> Path:
+    """Give the interpreter of the tool environment that `requirements` pins, made or mended if need be.
+
+    Raises `LabError` when it cannot be made; nothing half made is left then.
+    """
+    return type(requirements)(ensured(os.path.abspath(requirements)))
+
+
+def ensured(requirements: str) -> str:
+    """Do what `ensure` does, without the price of `pathlib`."""
+    home = place(requirements)
+    if fault(home) is not None:
+        _make(home, requirements)
+    return interpreter(home)
+
+
+def is_inside() -> bool:
+    """Tell whether this interpreter is the tool environment's own, or one that was named as such."""
+    named = os.environ.get(TOOLS)
+    if named and os.path.realpath(named) == os.path.realpath(sys.prefix):
+        return True
+    return sys.prefix != sys.base_prefix and os.path.realpath(place(REQUIREMENTS)) == os.path.realpath(sys.prefix)
+
+
+def go_on(python: str, argv: list[str], changes: Mapping[str, str]) -> int:
+    """Go on as mlops-lab in the tool environment whose interpreter is `python`; come back on Windows only.
+
+    `-I` keeps PYTHONPATH, PYTHONHOME and the current folder from that interpreter, and leaves them in the environment
+    for the checks that look at them. What it would ignore and a person may rely on is passed on as options.
+    """
+    options = ["-I", "-Xutf8"]
+    options += ["-u"] if os.environ.get("PYTHONUNBUFFERED") else []
+    options += ["-B"] if os.environ.get("PYTHONDONTWRITEBYTECODE") else []
+    env = {**os.environ, **changes, TOOLS: os.path.dirname(os.path.dirname(python)), "PYTHONNOUSERSITE": "1"}
+    env.pop("__PYVENV_LAUNCHER__", None)  # macOS: it would make that interpreter believe to be this one
+    command = [python, *options, os.path.join(os.path.dirname(REQUIREMENTS), "__main__.py"), *argv]
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if os.name == "posix":
+        os.execve(python, command, env)  # noqa: S606 - there is no shell here, and none is wanted
+    from tasks_lib import process
+
+    return process.replace(command, env)
+
+
+def rerun(argv: list[str]) -> NoReturn:
+    """Go on in the tool environment with `argv`: for a `tasks.py` whose packages are missing where it runs."""
+    from tasks_lib.__main__ import main, refuse
+
+    if is_inside():  # going on would come back here for ever
+        message = f"The tool environment {sys.prefix} lacks packages that tasks.py needs."
+        raise SystemExit(refuse(argv, 3, message, f"remove the folder {sys.prefix}, then run this again", 0.0))
+    raise SystemExit(main(argv, own_tasks=False))
+
+
+def cache_folder() -> str:
+    """Name the folder for what can be made anew: the user's choice, else the system's custom."""
+    chosen = os.environ.get(CACHE)
+    if chosen:
+        return os.path.abspath(os.path.expanduser(chosen))
+    if os.name == "nt":
+        local = os.environ.get("LOCALAPPDATA") or os.path.expanduser(r"~\AppData\Local")
+        return os.path.join(local, "mlops-lab", "Cache")
+    xdg = os.environ.get("XDG_CACHE_HOME", "")
+    if os.path.isabs(xdg):  # the XDG specification has relative ones ignored
+        return os.path.join(xdg, "mlops-lab")
+    return os.path.join(os.path.expanduser("~/Library/Caches" if sys.platform == "darwin" else "~/.cache"), "mlops-lab")
+
+
+def place(requirements: str) -> str:
+    """Name the folder of the tool environment for these requirements and this interpreter."""
+    with open(requirements, "rb") as file:
+        key = sha256(file.read() + os.fsencode(os.path.realpath(_base())))
+    version = "{}.{}".format(*sys.version_info)
+    return os.path.join(cache_folder(), f"tools-{version}-{key.hexdigest()[:16]}")
+
+
+def interpreter(home: str) -> str:
+    """Name the interpreter of the environment `home`."""
+    return os.path.join(home, "Scripts", "python.exe") if os.name == "nt" else os.path.join(home, "bin", "python")
+
+
+def fault(home: str) -> str | None:
+    """Say why the environment `home` cannot be used, in no words if it was never made; `None` if it can."""
+    try:
+        with open(os.path.join(home, _MARKER), encoding="ascii") as file:
+            expected = file.read()
+    except (OSError, ValueError):
+        return "an earlier run did not finish it" if os.path.lexists(home) else ""
+    if not os.path.exists(interpreter(home)):
+        return "the Python it was made with is gone"
+    try:
+        return None if fingerprint(home) == expected else "its files are not those that were installed"
+    except OSError as error:
+        return f"it cannot be read ({error.strerror})"
+
+
+def fingerprint(home: str) -> str:
+    """Digest the names and sizes of all files in `home` but the marker and bytecode, which comes and goes."""
+    lines = []
+    folders = [home]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if not entry.is_dir(follow_symlinks=False):
+                    lines.append(f"{entry.path} {entry.stat(follow_symlinks=False).st_size}")
+                elif entry.name != "__pycache__":
+                    folders.append(entry.path)
+    marker = os.path.join(home, _MARKER) + " "
+    text = "\n".join(sorted(line for line in lines if not line.startswith(marker)))
+    return sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _make(home: str, requirements: str) -> None:
+    """Make the environment `home` while no other process does, or take the one that another has just made."""
+    try:
+        os.makedirs(os.path.dirname(home), exist_ok=True)
+        with _lock(f"{home}.lock"):
+            why = fault(home)
+            if why is not None:
+                _say(f"making the tool environment {f'anew, because {why} (' if why else '(once, '}about {_SECONDS} s) …")
+                _whole_or_not_at_all(home, requirements)
+    except OSError as error:
+        raise _unwritable(error, home) from None
+
+
+def _whole_or_not_at_all(home: str, requirements: str) -> None:
+    """Build the environment, and leave nothing of it if that fails, is interrupted or is asked to end."""
+    import signal
+    import threading
+
+    alone = threading.current_thread() is threading.main_thread()  # the only one that may take signals
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler) if alone else None
+    try:
+        _discard(home)
+        _build(home, requirements)
+    except BaseException:
+        _discard(home)
+        raise
+    finally:
+        if alone:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _build(home: str, requirements: str) -> None:
+    """Install the requirements into a new environment, then mark it as whole."""
+    _run([_base(), "-I", "-m", "venv", home], home)
+    pip = [interpreter(home), "-I", "-m", "pip", "--disable-pip-version-check", "--no-input"]
+    install = [*pip, "install", "--require-hashes", "--no-deps", "--compile", "--progress-bar=off", "-r", requirements]
+    url = os.environ.get(INDEX)
+    if url:
+        install += ["--index-url", url]
+    if "retries=" not in _run([*pip, "config", "list"], home):  # a person who set it had a reason
+        install += ["--retries", "2"]
+    _run(install, home)
+    path = os.path.join(home, _MARKER)
+    found = fingerprint(home)
+    with open(f"{path}.new", "w", encoding="ascii") as file:
+        file.write(found)
+    os.replace(f"{path}.new", path)
+
+
+def _run(argv: list[str], home: str) -> str:
+    """Run one step to its end and give what it printed."""
+    from tasks_lib import process
+
+    env: dict[str, str | None] = {**dict.fromkeys(_NO_PIP), "PIP_USER": "0"}
+    outcome = process.run(process.Command(tuple(argv), env=env))
+    if not outcome.ok:
+        raise refusal(outcome.said, home)
+    return outcome.stdout
+
+
+def refusal(said: str, home: str) -> LabError:
+    """Turn what a step said as it failed into one sentence and the next command to type."""
+    import re
+
+    from tasks_lib.errors import ExitCode, LabError
+
+    code = ExitCode.TOOL_FAILED
+    named = f"the one that {INDEX} names" if os.environ.get(INDEX) else "the one in `python3 -m pip config list`"
+    errors = [line.strip() for line in said.splitlines() if re.match(r"\s*(ERROR|Error)", line)]
+    last = (errors or said.strip().splitlines() or ["it did not say why."])[-1]
+    if re.search(_FULL, said):
+        text = f"The disk is full: the tool environment does not fit in {os.path.dirname(home)}."
+        remedy = f"make room, or set {CACHE} to a folder that has it, then run this again"
+    elif re.search(r"ensurepip|No module named '?venv", said):
+        text = f"This Python ({_base()}) cannot make an environment: its module venv or ensurepip is missing."
+        code = ExitCode.TOOL_MISSING
+        debian = _base().startswith("/usr/bin/") and os.path.exists("/etc/debian_version")
+        remedy = "apt install python3-venv" if debian else "run this with a Python that has both modules"
+    elif "DO NOT MATCH THE HASHES" in said:
+        text = f"The package index ({named}) gave a file whose hash is not the pinned one."
+        remedy = f"python3 -m pip cache purge, or set {INDEX} to an index to be trusted, then run this again"
+    elif re.search(_SILENT, said):
+        reason = re.search(_REASON, said)
+        text = f"The package index ({named}) does not answer{f': {reason[0]}' if reason else ''}."
+        remedy = f"see to the network or to that setting, or set {INDEX} to an index that answers, then run this again"
+    elif "No matching distribution" in said:
+        text = f"The package index ({named}) lacks what mlops-lab needs: {last.removeprefix('ERROR: ')}."
+        remedy = f"set {INDEX} to an index that has it, then run this again"
+    else:
+        text, remedy = f"The tool environment could not be made: {last}", "run this again"
+    return LabError(text, code=code, remedy=remedy)
+
+
+def _unwritable(error: OSError, home: str) -> LabError:
+    import re
+
+    from tasks_lib.errors import LabError
+
+    if re.search(_FULL, str(error)):
+        return refusal(str(error), home)
+    text = f"The cache folder {os.path.dirname(home)} cannot be written: {error.strerror}."
+    return LabError(text, remedy=f"set {CACHE} to a folder that can be written, then run this again")
+
+
+def _lock(path: str) -> IO[bytes]:
+    """Take the lock of the file `path`, after the process that has it; closing the file lets go."""
+    import time
+
+    file = open(path, "a+b")  # noqa: SIM115 - the caller closes it, which lets the lock go
+    try:
+        began, told = time.monotonic(), False
+        while not _taken(file):
+            if not told and time.monotonic() - began > 1:
+                told = True
+                file.seek(0)
+                holder = file.read(20).decode("ascii", "replace") or "another"
+                _say(f"waiting for process {holder}, which is making the tool environment …")
+            time.sleep(0.1)
+        file.truncate(0)
+        file.write(str(os.getpid()).encode())
+        file.flush()
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _taken(file: IO[bytes]) -> bool:
+    """Try to take the lock, without waiting."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            file.seek(_LOCKED_BYTE)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):  # Windows says the latter
+        return False
+    return True
+
+
+def _discard(home: str) -> None:
+    """Remove the environment, also where a process that was just stopped still writes its last file into it."""
+    import shutil
+    import time
+
+    for _ in range(20):
+        if os.path.isdir(home) and not os.path.islink(home):
+            shutil.rmtree(home, ignore_errors=True)
+        elif os.path.lexists(home):
+            os.remove(home)
+        if not os.path.lexists(home):
+            return
+        time.sleep(0.05)
+    shutil.rmtree(home)
+
+
+def _base() -> str:
+    """Name the interpreter that is no virtual environment's."""
+    return getattr(sys, "_base_executable", "") or sys.executable
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"mlops-lab: {text}\n")
+    sys.stderr.flush()

@@ -1,0 +1,154 @@
+"""What an environment layer is, and the small frozen value in which the two layers meet."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar
+
+from tasks_lib.errors import ExitCode, LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tasks_lib.plan import Step
+    from tasks_lib.project import Project
+    from tasks_lib.report.model import Result
+
+WINDOWS = os.name == "nt"
+_NOTHING: Mapping[str, str | None] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Activation:
+    """All that a process needs to run in an environment: interpreter, folders for PATH, variables (`None` unsets)."""
+
+    prefix: Path
+    python: Path
+    path: tuple[Path, ...]
+    variables: Mapping[str, str | None] = field(default=_NOTHING, hash=False)
+    scripts: tuple[Path, ...] = ()
+    undo_scripts: tuple[Path, ...] = ()
+
+    def env(self, path: str | None = None) -> dict[str, str | None]:
+        """Give the changes for a process: the variables, and the folders ahead of `path` (PATH if left out)."""
+        behind = os.environ.get("PATH", "") if path is None else path
+        ahead = [str(folder) for folder in self.path]
+        rest = [part for part in behind.split(os.pathsep) if part and part not in ahead]
+        return {**self.variables, "PATH": os.pathsep.join([*ahead, *rest])}
+
+
+class State(Enum):
+    """What stands at an environment's place."""
+
+    ABSENT = "absent"
+    PRESENT = "present"
+    BROKEN = "broken"  # an environment whose interpreter is gone or does not start
+    FOREIGN = "foreign"  # something that is no environment at all
+
+
+class Environment(ABC):
+    """One environment layer of one project; it returns steps and commands, and runs nothing."""
+
+    kind: ClassVar[str]
+
+    def __init__(self, project: Project) -> None:
+        """Keep the project; nothing is looked at before it is asked for."""
+        self.project = project
+
+    @classmethod
+    @abstractmethod
+    def applies(cls, project: Project) -> bool:
+        """Tell whether the project has what this layer is made from."""
+
+    @property
+    @abstractmethod
+    def prefix(self) -> Path:
+        """Give the environment's folder."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Give the name by which people know it."""
+
+    @property
+    @abstractmethod
+    def engine(self) -> str:
+        """Name what makes it."""
+
+    @property
+    @abstractmethod
+    def where(self) -> str:
+        """Say which environment this is, for a sentence."""
+
+    @property
+    @abstractmethod
+    def marker(self) -> Path:
+        """Give the file or folder that only this kind of environment has."""
+
+    @abstractmethod
+    def creation(self) -> tuple[Step, ...]:
+        """Give the steps that make it, the first of which has the id `env.create`."""
+
+    @abstractmethod
+    def lacking(self) -> tuple[str, ...]:
+        """Say what the manifest asks for and an existing environment does not have, by conda's or Python's words."""
+
+    @abstractmethod
+    def activation(self) -> Activation:
+        """Give what a process needs to run in it."""
+
+    @abstractmethod
+    def health(self) -> Iterable[Result]:
+        """Look for damage without a tool's help."""
+
+    def doctor(self) -> Step | None:
+        """Give the tool that answers for the health of this environment, where there is one."""
+        return None
+
+    @property
+    def python(self) -> Path:
+        """Give the path of its interpreter."""
+        return self.activation().python
+
+    def state(self) -> State:
+        """Look at what stands at its place."""
+        if not os.path.lexists(self.prefix):
+            return State.ABSENT
+        if not self.marker.exists():
+            empty = self.prefix.is_dir() and not any(self.prefix.iterdir())
+            return State.ABSENT if empty else State.FOREIGN
+        return State.PRESENT if self.python.is_file() and os.access(self.python, os.X_OK) else State.BROKEN
+
+    def exists(self) -> bool:
+        """Tell whether there is a usable environment."""
+        return self.state() is State.PRESENT
+
+    def require(self) -> Activation:
+        """Give its activation, or a clear error where there is no environment yet."""
+        if self.state() is not State.PRESENT:
+            text = f"{self.where} does not exist yet."
+            raise LabError(text, remedy="make it: invoke setup", title="no environment")
+        return self.activation()
+
+    def discard(self) -> None:
+        """Delete it, whole or half made; a link is cut, and what it points to stays."""
+        if self.prefix.is_symlink():
+            self.prefix.unlink()
+        elif self.prefix.exists():
+            try:
+                shutil.rmtree(self.prefix)
+            except OSError as error:
+                text = f"{self.prefix} cannot be deleted: {error.strerror}."
+                raise LabError(text, code=ExitCode.TOOL_FAILED, title="cannot delete") from None
+
+    def refuse_foreign(self) -> None:
+        """Stop before anything is written where something else than an environment stands."""
+        if self.state() is State.FOREIGN:
+            text = f"{self.prefix} is there already, and it is no {self.kind} environment."
+            raise LabError(text, remedy=f"move it away: {self.prefix}", title="something is in the way")

@@ -1,0 +1,224 @@
+"""The environment layer `conda`: a named environment, made by whichever engine there is."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from tasks_lib import index, toolbox
+from tasks_lib.environments import conda_health, engines, records
+from tasks_lib.environments.base import WINDOWS, Activation, Environment, State
+from tasks_lib.environments.condarc import Condarc
+from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.manifests import CondaFile, spec_name
+from tasks_lib.plan import Step
+from tasks_lib.process import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tasks_lib.project import Project
+    from tasks_lib.report.model import Result
+
+
+class Conda(Environment):
+    """The environment that the project's conda file names."""
+
+    kind: ClassVar[str] = "conda"
+
+    def __init__(self, project: Project) -> None:
+        """Keep the project; the engine is looked for when it is needed."""
+        super().__init__(project)
+        self._engine: engines.Engine | None = None
+
+    @classmethod
+    def applies(cls, project: Project) -> bool:
+        """Apply where there is a conda file."""
+        return project.conda_path is not None
+
+    @classmethod
+    def engines_on_path(cls) -> list[str]:
+        """List the conda CLIs of this machine."""
+        return engines.on_path()
+
+    @property
+    def file(self) -> CondaFile:
+        """Give the conda file."""
+        return self.project.conda_file
+
+    @property
+    def name(self) -> str:
+        """Give the name in the conda file."""
+        return self.file.name
+
+    @property
+    def maker(self) -> engines.Engine:
+        """Give the engine itself."""
+        if self._engine is None:
+            self._engine = engines.choose(self.project.engine)
+        return self._engine
+
+    @property
+    def engine(self) -> str:
+        """Name the engine."""
+        return self.maker.name
+
+    @property
+    def where(self) -> str:
+        """Say which environment this is."""
+        return f"the conda environment {self.name!r}"
+
+    @property
+    def marker(self) -> Path:
+        """Give the folder that makes a folder a conda environment."""
+        return self.prefix / "conda-meta"
+
+    @property
+    def prefix(self) -> Path:
+        """Give the folder where conda has it, or would make it: the first of its folders that can be written."""
+        folders = envs_dirs(self.maker.root)
+        for folder in folders:
+            if (folder / self.name / "conda-meta").is_dir():
+                return folder / self.name
+        return next((folder for folder in folders if _writable(folder)), folders[0]) / self.name
+
+    def activation(self) -> Activation:
+        """Give the interpreter, the folders and the variables that `conda activate` would set."""
+        prefix = self.prefix
+        if WINDOWS:
+            parts = ("", "Library/mingw-w64/bin", "Library/usr/bin", "Library/bin", "Scripts", "bin")
+            path = tuple(prefix / part for part in parts)
+            python = prefix / "python.exe"
+        else:
+            path = (prefix / "bin",)
+            python = prefix / "bin" / "python"
+        variables = {"CONDA_PREFIX": str(prefix), "CONDA_DEFAULT_ENV": self.name, "CONDA_SHLVL": "1"}
+        return Activation(
+            prefix,
+            python,
+            path,
+            {**_variables(prefix), **variables},
+            tuple(sorted((prefix / "etc/conda/activate.d").glob("*"))),
+            tuple(sorted((prefix / "etc/conda/deactivate.d").glob("*"), reverse=True)),
+        )
+
+    def creation(self) -> tuple[Step, ...]:
+        """Give the steps that make it: the environment, then the `pip:` section where the engine leaves it out."""
+        self.refuse_base()
+        self.refuse_foreign()
+        state = self.state()
+        file, maker = self.file, self.maker
+        python = self.project.python
+        if state is State.PRESENT:
+            command = maker.install(self.prefix, file, self.lacking())
+            return (Step("env.update", f"bring {self.where} to what {file.path.name} says", command),)
+        if python:
+            specs = [f"python={python}" if spec_name(spec) == "python" else spec for spec in file.dependencies]
+            command = maker.install(self.prefix, file, specs, new=True)
+        else:
+            command = maker.create(self.prefix, file)
+        title = f"make {self.where} with {maker.name}"
+        steps = [Step("env.create", title, command, undo=self.discard, needs=("env.clear",))]
+        if state is State.BROKEN:
+            why = f"{self.where} has no working interpreter, so it is made anew"
+            steps.insert(0, Step("env.clear", "clear the broken environment", work=self._clear, shown=why, why=why))
+        if file.pip and (python or not maker.installs_pip_section):
+            steps.append(self._pip_section())
+        return tuple(steps)
+
+    def _clear(self) -> tuple[Result, ...]:
+        self.discard()
+        return ()
+
+    def _pip_section(self) -> Step:
+        """Install the `pip:` section; its entries are arguments of pip, as conda hands them on."""
+        words = [part for entry in self.file.pip for part in (entry.split(" ", 1) if entry[:1] == "-" else [entry])]
+        argv = (toolbox.uv(), "pip", "install", "--python", str(self.python), *map(str.strip, words))
+        command = Command(argv, "install the pip: section", env=index.for_uv(self.project), cwd=self.file.path.parent)
+        title = f"install the pip: section of {self.file.path.name}"
+        return Step("env.pip", title, command, needs=("env.create",), undo=self.discard)
+
+    def lacking(self) -> tuple[str, ...]:
+        """Give the specs of the conda file that no installed package satisfies."""
+        wanted = list(self.file.dependencies)
+        if self.project.python:
+            wanted = [s for s in wanted if spec_name(s) != "python"] + [f"python={self.project.python}"]
+        return conda_health.unsatisfied(self.prefix, wanted)
+
+    def health(self) -> Iterable[Result]:
+        """Verify every file that `conda-meta` records, and that what is installed is consistent."""
+        yield from conda_health.verify(self.prefix)
+        yield from records.health(self.prefix)
+
+    def doctor(self) -> Step | None:
+        """Ask the engine's own doctor, and read what it says."""
+        command = self.maker.doctor(self.prefix)
+        if command is None:
+            return None
+        title = f"{self.engine} doctor"
+        return Step("check.doctor.tool", title, command, reads=conda_health.read_doctor, check=True)
+
+    def refuse_base(self) -> None:
+        """Stop where the environment is conda's base, however it is named."""
+        if is_base(self.prefix, self.maker.root):
+            text = f"{self.prefix} is conda's base environment, and that is never touched."
+            remedy = f"give the environment another name in {self.file.path.name}"
+            raise LabError(text, code=ExitCode.GUARD_REFUSED, remedy=remedy, title="base refused")
+
+    def require(self) -> Activation:
+        """Give its activation; base is refused here too, since everything that writes asks for it."""
+        self.refuse_base()
+        return super().require()
+
+    def discard(self) -> None:
+        """Delete it, and take it off conda's list of environments."""
+        self.refuse_base()
+        super().discard()
+        known = toolbox.home() / ".conda" / "environments.txt"
+        if known.is_file():
+            lines = known.read_text(encoding="utf-8").splitlines(keepends=True)
+            kept = [line for line in lines if line.strip() != str(self.prefix)]
+            if kept != lines:
+                known.write_text("".join(kept), encoding="utf-8")
+
+
+def is_base(prefix: Path, root: Path | None = None) -> bool:
+    """Recognise conda's base environment from the prefix itself: it holds conda's own launchers or environments."""
+    if (prefix / "condabin").is_dir() or ((prefix / "envs").is_dir() and (prefix / "pkgs").is_dir()):
+        return True
+    return root is not None and prefix.exists() and root.exists() and prefix.samefile(root)
+
+
+def envs_dirs(root: Path | None) -> list[Path]:
+    """Give the folders of conda's environments, in the order in which conda looks (conda's documentation)."""
+    condarc = Condarc.load(os.environ, root)
+    folders = [Path(text).expanduser() for text in condarc.values.get("envs_dirs", ())]
+    user = toolbox.home() / ".conda" / "envs"
+    if root is not None:
+        folders += [root / "envs", user] if os.access(root, os.W_OK) else [user, root / "envs"]
+    return list(dict.fromkeys([*folders, user]))
+
+
+def _writable(folder: Path) -> bool:
+    """Tell whether the folder, or the nearest one above it that exists, can be written."""
+    nearest = next(place for place in (folder, *folder.parents) if place.exists())
+    return nearest.is_dir() and os.access(nearest, os.W_OK)
+
+
+def _variables(prefix: Path) -> dict[str, str]:
+    """Read the variables that the environment itself sets (`conda env config vars`, and packages' own)."""
+    found: dict[str, str] = {}
+    for path in sorted((prefix / "etc/conda/env_vars.d").glob("*.json")):
+        found.update(_json(path))
+    state = _json(prefix / "conda-meta" / "state").get("env_vars", {})
+    return {**found, **(state if isinstance(state, dict) else {})}
+
+
+def _json(path: Path) -> dict[str, str]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}

@@ -1,0 +1,140 @@
+"""Whether a conda environment is sound, from what `conda-meta` records; and what `conda doctor` says of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from tasks_lib.errors import LabError
+from tasks_lib.report.model import Result, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from tasks_lib.process import Outcome
+
+_SHOWN = 5
+_ANEW = "make it anew: invoke env.remove setup"
+_HEADING = re.compile(r"^(?P<heading>[A-Z][A-Za-z .]+?)\s*:?$")
+
+
+def packages(prefix: Path) -> dict[str, dict[str, Any]]:
+    """Read `conda-meta`: each conda package's record, by name; a record that cannot be read is an error."""
+    found: dict[str, dict[str, Any]] = {}
+    for path in sorted((prefix / "conda-meta").glob("*.json")):
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            found[str(record["name"])] = record
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            text = f"the record {path.name} is damaged: {error}."
+            raise LabError(text, file=path, remedy=_ANEW, title="damaged conda-meta") from None
+    return found
+
+
+def unsatisfied(prefix: Path, specs: Sequence[str]) -> tuple[str, ...]:
+    """Give the specs that no installed package satisfies."""
+    import rattler  # noqa: PLC0415 - costs 0.05 s, which only the conda layer should pay
+
+    records = [rattler.PrefixRecord.from_path(path) for path in sorted((prefix / "conda-meta").glob("*.json"))]
+    lacking: list[str] = []
+    for text in specs:
+        try:
+            spec = rattler.MatchSpec(text.rpartition("::")[2])
+        except rattler.exceptions.InvalidMatchSpecError as error:
+            said = f"{text!r} is no conda spec: {error}."
+            raise LabError(said, file="conda.yml", remedy="mend conda.yml", title="wrong spec") from None
+        if not any(spec.matches(record) for record in records):
+            lacking.append(text)
+    return tuple(lacking)
+
+
+def verify(prefix: Path) -> Iterator[Result]:
+    """Check every recorded file (there, and unaltered by SHA-256), and every recorded dependency."""
+    try:
+        records = packages(prefix)
+    except LabError as error:
+        yield Result("doctor.conda-meta", Status.FAIL, "conda's records are whole", error.message, error.remedy)
+        return
+    yield Result("doctor.conda-meta", Status.PASS, "conda's records are whole", f"{len(records)} packages")
+    jobs = [(name, item) for name, record in records.items() for item in _paths(record)]
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        verdicts = list(pool.map(lambda job: _state(prefix, job[1]), jobs, chunksize=64))
+    for check, title, wanted in (
+        ("doctor.missing-files", "every file that conda installed is there", "missing"),
+        ("doctor.altered-files", "no file that conda installed was altered", "altered"),
+    ):
+        wrong: dict[str, list[str]] = defaultdict(list)
+        for (name, item), state in zip(jobs, verdicts, strict=True):
+            if state == wanted:
+                wrong[name].append(item["_path"])
+        yield _report(check, title, {name: f"{len(files)} ({files[0]})" for name, files in wrong.items()}, wanted)
+    yield _consistent(prefix)
+
+
+def _paths(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Give the record's files less bytecode, which Python rewrites as it likes."""
+    data = record.get("paths_data") or {}
+    listed = data.get("paths") or [{"_path": name} for name in record.get("files") or ()]
+    return [item for item in listed if not item["_path"].endswith(".pyc")]
+
+
+def _state(prefix: Path, item: dict[str, Any]) -> str:
+    path = prefix / item["_path"]
+    if not os.path.lexists(path):
+        return "missing"
+    expected = item.get("sha256_in_prefix") or item.get("sha256")
+    if not expected or path.is_symlink() or item.get("path_type") in {"softlink", "directory"}:
+        return "sound"
+    try:
+        with path.open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return "missing"
+    return "sound" if found == expected else "altered"
+
+
+def _consistent(prefix: Path) -> Result:
+    """Check each package's `depends` against what is installed; virtual packages are the solver's affair."""
+    import rattler  # noqa: PLC0415 - costs 0.05 s, which only the conda layer should pay
+
+    records = [rattler.PrefixRecord.from_path(path) for path in sorted((prefix / "conda-meta").glob("*.json"))]
+    wrong: dict[str, str] = {}
+    for record in records:
+        for text in record.depends:
+            if not text.startswith("__") and not any(rattler.MatchSpec(text).matches(other) for other in records):
+                wrong[record.name.normalized] = f"needs {text}"
+    return _report("doctor.consistent", "conda's packages agree with each other", wrong, "unmet:")
+
+
+def _report(check: str, title: str, wrong: dict[str, str], what: str) -> Result:
+    if not wrong:
+        return Result(check, Status.PASS, title)
+    shown = [f"{name} {text}" for name, text in sorted(wrong.items())[:_SHOWN]]
+    more = f" and {len(wrong) - _SHOWN} more packages" if len(wrong) > _SHOWN else ""
+    return Result(check, Status.FAIL, title, f"{what} {', '.join(shown)}{more}.", _ANEW)
+
+
+def read_doctor(outcome: Outcome) -> Iterator[Result]:
+    """Read what `conda doctor` printed: its exit code is 0 whatever it found, so a cross is what counts."""
+    title = "conda doctor finds nothing wrong"
+    wrong: list[str] = []
+    marks = 0
+    for line in outcome.stdout.splitlines():
+        marks += "✅" in line or "❌" in line
+        if "❌" in line:
+            wrong.append(line.replace("❌", "").strip().rstrip(":"))
+        elif wrong and (found := re.match(r"^\s*(?:-\s*)?([A-Za-z0-9_.-]+:\s+\d+)\s*$", line)):
+            wrong.append(found[1])
+    if wrong:
+        yield Result("doctor.conda", Status.FAIL, title, "; ".join(wrong[: _SHOWN * 2]), _ANEW)
+    elif outcome.ok and marks:
+        yield Result("doctor.conda", Status.PASS, title, f"{marks} checks")
+    else:
+        said = (outcome.said.splitlines() or ["it printed nothing"])[-1]
+        yield Result("doctor.conda", Status.ERROR, title, f"conda doctor could not answer: {said}", "run conda doctor")

@@ -1,0 +1,160 @@
+"""What creates a conda environment: a CLI found on the machine, or the library py-rattler."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from tasks_lib import toolbox
+from tasks_lib.environments.condarc import Condarc
+from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.process import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tasks_lib.manifests import CondaFile
+
+WORKER = Path(__file__).with_name("rattler_worker.py")
+
+
+class Engine(ABC):
+    """Make, change and remove a conda environment at a prefix; every method returns a command and runs nothing."""
+
+    name: ClassVar[str]
+    #: whether `create` installs the `pip:` section of a whole conda file by itself
+    installs_pip_section: ClassVar[bool] = True
+
+    def __init__(self, program: str) -> None:
+        """Keep the path of the program."""
+        self.program = program
+
+    @property
+    def root(self) -> Path | None:
+        """Give the folder of the conda installation itself, whose environment is base."""
+        return None
+
+    @abstractmethod
+    def create(self, prefix: Path, file: CondaFile) -> Command:
+        """Make the environment that a conda file describes."""
+
+    @abstractmethod
+    def install(self, prefix: Path, file: CondaFile, specs: Sequence[str], *, new: bool = False) -> Command:
+        """Make an existing environment (or, with `new`, one from nothing) satisfy `specs`."""
+
+    def doctor(self, prefix: Path) -> Command | None:
+        """Give the engine's own health report, where it has one."""
+        del prefix
+        return None
+
+
+class CondaCli(Engine):
+    """The `conda` on PATH."""
+
+    name: ClassVar[str] = "conda"
+
+    @property
+    def root(self) -> Path | None:
+        """Give the folder above `bin` or `condabin`."""
+        return Path(self.program).resolve().parent.parent
+
+    def create(self, prefix: Path, file: CondaFile) -> Command:
+        """Run `conda env create`."""
+        argv = (self.program, "env", "create", "--yes", "--file", str(file.path), "--prefix", str(prefix))
+        return Command(argv, f"make the conda environment that {file.path.name} describes")
+
+    def install(self, prefix: Path, file: CondaFile, specs: Sequence[str], *, new: bool = False) -> Command:
+        """Run `conda create` or `conda install`, with the file's channels."""
+        channels = [part for channel in file.channels if channel != "nodefaults" for part in ("--channel", channel)]
+        verb = "create" if new else "install"
+        argv = (self.program, verb, "--yes", "--prefix", str(prefix), *channels, *specs)
+        return Command(argv, f"{verb} with the packages asked for")
+
+    def doctor(self, prefix: Path) -> Command | None:
+        """Run `conda doctor`, which always exits 0."""
+        return Command((self.program, "doctor", "--prefix", str(prefix)), "ask conda about the environment's health")
+
+
+class Mamba(CondaCli):
+    """The `mamba` on PATH; it has no doctor."""
+
+    name: ClassVar[str] = "mamba"
+
+    def doctor(self, prefix: Path) -> Command | None:
+        """Give nothing: mamba has no doctor."""
+        del prefix
+        return None
+
+
+class Micromamba(Mamba):
+    """The `micromamba` on PATH; its folder of environments is named by a variable."""
+
+    name: ClassVar[str] = "micromamba"
+
+    @property
+    def root(self) -> Path | None:
+        """Give MAMBA_ROOT_PREFIX, or micromamba's own default."""
+        return Path(os.environ.get("MAMBA_ROOT_PREFIX") or toolbox.home() / ".local/share/mamba")
+
+    def create(self, prefix: Path, file: CondaFile) -> Command:
+        """Run `micromamba create`, which reads conda files itself."""
+        argv = (self.program, "create", "--yes", "--file", str(file.path), "--prefix", str(prefix))
+        return Command(argv, f"make the conda environment that {file.path.name} describes")
+
+
+class Rattler(Engine):
+    """The library py-rattler, in a process of its own: it needs no conda at all."""
+
+    name: ClassVar[str] = "rattler"
+    installs_pip_section: ClassVar[bool] = False
+
+    def create(self, prefix: Path, file: CondaFile) -> Command:
+        """Solve and install every dependency of the file."""
+        return self.install(prefix, file, file.dependencies, new=True)
+
+    def install(self, prefix: Path, file: CondaFile, specs: Sequence[str], *, new: bool = False) -> Command:
+        """Solve for `specs` and what is installed, and bring the prefix there."""
+        condarc = Condarc.load(os.environ)
+        argv = [sys.executable, str(WORKER), "install", "--prefix", str(prefix)]
+        for channel in condarc.channels(file.channels):
+            argv += ["--channel", channel]
+        for address, mirrors in condarc.mirrors(file.channels).items():
+            argv += [part for mirror in mirrors for part in ("--mirror", f"{address}={mirror}")]
+        if str(condarc.values.get("channel_priority", "")).lower() in {"disabled", "false"}:
+            argv.append("--any-channel")
+        if condarc.values.get("ssl_verify") in {False, "false", "False"}:
+            argv.append("--no-tls-verify")
+        if str(condarc.values.get("offline", "")).lower() == "true":
+            argv.append("--offline")
+        argv += [f"--variable={key}={value}" for key, value in (file.variables.items() if new else ())]
+        why = "make the conda environment with py-rattler" if new else "install the conda packages with py-rattler"
+        return Command((*argv, "--", *specs), why)
+
+
+ENGINES: dict[str, type[Engine]] = {engine.name: engine for engine in (CondaCli, Mamba, Micromamba, Rattler)}
+
+
+def on_path() -> list[str]:
+    """List the conda CLIs of this machine, the preferred one first."""
+    return [name for name in ENGINES if name != Rattler.name and shutil.which(name)]
+
+
+def choose(name: str) -> Engine:
+    """Give the engine of that name; `auto` takes the CLI on PATH, else rattler."""
+    if name == "auto":
+        name = next(iter(on_path()), Rattler.name)
+    if name not in ENGINES:
+        text = f"there is no engine {name!r}; the engines are auto, {', '.join(ENGINES)}."
+        raise LabError(text, remedy="choose one, e.g. --engine rattler", title="unknown engine")
+    if name == Rattler.name:
+        return Rattler(sys.executable)
+    program = shutil.which(name)
+    if program is None:
+        text = f"the engine {name} is not on PATH."
+        remedy = f"install {name}, or take the engine that needs none: --engine rattler"
+        raise LabError(text, code=ExitCode.TOOL_MISSING, remedy=remedy, title="engine missing")
+    return ENGINES[name](program)

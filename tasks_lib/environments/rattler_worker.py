@@ -1,0 +1,161 @@
+"""Solve and install with py-rattler, in a process of its own.
+
+rattler's background threads can abort the interpreter as it exits, and importing it costs time that no other task
+should pay; so this runs alone, flushes, and ends with `os._exit`. It prints one line a package on stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
+import rattler
+from rattler.exceptions import GatewayError, InvalidChannelError, InvalidMatchSpecError, SolverError
+from rattler.networking import Client
+
+
+class Reporter:
+    """Say on stderr what is being done; rattler calls the methods by these names."""
+
+    def __getattr__(self, name: str) -> object:
+        """Answer every other callback with nothing."""
+        if not name.startswith("on_"):
+            raise AttributeError(name)
+        return lambda *_: 0
+
+    def on_link_start(self, _operation: int, package: str) -> int:
+        """Name the package that is being linked."""
+        say(f"linking {package}")
+        return 0
+
+    def on_unlink_start(self, _operation: int, package: str) -> int:
+        """Name the package that is being removed."""
+        say(f"unlinking {package}")
+        return 0
+
+
+def say(text: str) -> None:
+    """Write a line for the person who waits."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    made = argparse.ArgumentParser(description=__doc__)
+    made.add_argument("action", choices=("install", "probe"))
+    made.add_argument("--prefix", type=Path)
+    made.add_argument("--channel", action="append", default=[])
+    made.add_argument("--mirror", action="append", default=[], metavar="ADDRESS=MIRROR")
+    made.add_argument("--variable", action="append", default=[], metavar="NAME=VALUE")
+    made.add_argument("--any-channel", action="store_true", help="let a lower channel win with a newer version")
+    made.add_argument("--no-tls-verify", action="store_true")
+    made.add_argument("--offline", action="store_true")
+    made.add_argument("specs", nargs="*")
+    return made
+
+
+def client(options: argparse.Namespace) -> Client:
+    """Make the client with the user's mirrors and TLS setting."""
+    lines = ["tls-no-verify = true"] if options.no_tls_verify else ['tls-root-certs = "system"']
+    mirrors: dict[str, list[str]] = {}
+    for pair in options.mirror:
+        address, _, mirror = pair.partition("=")
+        mirrors.setdefault(address, []).append(mirror)
+    if mirrors:
+        lines += ["[mirrors]", *(f"{json.dumps(address)} = {json.dumps(urls)}" for address, urls in mirrors.items())]
+    return Client.from_config(rattler.Config.from_toml("\n".join(lines)), max_retries=2, timeout=60)
+
+
+async def install(options: argparse.Namespace) -> int:
+    """Solve for the specs together with what is installed, and link the difference."""
+    web = client(options)
+    action = "force-cache-only" if options.offline else "cache-or-fetch"
+    source = rattler.SourceConfig(cache_action=action)
+    gateway = rattler.Gateway(client=web, default_config=source)
+    installed = [
+        rattler.PrefixRecord.from_path(path) for path in sorted((options.prefix / "conda-meta").glob("*.json"))
+    ]
+    specs = [rattler.MatchSpec(text) for text in options.specs]
+    kept = [rattler.MatchSpec(text) for record in installed for text in record.requested_specs]
+    asked = {spec.name.normalized for spec in specs}
+    specs += [spec for spec in kept if spec.name.normalized not in asked]
+    priority = rattler.ChannelPriority.Disabled if options.any_channel else rattler.ChannelPriority.Strict
+    records = await rattler.solve(
+        [rattler.Channel(url) for url in options.channel],
+        specs,
+        gateway=gateway,
+        locked_packages=installed,
+        virtual_packages=rattler.VirtualPackage.detect(),
+        channel_priority=priority,
+    )
+    say(f"solved: {len(records)} packages")
+    await rattler.install(
+        records,
+        options.prefix,
+        installed_packages=installed,
+        requested_specs=specs,
+        client=web,
+        reporter=Reporter(),
+    )
+    finish(options.prefix, dict(pair.split("=", 1) for pair in options.variable))
+    return 0
+
+
+async def probe(options: argparse.Namespace) -> int:
+    """End well if any of the channels answers."""
+    gateway = rattler.Gateway(client=client(options))
+    for url in options.channel:
+        try:
+            await gateway.names([rattler.Channel(url)], [rattler.Subdir.current(), rattler.Subdir("noarch")])
+        except GatewayError as error:
+            say(f"{url}: {str(error).splitlines()[0]}")
+        else:
+            say(f"{url}: answers")
+            return 0
+    return 1
+
+
+def finish(prefix: Path, variables: dict[str, str]) -> None:
+    """Leave what conda looks for: the history file, the variables, and the entry in its list of environments."""
+    meta = prefix / "conda-meta"
+    meta.mkdir(parents=True, exist_ok=True)
+    (meta / "history").touch()
+    if variables:
+        state = {"version": 1, "env_vars": variables}
+        (meta / "state").write_text(json.dumps(state), encoding="utf-8")
+    known = Path(os.environ.get("HOME") or Path.home()) / ".conda" / "environments.txt"
+    known.parent.mkdir(parents=True, exist_ok=True)
+    listed = known.read_text(encoding="utf-8").splitlines() if known.is_file() else []
+    if str(prefix) not in listed:
+        with known.open("a", encoding="utf-8") as stream:
+            stream.write(f"{prefix}\n")
+
+
+def main() -> int:
+    """Run one action; what went wrong is one line that `diagnosis` reads."""
+    options = parser().parse_args()
+    try:
+        return asyncio.run(install(options) if options.action == "install" else probe(options))
+    except (InvalidMatchSpecError, InvalidChannelError) as error:
+        say(f"rattler: invalid request: {error}")
+    except SolverError as error:
+        say(f"rattler: cannot be solved: {error}")
+    except GatewayError as error:
+        say(f"rattler: channel does not answer: {error}")
+    except OSError as error:
+        say(f"rattler: {error}")
+    except Exception as error:  # noqa: BLE001 - rattler raises many kinds; each is one line for the person, none is lost
+        say(f"rattler: {type(error).__name__}: {error}")
+    return 1
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -1,0 +1,128 @@
+"""What is installed in an environment's site-packages, read from the distributions' own records."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from email.parser import HeaderParser
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from tasks_lib.report.model import Result, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+_SHEBANG_READ = 512
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """One installed distribution: its normalised name, its version, and its record's folder."""
+
+    name: str
+    version: str
+    folder: Path
+    installer: str
+
+
+def site_packages(prefix: Path) -> Path | None:
+    """Give the folder that packages are installed in, or nothing where there is no Python yet."""
+    windows = prefix / "Lib" / "site-packages"
+    if windows.is_dir() and not (prefix / "bin").is_dir():
+        return windows
+    found = sorted(prefix.glob("lib/python3.*/site-packages"), key=_minor)
+    return found[-1] if found else None
+
+
+def _minor(folder: Path) -> int:
+    found = re.fullmatch(r"python3\.(\d+)t?", folder.parent.name)
+    return int(found[1]) if found else -1
+
+
+def python_version(prefix: Path) -> str | None:
+    """Give the version of a virtual environment's Python, as `pyvenv.cfg` records it."""
+    try:
+        text = (prefix / "pyvenv.cfg").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+    found = re.search(r"^version(?:_info)?\s*=\s*(\d+\.\d+\.\d+)", text, re.MULTILINE)
+    return found[1] if found else None
+
+
+def distributions(prefix: Path) -> Iterator[Distribution]:
+    """Read every distribution record of an environment; a damaged one has no version."""
+    folder = site_packages(prefix)
+    for record in sorted(folder.glob("*.dist-info")) if folder else ():
+        metadata = record / "METADATA"
+        try:
+            headers = HeaderParser().parsestr(metadata.read_text(encoding="utf-8", errors="replace"))
+        except OSError:
+            headers = HeaderParser().parsestr("")
+        try:
+            installer = (record / "INSTALLER").read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            installer = ""
+        name = headers.get("Name") or record.name.partition("-")[0]
+        yield Distribution(canonicalize_name(name), str(headers.get("Version") or ""), record, installer)
+
+
+def installed(prefix: Path) -> dict[str, str]:
+    """Give normalised names and versions of what is installed."""
+    return {found.name: found.version for found in distributions(prefix)}
+
+
+def health(prefix: Path) -> Iterator[Result]:
+    """Look for damaged and for duplicate records, and for recorded files that are gone."""
+    again = "install it anew: invoke deps.install"
+    found = list(distributions(prefix))
+    damaged = [one.folder.name for one in found if not one.version or not (one.folder / "RECORD").is_file()]
+    yield _listed("doctor.records", "every distribution record is whole", damaged, "no METADATA or RECORD in", again)
+    by_name: dict[str, list[str]] = defaultdict(list)
+    for one in found:
+        by_name[one.name].append(one.folder.name)
+    twice = [" and ".join(folders) for folders in by_name.values() if len(folders) > 1]
+    yield _listed("doctor.duplicates", "no distribution is recorded twice", twice, "recorded twice:", again)
+    gone = [f"{one.name} ({missing[0]}{' …' if missing[1:] else ''})" for one in found if (missing := _missing(one))]
+    yield _listed("doctor.installed-files", "every installed file is there", gone, "files are missing from", again)
+
+
+def moved(prefix: Path) -> Result:
+    """Look whether the folder was moved: scripts name the interpreter by its old place."""
+    title = "the folder stands where it was made"
+    for script in sorted((prefix / "bin").glob("*")) if (prefix / "bin").is_dir() else ():
+        if not script.is_file() or script.is_symlink():
+            continue
+        with script.open("rb") as stream:
+            head = stream.read(_SHEBANG_READ)
+        found = re.match(rb"#!(?:/bin/sh\s*\n'''exec' )?['\"]?(/[^\n'\"]*?/bin/python[\d.]*)", head)
+        if found is None:
+            continue
+        interpreter = found[1].decode("utf-8", "replace")
+        if not interpreter.startswith(f"{prefix}/") and not interpreter.startswith(f"{prefix.resolve()}/"):
+            detail = f"{script.name} names the interpreter {interpreter}: the folder was moved or copied."
+            return Result("doctor.moved", Status.FAIL, title, detail, "make it anew: invoke env.remove setup")
+    return Result("doctor.moved", Status.PASS, title)
+
+
+def _missing(distribution: Distribution) -> list[str]:
+    try:
+        with (distribution.folder / "RECORD").open(encoding="utf-8", newline="") as stream:
+            names = [row[0] for row in csv.reader(stream) if row]
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return []
+    root = distribution.folder.parent
+    return [name for name in names if not name.endswith(".pyc") and not (root / name).exists()]
+
+
+def _listed(check: str, title: str, wrong: Iterable[str], text: str, remedy: str) -> Result:
+    names = list(wrong)
+    if not names:
+        return Result(check, Status.PASS, title)
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return Result(check, Status.FAIL, title, f"{text} {', '.join(names[:_SHOWN])}{more}.", remedy)

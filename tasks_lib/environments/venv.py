@@ -1,0 +1,121 @@
+"""The environment layer `pip`: a virtual environment in the project's folder."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, ClassVar
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from tasks_lib import index, toolbox
+from tasks_lib.environments import records
+from tasks_lib.environments.base import WINDOWS, Activation, Environment, State
+from tasks_lib.errors import LabError
+from tasks_lib.plan import Step
+from tasks_lib.process import Command
+from tasks_lib.report.model import Result, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from tasks_lib.project import Project
+
+
+class Venv(Environment):
+    """A virtual environment, made by `uv venv` with pip in it, as `python -m venv` would."""
+
+    kind: ClassVar[str] = "pip"
+
+    @classmethod
+    def applies(cls, project: Project) -> bool:
+        """Apply to every project with a manifest."""
+        return bool(project.pyproject.data)
+
+    @property
+    def prefix(self) -> Path:
+        """Give `.venv` in the project."""
+        return self.project.root / ".venv"
+
+    @property
+    def name(self) -> str:
+        """Give `.venv`."""
+        return self.prefix.name
+
+    @property
+    def engine(self) -> str:
+        """Name uv, which makes it."""
+        return "uv"
+
+    @property
+    def where(self) -> str:
+        """Say which environment this is."""
+        return "the virtual environment .venv"
+
+    @property
+    def marker(self) -> Path:
+        """Give the file that makes a folder a virtual environment (PEP 405)."""
+        return self.prefix / "pyvenv.cfg"
+
+    def activation(self) -> Activation:
+        """Give the interpreter and variables that `activate` would set; conda's are unset by `process`."""
+        folder = self.prefix / ("Scripts" if WINDOWS else "bin")
+        python = folder / ("python.exe" if WINDOWS else "python")
+        variables = {"VIRTUAL_ENV": str(self.prefix), "VIRTUAL_ENV_PROMPT": self.project.root.name}
+        return Activation(self.prefix, python, (folder,), variables)
+
+    def creation(self) -> tuple[Step, ...]:
+        """Give the one step that makes it, in place of a broken one."""
+        self.refuse_foreign()
+        anew = self.state() is not State.ABSENT
+        argv = [toolbox.uv(), "venv", "--seed", *(["--clear"] if anew else []), *self._python(), str(self.prefix)]
+        why = f"make {self.where}{' anew: its interpreter is gone' if anew else ''}"
+        command = Command(tuple(argv), why, env=index.for_uv(self.project), cwd=self.project.root)
+        return (Step("env.create", why, command, undo=self.discard),)
+
+    def lacking(self) -> tuple[str, ...]:
+        """Say when its Python is not the one that was asked for, or that `requires-python` wants."""
+        has = records.python_version(self.prefix)
+        if has is None:
+            return ()
+        wanted = self.project.python
+        if wanted and wanted[0].isdigit() and not f"{has}.".startswith(f"{wanted}."):
+            return (f"python {wanted} (it has {has})",)
+        requires = _specifier(self.project)
+        if has not in requires:
+            return (f"python {requires} (it has {has})",)
+        return ()
+
+    def health(self) -> Iterable[Result]:
+        """Look for a broken interpreter link, a moved folder, and damaged or duplicate distribution records."""
+        yield self._interpreter()
+        yield records.moved(self.prefix)
+        yield from records.health(self.prefix)
+
+    def _interpreter(self) -> Result:
+        title = "the interpreter is there"
+        if self.python.exists():
+            return Result("doctor.interpreter", Status.PASS, title)
+        target = f" and points to {self.python.readlink()}, which is gone" if self.python.is_symlink() else ""
+        detail = f"{self.python} is a broken link{target}." if target else f"{self.python} is missing."
+        return Result("doctor.interpreter", Status.FAIL, title, detail, "make it anew: invoke env.remove setup")
+
+    def _python(self) -> list[str]:
+        """Take the Python asked for, else this one where the project allows it, else let uv find one."""
+        if self.project.python:
+            return ["--python", self.project.python]
+        running = ".".join(map(str, sys.version_info[:3]))
+        if not (self.project.root / ".python-version").exists() and running in _specifier(self.project):
+            return ["--python", toolbox.base_python()]
+        return []
+
+
+def _specifier(project: Project) -> SpecifierSet:
+    text = project.pyproject.requires_python
+    try:
+        return SpecifierSet(text, prereleases=True)
+    except InvalidSpecifier:
+        said = f"requires-python is no version specifier: {text!r}."
+        line = project.pyproject.line_of("requires-python")
+        remedy = 'write it like requires-python = ">=3.11"'
+        raise LabError(said, file="pyproject.toml", line=line, remedy=remedy) from None

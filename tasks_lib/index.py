@@ -1,0 +1,107 @@
+"""Which package index is used: resolved once, for pip, uv and Poetry alike."""
+
+from __future__ import annotations
+
+import configparser
+import functools
+import os
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks_lib import toolbox
+from tasks_lib.errors import LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tasks_lib.project import Project
+
+VARIABLE = "MLOPS_LAB_INDEX_URL"
+
+
+@dataclass(frozen=True)
+class Index:
+    """An index's address and who set it; `source` is empty where it is pip's own default."""
+
+    url: str
+    source: str
+
+
+def resolve(variables: Mapping[str, str]) -> Index:
+    """Take `MLOPS_LAB_INDEX_URL`, else what uv or pip is configured with, else pip's own default."""
+    for name in (VARIABLE, "UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"):
+        if variables.get(name):
+            return Index(variables[name], name)
+    for path in _uv_files(variables):
+        if url := _uv_index(path):
+            return Index(url, str(path))
+    for path in _pip_files(variables):
+        if url := _pip_index(path):
+            return Index(url, str(path))
+    return Index(_default(), "")
+
+
+def for_uv(project: Project) -> dict[str, str | None]:
+    """Give uv the index only where somebody set one, and not in the project: uv.lock records the address."""
+    if project.pyproject.table("tool", "uv").get("index") or project.pyproject.table("tool", "uv").get("index-url"):
+        return {}
+    found = resolve(os.environ)
+    return {"UV_DEFAULT_INDEX": found.url} if found.source and not found.source.startswith("UV_") else {}
+
+
+def for_poetry() -> dict[str, str | None]:
+    """Give Poetry the index always, through its mirror plugin: its own client needs more than an index must serve."""
+    return {"POETRY_PYPI_MIRROR_URL": os.environ.get("POETRY_PYPI_MIRROR_URL") or resolve(os.environ).url}
+
+
+@functools.cache
+def _default() -> str:
+    from pip._internal.models.index import PyPI  # noqa: PLC0415 - pip is slow to import, and seldom needed
+
+    return str(PyPI.simple_url)
+
+
+def _uv_files(variables: Mapping[str, str]) -> list[Path]:
+    config = Path(variables.get("XDG_CONFIG_HOME") or toolbox.home() / ".config")
+    found = [Path(variables["UV_CONFIG_FILE"])] if variables.get("UV_CONFIG_FILE") else []
+    found += [config / "uv" / "uv.toml", Path("/etc/uv/uv.toml")]
+    return [path for path in found if path.is_file()]
+
+
+def _uv_index(path: Path) -> str:
+    try:
+        data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        text = f"{path} cannot be read: {error}."
+        raise LabError(text, file=path, remedy=f"mend {path}") from None
+    named = [entry for entry in data.get("index", []) if isinstance(entry, dict) and entry.get("default")]
+    return str((named[0].get("url") if named else data.get("index-url")) or "")
+
+
+def _pip_files(variables: Mapping[str, str]) -> list[Path]:
+    """List pip's configuration files, the strongest first (pip's documentation, 'Configuration')."""
+    home = toolbox.home()
+    name = "pip.ini" if os.name == "nt" else "pip.conf"
+    found = [Path(variables["PIP_CONFIG_FILE"])] if variables.get("PIP_CONFIG_FILE") else []
+    if os.name == "nt":
+        found += [Path(variables.get("APPDATA") or home) / "pip" / name, home / "pip" / name]
+    else:
+        found += [Path(variables.get("XDG_CONFIG_HOME") or home / ".config") / "pip" / name, home / ".pip" / name]
+        if sys.platform == "darwin":
+            found += [home / "Library/Application Support/pip" / name, Path("/Library/Application Support/pip") / name]
+        found += [Path(folder) / "pip" / name for folder in (variables.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":")]
+        found += [Path("/etc") / name]
+    return [path for path in found if path.is_file()]
+
+
+def _pip_index(path: Path) -> str:
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read(path, encoding="utf-8")
+    except (OSError, UnicodeDecodeError, configparser.Error) as error:
+        text = f"{path} cannot be read: {str(error).splitlines()[0]}"
+        raise LabError(text, file=path, remedy=f"mend {path}") from None
+    return next((parser[name]["index-url"] for name in parser.sections() if "index-url" in parser[name]), "")

@@ -1,0 +1,103 @@
+"""What a dependency manager is: it returns commands, and reads what they left."""
+
+from __future__ import annotations
+
+import tomllib
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from packaging.utils import canonicalize_name
+
+from tasks_lib.errors import LabError
+from tasks_lib.manifests import read_text
+from tasks_lib.report.model import Result, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from tasks_lib.environments.base import Activation
+    from tasks_lib.plan import Step
+    from tasks_lib.process import Command, Outcome
+    from tasks_lib.project import Project
+
+LOCK_ANEW = "lock anew: invoke deps.lock"
+
+
+class Manager(ABC):
+    """One dependency manager on one project. An `activation` is the environment that a command works on.
+
+    `lock`, `add` and `remove` change the manifest and the lock alone; `install` alone changes the environment, and
+    only ever adds to it or changes what the lock names.
+    """
+
+    name: ClassVar[str]
+    lock_name: ClassVar[str]
+
+    def __init__(self, project: Project) -> None:
+        """Keep the project."""
+        self.project = project
+
+    @property
+    def lock_path(self) -> Path:
+        """Give the path of the lock."""
+        return self.project.root / self.lock_name
+
+    @property
+    @abstractmethod
+    def program(self) -> str:
+        """Give the path of the manager's program."""
+
+    @abstractmethod
+    def lock(self, activation: Activation | None, upgrade: Sequence[str] | None = None) -> Command:
+        """Resolve and write the lock; `upgrade` names packages to renew, and an empty one renews all."""
+
+    @abstractmethod
+    def install(self, activation: Activation, groups: Sequence[str] = ()) -> Command:
+        """Install what the lock names, with the default groups and `groups`; take nothing away."""
+
+    @abstractmethod
+    def pending(self, activation: Activation) -> Command:
+        """Ask, without changing anything, whether `install` has something to do."""
+
+    @abstractmethod
+    def is_pending(self, outcome: Outcome) -> bool:
+        """Read the answer of `pending`."""
+
+    @abstractmethod
+    def add(self, activation: Activation, packages: Sequence[str], group: str | None) -> Command:
+        """Declare packages and lock them."""
+
+    @abstractmethod
+    def remove(self, activation: Activation, packages: Sequence[str], group: str | None) -> Command:
+        """Take declared packages away and lock."""
+
+    @abstractmethod
+    def checks(self, activation: Activation | None) -> tuple[Step, ...]:
+        """Give the steps that check the manifest (results `config.*`) and the lock (results `lock.*`)."""
+
+    def fresh(self, activation: Activation | None) -> Step:
+        """Give the one of `checks` that says whether the lock fits the manifest."""
+        return next(step for step in self.checks(activation) if "lock" in step.id)
+
+    def locked(self) -> dict[str, set[str]]:
+        """Read normalised names and versions from the lock, less the project itself and its workspace."""
+        if not self.lock_path.is_file():
+            return {}
+        try:
+            data: dict[str, Any] = tomllib.loads(read_text(self.lock_path))
+            found: dict[str, set[str]] = {}
+            for package in data.get("package", []):
+                source = package.get("source", {})
+                if "virtual" not in source and source.get("editable") != ".":
+                    found.setdefault(canonicalize_name(package["name"]), set()).add(str(package.get("version", "")))
+        except (tomllib.TOMLDecodeError, AttributeError, KeyError, TypeError) as error:
+            text = f"{self.lock_name} is damaged: {error}."
+            raise LabError(text, file=self.lock_name, remedy=LOCK_ANEW, title="damaged lock") from None
+        return found
+
+    def lock_result(self, status: Status, detail: str = "", remedy: str = LOCK_ANEW) -> Iterable[Result]:
+        """Report on the lock's freshness."""
+        good = status is Status.PASS
+        title = f"{self.lock_name} fits pyproject.toml"
+        yield Result("lock.fresh", status, title, detail, "" if good else remedy, file=self.lock_name)

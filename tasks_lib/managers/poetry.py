@@ -1,0 +1,120 @@
+"""The dependency manager Poetry."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING, ClassVar
+
+from packaging.utils import canonicalize_name
+
+from tasks_lib import diagnosis, index, toolbox
+from tasks_lib.environments import records
+from tasks_lib.managers.base import Manager
+from tasks_lib.plan import Step
+from tasks_lib.process import Command
+from tasks_lib.report.model import Result, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tasks_lib.environments.base import Activation
+    from tasks_lib.process import Outcome
+
+_OPERATIONS = re.compile(r"Package operations: (\d+) installs?, (\d+) updates?, (\d+) removals?")
+_STALE = "changed significantly since poetry.lock"
+
+
+class Poetry(Manager):
+    """Poetry works on the environment that VIRTUAL_ENV or CONDA_PREFIX names, unless its own records say otherwise.
+
+    So those records (`envs.toml`) are kept out of sight: POETRY_VIRTUALENVS_PATH names a folder that has none.
+    """
+
+    name: ClassVar[str] = "poetry"
+    lock_name: ClassVar[str] = "poetry.lock"
+
+    @property
+    def program(self) -> str:
+        """Give the path of Poetry."""
+        return toolbox.poetry()
+
+    def lock(self, activation: Activation | None, upgrade: Sequence[str] | None = None) -> Command:
+        """Run `poetry lock`, or `poetry update --lock`."""
+        why = "resolve all dependencies and write poetry.lock"
+        if upgrade is None:
+            return self._command(["lock"], activation, why)
+        return self._command(["update", "--lock", *upgrade], activation, why)
+
+    def install(self, activation: Activation, groups: Sequence[str] = ()) -> Command:
+        """Run `poetry install`, which takes nothing away (`poetry sync` would)."""
+        argv = ["install", *(["--with", ",".join(groups)] if groups else [])]
+        return self._command(argv, activation, "install what poetry.lock names, and take nothing away")
+
+    def pending(self, activation: Activation) -> Command:
+        """Run `poetry install --dry-run`."""
+        return self._command(["install", "--dry-run"], activation, "see whether anything is to be installed")
+
+    def is_pending(self, outcome: Outcome) -> bool:
+        """Read the counts of operations; the project's own package is installed or not, which Poetry does not say."""
+        found = _OPERATIONS.search(outcome.stdout)
+        none_left = found is not None and not any(map(int, found.groups()))
+        nothing = none_left or "No dependencies to install or update" in outcome.stdout
+        return not (outcome.ok and nothing and self._root_is_installed(outcome))
+
+    def _root_is_installed(self, outcome: Outcome) -> bool:
+        if "Installing the current project" not in outcome.stdout:
+            return True
+        prefix = outcome.command.env.get("VIRTUAL_ENV") or outcome.command.env.get("CONDA_PREFIX")
+        name = canonicalize_name(str(self.project.pyproject.table("project").get("name", "")))
+        return prefix is not None and name in records.installed(type(self.project.root)(prefix))
+
+    def add(self, activation: Activation, packages: Sequence[str], group: str | None) -> Command:
+        """Run `poetry add --lock`."""
+        argv = ["add", "--lock", *(["--group", group] if group else []), *packages]
+        return self._command(argv, activation, "declare the packages in pyproject.toml and lock them")
+
+    def remove(self, activation: Activation, packages: Sequence[str], group: str | None) -> Command:
+        """Run `poetry remove --lock`."""
+        argv = ["remove", "--lock", *(["--group", group] if group else []), *packages]
+        return self._command(argv, activation, "take the packages out of pyproject.toml and lock")
+
+    def checks(self, activation: Activation | None) -> tuple[Step, ...]:
+        """Run `poetry check --lock` once for both: starting Poetry is what costs."""
+        command = self._command(["check", "--lock"], activation, "check pyproject.toml and poetry.lock")
+        title = "check pyproject.toml and poetry.lock"
+        return (Step("check.config+lock", title, command, reads=self._read, needs=("deps.lock",), check=True),)
+
+    def _read(self, outcome: Outcome) -> Iterable[Result]:
+        """Tell the lock's faults from the manifest's: Poetry reports both as errors of one kind."""
+        said = [line.strip() for line in outcome.said.splitlines()]
+        errors = [line.removeprefix("Error: ") for line in said if line.startswith("Error: ")]
+        warnings = [line.removeprefix("Warning: ") for line in said if line.startswith("Warning: ")]
+        about_lock = [line for line in errors if "poetry.lock" in line]
+        title = "poetry check finds nothing wrong"
+        if not outcome.ok and not errors:
+            error = diagnosis.explain(outcome, title="poetry check")
+            yield Result("config.poetry", Status.ERROR, title, error.message, error.remedy, file="pyproject.toml")
+            yield from self.lock_result(Status.ERROR, error.message, error.remedy)
+            return
+        remedy = "mend pyproject.toml"
+        for line in errors:
+            if line not in about_lock:
+                yield Result("config.poetry", Status.FAIL, title, line, remedy, file="pyproject.toml")
+        for line in warnings:
+            yield Result("config.poetry", Status.WARN, title, line, remedy, file="pyproject.toml")
+        if len(errors) == len(about_lock) and not warnings:
+            yield Result("config.poetry", Status.PASS, title, file="pyproject.toml")
+        if any(_STALE in line for line in about_lock):
+            text = "pyproject.toml was changed since poetry.lock was written"
+        else:
+            text = about_lock[0] if about_lock else ""
+        yield from self.lock_result(Status.FAIL if about_lock else Status.PASS, text)
+
+    def _command(self, argv: Sequence[str], activation: Activation | None, why: str) -> Command:
+        """Give Poetry an environment always, or it makes one of its own; for the lock alone any will do."""
+        place: dict[str, str | None] = {"VIRTUAL_ENV": sys.prefix} if activation is None else activation.env()
+        nowhere = str(toolbox.home() / ".cache" / "mlops-lab" / "no-virtualenvs")
+        env = {**place, **index.for_poetry(), "POETRY_VIRTUALENVS_PATH": nowhere}
+        words = (self.program, *argv, "--no-interaction", "--no-ansi")
+        return Command(words, why, env=env, cwd=self.project.root)

@@ -1,0 +1,101 @@
+"""The dependency manager uv."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from tasks_lib import diagnosis, index, toolbox
+from tasks_lib.managers import pyproject_rules
+from tasks_lib.managers.base import Manager
+from tasks_lib.plan import Step
+from tasks_lib.process import Command
+from tasks_lib.report.model import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tasks_lib.environments.base import Activation
+    from tasks_lib.process import Outcome
+    from tasks_lib.report.model import Result
+
+
+class Uv(Manager):
+    """uv works on any environment that UV_PROJECT_ENVIRONMENT names, and is told its interpreter.
+
+    Told so, it refuses a Python that does not fit instead of making the environment anew.
+    """
+
+    name: ClassVar[str] = "uv"
+    lock_name: ClassVar[str] = "uv.lock"
+
+    @property
+    def program(self) -> str:
+        """Give the path of uv."""
+        return toolbox.uv()
+
+    def lock(self, activation: Activation | None, upgrade: Sequence[str] | None = None) -> Command:
+        """Run `uv lock`."""
+        argv = ["lock"]
+        if upgrade is not None:
+            argv += [part for name in upgrade for part in ("--upgrade-package", name)] or ["--upgrade"]
+        return self._command(argv, activation, "resolve all dependencies and write uv.lock")
+
+    def install(self, activation: Activation, groups: Sequence[str] = ()) -> Command:
+        """Run `uv sync --inexact`: without that flag it deletes what conda or a person installed."""
+        argv = ["sync", "--inexact", "--locked", *(part for name in groups for part in ("--group", name))]
+        return self._command(argv, activation, "install what uv.lock names, and take nothing away")
+
+    def pending(self, activation: Activation) -> Command:
+        """Run `uv sync --check`."""
+        argv = ["sync", "--inexact", "--locked", "--check"]
+        return self._command(argv, activation, "see whether anything is to be installed")
+
+    def is_pending(self, outcome: Outcome) -> bool:
+        """Read the exit code: anything but 0 means that there is something to do."""
+        return not outcome.ok
+
+    def add(self, activation: Activation, packages: Sequence[str], group: str | None) -> Command:
+        """Run `uv add --no-sync`."""
+        argv = ["add", "--no-sync", *(["--group", group] if group else []), *packages]
+        return self._command(argv, activation, "declare the packages in pyproject.toml and lock them")
+
+    def remove(self, activation: Activation, packages: Sequence[str], group: str | None) -> Command:
+        """Run `uv remove --no-sync`."""
+        argv = ["remove", "--no-sync", *(["--group", group] if group else []), *packages]
+        return self._command(argv, activation, "take the packages out of pyproject.toml and lock")
+
+    def checks(self, activation: Activation | None) -> tuple[Step, ...]:
+        """Check the manifest by the rules that Poetry's core ships, and the lock with `uv lock --check`."""
+        command = self._command(["lock", "--check"], activation, "see whether uv.lock fits pyproject.toml")
+        shown = "validate pyproject.toml"
+        return (
+            Step("check.config", "check pyproject.toml", work=self._validate, shown=shown, check=True),
+            Step("check.lock", "check uv.lock", command, reads=self._read_lock, needs=("deps.lock",), check=True),
+        )
+
+    def _validate(self) -> Iterable[Result]:
+        return pyproject_rules.validate(self.project)
+
+    def _read_lock(self, outcome: Outcome) -> Iterable[Result]:
+        """Tell a stale lock from a check that could not be made: uv's exit code does not."""
+        said = outcome.stderr
+        if outcome.ok:
+            return self.lock_result(Status.PASS)
+        if "Unable to find lockfile" in said:
+            return self.lock_result(Status.FAIL, "there is no uv.lock")
+        if "needs to be updated" in said:
+            return self.lock_result(Status.FAIL, "pyproject.toml was changed since uv.lock was written")
+        if "Failed to parse" in said and "uv.lock" in said:
+            return self.lock_result(Status.FAIL, "uv.lock is damaged")
+        error = diagnosis.explain(outcome, title="check uv.lock")
+        return self.lock_result(Status.ERROR, error.message, error.remedy)
+
+    def _command(self, argv: Sequence[str], activation: Activation | None, why: str) -> Command:
+        env: dict[str, str | None] = {**index.for_uv(self.project), "UV_PYTHON_DOWNLOADS": "never"}
+        words = [self.program, *argv]
+        if activation is None:
+            words += ["--python", toolbox.base_python()]
+        else:
+            words += ["--python", str(activation.python)]
+            env["UV_PROJECT_ENVIRONMENT"] = str(activation.prefix)
+        return Command(tuple(words), why, env=env, cwd=self.project.root)

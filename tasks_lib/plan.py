@@ -1,0 +1,127 @@
+"""Steps and the order between them: computed first, shown by a dry run, and carried out as they are."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tasks_lib import diagnosis, process
+from tasks_lib.errors import LabError
+from tasks_lib.report.model import Result, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from tasks_lib.process import Command, Outcome
+
+_AT_ONCE = 6
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do: a command, or work in this process (`shown` says which, for a person).
+
+    `needs` names steps that must end well first; where one is not in the plan, nothing is waited for.
+    `reads` turns what the command left into results; without it, a failing command raises what `diagnosis` makes of it.
+    `undo` is called when the step was started and did not end well.
+    """
+
+    id: str
+    title: str
+    command: Command | None = None
+    work: Callable[[], Iterable[Result]] | None = field(default=None, compare=False)
+    shown: str = ""
+    why: str = ""
+    needs: tuple[str, ...] = ()
+    reads: Callable[[Outcome], Iterable[Result]] | None = field(default=None, compare=False)
+    undo: Callable[[], None] | None = field(default=None, compare=False)
+    check: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the step as a dry run shows it."""
+        command = self.command
+        return {
+            "id": self.id,
+            "command": command.shown if command else self.shown,
+            "why": self.why or (command.why if command else "") or self.title,
+            "argv": list(command.argv) if command else [],
+            "needs": list(self.needs),
+        }
+
+
+class Watcher(Protocol):
+    """What is told of a run while it goes on."""
+
+    def begin(self, step: Step) -> None:
+        """Hear that a step starts."""
+
+    def line(self, step: Step, text: str) -> None:
+        """Hear a line that its tool printed."""
+
+    def end(self, step: Step, seconds: float, *, ok: bool) -> None:
+        """Hear that it ended."""
+
+
+def execute(steps: Sequence[Step], watcher: Watcher) -> list[Result]:
+    """Carry out `steps`, those that are independent at the same time, and give the results in the plan's order.
+
+    The first step that fails ends the others, what they left half made is undone, and its error is raised.
+    """
+    children = process.Children()
+    waiting = {step.id: step for step in steps}
+    done: dict[str, list[Result]] = {}
+    running: dict[Future[list[Result]], Step] = {}
+    pool = ThreadPoolExecutor(max_workers=_AT_ONCE)
+    try:
+        while waiting or running:
+            for step in [s for s in waiting.values() if not any(n in waiting or _runs(n, running) for n in s.needs)]:
+                del waiting[step.id]
+                running[pool.submit(_carry_out, step, watcher, children)] = step
+            ended, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in ended:
+                step = running[future]
+                done[step.id] = future.result()
+                del running[future]
+    except BaseException:
+        children.stop()
+        pool.shutdown(wait=True, cancel_futures=True)
+        for step in running.values():
+            if step.undo is not None:
+                step.undo()
+        raise
+    pool.shutdown()
+    return [result for step in steps for result in done[step.id]]
+
+
+def _runs(step_id: str, running: dict[Future[list[Result]], Step]) -> bool:
+    return any(step.id == step_id for step in running.values())
+
+
+def _carry_out(step: Step, watcher: Watcher, children: process.Children) -> list[Result]:
+    started = time.perf_counter()
+    watcher.begin(step)
+    ok = False
+    try:
+        if step.command is not None:
+            outcome = process.run(step.command, children=children, on_line=lambda text: watcher.line(step, text))
+            if not outcome.ok and step.reads is None:
+                raise diagnosis.explain(outcome, title=step.title)
+            found = list(step.reads(outcome)) if step.reads else []
+        else:
+            found = list(step.work()) if step.work else []
+        ok = True
+    except LabError as error:
+        error.title = error.title or f"{step.title} failed"
+        raise
+    finally:
+        seconds = time.perf_counter() - started
+        watcher.end(step, seconds, ok=ok)
+    if step.check:
+        return [_timed(result, seconds) for result in found]
+    return [*found, Result(step.id, Status.PASS, step.title, detail=step.why, seconds=seconds)]
+
+
+def _timed(result: Result, seconds: float) -> Result:
+    return Result(**{**vars(result), "seconds": result.seconds or seconds})

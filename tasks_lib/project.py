@@ -1,0 +1,80 @@
+"""One project: its folder, its manifests, and its settings in `[tool.mlops-lab]`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks_lib.errors import LabError
+from tasks_lib.manifests import PYPROJECT, CondaFile, PyProject
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_KEYS = ("combo", "engine", "python")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What `[tool.mlops-lab]` says; empty where it says nothing."""
+
+    combo: str = ""
+    engine: str = ""
+    python: str = ""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with a `pyproject.toml`, and what a run was asked to override."""
+
+    root: Path
+    pyproject: PyProject
+    engine: str = ""
+    python: str = ""
+
+    @classmethod
+    def load(cls, start: Path, variables: Mapping[str, str], *, engine: str = "", python: str = "") -> Project:
+        """Find the project that `start` lies in and read its manifest; flags win over variables over settings."""
+        start = start.absolute()
+        root = next((folder for folder in (start, *start.parents) if (folder / PYPROJECT).is_file()), start)
+        pyproject = PyProject.read(root / PYPROJECT)
+        settings = _settings(pyproject)
+        return cls(
+            root,
+            pyproject,
+            engine=engine or variables.get("MLOPS_LAB_ENGINE", "") or settings.engine or "auto",
+            python=python or variables.get("MLOPS_LAB_PYTHON", "") or settings.python,
+        )
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Give the settings of `[tool.mlops-lab]`."""
+        return _settings(self.pyproject)
+
+    @cached_property
+    def conda_path(self) -> Path | None:
+        """Give the path of the conda environment file, if there is one."""
+        return CondaFile.find(self.root)
+
+    @cached_property
+    def conda_file(self) -> CondaFile:
+        """Read the conda environment file; without one there is a clear error."""
+        if self.conda_path is None:
+            text = f"there is no conda.yml in {self.root}, and the conda layer is made from it."
+            remedy = "write one, or take a pip combo: --combo pip_uv"
+            raise LabError(text, file="conda.yml", remedy=remedy, title="no conda.yml")
+        return CondaFile.read(self.conda_path)
+
+
+def _settings(pyproject: PyProject) -> Settings:
+    table = pyproject.table("tool", "mlops-lab")
+    for key, value in table.items():
+        if key not in (*_KEYS, "checks"):
+            text = f"[tool.mlops-lab] has no setting {key!r}; it has {', '.join(_KEYS)}."
+            raise LabError(text, file=PYPROJECT, line=pyproject.line_of(key), title="unknown setting")
+        if key != "checks" and not isinstance(value, str):
+            text = f"[tool.mlops-lab] {key} must be a string, and it is {value!r:.60}."
+            raise LabError(text, file=PYPROJECT, line=pyproject.line_of(key), title="wrong setting")
+    return Settings(**{key: table.get(key, "") for key in _KEYS})

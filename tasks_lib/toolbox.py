@@ -1,0 +1,39 @@
+"""Where the tools of the tool environment are, and where the user's caches are."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from tasks_lib.errors import ExitCode, LabError
+
+
+def tool(name: str) -> str:
+    """Give the path of a program that the tool environment brings."""
+    suffix = ".exe" if os.name == "nt" else ""
+    path = Path(sys.prefix) / ("Scripts" if os.name == "nt" else "bin") / f"{name}{suffix}"
+    if not path.is_file():
+        text = f"{name} is missing from the tool environment {sys.prefix}."
+        raise LabError(text, code=ExitCode.TOOL_MISSING, remedy="run it as: python3 -m tasks_lib")
+    return str(path)
+
+
+def uv() -> str:
+    """Give the path of uv."""
+    return tool("uv")
+
+
+def poetry() -> str:
+    """Give the path of Poetry."""
+    return tool("poetry")
+
+
+def base_python() -> str:
+    """Give the interpreter that the tool environment was made from."""
+    return str(getattr(sys, "_base_executable", sys.executable))
+
+
+def home() -> Path:
+    """Give the user's home folder, by the variable that conda and the managers look at."""
+    return Path(os.environ.get("HOME") or Path.home())
