@@ -46,14 +46,31 @@ def main(argv: "list[str] | None" = None, *, own_tasks: bool = True) -> int:
 
 def refuse(argv: "list[str]", code: int, message: str, remedy: str, seconds: float) -> int:
     """Say why nothing was run, on stdout as the one JSON document too if `argv` asks for that, and give `code`."""
-    sys.stderr.write("mlops-lab: {}{}\n".format(message, " Next: " + remedy if remedy else ""))
+    sys.stderr.write(f"mlops-lab: {message}{' Next: ' + remedy if remedy else ''}\n")
     if "--json" in argv:
         import json  # noqa: PLC0415 - 10 ms that only a refusal needs
 
-        result = {"id": "bootstrap", "status": "error", "title": "tool environment", "detail": message}
-        result.update({"remedy": remedy, "file": None, "line": None, "seconds": round(seconds, 3)})  # type: ignore[dict-item]
-        document = {"schema": "mlops-lab/1", "command": _task(argv), "status": "error", "exit_code": code}
-        document.update({"project": os.getcwd(), "combo": None, "seconds": round(seconds, 3), "results": [result]})
+        took = round(seconds, 3)
+        result = {
+            "id": "bootstrap",
+            "status": "error",
+            "title": "tool environment",
+            "detail": message,
+            "remedy": remedy,
+            "file": None,
+            "line": None,
+            "seconds": took,
+        }
+        document = {
+            "schema": "mlops-lab/1",
+            "command": _task(argv),
+            "status": "error",
+            "exit_code": code,
+            "project": os.getcwd(),
+            "combo": None,
+            "seconds": took,
+            "results": [result],
+        }
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     return code
 
@@ -68,13 +85,21 @@ def _too_old(argv: "list[str]") -> "tuple[str, str]":
     import shlex  # noqa: PLC0415 - only a refusal needs it
     import shutil  # noqa: PLC0415 - only a refusal needs it
 
-    message = "mlops-lab needs Python {}.{} or newer, and this is Python {}.{}.{}.".format(*OLDEST + sys.version_info[:3])
+    message = f"mlops-lab needs Python {OLDEST[0]}.{OLDEST[1]} or newer, and this is {sys.version.split()[0]}."
     words = " ".join(shlex.quote(word) for word in argv) or "--list"
-    names = ["python{}.{}".format(OLDEST[0], minor) for minor in range(OLDEST[1] + 9, OLDEST[1] - 1, -1)]
-    found = [name for name in names if shutil.which(name)]
-    if found:
-        return message, "{} -m tasks_lib {}".format(found[0], words)
-    return message, "install Python 3.11 or newer, then type: python3 -m tasks_lib {}".format(words)
+    folders = os.environ.get("PATH", "").split(os.pathsep)
+    for minor in range(OLDEST[1] + 9, OLDEST[1] - 1, -1):
+        name = f"python{OLDEST[0]}.{minor}"
+        for path in [shutil.which(name, path=folder) for folder in folders]:
+            if path and not _is_script(path):
+                return message, f"{name if shutil.which(name) == path else path} -m tasks_lib {words}"
+    return message, f"install Python 3.11 or newer, then type: python3 -m tasks_lib {words}"
+
+
+def _is_script(path: str) -> bool:
+    """Tell whether `path` is a script: pyenv puts one on PATH for every version, whether it may be used or not."""
+    with open(path, "rb") as file:
+        return file.read(2) == b"#!"
 
 
 def _mend_path() -> None:

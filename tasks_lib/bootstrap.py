@@ -3,7 +3,7 @@
 Every start passes through here. So a sound environment is found with `os` and `hashlib` alone: `pathlib`, `typing`,
 `subprocess` and the like cost 5 to 30 ms each, and are imported only when there is something to make or to refuse.
 """
-# ruff: noqa: PLC0415, PTH - the same reason: imports where they are needed, and `os.path` for `pathlib`
+# ruff: noqa: PLC0415 - the same reason: imports stand where they are needed
 
 from __future__ import annotations
 
@@ -27,13 +27,12 @@ INDEX = "MLOPS_LAB_INDEX_URL"
 CACHE = "MLOPS_LAB_CACHE_DIR"
 
 _MARKER = ".complete"
-_LOCKED_BYTE = 1 << 20  # past the process number that the lock file holds: Windows forbids reading a locked byte
 _SECONDS = 20
 #: Settings of pip that would lead the packages elsewhere, or ask for others.
 _NO_PIP = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIREMENT", "PIP_CONSTRAINT", "PIP_DRY_RUN", "PIP_NO_COMPILE")
-_FULL = r"No space left on device|Disk quota exceeded|not enough space on the disk"
-_SILENT = r"connection broken by|Could not fetch URL|Max retries exceeded|ConnectionError|timed out"
-_REASON = r"(Connection refused|Name or service not known|[Nn]ame resolution|timed out|certificate verify failed|Not Found)"
+_FULL = "No space left on device|Disk quota exceeded|not enough space on the disk"
+_SILENT = "connection broken by|Could not fetch URL|Max retries exceeded|ConnectionError|timed out"
+_REASON = r"\w+ (denied|refused)|Read-only file system|Not a directory|File exists|[Nn]ame (or|res)[ \w]+|timed out"
 
 
 def ensure(requirements: Path) -> Path:
@@ -156,10 +155,10 @@ def _make(home: str, requirements: str) -> None:
         with _lock(f"{home}.lock"):
             why = fault(home)
             if why is not None:
-                _say(f"making the tool environment {f'anew, because {why} (' if why else '(once, '}about {_SECONDS} s) …")
+                _say(f"making the tool environment {f'anew: {why} (' if why else '(once, '}about {_SECONDS} s) …")
                 _whole_or_not_at_all(home, requirements)
     except OSError as error:
-        raise _unwritable(error, home) from None
+        raise refusal(str(error), home) from None
 
 
 def _whole_or_not_at_all(home: str, requirements: str) -> None:
@@ -191,11 +190,9 @@ def _build(home: str, requirements: str) -> None:
     if "retries=" not in _run([*pip, "config", "list"], home):  # a person who set it had a reason
         install += ["--retries", "2"]
     _run(install, home)
-    path = os.path.join(home, _MARKER)
     found = fingerprint(home)
-    with open(f"{path}.new", "w", encoding="ascii") as file:
+    with open(os.path.join(home, _MARKER), "w", encoding="ascii") as file:  # half a marker is a wrong one
         file.write(found)
-    os.replace(f"{path}.new", path)
 
 
 def _run(argv: list[str], home: str) -> str:
@@ -215,42 +212,30 @@ def refusal(said: str, home: str) -> LabError:
 
     from tasks_lib.errors import ExitCode, LabError
 
-    code = ExitCode.TOOL_FAILED
-    named = f"the one that {INDEX} names" if os.environ.get(INDEX) else "the one in `python3 -m pip config list`"
-    errors = [line.strip() for line in said.splitlines() if re.match(r"\s*(ERROR|Error)", line)]
-    last = (errors or said.strip().splitlines() or ["it did not say why."])[-1]
+    code, cache = ExitCode.TOOL_FAILED, os.path.dirname(home)
+    named = f"the one that {INDEX} names" if os.environ.get(INDEX) else "see `python3 -m pip config list`"
+    found = re.search(_REASON, said)
+    reason = f": {found[0]}" if found else ""
+    last = (re.findall("(?m)^ERROR: (.+)", said) or said.splitlines() or ["it did not say why"])[-1].rstrip(".")
     if re.search(_FULL, said):
-        text = f"The disk is full: the tool environment does not fit in {os.path.dirname(home)}."
-        remedy = f"make room, or set {CACHE} to a folder that has it, then run this again"
-    elif re.search(r"ensurepip|No module named '?venv", said):
-        text = f"This Python ({_base()}) cannot make an environment: its module venv or ensurepip is missing."
-        code = ExitCode.TOOL_MISSING
-        debian = _base().startswith("/usr/bin/") and os.path.exists("/etc/debian_version")
-        remedy = "apt install python3-venv" if debian else "run this with a Python that has both modules"
+        text = f"The disk is full: the tool environment does not fit in {cache}."
+        remedy = f"make room there, or set {CACHE} to a folder with room"
+    elif re.match(r"\[(Errno|WinError)", said):
+        code, text = ExitCode.BAD_REQUEST, f"The cache folder {cache} cannot be written{reason}."
+        remedy = f"set {CACHE} to a folder that can be written"
+    elif re.search("ensurepip|No module named '?venv", said):
+        code, text = ExitCode.TOOL_MISSING, f"This Python ({_base()}) lacks the module venv or ensurepip."
+        remedy = "apt install python3-venv" if os.path.exists("/etc/debian_version") else "install these modules"
     elif "DO NOT MATCH THE HASHES" in said:
         text = f"The package index ({named}) gave a file whose hash is not the pinned one."
-        remedy = f"python3 -m pip cache purge, or set {INDEX} to an index to be trusted, then run this again"
+        remedy = f"type python3 -m pip cache purge, or set {INDEX} to an index to be trusted"
     elif re.search(_SILENT, said):
-        reason = re.search(_REASON, said)
-        text = f"The package index ({named}) does not answer{f': {reason[0]}' if reason else ''}."
-        remedy = f"see to the network or to that setting, or set {INDEX} to an index that answers, then run this again"
-    elif "No matching distribution" in said:
-        text = f"The package index ({named}) lacks what mlops-lab needs: {last.removeprefix('ERROR: ')}."
-        remedy = f"set {INDEX} to an index that has it, then run this again"
+        text = f"The package index ({named}) does not answer{reason}."
+        remedy = f"see to the network, or set {INDEX} to an index that answers"
     else:
-        text, remedy = f"The tool environment could not be made: {last}", "run this again"
-    return LabError(text, code=code, remedy=remedy)
-
-
-def _unwritable(error: OSError, home: str) -> LabError:
-    import re
-
-    from tasks_lib.errors import LabError
-
-    if re.search(_FULL, str(error)):
-        return refusal(str(error), home)
-    text = f"The cache folder {os.path.dirname(home)} cannot be written: {error.strerror}."
-    return LabError(text, remedy=f"set {CACHE} to a folder that can be written, then run this again")
+        text = f"The tool environment could not be made: {last}."
+        remedy = f"set {INDEX} to an index that has all it needs" if "No matching" in said else "see to that"
+    return LabError(text, code=code, remedy=f"{remedy}, then run this again")
 
 
 def _lock(path: str) -> IO[bytes]:
@@ -262,13 +247,11 @@ def _lock(path: str) -> IO[bytes]:
         began, told = time.monotonic(), False
         while not _taken(file):
             if not told and time.monotonic() - began > 1:
-                told = True
-                file.seek(0)
-                holder = file.read(20).decode("ascii", "replace") or "another"
-                _say(f"waiting for process {holder}, which is making the tool environment …")
+                told = file.seek(0) == 0
+                _say(f"waiting for process {file.read(20).decode()}, which is making the tool environment …")
             time.sleep(0.1)
         file.truncate(0)
-        file.write(str(os.getpid()).encode())
+        file.write(b"%d" % os.getpid())
         file.flush()
     except BaseException:
         file.close()
@@ -277,12 +260,12 @@ def _lock(path: str) -> IO[bytes]:
 
 
 def _taken(file: IO[bytes]) -> bool:
-    """Try to take the lock, without waiting."""
+    """Try to take the lock, without waiting; Windows forbids reading locked bytes, so it is one past the number."""
     try:
         if sys.platform == "win32":
             import msvcrt
 
-            file.seek(_LOCKED_BYTE)
+            file.seek(1 << 20)
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         else:
             import fcntl
@@ -298,15 +281,12 @@ def _discard(home: str) -> None:
     import shutil
     import time
 
-    for _ in range(20):
-        if os.path.isdir(home) and not os.path.islink(home):
-            shutil.rmtree(home, ignore_errors=True)
-        elif os.path.lexists(home):
-            os.remove(home)
-        if not os.path.lexists(home):
-            return
-        time.sleep(0.05)
-    shutil.rmtree(home)
+    if os.path.islink(home) or os.path.isfile(home):
+        os.remove(home)
+    for pause, patient in ((0, True), (0.1, True), (0.5, False)):
+        if os.path.lexists(home):
+            time.sleep(pause)
+            shutil.rmtree(home, ignore_errors=patient)
 
 
 def _base() -> str:

@@ -106,8 +106,8 @@ def _carry_out(step: Step, watcher: Watcher, children: process.Children) -> list
     try:
         if step.command is not None:
             outcome = process.run(step.command, children=children, on_line=lambda text: watcher.line(step, text))
-            if not outcome.ok and step.reads is None:
-                raise diagnosis.explain(outcome, title=step.title)
+            if step.reads is None:
+                diagnosis.demand(outcome, title=step.title)
             found = list(step.reads(outcome)) if step.reads else []
         else:
             found = list(step.work()) if step.work else []

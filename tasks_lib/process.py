@@ -11,7 +11,6 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tasks_lib.errors import ExitCode, LabError
@@ -35,7 +34,6 @@ FOREIGN = (
     "UV_PYTHON",
 )
 _GRACE = 5.0
-_NOTHING: Mapping[str, str | None] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class Command:
 
     argv: tuple[str, ...]
     why: str = ""
-    env: Mapping[str, str | None] = field(default=_NOTHING, hash=False)
+    env: Mapping[str, str | None] = field(default_factory=dict, hash=False)
     cwd: Path | None = None
 
     @property
@@ -58,8 +56,16 @@ class Command:
     @property
     def shown(self) -> str:
         """Print the command for a person to read or to type; nothing here is ever handed to a shell."""
-        settings = [f"{key}={shlex.quote(value)}" for key, value in sorted(self.env.items()) if value is not None]
+        settings = [f"{key}={_quoted(key, value)}" for key, value in sorted(self.env.items()) if value is not None]
         return " ".join([*settings, shlex.join([self.program, *self.argv[1:]])])
+
+
+def _quoted(key: str, value: str) -> str:
+    """Quote a variable's value; what PATH holds already is written `$PATH`."""
+    behind = f"{os.pathsep}{os.environ.get('PATH', '')}"
+    if key == "PATH" and value.endswith(behind):
+        return f"{shlex.quote(value.removesuffix(behind))}{os.pathsep}$PATH"
+    return shlex.quote(value)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from tasks_lib.errors import ExitCode, LabError
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from tasks_lib.report.model import Result
 
 WINDOWS = os.name == "nt"
-_NOTHING: Mapping[str, str | None] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class Activation:
     prefix: Path
     python: Path
     path: tuple[Path, ...]
-    variables: Mapping[str, str | None] = field(default=_NOTHING, hash=False)
+    variables: Mapping[str, str | None] = field(default_factory=dict, hash=False)
     scripts: tuple[Path, ...] = ()
     undo_scripts: tuple[Path, ...] = ()
 

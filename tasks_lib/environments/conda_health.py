@@ -10,6 +10,8 @@ from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from packaging.utils import canonicalize_name
+
 from tasks_lib.errors import LabError
 from tasks_lib.report.model import Result, Status
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 5
 _ANEW = "make it anew: invoke env.remove setup"
-_HEADING = re.compile(r"^(?P<heading>[A-Z][A-Za-z .]+?)\s*:?$")
+_RECORD = re.compile(r"site-packages/(?P<name>[^/]+?)-[^-/]+\.(?:dist-info|egg-info)(?:/|$)")
 
 
 def packages(prefix: Path) -> dict[str, dict[str, Any]]:
@@ -34,6 +36,16 @@ def packages(prefix: Path) -> dict[str, dict[str, Any]]:
         except (OSError, ValueError, TypeError, KeyError) as error:
             text = f"the record {path.name} is damaged: {error}."
             raise LabError(text, file=path, remedy=_ANEW, title="damaged conda-meta") from None
+    return found
+
+
+def owned(prefix: Path) -> dict[str, str]:
+    """Give the distributions that conda owns by file, normalised, each with the conda package that brought it."""
+    found: dict[str, str] = {}
+    for name, record in packages(prefix).items():
+        for file in record.get("files") or ():
+            if match := _RECORD.search(file):
+                found[canonicalize_name(match["name"])] = name
     return found
 
 

@@ -46,6 +46,10 @@ class Engine(ABC):
     def install(self, prefix: Path, file: CondaFile, specs: Sequence[str], *, new: bool = False) -> Command:
         """Make an existing environment (or, with `new`, one from nothing) satisfy `specs`."""
 
+    @abstractmethod
+    def uninstall(self, prefix: Path, file: CondaFile, names: Sequence[str]) -> Command:
+        """Take packages, and what nothing else needs, out of an environment."""
+
     def doctor(self, prefix: Path) -> Command | None:
         """Give the engine's own health report, where it has one."""
         del prefix
@@ -73,6 +77,12 @@ class CondaCli(Engine):
         verb = "create" if new else "install"
         argv = (self.program, verb, "--yes", "--prefix", str(prefix), *channels, *specs)
         return Command(argv, f"{verb} with the packages asked for")
+
+    def uninstall(self, prefix: Path, file: CondaFile, names: Sequence[str]) -> Command:
+        """Run `conda remove`."""
+        del file
+        argv = (self.program, "remove", "--yes", "--prefix", str(prefix), *names)
+        return Command(argv, "remove the conda packages")
 
     def doctor(self, prefix: Path) -> Command | None:
         """Run `conda doctor`, which always exits 0."""
@@ -118,8 +128,30 @@ class Rattler(Engine):
 
     def install(self, prefix: Path, file: CondaFile, specs: Sequence[str], *, new: bool = False) -> Command:
         """Solve for `specs` and what is installed, and bring the prefix there."""
+        variables = [f"--variable={key}={value}" for key, value in (file.variables.items() if new else ())]
+        why = "make the conda environment with py-rattler" if new else "install the conda packages with py-rattler"
+        return self._worker(prefix, file, variables, specs, why)
+
+    def uninstall(self, prefix: Path, file: CondaFile, names: Sequence[str]) -> Command:
+        """Solve for what is left when `names` are no longer asked for."""
+        dropped = [f"--drop={name}" for name in names]
+        return self._worker(prefix, file, dropped, file.dependencies, "remove the conda packages with py-rattler")
+
+    def probe(self, file: CondaFile) -> Command:
+        """Ask whether any of the file's channels answers."""
+        return self._worker(None, file, [], [], "see whether a channel answers", action="probe")
+
+    def _worker(  # noqa: PLR0913, PLR0917 - one command line, all of whose parts differ between the callers
+        self,
+        prefix: Path | None,
+        file: CondaFile,
+        more: Sequence[str],
+        specs: Sequence[str],
+        why: str,
+        action: str = "install",
+    ) -> Command:
         condarc = Condarc.load(os.environ)
-        argv = [sys.executable, str(WORKER), "install", "--prefix", str(prefix)]
+        argv = [sys.executable, str(WORKER), action, *(["--prefix", str(prefix)] if prefix else [])]
         for channel in condarc.channels(file.channels):
             argv += ["--channel", channel]
         for address, mirrors in condarc.mirrors(file.channels).items():
@@ -130,9 +162,7 @@ class Rattler(Engine):
             argv.append("--no-tls-verify")
         if str(condarc.values.get("offline", "")).lower() == "true":
             argv.append("--offline")
-        argv += [f"--variable={key}={value}" for key, value in (file.variables.items() if new else ())]
-        why = "make the conda environment with py-rattler" if new else "install the conda packages with py-rattler"
-        return Command((*argv, "--", *specs), why)
+        return Command((*argv, *more, "--", *specs), why)
 
 
 ENGINES: dict[str, type[Engine]] = {engine.name: engine for engine in (CondaCli, Mamba, Micromamba, Rattler)}

@@ -52,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--channel", action="append", default=[])
     made.add_argument("--mirror", action="append", default=[], metavar="ADDRESS=MIRROR")
     made.add_argument("--variable", action="append", default=[], metavar="NAME=VALUE")
+    made.add_argument("--drop", action="append", default=[], metavar="NAME", help="no longer ask for this package")
     made.add_argument("--any-channel", action="store_true", help="let a lower channel win with a newer version")
     made.add_argument("--no-tls-verify", action="store_true")
     made.add_argument("--offline", action="store_true")
@@ -83,13 +84,14 @@ async def install(options: argparse.Namespace) -> int:
     specs = [rattler.MatchSpec(text) for text in options.specs]
     kept = [rattler.MatchSpec(text) for record in installed for text in record.requested_specs]
     asked = {spec.name.normalized for spec in specs}
-    specs += [spec for spec in kept if spec.name.normalized not in asked]
+    specs += [spec for spec in kept if spec.name.normalized not in {*asked, *options.drop}]
+    locked = [record for record in installed if record.name.normalized not in options.drop]
     priority = rattler.ChannelPriority.Disabled if options.any_channel else rattler.ChannelPriority.Strict
     records = await rattler.solve(
         [rattler.Channel(url) for url in options.channel],
         specs,
         gateway=gateway,
-        locked_packages=installed,
+        locked_packages=locked,
         virtual_packages=rattler.VirtualPackage.detect(),
         channel_priority=priority,
     )
@@ -125,6 +127,7 @@ def finish(prefix: Path, variables: dict[str, str]) -> None:
     meta = prefix / "conda-meta"
     meta.mkdir(parents=True, exist_ok=True)
     (meta / "history").touch()
+    _forget_link_hashes(meta)
     if variables:
         state = {"version": 1, "env_vars": variables}
         (meta / "state").write_text(json.dumps(state), encoding="utf-8")
@@ -134,6 +137,15 @@ def finish(prefix: Path, variables: dict[str, str]) -> None:
     if str(prefix) not in listed:
         with known.open("a", encoding="utf-8") as stream:
             stream.write(f"{prefix}\n")
+
+
+def _forget_link_hashes(meta: Path) -> None:
+    """Drop the hashes of links: rattler hashes where a link points, conda what it points to, and calls it altered."""
+    for path in meta.glob("*.json"):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        links = [item for item in record["paths_data"]["paths"] if item.get("path_type") == "softlink"]
+        if any(item.pop("sha256_in_prefix", None) for item in links):
+            path.write_text(json.dumps(record, indent=2), encoding="utf-8")
 
 
 def main() -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib.errors import ExitCode, LabError
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 SCHEMA = "mlops-lab/1"
-_NO_DATA: Mapping[str, Any] = MappingProxyType({})
 
 
 class Status(StrEnum):
@@ -49,15 +47,15 @@ class Report:
     results: Sequence[Result] = ()
     combo: Mapping[str, str] | None = None
     seconds: float = 0.0
-    code: ExitCode = ExitCode.DONE
-    data: Mapping[str, Any] = field(default=_NO_DATA)
+    code: int = ExitCode.DONE
+    data: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def status(self) -> str:
         """Say pass, fail or error for the whole."""
-        if self.code is ExitCode.DONE:
+        if self.code == ExitCode.DONE:
             return "pass"
-        return "fail" if self.code is ExitCode.CHECK_FAILED else "error"
+        return "fail" if self.code == ExitCode.CHECK_FAILED else "error"
 
     def as_dict(self) -> dict[str, Any]:
         """Give the JSON document, as DESIGN.md lays it out."""

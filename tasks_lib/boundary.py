@@ -1,0 +1,89 @@
+"""The one place where a task becomes an answer: it opens the session, catches errors, renders, gives the exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks_lib import checks
+from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.process import Interrupted
+from tasks_lib.report import json as json_format
+from tasks_lib.report import text as text_format
+from tasks_lib.report.model import Report, Result, Status, from_error, verdict
+from tasks_lib.report.progress import Progress
+from tasks_lib.session import Answer, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def answer(
+    command: str,
+    work: Callable[[Session, Progress], Answer],
+    *,
+    json: bool = False,
+    strict: bool = False,
+    **asked: str,
+) -> int:
+    """Run `work` on the project of the current folder, print the answer, and give the exit code.
+
+    `asked` is what `Session.open` takes: combo, engine, python. Every error ends here, and no traceback reaches a
+    person, unless MLOPS_LAB_DEBUG is set.
+    """
+    started = time.perf_counter()
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    session: Session | None = None
+    found = Answer()
+    code: int
+    try:
+        with Progress() as progress:
+            session = Session.open(**asked)
+            if not json:
+                progress.say(f"mlops-lab: {session.combo.id}, since {session.combo.reason}")
+            found = work(session, progress)
+        code = verdict(found.results, strict=strict) if found.code is None else found.code
+    except LabError as error:
+        code, found = error.code, Answer([from_error(error)])
+    except (KeyboardInterrupt, Interrupted):
+        stopped = Result("error.interrupted", Status.ERROR, "interrupted", "The run was stopped; nothing is half made.")
+        code, found = ExitCode.INTERRUPTED, Answer([stopped])
+    except Exception as error:  # noqa: BLE001 - the last resort: a fault of this program is reported as one
+        if os.environ.get("MLOPS_LAB_DEBUG"):
+            traceback.print_exc()
+        code, found = ExitCode.TOOL_FAILED, Answer([_fault(error)])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    report = Report(
+        command=command,
+        project=str(session.project.root if session else Path.cwd()),
+        results=tuple(found.results),
+        combo=session.combo.as_dict() if session else None,
+        seconds=time.perf_counter() - started,
+        code=code,
+        data=found.data,
+    )
+    (json_format if json else text_format).render(report)
+    return code
+
+
+def check(command: str, families: tuple[str, ...] = tuple(checks.FAMILIES), **options: Any) -> int:  # noqa: ANN401 - handed on to `answer`
+    """Run the checks of some families and answer with their results."""
+    return answer(command, lambda session, progress: checks.run(session, progress, families), **options)
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _fault(error: Exception) -> Result:
+    if isinstance(error, OSError):
+        place = f" ({error.filename})" if error.filename else ""
+        return Result("error.system", Status.ERROR, "the system refused", f"{error.strerror or error}{place}.")
+    text = f"{type(error).__name__}: {error}"
+    remedy = "set MLOPS_LAB_DEBUG=1, run it again, and report what it prints"
+    return Result("error.internal", Status.ERROR, "a fault of mlops-lab itself", text, remedy)

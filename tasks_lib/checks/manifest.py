@@ -1,0 +1,37 @@
+"""Are the manifests valid, and does the lock fit them?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks_lib.environments.base import State
+from tasks_lib.errors import LabError
+from tasks_lib.plan import Step
+from tasks_lib.report.model import Result, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tasks_lib.project import Project
+    from tasks_lib.session import Session
+
+
+def steps(session: Session) -> Iterable[Step]:
+    """Check conda's file where there is one, then what the manager has to say."""
+    project = session.project
+    if project.conda_path is not None:
+        title = f"check {project.conda_path.name}"
+        yield Step("check.config.conda", title, work=lambda: _conda_file(project), shown=title, check=True)
+    usable = session.environment.state() is State.PRESENT
+    yield from session.manager.checks(session.environment.activation() if usable else None)
+
+
+def _conda_file(project: Project) -> Iterable[Result]:
+    path = project.conda_path
+    title = f"{path.name if path else 'conda.yml'} is valid"
+    try:
+        name = project.conda_file.path.name
+    except LabError as error:
+        yield Result("config.conda", Status.FAIL, title, error.message, error.remedy, error.file, error.line)
+    else:
+        yield Result("config.conda", Status.PASS, title, file=name)

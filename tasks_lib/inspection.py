@@ -1,0 +1,138 @@
+"""Look at environments, and enter one: nothing here changes the project."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks_lib import process, shells, toolbox
+from tasks_lib.environments import ENVIRONMENTS, conda_health, records
+from tasks_lib.environments.base import State
+from tasks_lib.environments.conda import Conda, envs_dirs, is_base
+from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.report.model import Result, Status
+from tasks_lib.session import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tasks_lib.session import Session
+
+
+def listing(session: Session) -> Answer:
+    """List the project's own environment of each layer, then conda's, each with what it is."""
+    rows: list[dict[str, Any]] = []
+    for layer in ENVIRONMENTS.values():
+        if layer.applies(session.project):
+            environment = layer(session.project)
+            state = environment.state()
+            if state is not State.ABSENT or layer is type(session.environment):
+                rows.append(_row(environment.prefix, environment.kind, environment.name, state.value, mine=True))
+    known = {row["path"] for row in rows}
+    for prefix in _conda_prefixes():
+        if str(prefix) not in known:
+            base = is_base(prefix)
+            rows.append(_row(prefix, "conda", "base" if base else prefix.name, State.PRESENT.value, mine=False))
+    return Answer(data={"environments": rows})
+
+
+def _row(prefix: Path, kind: str, name: str, state: str, *, mine: bool) -> dict[str, Any]:
+    active = str(prefix) in {os.environ.get("VIRTUAL_ENV"), os.environ.get("CONDA_PREFIX")}
+    python = _python_version(prefix) if state == State.PRESENT.value else ""
+    row: dict[str, Any] = {"name": name, "kind": kind, "python": python, "state": state}
+    return {**row, "project": mine, "active": active, "path": str(prefix)}
+
+
+def _python_version(prefix: Path) -> str:
+    """Give the Python version from the records, without starting it."""
+    if found := records.python_version(prefix):
+        return found
+    names = sorted((prefix / "conda-meta").glob("python-[0-9]*.json"))
+    return names[0].name.split("-")[1] if names else ""
+
+
+def _conda_prefixes() -> list[Path]:
+    """Find conda's environments as `conda env list` does: its own list, then its folders."""
+    known = toolbox.home() / ".conda" / "environments.txt"
+    found = [Path(line) for line in known.read_text("utf-8").splitlines() if line.strip()] if known.is_file() else []
+    programs = [shutil.which(name) for name in Conda.engines_on_path()]
+    roots = [Path(program).resolve().parent.parent for program in programs if program]
+    for folder in envs_dirs(roots[0] if roots else None):
+        found += sorted(folder.iterdir()) if folder.is_dir() else []
+    return [prefix for prefix in dict.fromkeys([*roots, *found]) if (prefix / "conda-meta").is_dir()]
+
+
+def info(session: Session) -> Answer:
+    """Describe the environment: combo, engine, folder, Python, packages by layer, and the tools."""
+    environment, manager = session.environment, session.manager
+    state = environment.state()
+    data: dict[str, Any] = {
+        "combo": session.combo.id,
+        "because": session.combo.reason,
+        "environment": environment.name,
+        "engine": environment.engine,
+        "manager": manager.name,
+        "state": state.value,
+        "path": str(environment.prefix),
+    }
+    if state is State.PRESENT:
+        packages = records.installed(environment.prefix)
+        owned = conda_health.owned(environment.prefix)
+        locked = manager.locked()
+        data["python"] = _python_version(environment.prefix)
+        data["interpreter"] = str(environment.python)
+        data["packages"] = len(packages)
+        data["packages_by_owner"] = {
+            "conda": sum(name in owned for name in packages),
+            "lock": sum(name in locked and name not in owned for name in packages),
+            "stray": sum(name not in locked and name not in owned for name in packages),
+        }
+    lock = manager.lock_path
+    data["lock"] = f"{lock.name} ({len(manager.locked())} packages)" if lock.is_file() else f"no {lock.name}"
+    data["platform"] = f"{platform.system()} {platform.machine()}"
+    data["tool_environment"] = sys.prefix
+    return Answer(data=data)
+
+
+def activation(session: Session, shell_name: str, *, undo: bool = False) -> Answer:
+    """Give the script that activates the environment, or the one that undoes it."""
+    chosen = shell_name or shells.detect(os.environ)
+    value = session.environment.require()
+    script = shells.deactivation_script(chosen, value) if undo else shells.activation_script(chosen, value)
+    return Answer(data={"shell": chosen, "script": script})
+
+
+def shell(session: Session, shell_name: str) -> Answer:
+    """Open an interactive shell in the environment, and hand on its exit code."""
+    value = session.environment.require()
+    chosen = shell_name or shells.detect(os.environ)
+    with tempfile.TemporaryDirectory(prefix="mlops-lab-") as folder:
+        return Answer(code=process.run_attached(shells.interactive(chosen, value, Path(folder))))
+
+
+def run(session: Session, text: str, words: Sequence[str], *, captured: bool = False) -> Answer:
+    """Run a command through the environment's own interpreter, PATH and variables, and hand on its exit code."""
+    argv = [*shlex.split(text), *words]
+    if not argv:
+        message = "no command was given."
+        raise LabError(message, remedy="give one behind --: invoke env.run -- python -V", title="no command")
+    value = session.environment.require()
+    env = value.env()
+    program = shutil.which(argv[0], path=env["PATH"])
+    if program is None:
+        message = f"there is no program {argv[0]!r} in {session.environment.where} or on PATH."
+        raise LabError(message, code=ExitCode.TOOL_MISSING, title="no such program")
+    command = process.Command((program, *argv[1:]), env=env)
+    if not captured:
+        return Answer(code=process.run_attached(command))
+    outcome = process.run(command)
+    status = Status.PASS if outcome.ok else Status.FAIL
+    result = Result("env.run", status, shlex.join(argv), f"exit code {outcome.code}", seconds=outcome.seconds)
+    data = {"stdout": outcome.stdout, "stderr": outcome.stderr, "returncode": outcome.code}
+    return Answer([result], data, code=outcome.code)

@@ -1,0 +1,50 @@
+"""Run Invoke in the tool environment, with answers that keep the contract where the command line itself is wrong."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from invoke.exceptions import CollectionNotFound, Exit, ParseError
+from invoke.program import Program
+
+from tasks_lib import __version__
+from tasks_lib.errors import ExitCode
+from tasks_lib.tasks import namespace
+
+
+def main(argv: list[str], *, own_tasks: bool) -> int:
+    """Run the tasks that `argv` names and give the exit code.
+
+    The tasks are those of the folder's own `tasks.py`; or, with `own_tasks` or without that file, mlops-lab's.
+    """
+    bundled = own_tasks or not Path("tasks.py").is_file()
+    program = Program(version=__version__, namespace=namespace() if bundled else None, name="mlops-lab")
+    sys.argv = ["mlops-lab" if own_tasks else "invoke", *argv]
+    try:
+        _run(program, argv)
+    except SystemExit as left:
+        return left.code if isinstance(left.code, int) else int(left.code is not None)
+    return ExitCode.DONE
+
+
+def _run(program: Program, argv: list[str]) -> None:
+    program.create_config()
+    try:
+        program.parse_core(["mlops-lab", *(argv or ["--list"])])
+        program.parse_collection()
+        program.parse_tasks()
+        program.parse_cleanup()
+        program.update_config()
+    except (ParseError, CollectionNotFound) as error:
+        from tasks_lib.__main__ import refuse  # noqa: PLC0415 - only a refusal needs it
+
+        text = str(error).replace("No idea what", "there is no task or option named").replace(" is!", ".")
+        remedy = "python3 -m tasks_lib --list"
+        raise SystemExit(refuse(argv, int(ExitCode.BAD_REQUEST), text, remedy, 0.0)) from None
+    except Exit as left:
+        raise SystemExit(left.code) from None
+    try:
+        program.execute()
+    except Exit as left:
+        raise SystemExit(left.code) from None

@@ -1,0 +1,71 @@
+"""Say on stderr what a run is doing: live on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from rich.status import Status as Spinner
+
+    from tasks_lib.plan import Step
+
+
+class Progress:
+    """A watcher of a plan's steps; as a context it owns the terminal's last line."""
+
+    def __init__(self) -> None:
+        """Show nothing before the first step begins."""
+        self._lock = threading.Lock()
+        self._running: dict[str, tuple[str, float]] = {}
+        self._spinner: Spinner | None = None
+        self._live = sys.stderr.isatty()
+
+    def __enter__(self) -> Self:
+        """Start the live line, where there is a terminal."""
+        if self._live:
+            from tasks_lib.report.text import console  # noqa: PLC0415 - rich costs 0.05 s, and pipes need none of it
+
+            self._spinner = console(stderr=True).status("")
+            self._spinner.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Take the live line away."""
+        if self._spinner is not None:
+            self._spinner.stop()
+
+    def say(self, text: str) -> None:
+        """Write one line of talk."""
+        with self._lock:
+            sys.stderr.write(f"{text}\n")
+            sys.stderr.flush()
+
+    def begin(self, step: Step) -> None:
+        """Show that a step starts."""
+        self._running[step.id] = (step.title, time.perf_counter())
+        self._show()
+        if not self._live and not step.check:
+            self.say(f"… {step.title}")
+
+    def line(self, step: Step, text: str) -> None:
+        """Show the last line that a step's tool printed."""
+        self._show(f"{step.title}: {text.strip()}")
+
+    def end(self, step: Step, seconds: float, *, ok: bool) -> None:
+        """Show that a step ended; a check's results are shown in the answer."""
+        self._running.pop(step.id, None)
+        if not step.check:
+            self.say(f"{'✓' if ok else '✗'} {step.title}  {seconds:.1f} s")
+        self._show()
+
+    def _show(self, text: str = "") -> None:
+        if self._spinner is not None:
+            shown = text or " · ".join(title for title, _ in list(self._running.values()))
+            from rich.text import Text  # noqa: PLC0415 - imported already by then
+
+            self._spinner.update(Text(shown[:110]))

@@ -1,0 +1,19 @@
+"""The Invoke namespace: adapters that parse, call one function, and give its exit code.
+
+Invoke imports this for `--list` and for every tab completion, so nothing here imports the library before a task runs.
+"""
+
+from __future__ import annotations
+
+from invoke.collection import Collection
+
+from tasks_lib.tasks import check, deps, env, proof
+from tasks_lib.tasks.whole import setup
+
+
+def namespace() -> Collection:
+    """Give the tasks that work in any project's folder."""
+    made = Collection(setup)
+    for module in (env, deps, check, proof):
+        made.add_collection(Collection.from_module(module))
+    return made

@@ -1,0 +1,40 @@
+"""Tasks of mlops-lab's own checkout, which no other project has."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from tasks_lib.tasks.adapter import behind_dashes, finish
+
+if TYPE_CHECKING:
+    from invoke.collection import Collection
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@task(help={"only": "unit, contract, cli or integration"})
+def test(_: Context, only: str = "") -> None:
+    """Run the linters and the tests; what stands behind -- goes to pytest."""
+    from tasks_lib import suite
+
+    finish(suite.run(ROOT, only, behind_dashes()))
+
+
+@task
+def bench(_: Context) -> None:
+    """Measure `setup` against the steps typed by hand, and print the ratios of medians."""
+    from tasks_lib import suite
+
+    finish(suite.script(ROOT, ROOT / "tests" / "bench" / "by_hand.py", behind_dashes()))
+
+
+def extend(namespace: Collection) -> Collection:
+    """Add these tasks to mlops-lab's own."""
+    namespace.add_task(test)
+    namespace.add_task(bench)
+    return namespace

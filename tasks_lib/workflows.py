@@ -1,0 +1,329 @@
+"""What each task does: observe, plan, act, look again. One function a task; both layers are composed here."""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
+
+from tasks_lib import checks, diagnosis, process, toolbox
+from tasks_lib.environments import conda_health, records
+from tasks_lib.environments.base import State
+from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.manifests import CondaFile, spec_name, with_specs
+from tasks_lib.plan import Step, execute
+from tasks_lib.process import Command
+from tasks_lib.report.model import Result, Status
+from tasks_lib.session import Answer, planned
+from tasks_lib.transaction import unchanged_on_failure, write
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from tasks_lib.environments.base import Activation
+    from tasks_lib.environments.conda import Conda
+    from tasks_lib.plan import Watcher
+    from tasks_lib.session import Session
+
+_AFTER_ENV = ("env.create", "env.update", "env.pip")
+
+
+def manifests_of(session: Session) -> list[Path]:
+    """List the files of the project that a run may change, and that are put back when it fails."""
+    project = session.project
+    paths = [project.pyproject.path, session.manager.lock_path]
+    return [*paths, project.conda_path] if project.conda_path else paths
+
+
+def setup(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
+    """Make the environment, lock, install and check; do only what is not done already."""
+    changes = _missing_parts(session, watcher)
+    steps = [*changes, *checks.steps(session)]
+    if dry_run:
+        return planned(steps)
+    with unchanged_on_failure(manifests_of(session)):
+        results = execute(steps, watcher)
+    done = [step.title for step in changes]
+    return Answer(results, {"changed": done} if done else {"changed": [], "note": "nothing to do"})
+
+
+def _missing_parts(session: Session, watcher: Watcher) -> list[Step]:
+    """Compute what `setup` has to change; empty where everything is as it should be."""
+    environment, manager = session.environment, session.manager
+    state = environment.state()
+    creation = () if state is State.PRESENT and not environment.lacking() else environment.creation()
+    made = any(step.id in {"env.create", "env.clear"} for step in creation)
+    stale = not manager.lock_path.is_file()
+    pending = made
+    if not stale:
+        usable = None if made else environment.activation()
+        stale, pending = _observe(session, usable, watcher)
+    if not (creation or stale or pending):
+        return []
+    steps = list(creation)
+    if stale:
+        steps.append(lock_step(session, after_environment=made))
+    needs = (*_AFTER_ENV, "deps.lock")
+    command = manager.install(environment.activation())
+    steps.append(Step("deps.install", f"install with {manager.name}", command, needs=needs))
+    return steps
+
+
+def _observe(session: Session, activation: Activation | None, watcher: Watcher) -> tuple[bool, bool]:
+    """Ask the manager, at the same time, whether the lock is stale and whether anything is to be installed."""
+    manager = session.manager
+    fresh = manager.fresh(activation)
+    look = Step("observe", "look at what is there", fresh.command, reads=fresh.reads, check=True)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        asked = pool.submit(process.run, manager.pending(activation)) if activation else None
+        results = execute([look], watcher)
+        stale = any(result.id == "lock.fresh" and result.status is Status.FAIL for result in results)
+        return stale, stale or asked is None or manager.is_pending(asked.result())
+
+
+def lock_step(session: Session, *, after_environment: bool, upgrade: Sequence[str] | None = None) -> Step:
+    """Lock while the environment is being made, unless only that environment's Python fits the project."""
+    manager, environment = session.manager, session.environment
+    wait = after_environment and not _running_python_fits(session)
+    usable = wait or (not after_environment and environment.exists())
+    command = manager.lock(environment.activation() if usable else None, upgrade)
+    return Step("deps.lock", f"lock with {manager.name}", command, needs=_AFTER_ENV if wait else ())
+
+
+def _running_python_fits(session: Session) -> bool:
+    try:
+        wanted = SpecifierSet(session.project.pyproject.requires_python, prereleases=True)
+    except InvalidSpecifier:
+        return True
+    return ".".join(map(str, sys.version_info[:3])) in wanted
+
+
+def create(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
+    """Make the environment; one that exists already and fits is left as it is, and said so."""
+    environment = session.environment
+    if environment.state() is State.PRESENT and not environment.lacking():
+        title = f"{environment.where} exists already, and has what is asked for"
+        return Answer([Result("env.create", Status.PASS, title, str(environment.prefix))])
+    steps = environment.creation()
+    return planned(steps) if dry_run else Answer(execute(steps, watcher))
+
+
+def remove(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
+    """Delete the environment; the manifests and the lock stay."""
+    environment = session.environment
+    environment.refuse_base()
+    environment.refuse_foreign()
+    if environment.state() is State.ABSENT:
+        return Answer([Result("env.remove", Status.PASS, f"there is no {environment.prefix}", "nothing to remove")])
+    title = f"remove {environment.where}"
+
+    def work() -> tuple[Result, ...]:
+        environment.discard()
+        return ()
+
+    steps = [Step("env.remove", title, work=work, shown=f"rm -r {environment.prefix}")]
+    return planned(steps) if dry_run else Answer(execute(steps, watcher))
+
+
+def lock(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
+    """Resolve the dependencies and write the lock."""
+    return _change(session, watcher, [lock_step(session, after_environment=False)], dry_run=dry_run)
+
+
+def install(session: Session, watcher: Watcher, *, groups: Sequence[str] = (), dry_run: bool = False) -> Answer:
+    """Install what the lock names into the environment, and take nothing away."""
+    activation = session.environment.require()
+    if not session.manager.lock_path.is_file():
+        text = f"there is no {session.manager.lock_name}, and it says what to install."
+        raise LabError(text, file=session.manager.lock_name, remedy="invoke deps.lock", title="no lock")
+    return _change(session, watcher, [_install_step(session, activation, groups)], dry_run=dry_run)
+
+
+def update(
+    session: Session, watcher: Watcher, packages: Sequence[str], *, group: str | None, dry_run: bool = False
+) -> Answer:
+    """Renew locked versions (of `packages`, of a group, or all), then install them."""
+    activation = session.environment.require()
+    names = [*packages, *(_names_in_group(session, group) if group else ())]
+    steps = [
+        lock_step(session, after_environment=False, upgrade=names),
+        _install_step(session, activation, (group,) if group else ()),
+    ]
+    return _change(session, watcher, steps, dry_run=dry_run)
+
+
+def edit(  # noqa: PLR0913 - what a person may say of the change
+    session: Session,
+    watcher: Watcher,
+    packages: Sequence[str],
+    *,
+    layer: str,
+    group: str | None,
+    drop: bool,
+    dry_run: bool,
+) -> Answer:
+    """Declare packages or take them away, in the layer that was named."""
+    if layer == "conda":
+        return change_conda(session, watcher, packages, drop=drop, dry_run=dry_run)
+    if layer != "python":
+        text = f"there is no layer {layer!r}; the layers are python and conda."
+        raise LabError(text, remedy="choose one, e.g. --layer conda", title="unknown layer")
+    return (withdraw if drop else add)(session, watcher, packages, group=group, dry_run=dry_run)
+
+
+def add(
+    session: Session, watcher: Watcher, packages: Sequence[str], *, group: str | None, dry_run: bool = False
+) -> Answer:
+    """Declare packages, lock and install them."""
+    activation = session.environment.require()
+    _expect_packages(packages)
+    edit = session.manager.add(activation, packages, group)
+    steps = [
+        Step("deps.edit", f"declare {', '.join(packages)}", edit),
+        _install_step(session, activation, (group,) if group else ()),
+    ]
+    return _change(session, watcher, steps, dry_run=dry_run)
+
+
+def withdraw(
+    session: Session, watcher: Watcher, packages: Sequence[str], *, group: str | None, dry_run: bool = False
+) -> Answer:
+    """Take packages out of the manifest and the lock, and uninstall what the lock no longer names."""
+    activation = session.environment.require()
+    _expect_packages(packages)
+    before = set(session.manager.locked())
+
+    def uninstall() -> tuple[Result, ...]:
+        ours = set(records.installed(activation.prefix)) - set(conda_health.owned(activation.prefix))
+        gone = sorted((before - set(session.manager.locked())) & ours)
+        if gone:
+            diagnosis.demand(process.run(_uninstall(activation, gone)), title="uninstall")
+        return ()
+
+    steps = [
+        Step("deps.edit", f"drop {', '.join(packages)}", session.manager.remove(activation, packages, group)),
+        Step(
+            "deps.uninstall",
+            "uninstall what the lock no longer names",
+            work=uninstall,
+            shown=_uninstall(activation, packages).shown,
+            needs=("deps.edit",),
+        ),
+        _install_step(session, activation, (), needs=("deps.uninstall",)),
+    ]
+    return _change(session, watcher, steps, dry_run=dry_run)
+
+
+def change_conda(
+    session: Session, watcher: Watcher, specs: Sequence[str], *, drop: bool = False, dry_run: bool = False
+) -> Answer:
+    """Add packages to conda.yml and to the conda environment, or take them out of both."""
+    environment = session.environment
+    if environment.kind != "conda":
+        text = f"--layer conda needs a conda combo, and this run's is {session.combo.id}."
+        raise LabError(text, remedy="take one: --combo conda_uv", title="no conda layer")
+    layer: Conda = environment  # type: ignore[assignment]  # the one kind named conda
+    activation = layer.require()
+    _expect_packages(specs)
+    file = layer.file
+    text = with_specs(file, specs, drop=drop)
+
+    def edit() -> tuple[Result, ...]:
+        write(file.path, text.encode())
+        return ()
+
+    names = [spec_name(spec) for spec in specs]
+    if drop:
+        rest = CondaFile(**{**vars(file), "dependencies": tuple(d for d in file.dependencies if spec_name(d) not in names)})
+        command = layer.maker.uninstall(activation.prefix, rest, names)
+    else:
+        command = layer.maker.install(activation.prefix, file, specs)
+    verb = "take out of" if drop else "write to"
+    steps = [
+        Step("conda.install", f"{'remove' if drop else 'install'} {', '.join(specs)} with {layer.engine}", command),
+        Step("conda.edit", f"{verb} {file.path.name}: {', '.join(specs)}", work=edit, shown=f"edit {file.path.name}", needs=("conda.install",)),
+    ]
+    return _change(session, watcher, steps, dry_run=dry_run)
+
+
+def _change(session: Session, watcher: Watcher, steps: Sequence[Step], *, dry_run: bool) -> Answer:
+    """Carry out steps that change manifests or packages; when one fails, everything is put back."""
+    if dry_run:
+        return planned(steps)
+    environment = session.environment
+    prefix = environment.prefix
+    before = records.installed(prefix) if environment.exists() else None
+    try:
+        with unchanged_on_failure(manifests_of(session)):
+            results = execute(steps, watcher)
+    except BaseException as error:
+        if before is not None:
+            _put_back(session, before, error)
+        raise
+    after = records.installed(prefix) if before is not None else {}
+    return Answer(results, {"packages": _difference(before or {}, after)})
+
+
+def _put_back(session: Session, before: dict[str, str], error: BaseException) -> None:
+    """Bring the installed set back to what it was; what cannot be put back is said with the error."""
+    activation = session.environment.activation()
+    after = records.installed(activation.prefix)
+    new = sorted(set(after) - set(before))
+    lost = sorted(f"{name}=={version}" for name, version in before.items() if after.get(name) != version)
+    commands = [_uninstall(activation, new)] if new else []
+    if lost:
+        argv = (toolbox.uv(), "pip", "install", "--python", str(activation.python), "--no-deps", *lost)
+        commands.append(Command(argv, "put back what was installed before"))
+    failed = [command for command in commands if not process.run(command).ok]
+    if failed and isinstance(error, LabError):
+        error.message += f" The environment could not be put back whole; {failed[0].shown} failed."
+
+
+def _difference(before: dict[str, str], after: dict[str, str]) -> list[dict[str, str]]:
+    names = sorted({*before, *after})
+    rows = [{"package": name, "before": before.get(name, ""), "after": after.get(name, "")} for name in names]
+    return [row for row in rows if row["before"] != row["after"]]
+
+
+def _install_step(
+    session: Session, activation: Activation, groups: Sequence[str], needs: tuple[str, ...] = ("deps.edit", "deps.lock")
+) -> Step:
+    command = session.manager.install(activation, groups)
+    return Step("deps.install", f"install with {session.manager.name}", command, needs=needs)
+
+
+def _uninstall(activation: Activation, names: Sequence[str]) -> Command:
+    argv = (toolbox.uv(), "pip", "uninstall", "--python", str(activation.python), *names)
+    return Command(argv, "uninstall packages")
+
+
+def _expect_packages(packages: Sequence[str]) -> None:
+    if not packages:
+        text = "no package was named."
+        raise LabError(text, remedy="name one: invoke deps.add PACKAGE", title="no package")
+    for package in packages:
+        if package.startswith("-"):
+            text = f"{package!r} is no package."
+            raise LabError(text, remedy="see invoke --help deps.add", title="no package")
+
+
+def _names_in_group(session: Session, group: str) -> list[str]:
+    """Give the names that a dependency group declares; an unknown group lists those there are."""
+    groups = session.project.pyproject.table("dependency-groups")
+    if group not in groups:
+        text = f"pyproject.toml has no dependency group {group!r}; it has {', '.join(groups) or 'none'}."
+        raise LabError(text, file="pyproject.toml", code=ExitCode.BAD_REQUEST, title="unknown group")
+    names = []
+    for entry in groups[group]:
+        if isinstance(entry, str):
+            try:
+                names.append(canonicalize_name(Requirement(entry).name))
+            except InvalidRequirement:
+                text = f"group {group!r}: {entry!r} is no requirement."
+                raise LabError(text, file="pyproject.toml", line=session.project.pyproject.line_of(group)) from None
+    return names
