@@ -68,7 +68,7 @@ def activate(
     )
 
 
-@task(help={**_HELP, **_SHELL})
+@task(help={"combo": HELP["combo"], "engine": HELP["engine"], **_SHELL})
 def shell(_: Context, shell: str = "", combo: str = "", engine: str = "") -> None:
     """Open an interactive shell in the environment."""
     from tasks_lib import boundary, inspection
