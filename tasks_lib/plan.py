@@ -102,7 +102,6 @@ def _runs(step_id: str, running: dict[Future[list[Result]], Step]) -> bool:
 def _carry_out(step: Step, watcher: Watcher, children: process.Children) -> list[Result]:
     started = time.perf_counter()
     watcher.begin(step)
-    ok = False
     try:
         if step.command is not None:
             outcome = process.run(step.command, children=children, on_line=lambda text: watcher.line(step, text))
@@ -111,13 +110,12 @@ def _carry_out(step: Step, watcher: Watcher, children: process.Children) -> list
             found = list(step.reads(outcome)) if step.reads else []
         else:
             found = list(step.work()) if step.work else []
-        ok = True
     except LabError as error:
         error.title = error.title or f"{step.title} failed"
+        watcher.end(step, time.perf_counter() - started, ok=False)
         raise
-    finally:
-        seconds = time.perf_counter() - started
-        watcher.end(step, seconds, ok=ok)
+    seconds = time.perf_counter() - started
+    watcher.end(step, seconds, ok=True)
     if step.check:
         return [_timed(result, seconds) for result in found]
     return [*found, Result(step.id, Status.PASS, step.title, detail=step.why, seconds=seconds)]

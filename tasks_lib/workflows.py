@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
-from tasks_lib import checks, diagnosis, process, toolbox
+from tasks_lib import checks, diagnosis, process, shells, toolbox
 from tasks_lib.environments import conda_health, records
 from tasks_lib.environments.base import State
 from tasks_lib.errors import ExitCode, LabError
@@ -42,48 +44,49 @@ def manifests_of(session: Session) -> list[Path]:
 
 def setup(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
     """Make the environment, lock, install and check; do only what is not done already."""
-    changes = _missing_parts(session, watcher)
-    steps = [*changes, *checks.steps(session)]
+    changes, known = _missing_parts(session, watcher)
+    looks = checks.steps(session)
     if dry_run:
-        return planned(steps)
+        return planned([*changes, *looks])
+    if not changes:  # what was just observed need not be asked again
+        looks = [_known(look, known[look.id]) if look.id in known else look for look in looks]
     with unchanged_on_failure(manifests_of(session)):
-        results = execute(steps, watcher)
+        results = execute([*changes, *looks], watcher)
     done = [step.title for step in changes]
-    return Answer(results, {"changed": done} if done else {"changed": [], "note": "nothing to do"})
+    hint = shells.hint(shells.detect(os.environ), "python3 -m tasks_lib")
+    return Answer(results, {"changed": done, "note": "" if done else "nothing to do", "activate": hint})
 
 
-def _missing_parts(session: Session, watcher: Watcher) -> list[Step]:
-    """Compute what `setup` has to change; empty where everything is as it should be."""
+def _missing_parts(session: Session, watcher: Watcher) -> tuple[list[Step], dict[str, list[Result]]]:
+    """Compute what `setup` has to change, and give what was learnt by looking; no step where all is as it should be."""
     environment, manager = session.environment, session.manager
     state = environment.state()
     creation = () if state is State.PRESENT and not environment.lacking() else environment.creation()
     made = any(step.id in {"env.create", "env.clear"} for step in creation)
-    stale = not manager.lock_path.is_file()
-    pending = made
-    if not stale:
+    known: dict[str, list[Result]] = {}
+    stale, pending = True, True
+    if manager.lock_path.is_file():
         usable = None if made else environment.activation()
-        stale, pending = _observe(session, usable, watcher)
+        fresh = manager.fresh(usable)
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            asked = pool.submit(process.run, manager.pending(usable)) if usable else None
+            known[fresh.id] = execute([replace(fresh, needs=())], watcher)
+            pending = asked is None or manager.is_pending(asked.result())
+        stale = any(found.id == "lock.fresh" and found.status is Status.FAIL for found in known[fresh.id])
     if not (creation or stale or pending):
-        return []
+        return [], known
     steps = list(creation)
     if stale:
         steps.append(lock_step(session, after_environment=made))
-    needs = (*_AFTER_ENV, "deps.lock")
     command = manager.install(environment.activation())
+    needs = (*_AFTER_ENV, "deps.lock")
     steps.append(Step("deps.install", f"install with {manager.name}", command, needs=needs))
-    return steps
+    return steps, known
 
 
-def _observe(session: Session, activation: Activation | None, watcher: Watcher) -> tuple[bool, bool]:
-    """Ask the manager, at the same time, whether the lock is stale and whether anything is to be installed."""
-    manager = session.manager
-    fresh = manager.fresh(activation)
-    look = Step("observe", "look at what is there", fresh.command, reads=fresh.reads, check=True)
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        asked = pool.submit(process.run, manager.pending(activation)) if activation else None
-        results = execute([look], watcher)
-        stale = any(result.id == "lock.fresh" and result.status is Status.FAIL for result in results)
-        return stale, stale or asked is None or manager.is_pending(asked.result())
+def _known(step: Step, results: list[Result]) -> Step:
+    """Give a step that answers with what is known already."""
+    return replace(step, command=None, reads=None, work=lambda: results)
 
 
 def lock_step(session: Session, *, after_environment: bool, upgrade: Sequence[str] | None = None) -> Step:

@@ -162,7 +162,7 @@ class Rattler(Engine):
             argv.append("--no-tls-verify")
         if str(condarc.values.get("offline", "")).lower() == "true":
             argv.append("--offline")
-        return Command((*argv, *more, "--", *specs), why)
+        return Command((*argv, *more, *(f"--spec={spec}" for spec in specs)), why)
 
 
 ENGINES: dict[str, type[Engine]] = {engine.name: engine for engine in (CondaCli, Mamba, Micromamba, Rattler)}

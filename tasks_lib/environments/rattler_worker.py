@@ -56,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--any-channel", action="store_true", help="let a lower channel win with a newer version")
     made.add_argument("--no-tls-verify", action="store_true")
     made.add_argument("--offline", action="store_true")
-    made.add_argument("specs", nargs="*")
+    made.add_argument("--spec", action="append", default=[], help="a package to have, as conda writes it")
     return made
 
 
@@ -81,7 +81,7 @@ async def install(options: argparse.Namespace) -> int:
     installed = [
         rattler.PrefixRecord.from_path(path) for path in sorted((options.prefix / "conda-meta").glob("*.json"))
     ]
-    specs = [rattler.MatchSpec(text) for text in options.specs]
+    specs = [rattler.MatchSpec(text) for text in options.spec]
     kept = [rattler.MatchSpec(text) for record in installed for text in record.requested_specs]
     asked = {spec.name.normalized for spec in specs}
     specs += [spec for spec in kept if spec.name.normalized not in {*asked, *options.drop}]
@@ -100,7 +100,7 @@ async def install(options: argparse.Namespace) -> int:
         records,
         options.prefix,
         installed_packages=installed,
-        requested_specs=specs,
+        requested_specs=[spec._match_spec for spec in specs],  # type: ignore[misc]  # noqa: SLF001 - 0.28 hands them on as they are
         client=web,
         reporter=Reporter(),
     )

@@ -1,0 +1,3 @@
+"""Placeholder; the helper overwrites this file."""
+def hint(*a): return ""
+def detect(*a): return "bash"
