@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 
 from tasks_lib import checks, diagnosis, process, shells, toolbox
 from tasks_lib.environments import conda_health, records
-from tasks_lib.environments.base import State
+from tasks_lib.environments.base import MADE, State
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.manifests import CondaFile, spec_name, with_specs
 from tasks_lib.plan import Step, execute
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tasks_lib.plan import Watcher
     from tasks_lib.session import Session
 
-_AFTER_ENV = ("env.create", "env.update", "env.pip")
+_AFTER_ENV = MADE[:-1]
 
 
 def manifests_of(session: Session) -> list[Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tasks_lib import diagnosis, toolbox
-from tasks_lib.checks.doctor import AFTER
+from tasks_lib.environments.base import MADE
 from tasks_lib.plan import Step
 from tasks_lib.process import Command
 from tasks_lib.report.model import Result, Status
@@ -23,7 +23,7 @@ def steps(session: Session) -> Iterable[Step]:
     """Run `uv pip check`, which answers as `pip check` does, and sooner."""
     argv = (toolbox.uv(), "pip", "check", "--python", str(session.environment.python))
     command = Command(argv, "look for requirements that are not met", cwd=session.project.root)
-    yield Step("check.compat", "check compatibility", command, reads=_read, needs=AFTER, check=True)
+    yield Step("check.compat", "check compatibility", command, reads=_read, needs=MADE, check=True)
 
 
 def _read(outcome: Outcome) -> Iterable[Result]:

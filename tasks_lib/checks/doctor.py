@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks_lib.environments.base import State
+from tasks_lib.environments.base import MADE, State
 from tasks_lib.plan import Step
 from tasks_lib.report.model import Result, Status
 
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from tasks_lib.environments.base import Environment
     from tasks_lib.session import Session
-
-AFTER = ("env.create", "env.update", "env.pip", "deps.install")
 
 
 def steps(session: Session) -> Iterable[Step]:
@@ -25,7 +23,7 @@ def steps(session: Session) -> Iterable[Step]:
         yield tool
     title = f"look for damage in {environment.where}"
     shown = "verify every file that the records name"
-    yield Step("check.doctor", title, work=lambda: _health(environment), shown=shown, needs=AFTER, check=True)
+    yield Step("check.doctor", title, work=lambda: _health(environment), shown=shown, needs=MADE, check=True)
 
 
 def _health(environment: Environment) -> Iterable[Result]:

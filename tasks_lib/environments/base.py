@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tasks_lib.report.model import Result
 
 WINDOWS = os.name == "nt"
+#: The steps after which an environment is whole; what looks at it waits for those that a plan has.
+MADE = ("env.create", "env.update", "env.pip", "deps.install")
 
 
 @dataclass(frozen=True)

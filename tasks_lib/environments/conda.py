@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from tasks_lib import index, toolbox
+from tasks_lib import diagnosis, index, toolbox
 from tasks_lib.environments import conda_health, engines, records
-from tasks_lib.environments.base import WINDOWS, Activation, Environment, State
+from tasks_lib.environments.base import MADE, WINDOWS, Activation, Environment, State
 from tasks_lib.environments.condarc import Condarc
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.manifests import CondaFile, spec_name
@@ -19,6 +20,7 @@ from tasks_lib.process import Command
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tasks_lib.process import Outcome
     from tasks_lib.project import Project
     from tasks_lib.report.model import Result
 
@@ -112,21 +114,37 @@ class Conda(Environment):
         file, maker = self.file, self.maker
         python = self.project.python
         if state is State.PRESENT:
-            command = maker.install(self.prefix, file, self.lacking())
-            return (Step("env.update", f"bring {self.where} to what {file.path.name} says", command),)
+            title = f"bring {self.where} to what {file.path.name} says"
+            specs = self._lacking_specs()
+            update = [Step("env.update", title, maker.install(self.prefix, file, specs))] if specs else []
+            return (*update, *([self._pip_section()] if self._lacking_pip() else []))
         if python:
             specs = [f"python={python}" if spec_name(spec) == "python" else spec for spec in file.dependencies]
             command = maker.install(self.prefix, file, specs, new=True)
         else:
             command = maker.create(self.prefix, file)
         title = f"make {self.where} with {maker.name}"
-        steps = [Step("env.create", title, command, undo=self.discard, needs=("env.clear",))]
+        steps = [Step("env.create", title, command, reads=self._made, undo=self.discard, needs=("env.clear",))]
         if state is State.BROKEN:
             why = f"{self.where} has no working interpreter, so it is made anew"
             steps.insert(0, Step("env.clear", "clear the broken environment", work=self._clear, shown=why, why=why))
         if file.pip and (python or not maker.installs_pip_section):
-            steps.append(self._pip_section())
+            steps.append(replace(self._pip_section(), undo=self.discard))
         return tuple(steps)
+
+    def _made(self, outcome: Outcome) -> tuple[Result, ...]:
+        """Enter what was made in conda's list of environments, whichever engine made it; it must have a Python."""
+        diagnosis.demand(outcome, title=f"make {self.where}")
+        if not self.python.exists():
+            text = f"{self.file.path.name} asks for no Python, and the managers need one."
+            remedy = f"add '- python' to the dependencies in {self.file.path.name}"
+            raise LabError(text, file=self.file.path.name, remedy=remedy, title="no Python")
+        known = _known_environments()
+        known.parent.mkdir(parents=True, exist_ok=True)
+        if str(self.prefix) not in (known.read_text("utf-8").splitlines() if known.is_file() else ()):
+            with known.open("a", encoding="utf-8") as stream:
+                stream.write(f"{self.prefix}\n")
+        return ()
 
     def _clear(self) -> tuple[Result, ...]:
         self.discard()
@@ -138,10 +156,16 @@ class Conda(Environment):
         argv = (toolbox.uv(), "pip", "install", "--python", str(self.python), *map(str.strip, words))
         command = Command(argv, "install the pip: section", env=index.for_uv(self.project), cwd=self.file.path.parent)
         title = f"install the pip: section of {self.file.path.name}"
-        return Step("env.pip", title, command, needs=("env.create",), undo=self.discard)
+        return Step("env.pip", title, command, needs=("env.create", "env.update"))
 
     def lacking(self) -> tuple[str, ...]:
-        """Give the specs of the conda file that no installed package satisfies."""
+        """Give what the conda file asks for and is not installed: its own packages and those of its pip section."""
+        return (*self._lacking_specs(), *self._lacking_pip())
+
+    def _lacking_pip(self) -> tuple[str, ...]:
+        return records.unsatisfied(self.prefix, self.file.pip)
+
+    def _lacking_specs(self) -> tuple[str, ...]:
         wanted = list(self.file.dependencies)
         if self.project.python:
             wanted = [s for s in wanted if spec_name(s) != "python"] + [f"python={self.project.python}"]
@@ -158,7 +182,7 @@ class Conda(Environment):
         if command is None:
             return None
         title = f"{self.engine} doctor"
-        return Step("check.doctor.tool", title, command, reads=conda_health.read_doctor, check=True)
+        return Step("check.doctor.tool", title, command, reads=conda_health.read_doctor, needs=MADE, check=True)
 
     def refuse_base(self) -> None:
         """Stop where the environment is conda's base, however it is named."""
@@ -176,7 +200,7 @@ class Conda(Environment):
         """Delete it, and take it off conda's list of environments."""
         self.refuse_base()
         super().discard()
-        known = toolbox.home() / ".conda" / "environments.txt"
+        known = _known_environments()
         if known.is_file():
             lines = known.read_text(encoding="utf-8").splitlines(keepends=True)
             kept = [line for line in lines if line.strip() != str(self.prefix)]
@@ -199,6 +223,11 @@ def envs_dirs(root: Path | None) -> list[Path]:
     if root is not None:
         folders += [root / "envs", user] if os.access(root, os.W_OK) else [user, root / "envs"]
     return list(dict.fromkeys([*folders, user]))
+
+
+def _known_environments() -> Path:
+    """Give conda's own list of the user's environments."""
+    return toolbox.home() / ".conda" / "environments.txt"
 
 
 def _writable(folder: Path) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
+from tasks_lib.environments.records import site_packages
 from tasks_lib.errors import LabError
 from tasks_lib.report.model import Result, Status
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _SHOWN = 5
 _ANEW = "make it anew: invoke env.remove setup"
+#: how conda doctor counts the damaged files of a package: `python-3.11.7-0_cpython: 1`
+_DAMAGED = re.compile(r"(?P<package>\S+-[^\s-]+-[^\s-]+):\s+(?P<files>\d+)")
 _RECORD = re.compile(r"site-packages/(?P<name>[^/]+?)-[^-/]+\.(?:dist-info|egg-info)(?:/|$)")
 
 
@@ -74,7 +77,8 @@ def verify(prefix: Path) -> Iterator[Result]:
         yield Result("doctor.conda-meta", Status.FAIL, "conda's records are whole", error.message, error.remedy)
         return
     yield Result("doctor.conda-meta", Status.PASS, "conda's records are whole", f"{len(records)} packages")
-    jobs = [(name, item) for name, record in records.items() for item in _paths(record)]
+    places = _places(prefix)
+    jobs = [(name, item) for name, record in records.items() for item in _paths(record, places)]
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         verdicts = list(pool.map(lambda job: _state(prefix, job[1]), jobs, chunksize=64))
     for check, title, wanted in (
@@ -89,11 +93,22 @@ def verify(prefix: Path) -> Iterator[Result]:
     yield _consistent(prefix)
 
 
-def _paths(record: dict[str, Any]) -> list[dict[str, Any]]:
+def _places(prefix: Path) -> dict[str, str]:
+    """Give where the two folders of a noarch Python package went: conda's records name them as the package does."""
+    packages = site_packages(prefix)
+    scripts = "Scripts" if (prefix / "Scripts").is_dir() else "bin"
+    return {"site-packages": packages.relative_to(prefix).as_posix() if packages else "", "python-scripts": scripts}
+
+
+def _paths(record: dict[str, Any], places: dict[str, str]) -> list[dict[str, Any]]:
     """Give the record's files less bytecode, which Python rewrites as it likes."""
     data = record.get("paths_data") or {}
     listed = data.get("paths") or [{"_path": name} for name in record.get("files") or ()]
-    return [item for item in listed if not item["_path"].endswith(".pyc")]
+    kept = [item for item in listed if not item["_path"].endswith(".pyc")]
+    if record.get("noarch") != "python":
+        return kept
+    moved = [(item, *item["_path"].partition("/")) for item in kept]
+    return [{**item, "_path": f"{places.get(top, top)}{slash}{rest}"} for item, top, slash, rest in moved]
 
 
 def _state(prefix: Path, item: dict[str, Any]) -> str:
@@ -137,12 +152,16 @@ def read_doctor(outcome: Outcome) -> Iterator[Result]:
     title = "conda doctor finds nothing wrong"
     wrong: list[str] = []
     marks = 0
+    heading = ""
     for line in outcome.stdout.splitlines():
+        text = line.replace("✅", "").replace("❌", "").strip()
         marks += "✅" in line or "❌" in line
-        if "❌" in line:
-            wrong.append(line.replace("❌", "").strip().rstrip(":"))
-        elif wrong and (found := re.match(r"^\s*(?:-\s*)?([A-Za-z0-9_.-]+:\s+\d+)\s*$", line)):
-            wrong.append(found[1])
+        if found := _DAMAGED.fullmatch(text):
+            wrong.append(f"{heading}: {found['package']} ({found['files']})")
+        elif text.endswith(":"):
+            heading = text.rstrip(":").lower()
+        if "❌" in line and not text.endswith("Files:"):
+            wrong.append(text.rstrip(":"))
     if wrong:
         yield Result("doctor.conda", Status.FAIL, title, "; ".join(wrong[: _SHOWN * 2]), _ANEW)
     elif outcome.ok and marks:

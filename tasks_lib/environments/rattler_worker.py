@@ -123,7 +123,7 @@ async def probe(options: argparse.Namespace) -> int:
 
 
 def finish(prefix: Path, variables: dict[str, str]) -> None:
-    """Leave what conda looks for: the history file, the variables, and the entry in its list of environments."""
+    """Leave what conda looks for: the history file and the variables."""
     meta = prefix / "conda-meta"
     meta.mkdir(parents=True, exist_ok=True)
     (meta / "history").touch()
@@ -131,12 +131,6 @@ def finish(prefix: Path, variables: dict[str, str]) -> None:
     if variables:
         state = {"version": 1, "env_vars": variables}
         (meta / "state").write_text(json.dumps(state), encoding="utf-8")
-    known = Path(os.environ.get("HOME") or Path.home()) / ".conda" / "environments.txt"
-    known.parent.mkdir(parents=True, exist_ok=True)
-    listed = known.read_text(encoding="utf-8").splitlines() if known.is_file() else []
-    if str(prefix) not in listed:
-        with known.open("a", encoding="utf-8") as stream:
-            stream.write(f"{prefix}\n")
 
 
 def _forget_link_hashes(meta: Path) -> None:
@@ -144,7 +138,7 @@ def _forget_link_hashes(meta: Path) -> None:
     for path in meta.glob("*.json"):
         record = json.loads(path.read_text(encoding="utf-8"))
         links = [item for item in record["paths_data"]["paths"] if item.get("path_type") == "softlink"]
-        if any(item.pop("sha256_in_prefix", None) for item in links):
+        if [item for item in links if item.pop("sha256_in_prefix", None)]:
             path.write_text(json.dumps(record, indent=2), encoding="utf-8")
 
 

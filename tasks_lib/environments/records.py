@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from email.parser import HeaderParser
 from typing import TYPE_CHECKING
 
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from tasks_lib.report.model import Result, Status
@@ -75,6 +76,22 @@ def distributions(prefix: Path) -> Iterator[Distribution]:
 def installed(prefix: Path) -> dict[str, str]:
     """Give normalised names and versions of what is installed."""
     return {found.name: found.version for found in distributions(prefix)}
+
+
+def unsatisfied(prefix: Path, requirements: Iterable[str]) -> tuple[str, ...]:
+    """Give the requirements that nothing installed meets; options and addresses are pip's affair, and left out."""
+    have = installed(prefix) if requirements else {}
+    lacking: list[str] = []
+    for text in requirements:
+        try:
+            wanted = Requirement(text)
+        except InvalidRequirement:
+            continue
+        version = have.get(canonicalize_name(wanted.name))
+        needed = wanted.marker is None or wanted.marker.evaluate()
+        if needed and (version is None or not wanted.specifier.contains(version, prereleases=True)):
+            lacking.append(text)
+    return tuple(lacking)
 
 
 def health(prefix: Path) -> Iterator[Result]:

@@ -28,7 +28,8 @@ _LEAST_SHOWN = 0.05
 def console(*, stderr: bool = False) -> Console:
     """Give a console that neither wraps nor colours where nobody looks at a terminal."""
     stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, soft_wrap=True, highlight=False, emoji=False)
+    width = None if stream.isatty() else 1000  # a pipe is read by programs: no folding there
+    return Console(file=stream, soft_wrap=True, highlight=False, emoji=False, width=width)
 
 
 def render(report: Report) -> None:
@@ -83,12 +84,11 @@ def _value(out: Console, key: str, value: object) -> None:
         out.print(table)
     elif isinstance(value, list):
         if value:
-            out.print(Text(f"{key}: {', '.join(map(str, value))}"))
+            out.print(Text(f"{key.replace('_', ' ')}: {', '.join(map(str, value))}"))
     elif isinstance(value, dict):
-        for name, inner in value.items():
-            _value(out, name, inner)
+        out.print(Text(f"{key.replace('_', ' ')}: {', '.join(f'{name} {inner}' for name, inner in value.items())}"))
     elif value not in (None, ""):
-        out.print(Text(f"{key}: {value}"))
+        out.print(Text(f"{key.replace('_', ' ')}: {value}"))
 
 
 def _cell(value: object) -> str:
