@@ -47,7 +47,9 @@ def parse(name: str, source: str, reason: str, *, file: str | None = None, line:
     if environment not in ENVIRONMENTS or manager not in MANAGERS:
         valid = names()
         text = f"there is no combo {name!r}; the combos are {', '.join(valid)}."
-        raise LabError(text, remedy=f"choose one, e.g. --combo {valid[-1]}", file=file, line=line, title="unknown combo")
+        raise LabError(
+            text, remedy=f"choose one, e.g. --combo {valid[-1]}", file=file, line=line, title="unknown combo"
+        )
     return Combo(environment, manager, source, reason)
 
 

@@ -34,26 +34,109 @@ _BAD = ExitCode.BAD_REQUEST
 #: In this order: the first that matches is the reason. The words are those of uv 0.13, Poetry 2.5, conda 24 and 26,
 #: mamba 2 and py-rattler 0.28, each taken from a real failure.
 RULES = (
-    _rule(r"No space left on device|os error 28|disk quota exceeded", "the disk is full", "There is no space left on the disk.", "free some space, then run it again"),
+    _rule(
+        r"No space left on device|os error 28|disk quota exceeded",
+        "the disk is full",
+        "There is no space left on the disk.",
+        "free some space, then run it again",
+    ),
     _rule(
         r"(?:Failed to fetch|error sending request for url|Connection to|attempts to connect to|channel does not answer|"
         r"CondaHTTPError|UnavailableInvalidChannel|could not find subdir|HTTPConnectionError|could not fetch|Max retries exceeded with url)\S*[^\n]*?[:( `'\"]*"
         r"((?:https?|file)://[^\s`'\")]+|[\w.-]+:\d+)?[^\n]*?(?:\n|$)(?=.*(?:connect|dns|resolve|timed? ?out|refused|HTTP|unreachable|500|502|503|404|No such file|not exist|answer|fetch))",
-        "no answer", "{0} does not answer.", "check the network and the address, then run it again",
+        "no answer",
+        "{0} does not answer.",
+        "check the network and the address, then run it again",
     ),
-    _rule(r"Permission denied|Read-only file system|os error 13\b|os error 30\b|EnvironmentNotWritable|NotWritableError", "cannot be written", "A folder or file cannot be written: {said}", "give yourself the right to write there"),
-    _rule(r"Because ([\w.-]+) was not found in the package registry", "no such package", "There is no package {0!r} in the index.", "check the spelling", _BAD),
-    _rule(r"Could not find a matching version of package ([\w.-]+)", "no such version", "The index has no package {0!r} that matches what was asked for.", "check the name and the version", _BAD),
-    _rule(r"there (?:is no version|are no versions) of ([^\s]+)", "no such version", "There is no version {0} in the index.", "ask for a version that exists", _BAD),
-    _rule(r"No candidates were found for ([^\n.]+)|No matching distribution found for ([^\n]+)|ResolvePackageNotFound:\s*\n?\s*-?\s*([^\n]+)|PackagesNotFoundError[^\n]*\n+\s*-\s*([^\n]+)|nothing provides (?:requested )?([^\n,]+)", "no such package", "No channel has the package {0}.", "check its spelling and the channels in conda.yml", _BAD),
-    _rule(r"requested interpreter resolved to Python (\S+), which is incompatible with the project's Python requirement: `([^`]+)`", "wrong Python", "The environment's Python {0} is not what requires-python wants.", "change requires-python, or the Python in conda.yml, or pass --python", _BAD),
-    _rule(r"current project's supported Python range \(([^)]*)\) is not compatible", "Python range too wide", "requires-python ({0}) allows Pythons that a dependency does not support.", "narrow requires-python in pyproject.toml", _BAD),
-    _rule(r"No interpreter found for ([^\n]+?)(?: in |\n|$)", "no such Python", "There is no {0} on this machine, and it cannot be fetched.", "install it, or pass another --python", ExitCode.TOOL_MISSING),
-    _rule(r"No solution found|version solving failed|LibMambaUnsatisfiableError|UnsatisfiableError|cannot be solved|depends on both", "cannot be solved", "No set of versions fits all that is asked for: {said}", "loosen one of the constraints named above", _BAD),
-    _rule(r"Failed to parse: `pyproject.toml`|Invalid TOML|TOML parse error at line (\d+)", "wrong pyproject.toml", "pyproject.toml cannot be read: {said}", "mend pyproject.toml", _BAD),
-    _rule(r"Hash mismatch|hash(?:es)? (?:for|do(?:es)? not match)|HashMismatch|ChecksumMismatch", "hash mismatch", "A downloaded file is not the one that the lock names: {said}", "clear the cache of the tool, then run it again"),
-    _rule(r"lockfile at `uv.lock` needs to be updated", "stale lock", "uv.lock does not fit pyproject.toml any more.", "lock anew: invoke deps.lock", _BAD),
-    _rule(r"pyproject.toml changed significantly since poetry.lock", "stale lock", "poetry.lock does not fit pyproject.toml any more.", "lock anew: invoke deps.lock", _BAD),
+    _rule(
+        r"Permission denied|Read-only file system|os error 13\b|os error 30\b|EnvironmentNotWritable|NotWritableError",
+        "cannot be written",
+        "A folder or file cannot be written: {said}",
+        "give yourself the right to write there",
+    ),
+    _rule(
+        r"Because ([\w.-]+) was not found in the package registry",
+        "no such package",
+        "There is no package {0!r} in the index.",
+        "check the spelling",
+        _BAD,
+    ),
+    _rule(
+        r"Could not find a matching version of package ([\w.-]+)",
+        "no such version",
+        "The index has no package {0!r} that matches what was asked for.",
+        "check the name and the version",
+        _BAD,
+    ),
+    _rule(
+        r"there (?:is no version|are no versions) of ([^\s]+)",
+        "no such version",
+        "There is no version {0} in the index.",
+        "ask for a version that exists",
+        _BAD,
+    ),
+    _rule(
+        r"No candidates were found for ([^\n.]+)|No matching distribution found for ([^\n]+)|ResolvePackageNotFound:\s*\n?\s*-?\s*([^\n]+)|PackagesNotFoundError[^\n]*\n+\s*-\s*([^\n]+)|nothing provides (?:requested )?([^\n,]+)",
+        "no such package",
+        "No channel has the package {0}.",
+        "check its spelling and the channels in conda.yml",
+        _BAD,
+    ),
+    _rule(
+        r"requested interpreter resolved to Python (\S+), which is incompatible with the project's Python requirement: `([^`]+)`",
+        "wrong Python",
+        "The environment's Python {0} is not what requires-python wants.",
+        "change requires-python, or the Python in conda.yml, or pass --python",
+        _BAD,
+    ),
+    _rule(
+        r"current project's supported Python range \(([^)]*)\) is not compatible",
+        "Python range too wide",
+        "requires-python ({0}) allows Pythons that a dependency does not support.",
+        "narrow requires-python in pyproject.toml",
+        _BAD,
+    ),
+    _rule(
+        r"No interpreter found for ([^\n]+?)(?: in |\n|$)",
+        "no such Python",
+        "There is no {0} on this machine, and it cannot be fetched.",
+        "install it, or pass another --python",
+        ExitCode.TOOL_MISSING,
+    ),
+    _rule(
+        r"No solution found|version solving failed|LibMambaUnsatisfiableError|UnsatisfiableError|cannot be solved|depends on both",
+        "cannot be solved",
+        "No set of versions fits all that is asked for: {said}",
+        "loosen one of the constraints named above",
+        _BAD,
+    ),
+    _rule(
+        r"Failed to parse: `pyproject.toml`|Invalid TOML|TOML parse error at line (\d+)",
+        "wrong pyproject.toml",
+        "pyproject.toml cannot be read: {said}",
+        "mend pyproject.toml",
+        _BAD,
+    ),
+    _rule(
+        r"Hash mismatch|hash(?:es)? (?:for|do(?:es)? not match)|HashMismatch|ChecksumMismatch",
+        "hash mismatch",
+        "A downloaded file is not the one that the lock names: {said}",
+        "clear the cache of the tool, then run it again",
+    ),
+    _rule(
+        r"lockfile at `uv.lock` needs to be updated",
+        "stale lock",
+        "uv.lock does not fit pyproject.toml any more.",
+        "lock anew: invoke deps.lock",
+        _BAD,
+    ),
+    _rule(
+        r"pyproject.toml changed significantly since poetry.lock",
+        "stale lock",
+        "poetry.lock does not fit pyproject.toml any more.",
+        "lock anew: invoke deps.lock",
+        _BAD,
+    ),
     _rule(r"invalid request: ([^\n]+)", "wrong request", "{0}.", "mend conda.yml", _BAD),
 )
 
@@ -82,7 +165,11 @@ def explain(outcome: Outcome, *, title: str = "") -> LabError:
 def _telling(said: str) -> list[str]:
     """Keep the lines that tell why: those about errors and causes, else all."""
     lines = [line for line in said.splitlines() if line.strip()]
-    telling = [line for line in lines if re.search(r"error|cause|because|conflict|✗|×|❌|fail|denied|cannot", line, re.IGNORECASE)]
+    telling = [
+        line
+        for line in lines
+        if re.search(r"error|cause|because|conflict|✗|×|❌|fail|denied|cannot", line, re.IGNORECASE)
+    ]
     return telling or lines
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks_lib.environments.base import WINDOWS, Activation
+from tasks_lib.environments.base import WINDOWS
 from tasks_lib.errors import LabError
-from tasks_lib.process import FOREIGN, Command
+from tasks_lib.process import Command
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 #: How a PowerShell session differs on Windows: it puts the user's own folder before the two of the machine.
 _POWERSHELL_FOLDERS = 3
@@ -122,8 +122,7 @@ def _start_cmd(script: str, folder: Path) -> Command:
 
 # No comments in it: `eval` in an interactive zsh takes `#` for a command. Other people's scripts break `set -eu`.
 _OPTIONS_BACK = (
-    'case "$_MLOPS_OPTIONS" in *e*) set -e;; esac\n'
-    'case "$_MLOPS_OPTIONS" in *u*) _MLOPS_OPTIONS=; set -u;; esac'
+    'case "$_MLOPS_OPTIONS" in *e*) set -e;; esac\ncase "$_MLOPS_OPTIONS" in *u*) _MLOPS_OPTIONS=; set -u;; esac'
 )
 _BASH = Shell(
     name="bash",
@@ -142,7 +141,7 @@ _BASH = Shell(
     unset="unset {name}",
     ahead='export PATH={value}"${{PATH:+:$PATH}}"',
     source="if [ -f {value} ]; then . {value}; fi",
-    end='if [ -n "${{PS1-}}" ]; then PS1={prompt}"$PS1"; fi\n' f"hash -r 2>/dev/null\n{_OPTIONS_BACK}",
+    end=f'if [ -n "${{{{PS1-}}}}" ]; then PS1={{prompt}}"$PS1"; fi\nhash -r 2>/dev/null\n{_OPTIONS_BACK}',
     leave="mlops_deactivate",
     hint='eval "$({program} env.activate)"',
     start=_start_bash,
@@ -192,12 +191,12 @@ _POWERSHELL = Shell(
 # cmd has no functions: what must be undone stands in variables, and any script can undo it. `for` and delayed expansion
 # read a value after the line is parsed, so no character of it can do harm; `call "%%X%%"` keeps `%` and `^` in a path.
 _CMD_PAGE = (
-    "@for /f \"tokens=2 delims=:.\" %%C in ('chcp') do @set \"_MLOPS_PAGE=%%C\"\n@chcp 65001 >nul\n"
+    '@for /f "tokens=2 delims=:." %%C in (\'chcp\') do @set "_MLOPS_PAGE=%%C"\n@chcp 65001 >nul\n'
     "@for /f \"tokens=1* delims==\" %%A in ('set __MLOPS_UNDO_ 2^>nul') do "
     '@if exist "%%B" set "__MLOPS_SCRIPT=%%B" & call "%%__MLOPS_SCRIPT%%"\n'
     '@for %%N in (%__MLOPS_NAMES%) do @set "%%N="\n'
-    "@for /f \"tokens=1* delims==\" %%A in ('set __MLOPS_OLD_ 2^>nul') do @set \"%%B\"\n"
-    "@for /f \"delims==\" %%A in ('set __MLOPS_ 2^>nul') do @set \"%%A=\"\n"
+    '@for /f "tokens=1* delims==" %%A in (\'set __MLOPS_OLD_ 2^>nul\') do @set "%%B"\n'
+    '@for /f "delims==" %%A in (\'set __MLOPS_ 2^>nul\') do @set "%%A="\n'
 )
 _CMD_EXIT = '@if defined _MLOPS_PAGE chcp %_MLOPS_PAGE% >nul\n@set "_MLOPS_PAGE="\n@exit /b 0\n'
 _CMD_BACK = (

@@ -242,14 +242,22 @@ def change_conda(
 
     names = [spec_name(spec) for spec in specs]
     if drop:
-        rest = CondaFile(**{**vars(file), "dependencies": tuple(d for d in file.dependencies if spec_name(d) not in names)})
+        rest = CondaFile(
+            **{**vars(file), "dependencies": tuple(d for d in file.dependencies if spec_name(d) not in names)}
+        )
         command = layer.maker.uninstall(activation.prefix, rest, names)
     else:
         command = layer.maker.install(activation.prefix, file, specs)
     verb = "take out of" if drop else "write to"
     steps = [
         Step("conda.install", f"{'remove' if drop else 'install'} {', '.join(specs)} with {layer.engine}", command),
-        Step("conda.edit", f"{verb} {file.path.name}: {', '.join(specs)}", work=edit, shown=f"edit {file.path.name}", needs=("conda.install",)),
+        Step(
+            "conda.edit",
+            f"{verb} {file.path.name}: {', '.join(specs)}",
+            work=edit,
+            shown=f"edit {file.path.name}",
+            needs=("conda.install",),
+        ),
     ]
     return _change(session, watcher, steps, dry_run=dry_run)
 

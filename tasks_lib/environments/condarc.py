@@ -77,7 +77,9 @@ class Condarc:
 
 def _files(variables: Mapping[str, str], root: Path | None) -> list[Path]:
     home = Path(variables.get("HOME") or Path.home())
-    folders = [Path("C:/ProgramData/conda")] if sys.platform == "win32" else [Path("/etc/conda"), Path("/var/lib/conda")]
+    folders = (
+        [Path("C:/ProgramData/conda")] if sys.platform == "win32" else [Path("/etc/conda"), Path("/var/lib/conda")]
+    )
     folders += [root] if root else []
     config = Path(variables.get("XDG_CONFIG_HOME") or home / ".config")
     found = [folder / name for folder in folders for name in (".condarc", "condarc")]

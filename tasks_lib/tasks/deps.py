@@ -106,7 +106,7 @@ def remove(
     _edit("deps.remove", packages, group, layer, combo=combo, engine=engine, dry_run=dry_run, json=json, drop=True)
 
 
-def _edit(  # noqa: PLR0913 - the options of two tasks, handed on
+def _edit(
     command: str,
     packages: str,
     group: str,

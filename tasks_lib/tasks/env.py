@@ -36,7 +36,9 @@ def listing(_: Context, combo: str = "", engine: str = "", json: bool = False) -
     from tasks_lib import boundary, inspection
 
     finish(
-        boundary.answer("env.list", lambda session, _: inspection.listing(session), combo=combo, engine=engine, json=json)
+        boundary.answer(
+            "env.list", lambda session, _: inspection.listing(session), combo=combo, engine=engine, json=json
+        )
     )
 
 

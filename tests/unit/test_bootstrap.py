@@ -102,7 +102,7 @@ def test_the_place_depends_on_the_list_and_on_the_interpreter(
     requirements.write_text("two==1.0\n")
     second = bootstrap.place(str(requirements))
     monkeypatch.setattr(sys, "_base_executable", str(tmp_path / "python"))
-    assert len({first, second, bootstrap.place(str(requirements))}) == 3  # noqa: PLR2004 - all of them differ
+    assert len({first, second, bootstrap.place(str(requirements))}) == 3
 
 
 def test_it_is_made_once_from_hashed_files_without_dependencies(
