@@ -12,4 +12,4 @@ if any(find_spec(name) is None for name in ("packaging", "poetry", "rattler", "r
 
 from tasks_lib.tasks import namespace, project
 
-namespace = project.extend(namespace())
+ns = project.extend(namespace())

@@ -22,18 +22,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def answer(
+def answer(  # noqa: PLR0913 - what a person may say of any task
     command: str,
     work: Callable[[Session, Progress], Answer],
     *,
     json: bool = False,
     strict: bool = False,
-    **asked: str,
+    combo: str = "",
+    engine: str = "",
+    python: str = "",
 ) -> int:
     """Run `work` on the project of the current folder, print the answer, and give the exit code.
 
-    `asked` is what `Session.open` takes: combo, engine, python. Every error ends here, and no traceback reaches a
-    person, unless MLOPS_LAB_DEBUG is set.
+    Every error ends here, and no traceback reaches a person, unless MLOPS_LAB_DEBUG is set.
     """
     started = time.perf_counter()
     before = signal.signal(signal.SIGTERM, _interrupt)
@@ -42,7 +43,7 @@ def answer(
     code: int
     try:
         with Progress() as progress:
-            session = Session.open(**asked)
+            session = Session.open(combo=combo, engine=engine, python=python)
             if not json:
                 progress.say(f"mlops-lab: {session.combo.id}, since {session.combo.reason}")
             found = work(session, progress)

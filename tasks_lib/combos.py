@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tasks_lib.environments import ENVIRONMENTS
+from tasks_lib.environments.conda import Conda
 from tasks_lib.errors import LabError
 from tasks_lib.managers import MANAGERS
 
@@ -86,6 +87,6 @@ def _locked_manager(project: Project) -> str | None:
 
 
 def _default() -> Combo:
-    for engine in ENVIRONMENTS["conda"].engines_on_path():
-        return Combo("conda", "poetry", "path", f"{engine} is on PATH, and nothing else was said")
+    for engine in Conda.engines_on_path():
+        return Combo(Conda.kind, "poetry", "path", f"{engine} is on PATH, and nothing else was said")
     return Combo("pip", "uv", "default", "no conda is on PATH, and nothing else was said")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tasks_lib.process import Outcome
 
 _LINES = 6
+_TELLING = re.compile("error|cause|because|conflict|fail|denied|cannot", re.IGNORECASE)
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s:@]+(?::[^/\s@]*)?@")
 
 
@@ -31,28 +32,36 @@ def _rule(pattern: str, title: str, message: str, remedy: str, code: ExitCode = 
 
 
 _BAD = ExitCode.BAD_REQUEST
+_SILENT = (
+    r"(?:Failed to fetch|error sending request for url|Connection to|attempts to connect to|channel does not answer|"
+    r"CondaHTTPError|UnavailableInvalidChannel|could not find subdir|HTTPConnectionError|could not fetch|"
+    r"Max retries exceeded with url)[^\n]*?((?:https?|file)://[^\s`'\")<>]+|[\w.-]+:\d+)"
+)
+_NO_CANDIDATE = (
+    r"No candidates were found for ([^\n.]+)|No matching distribution found for ([^\n]+)|"
+    r"ResolvePackageNotFound:\s*-?\s*([^\n]+)|PackagesNotFoundError[^\n]*\n+\s*-\s*([^\n]+)|"
+    r"nothing provides (?:requested )?([^\n,]+)"
+)
+_UNSOLVED = (
+    r"No solution found|version solving failed|LibMambaUnsatisfiableError|UnsatisfiableError|cannot be solved|"
+    r"depends on both"
+)
+_FORBIDDEN = (
+    r"Permission denied|Read-only file system|os error 13\b|os error 30\b|EnvironmentNotWritable|NotWritableError"
+)
+_WRONG_PYTHON = r"requested interpreter resolved to Python (\S+), which is incompatible with the project"
 #: In this order: the first that matches is the reason. The words are those of uv 0.13, Poetry 2.5, conda 24 and 26,
 #: mamba 2 and py-rattler 0.28, each taken from a real failure.
 RULES = (
     _rule(
-        r"No space left on device|os error 28|disk quota exceeded",
+        r"No space left on device|os error 28\b|disk quota exceeded",
         "the disk is full",
         "There is no space left on the disk.",
         "free some space, then run it again",
     ),
+    _rule(_SILENT, "no answer", "{0} does not answer.", "check the network and the address, then run it again"),
     _rule(
-        r"(?:Failed to fetch|error sending request for url|Connection to|attempts to connect to|channel does not answer|"
-        r"CondaHTTPError|UnavailableInvalidChannel|could not find subdir|HTTPConnectionError|could not fetch|Max retries exceeded with url)\S*[^\n]*?[:( `'\"]*"
-        r"((?:https?|file)://[^\s`'\")]+|[\w.-]+:\d+)?[^\n]*?(?:\n|$)(?=.*(?:connect|dns|resolve|timed? ?out|refused|HTTP|unreachable|500|502|503|404|No such file|not exist|answer|fetch))",
-        "no answer",
-        "{0} does not answer.",
-        "check the network and the address, then run it again",
-    ),
-    _rule(
-        r"Permission denied|Read-only file system|os error 13\b|os error 30\b|EnvironmentNotWritable|NotWritableError",
-        "cannot be written",
-        "A folder or file cannot be written: {said}",
-        "give yourself the right to write there",
+        _FORBIDDEN, "cannot be written", "A file cannot be written: {said}", "give yourself the right to write there"
     ),
     _rule(
         r"Because ([\w.-]+) was not found in the package registry",
@@ -63,7 +72,7 @@ RULES = (
     ),
     _rule(
         r"Could not find a matching version of package ([\w.-]+)",
-        "no such version",
+        "no such package or version",
         "The index has no package {0!r} that matches what was asked for.",
         "check the name and the version",
         _BAD,
@@ -76,17 +85,17 @@ RULES = (
         _BAD,
     ),
     _rule(
-        r"No candidates were found for ([^\n.]+)|No matching distribution found for ([^\n]+)|ResolvePackageNotFound:\s*\n?\s*-?\s*([^\n]+)|PackagesNotFoundError[^\n]*\n+\s*-\s*([^\n]+)|nothing provides (?:requested )?([^\n,]+)",
+        _NO_CANDIDATE,
         "no such package",
-        "No channel has the package {0}.",
-        "check its spelling and the channels in conda.yml",
+        "The package {0} is not to be had.",
+        "check its spelling, its version, and the channels in conda.yml",
         _BAD,
     ),
     _rule(
-        r"requested interpreter resolved to Python (\S+), which is incompatible with the project's Python requirement: `([^`]+)`",
+        _WRONG_PYTHON,
         "wrong Python",
         "The environment's Python {0} is not what requires-python wants.",
-        "change requires-python, or the Python in conda.yml, or pass --python",
+        "change requires-python or the Python in conda.yml, or pass --python",
         _BAD,
     ),
     _rule(
@@ -104,36 +113,29 @@ RULES = (
         ExitCode.TOOL_MISSING,
     ),
     _rule(
-        r"No solution found|version solving failed|LibMambaUnsatisfiableError|UnsatisfiableError|cannot be solved|depends on both",
+        _UNSOLVED,
         "cannot be solved",
         "No set of versions fits all that is asked for: {said}",
         "loosen one of the constraints named above",
         _BAD,
     ),
     _rule(
-        r"Failed to parse: `pyproject.toml`|Invalid TOML|TOML parse error at line (\d+)",
+        r"Failed to parse: `pyproject.toml`|Invalid TOML|TOML parse error",
         "wrong pyproject.toml",
         "pyproject.toml cannot be read: {said}",
         "mend pyproject.toml",
         _BAD,
     ),
     _rule(
-        r"Hash mismatch|hash(?:es)? (?:for|do(?:es)? not match)|HashMismatch|ChecksumMismatch",
+        r"Hash mismatch|hashes? (?:for|does not match|do not match)|HashMismatch|ChecksumMismatch",
         "hash mismatch",
         "A downloaded file is not the one that the lock names: {said}",
         "clear the cache of the tool, then run it again",
     ),
     _rule(
-        r"lockfile at `uv.lock` needs to be updated",
+        r"lockfile at `uv.lock` needs to be updated|pyproject.toml changed significantly since poetry.lock",
         "stale lock",
-        "uv.lock does not fit pyproject.toml any more.",
-        "lock anew: invoke deps.lock",
-        _BAD,
-    ),
-    _rule(
-        r"pyproject.toml changed significantly since poetry.lock",
-        "stale lock",
-        "poetry.lock does not fit pyproject.toml any more.",
+        "The lock does not fit pyproject.toml any more.",
         "lock anew: invoke deps.lock",
         _BAD,
     ),
@@ -165,11 +167,7 @@ def explain(outcome: Outcome, *, title: str = "") -> LabError:
 def _telling(said: str) -> list[str]:
     """Keep the lines that tell why: those about errors and causes, else all."""
     lines = [line for line in said.splitlines() if line.strip()]
-    telling = [
-        line
-        for line in lines
-        if re.search(r"error|cause|because|conflict|✗|×|❌|fail|denied|cannot", line, re.IGNORECASE)
-    ]
+    telling = [line for line in lines if _TELLING.search(line)]
     return telling or lines
 
 

@@ -24,7 +24,7 @@ class ExitCode(IntEnum):
 class LabError(Exception):
     """Carry one clear sentence, where it happened, and the next command to type."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one part of an answer
         self,
         message: str,
         *,

@@ -104,7 +104,7 @@ def activation(session: Session, shell_name: str, *, undo: bool = False) -> Answ
     """Give the script that activates the environment, or the one that undoes it."""
     chosen = shell_name or shells.detect(os.environ)
     value = session.environment.require()
-    script = shells.deactivation_script(chosen, value) if undo else shells.activation_script(chosen, value)
+    script = shells.deactivation_script(chosen) if undo else shells.activation_script(chosen, value)
     return Answer(data={"shell": chosen, "script": script})
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks_lib.errors import LabError
@@ -12,6 +11,7 @@ from tasks_lib.manifests import PYPROJECT, CondaFile, PyProject
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 _KEYS = ("combo", "engine", "python")
 

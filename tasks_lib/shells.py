@@ -5,34 +5,36 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
-from tasks_lib.environments.base import WINDOWS
 from tasks_lib.errors import LabError
-from tasks_lib.process import Command
+from tasks_lib.process import FOREIGN, Command
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-#: How a PowerShell session differs on Windows: it puts the user's own folder before the two of the machine.
+    from tasks_lib.environments.base import Activation
+
+WINDOWS = os.name == "nt"  # not from `environments`, whose import costs a YAML parser
+#: PowerShell puts folders of the user ahead of the two that Windows itself lists in PSModulePath.
 _POWERSHELL_FOLDERS = 3
 _START = "MLOPS_LAB_START"
 
 
 @dataclass(frozen=True)
 class Shell:
-    """One shell's syntax: `str.format` templates, filled with quoted values and checked names of variables.
+    """One shell's syntax, as templates: `<name>` is a checked name, `<value>` a quoted value, `<prompt>` quoted too.
 
-    `begin`, `tail` and `end` also get `{names}` and `{prompt}`. From `head` to `tail` runs the function that undoes all.
+    The lines from `head` to `tail` make the function that undoes everything; cmd, which has none, keeps variables.
     """
 
     name: str
     suffix: str
     quote: Callable[[str], str]
-    between: str
-    begin: str
+    between: str  # two folders of PATH
+    begin: str  # undo an earlier activation first
     save: str
     head: str
     undo: str
@@ -48,6 +50,11 @@ class Shell:
     start: Callable[[str, Path], Command]
 
 
+def _fill(template: str, **values: str) -> str:
+    """Fill a template in one pass, so that a value which looks like a place is left alone."""
+    return re.sub(r"<([a-z]+)>", lambda match: values[match[1]], template)
+
+
 def _quoted_posix(value: str) -> str:
     """Quote always: zsh expands `=word`, which `shlex.quote` leaves bare."""
     return "'" + value.replace("'", "'\"'\"'") + "'"
@@ -58,43 +65,45 @@ def _quoted_fish(value: str) -> str:
 
 
 def _quoted_powershell(value: str) -> str:
-    """Double every quote; PowerShell takes the typographic ones for quotes too."""
+    """Double each quote, the typographic ones too, which PowerShell takes for its own."""
     return "'" + re.sub("(['\u2018-\u201b])", r"\1\1", value) + "'"
 
 
 def _quoted_cmd(value: str) -> str:
-    """Escape outside of quotes, since a quote in the value would end them."""
+    """Escape each character by itself: a quote in the value would end quotes around it."""
     if "\n" in value or "\r" in value:
-        text = f"cmd has no way to write a line break, which this value has: {value!r}."
-        raise LabError(text, remedy="use PowerShell: invoke env.activate --shell powershell")
-    return re.sub(r"([\^&|<>\"])", r"^\1", value).replace("%", "%%")
+        text = f"cmd has no way to write a line break, and there is one in {value!r}."
+        raise LabError(text, remedy="use PowerShell instead of cmd")
+    return re.sub(r'([\^&|<>"])', r"^\1", value).replace("%", "%%")
 
 
-def _write(file: Path, text: str, encoding: str = "utf-8") -> Path:
+def _write(file: Path, text: str, encoding: str = "utf-8") -> str:
     with file.open("w", encoding=encoding, errors="surrogateescape", newline="") as stream:
         stream.write(text)
-    return file
+    return str(file)
 
 
 def _start_bash(script: str, folder: Path) -> Command:
     text = f'if [ -f "$HOME/.bashrc" ]; then . "$HOME/.bashrc"; fi\n{script}'
-    return Command(("bash", "--rcfile", str(_write(folder / "activate.bash", text)), "-i"))
+    return Command(("bash", "--rcfile", _write(folder / "activate.bash", text), "-i"))
 
 
 def _start_zsh(script: str, folder: Path) -> Command:
-    """Stand in for the user's ZDOTDIR until the user's own files are read."""
+    """Take ZDOTDIR's place only until the user's own files are read."""
     own, ours = os.environ.get("ZDOTDIR"), _quoted_posix(str(folder))
-    first = "unset ZDOTDIR" if own is None else f"export ZDOTDIR={_quoted_posix(own)}"
-    read = 'if [ -f "${ZDOTDIR:-$HOME}/%s" ]; then . "${ZDOTDIR:-$HOME}/%s"; fi'
-    env = [first, read % (".zshenv", ".zshenv"), '_MLOPS_ZDOTDIR="${ZDOTDIR-}"', f"ZDOTDIR={ours}", ""]
-    rc = [
-        'if [ -n "$_MLOPS_ZDOTDIR" ]; then ZDOTDIR="$_MLOPS_ZDOTDIR"; else unset ZDOTDIR; fi',
-        "unset _MLOPS_ZDOTDIR",
-        # macOS's /etc/zshrc has just put the history into ZDOTDIR
+    read = 'if [ -f "${ZDOTDIR:-$HOME}/<name>" ]; then . "${ZDOTDIR:-$HOME}/<name>"; fi'
+    env = (
+        "unset ZDOTDIR" if own is None else f"export ZDOTDIR={_quoted_posix(own)}",
+        _fill(read, name=".zshenv"),
+        f'_MLOPS_ZDOTDIR="${{ZDOTDIR-}}"\nZDOTDIR={ours}\n',
+    )
+    rc = (
+        'if [ -n "$_MLOPS_ZDOTDIR" ]; then ZDOTDIR="$_MLOPS_ZDOTDIR"; else unset ZDOTDIR; fi\nunset _MLOPS_ZDOTDIR',
+        # macOS's /etc/zshrc has put the history into ZDOTDIR by now.
         f'case "${{HISTFILE-}}" in {ours}/*) HISTFILE="${{ZDOTDIR:-$HOME}}/.zsh_history";; esac',
-        read % (".zshrc", ".zshrc"),
+        _fill(read, name=".zshrc"),
         script,
-    ]
+    )
     _write(folder / ".zshenv", "\n".join(env))
     _write(folder / ".zshrc", "\n".join(rc))
     return Command(("zsh", "-i"), env={"ZDOTDIR": str(folder)})
@@ -102,48 +111,48 @@ def _start_zsh(script: str, folder: Path) -> Command:
 
 def _start_fish(script: str, folder: Path) -> Command:
     file = _write(folder / "activate.fish", f"set -eg {_START}\n{script}")
-    return Command(("fish", "--interactive", "--init-command", f"source ${_START}"), env={_START: str(file)})
+    return Command(("fish", "--interactive", "--init-command", f"source ${_START}"), env={_START: file})
 
 
 def _start_powershell(script: str, folder: Path) -> Command:
-    """Mark the file as UTF-8 for Windows PowerShell, whose first policy allows no file at all."""
-    file = str(_write(folder / "activate.ps1", script, "utf-8-sig"))
+    """Mark the file as UTF-8 and allow local files, which Windows PowerShell needs."""
+    program = "powershell" if WINDOWS and shutil.which("pwsh") is None else "pwsh"
     policy = ("-ExecutionPolicy", "RemoteSigned") if WINDOWS else ()
-    program = "powershell" if WINDOWS and not shutil.which("pwsh") else "pwsh"
+    file = _write(folder / "activate.ps1", script, "utf-8-sig")
     return Command((program, "-NoLogo", *policy, "-NoExit", "-File", file))
 
 
 def _start_cmd(script: str, folder: Path) -> Command:
-    """Start in `folder`, since cmd would read `&` in a path as its own, and go back from there."""
-    text = f"{script.removesuffix(_CMD_EXIT)}@set __MLOPS_CD={_quoted_cmd(str(Path.cwd()))}\n{_CMD_BACK}{_CMD_EXIT}"
+    """Start in `folder`, since cmd takes `&` in a path on its command line for its own, and go back from there."""
+    back = str(Path.cwd()).replace("%", "%%")
+    text = f'{script}@cd /d "{back}"\n'
     _write(folder / "activate.bat", text.replace("\n", "\r\n"))
     return Command(("cmd", "/K", r".\activate.bat"), cwd=folder)
 
 
-# No comments in it: `eval` in an interactive zsh takes `#` for a command. Other people's scripts break `set -eu`.
-_OPTIONS_BACK = (
-    'case "$_MLOPS_OPTIONS" in *e*) set -e;; esac\ncase "$_MLOPS_OPTIONS" in *u*) _MLOPS_OPTIONS=; set -u;; esac'
-)
+# No comments inside: `eval` in an interactive zsh takes `#` for a command. Other people's scripts break `set -eu`.
+_OPTIONS_ON = 'case "$_MLOPS_OPTIONS" in *e*) set -e;; esac\ncase "$_MLOPS_OPTIONS" in *u*) set -u;; esac'
+_PROMPT_ON = 'if [ -n "${PS1-}" ] && [ -z "${VIRTUAL_ENV_DISABLE_PROMPT-}" ]; then PS1=<prompt>"$PS1"; fi'
+_PROMPT_OFF = 'if [ -n "${PS1-}" ]; then PS1="${PS1#<prompt>}"; fi'
 _BASH = Shell(
     name="bash",
     suffix=".sh",
     quote=_quoted_posix,
     between=":",
     begin="if typeset -f mlops_deactivate >/dev/null; then mlops_deactivate; fi\n_MLOPS_OPTIONS=$-\nset +eu",
-    save='if [ -n "${{{name}+x}}" ]; then _MLOPS_OLD_{name}="${name}"; else unset _MLOPS_OLD_{name}; fi',
-    head="mlops_deactivate() {{\n_MLOPS_OPTIONS=$-\nset +eu",
-    undo="if [ -f {value} ]; then . {value}; fi",
-    restore='if [ -n "${{_MLOPS_OLD_{name}+x}}" ]; then export {name}="$_MLOPS_OLD_{name}"; else unset {name}; fi\n'
-    "unset _MLOPS_OLD_{name}",
-    tail='if [ -n "${{PS1-}}" ]; then PS1="${{PS1#{prompt}}}"; fi\nunset -f mlops_deactivate\n'
-    f"hash -r 2>/dev/null\n{_OPTIONS_BACK}\n}}}}",
-    set="export {name}={value}",
-    unset="unset {name}",
-    ahead='export PATH={value}"${{PATH:+:$PATH}}"',
-    source="if [ -f {value} ]; then . {value}; fi",
-    end=f'if [ -n "${{{{PS1-}}}}" ]; then PS1={{prompt}}"$PS1"; fi\nhash -r 2>/dev/null\n{_OPTIONS_BACK}',
+    save='if [ -n "${<name>+x}" ]; then _MLOPS_OLD_<name>="$<name>"; else unset _MLOPS_OLD_<name>; fi',
+    head="mlops_deactivate() {\n_MLOPS_OPTIONS=$-\nset +eu",
+    undo="if [ -f <value> ]; then . <value>; fi",
+    restore='if [ -n "${_MLOPS_OLD_<name>+x}" ]; then export <name>="$_MLOPS_OLD_<name>"; else unset <name>; fi\n'
+    "unset _MLOPS_OLD_<name>",
+    tail=f"{_PROMPT_OFF}\nhash -r 2>/dev/null\nunset -f mlops_deactivate\n{_OPTIONS_ON}\nunset _MLOPS_OPTIONS\n}}",
+    set="export <name>=<value>",
+    unset="unset <name>",
+    ahead='export PATH=<value>"${PATH:+:$PATH}"',
+    source="if [ -f <value> ]; then . <value>; fi",
+    end=f"{_PROMPT_ON}\nhash -r 2>/dev/null\n{_OPTIONS_ON}",
     leave="mlops_deactivate",
-    hint='eval "$({program} env.activate)"',
+    hint='eval "$(<program> env.activate)"',
     start=_start_bash,
 )
 _FISH = Shell(
@@ -152,19 +161,19 @@ _FISH = Shell(
     quote=_quoted_fish,
     between=" ",
     begin="if functions -q mlops_deactivate; mlops_deactivate; end",
-    save="if set -q {name}; set -g _MLOPS_OLD_{name} ${name}; else; set -eg _MLOPS_OLD_{name}; end",
+    save="if set -q <name>; set -g _MLOPS_OLD_<name> $<name>; else; set -eg _MLOPS_OLD_<name>; end",
     head="function mlops_deactivate",
-    undo="if test -f {value}; source {value}; end",
-    restore="if set -q _MLOPS_OLD_{name}; set -gx {name} $_MLOPS_OLD_{name}; else; set -eg {name}; end\n"
-    "set -eg _MLOPS_OLD_{name}",
+    undo="if test -f <value>; source <value>; end",
+    restore="if set -q _MLOPS_OLD_<name>; set -gx <name> $_MLOPS_OLD_<name>; else; set -eg <name>; end\n"
+    "set -eg _MLOPS_OLD_<name>",
     tail="functions -e mlops_deactivate\nend",
-    set="set -gx {name} {value}",
-    unset="set -eg {name}",
-    ahead="set -gx PATH {value} $PATH",
-    source="if test -f {value}; source {value}; end",
+    set="set -gx <name> <value>",
+    unset="set -eg <name>",
+    ahead="set -gx PATH <value> $PATH",
+    source="if test -f <value>; source <value>; end",
     end="",
     leave="mlops_deactivate",
-    hint="{program} env.activate | source",
+    hint="<program> env.activate | source",
     start=_start_fish,
 )
 _POWERSHELL = Shell(
@@ -172,34 +181,145 @@ _POWERSHELL = Shell(
     suffix=".ps1",
     quote=_quoted_powershell,
     between=" + [IO.Path]::PathSeparator + ",
-    begin="if (Test-Path Function:mlops_deactivate) {{ mlops_deactivate }}\n$global:_MLOPS_OLD = @{{}}",
-    save="$global:_MLOPS_OLD['{name}'] = [Environment]::GetEnvironmentVariable('{name}')",
-    head="function global:mlops_deactivate {{",
-    undo="if (Test-Path -LiteralPath {value}) {{ . {value} }}",
-    restore="if ($null -ne $global:_MLOPS_OLD['{name}']) {{ $Env:{name} = $global:_MLOPS_OLD['{name}'] }} "
-    "elseif (Test-Path Env:{name}) {{ Remove-Item Env:{name} }}",
-    tail="Remove-Variable _MLOPS_OLD -Scope Global\nRemove-Item Function:mlops_deactivate\n}}",
-    set="$Env:{name} = {value}",
-    unset="if (Test-Path Env:{name}) {{ Remove-Item Env:{name} }}",
-    ahead="$Env:PATH = {value} + [IO.Path]::PathSeparator + $Env:PATH",
-    source="if (Test-Path -LiteralPath {value}) {{ . {value} }}",
+    begin="if (Test-Path Function:mlops_deactivate) { mlops_deactivate }\n$global:_MLOPS_OLD = @{}",
+    save="$global:_MLOPS_OLD['<name>'] = [Environment]::GetEnvironmentVariable('<name>')",
+    head="function global:mlops_deactivate {",
+    undo="if (Test-Path -LiteralPath <value>) { . <value> }",
+    restore="if ($null -ne $global:_MLOPS_OLD['<name>']) { $Env:<name> = $global:_MLOPS_OLD['<name>'] } "
+    "elseif (Test-Path Env:<name>) { Remove-Item Env:<name> }",
+    tail="Remove-Variable _MLOPS_OLD -Scope Global\nRemove-Item Function:mlops_deactivate\n}",
+    set="$Env:<name> = <value>",
+    unset="if (Test-Path Env:<name>) { Remove-Item Env:<name> }",
+    ahead="$Env:PATH = <value> + [IO.Path]::PathSeparator + $Env:PATH",
+    source="if (Test-Path -LiteralPath <value>) { . <value> }",
     end="",
     leave="mlops_deactivate",
-    hint="{program} env.activate | Out-String | Invoke-Expression",
+    hint="<program> env.activate | Out-String | Invoke-Expression",
     start=_start_powershell,
 )
-# cmd has no functions: what must be undone stands in variables, and any script can undo it. `for` and delayed expansion
-# read a value after the line is parsed, so no character of it can do harm; `call "%%X%%"` keeps `%` and `^` in a path.
-_CMD_PAGE = (
-    '@for /f "tokens=2 delims=:." %%C in (\'chcp\') do @set "_MLOPS_PAGE=%%C"\n@chcp 65001 >nul\n'
-    "@for /f \"tokens=1* delims==\" %%A in ('set __MLOPS_UNDO_ 2^>nul') do "
-    '@if exist "%%B" set "__MLOPS_SCRIPT=%%B" & call "%%__MLOPS_SCRIPT%%"\n'
-    '@for %%N in (%__MLOPS_NAMES%) do @set "%%N="\n'
-    '@for /f "tokens=1* delims==" %%A in (\'set __MLOPS_OLD_ 2^>nul\') do @set "%%B"\n'
-    '@for /f "delims==" %%A in (\'set __MLOPS_ 2^>nul\') do @set "%%A="\n'
+# What cmd must undo stands in variables, so any later script can. `for` and delayed expansion read a value after the
+# line is parsed, so that no character in it does harm, and `call "%%X%%"` keeps `%` and `^` in a path.
+_CMD_UNDO = r"""
+@if "!!"=="" (echo mlops-lab: cmd /V:ON alters exclamation marks. Start cmd without it. 1>&2 & exit /b 2)
+@for /f "tokens=2 delims=:." %%C in ('chcp') do @set "_MLOPS_PAGE=%%C"
+@chcp 65001 >nul
+@for /f "tokens=1* delims==" %%A in ('set __MLOPS_UNDO_ 2^>nul') do @if exist "%%B" set "__MLOPS_FILE=%%B" & call "%%__MLOPS_FILE%%"
+@for %%N in (%__MLOPS_NAMES%) do @set "%%N="
+@for /f "tokens=1* delims==" %%A in ('set __MLOPS_OLD_ 2^>nul') do @set "%%B"
+@for /f "delims==" %%A in ('set __MLOPS_ 2^>nul') do @set "%%A="
+""".strip()
+_CMD_SAVE = r"""
+@set "__MLOPS_NAMES=<names>"
+@for /f "tokens=1* delims==" %%A in ('set') do @for %%N in (<names>) do @if /i "%%A"=="%%N" set "__MLOPS_OLD_%%N=%%N=%%B"
+""".strip()
+_CMD_AHEAD = r"""
+@set __MLOPS_AHEAD=<value>
+@setlocal EnableDelayedExpansion
+@for /f "delims=" %%? in ("!__MLOPS_AHEAD!;!PATH!") do @endlocal & set "PATH=%%?"
+""".strip()
+_CMD_END = '@chcp %_MLOPS_PAGE% >nul\n@set "_MLOPS_PAGE="'
+_CMD = Shell(
+    name="cmd",
+    suffix=".bat",
+    quote=_quoted_cmd,
+    between=";",
+    begin=f"{_CMD_UNDO}\n{_CMD_SAVE}",
+    save="",
+    head="",
+    undo="@set __MLOPS_UNDO_<index>=<value>",
+    restore="",
+    tail="",
+    set="@set <name>=<value>",
+    unset='@set "<name>="',
+    ahead=_CMD_AHEAD,
+    source='@set __MLOPS_FILE=<value>\n@if exist "%__MLOPS_FILE%" call "%%__MLOPS_FILE%%"',
+    end=_CMD_END,
+    leave=f"{_CMD_UNDO}\n{_CMD_END}",
+    hint='<program> env.activate > "%TEMP%\\mlops-lab.bat" & call "%TEMP%\\mlops-lab.bat"',
+    start=_start_cmd,
 )
-_CMD_EXIT = '@if defined _MLOPS_PAGE chcp %_MLOPS_PAGE% >nul\n@set "_MLOPS_PAGE="\n@exit /b 0\n'
-_CMD_BACK = (
-    "@setlocal EnableDelayedExpansion\n"
-    '@for /f "delims=" %%? in ("!__MLOPS_CD!") do @endlocal & cd /d "%%?"\n@set "__MLOPS_CD="\n'
-)
+SHELLS = {row.name: row for row in (_BASH, replace(_BASH, name="zsh", start=_start_zsh), _FISH, _POWERSHELL, _CMD)}
+
+
+def detect(variables: Mapping[str, str]) -> str:
+    """Name the shell that `variables` come from; bash when nothing tells."""
+    found = {key.upper(): value for key, value in variables.items()}
+    shell = PureWindowsPath(found["SHELL"]) if "\\" in found.get("SHELL", "") else PurePosixPath(found.get("SHELL", ""))
+    name = shell.name.lower().removesuffix(".exe").replace("pwsh", "powershell")
+    if name in SHELLS:
+        return name
+    if "COMSPEC" not in found or "SHELL" in found:
+        return "bash"
+    folders = [folder for folder in found.get("PSMODULEPATH", "").split(";") if folder]
+    return "powershell" if len(folders) >= _POWERSHELL_FOLDERS else "cmd"
+
+
+def activation_script(shell_name: str, activation: Activation) -> str:
+    """Write the script that activates, after undoing what an earlier one activated."""
+    shell = _shell(shell_name)
+    variables = {name: value for name, value in activation.variables.items() if name.upper() != "PATH"}
+    names = [_checked(name) for name in dict.fromkeys((*FOREIGN, *variables, "PATH"))]
+    label = variables.get("VIRTUAL_ENV_PROMPT") or variables.get("CONDA_DEFAULT_ENV") or activation.prefix.name
+    prompt = shell.quote("(" + re.sub(r"[^\w.-]", "_", label) + ") ")
+    undo = [shell.quote(str(file)) for file in activation.undo_scripts if file.suffix == shell.suffix]
+    lines = [
+        _fill(shell.begin, names=" ".join(names)),
+        *(_fill(shell.save, name=name) for name in names),
+        shell.head,
+        *(_fill(shell.undo, value=file, index=f"{number:03}") for number, file in enumerate(undo)),
+        *(_fill(shell.restore, name=name) for name in names),
+        _fill(shell.tail, prompt=prompt),
+        *(_fill(shell.unset, name=name) for name in names if name != "PATH" and variables.get(name) is None),
+        *(
+            _fill(shell.set, name=name, value=shell.quote(value))
+            for name, value in variables.items()
+            if value is not None
+        ),
+        _fill(shell.ahead, value=shell.between.join(_folder(shell, path) for path in activation.path)),
+        *(
+            _fill(shell.source, value=shell.quote(str(file)))
+            for file in activation.scripts
+            if file.suffix == shell.suffix
+        ),
+        _fill(shell.end, prompt=prompt),
+    ]
+    return "\n".join(line for line in lines if line) + "\n"
+
+
+def deactivation_script(shell_name: str) -> str:
+    """Write what undoes an activation: for cmd a second script, elsewhere a call of the function."""
+    return f"{_shell(shell_name).leave}\n"
+
+
+def interactive(shell_name: str, activation: Activation, folder: Path) -> Command:
+    """Give the command for a shell that reads the user's own files, then activates from a file in `folder`."""
+    return _shell(shell_name).start(activation_script(shell_name, activation), folder)
+
+
+def hint(shell_name: str, program: str) -> str:
+    """Give the line that a person types to activate."""
+    return _fill(_shell(shell_name).hint, program=program)
+
+
+def _shell(name: str) -> Shell:
+    if name not in SHELLS:
+        text = f"{name!r} is no shell that this knows. There are: {', '.join(SHELLS)}."
+        raise LabError(text, title="unknown shell")
+    return SHELLS[name]
+
+
+def _checked(name: str) -> str:
+    """Refuse a name that a shell would read as something else."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        text = f"The environment sets a variable that no shell can hold: {name!r}."
+        raise LabError(text, title="not a variable's name")
+    return name
+
+
+def _folder(shell: Shell, folder: Path) -> str:
+    """Quote a folder for PATH; Git's bash on Windows has its own way to write one."""
+    if os.pathsep in str(folder):
+        text = f"PATH cannot hold {folder}, which has {os.pathsep!r} in its name."
+        raise LabError(text, remedy="move the project to another folder")
+    quoted = shell.quote(str(folder))
+    return f'"$(cygpath -u {quoted})"' if WINDOWS and shell.suffix == ".sh" else quoted

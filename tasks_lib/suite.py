@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks_lib import bootstrap, process
@@ -10,6 +9,7 @@ from tasks_lib.errors import ExitCode, LabError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 PARTS = ("unit", "contract", "cli", "integration")
 

@@ -119,7 +119,6 @@ def create(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answ
 def remove(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
     """Delete the environment; the manifests and the lock stay."""
     environment = session.environment
-    environment.refuse_base()
     environment.refuse_foreign()
     if environment.state() is State.ABSENT:
         return Answer([Result("env.remove", Status.PASS, f"there is no {environment.prefix}", "nothing to remove")])
@@ -329,7 +328,7 @@ def _names_in_group(session: Session, group: str) -> list[str]:
     if group not in groups:
         text = f"pyproject.toml has no dependency group {group!r}; it has {', '.join(groups) or 'none'}."
         raise LabError(text, file="pyproject.toml", code=ExitCode.BAD_REQUEST, title="unknown group")
-    names = []
+    names: list[str] = []
     for entry in groups[group]:
         if isinstance(entry, str):
             try:

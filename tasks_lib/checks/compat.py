@@ -1,4 +1,4 @@
-"""Do the installed packages' requirements agree with each other?"""
+"""Tell whether the requirements of what is installed agree with each other."""
 
 from __future__ import annotations
 

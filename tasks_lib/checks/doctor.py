@@ -1,4 +1,4 @@
-"""Is the environment there, and is it sound?"""
+"""Tell whether the environment is there, and sound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Are the manifests valid, and does the lock fit them?"""
+"""Tell whether the manifests are valid, and whether the lock fits them."""
 
 from __future__ import annotations
 

@@ -7,13 +7,13 @@ import shutil
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import Enum
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from tasks_lib.errors import ExitCode, LabError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from tasks_lib.plan import Step
     from tasks_lib.project import Project

@@ -6,7 +6,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tasks_lib import diagnosis, index, toolbox
 from tasks_lib.environments import conda_health, engines, records
@@ -89,6 +89,7 @@ class Conda(Environment):
     def activation(self) -> Activation:
         """Give the interpreter, the folders and the variables that `conda activate` would set."""
         prefix = self.prefix
+        path: tuple[Path, ...]
         if WINDOWS:
             parts = ("", "Library/mingw-w64/bin", "Library/usr/bin", "Library/bin", "Scripts", "bin")
             path = tuple(prefix / part for part in parts)
@@ -119,8 +120,8 @@ class Conda(Environment):
             update = [Step("env.update", title, maker.install(self.prefix, file, specs))] if specs else []
             return (*update, *([self._pip_section()] if self._lacking_pip() else []))
         if python:
-            specs = [f"python={python}" if spec_name(spec) == "python" else spec for spec in file.dependencies]
-            command = maker.install(self.prefix, file, specs, new=True)
+            renewed = [f"python={python}" if spec_name(spec) == "python" else spec for spec in file.dependencies]
+            command = maker.install(self.prefix, file, renewed, new=True)
         else:
             command = maker.create(self.prefix, file)
         title = f"make {self.where} with {maker.name}"
@@ -241,11 +242,11 @@ def _variables(prefix: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for path in sorted((prefix / "etc/conda/env_vars.d").glob("*.json")):
         found.update(_json(path))
-    state = _json(prefix / "conda-meta" / "state").get("env_vars", {})
+    state: Any = _json(prefix / "conda-meta" / "state").get("env_vars", {})
     return {**found, **(state if isinstance(state, dict) else {})}
 
 
-def _json(path: Path) -> dict[str, str]:
+def _json(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -55,13 +55,14 @@ def owned(prefix: Path) -> dict[str, str]:
 def unsatisfied(prefix: Path, specs: Sequence[str]) -> tuple[str, ...]:
     """Give the specs that no installed package satisfies."""
     import rattler  # noqa: PLC0415 - costs 0.05 s, which only the conda layer should pay
+    from rattler.exceptions import InvalidMatchSpecError  # noqa: PLC0415 - the same
 
     records = [rattler.PrefixRecord.from_path(path) for path in sorted((prefix / "conda-meta").glob("*.json"))]
     lacking: list[str] = []
     for text in specs:
         try:
             spec = rattler.MatchSpec(text.rpartition("::")[2])
-        except rattler.exceptions.InvalidMatchSpecError as error:
+        except InvalidMatchSpecError as error:
             said = f"{text!r} is no conda spec: {error}."
             raise LabError(said, file="conda.yml", remedy="mend conda.yml", title="wrong spec") from None
         if not any(spec.matches(record) for record in records):

@@ -12,30 +12,35 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import rattler
 from rattler.exceptions import GatewayError, InvalidChannelError, InvalidMatchSpecError, SolverError
+from rattler.install import InstallerReporter
 from rattler.networking import Client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Reporter:
-    """Say on stderr what is being done; rattler calls the methods by these names."""
+    """Say on stderr what is being done; rattler calls its methods by their names."""
 
-    def __getattr__(self, name: str) -> object:
-        """Answer every other callback with nothing."""
+    def __getattr__(self, name: str) -> Callable[..., int]:
+        """Answer the callbacks that nothing is said of."""
         if not name.startswith("on_"):
             raise AttributeError(name)
         return lambda *_: 0
 
-    def on_link_start(self, _operation: int, package: str) -> int:
+    def on_download_start(self, operation: int) -> int:
+        """Say that a package comes over the network."""
+        say("downloading")
+        return operation
+
+    def on_link_start(self, operation: int, package: str) -> int:
         """Name the package that is being linked."""
         say(f"linking {package}")
-        return 0
-
-    def on_unlink_start(self, _operation: int, package: str) -> int:
-        """Name the package that is being removed."""
-        say(f"unlinking {package}")
-        return 0
+        return operation
 
 
 def say(text: str) -> None:
@@ -75,8 +80,7 @@ def client(options: argparse.Namespace) -> Client:
 async def install(options: argparse.Namespace) -> int:
     """Solve for the specs together with what is installed, and link the difference."""
     web = client(options)
-    action = "force-cache-only" if options.offline else "cache-or-fetch"
-    source = rattler.SourceConfig(cache_action=action)
+    source = rattler.SourceConfig(cache_action="force-cache-only" if options.offline else "cache-or-fetch")
     gateway = rattler.Gateway(client=web, default_config=source)
     installed = [
         rattler.PrefixRecord.from_path(path) for path in sorted((options.prefix / "conda-meta").glob("*.json"))
@@ -100,9 +104,9 @@ async def install(options: argparse.Namespace) -> int:
         records,
         options.prefix,
         installed_packages=installed,
-        requested_specs=[spec._match_spec for spec in specs],  # type: ignore[misc]  # noqa: SLF001 - 0.28 hands them on as they are
+        requested_specs=[spec._match_spec for spec in specs],  # noqa: SLF001 - 0.28 hands them on as they are
         client=web,
-        reporter=Reporter(),
+        reporter=cast(InstallerReporter, Reporter()),
     )
     finish(options.prefix, dict(pair.split("=", 1) for pair in options.variable))
     return 0

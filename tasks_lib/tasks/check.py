@@ -10,7 +10,7 @@ from tasks_lib.tasks.adapter import CHECK_HELP, finish
 
 @task(help=CHECK_HELP)
 def config(_: Context, combo: str = "", engine: str = "", strict: bool = False, json: bool = False) -> None:
-    """Are pyproject.toml and conda.yml valid? (poetry check)."""
+    """Check pyproject.toml and conda.yml, as poetry check does."""
     from tasks_lib import boundary
 
     finish(boundary.check("check.config", ("config",), combo=combo, engine=engine, strict=strict, json=json))
@@ -18,7 +18,7 @@ def config(_: Context, combo: str = "", engine: str = "", strict: bool = False, 
 
 @task(help=CHECK_HELP)
 def lock(_: Context, combo: str = "", engine: str = "", strict: bool = False, json: bool = False) -> None:
-    """Does the lock fit pyproject.toml? (uv lock --check)."""
+    """Check that the lock fits pyproject.toml, as uv lock --check does."""
     from tasks_lib import boundary
 
     finish(boundary.check("check.lock", ("lock",), combo=combo, engine=engine, strict=strict, json=json))
@@ -26,7 +26,7 @@ def lock(_: Context, combo: str = "", engine: str = "", strict: bool = False, js
 
 @task(help=CHECK_HELP)
 def doctor(_: Context, combo: str = "", engine: str = "", strict: bool = False, json: bool = False) -> None:
-    """Is the environment sound? (conda doctor)."""
+    """Check that the environment is sound, as conda doctor does."""
     from tasks_lib import boundary
 
     finish(boundary.check("check.doctor", ("doctor",), combo=combo, engine=engine, strict=strict, json=json))
@@ -34,7 +34,7 @@ def doctor(_: Context, combo: str = "", engine: str = "", strict: bool = False, 
 
 @task(help=CHECK_HELP)
 def compat(_: Context, combo: str = "", engine: str = "", strict: bool = False, json: bool = False) -> None:
-    """Do the installed packages fit each other? (pip check)."""
+    """Check that the installed packages fit each other, as pip check does."""
     from tasks_lib import boundary
 
     finish(boundary.check("check.compat", ("compat",), combo=combo, engine=engine, strict=strict, json=json))

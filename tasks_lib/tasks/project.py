@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from invoke.context import Context
-from invoke.tasks import task
+from invoke.tasks import Task, task
 
 from tasks_lib.tasks.adapter import behind_dashes, finish
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @task(help={"only": "unit, contract, cli or integration"})
-def test(_: Context, only: str = "") -> None:
+def test(_: Context, only: str = "") -> None:  # noqa: PT028 - an Invoke task, no test
     """Run the linters and the tests; what stands behind -- goes to pytest."""
     from tasks_lib import suite
 
@@ -34,6 +34,6 @@ def bench(_: Context) -> None:
 
 def extend(namespace: Collection) -> Collection:
     """Add these tasks to mlops-lab's own."""
-    namespace.add_task(test)
-    namespace.add_task(bench)
+    for one in (test, bench):
+        namespace.add_task(cast(Task[Any], one))
     return namespace
