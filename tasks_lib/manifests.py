@@ -103,6 +103,18 @@ class PyProject:
         found = self.table("project").get("requires-python")
         return found if isinstance(found, str) else ""
 
+    def allows(self, python: str) -> bool:
+        """Tell whether `requires-python` allows this version, a pre-release too."""
+        from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415 - 0.03 s, and not every task asks
+
+        try:
+            return python in SpecifierSet(self.requires_python, prereleases=True)
+        except InvalidSpecifier:
+            text = f"requires-python is no version specifier: {self.requires_python!r}."
+            line = self.line_of("requires-python")
+            remedy = 'write it like requires-python = ">=3.11"'
+            raise LabError(text, file=PYPROJECT, line=line, remedy=remedy, title="wrong requires-python") from None
+
 
 @dataclass(frozen=True)
 class CondaFile:

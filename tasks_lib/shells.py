@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks_lib.errors import LabError
@@ -31,23 +31,24 @@ class Shell:
     """
 
     name: str
-    suffix: str
+    suffix: str  # of the scripts that are this shell's own
     quote: Callable[[str], str]
     between: str  # two folders of PATH
     begin: str  # undo an earlier activation first
-    save: str
-    head: str
-    undo: str
-    restore: str
-    tail: str
     set: str
     unset: str
     ahead: str
     source: str
-    end: str
-    leave: str
     hint: str
     start: Callable[[str, Path], Command]
+    save: str = ""
+    head: str = ""
+    undo: str = ""
+    restore: str = ""
+    tail: str = ""
+    end: str = ""
+    leave: str = "mlops_deactivate"
+    spoils: str = ""  # what no script's path may have
 
 
 def _fill(template: str, **values: str) -> str:
@@ -142,7 +143,6 @@ _BASH = Shell(
     begin="if typeset -f mlops_deactivate >/dev/null; then mlops_deactivate; fi\n_MLOPS_OPTIONS=$-\nset +eu",
     save='if [ -n "${<name>+x}" ]; then _MLOPS_OLD_<name>="$<name>"; else unset _MLOPS_OLD_<name>; fi',
     head="mlops_deactivate() {\n_MLOPS_OPTIONS=$-\nset +eu",
-    undo="if [ -f <value> ]; then . <value>; fi",
     restore='if [ -n "${_MLOPS_OLD_<name>+x}" ]; then export <name>="$_MLOPS_OLD_<name>"; else unset <name>; fi\n'
     "unset _MLOPS_OLD_<name>",
     tail=f"{_PROMPT_OFF}\nhash -r 2>/dev/null\nunset -f mlops_deactivate\n{_OPTIONS_ON}\nunset _MLOPS_OPTIONS\n}}",
@@ -151,7 +151,6 @@ _BASH = Shell(
     ahead='export PATH=<value>"${PATH:+:$PATH}"',
     source="if [ -f <value> ]; then . <value>; fi",
     end=f"{_PROMPT_ON}\nhash -r 2>/dev/null\n{_OPTIONS_ON}",
-    leave="mlops_deactivate",
     hint='eval "$(<program> env.activate)"',
     start=_start_bash,
 )
@@ -163,7 +162,6 @@ _FISH = Shell(
     begin="if functions -q mlops_deactivate; mlops_deactivate; end",
     save="if set -q <name>; set -g _MLOPS_OLD_<name> $<name>; else; set -eg _MLOPS_OLD_<name>; end",
     head="function mlops_deactivate",
-    undo="if test -f <value>; source <value>; end",
     restore="if set -q _MLOPS_OLD_<name>; set -gx <name> $_MLOPS_OLD_<name>; else; set -eg <name>; end\n"
     "set -eg _MLOPS_OLD_<name>",
     tail="functions -e mlops_deactivate\nend",
@@ -171,8 +169,6 @@ _FISH = Shell(
     unset="set -eg <name>",
     ahead="set -gx PATH <value> $PATH",
     source="if test -f <value>; source <value>; end",
-    end="",
-    leave="mlops_deactivate",
     hint="<program> env.activate | source",
     start=_start_fish,
 )
@@ -184,7 +180,6 @@ _POWERSHELL = Shell(
     begin="if (Test-Path Function:mlops_deactivate) { mlops_deactivate }\n$global:_MLOPS_OLD = @{}",
     save="$global:_MLOPS_OLD['<name>'] = [Environment]::GetEnvironmentVariable('<name>')",
     head="function global:mlops_deactivate {",
-    undo="if (Test-Path -LiteralPath <value>) { . <value> }",
     restore="if ($null -ne $global:_MLOPS_OLD['<name>']) { $Env:<name> = $global:_MLOPS_OLD['<name>'] } "
     "elseif (Test-Path Env:<name>) { Remove-Item Env:<name> }",
     tail="Remove-Variable _MLOPS_OLD -Scope Global\nRemove-Item Function:mlops_deactivate\n}",
@@ -192,51 +187,48 @@ _POWERSHELL = Shell(
     unset="if (Test-Path Env:<name>) { Remove-Item Env:<name> }",
     ahead="$Env:PATH = <value> + [IO.Path]::PathSeparator + $Env:PATH",
     source="if (Test-Path -LiteralPath <value>) { . <value> }",
-    end="",
-    leave="mlops_deactivate",
     hint="<program> env.activate | Out-String | Invoke-Expression",
     start=_start_powershell,
 )
-# What cmd must undo stands in variables, so any later script can. `for` and delayed expansion read a value after the
-# line is parsed, so that no character in it does harm, and `call "%%X%%"` keeps `%` and `^` in a path.
-_CMD_UNDO = r"""
+# What cmd must undo stands in variables, so any later script can. `for` puts a value in after the line is parsed, so
+# that no character in it does harm; but `call` reads its line twice, which spoils `%` and `^`.
+_CMD_UNDO = """
 @if "!!"=="" (echo mlops-lab: cmd /V:ON alters exclamation marks. Start cmd without it. 1>&2 & exit /b 2)
 @for /f "tokens=2 delims=:." %%C in ('chcp') do @set "_MLOPS_PAGE=%%C"
 @chcp 65001 >nul
-@for /f "tokens=1* delims==" %%A in ('set __MLOPS_UNDO_ 2^>nul') do @if exist "%%B" set "__MLOPS_FILE=%%B" & call "%%__MLOPS_FILE%%"
+@if defined __MLOPS_UNDO_000 for /f "tokens=1* delims==" %%A in ('set __MLOPS_UNDO_') do @if exist "%%B" call "%%B"
 @for %%N in (%__MLOPS_NAMES%) do @set "%%N="
-@for /f "tokens=1* delims==" %%A in ('set __MLOPS_OLD_ 2^>nul') do @set "%%B"
-@for /f "delims==" %%A in ('set __MLOPS_ 2^>nul') do @set "%%A="
+@if defined __MLOPS_OLD_PATH for /f "tokens=1* delims==" %%A in ('set __MLOPS_OLD_') do @set "%%B"
+@if defined __MLOPS_NAMES for /f "delims==" %%A in ('set __MLOPS_') do @set "%%A="
 """.strip()
-_CMD_SAVE = r"""
+_CMD_SAVE = """
 @set "__MLOPS_NAMES=<names>"
-@for /f "tokens=1* delims==" %%A in ('set') do @for %%N in (<names>) do @if /i "%%A"=="%%N" set "__MLOPS_OLD_%%N=%%N=%%B"
+@for /f "tokens=1* delims==" %%A in ('set') do @for %%N in (<names> PATH) do @if /i "%%A"=="%%N" \
+set "__MLOPS_OLD_%%N=%%N=%%B"
 """.strip()
-_CMD_AHEAD = r"""
+_CMD_AHEAD = """
 @set __MLOPS_AHEAD=<value>
-@setlocal EnableDelayedExpansion
-@for /f "delims=" %%? in ("!__MLOPS_AHEAD!;!PATH!") do @endlocal & set "PATH=%%?"
+@for /f "tokens=1* delims==" %%A in ('set __MLOPS_AHEAD') do \
+@for /f "tokens=1,2* delims==" %%C in ('set __MLOPS_OLD_PATH') do \
+@if "%%C"=="__MLOPS_OLD_PATH" set "PATH=%%B;%%E"
 """.strip()
-_CMD_END = '@chcp %_MLOPS_PAGE% >nul\n@set "_MLOPS_PAGE="'
+_CMD_END = '@chcp %_MLOPS_PAGE% >nul 2>nul\n@set "_MLOPS_PAGE="'
 _CMD = Shell(
     name="cmd",
     suffix=".bat",
     quote=_quoted_cmd,
     between=";",
     begin=f"{_CMD_UNDO}\n{_CMD_SAVE}",
-    save="",
-    head="",
     undo="@set __MLOPS_UNDO_<index>=<value>",
-    restore="",
-    tail="",
     set="@set <name>=<value>",
     unset='@set "<name>="',
     ahead=_CMD_AHEAD,
-    source='@set __MLOPS_FILE=<value>\n@if exist "%__MLOPS_FILE%" call "%%__MLOPS_FILE%%"',
+    source='@set __MLOPS_FILE=<value>\n@if exist "%__MLOPS_FILE%" call "%__MLOPS_FILE%"',
     end=_CMD_END,
     leave=f"{_CMD_UNDO}\n{_CMD_END}",
     hint='<program> env.activate > "%TEMP%\\mlops-lab.bat" & call "%TEMP%\\mlops-lab.bat"',
     start=_start_cmd,
+    spoils="%^",
 )
 SHELLS = {row.name: row for row in (_BASH, replace(_BASH, name="zsh", start=_start_zsh), _FISH, _POWERSHELL, _CMD)}
 
@@ -244,8 +236,7 @@ SHELLS = {row.name: row for row in (_BASH, replace(_BASH, name="zsh", start=_sta
 def detect(variables: Mapping[str, str]) -> str:
     """Name the shell that `variables` come from; bash when nothing tells."""
     found = {key.upper(): value for key, value in variables.items()}
-    shell = PureWindowsPath(found["SHELL"]) if "\\" in found.get("SHELL", "") else PurePosixPath(found.get("SHELL", ""))
-    name = shell.name.lower().removesuffix(".exe").replace("pwsh", "powershell")
+    name = re.split(r"[\\/]", found.get("SHELL", ""))[-1].lower().removesuffix(".exe").replace("pwsh", "powershell")
     if name in SHELLS:
         return name
     if "COMSPEC" not in found or "SHELL" in found:
@@ -261,26 +252,19 @@ def activation_script(shell_name: str, activation: Activation) -> str:
     names = [_checked(name) for name in dict.fromkeys((*FOREIGN, *variables, "PATH"))]
     label = variables.get("VIRTUAL_ENV_PROMPT") or variables.get("CONDA_DEFAULT_ENV") or activation.prefix.name
     prompt = shell.quote("(" + re.sub(r"[^\w.-]", "_", label) + ") ")
-    undo = [shell.quote(str(file)) for file in activation.undo_scripts if file.suffix == shell.suffix]
+    folders = [_folder(shell, path) for path in activation.path]
+    undo = _scripts(shell, activation.undo_scripts)
     lines = [
-        _fill(shell.begin, names=" ".join(names)),
+        _fill(shell.begin, names=" ".join(names[:-1])),
         *(_fill(shell.save, name=name) for name in names),
         shell.head,
-        *(_fill(shell.undo, value=file, index=f"{number:03}") for number, file in enumerate(undo)),
+        *(_fill(shell.undo or shell.source, value=file, index=f"{number:03}") for number, file in enumerate(undo)),
         *(_fill(shell.restore, name=name) for name in names),
         _fill(shell.tail, prompt=prompt),
         *(_fill(shell.unset, name=name) for name in names if name != "PATH" and variables.get(name) is None),
-        *(
-            _fill(shell.set, name=name, value=shell.quote(value))
-            for name, value in variables.items()
-            if value is not None
-        ),
-        _fill(shell.ahead, value=shell.between.join(_folder(shell, path) for path in activation.path)),
-        *(
-            _fill(shell.source, value=shell.quote(str(file)))
-            for file in activation.scripts
-            if file.suffix == shell.suffix
-        ),
+        *(_fill(shell.set, name=name, value=shell.quote(text)) for name, text in variables.items() if text is not None),
+        _fill(shell.ahead, value=shell.between.join(folders)) if folders else "",
+        *(_fill(shell.source, value=file) for file in _scripts(shell, activation.scripts)),
         _fill(shell.end, prompt=prompt),
     ]
     return "\n".join(line for line in lines if line) + "\n"
@@ -314,6 +298,16 @@ def _checked(name: str) -> str:
         text = f"The environment sets a variable that no shell can hold: {name!r}."
         raise LabError(text, title="not a variable's name")
     return name
+
+
+def _scripts(shell: Shell, files: tuple[Path, ...]) -> list[str]:
+    """Quote the scripts that are this shell's own."""
+    own = [str(file) for file in files if file.suffix == shell.suffix]
+    for file in own:
+        if set(file) & set(shell.spoils):
+            text = f"{shell.name} cannot call {file}, which has one of {shell.spoils} in its name."
+            raise LabError(text, remedy="move the environment to another folder, or use another shell")
+    return [shell.quote(file) for file in own]
 
 
 def _folder(shell: Shell, folder: Path) -> str:

@@ -34,6 +34,11 @@ def base_python() -> str:
     return str(getattr(sys, "_base_executable", sys.executable))
 
 
+def running_python() -> str:
+    """Give the version of that interpreter."""
+    return ".".join(map(str, sys.version_info[:3]))
+
+
 def home() -> Path:
     """Give the user's home folder, by the variable that conda and the managers look at."""
     return Path(os.environ.get("HOME") or Path.home())

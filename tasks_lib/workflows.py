@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
-
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import canonicalize_name
 
 from tasks_lib import checks, diagnosis, process, shells, toolbox
 from tasks_lib.environments import conda_health, records
@@ -92,18 +88,10 @@ def _known(step: Step, results: list[Result]) -> Step:
 def lock_step(session: Session, *, after_environment: bool, upgrade: Sequence[str] | None = None) -> Step:
     """Lock while the environment is being made, unless only that environment's Python fits the project."""
     manager, environment = session.manager, session.environment
-    wait = after_environment and not _running_python_fits(session)
+    wait = after_environment and not session.project.pyproject.allows(toolbox.running_python())
     usable = wait or (not after_environment and environment.exists())
     command = manager.lock(environment.activation() if usable else None, upgrade)
     return Step("deps.lock", f"lock with {manager.name}", command, needs=_AFTER_ENV if wait else ())
-
-
-def _running_python_fits(session: Session) -> bool:
-    try:
-        wanted = SpecifierSet(session.project.pyproject.requires_python, prereleases=True)
-    except InvalidSpecifier:
-        return True
-    return ".".join(map(str, sys.version_info[:3])) in wanted
 
 
 def create(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
@@ -328,12 +316,5 @@ def _names_in_group(session: Session, group: str) -> list[str]:
     if group not in groups:
         text = f"pyproject.toml has no dependency group {group!r}; it has {', '.join(groups) or 'none'}."
         raise LabError(text, file="pyproject.toml", code=ExitCode.BAD_REQUEST, title="unknown group")
-    names: list[str] = []
-    for entry in groups[group]:
-        if isinstance(entry, str):
-            try:
-                names.append(canonicalize_name(Requirement(entry).name))
-            except InvalidRequirement:
-                text = f"group {group!r}: {entry!r} is no requirement."
-                raise LabError(text, file="pyproject.toml", line=session.project.pyproject.line_of(group)) from None
-    return names
+    names = [re.match(r"[\w.-]*", entry) for entry in groups[group] if isinstance(entry, str)]
+    return [found[0] for found in names if found and found[0]]

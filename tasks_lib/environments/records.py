@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import csv
+import itertools
+import os
 import re
 from collections import defaultdict
 from dataclasses import dataclass
-from email.parser import HeaderParser
 from typing import TYPE_CHECKING
-
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
 
 from tasks_lib.report.model import Result, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 _SHEBANG_READ = 512
+_HEADER = re.compile(r"^(Name|Version):[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
+_SEPARATORS = re.compile(r"[-_.]+")
 _SHOWN = 5
 
 
@@ -29,7 +29,6 @@ class Distribution:
     name: str
     version: str
     folder: Path
-    installer: str
 
 
 def site_packages(prefix: Path) -> Path | None:
@@ -60,17 +59,18 @@ def distributions(prefix: Path) -> Iterator[Distribution]:
     """Read every distribution record of an environment; a damaged one has no version."""
     folder = site_packages(prefix)
     for record in sorted(folder.glob("*.dist-info")) if folder else ():
-        metadata = record / "METADATA"
         try:
-            headers = HeaderParser().parsestr(metadata.read_text(encoding="utf-8", errors="replace"))
+            with (record / "METADATA").open(encoding="utf-8", errors="replace") as stream:
+                head = dict(_HEADER.findall("".join(itertools.takewhile(str.strip, stream))))
         except OSError:
-            headers = HeaderParser().parsestr("")
-        try:
-            installer = (record / "INSTALLER").read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError):
-            installer = ""
-        name = headers.get("Name") or record.name.partition("-")[0]
-        yield Distribution(canonicalize_name(name), str(headers.get("Version") or ""), record, installer)
+            head = {}
+        name = head.get("Name") or record.name.partition("-")[0]
+        yield Distribution(normalised(name), head.get("Version", ""), record)
+
+
+def normalised(name: str) -> str:
+    """Give a distribution's name as PyPI's rules normalise it (PEP 503)."""
+    return _SEPARATORS.sub("-", name).lower()
 
 
 def installed(prefix: Path) -> dict[str, str]:
@@ -78,16 +78,20 @@ def installed(prefix: Path) -> dict[str, str]:
     return {found.name: found.version for found in distributions(prefix)}
 
 
-def unsatisfied(prefix: Path, requirements: Iterable[str]) -> tuple[str, ...]:
+def unsatisfied(prefix: Path, requirements: Sequence[str]) -> tuple[str, ...]:
     """Give the requirements that nothing installed meets; options and addresses are pip's affair, and left out."""
-    have = installed(prefix) if requirements else {}
+    if not requirements:
+        return ()
+    from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - 0.03 s, and seldom needed
+
+    have = installed(prefix)
     lacking: list[str] = []
     for text in requirements:
         try:
             wanted = Requirement(text)
         except InvalidRequirement:
             continue
-        version = have.get(canonicalize_name(wanted.name))
+        version = have.get(normalised(wanted.name))
         needed = wanted.marker is None or wanted.marker.evaluate()
         if needed and (version is None or not wanted.specifier.contains(version, prereleases=True)):
             lacking.append(text)
@@ -133,8 +137,8 @@ def _missing(distribution: Distribution) -> list[str]:
             names = [row[0] for row in csv.reader(stream) if row]
     except (OSError, UnicodeDecodeError, csv.Error):
         return []
-    root = distribution.folder.parent
-    return [name for name in names if not name.endswith(".pyc") and not (root / name).exists()]
+    root = str(distribution.folder.parent)
+    return [name for name in names if not name.endswith(".pyc") and not os.path.exists(f"{root}/{name}")]
 
 
 def _listed(check: str, title: str, wrong: Iterable[str], text: str, remedy: str) -> Result:

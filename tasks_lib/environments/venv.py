@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, ClassVar
-
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from tasks_lib import index, toolbox
 from tasks_lib.environments import records
 from tasks_lib.environments.base import WINDOWS, Activation, Environment, State
-from tasks_lib.errors import LabError
 from tasks_lib.plan import Step
 from tasks_lib.process import Command
 from tasks_lib.report.model import Result, Status
@@ -81,9 +77,8 @@ class Venv(Environment):
         wanted = self.project.python
         if wanted and wanted[0].isdigit() and not f"{has}.".startswith(f"{wanted}."):
             return (f"python {wanted} (it has {has})",)
-        requires = _specifier(self.project)
-        if has not in requires:
-            return (f"python {requires} (it has {has})",)
+        if not self.project.pyproject.allows(has):
+            return (f"python {self.project.pyproject.requires_python} (it has {has})",)
         return ()
 
     def health(self) -> Iterable[Result]:
@@ -104,18 +99,7 @@ class Venv(Environment):
         """Take the Python asked for, else this one where the project allows it, else let uv find one."""
         if self.project.python:
             return ["--python", self.project.python]
-        running = ".".join(map(str, sys.version_info[:3]))
-        if not (self.project.root / ".python-version").exists() and running in _specifier(self.project):
+        pinned = (self.project.root / ".python-version").exists()
+        if not pinned and self.project.pyproject.allows(toolbox.running_python()):
             return ["--python", toolbox.base_python()]
         return []
-
-
-def _specifier(project: Project) -> SpecifierSet:
-    text = project.pyproject.requires_python
-    try:
-        return SpecifierSet(text, prereleases=True)
-    except InvalidSpecifier:
-        said = f"requires-python is no version specifier: {text!r}."
-        line = project.pyproject.line_of("requires-python")
-        remedy = 'write it like requires-python = ">=3.11"'
-        raise LabError(said, file="pyproject.toml", line=line, remedy=remedy) from None

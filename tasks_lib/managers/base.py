@@ -6,8 +6,7 @@ import tomllib
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from packaging.utils import canonicalize_name
-
+from tasks_lib.environments import records
 from tasks_lib.errors import LabError
 from tasks_lib.manifests import read_text
 from tasks_lib.report.model import Result, Status
@@ -90,7 +89,7 @@ class Manager(ABC):
             for package in data.get("package", []):
                 source = package.get("source", {})
                 if "virtual" not in source and source.get("editable") != ".":
-                    found.setdefault(canonicalize_name(package["name"]), set()).add(str(package.get("version", "")))
+                    found.setdefault(records.normalised(package["name"]), set()).add(str(package.get("version", "")))
         except (tomllib.TOMLDecodeError, AttributeError, KeyError, TypeError) as error:
             text = f"{self.lock_name} is damaged: {error}."
             raise LabError(text, file=self.lock_name, remedy=LOCK_ANEW, title="damaged lock") from None

@@ -6,8 +6,6 @@ import re
 import sys
 from typing import TYPE_CHECKING, ClassVar
 
-from packaging.utils import canonicalize_name
-
 from tasks_lib import diagnosis, index, toolbox
 from tasks_lib.environments import records
 from tasks_lib.managers.base import Manager
@@ -66,7 +64,7 @@ class Poetry(Manager):
         if "Installing the current project" not in outcome.stdout:
             return True
         prefix = outcome.command.env.get("VIRTUAL_ENV") or outcome.command.env.get("CONDA_PREFIX")
-        name = canonicalize_name(str(self.project.pyproject.table("project").get("name", "")))
+        name = records.normalised(str(self.project.pyproject.table("project").get("name", "")))
         return prefix is not None and name in records.installed(type(self.project.root)(prefix))
 
     def add(self, activation: Activation, packages: Sequence[str], group: str | None) -> Command:

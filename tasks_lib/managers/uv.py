@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, ClassVar
 
 from tasks_lib import diagnosis, index, toolbox
@@ -9,14 +10,21 @@ from tasks_lib.managers import pyproject_rules
 from tasks_lib.managers.base import Manager
 from tasks_lib.plan import Step
 from tasks_lib.process import Command
-from tasks_lib.report.model import Status
+from tasks_lib.report.model import Result, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from tasks_lib.environments.base import Activation
     from tasks_lib.process import Outcome
-    from tasks_lib.report.model import Result
+
+
+#: what uv says of a manifest that it cannot read: the table with its line, or the reason alone
+_UNREADABLE = re.compile(
+    r"error: (?:Failed to parse: `?pyproject.toml`?\s+cause: TOML parse error at line (?P<line>\d+).*?\n\s*\n?"
+    r"(?:\s*\|.*\n|\s*\d+ \|.*\n)*|Project .* has malformed dependency groups\s+cause: )(?P<why>.*)",
+    re.DOTALL,
+)
 
 
 class Uv(Manager):
@@ -65,7 +73,7 @@ class Uv(Manager):
         return self._command(argv, activation, "take the packages out of pyproject.toml and lock")
 
     def checks(self, activation: Activation | None) -> tuple[Step, ...]:
-        """Check the manifest by the rules that Poetry's core ships, and the lock with `uv lock --check`."""
+        """Check what the manifest declares, and the lock (and whether uv can read the manifest) by `uv lock --check`."""
         command = self._command(["lock", "--check"], activation, "see whether uv.lock fits pyproject.toml")
         shown = "validate pyproject.toml"
         return (
@@ -80,7 +88,18 @@ class Uv(Manager):
         """Tell a stale lock from a check that could not be made: uv's exit code does not."""
         said = outcome.stderr
         if outcome.ok:
-            return self.lock_result(Status.PASS)
+            yield from self.lock_result(Status.PASS)
+        elif found := _UNREADABLE.search(said):
+            text = " ".join(found["why"].split())
+            line = int(found["line"]) if found["line"] else None
+            title, remedy = "uv can read pyproject.toml", "mend pyproject.toml"
+            yield Result("config.uv", Status.FAIL, title, text, remedy, "pyproject.toml", line)
+            yield from self.lock_result(Status.SKIP, "uv cannot read pyproject.toml", remedy)
+        else:
+            yield from self._read_failure(outcome)
+
+    def _read_failure(self, outcome: Outcome) -> Iterable[Result]:
+        said = outcome.stderr
         if "Unable to find lockfile" in said:
             return self.lock_result(Status.FAIL, "there is no uv.lock")
         if "needs to be updated" in said:
@@ -94,7 +113,8 @@ class Uv(Manager):
         env: dict[str, str | None] = {**index.for_uv(self.project), "UV_PYTHON_DOWNLOADS": "never"}
         words = [self.program, *argv]
         if activation is None:
-            words += ["--python", toolbox.base_python()]
+            fits = self.project.pyproject.allows(toolbox.running_python())
+            words += ["--python", toolbox.base_python()] if fits else []
         else:
             words += ["--python", str(activation.python)]
             env["UV_PROJECT_ENVIRONMENT"] = str(activation.prefix)

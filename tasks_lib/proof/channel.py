@@ -1,0 +1,160 @@
+"""Which conda channel a proof uses: those that conda.yml declares, or one built here where none of them answers."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from tasks_lib import bootstrap, diagnosis, index, process, toolbox
+from tasks_lib.environments import records
+from tasks_lib.environments.condarc import Condarc
+from tasks_lib.environments.engines import Rattler
+from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.manifests import spec_name
+from tasks_lib.process import Command
+from tasks_lib.proof.place import find_python
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tasks_lib.environments.conda import Conda
+    from tasks_lib.session import Session
+
+MODES = ("auto", "local", "strict")
+BUILDER = Path(__file__).with_name("build_channel.py")
+_OWN = "conda-forge"  # the one channel that the builder makes
+_BUILD_SECONDS = 900
+
+
+@dataclass(frozen=True)
+class Channel:
+    """Where conda packages come from, the `.condarc` that leads there, and the packages' cache.
+
+    `instead` names what stands in the conda file in place of channels that no `.condarc` can send elsewhere.
+    """
+
+    kind: str
+    urls: tuple[str, ...]
+    condarc: Mapping[str, Any]
+    packages: Path
+    instead: Mapping[str, str]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the part of the answer that names the channel."""
+        return {"kind": self.kind, "urls": [diagnosis.without_secrets(url) for url in self.urls]}
+
+
+#: What the pip layer has: conda is told nothing.
+NONE = Channel("none", (), {}, Path(bootstrap.cache_folder()) / "conda-pkgs", {})
+
+
+def expect_mode(mode: str) -> None:
+    """Refuse a mode that there is not."""
+    if mode not in MODES:
+        text = f"there is no channel mode {mode!r}; the modes are {', '.join(MODES)}."
+        raise LabError(text, remedy="choose one, e.g. --channel auto", title="unknown channel mode")
+
+
+def choose(session: Session, mode: str, say: Callable[[str], None]) -> Channel:
+    """Take the declared channels if one of them answers; else build one, unless `mode` is strict."""
+    layer: Conda = session.environment  # type: ignore[assignment]  # the caller asks for the conda layer alone
+    solver = _solver(layer)
+    if mode != "local":
+        asked = process.run(Rattler(sys.executable).probe(layer.file))
+        if asked.ok:
+            condarc = Condarc.load(os.environ, layer.maker.root)
+            settings = {key: value for key, value in condarc.values.items() if key not in {"envs_dirs", "pkgs_dirs"}}
+            packages = Path(bootstrap.cache_folder()) / "conda-pkgs"
+            return Channel("declared", condarc.channels(layer.file.channels), {**settings, **solver}, packages, {})
+        tried = diagnosis.without_secrets("; ".join(asked.stderr.split("\n")).strip(" ;"))
+        text = f"no channel of {layer.file.path.name} answers ({tried})"
+        if mode == "strict":
+            remedy = "check the network and the channels, or allow one that is built here: --channel auto"
+            text = f"{text}."
+            raise LabError(text, code=ExitCode.TOOL_FAILED, remedy=remedy, title="no channel answers")
+        say(f"{text}: this proof uses a local channel, built from an interpreter of this machine")
+    folder = _built(session, layer)
+    url = (folder / _OWN).as_uri()
+    settings = {"channel_alias": folder.as_uri(), "channels": [_OWN], "default_channels": [url], **solver}
+    instead = {name: url for name in layer.file.channels if name not in {_OWN, "nodefaults"}}
+    # another local channel may have packages of the same names, so the cache is its own
+    return Channel("local", (url,), settings, folder.with_name(f"{folder.name}-pkgs"), instead)
+
+
+def _built(session: Session, layer: Conda) -> Path:
+    """Give the folder of the local channel for this interpreter and these packages, built unless it is there."""
+    python = _interpreter(session, layer)
+    names = {"python", "pip"}
+    wanted = sorted(_requirement(spec) for spec in layer.file.dependencies if spec_name(spec) not in names)
+    asked = process.run(Command((str(python), "-I", "-VV"), "ask the interpreter for its version"))
+    parts = (os.fsencode(python.resolve()), asked.said.encode(), "\n".join(wanted).encode(), BUILDER.read_bytes())
+    key = hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+    folder = Path(bootstrap.cache_folder()) / "channels" / key
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        argv = (toolbox.uv(), "run", "--quiet", "--no-project", "--python", toolbox.base_python(), "--script")
+        words = ("--interpreter", str(python), "--out", str(folder), *wanted)
+        command = Command((*argv, str(BUILDER), *words), "build the channel", env=index.for_uv(session.project))
+        outcome = process.run(command, timeout=_BUILD_SECONDS)
+        if not outcome.ok:
+            codes = set(ExitCode)
+            code = ExitCode(outcome.code) if outcome.code in codes else ExitCode.TOOL_FAILED
+            text = f"The local channel could not be built: {diagnosis.without_secrets(outcome.stderr.strip())[-600:]}"
+            remedy = "see to a channel that answers, then run it again"
+            raise LabError(text, code=code, remedy=remedy, title="no local channel")
+    return folder
+
+
+def _interpreter(session: Session, layer: Conda) -> Path:
+    """Give the interpreter to repackage: this run's own where it fits and can be moved, else one that uv finds."""
+    text = (
+        session.project.python or (layer.file.python or "").rpartition("::")[2].strip()[len("python") :].split("=py")[0]
+    )
+    request = _specifier(text)
+    try:
+        fits = platform.python_version() in SpecifierSet(request, prereleases=True)
+    except InvalidSpecifier:
+        fits = True  # the solver has the last word
+    base = Path(toolbox.base_python())
+    if fits and sys.base_prefix != "/usr":  # what a system has in /usr is no folder that could be repackaged
+        return base
+    found = find_python(request or f"{sys.version_info[0]}.{sys.version_info[1]}")
+    if found is None and not fits:
+        said = f"no channel answers, and there is no Python {text} on this machine to build one from."
+        remedy = f"uv python install {text.strip(' =<>!')}"
+        raise LabError(said, code=ExitCode.TOOL_MISSING, remedy=remedy, title="no such Python")
+    return found or base
+
+
+def _requirement(spec: str) -> str:
+    """Give a conda spec as pip writes it; the two index the same names for what is pure Python."""
+    bare = spec.rpartition("::")[2].strip()
+    name = re.split(r"[\s=<>!~\[]", bare, maxsplit=1)[0]
+    return f"{name}{_specifier(bare[len(name) :].strip())}"
+
+
+def _specifier(version: str) -> str:
+    """Give a conda version as PEP 440 writes it, without a build; `3.12`, `=3.12` and `3.12.*` match all of 3.12."""
+    exact = re.fullmatch(r"==\s*([\w.]+)(?:=.*)?", version)
+    if exact:
+        return f"=={exact[1]}"
+    loose = re.fullmatch(r"=?\s*([\w.]+?)(?:\.?\*)?(?:[= ].*)?", version)
+    return f"=={loose[1]}.*" if loose else version.replace(" ", "")
+
+
+def _solver(layer: Conda) -> dict[str, str]:
+    """Ask conda for its own old solver where it has no other: it takes libmamba for granted, and then fails."""
+    root = layer.maker.root
+    if layer.engine != "conda" or root is None:
+        return {}
+    site = records.site_packages(root)
+    found = site is not None and (site / "conda_libmamba_solver").is_dir()
+    return {} if found else {"solver": "classic"}

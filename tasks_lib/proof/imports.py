@@ -1,0 +1,62 @@
+"""Import what some distributions brought: run by the environment's own Python, with their names as arguments.
+
+Standard library alone, and nothing of mlops-lab. The last line on stdout is one JSON object: `imported` (modules by
+distribution), `failed` and `optional` (why, by module). The module whose turn it is stands on stderr, for a crash.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.machinery
+import importlib.metadata
+import inspect
+import json
+import re
+import sys
+
+_CODE = (".py", *importlib.machinery.EXTENSION_SUFFIXES)
+#: Folders that some wheels put beside their packages by mistake.
+_STRAY = {"test", "tests", "doc", "docs", "example", "examples", "benchmarks", "scripts", "tools", "setup", "conftest"}
+
+
+def modules(distribution: importlib.metadata.Distribution) -> set[str]:
+    """Give the top-level modules of a distribution, from its record of files."""
+    code = [file for file in distribution.files or () if file.name.endswith(_CODE)]
+    names = {file.parts[0] if len(file.parts) > 1 else str(inspect.getmodulename(file.name)) for file in code}
+    names |= set() if code else set((distribution.read_text("top_level.txt") or "").split())
+    return {name for name in names if name.isidentifier() and name[0] != "_" and name.lower() not in _STRAY}
+
+
+def main(wanted: set[str]) -> dict[str, object]:
+    """Import every module of the `wanted` distributions that are installed.
+
+    One that lacks another package is optional where its distribution has a module that works: a plugin, say.
+    """
+    imported: dict[str, list[str]] = {}
+    failed: dict[str, str] = {}
+    optional: dict[str, str] = {}
+    for distribution in importlib.metadata.distributions():
+        name = re.sub(r"[-_.]+", "-", distribution.metadata["Name"] or "").lower()
+        if name not in wanted:
+            continue
+        good: list[str] = imported.setdefault(name, [])
+        lacking: dict[str, str] = {}
+        for module in sorted(modules(distribution)):
+            sys.stderr.write(f"importing {module} of {name}\n")
+            sys.stderr.flush()
+            try:
+                importlib.import_module(module)
+            except ModuleNotFoundError as error:
+                lacking[module] = f"{name}: {error}"
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a module raises, it cannot be imported
+                failed[module] = f"{name}: {type(error).__name__}: {error}"
+            else:
+                good.append(module)
+        (optional if good else failed).update(lacking)
+    return {"imported": imported, "failed": failed, "optional": optional}
+
+
+if __name__ == "__main__":
+    sys.path[:] = [folder for folder in sys.path if folder != sys.path[0]]  # this file's own folder
+    sys.stdout.write("\n" + json.dumps(main(set(sys.argv[1:]))) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,231 @@
+"""The steps of a proof, in their order: every one is mlops-lab itself, in a process of its own, answering in JSON."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+import tomllib
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from packaging.utils import canonicalize_name
+
+from tasks_lib import process
+from tasks_lib.environments import conda_health, records
+from tasks_lib.errors import LabError
+from tasks_lib.managers import MANAGERS
+from tasks_lib.plan import Step
+from tasks_lib.process import Command
+from tasks_lib.project import Project
+from tasks_lib.report.model import Result, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tasks_lib.managers.base import Manager
+    from tasks_lib.proof.place import Place
+    from tasks_lib.report.progress import Progress
+    from tasks_lib.session import Session
+
+_MAIN = Path(__file__).resolve().parents[1] / "__main__.py"
+_IMPORTS = Path(__file__).with_name("imports.py")
+#: Small, pure Python, and without dependencies: the first that the project does not have is added and removed.
+CANDIDATES = ("iniconfig", "toolz", "itsdangerous", "tabulate", "colorama")
+_SHOWN = 8
+BAD = (Status.FAIL, Status.ERROR)
+
+
+@dataclass
+class Unproven(Exception):  # noqa: N818 - no error of the program: what a step found
+    """A step that did not come out as it must."""
+
+    detail: str
+    remedy: str = ""
+    status: Status = Status.FAIL
+
+
+@dataclass
+class Proof:
+    """One proof under way: its places, and what the steps hand on to each other."""
+
+    session: Session
+    progress: Progress
+    first: Place
+    second: Place
+    step: Step = field(default_factory=lambda: Step("proof", "prove"))
+    prefix: Path | None = None
+    python: str = ""
+
+    @property
+    def made(self) -> Path:
+        """Give the first environment's folder, which `setup` has found."""
+        return self.prefix or Path()
+
+    @property
+    def manager(self) -> Manager:
+        """Give the manager of the copied project, as its manifests stand now."""
+        kind = MANAGERS[self.session.combo.manager]
+        return kind(Project(self.first.project, Project.load(self.first.project, {}).pyproject))
+
+    def lab(self, place: Place, task: str, *words: str) -> dict[str, Any]:
+        """Run one task there and give its document; one that failed is what its first bad result says."""
+        argv = (sys.executable, "-I", "-Xutf8", str(_MAIN), task, "--json", *words)
+        command = Command(argv, env=place.env, cwd=place.project)
+        outcome = process.run(command, on_line=lambda text: self.progress.line(self.step, text))
+        try:
+            document: dict[str, Any] = json.loads(outcome.stdout)
+        except ValueError:
+            text = f"{task} gave no answer (exit code {outcome.code}): {outcome.said[-300:]}"
+            raise Unproven(text, status=Status.ERROR) from None
+        if document["exit_code"] or not outcome.ok:
+            bad: dict[str, Any] = next((row for row in document["results"] if row["status"] in BAD), {})
+            file = f"{bad['file']}{':{}'.format(bad['line']) if bad.get('line') else ''}: " if bad.get("file") else ""
+            text = f"{task}: {bad.get('title', 'failed')}: {file}{bad.get('detail', '')}"
+            status = Status.FAIL if document["exit_code"] == 1 else Status.ERROR
+            raise Unproven(text, str(bad.get("remedy", "")), status)
+        return document
+
+    def setup(self) -> str:
+        """Set the project up."""
+        document = self.lab(self.first, "setup")
+        self.prefix, self.python = self._look(self.first)
+        return f"{len(document['results'])} steps and checks"
+
+    def imports(self) -> str:
+        """Import, inside the environment, what the lock pins and is installed, and the project itself."""
+        own = canonicalize_name(str(self.manager.project.pyproject.table("project").get("name", "")))
+        wanted = sorted(records.installed(self.made).keys() & {*self.manager.locked(), own})
+        document = self.lab(self.first, "env.run", "--", "python", str(_IMPORTS), *wanted)
+        found = json.loads(document["data"]["stdout"].splitlines()[-1])
+        if found["failed"]:
+            told = "; ".join(f"{module} ({why})" for module, why in list(found["failed"].items())[:_SHOWN])
+            text = f"{len(found['failed'])} modules cannot be imported: {told}"
+            raise Unproven(text, f"try it: invoke env.run -- python -c 'import {next(iter(found['failed']))}'")
+        if not found["imported"]:
+            text = f"{self.manager.lock_name} pins nothing that is installed, so there is nothing to import"
+            raise Unproven(text, status=Status.SKIP)
+        left = f"; left out: {'; '.join(found['optional'].values())}" if found["optional"] else ""
+        modules = sum(map(len, found["imported"].values()))
+        return f"{modules} modules of {len(found['imported'])} distributions{left}"
+
+    def edits(self) -> str:
+        """Add a package and remove it: it comes and goes, and leaves manifest and lock as they were."""
+        installed, locked = records.installed(self.made), self.manager.locked()
+        name = next((name for name in CANDIDATES if name not in installed and name not in locked), None)
+        if name is None:
+            text = f"the project has all of {', '.join(CANDIDATES)} already"
+            raise Unproven(text, status=Status.SKIP)
+        paths = (self.manager.project.pyproject.path, self.manager.lock_path)
+        before = [path.read_bytes() for path in paths]
+        self.lab(self.first, "deps.add", name)
+        if name not in records.installed(self.made) or name not in self.manager.locked():
+            text = f"deps.add ended well, and {name} is not both installed and locked"
+            raise Unproven(text)
+        self.lab(self.first, "deps.remove", name)
+        if wrong := _differences(installed, records.installed(self.made), ("before", "after deps.remove")):
+            text = f"deps.add and deps.remove of {name} changed what is installed: {wrong}"
+            raise Unproven(text)
+        after = [path.read_bytes() for path in paths]
+        changed = [path.name for path, old, new in zip(paths, before, after, strict=True) if old != new]
+        if self.manager.locked() != locked or _data(before[0]) != _data(after[0]):
+            text = f"deps.add and deps.remove of {name} left another {' and '.join(changed)} behind"
+            raise Unproven(text)
+        if changed:
+            text = f"{self.manager.name} wrote {' and '.join(changed)} in another form; what they say is the same"
+            raise Unproven(text, status=Status.WARN)
+        return f"{name} came and went; {paths[0].name} and {paths[1].name} are byte by byte as before"
+
+    def checks(self) -> str:
+        """Run all checks."""
+        results = self.lab(self.first, "check.all")["results"]
+        told = [f"{row['title']}: {row['detail']}" for row in results if row["status"] != "pass"]
+        return f"{len(results)} checks{'; but ' if told else ''}{'; '.join(told)}"
+
+    def again(self) -> str:
+        """Make a second environment, in another home, from the manifests and the lock alone."""
+        left_out = shutil.ignore_patterns(".venv")
+        shutil.copytree(self.first.project, self.second.project, symlinks=True, ignore=left_out)
+        self.lab(self.second, "env.create")
+        self.lab(self.second, "deps.install")
+        return f"made from {self.manager.lock_name} alone"
+
+    def same(self) -> str:
+        """Compare the two installed sets, name by name and version by version, and conda's by build too."""
+        prefix, python = self._look(self.second)
+        if prefix == self.made:
+            text = f"the second environment is the first one: {prefix}"
+            raise Unproven(text)
+        sets = [
+            {"Python": version, **records.installed(folder), **_conda(folder)}
+            for folder, version in ((self.made, self.python), (prefix, python))
+        ]
+        if wrong := _differences(sets[0], sets[1], ("first", "second")):
+            text = f"the environment made from the lock alone differs: {wrong}"
+            raise Unproven(text)
+        return f"{len(sets[0])} names and versions, the same in both"
+
+    def _look(self, place: Place) -> tuple[Path, str]:
+        """Give the environment's folder and its Python; it must lie where the proof can do no harm."""
+        data = self.lab(place, "env.info")["data"]
+        prefix = Path(data["path"])
+        if not prefix.is_relative_to(place.project.parent):
+            text = f"the environment {prefix} lies outside of the proof's own folder {place.project.parent}"
+            raise Unproven(text, status=Status.ERROR)
+        return prefix, str(data["python"])
+
+    def carry_out(self) -> list[Result]:
+        """Take the steps one after the other; what stands behind a failed one is skipped, and says so."""
+        results: list[Result] = []
+        stopped = ""
+        for name, title in TITLES.items():
+            if stopped:
+                results.append(Result(f"proof.{name}", Status.SKIP, title, f"not tried, since {stopped} failed"))
+                continue
+            result = self._take(Step(f"proof.{name}", title), getattr(self, name))
+            stopped = result.id if result.status in BAD else ""
+            results.append(result)
+        return results
+
+    def _take(self, step: Step, work: Callable[[], str]) -> Result:
+        self.step, started = step, time.perf_counter()
+        self.progress.begin(step)
+        result = Result(step.id, Status.PASS, step.title)
+        try:
+            result = replace(result, detail=work())
+        except Unproven as found:
+            result = replace(result, status=found.status, detail=found.detail, remedy=found.remedy)
+        except LabError as error:
+            result = replace(result, status=Status.ERROR, detail=error.message, remedy=error.remedy, file=error.file)
+        seconds = time.perf_counter() - started
+        self.progress.end(step, seconds, ok=result.status not in BAD)
+        return replace(result, seconds=seconds)
+
+
+#: The steps in their order, each a method of `Proof`.
+TITLES = {
+    "setup": "set the project up",
+    "imports": "import what was installed",
+    "edits": "add a package and remove it",
+    "checks": "run every check",
+    "again": "make a second environment from the lock alone",
+    "same": "compare the two installed sets",
+}
+
+
+def _differences(one: Mapping[str, str], other: Mapping[str, str], names: tuple[str, str]) -> str:
+    """Say which packages differ, with the version that each side has."""
+    wrong = sorted(name for name in {*one, *other} if one.get(name) != other.get(name))
+    told = [f"{name} ({names[0]} {one.get(name, 'none')}, {names[1]} {other.get(name, 'none')})" for name in wrong]
+    return ", ".join(told[:_SHOWN]) + (f" and {len(told) - _SHOWN} more" if len(told) > _SHOWN else "")
+
+
+def _conda(prefix: Path) -> dict[str, str]:
+    found = conda_health.packages(prefix)
+    return {f"{name} (conda)": f"{row['version']} {row['build']}" for name, row in found.items()}
+
+
+def _data(text: bytes) -> dict[str, Any]:
+    return tomllib.loads(text.decode("utf-8-sig").replace("\r\n", "\n"))

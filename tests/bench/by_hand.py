@@ -1,0 +1,247 @@
+"""Measure `setup` against the steps typed by hand, in turn, and print the ratios of medians.
+
+Started by `nox -s bench`. Download caches are warm, and both sides use the same channel, index and tools: by hand the
+pip layer is made with `python -m venv` and the conda layer with real conda.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+import real_conda
+from tasks_lib import bootstrap, index
+from tasks_lib.proof import channel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+TOOLS = Path(sys.executable).parent
+#: A row's combo and engine, and what it must reach: its first `setup`, and `setup` again, as a share of by hand.
+ROWS = (
+    ("conda_uv", "rattler", 0.20, 0.10),
+    ("conda_poetry", "rattler", 0.50, 0.15),
+    ("conda_uv", "conda", 0.85, 0.25),
+    ("conda_poetry", "conda", 0.85, 0.25),
+    ("pip_uv", "auto", 0.40, 0.20),
+    ("pip_poetry", "auto", 0.65, 0.20),
+)
+LIST_LIMIT = CHECK_LIMIT = (1.3, 1.2)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A home and a project of the benchmark's own, with warm caches and one channel."""
+
+    home: Path
+    project: Path
+    env: Mapping[str, str]
+
+    @property
+    def prefix(self) -> Path:
+        """Give the folder of the conda environment."""
+        return self.home / ".conda" / "envs" / "mlops_env"
+
+    def clear(self) -> None:
+        """Take away the environment and the locks."""
+        for folder in (self.prefix, self.project / ".venv"):
+            shutil.rmtree(folder, ignore_errors=True)
+        for name in ("uv.lock", "poetry.lock"):
+            (self.project / name).unlink(missing_ok=True)
+
+    def run(self, *argv: str, env: Mapping[str, str] | None = None, codes: tuple[int, ...] = (0,)) -> None:
+        """Run one command to its end; one that fails ends the benchmark with what it said."""
+        full = {**self.env, **(env or {})}
+        program = shutil.which(argv[0], path=full["PATH"]) or argv[0]
+        done = subprocess.run(
+            [program, *argv[1:]], env=full, cwd=self.project, capture_output=True, text=True, check=False
+        )
+        if done.returncode not in codes:
+            sys.exit(f"{' '.join(argv)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+
+    def lab(self, *argv: str) -> None:
+        """Run a task as a user types it."""
+        self.run(sys.executable, "-I", str(ROOT / "tasks_lib" / "__main__.py"), *argv)
+
+
+def by_hand(place: Place, combo: str) -> list[tuple[str, ...]]:
+    """Give the guide's eight steps for a combo, as a person types them, one after the other."""
+    layer, _, manager = combo.partition("_")
+    if layer == "conda":
+        make = [("conda", "env", "create", "--file", "conda.yml"), ("conda", "shell.posix", "activate", "mlops_env")]
+        verify, doctor = [("conda", "env", "list")], [("conda", "doctor", "-n", "mlops_env")]
+        python = place.prefix / "bin" / "python"
+    else:
+        make = [(place.env["BENCH_PYTHON"], "-m", "venv", ".venv")]
+        verify, doctor = [], []
+        python = place.project / ".venv" / "bin" / "python"
+    if manager == "uv":
+        install = [("uv", "lock"), ("uv", "sync", "--inexact")]
+        check, info = [("uv", "lock", "--check")], [("uv", "pip", "list")]
+    else:
+        install, check = [("poetry", "lock"), ("poetry", "install")], [("poetry", "check", "--lock")]
+        info = [("poetry", "env", "info")]
+    return [*make, *verify, *install, *check, *doctor, (str(python), "-m", "pip", "check"), *info]
+
+
+def activated(place: Place, combo: str) -> dict[str, str]:
+    """Give what the activated shell of a person would have set."""
+    if combo.startswith("conda"):
+        prefix = place.prefix
+        names = {"CONDA_PREFIX": str(prefix), "CONDA_DEFAULT_ENV": "mlops_env"}
+    else:
+        prefix = place.project / ".venv"
+        names = {"VIRTUAL_ENV": str(prefix)}
+    path = f"{prefix / 'bin'}{os.pathsep}{place.env['PATH']}"
+    return {**names, "UV_PROJECT_ENVIRONMENT": str(prefix), "PATH": path}
+
+
+def type_by_hand(place: Place, combo: str) -> None:
+    """Type the steps, from the second on in the activated environment."""
+    steps = by_hand(place, combo)
+    place.run(*steps[0])
+    for step in steps[1:]:
+        place.run(*step, env=activated(place, combo))
+
+
+def timed(work: Callable[[], None]) -> float:
+    """Give the seconds of wall time that `work` takes."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def measure(place: Place, combo: str, engine: str, runs: int) -> tuple[float, float, float]:
+    """Give the medians by hand, of the first `setup`, and of `setup` again, measured in turn."""
+    hand, first, again = [], [], []
+    setup = ("setup", "--combo", combo, "--engine", engine)
+    for turn in range(runs + 1):  # the first turn warms the caches, and is not counted
+        place.clear()
+        seconds = [timed(lambda: type_by_hand(place, combo))]
+        place.clear()
+        seconds += [timed(lambda: place.lab(*setup)), timed(lambda: place.lab(*setup))]
+        if turn:
+            for one, into in zip(seconds, (hand, first, again), strict=True):
+                into.append(one)
+    return statistics.median(hand), statistics.median(first), statistics.median(again)
+
+
+def measure_list(place: Place, runs: int) -> float:
+    """Give `invoke --list` on this project's tasks as a share of an empty `tasks.py`."""
+    empty = place.home / "empty"
+    empty.mkdir(exist_ok=True)
+    (empty / "tasks.py").write_text("from invoke import task\n\n@task\ndef one(c):\n    pass\n", encoding="utf-8")
+    invoke = str(TOOLS / "invoke")
+    pairs = [
+        (
+            timed(lambda: place.run(invoke, "--search-root", str(ROOT), "--list")),
+            timed(lambda: place.run(invoke, "--search-root", str(empty), "--list")),
+        )
+        for _ in range(runs * 2 + 1)
+    ][1:]
+    ours, theirs = zip(*pairs, strict=True)
+    return statistics.median(ours) / statistics.median(theirs)
+
+
+def measure_checks(place: Place, combo: str, engine: str, runs: int) -> tuple[float, str, float]:
+    """Give the median of `check.all`, and the slowest of the tools it stands for, each typed alone."""
+    place.clear()
+    place.lab("setup", "--combo", combo, "--engine", engine)
+    manager, python = combo.partition("_")[2], str(place.prefix / "bin" / "python")
+    if combo.startswith("pip"):
+        python = str(place.project / ".venv" / "bin" / "python")
+    tools: dict[str, tuple[str, ...]] = {"pip check": (python, "-m", "pip", "check")}
+    lock = ("poetry", "check", "--lock") if manager == "poetry" else ("uv", "lock", "--check")
+    tools[" ".join(lock)] = lock
+    if engine == "conda":
+        tools["conda doctor"] = ("conda", "doctor", "-n", "mlops_env")
+    ours: list[float] = []
+    alone: dict[str, list[float]] = {name: [] for name in tools}
+    for _ in range(runs):
+        ours.append(timed(lambda: place.lab("check.all", "--combo", combo, "--engine", engine)))
+        for name, argv in tools.items():
+            alone[name].append(timed(lambda argv=argv: place.run(*argv, env=activated(place, combo))))  # type: ignore[misc]
+    slowest = max(alone, key=lambda name: statistics.median(alone[name]))
+    return statistics.median(ours), slowest, statistics.median(alone[slowest])
+
+
+def prepare(folder: Path) -> Place:
+    """Make the home, the project, the channel and real conda, and give where they are."""
+    outer = Path.home()
+    cache = Path(bootstrap.cache_folder())
+    conda = real_conda.make(cache)
+    alias = channel.local(("pip",))
+    home, project = folder / "home", folder / "my project"
+    project.mkdir(parents=True)
+    (home / ".conda").mkdir(parents=True)
+    for name in ("pyproject.toml", "conda.yml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, project)
+    rc = f"channels: [conda-forge]\nsolver: classic\nchannel_alias: {alias}\n"
+    (home / ".condarc").write_text(rc, encoding="utf-8")
+    env = {key: value for key, value in os.environ.items() if key not in {"PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"}}
+    found = index.resolve(env)
+    env |= {
+        "HOME": str(home),
+        "PATH": os.pathsep.join([str(conda), str(TOOLS), env["PATH"]]),
+        "MLOPS_LAB_CACHE_DIR": str(cache),
+        "UV_CACHE_DIR": env.get("UV_CACHE_DIR", str(outer / ".cache" / "uv")),
+        "POETRY_CACHE_DIR": env.get("POETRY_CACHE_DIR", str(outer / ".cache" / "pypoetry")),
+        "POETRY_PYPI_MIRROR_URL": found.url,
+        "BENCH_PYTHON": str(getattr(sys, "_base_executable", sys.executable)),
+    }
+    return Place(home, project, env)
+
+
+def main() -> int:
+    """Print the table, and end with 1 where a row misses its number."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=5, help="counted runs of each side")
+    parser.add_argument("--only", default="", help="a combo")
+    options = parser.parse_args()
+    missed = 0
+    with tempfile.TemporaryDirectory(prefix="mlops-lab bench ") as folder:
+        place = prepare(Path(folder))
+        say(f"medians of {options.runs} runs, seconds; in brackets what the share must not exceed")
+        say("| combo, engine | by hand | first setup | share | setup again | share |")
+        say("| --- | --- | --- | --- | --- | --- |")
+        for combo, engine, most_first, most_again in ROWS:
+            if options.only in combo:
+                hand, first, again = measure(place, combo, engine, options.runs)
+                missed += first / hand > most_first
+                missed += again / hand > most_again
+                shares = f"{first / hand:.2f} ({most_first}) | {again:.2f} | {again / hand:.2f} ({most_again})"
+                say(f"| {combo}, {engine} | {hand:.2f} | {first:.2f} | {shares} |")
+        say("\n| check.all | seconds | slowest single tool | its seconds | share (1.2) |")
+        say("| --- | --- | --- | --- | --- |")
+        for combo, engine, _, _ in ROWS:
+            if options.only in combo:
+                ours, tool, alone = measure_checks(place, combo, engine, options.runs)
+                missed += ours / alone > CHECK_LIMIT[1]
+                say(f"| {combo}, {engine} | {ours:.2f} | {tool} | {alone:.2f} | {ours / alone:.2f} |")
+        share = measure_list(place, options.runs)
+        missed += share > LIST_LIMIT[0]
+        say(f"\ninvoke --list takes {share:.2f} times what it takes on an empty tasks.py (1.3)")
+        say(f"{missed} rows miss their number")
+    return int(missed > 0)
+
+
+def say(text: str) -> None:
+    """Write one line, at once."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
