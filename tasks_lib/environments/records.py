@@ -138,7 +138,7 @@ def _missing(distribution: Distribution) -> list[str]:
     except (OSError, UnicodeDecodeError, csv.Error):
         return []
     root = str(distribution.folder.parent)
-    return [name for name in names if not name.endswith(".pyc") and not os.path.exists(f"{root}/{name}")]
+    return [name for name in names if not name.endswith(".pyc") and not os.access(f"{root}/{name}", os.F_OK)]
 
 
 def _listed(check: str, title: str, wrong: Iterable[str], text: str, remedy: str) -> Result:

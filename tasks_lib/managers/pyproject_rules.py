@@ -25,8 +25,8 @@ def validate(project: Project) -> Iterator[Result]:
 
 
 def _faults(project: Project) -> Iterator[tuple[str, str]]:
-    from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - 0.03 s, while uv runs
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415 - the same
+    """Give each fault with the key that it stands under."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415 - 0.03 s, while uv runs
 
     table = project.pyproject.table("project")
     if not table:
@@ -38,17 +38,23 @@ def _faults(project: Project) -> Iterator[tuple[str, str]]:
         SpecifierSet(project.pyproject.requires_python)
     except InvalidSpecifier as error:
         yield f"requires-python: {error}.", "requires-python"
-    lists = {"dependencies": table.get("dependencies", [])}
-    for owner in (table.get("optional-dependencies", {}), project.pyproject.table("dependency-groups")):
-        lists.update(owner if isinstance(owner, dict) else {})
-    for key, entries in lists.items():
-        if not isinstance(entries, list):
-            yield f"{key} must be a list.", key
+    yield from _no_requirements("dependencies", table.get("dependencies", []))
+    for owner in (table.get("optional-dependencies"), project.pyproject.table("dependency-groups")):
+        for key, entries in owner.items() if isinstance(owner, dict) else ():
+            yield from _no_requirements(key, entries)
+
+
+def _no_requirements(key: str, entries: object) -> Iterator[tuple[str, str]]:
+    """Give the entries of a list that are no requirements (PEP 508); a group may include another (PEP 735)."""
+    from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - 0.03 s, while uv runs
+
+    if not isinstance(entries, list):
+        yield f"{key} must be a list.", key
+        return
+    for entry in entries:
+        if isinstance(entry, dict) and "include-group" in entry:
             continue
-        for entry in entries:
-            if isinstance(entry, dict) and "include-group" in entry:
-                continue
-            try:
-                Requirement(entry if isinstance(entry, str) else "")
-            except InvalidRequirement:
-                yield f"{key}: {entry!r} is no requirement.", key
+        try:
+            Requirement(entry if isinstance(entry, str) else "")
+        except InvalidRequirement:
+            yield f"{key}: {entry!r} is no requirement.", key

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 #: what uv says of a manifest that it cannot read: the table with its line, or the reason alone
 _UNREADABLE = re.compile(
-    r"error: (?:Failed to parse: `?pyproject.toml`?\s+cause: TOML parse error at line (?P<line>\d+).*?\n\s*\n?"
-    r"(?:\s*\|.*\n|\s*\d+ \|.*\n)*|Project .* has malformed dependency groups\s+cause: )(?P<why>.*)",
+    r"error: (?:Failed to parse: `?pyproject.toml`?\s+cause: TOML parse error at line (?P<line>\d+)[^\n]*\n"
+    r"(?:[\s\d]*\|[^\n]*\n)*|Project [^\n]* has malformed dependency groups\s+cause: )(?P<why>.*)",
     re.DOTALL,
 )
 
@@ -73,7 +73,7 @@ class Uv(Manager):
         return self._command(argv, activation, "take the packages out of pyproject.toml and lock")
 
     def checks(self, activation: Activation | None) -> tuple[Step, ...]:
-        """Check what the manifest declares, and the lock (and whether uv can read the manifest) by `uv lock --check`."""
+        """Check what the manifest declares; then the lock, and whether uv can read both, by `uv lock --check`."""
         command = self._command(["lock", "--check"], activation, "see whether uv.lock fits pyproject.toml")
         shown = "validate pyproject.toml"
         return (

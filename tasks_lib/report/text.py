@@ -37,7 +37,8 @@ def render(report: Report) -> None:
     out = console()
     data = dict(report.data)
     if "script" in data and not any(result.status is not Status.PASS for result in report.results):
-        sys.stdout.write(str(data["script"]))
+        sys.stdout.flush()
+        sys.stdout.buffer.write(str(data["script"]).encode("utf-8", "surrogateescape"))  # the same on Windows
         return
     for result in report.results:
         _line(out, result)
