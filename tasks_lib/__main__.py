@@ -44,7 +44,9 @@ def main(argv: "list[str] | None" = None, *, own_tasks: bool = True) -> int:
         return refuse(argv, int(error.code), error.message, error.remedy, time.time() - began)
 
 
-def refuse(argv: "list[str]", code: int, message: str, remedy: str, seconds: float) -> int:
+def refuse(
+    argv: "list[str]", code: int, message: str, remedy: str, seconds: float, title: str = "tool environment"
+) -> int:
     """Say why nothing was run, on stdout as the one JSON document too if `argv` asks for that, and give `code`."""
     sys.stderr.write(f"mlops-lab: {message}{' Next: ' + remedy if remedy else ''}\n")
     if "--json" in argv:
@@ -52,9 +54,9 @@ def refuse(argv: "list[str]", code: int, message: str, remedy: str, seconds: flo
 
         took = round(seconds, 3)
         result = {
-            "id": "bootstrap",
+            "id": "error." + title.replace(" ", "_"),
             "status": "error",
-            "title": "tool environment",
+            "title": title,
             "detail": message,
             "remedy": remedy,
             "file": None,

@@ -41,7 +41,7 @@ def _run(program: Program, argv: list[str]) -> None:
 
         text = str(error).replace("No idea what", "there is no task or option named").replace(" is!", ".")
         remedy = "python3 -m tasks_lib --list"
-        raise SystemExit(refuse(argv, int(ExitCode.BAD_REQUEST), text, remedy, 0.0)) from None
+        raise SystemExit(refuse(argv, int(ExitCode.BAD_REQUEST), text, remedy, 0.0, "bad request")) from None
     except Exit as left:
         raise SystemExit(left.code) from None
     try:

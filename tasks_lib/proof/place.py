@@ -157,7 +157,7 @@ def rewritten(text: str, name: str, channels: Mapping[str, str]) -> str:
     """Give a conda file's text with another name and other channels; everything else stays byte by byte."""
     top = yaml.compose(text, Loader=yaml.SafeLoader)
     edits: list[tuple[yaml.Node, str]] = []
-    for key, value in top.value:
+    for key, value in top.value if isinstance(top, yaml.MappingNode) else ():
         if key.value == "name":
             edits.append((value, name))
         elif key.value == "channels" and isinstance(value, yaml.SequenceNode):

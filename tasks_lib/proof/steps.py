@@ -6,7 +6,6 @@ import json
 import shutil
 import sys
 import time
-import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,16 +13,17 @@ from typing import TYPE_CHECKING, Any
 from packaging.utils import canonicalize_name
 
 from tasks_lib import process
-from tasks_lib.environments import conda_health, records
+from tasks_lib.environments import records
 from tasks_lib.errors import LabError
 from tasks_lib.managers import MANAGERS
 from tasks_lib.plan import Step
 from tasks_lib.process import Command
 from tasks_lib.project import Project
+from tasks_lib.proof import compare
 from tasks_lib.report.model import Result, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from tasks_lib.managers.base import Manager
     from tasks_lib.proof.place import Place
@@ -125,17 +125,19 @@ class Proof:
             text = f"deps.add ended well, and {name} is not both installed and locked"
             raise Unproven(text)
         self.lab(self.first, "deps.remove", name)
-        if wrong := _differences(installed, records.installed(self.made), ("before", "after deps.remove")):
+        if wrong := compare.differences(installed, records.installed(self.made), ("before", "after deps.remove")):
             text = f"deps.add and deps.remove of {name} changed what is installed: {wrong}"
             raise Unproven(text)
         after = [path.read_bytes() for path in paths]
         changed = [path.name for path, old, new in zip(paths, before, after, strict=True) if old != new]
-        if self.manager.locked() != locked or _data(before[0]) != _data(after[0]):
+        if self.manager.locked() != locked or compare.content(before[0]) != compare.content(after[0]):
             text = f"deps.add and deps.remove of {name} left another {' and '.join(changed)} behind"
             raise Unproven(text)
-        if changed:
-            text = f"{self.manager.name} wrote {' and '.join(changed)} in another form; what they say is the same"
+        if compare.content(before[1]) != compare.content(after[1]):
+            text = f"after {name} came and went, {paths[1].name} pins the same versions, and is not the same"
             raise Unproven(text, status=Status.WARN)
+        if changed:  # uv lists the markers of a lock in another order each time
+            return f"{name} came and went; {' and '.join(changed)} say the same, in another order or form"
         return f"{name} came and went; {paths[0].name} and {paths[1].name} are byte by byte as before"
 
     def checks(self) -> str:
@@ -158,11 +160,8 @@ class Proof:
         if prefix == self.made:
             text = f"the second environment is the first one: {prefix}"
             raise Unproven(text)
-        sets = [
-            {"Python": version, **records.installed(folder), **_conda(folder)}
-            for folder, version in ((self.made, self.python), (prefix, python))
-        ]
-        if wrong := _differences(sets[0], sets[1], ("first", "second")):
+        sets = [compare.everything(self.made, self.python), compare.everything(prefix, python)]
+        if wrong := compare.differences(sets[0], sets[1], ("first", "second")):
             text = f"the environment made from the lock alone differs: {wrong}"
             raise Unproven(text)
         return f"{len(sets[0])} names and versions, the same in both"
@@ -213,19 +212,3 @@ TITLES = {
     "again": "make a second environment from the lock alone",
     "same": "compare the two installed sets",
 }
-
-
-def _differences(one: Mapping[str, str], other: Mapping[str, str], names: tuple[str, str]) -> str:
-    """Say which packages differ, with the version that each side has."""
-    wrong = sorted(name for name in {*one, *other} if one.get(name) != other.get(name))
-    told = [f"{name} ({names[0]} {one.get(name, 'none')}, {names[1]} {other.get(name, 'none')})" for name in wrong]
-    return ", ".join(told[:_SHOWN]) + (f" and {len(told) - _SHOWN} more" if len(told) > _SHOWN else "")
-
-
-def _conda(prefix: Path) -> dict[str, str]:
-    found = conda_health.packages(prefix)
-    return {f"{name} (conda)": f"{row['version']} {row['build']}" for name, row in found.items()}
-
-
-def _data(text: bytes) -> dict[str, Any]:
-    return tomllib.loads(text.decode("utf-8-sig").replace("\r\n", "\n"))

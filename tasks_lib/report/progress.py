@@ -57,10 +57,9 @@ class Progress:
         self._show(f"{step.title}: {text.strip()}")
 
     def end(self, step: Step, seconds: float, *, ok: bool) -> None:
-        """Show that a step ended; a check's results are shown in the answer."""
+        """Show that a step ended; how it ended is in the answer."""
+        del seconds, ok
         self._running.pop(step.id, None)
-        if not step.check:
-            self.say(f"{'✓' if ok else '✗'} {step.title}  {seconds:.1f} s")
         self._show()
 
     def _show(self, text: str = "") -> None:
