@@ -44,7 +44,7 @@ def main(argv: "list[str] | None" = None, *, own_tasks: bool = True) -> int:
         return refuse(argv, int(error.code), error.message, error.remedy, time.time() - began)
 
 
-def refuse(
+def refuse(  # noqa: PLR0913, PLR0917 - each is one part of an answer
     argv: "list[str]", code: int, message: str, remedy: str, seconds: float, title: str = "tool environment"
 ) -> int:
     """Say why nothing was run, on stdout as the one JSON document too if `argv` asks for that, and give `code`."""

@@ -26,6 +26,9 @@ TOOLS = "MLOPS_LAB_TOOLS"
 INDEX = "MLOPS_LAB_INDEX_URL"
 CACHE = "MLOPS_LAB_CACHE_DIR"
 
+#: Names what a person typed, for the commands that answers tell them to type next.
+PROGRAM = "MLOPS_LAB_PROGRAM"
+
 _MARKER = ".complete"
 _SECONDS = 20
 #: Settings of pip that would lead the packages elsewhere, or ask for others.
@@ -87,6 +90,7 @@ def rerun(argv: list[str]) -> NoReturn:
     if is_inside():  # going on would come back here for ever
         message = f"The tool environment {sys.prefix} lacks packages that tasks.py needs."
         raise SystemExit(refuse(argv, 3, message, f"remove the folder {sys.prefix}, then run this again", 0.0))
+    os.environ[PROGRAM] = "invoke"
     raise SystemExit(main(argv, own_tasks=False))
 
 

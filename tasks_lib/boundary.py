@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import signal
 import threading
 import time
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib import checks
+from tasks_lib import checks, toolbox
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.process import Interrupted
 from tasks_lib.report.model import Report, Result, Status, from_error, verdict
@@ -64,7 +66,7 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
     report = Report(
         command=command,
         project=str(session.project.root if session else Path.cwd()),
-        results=tuple(found.results),
+        results=tuple(_typable(result) for result in found.results),
         combo=session.combo.as_dict() if session else None,
         seconds=time.perf_counter() - started,
         code=code,
@@ -82,6 +84,12 @@ def _renderer(*, json: bool) -> ModuleType:
 def check(command: str, families: tuple[str, ...] = tuple(checks.FAMILIES), **options: Any) -> int:  # noqa: ANN401 - handed on to `answer`
     """Run the checks of some families and answer with their results."""
     return answer(command, lambda session, progress: checks.run(session, progress, families), **options)
+
+
+def _typable(result: Result) -> Result:
+    """Write the remedy's `invoke …` the way in which this person runs tasks."""
+    remedy = re.sub(r"\binvoke (?=[\w-]+)", f"{toolbox.program()} ", result.remedy)
+    return replace(result, remedy=remedy)
 
 
 def _interrupt(_number: int, _frame: object) -> None:

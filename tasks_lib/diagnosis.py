@@ -38,7 +38,7 @@ _SILENT = (
     r"Max retries exceeded with url)[^\n]*?((?:https?|file)://[^\s`'\")<>]+|[\w.-]+:\d+)"
 )
 _NO_CANDIDATE = (
-    r"No candidates were found for ([^\n.]+)|No matching distribution found for ([^\n]+)|"
+    r"No candidates were found for ([^\n]+?)(?: \*)?\.?(?:\n|$)|No matching distribution found for ([^\n]+)|"
     r"ResolvePackageNotFound:\s*-?\s*([^\n]+)|PackagesNotFoundError[^\n]*\n+\s*-\s*([^\n]+)|"
     r"nothing provides (?:requested )?([^\n,]+)"
 )

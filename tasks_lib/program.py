@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 from invoke.exceptions import CollectionNotFound, Exit, ParseError
 from invoke.program import Program
 
-from tasks_lib import __version__
+from tasks_lib import __version__, bootstrap
 from tasks_lib.errors import ExitCode
 from tasks_lib.tasks import namespace
 
@@ -20,7 +21,8 @@ def main(argv: list[str], *, own_tasks: bool) -> int:
     """
     bundled = own_tasks or not Path("tasks.py").is_file()
     program = Program(version=__version__, namespace=namespace() if bundled else None, name="mlops-lab")
-    sys.argv = ["mlops-lab" if own_tasks else "invoke", *argv]
+    typed = os.environ.pop(bootstrap.PROGRAM, "python3 -m tasks_lib")
+    sys.argv = ["mlops-lab" if own_tasks else typed, *argv]
     try:
         _run(program, argv)
     except SystemExit as left:
@@ -40,7 +42,7 @@ def _run(program: Program, argv: list[str]) -> None:
         from tasks_lib.__main__ import refuse  # noqa: PLC0415 - only a refusal needs it
 
         text = str(error).replace("No idea what", "there is no task or option named").replace(" is!", ".")
-        remedy = "python3 -m tasks_lib --list"
+        remedy = f"{sys.argv[0]} --list"
         raise SystemExit(refuse(argv, int(ExitCode.BAD_REQUEST), text, remedy, 0.0, "bad request")) from None
     except Exit as left:
         raise SystemExit(left.code) from None

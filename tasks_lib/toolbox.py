@@ -39,6 +39,11 @@ def running_python() -> str:
     return ".".join(map(str, sys.version_info[:3]))
 
 
+def program() -> str:
+    """Give what a person types to run a task, as they typed it this time."""
+    return sys.argv[0] if sys.argv[0].startswith(("python3 ", "mlops-lab")) else "invoke"
+
+
 def home() -> Path:
     """Give the user's home folder, by the variable that conda and the managers look at."""
     return Path(os.environ.get("HOME") or Path.home())

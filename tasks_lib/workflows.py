@@ -49,7 +49,8 @@ def setup(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answe
     with unchanged_on_failure(manifests_of(session)):
         results = execute([*changes, *looks], watcher)
     done = [step.title for step in changes]
-    hint = shells.hint(shells.detect(os.environ), "python3 -m tasks_lib")
+    asked = f" --combo {session.combo.id}" if session.combo.source == "flag" else ""
+    hint = shells.hint(shells.detect(os.environ), toolbox.program()).replace("env.activate", f"env.activate{asked}")
     return Answer(results, {"changed": done, "note": "" if done else "nothing to do", "activate": hint})
 
 

@@ -21,9 +21,8 @@ def steps(session: Session) -> Iterable[Step]:
     tool = environment.doctor()
     if tool is not None:
         yield tool
-    title = f"look for damage in {environment.where}"
-    shown = "verify every file that the records name"
-    yield Step("check.doctor", title, work=lambda: _health(environment), shown=shown, needs=MADE, check=True)
+    title = f"verify every file that the records of {environment.where} name"
+    yield Step("check.doctor", title, work=lambda: _health(environment), needs=MADE, check=True)
 
 
 def _health(environment: Environment) -> Iterable[Result]:

@@ -21,7 +21,7 @@ def steps(session: Session) -> Iterable[Step]:
     project = session.project
     if project.conda_path is not None:
         title = f"check {project.conda_path.name}"
-        yield Step("check.config.conda", title, work=lambda: _conda_file(project), shown=title, check=True)
+        yield Step("check.config.conda", title, work=lambda: _conda_file(project), check=True)
     usable = session.environment.state() is State.PRESENT
     yield from session.manager.checks(session.environment.activation() if usable else None)
 

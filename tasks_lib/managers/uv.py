@@ -75,9 +75,8 @@ class Uv(Manager):
     def checks(self, activation: Activation | None) -> tuple[Step, ...]:
         """Check what the manifest declares; then the lock, and whether uv can read both, by `uv lock --check`."""
         command = self._command(["lock", "--check"], activation, "see whether uv.lock fits pyproject.toml")
-        shown = "validate pyproject.toml"
         return (
-            Step("check.config", "check pyproject.toml", work=self._validate, shown=shown, check=True),
+            Step("check.config", "check what pyproject.toml declares", work=self._validate, check=True),
             Step("check.lock", "check uv.lock", command, reads=self._read_lock, needs=("deps.lock",), check=True),
         )
 

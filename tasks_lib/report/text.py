@@ -68,11 +68,12 @@ def _line(out: Console, result: Result) -> None:
 
 
 def _plan(out: Console, plan: Sequence[Mapping[str, Any]]) -> None:
-    if not plan:
+    if not any(step["command"] for step in plan):
         out.print("nothing to do")
     for step in plan:
         out.print(Text(f"# {step['why']}", style="dim"))
-        out.print(Text(str(step["command"])))
+        if step["command"]:
+            out.print(Text(str(step["command"])))
 
 
 def _value(out: Console, key: str, value: object) -> None:

@@ -283,7 +283,7 @@ def test_a_refusal_is_one_json_document_and_one_line(
         "combo": None,
     }
     assert result == {
-        "id": "bootstrap",
+        "id": "error.tool_environment",
         "status": "error",
         "title": "tool environment",
         "detail": "It cannot be.",

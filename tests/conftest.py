@@ -1,0 +1,105 @@
+"""What unit and contract tests stand on: no process by accident, nobody's settings, and a project of the test's own."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from tasks_lib import process
+from tasks_lib.project import Project
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tasks_lib.process import Command
+
+#: What a machine may set for conda, uv, pip, Poetry or mlops-lab, and what an activated environment sets.
+_SETTINGS = ("CONDA", "MAMBA", "MLOPS_LAB_", "UV_", "PIP_", "POETRY_", "VIRTUAL_ENV", "XDG_", "PYTHONPATH", "PYTHONHOME")
+_MINIMAL = '[project]\nname = "demo"\nversion = "0.1.0"\nrequires-python = ">=3.11"\ndependencies = []\n'
+
+
+class MakeProject(Protocol):
+    """Write manifests in the test's own folder and load them as a project."""
+
+    def __call__(
+        self,
+        pyproject: str = _MINIMAL,
+        conda: str | None = None,
+        *,
+        python: str = "",
+        engine: str = "rattler",
+        files: dict[str, str] | None = None,
+    ) -> Project:
+        """Give the project; `files` are further ones, by their names."""
+
+
+def _is_hermetic(path: Path) -> bool:
+    """Tell whether a test stands in a folder whose tests start no process."""
+    return path.parent.name in {"unit", "contract"}
+
+
+@pytest.fixture(autouse=True)
+def _no_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse to start a process from a unit or contract test that is not marked `processes`."""
+    if not _is_hermetic(request.path) or request.node.get_closest_marker("processes"):
+        return
+
+    def refuse(command: Command, *, piped: bool) -> None:
+        text = f"an unmarked test would start {command.argv} ({piped=})"
+        raise AssertionError(text)
+
+    monkeypatch.setattr(process, "_start", refuse)
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide this machine's home, settings and conda from a unit or contract test; it starts in a folder of its own."""
+    if not _is_hermetic(request.path):
+        return
+    folder: Path = request.getfixturevalue("tmp_path") / "my projét"
+    home = folder.parent / "home"
+    for name in os.environ:
+        if name.startswith(_SETTINGS):
+            monkeypatch.delenv(name)
+    for made in (folder, home):
+        made.mkdir()
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(home))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / ".config"))
+    monkeypatch.setenv("XDG_CONFIG_DIRS", str(home / "etc"))
+    monkeypatch.setenv("PATH", os.pathsep.join(("/usr/bin", "/bin")))
+    monkeypatch.chdir(folder)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Give the test's own home folder."""
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Give the folder that a test starts in; its name has a space and an accent."""
+    return tmp_path / "my projét"
+
+
+@pytest.fixture
+def project(root: Path) -> MakeProject:
+    """Give the maker of projects."""
+
+    def make(
+        pyproject: str = _MINIMAL,
+        conda: str | None = None,
+        *,
+        python: str = "",
+        engine: str = "rattler",
+        files: dict[str, str] | None = None,
+    ) -> Project:
+        texts = {"pyproject.toml": pyproject, **({} if conda is None else {"conda.yml": conda}), **(files or {})}
+        for name, text in texts.items():
+            (root / name).write_text(text, encoding="utf-8")
+        return Project.load(root, {}, python=python, engine=engine)
+
+    return make

@@ -1,0 +1,116 @@
+"""A local channel and the real conda, made once; and for each combo and engine a home with a project in it."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks_lib import bootstrap
+from tests import real_conda
+from tests.lab import CASES, CONDA_YML, PYPROJECT, PYTHON, ROOT, Case, Lab, tools, variables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_BUILDER = ROOT / "tasks_lib" / "proof" / "build_channel.py"
+_OFFERED = ("pip", "setuptools", "click", "six")
+_LAST_LINES = 3
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    """Hold `file` as a lock between the workers of xdist."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="session")
+def cache() -> Path:
+    """Give the folder for what the tests make once."""
+    return Path(bootstrap.cache_folder()) / "tests"
+
+
+@pytest.fixture(scope="session")
+def channel(cache: Path) -> Path:
+    """Give a folder that holds the channel conda-forge: the running interpreter and a few packages."""
+    parts = (_BUILDER.read_bytes(), PYTHON.encode(), sys.version.encode(), *map(str.encode, _OFFERED))
+    out = cache / f"channel-{hashlib.sha256(b'|'.join(parts)).hexdigest()[:12]}"
+    argv = [str(tools() / "uv"), "run", "--no-project", "--quiet", "--python", PYTHON, "--script", str(_BUILDER)]
+    with _locked(cache / "channel.lock"):
+        made = subprocess.run(
+            [*argv, "--interpreter", PYTHON, "--out", str(out), *_OFFERED],
+            env=variables(Path.home()),
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+    if made.returncode == 3:  # a tool is missing: /usr's Python is no self-contained prefix
+        pytest.skip(f"no local channel: {made.stderr.strip()}")
+    assert made.returncode == 0, "\n".join(made.stderr.splitlines()[-_LAST_LINES:])
+    return out
+
+
+@pytest.fixture(scope="session")
+def condabin(cache: Path) -> Path:
+    """Give the folder of the real conda."""
+    return real_conda.make(cache, uv=tools() / "uv")
+
+
+@pytest.fixture(scope="session")
+def new_lab(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    cache: Path,
+    worker_id: str,
+) -> Callable[[Case], Lab]:
+    """Give a maker of labs: a home with nothing in it but settings, and a project with nothing but manifests."""
+
+    def make(case: Case) -> Lab:
+        home = tmp_path_factory.mktemp("maison é") / "h o"
+        home.mkdir()
+        lab = Lab(home, variables(home), case)
+        lab.write("pyproject.toml", PYPROJECT)
+        if case.layer == "pip":
+            return lab
+        channel: Path = request.getfixturevalue("channel")
+        lab.condabin = request.getfixturevalue("condabin")
+        # conda takes no lock on its packages, so each worker has its own
+        lab.env |= {
+            "RATTLER_CACHE_DIR": str(cache / f"rattler-{channel.name}"),
+            "CONDA_PKGS_DIRS": str(cache / f"pkgs-{channel.name}-{worker_id}"),
+        }
+        if case.engine == "conda":
+            lab.env["PATH"] = f"{lab.condabin}:{lab.env['PATH']}"
+        settings = f"channels: [conda-forge]\nchannel_alias: {channel.as_uri()}\nsolver: classic\n"
+        (home / ".condarc").write_text(settings)
+        lab.write("conda.yml", CONDA_YML)
+        return lab
+
+    return make
+
+
+@pytest.fixture(params=CASES, ids=str)
+def fresh(request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]) -> Iterator[Lab]:
+    """Give a lab of each combo and engine where nothing was set up yet."""
+    lab = new_lab(request.param)
+    yield lab
+    shutil.rmtree(lab.home)
+
+
+@pytest.fixture(scope="module", params=CASES, ids=str)
+def made(request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]) -> Iterator[Lab]:
+    """Give a lab of each combo and engine that was set up; each test leaves it as it was."""
+    lab = new_lab(request.param)
+    lab.ok("setup")
+    yield lab
+    shutil.rmtree(lab.home)

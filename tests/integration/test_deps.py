@@ -1,0 +1,230 @@
+"""The tasks `deps.*` on every combo and engine: what they change, and that a failure or a signal changes nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.lab import CONDA_YML, Lab, expect_contract, expect_no_traceback, untouched
+from tests.lab import Answer as LabAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.processes
+
+#: a package whose manifest can be read without building it, and whose build is the line that is put in
+LOCAL = """
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+
+[project]
+name = "local-package"
+version = "1.0"
+"""
+PATIENCE = 60
+
+
+def declared(lab: Lab, group: str = "") -> list[str]:
+    """Give the names that the manifest declares."""
+    data = tomllib.loads((lab.project / "pyproject.toml").read_text("utf-8"))
+    entries: list[str] = data["dependency-groups"].get(group, []) if group else data["project"]["dependencies"]
+    return [entry.replace("(", " ").replace(">", " ").replace("=", " ").split()[0] for entry in entries]
+
+
+def conda_cases(lab: Lab) -> Lab:
+    """Leave out the labs that have no conda layer."""
+    if lab.condabin is None:
+        pytest.skip("a pip combo has no conda layer")
+    return lab
+
+
+@pytest.fixture
+def lab(made: Lab) -> Iterator[Lab]:
+    """Give a lab that was set up, and bring it back to that."""
+    manifests, installed = made.manifests(), made.installed()
+    yield made
+    for name in made.manifests():
+        if name not in manifests:
+            (made.project / name).unlink()
+    for name, data in manifests.items():
+        (made.project / name).write_bytes(data)
+    extra = sorted(set(made.installed()) - set(installed))
+    if extra:
+        made.run([str(made.python), "-m", "pip", "uninstall", "--yes", *extra])
+    if made.installed() != installed:
+        made.ok("deps.install")
+    assert made.installed() == installed
+
+
+def test_add_and_remove(lab: Lab) -> None:
+    before = lab.installed()
+    with untouched(lab):
+        plan = lab.ok("deps.add", "toolz", "--dry-run").data["plan"]
+        assert [step["id"] for step in plan] == ["deps.edit", "deps.install"]
+    answer = lab.ok("deps.add", "toolz mypy-extensions>=1")
+    new = set(lab.installed()) - set(before)
+    assert new == {"toolz", "mypy-extensions"}
+    assert {row["package"] for row in answer.data["packages"]} == new
+    assert new <= set(declared(lab))
+    assert b"# brings click" in lab.manifests()["pyproject.toml"]
+    assert b"toolz" in lab.lock.read_bytes()
+    lab.ok("check.lock")
+
+    with untouched(lab):
+        lab.ok("deps.remove", "toolz", "--dry-run")
+    answer = lab.ok("deps.remove", "toolz mypy-extensions")
+    assert lab.installed() == before
+    assert {row["package"] for row in answer.data["packages"]} == new
+    assert b"toolz" not in lab.lock.read_bytes()
+    assert lab.ok("setup").data["changed"] == []
+
+
+def test_groups(lab: Lab) -> None:
+    before = lab.installed()
+    lab.ok("deps.add", "toolz", "--group", "extra")
+    assert declared(lab, "extra") == ["toolz"]
+    assert "toolz" not in declared(lab)
+    assert "toolz" in lab.installed()
+    lab.ok("deps.install", "--group", "extra")
+    lab.ok("deps.remove", "toolz", "--group", "extra")
+    assert lab.installed() == before
+    assert "toolz" not in declared(lab, "extra")
+
+
+def test_update_lock_and_install(lab: Lab) -> None:
+    text = (lab.project / "pyproject.toml").read_text("utf-8")
+    lab.write("pyproject.toml", text.replace("iniconfig>=2", "iniconfig==2.0.0"))
+    lab.ok("deps.lock")
+    lab.ok("deps.install")
+    assert lab.installed()["iniconfig"] == "2.0.0"
+    lab.write("pyproject.toml", text)
+    lab.ok("deps.lock")
+    with untouched(lab):
+        lab.ok("deps.update", "--package", "iniconfig", "--dry-run")
+    answer = lab.ok("deps.update", "--package", "iniconfig")
+    assert lab.installed()["iniconfig"] != "2.0.0"
+    assert [row["package"] for row in answer.data["packages"]] == ["iniconfig"]
+    lab.ok("deps.update")
+    assert lab.ok("setup").data["changed"] == []
+
+
+def test_the_conda_layer(lab: Lab) -> None:
+    conda_cases(lab)
+    before = lab.installed()
+    with untouched(lab):
+        lab.ok("deps.add", "six", "--layer", "conda", "--dry-run")
+    lab.ok("deps.add", "six>=1.10", "--layer", "conda")
+    text = (lab.project / "conda.yml").read_text("utf-8")
+    assert [line for line in text.splitlines() if "six" not in line] == CONDA_YML.splitlines()
+    assert "six>=1.10" in text
+    assert "six" in lab.installed()
+    assert lab.ok("setup").data["changed"] == []
+    lab.ok("check.doctor")
+
+    with untouched(lab):
+        lab.ok("deps.remove", "six", "--layer", "conda", "--dry-run")
+    lab.ok("deps.remove", "six", "--layer", "conda")
+    assert (lab.project / "conda.yml").read_text("utf-8") == CONDA_YML
+    assert lab.installed() == before
+    lab.ok("check.doctor")
+
+
+def refused(lab: Lab, *args: str) -> dict[str, Any]:
+    """Run what must fail, and hold it to leaving the manifests, the locks and the installed set as they were."""
+    manifests, installed = lab.manifests(), lab.installed()
+    error = lab(*args).error()
+    assert lab.manifests() == manifests
+    assert lab.installed() == installed
+    return error
+
+
+@pytest.mark.parametrize("package", ["no-such-package-anywhere-1", "iniconfig==0.0.999"])
+def test_adding_what_is_nowhere(lab: Lab, package: str) -> None:
+    error = refused(lab, "deps.add", f"toolz {package}")
+    assert package.partition("=")[0] in error["detail"]
+    assert error["remedy"]
+
+
+def test_adding_what_cannot_be_solved(lab: Lab) -> None:
+    error = refused(lab, "deps.add", "click<1")
+    assert "click" in error["detail"]
+
+
+def test_adding_to_the_conda_layer_what_is_nowhere(lab: Lab) -> None:
+    conda_cases(lab)
+    for spec in ("no-such-package-anywhere", "six>=99"):
+        error = refused(lab, "deps.add", spec, "--layer", "conda")
+        assert spec.partition(">")[0] in error["detail"]
+
+
+def test_removing_what_is_not_declared(lab: Lab) -> None:
+    refused(lab, "deps.remove", "toolz")
+    if lab.condabin is not None:
+        error = refused(lab, "deps.remove", "six", "--layer", "conda")
+        assert "conda.yml" in f"{error['file']} {error['detail']}"
+
+
+def test_words_that_are_no_package(lab: Lab) -> None:
+    for args in (("deps.add", "toolz", "--layer", "java"), ("deps.add", " "), ("deps.update", "--group", "no-group")):
+        assert refused(lab, *args)["detail"]
+    assert lab("deps.add", "--", "--index-url=x").code == 2
+
+
+def local_package(lab: Lab, body: str) -> str:
+    """Write a package into the project whose build does `body`."""
+    lab.write("local/pyproject.toml", LOCAL)
+    hooks = "".join(f"def {name}(*args, **kwargs):\n    {body}\n" for name in ("build_wheel", "build_editable"))
+    lab.write("local/backend.py", hooks)
+    return "./local"
+
+
+def test_a_failing_installation_is_taken_back(lab: Lab) -> None:
+    local = local_package(lab, 'raise RuntimeError("this build fails")')
+    error = refused(lab, "deps.add", f"toolz {local}")
+    assert "local" in error["detail"]
+
+
+def test_conda_yml_that_cannot_be_written(lab: Lab) -> None:
+    conda_cases(lab)
+    if lab.run(["chattr", "+i", "conda.yml"]).code:
+        pytest.skip("no file can be made unwritable here: chattr is refused")
+    try:
+        refused(lab, "deps.add", "six", "--layer", "conda")
+    finally:
+        lab.run(["chattr", "-i", "conda.yml"])
+    lab.ok("check.doctor")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_stopped_while_it_installs(lab: Lab, number: int) -> None:
+    manifests, installed = lab.manifests(), lab.installed()
+    marker = lab.project / "local" / "builds"
+    local = local_package(lab, f"import os, time; open({str(marker)!r}, 'w').write(str(os.getpid())); time.sleep(600)")
+    child = lab.start(lab.argv("deps.add", f"toolz {local}", json=True))
+    until = time.monotonic() + PATIENCE
+    while not (marker.is_file() and marker.read_text()) and child.poll() is None and time.monotonic() < until:
+        time.sleep(0.05)
+    assert child.poll() is None, child.communicate()
+    builder = int(marker.read_text())
+    assert lab.manifests() != manifests
+    if number == signal.SIGINT:
+        os.killpg(child.pid, number)  # as a terminal does
+    else:
+        child.send_signal(number)
+    stdout, stderr = child.communicate(timeout=PATIENCE)
+    answer = LabAnswer(child.returncode, stdout, stderr)
+    expect_no_traceback(answer)
+    expect_contract(answer)
+    assert answer.code == 130
+    assert lab.manifests() == manifests
+    assert lab.installed() == installed
+    with pytest.raises(ProcessLookupError):
+        os.kill(builder, 0)

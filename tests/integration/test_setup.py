@@ -1,0 +1,264 @@
+"""`setup` on every combo and engine, from nothing, again, changed, broken and failing."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.lab import CASES, CONDA_YML, DEAD, INSTALLED, VERSION, Case, Lab, differences, tools, tree, untouched
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.processes
+
+BASH = shutil.which("bash") or ""
+CONDA_CASES = [case for case in CASES if case.layer == "conda"]
+PIP_CASES = [case for case in CASES if case.layer == "pip"]
+PIP_SECTION = "  - pip:\n      - toolz\n"
+
+
+def packages(lab: Lab) -> dict[str, str]:
+    """Give what is installed, less what stands in an environment before any manager comes."""
+    return {name: version for name, version in lab.installed().items() if name not in {"pip", "setuptools", "wheel"}}
+
+
+def listed(lab: Lab) -> dict[str, Path]:
+    """Read `conda env list` as a person does: the name, and the folder behind it."""
+    answer = lab.conda("env", "list")
+    assert answer.code == 0, answer
+    rows = [line.replace(" * ", "   ").split(maxsplit=1) for line in answer.stdout.splitlines() if line[:1] != "#"]
+    return {row[0]: Path(row[1]) for row in rows if len(row) == 2}
+
+
+def typed(lab: Lab, plan: list[dict[str, Any]]) -> None:
+    """Type the commands of a plan, one after the other, into a shell that stands in the project."""
+    script = "\n".join(step["command"] for step in plan if step["argv"])
+    path = f"{tools()}:{lab.env['PATH']}"
+    done = subprocess.run(
+        [BASH, "-e", "-c", script],
+        cwd=lab.project,
+        env={**lab.env, "PATH": path},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, (script, done.stdout, done.stderr)
+
+
+def test_from_nothing(fresh: Lab) -> None:
+    with untouched(fresh):
+        plan = fresh.ok("setup", "--dry-run").data["plan"]
+    answer = fresh.ok("setup")
+    assert fresh.imports(*INSTALLED.values()) == fresh.prefix
+    assert fresh.lock.is_file()
+    assert {"env.create", "deps.lock", "deps.install", "env.exists", "lock.fresh"} <= answer.ids("pass")
+    assert {result["status"] for result in answer.results} <= {"pass", "skip"}
+    assert plan[0]["id"] == "env.create"
+    if fresh.condabin is not None:
+        assert listed(fresh)["tiny_env"] == fresh.prefix
+
+    with untouched(fresh):
+        again = fresh.ok("setup")
+        assert again.data["changed"] == []
+        assert again.data["note"] == "nothing to do"
+        rest = fresh.ok("setup", "--dry-run").data["plan"]
+        assert not {"env.create", "deps.lock", "deps.install"} & {step["id"] for step in rest}
+
+    by_setup = packages(fresh)
+    fresh.lock.unlink()
+    fresh.ok("env.remove")
+    assert not fresh.prefix.exists()
+    typed(fresh, plan)
+    assert packages(fresh) == by_setup
+    assert fresh.lock.is_file()
+
+
+def test_as_text(new_lab: Callable[[Case], Lab]) -> None:
+    lab = new_lab(Case("pip_uv"))
+    first = lab("setup", json=False)
+    assert first.code == 0, first
+    assert "mlops-lab: pip_uv, since --combo asked for it" in first.stderr
+    assert "activate" in first.stdout
+    second = lab("setup", json=False)
+    assert second.code == 0, second
+    assert "nothing to do" in second.stdout
+    with untouched(lab):
+        dry = lab("setup", "--dry-run", json=False)
+    assert dry.code == 0, dry
+
+
+@pytest.mark.parametrize("case", [Case("conda_uv", "rattler"), Case("conda_uv", "conda")], ids=str)
+def test_the_pip_section(new_lab: Callable[[Case], Lab], case: Case) -> None:
+    lab = new_lab(case)
+    lab.write("conda.yml", CONDA_YML + PIP_SECTION)
+    lab.ok("setup")
+    assert "toolz" in lab.installed()
+    with untouched(lab):
+        assert lab.ok("setup").data["changed"] == []
+    lab.write("conda.yml", f"{CONDA_YML}{PIP_SECTION}      - mypy-extensions\n")
+    lab.ok("setup")
+    assert {"toolz", "mypy-extensions"} <= set(lab.installed())
+
+
+@pytest.mark.parametrize("case", [Case("conda_uv", engine) for engine in ("rattler", "conda")], ids=str)
+def test_a_pip_section_that_fails_leaves_no_environment(new_lab: Callable[[Case], Lab], case: Case) -> None:
+    lab = new_lab(case)
+    lab.write("conda.yml", f"{CONDA_YML}  - pip:\n      - toolz==0.0.999\n")
+    before = tree(lab.project)
+    error = lab("setup").error()
+    assert "toolz" in error["detail"]
+    assert not lab.prefix.exists()
+    assert tree(lab.project) == before
+    assert "tiny_env" not in listed(lab)
+
+
+@pytest.mark.parametrize("case", [Case("conda_uv", engine) for engine in ("rattler", "conda")], ids=str)
+def test_the_pip_section_comes_from_the_index_that_was_chosen(new_lab: Callable[[Case], Lab], case: Case) -> None:
+    lab = new_lab(case)
+    lab.write("conda.yml", CONDA_YML + PIP_SECTION)
+    settings = dict.fromkeys((name for name in lab.env if name.startswith(("PIP_", "UV_"))), "")
+    settings |= {"MLOPS_LAB_INDEX_URL": f"{DEAD}/simple", "UV_CACHE_DIR": str(lab.home / "empty cache")}
+    lab.env |= {**settings, "PIP_CONFIG_FILE": "/dev/null", "PIP_NO_CACHE_DIR": "1", "PIP_RETRIES": "0"}
+    error = lab("env.create").error()
+    assert "127.0.0.1:9" in error["detail"]
+    assert not lab.prefix.exists()
+
+
+@pytest.mark.parametrize(
+    "case", [Case("pip_uv"), Case("pip_poetry"), Case("conda_uv", "rattler"), Case("conda_uv", "conda")], ids=str
+)
+def test_a_broken_environment_is_made_anew(new_lab: Callable[[Case], Lab], case: Case) -> None:
+    lab = new_lab(case)
+    lab.ok("setup")
+    lab.python.unlink()
+    if case.layer == "pip":
+        lab.python.symlink_to("/nowhere/python")
+    plan = lab.ok("setup", "--dry-run").data["plan"]
+    assert "env.create" in {step["id"] for step in plan}
+    lab.ok("setup")
+    assert lab.imports(*INSTALLED.values()) == lab.prefix
+    if case.layer == "conda":
+        assert list(listed(lab).values()).count(lab.prefix) == 1
+
+
+@pytest.mark.parametrize("case", [Case("conda_uv", "rattler"), Case("conda_uv", "conda")], ids=str)
+def test_what_conda_yml_asks_for_now_is_installed(new_lab: Callable[[Case], Lab], case: Case) -> None:
+    lab = new_lab(case)
+    lab.ok("setup")
+    lab.write("conda.yml", f"{CONDA_YML}  - six\n")
+    with untouched(lab):
+        plan = lab.ok("setup", "--dry-run").data["plan"]
+    assert plan[0]["id"] == "env.update"
+    lab.ok("setup")
+    assert "six" in lab.installed()
+    assert "six" in lab.conda("list", "--prefix", str(lab.prefix)).stdout
+    with untouched(lab):
+        assert lab.ok("setup").data["changed"] == []
+
+
+def test_a_dependency_that_is_declared_by_hand_is_installed(new_lab: Callable[[Case], Lab]) -> None:
+    for case in PIP_CASES:
+        lab = new_lab(case)
+        lab.ok("setup")
+        text = (lab.project / "pyproject.toml").read_text()
+        lab.write("pyproject.toml", text.replace('["iniconfig>=2"]', '["iniconfig>=2", "toolz"]'))
+        answer = lab.ok("setup")
+        assert len(answer.data["changed"]) == 2
+        assert "toolz" in lab.installed()
+
+
+def test_a_package_that_is_gone_is_installed_again(new_lab: Callable[[Case], Lab]) -> None:
+    for case in PIP_CASES:
+        lab = new_lab(case)
+        lab.ok("setup")
+        before = lab.installed()
+        lab.run([str(lab.python), "-m", "pip", "uninstall", "--yes", "iniconfig"])
+        assert "iniconfig" not in lab.installed()
+        lab.ok("setup")
+        assert lab.installed() == before
+
+
+def other_python() -> Path | None:
+    """Find another Python of this machine that is new enough: on PATH, or pyenv's."""
+    names = [f"python3.{minor}" for minor in range(11, 20) if f"3.{minor}" != VERSION]
+    found = [Path(path) for name in names if (path := shutil.which(name)) and Path(path).read_bytes()[:2] != b"#!"]
+    return next(
+        iter([*found, *(path for name in names for path in Path.home().glob(f".pyenv/versions/*/bin/{name}"))]), None
+    )
+
+
+@pytest.mark.parametrize("case", PIP_CASES, ids=str)
+def test_another_python(new_lab: Callable[[Case], Lab], case: Case) -> None:
+    other = other_python()
+    if other is None:
+        pytest.skip("there is no other Python on this machine that is new enough")
+    lab = new_lab(case)
+    lab.env["PATH"] = f"{other.parent}:{lab.env['PATH']}"
+    lab.ok("setup")
+    for version in (other.name.removeprefix("python"), VERSION):
+        lab.ok("setup", "--python", version)
+        answer = lab.run([str(lab.python), "-c", "import sys; print('{}.{}'.format(*sys.version_info))"])
+        assert answer.stdout.strip() == version
+        lab.imports(*INSTALLED.values())
+        with untouched(lab):
+            assert lab.ok("setup", "--python", version).data["changed"] == []
+
+
+@pytest.mark.parametrize("case", [Case("pip_uv"), *(Case("conda_uv", e) for e in ("rattler", "conda"))], ids=str)
+def test_a_python_that_is_nowhere(new_lab: Callable[[Case], Lab], case: Case) -> None:
+    lab = new_lab(case)
+    before = lab.manifests()
+    error = lab("setup", "--python", "3.99").error()
+    assert "3.99" in error["detail"]
+    assert not lab.prefix.exists()
+    assert lab.manifests() == before
+
+
+def test_something_else_stands_in_the_way(fresh: Lab) -> None:
+    fresh.prefix.mkdir(parents=True)
+    (fresh.prefix / "thesis.txt").write_text("mine")
+    with untouched(fresh):
+        for task in ("setup", "env.create", "env.remove"):
+            error = fresh(task).error()
+            assert str(fresh.prefix) in error["detail"]
+
+
+def test_a_failed_lock_leaves_nothing(fresh: Lab) -> None:
+    text = (fresh.project / "pyproject.toml").read_text()
+    fresh.write("pyproject.toml", text.replace("click-default-group>=1.2", "click-default-group>=999"))
+    before = tree(fresh.project)
+    error = fresh("setup").error()
+    assert "click-default-group" in error["detail"]
+    assert error["remedy"]
+    assert before == {name: facts for name, facts in tree(fresh.project).items() if not name.startswith(".venv")}
+    # the environment is a step that may have ended well by then: it is whole, or it is not there
+    fresh.write("pyproject.toml", text)
+    fresh.ok("setup")
+    fresh.imports(*INSTALLED.values())
+
+
+@pytest.mark.parametrize("case", [Case("conda_uv", engine) for engine in ("rattler", "conda")], ids=str)
+def test_a_conda_package_that_is_nowhere(new_lab: Callable[[Case], Lab], case: Case) -> None:
+    lab = new_lab(case)
+    lab.write("conda.yml", f"{CONDA_YML}  - no-such-package-at-all\n")
+    before = tree(lab.project)
+    error = lab("setup").error()
+    assert "no-such-package-at-all" in error["detail"]
+    assert not lab.prefix.exists()
+    assert differences(before, tree(lab.project)) == {}
+
+
+def test_a_link_to_an_environment_elsewhere_stays_whole(new_lab: Callable[[Case], Lab]) -> None:
+    lab = new_lab(Case("pip_uv"))
+    lab.ok("setup")
+    elsewhere = lab.home / "elsewhere"
+    shutil.move(lab.prefix, elsewhere)
+    lab.prefix.symlink_to(elsewhere)
+    lab.ok("env.remove")
+    assert not lab.prefix.is_symlink()
+    assert (elsewhere / "pyvenv.cfg").is_file()

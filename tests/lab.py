@@ -1,0 +1,357 @@
+"""Run mlops-lab for real, in a home and a project of its own, and hold each answer to the contract."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks_lib import bootstrap, index, process
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ROOT = Path(__file__).parents[1]
+ENTRY = ROOT / "tasks_lib" / "__main__.py"
+#: not a virtual environment's: what a person has who types `python3`
+PYTHON = str(getattr(sys, "_base_executable", sys.executable))
+VERSION = "{}.{}".format(*sys.version_info)
+#: nothing listens there
+DEAD = "http://127.0.0.1:9"
+_DROPPED = ("MLOPS_LAB_", "CONDA", "MAMBA", "POETRY_", "PYTEST_", "COVERAGE", "XDG_", "PYTHON", "INVOKE_", "_CE_")
+_KEYS: dict[str, type | tuple[type, ...]] = {
+    "schema": str,
+    "command": str,
+    "status": str,
+    "exit_code": int,
+    "project": str,
+    "combo": (dict, type(None)),
+    "seconds": (int, float),
+    "results": list,
+}
+_RESULT_KEYS: dict[str, type | tuple[type, ...]] = {
+    "id": str,
+    "status": str,
+    "title": str,
+    "detail": str,
+    "remedy": str,
+    "file": (str, type(None)),
+    "line": (int, type(None)),
+    "seconds": (int, float),
+}
+_STATUS = {0: "pass", 1: "fail"}
+
+PYPROJECT = """\
+# a small project
+[project]
+name = "tiny-lab"
+version = "0.1.0"
+requires-python = ">=3.11"
+dependencies = ["click-default-group>=1.2"]  # brings click
+
+[dependency-groups]
+dev = ["iniconfig>=2"]
+
+[tool.poetry]
+package-mode = false
+
+[tool.uv]
+package = false
+"""
+#: what that installs, and what it is imported as
+INSTALLED = {"click-default-group": "click_default_group", "click": "click", "iniconfig": "iniconfig"}
+CONDA_YML = f"""\
+# the environment layer
+name: tiny_env
+channels:
+  - conda-forge
+dependencies:
+  - python={VERSION}  # the interpreter
+  # conda itself wants it
+  - pip
+"""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one run left."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Give the one JSON document that is all of stdout."""
+        found: dict[str, Any] = json.loads(self.stdout)
+        return found
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """Give what a listing or a plan has to say."""
+        found: dict[str, Any] = self.document.get("data", {})
+        return found
+
+    @property
+    def results(self) -> list[dict[str, Any]]:
+        """Give the results."""
+        found: list[dict[str, Any]] = self.document["results"]
+        return found
+
+    def ids(self, status: str) -> set[str]:
+        """Give the ids of the results that came out as `status`."""
+        return {result["id"] for result in self.results if result["status"] == status}
+
+    def error(self) -> dict[str, Any]:
+        """Give the one result of a run that stopped with an error: it has a sentence, and no result beside it."""
+        assert self.code not in {0, 1}, self
+        (result,) = self.results
+        assert result["status"] == "error", result
+        assert result["detail"].strip(), result
+        return result
+
+
+def expect_contract(answer: Answer) -> None:
+    """Hold a JSON answer to DESIGN.md: its keys, their types, and that status and exit code agree."""
+    document = answer.document
+    assert set(document) - {"data"} == set(_KEYS), set(document) ^ set(_KEYS)
+    for table, keys in ((document, _KEYS), *((result, _RESULT_KEYS) for result in document["results"])):
+        assert table is document or set(table) == set(keys), table
+        wrong = {key: table[key] for key, kind in keys.items() if not isinstance(table[key], kind)}
+        assert not wrong, wrong
+    assert document["schema"] == "mlops-lab/1"
+    assert document["exit_code"] == answer.code
+    assert document["seconds"] >= 0
+    assert document["status"] == _STATUS.get(answer.code, "error") or document["command"] == "env.run"
+    assert {result["status"] for result in document["results"]} <= {"pass", "warn", "fail", "skip", "error"}
+    assert all(result["title"] for result in document["results"])
+    assert document["combo"] is None or {"id", "source"} <= set(document["combo"])
+
+
+@dataclass(frozen=True)
+class Case:
+    """A combo, and for the conda layer the engine that makes its environment."""
+
+    combo: str
+    engine: str = ""
+
+    def __str__(self) -> str:
+        """Give the test's id."""
+        return f"{self.combo}-{self.engine}" if self.engine else self.combo
+
+    @property
+    def layer(self) -> str:
+        """Name the environment layer."""
+        return self.combo.partition("_")[0]
+
+    @property
+    def manager(self) -> str:
+        """Name the dependency manager."""
+        return self.combo.partition("_")[2]
+
+    @property
+    def lock(self) -> str:
+        """Name the lock."""
+        return f"{self.manager}.lock"
+
+
+#: the real conda is that of real_conda.py; the others are tried where the machine has them
+ENGINES = ("rattler", "conda", *(name for name in ("mamba", "micromamba") if shutil.which(name)))
+CASES = tuple(
+    Case(f"{layer}_{manager}", engine)
+    for layer, engines in (("pip", ("",)), ("conda", ENGINES))
+    for manager in ("poetry", "uv")
+    for engine in engines
+)
+
+
+@dataclass
+class Lab:
+    """A home with a project in it; calling it runs mlops-lab there."""
+
+    home: Path
+    env: dict[str, str]
+    case: Case | None = None
+    condabin: Path | None = None
+    project: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the project's folder, with a space and an accent in its path."""
+        self.project = self.home / "mon projet é"
+        self.project.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def prefix(self) -> Path:
+        """Give the environment's folder, by what people are told of it."""
+        pip = self.case is None or self.case.layer == "pip"
+        return self.project / ".venv" if pip else self.home / ".conda" / "envs" / "tiny_env"
+
+    @property
+    def python(self) -> Path:
+        """Give the environment's own interpreter."""
+        return self.prefix / "bin" / "python"
+
+    @property
+    def lock(self) -> Path:
+        """Give the path of the lock."""
+        assert self.case is not None
+        return self.project / self.case.lock
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a file of the project."""
+        path = self.project / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def argv(self, *args: str, json: bool) -> list[str]:
+        """Give the command line: the options of the case stand behind the task's name."""
+        task, *rest = args
+        options = ["--json"] if json else []
+        if self.case and "--combo" not in rest:
+            options += ["--combo", self.case.combo]
+            options += ["--engine", self.case.engine] if self.case.engine else []
+        return [PYTHON, str(ENTRY), task, *options, *rest]
+
+    def __call__(self, *args: str, json: bool = True, cwd: Path | None = None, **env: str) -> Answer:
+        """Run a task and hold what it printed to the contract; a variable set to nothing is unset."""
+        answer = self.run(self.argv(*args, json=json), cwd=cwd, **env)
+        expect_no_traceback(answer)
+        if json:
+            expect_contract(answer)
+        return answer
+
+    def ok(self, *args: str) -> Answer:
+        """Run a task that must end well."""
+        answer = self(*args)
+        assert answer.code == 0, (args, answer.stdout, answer.stderr)
+        return answer
+
+    def run(self, argv: list[str], *, cwd: Path | None = None, **env: str) -> Answer:
+        """Run any program with this home."""
+        child = self.start(argv, cwd=cwd, **env)
+        stdout, stderr = child.communicate(timeout=300)
+        return Answer(child.returncode, stdout, stderr)
+
+    def start(self, argv: list[str], *, cwd: Path | None = None, **env: str) -> subprocess.Popen[str]:
+        """Start any program with this home, in a session of its own, as a terminal would."""
+        return subprocess.Popen(
+            argv,
+            cwd=cwd or self.project,
+            env={name: value for name, value in {**self.env, **env}.items() if value},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            start_new_session=True,
+        )
+
+    def conda(self, *args: str) -> Answer:
+        """Run the real conda."""
+        assert self.condabin is not None
+        return self.run([str(self.condabin / "conda"), *args])
+
+    def installed(self) -> dict[str, str]:
+        """Ask the environment's own Python what is installed in it, conda's own packages too."""
+        ask = (
+            "import importlib.metadata as m, json;"
+            "print(json.dumps({d.name.lower().replace('_', '-'): d.version for d in m.distributions()}))"
+        )
+        answer = self.run([str(self.python), "-I", "-B", "-c", ask])
+        assert answer.code == 0, answer
+        found: dict[str, str] = json.loads(answer.stdout)
+        return found
+
+    def imports(self, *modules: str) -> Path:
+        """Import modules with the environment's own Python, and give the prefix that it says it has."""
+        answer = self.run([str(self.python), "-I", "-B", "-c", f"import sys, {', '.join(modules)}; print(sys.prefix)"])
+        assert answer.code == 0, (answer, self.installed())
+        return Path(answer.stdout.strip())
+
+    def manifests(self) -> dict[str, bytes]:
+        """Give the project's own files, whole; what stands in its environment is not among them."""
+        return {path.name: path.read_bytes() for path in sorted(self.project.iterdir()) if path.is_file()}
+
+    def tree(self) -> dict[str, tuple[object, ...]]:
+        """Describe every file of the home and the project but caches: kind, size, time and content."""
+        return tree(self.home)
+
+
+def expect_no_traceback(answer: Answer) -> None:
+    """No person ever sees one."""
+    for text in (answer.stdout, answer.stderr):
+        assert "Traceback (most recent call last)" not in text, answer
+        assert "error.internal" not in text, answer
+        assert "a fault of mlops-lab itself" not in text, answer
+
+
+def tree(root: Path) -> dict[str, tuple[object, ...]]:
+    """Describe every file under `root` but the home's cache and bytecode outside of projects."""
+    found: dict[str, tuple[object, ...]] = {}
+    for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if name not in {".cache", "__pycache__"}]
+        for name in (*folders, *files):
+            path = Path(folder, name)
+            facts = path.lstat()
+            shown = str(path.relative_to(root))
+            if path.is_symlink():
+                found[shown] = ("link", str(path.readlink()))
+            elif path.is_dir():
+                found[shown] = ("folder", oct(facts.st_mode))
+            else:
+                digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+                found[shown] = ("file", oct(facts.st_mode), facts.st_size, facts.st_mtime_ns, digest)
+    return found
+
+
+@contextlib.contextmanager
+def untouched(*labs: Lab) -> Iterator[None]:
+    """Hold whatever happens in the block to changing nothing on the disk."""
+    before = [lab.tree() for lab in labs]
+    yield
+    for lab, expected in zip(labs, before, strict=True):
+        assert differences(expected, lab.tree()) == {}
+
+
+def differences(before: Mapping[str, object], after: Mapping[str, object]) -> dict[str, list[str]]:
+    """Name what is new, gone or changed between two trees."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for name in sorted({*before, *after}):
+        if before.get(name) != after.get(name):
+            found["new" if name not in before else "gone" if name not in after else "changed"].append(name)
+    return dict(found)
+
+
+def variables(home: Path) -> dict[str, str]:
+    """Give a process's variables: a home of its own, and the caches that this user shares between runs."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(_DROPPED)}
+    for name in process.FOREIGN:
+        own.pop(name, None)
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    own |= {
+        "HOME": str(home),
+        "MLOPS_LAB_CACHE_DIR": bootstrap.cache_folder(),
+        "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR") or str(caches / "uv"),
+        "POETRY_CACHE_DIR": os.environ.get("POETRY_CACHE_DIR") or str(caches / "pypoetry"),
+        "MLOPS_LAB_INDEX_URL": _index(),
+    }
+    return {name: value for name, value in own.items() if value}
+
+
+def _index() -> str:
+    """Give the index that this user has set, since the other home has none of the user's files."""
+    found = index.resolve(os.environ)
+    return found.url if found.source else ""
+
+
+def tools() -> Path:
+    """Give the folder of the tool environment's programs."""
+    return Path(bootstrap.ensured(bootstrap.REQUIREMENTS)).parent

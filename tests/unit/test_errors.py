@@ -1,0 +1,33 @@
+"""The one error that a person sees."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tasks_lib.errors import ExitCode, LabError
+
+
+def test_exit_codes_are_those_that_the_readme_promises() -> None:
+    assert {code.name: int(code) for code in ExitCode} == {
+        "DONE": 0,
+        "CHECK_FAILED": 1,
+        "BAD_REQUEST": 2,
+        "TOOL_MISSING": 3,
+        "TOOL_FAILED": 4,
+        "GUARD_REFUSED": 5,
+        "INTERRUPTED": 130,
+    }
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        pytest.param(LabError("It is wrong."), "It is wrong.", id="sentence"),
+        pytest.param(LabError("It is wrong.", file=Path("a"), line=3), "a:3: It is wrong.", id="place"),
+        pytest.param(LabError("It is wrong.", file="a", remedy="mend a"), "a: It is wrong. Next: mend a", id="remedy"),
+    ],
+)
+def test_error_says_where_what_and_what_next(error: LabError, expected: str) -> None:
+    assert str(error) == expected
