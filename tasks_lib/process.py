@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import signal
@@ -11,7 +12,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from tasks_lib.errors import ExitCode, LabError
 
@@ -149,6 +150,8 @@ def run(
     started = time.perf_counter()
     child = _start(command, piped=True)
     children.add(child)
+    if child.stdout is None or child.stderr is None:
+        raise AssertionError  # both were asked for
     lines: list[str] = []
     errors: list[str] = []
     readers = [
@@ -220,11 +223,12 @@ def _start(command: Command, *, piped: bool) -> subprocess.Popen[str]:
         raise LabError(text, code=ExitCode.TOOL_MISSING) from None
 
 
-def _drain(stream: object, into: list[str], on_line: Callable[[str], None] | None) -> None:
-    for line in stream:  # type: ignore[attr-defined]  # a text pipe; Popen's own type is optional
-        into.append(line)
-        if on_line is not None and line.strip():
-            on_line(line.rstrip())
+def _drain(stream: IO[str], into: list[str], on_line: Callable[[str], None] | None) -> None:
+    with contextlib.closing(stream) as lines:
+        for line in lines:
+            into.append(line)
+            if on_line is not None and line.strip():
+                on_line(line.rstrip())
 
 
 def _end(child: subprocess.Popen[str]) -> None:

@@ -237,14 +237,18 @@ def change_conda(
     else:
         command = layer.maker.install(activation.prefix, file, specs)
     verb = "take out of" if drop else "write to"
-    steps = [
-        Step("conda.install", f"{'remove' if drop else 'install'} {', '.join(specs)} with {layer.engine}", command),
+    what = ", ".join(specs)
+    steps = [  # the file first: it is put back when the engine fails, and an engine changes all or nothing
         Step(
             "conda.edit",
-            f"{verb} {file.path.name}: {', '.join(specs)}",
+            f"{'take' if drop else 'write'} {what} {'out of' if drop else 'to'} {file.path.name}",
             work=edit,
-            shown=f"edit {file.path.name}",
-            needs=("conda.install",),
+        ),
+        Step(
+            "conda.install",
+            f"{'remove' if drop else 'install'} {what} with {layer.engine}",
+            command,
+            needs=("conda.edit",),
         ),
     ]
     return _change(session, watcher, steps, dry_run=dry_run)
@@ -272,8 +276,10 @@ def _put_back(session: Session, before: dict[str, str], error: BaseException) ->
     """Bring the installed set back to what it was; what cannot be put back is said with the error."""
     activation = session.environment.activation()
     after = records.installed(activation.prefix)
-    new = sorted(set(after) - set(before))
-    lost = sorted(f"{name}=={version}" for name, version in before.items() if after.get(name) != version)
+    owned = conda_health.owned(activation.prefix)  # only an engine may touch these
+    new = sorted(set(after) - set(before) - set(owned))
+    changed = [name for name in before if after.get(name) != before[name] and name not in owned]
+    lost = sorted(f"{name}=={before[name]}" for name in changed)
     commands = [_uninstall(activation, new)] if new else []
     if lost:
         argv = (toolbox.uv(), "pip", "install", "--python", str(activation.python), "--no-deps", *lost)

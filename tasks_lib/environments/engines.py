@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from tasks_lib import toolbox
+from tasks_lib import index, toolbox
 from tasks_lib.environments.condarc import Condarc
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.process import Command
@@ -69,7 +69,7 @@ class CondaCli(Engine):
     def create(self, prefix: Path, file: CondaFile) -> Command:
         """Run `conda env create`."""
         argv = (self.program, "env", "create", "--yes", "--file", str(file.path), "--prefix", str(prefix))
-        return Command(argv, f"make the conda environment that {file.path.name} describes")
+        return Command(argv, f"make the conda environment that {file.path.name} describes", env=_pip_index(file))
 
     def install(self, prefix: Path, file: CondaFile, specs: Sequence[str], *, new: bool = False) -> Command:
         """Run `conda create` or `conda install`, with the file's channels."""
@@ -113,7 +113,7 @@ class Micromamba(Mamba):
     def create(self, prefix: Path, file: CondaFile) -> Command:
         """Run `micromamba create`, which reads conda files itself."""
         argv = (self.program, "create", "--yes", "--file", str(file.path), "--prefix", str(prefix))
-        return Command(argv, f"make the conda environment that {file.path.name} describes")
+        return Command(argv, f"make the conda environment that {file.path.name} describes", env=_pip_index(file))
 
 
 class Rattler(Engine):
@@ -166,6 +166,12 @@ class Rattler(Engine):
 
 
 ENGINES: dict[str, type[Engine]] = {engine.name: engine for engine in (CondaCli, Mamba, Micromamba, Rattler)}
+
+
+def _pip_index(file: CondaFile) -> dict[str, str | None]:
+    """Give the pip that conda starts for a `pip:` section the index that all tools use, where somebody set one."""
+    found = index.resolve(os.environ) if file.pip else None
+    return {"PIP_INDEX_URL": found.url} if found and found.source else {}
 
 
 def on_path() -> list[str]:
