@@ -236,7 +236,6 @@ def change_conda(
         command = layer.maker.uninstall(activation.prefix, rest, names)
     else:
         command = layer.maker.install(activation.prefix, file, specs)
-    verb = "take out of" if drop else "write to"
     what = ", ".join(specs)
     steps = [  # the file first: it is put back when the engine fails, and an engine changes all or nothing
         Step(
