@@ -215,12 +215,19 @@ def _start(command: Command, *, piped: bool) -> subprocess.Popen[str]:
             start_new_session=piped and os.name == "posix",
             creationflags=flags,
         )
-    except FileNotFoundError:
-        text = f"{command.argv[0]!r} is not on this machine."
-        raise LabError(text, code=ExitCode.TOOL_MISSING) from None
-    except OSError as error:
-        text = f"{command.argv[0]!r} cannot be started: {error.strerror}."
-        raise LabError(text, code=ExitCode.TOOL_MISSING) from None
+    except (OSError, ValueError) as error:
+        raise _not_started(command, error) from None
+
+
+def _not_started(command: Command, error: OSError | ValueError) -> LabError:
+    if isinstance(error, ValueError):
+        text = f"{command.program} cannot be given a word with a NUL byte."
+        return LabError(text, code=ExitCode.BAD_REQUEST)
+    if command.cwd is not None and not command.cwd.is_dir():
+        return LabError(f"there is no such folder: {command.cwd}.", code=ExitCode.BAD_REQUEST)
+    if isinstance(error, FileNotFoundError):
+        return LabError(f"{command.argv[0]!r} is not on this machine.", code=ExitCode.TOOL_MISSING)
+    return LabError(f"{command.argv[0]!r} cannot be started: {error.strerror}.", code=ExitCode.TOOL_MISSING)
 
 
 def _drain(stream: IO[str], into: list[str], on_line: Callable[[str], None] | None) -> None:
@@ -236,12 +243,9 @@ def _end(child: subprocess.Popen[str]) -> None:
     if os.name != "posix":
         child.terminate()
         return
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(child.pid, number)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(_GRACE)
-        except (ProcessLookupError, PermissionError):
-            return
-        except subprocess.TimeoutExpired:
-            continue
-        return
+        os.killpg(child.pid, signal.SIGKILL)  # what is left of the group, though its first process has ended
+    child.wait()

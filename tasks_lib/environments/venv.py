@@ -75,7 +75,7 @@ class Venv(Environment):
         if has is None:
             return ()
         wanted = self.project.python
-        if wanted and wanted[0].isdigit() and not f"{has}.".startswith(f"{wanted}."):
+        if wanted and not _is_python(wanted, has):
             return (f"python {wanted} (it has {has})",)
         if not self.project.pyproject.allows(has):
             return (f"python {self.project.pyproject.requires_python} (it has {has})",)
@@ -103,3 +103,13 @@ class Venv(Environment):
         if not pinned and self.project.pyproject.allows(toolbox.running_python()):
             return ["--python", toolbox.base_python()]
         return []
+
+
+def _is_python(wanted: str, has: str) -> bool:
+    """Tell whether a version is the one that was asked for: `3.12`, or a specifier; a path or a name is uv's affair."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415 - 0.03 s, and seldom needed
+
+    try:
+        return has in SpecifierSet(f"=={wanted}.*" if wanted[0].isdigit() else wanted, prereleases=True)
+    except InvalidSpecifier:
+        return True

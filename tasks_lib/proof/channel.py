@@ -36,7 +36,7 @@ _BUILD_SECONDS = 900
 
 @dataclass(frozen=True)
 class Channel:
-    """Where conda packages come from, the `.condarc` that leads there, and the packages' cache.
+    """Where conda packages come from, the `.condarc` that leads there, and the variables that name packages' caches.
 
     `instead` names what stands in the conda file in place of channels that no `.condarc` can send elsewhere.
     """
@@ -44,7 +44,7 @@ class Channel:
     kind: str
     urls: tuple[str, ...]
     condarc: Mapping[str, Any]
-    packages: Path
+    caches: Mapping[str, str]
     instead: Mapping[str, str]
 
     def as_dict(self) -> dict[str, Any]:
@@ -53,7 +53,7 @@ class Channel:
 
 
 #: What the pip layer has: conda is told nothing.
-NONE = Channel("none", (), {}, Path(bootstrap.cache_folder()) / "conda-pkgs", {})
+NONE = Channel("none", (), {}, {}, {})
 
 
 def expect_mode(mode: str) -> None:
@@ -72,8 +72,8 @@ def choose(session: Session, mode: str, say: Callable[[str], None]) -> Channel:
         if asked.ok:
             condarc = Condarc.load(os.environ, layer.maker.root)
             settings = {key: value for key, value in condarc.values.items() if key not in {"envs_dirs", "pkgs_dirs"}}
-            packages = Path(bootstrap.cache_folder()) / "conda-pkgs"
-            return Channel("declared", condarc.channels(layer.file.channels), {**settings, **solver}, packages, {})
+            caches = {"CONDA_PKGS_DIRS": str(Path(bootstrap.cache_folder(), "conda-pkgs"))}
+            return Channel("declared", condarc.channels(layer.file.channels), {**settings, **solver}, caches, {})
         tried = diagnosis.without_secrets("; ".join(asked.stderr.split("\n")).strip(" ;"))
         text = f"no channel of {layer.file.path.name} answers ({tried})"
         if mode == "strict":
@@ -85,8 +85,9 @@ def choose(session: Session, mode: str, say: Callable[[str], None]) -> Channel:
     url = (folder / _OWN).as_uri()
     settings = {"channel_alias": folder.as_uri(), "channels": [_OWN], "default_channels": [url], **solver}
     instead = {name: url for name in layer.file.channels if name not in {_OWN, "nodefaults"}}
-    # another local channel may have packages of the same names, so the cache is its own
-    return Channel("local", (url,), settings, folder.with_name(f"{folder.name}-pkgs"), instead)
+    # another local channel has other packages of the same names, so the caches are its own
+    caches = {"CONDA_PKGS_DIRS": f"{folder}-pkgs", "RATTLER_CACHE_DIR": f"{folder}-rattler"}
+    return Channel("local", (url,), settings, caches, instead)
 
 
 def _built(session: Session, layer: Conda) -> Path:

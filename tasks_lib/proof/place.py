@@ -7,7 +7,7 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import platformdirs
 import yaml
@@ -20,6 +20,7 @@ from tasks_lib.process import Command
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from tasks_lib.proof.channel import Channel
     from tasks_lib.session import Session
 
 #: What is never copied: histories, environments, caches and what is built.
@@ -43,8 +44,8 @@ class Place:
     env: Mapping[str, str | None]
 
 
-def make(session: Session, folder: Path, home: str, condarc: Mapping[str, Any], packages: Path) -> Place:
-    """Make the home `home` in `folder`, with a `.condarc`, for a project in `folder`; `packages` is conda's cache."""
+def make(session: Session, folder: Path, home: str, channel: Channel) -> Place:
+    """Make the home `home` in `folder`, with a `.condarc` that leads to the channel, for the project in `folder`."""
     own = folder / home
     folders = {
         "HOME": own,
@@ -58,12 +59,12 @@ def make(session: Session, folder: Path, home: str, condarc: Mapping[str, Any], 
     }
     for path in folders.values():
         path.mkdir(parents=True, exist_ok=True)
-    settings = {**condarc, "envs_dirs": [str(own / ".conda" / "envs")]}
+    settings = {**channel.condarc, "envs_dirs": [str(own / ".conda" / "envs")]}
     (own / ".condarc").write_text(yaml.safe_dump(settings), encoding="utf-8")
     env: dict[str, str | None] = {
         **dict.fromkeys(_FORGOTTEN),
         **caches(),
-        "CONDA_PKGS_DIRS": str(packages),
+        **channel.caches,
         **{name: str(path) for name, path in folders.items()},
         "MLOPS_LAB_COMBO": session.combo.id,
         "MLOPS_LAB_ENGINE": session.environment.engine if session.environment.kind == "conda" else "auto",

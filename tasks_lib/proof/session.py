@@ -35,7 +35,7 @@ def run(session: Session, progress: Progress, *, channel: str = "auto") -> Answe
     chosen = channels.choose(session, channel, progress.say) if is_conda else channels.NONE
     folder = Path(tempfile.mkdtemp(prefix="mlops-lab proof ")).resolve()
     try:
-        homes = [places.make(session, folder, home, chosen.condarc, chosen.packages) for home in ("home", "home2")]
+        homes = [places.make(session, folder, home, chosen) for home in ("home", "home2")]
         first, second = homes[0], replace(homes[1], project=folder / "project2")
         name = f"{session.environment.name}-proof-{folder.name.rpartition(' ')[2]}"
         places.copy_project(session, first.project, name, chosen.instead)
