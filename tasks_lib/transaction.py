@@ -33,6 +33,17 @@ def write(path: Path, data: bytes) -> None:
         raise LabError(text, code=ExitCode.TOOL_FAILED, file=path, title="cannot be written") from None
 
 
+def restore(path: Path, data: bytes | None) -> None:
+    """Put a file back as it was; `None` means that there was none. One that did not change is not touched."""
+    now = path.read_bytes() if path.is_file() else None
+    if now == data:
+        return
+    if data is None:
+        path.unlink()
+    else:
+        write(path, data)
+
+
 @contextlib.contextmanager
 def unchanged_on_failure(paths: Sequence[Path]) -> Iterator[None]:
     """Record `paths`, and put back each one that differs if the block does not end well, however that came."""
@@ -41,11 +52,5 @@ def unchanged_on_failure(paths: Sequence[Path]) -> Iterator[None]:
         yield
     except BaseException:
         for path, data in before.items():
-            now = path.read_bytes() if path.is_file() else None
-            if now == data:
-                continue
-            if data is None:
-                path.unlink()
-            else:
-                write(path, data)
+            restore(path, data)
         raise

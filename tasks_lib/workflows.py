@@ -6,9 +6,10 @@ import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from tasks_lib import checks, diagnosis, process, shells, toolbox
+from tasks_lib import checks, diagnosis, guard, process, shells, toolbox
 from tasks_lib.environments import conda_health, records
 from tasks_lib.environments.base import MADE, State
 from tasks_lib.errors import ExitCode, LabError
@@ -17,7 +18,7 @@ from tasks_lib.plan import Step, execute
 from tasks_lib.process import Command
 from tasks_lib.report.model import Result, Status
 from tasks_lib.session import Answer, planned
-from tasks_lib.transaction import unchanged_on_failure, write
+from tasks_lib.transaction import restore, unchanged_on_failure, write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from tasks_lib.session import Session
 
 _AFTER_ENV = MADE[:-1]
+#: What a new virtual environment has before any lock; `uv venv --seed` and `python -m venv` put them there.
+_SEEDS = ("pip", "setuptools", "wheel", "packaging")
 
 
 def manifests_of(session: Session) -> list[Path]:
@@ -46,9 +49,8 @@ def setup(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answe
         return planned([*changes, *looks])
     if not changes:  # what was just observed need not be asked again
         looks = [_known(look, known[look.id]) if look.id in known else look for look in looks]
-    with unchanged_on_failure(manifests_of(session)):
-        results = execute([*changes, *looks], watcher)
-    done = [step.title for step in changes]
+    results = execute([*changes, *looks], watcher)
+    done = [step.title for step in changes if not step.check]
     asked = f" --combo {session.combo.id}" if session.combo.source == "flag" else ""
     hint = shells.hint(shells.detect(os.environ), toolbox.program()).replace("env.activate", f"env.activate{asked}")
     return Answer(results, {"changed": done, "note": "" if done else "nothing to do", "activate": hint})
@@ -66,19 +68,16 @@ def _missing_parts(session: Session, watcher: Watcher) -> tuple[list[Step], dict
         usable = None if made else environment.activation()
         fresh = manager.fresh(usable)
         with ThreadPoolExecutor(max_workers=1) as pool:
-            asked = pool.submit(process.run, manager.pending(usable)) if usable else None
+            asked = pool.submit(process.run, manager.preview(usable)) if usable else None
             known[fresh.id] = execute([replace(fresh, needs=())], watcher)
-            pending = asked is None or manager.is_pending(asked.result())
+            pending = asked is None or not asked.result().ok or bool(manager.changes(asked.result()))
         stale = any(found.id == "lock.fresh" and found.status is Status.FAIL for found in known[fresh.id])
     if not (creation or stale or pending):
         return [], known
     steps = list(creation)
     if stale:
         steps.append(lock_step(session, after_environment=made))
-    command = manager.install(environment.activation())
-    needs = (*_AFTER_ENV, "deps.lock")
-    steps.append(Step("deps.install", f"install with {manager.name}", command, needs=needs))
-    return steps, known
+    return [*steps, *_install_steps(session, environment.activation())], known
 
 
 def _known(step: Step, results: list[Result]) -> Step:
@@ -92,7 +91,10 @@ def lock_step(session: Session, *, after_environment: bool, upgrade: Sequence[st
     wait = after_environment and not session.project.pyproject.allows(toolbox.running_python())
     usable = wait or (not after_environment and environment.exists())
     command = manager.lock(environment.activation() if usable else None, upgrade)
-    return Step("deps.lock", f"lock with {manager.name}", command, needs=_AFTER_ENV if wait else ())
+    path = manager.lock_path
+    before = path.read_bytes() if path.is_file() else None
+    undo = partial(restore, path, before)
+    return Step("deps.lock", f"lock with {manager.name}", command, needs=_AFTER_ENV if wait else (), undo=undo)
 
 
 def create(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
@@ -129,10 +131,13 @@ def lock(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer
 def install(session: Session, watcher: Watcher, *, groups: Sequence[str] = (), dry_run: bool = False) -> Answer:
     """Install what the lock names into the environment, and take nothing away."""
     activation = session.environment.require()
-    if not session.manager.lock_path.is_file():
-        text = f"there is no {session.manager.lock_name}, and it says what to install."
-        raise LabError(text, file=session.manager.lock_name, remedy="invoke deps.lock", title="no lock")
-    return _change(session, watcher, [_install_step(session, activation, groups)], dry_run=dry_run)
+    return _change(session, watcher, install_plan(session, activation, groups), dry_run=dry_run)
+
+
+def install_plan(session: Session, activation: Activation, groups: Sequence[str] = ()) -> list[Step]:
+    """Give the steps that install what an existing lock names."""
+    session.manager.require_lock()
+    return _install_steps(session, activation, groups)
 
 
 def update(
@@ -143,7 +148,7 @@ def update(
     names = [*packages, *(_names_in_group(session, group) if group else ())]
     steps = [
         lock_step(session, after_environment=False, upgrade=names),
-        _install_step(session, activation, (group,) if group else ()),
+        *_install_steps(session, activation, (group,) if group else ()),
     ]
     return _change(session, watcher, steps, dry_run=dry_run)
 
@@ -176,7 +181,7 @@ def add(
     edit = session.manager.add(activation, packages, group)
     steps = [
         Step("deps.edit", f"declare {', '.join(packages)}", edit),
-        _install_step(session, activation, (group,) if group else ()),
+        *_install_steps(session, activation, (group,) if group else ()),
     ]
     return _change(session, watcher, steps, dry_run=dry_run)
 
@@ -205,9 +210,40 @@ def withdraw(
             shown=_uninstall(activation, packages).shown,
             needs=("deps.edit",),
         ),
-        _install_step(session, activation, (), needs=("deps.uninstall",)),
+        *_install_steps(session, activation),
     ]
     return _change(session, watcher, steps, dry_run=dry_run)
+
+
+def align(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
+    """Pin in pyproject.toml the versions that conda owns and the lock would replace, lock, and see the guard pass."""
+    activation = session.environment.require()
+    session.manager.require_lock()
+    found = guard.conflicts(session, activation)
+    if not found:
+        return Answer([Result("deps.align", Status.PASS, "the lock and conda agree already")])
+    pins = [f"{conflict.name}=={conflict.before}" for conflict in found]
+    steps = [
+        Step("deps.edit", f"pin {', '.join(pins)}", session.manager.add(activation, pins, None)),
+        guard.step(session, activation, (), ("deps.edit",)),
+    ]
+    return _change(session, watcher, steps, dry_run=dry_run)
+
+
+def sync(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
+    """Make the environment exactly what the lock says, and leave conda's packages alone."""
+    activation = session.environment.require()
+    kept = {*session.manager.locked(), *conda_health.owned(activation.prefix), *_SEEDS, _own_name(session)}
+    strays = sorted(set(records.installed(activation.prefix)) - kept)
+    steps = install_plan(session, activation)
+    if strays:
+        title = f"uninstall {', '.join(strays)}: neither the lock nor conda has them"
+        steps.append(Step("deps.prune", title, _uninstall(activation, strays), needs=("deps.install",)))
+    return _change(session, watcher, steps, dry_run=dry_run)
+
+
+def _own_name(session: Session) -> str:
+    return records.normalised(str(session.project.pyproject.table("project").get("name", "")))
 
 
 def change_conda(
@@ -222,6 +258,8 @@ def change_conda(
     activation = layer.require()
     _expect_packages(specs)
     file = layer.file
+    if not drop:
+        guard.refuse_takeover(session, activation, [spec_name(spec) for spec in specs])
     text = with_specs(file, specs, drop=drop)
 
     def edit() -> tuple[Result, ...]:
@@ -294,11 +332,15 @@ def _difference(before: dict[str, str], after: dict[str, str]) -> list[dict[str,
     return [row for row in rows if row["before"] != row["after"]]
 
 
-def _install_step(
-    session: Session, activation: Activation, groups: Sequence[str], needs: tuple[str, ...] = ("deps.edit", "deps.lock")
-) -> Step:
+def _install_steps(session: Session, activation: Activation, groups: Sequence[str] = ()) -> list[Step]:
+    """Install what the lock names, behind the guard."""
+    needs = (*_AFTER_ENV, "deps.lock", "deps.edit", "deps.uninstall")
     command = session.manager.install(activation, groups)
-    return Step("deps.install", f"install with {session.manager.name}", command, needs=needs)
+    title = f"install with {session.manager.name}"
+    return [
+        guard.step(session, activation, groups, needs),
+        Step("deps.install", title, command, needs=("guard",)),
+    ]
 
 
 def _uninstall(activation: Activation, names: Sequence[str]) -> Command:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tasks_lib.environments import records
@@ -12,7 +13,7 @@ from tasks_lib.manifests import read_text
 from tasks_lib.report.model import Result, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from tasks_lib.environments.base import Activation
@@ -21,6 +22,15 @@ if TYPE_CHECKING:
     from tasks_lib.project import Project
 
 LOCK_ANEW = "lock anew: invoke deps.lock"
+
+
+@dataclass(frozen=True)
+class Change:
+    """What would become of one distribution: versions before and after, empty where there is none."""
+
+    name: str
+    before: str
+    after: str
 
 
 class Manager(ABC):
@@ -56,12 +66,25 @@ class Manager(ABC):
         """Install what the lock names, with the default groups and `groups`; take nothing away."""
 
     @abstractmethod
-    def pending(self, activation: Activation) -> Command:
-        """Ask, without changing anything, whether `install` has something to do."""
+    def preview(self, activation: Activation, groups: Sequence[str] = ()) -> Command:
+        """Ask, without changing anything, what `install` would do."""
 
     @abstractmethod
-    def is_pending(self, outcome: Outcome) -> bool:
-        """Read the answer of `pending`."""
+    def changes(self, outcome: Outcome) -> list[Change]:
+        """Read the answer of `preview`; one that failed is raised."""
+
+    def dependents(self) -> Callable[[str], tuple[str, ...]]:
+        """Give a function that says which locked packages ask for a name; the project itself is one of them."""
+        data = tomllib.loads(read_text(self.lock_path)) if self.lock_path.is_file() else {}
+        wants: dict[str, list[str]] = {}
+        for package in data.get("package", []):
+            asked = package.get("dependencies", [])
+            groups = package.get("dev-dependencies", {}).values()
+            every = [*asked, *(entry for group in groups for entry in group)]
+            for entry in every:
+                name = entry["name"] if isinstance(entry, dict) else entry
+                wants.setdefault(records.normalised(name), []).append(str(package["name"]))
+        return lambda name: tuple(dict.fromkeys(wants.get(name, ["pyproject.toml"])))
 
     @abstractmethod
     def add(self, activation: Activation, packages: Sequence[str], group: str | None) -> Command:
@@ -78,6 +101,12 @@ class Manager(ABC):
     def fresh(self, activation: Activation | None) -> Step:
         """Give the one of `checks` that says whether the lock fits the manifest."""
         return next(step for step in self.checks(activation) if "lock" in step.id)
+
+    def require_lock(self) -> None:
+        """Stop with a clear error where there is no lock."""
+        if not self.lock_path.is_file():
+            text = f"there is no {self.lock_name}, and it says what to install."
+            raise LabError(text, file=self.lock_name, remedy=LOCK_ANEW, title="no lock")
 
     def locked(self) -> dict[str, set[str]]:
         """Read normalised names and versions from the lock, less the project itself and its workspace."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from tasks_lib import diagnosis, index, toolbox
 from tasks_lib.environments import records
-from tasks_lib.managers.base import Manager
+from tasks_lib.managers.base import Change, Manager
 from tasks_lib.plan import Step
 from tasks_lib.process import Command
 from tasks_lib.report.model import Result, Status
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
     from tasks_lib.environments.base import Activation
     from tasks_lib.process import Outcome
 
-_OPERATIONS = re.compile(r"Package operations: (\d+) installs?, (\d+) updates?, (\d+) removals?")
+_OPERATION = re.compile(r"^  - (Installing|Updating|Downgrading|Removing) (\S+) \(([^)]*)\)(.*)$", re.MULTILINE)
+_ROOT = re.compile(r"^Installing the current project: (\S+) \(([^)]*)\)", re.MULTILINE)
 _STALE = "changed significantly since poetry.lock"
 
 
@@ -49,23 +52,26 @@ class Poetry(Manager):
         argv = ["install", *(["--with", ",".join(groups)] if groups else [])]
         return self._command(argv, activation, "install what poetry.lock names, and take nothing away")
 
-    def pending(self, activation: Activation) -> Command:
+    def preview(self, activation: Activation, groups: Sequence[str] = ()) -> Command:
         """Run `poetry install --dry-run`."""
-        return self._command(["install", "--dry-run"], activation, "see whether anything is to be installed")
+        command = self.install(activation, groups)
+        argv = (command.argv[0], command.argv[1], "--dry-run", *command.argv[2:])
+        return replace(command, argv=argv, why="see what would be installed")
 
-    def is_pending(self, outcome: Outcome) -> bool:
-        """Read the counts of operations; the project's own package is installed or not, which Poetry does not say."""
-        found = _OPERATIONS.search(outcome.stdout)
-        none_left = found is not None and not any(map(int, found.groups()))
-        nothing = none_left or "No dependencies to install or update" in outcome.stdout
-        return not (outcome.ok and nothing and self._root_is_installed(outcome))
-
-    def _root_is_installed(self, outcome: Outcome) -> bool:
-        if "Installing the current project" not in outcome.stdout:
-            return True
+    def changes(self, outcome: Outcome) -> list[Change]:
+        """Read the lines `- Installing`, `- Updating`, `- Downgrading` and `- Removing`; the project is one of them."""
+        diagnosis.demand(outcome, title="poetry install --dry-run")
+        found: list[Change] = []
+        for verb, name, versions, rest in _OPERATION.findall(outcome.stdout):
+            before, _, after = versions.rpartition(" -> ")
+            if "Skipped" not in rest:
+                removed = verb == "Removing"
+                found.append(Change(records.normalised(name), after if removed else before, "" if removed else after))
+        root = _ROOT.search(outcome.stdout)
         prefix = outcome.command.env.get("VIRTUAL_ENV") or outcome.command.env.get("CONDA_PREFIX")
-        name = records.normalised(str(self.project.pyproject.table("project").get("name", "")))
-        return prefix is not None and name in records.installed(type(self.project.root)(prefix))
+        if root and prefix and records.normalised(root[1]) not in records.installed(Path(prefix)):
+            found.append(Change(records.normalised(root[1]), "", root[2]))
+        return found
 
     def add(self, activation: Activation, packages: Sequence[str], group: str | None) -> Command:
         """Run `poetry add --lock`."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from tasks_lib import diagnosis, index, toolbox
+from tasks_lib.environments import records
 from tasks_lib.managers import pyproject_rules
-from tasks_lib.managers.base import Manager
+from tasks_lib.managers.base import Change, Manager
 from tasks_lib.plan import Step
 from tasks_lib.process import Command
 from tasks_lib.report.model import Result, Status
@@ -25,6 +27,9 @@ _UNREADABLE = re.compile(
     r"(?:[\s\d]*\|[^\n]*\n)*|Project [^\n]* has malformed dependency groups\s+cause: )(?P<why>.*)",
     re.DOTALL,
 )
+
+
+_CHANGE = re.compile(r"^ ([-+~]) ([\w.-]+)(?:==(\S+))?", re.MULTILINE)
 
 
 class Uv(Manager):
@@ -53,14 +58,19 @@ class Uv(Manager):
         argv = ["sync", "--inexact", "--locked", *(part for name in groups for part in ("--group", name))]
         return self._command(argv, activation, "install what uv.lock names, and take nothing away")
 
-    def pending(self, activation: Activation) -> Command:
-        """Run `uv sync --check`."""
-        argv = ["sync", "--inexact", "--locked", "--check"]
-        return self._command(argv, activation, "see whether anything is to be installed")
+    def preview(self, activation: Activation, groups: Sequence[str] = ()) -> Command:
+        """Run `uv sync --dry-run`."""
+        command = self.install(activation, groups)
+        return replace(command, argv=(*command.argv, "--dry-run"), why="see what would be installed")
 
-    def is_pending(self, outcome: Outcome) -> bool:
-        """Read the exit code: anything but 0 means that there is something to do."""
-        return not outcome.ok
+    def changes(self, outcome: Outcome) -> list[Change]:
+        """Read the lines ` - click==8.1.7`, ` + click==8.5.1` and ` ~ click==8.5.1`."""
+        diagnosis.demand(outcome, title="uv sync --dry-run")
+        found: dict[str, dict[str, str]] = {}
+        for sign, name, version in _CHANGE.findall(outcome.stderr):
+            found.setdefault(records.normalised(name), {})[sign] = version
+        same = {name: signs.get("~", "") for name, signs in found.items()}
+        return [Change(name, s.get("-", same[name]), s.get("+", same[name])) for name, s in found.items()]
 
     def add(self, activation: Activation, packages: Sequence[str], group: str | None) -> Command:
         """Run `uv add --no-sync`."""

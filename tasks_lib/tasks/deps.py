@@ -50,6 +50,38 @@ def install(
     )
 
 
+@task(help=_HELP)
+def sync(_: Context, combo: str = "", engine: str = "", dry_run: bool = False, json: bool = False) -> None:
+    """Make the environment exactly what the lock says, and leave conda's packages alone."""
+    from tasks_lib import boundary, workflows
+
+    finish(
+        boundary.answer(
+            "deps.sync",
+            lambda session, progress: workflows.sync(session, progress, dry_run=dry_run),
+            combo=combo,
+            engine=engine,
+            json=json,
+        )
+    )
+
+
+@task(help=_HELP)
+def align(_: Context, combo: str = "", engine: str = "", dry_run: bool = False, json: bool = False) -> None:
+    """Pin the versions that conda owns, where the lock would replace them, and lock."""
+    from tasks_lib import boundary, workflows
+
+    finish(
+        boundary.answer(
+            "deps.align",
+            lambda session, progress: workflows.align(session, progress, dry_run=dry_run),
+            combo=combo,
+            engine=engine,
+            json=json,
+        )
+    )
+
+
 @task(help={**_HELP, **_GROUP, "package": "renew this one; may be given again"}, iterable=["package"])
 def update(
     _: Context,
