@@ -1,0 +1,46 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["nox>=2025.2.9"]
+# ///
+"""Prove each combo; run this project's tests and benchmarks. `nox -l` lists the sessions.
+
+Thin on purpose: `nox` does not put this folder on `sys.path`, so `tasks_lib` cannot be imported here. It is started
+with the Python that runs nox instead, and makes its tool environment itself.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "none"
+
+COMBOS = ("pip_poetry", "pip_uv", "conda_poetry", "conda_uv")
+
+
+def proof(session: nox.Session) -> None:
+    """Prove the combo in isolation; behind --: --python 3.12, --engine conda, --channel strict, --json."""
+    lab(session, "proof.run", "--combo", session.name, *session.posargs)
+
+
+for combo in COMBOS:
+    nox.session(name=combo)(proof)
+
+
+@nox.session(default=False)
+def tests(session: nox.Session) -> None:
+    """Run the linters and the tests; what stands behind -- goes to pytest."""
+    lab(session, "test", *(["--", *session.posargs] if session.posargs else []))
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure `setup` against the steps typed by hand."""
+    lab(session, "bench", *(["--", *session.posargs] if session.posargs else []))
+
+
+def lab(session: nox.Session, *words: str) -> None:
+    """Run one task of this checkout; nox would mix its talk into stdout, where --json puts one document alone."""
+    session.run(sys.executable, "-m", "tasks_lib", *words, external=True, stderr=sys.stderr)

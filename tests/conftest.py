@@ -16,7 +16,18 @@ if TYPE_CHECKING:
     from tasks_lib.process import Command
 
 #: What a machine may set for conda, uv, pip, Poetry or mlops-lab, and what an activated environment sets.
-_SETTINGS = ("CONDA", "MAMBA", "MLOPS_LAB_", "UV_", "PIP_", "POETRY_", "VIRTUAL_ENV", "XDG_", "PYTHONPATH", "PYTHONHOME")
+_SETTINGS = (
+    "CONDA",
+    "MAMBA",
+    "MLOPS_LAB_",
+    "UV_",
+    "PIP_",
+    "POETRY_",
+    "VIRTUAL_ENV",
+    "XDG_",
+    "PYTHONPATH",
+    "PYTHONHOME",
+)
 _MINIMAL = '[project]\nname = "demo"\nversion = "0.1.0"\nrequires-python = ">=3.11"\ndependencies = []\n'
 
 

@@ -221,9 +221,11 @@ class Lab:
             options += ["--engine", self.case.engine] if self.case.engine else []
         return [PYTHON, str(ENTRY), task, *options, *rest]
 
-    def __call__(self, *args: str, json: bool = True, cwd: Path | None = None, **env: str) -> Answer:
+    def __call__(
+        self, *args: str, json: bool = True, cwd: Path | None = None, env: Mapping[str, str] | None = None
+    ) -> Answer:
         """Run a task and hold what it printed to the contract; a variable set to nothing is unset."""
-        answer = self.run(self.argv(*args, json=json), cwd=cwd, **env)
+        answer = self.run(self.argv(*args, json=json), cwd=cwd, env=env)
         expect_no_traceback(answer)
         if json:
             expect_contract(answer)
@@ -235,18 +237,20 @@ class Lab:
         assert answer.code == 0, (args, answer.stdout, answer.stderr)
         return answer
 
-    def run(self, argv: list[str], *, cwd: Path | None = None, **env: str) -> Answer:
+    def run(self, argv: list[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Answer:
         """Run any program with this home."""
-        child = self.start(argv, cwd=cwd, **env)
+        child = self.start(argv, cwd=cwd, env=env)
         stdout, stderr = child.communicate(timeout=300)
         return Answer(child.returncode, stdout, stderr)
 
-    def start(self, argv: list[str], *, cwd: Path | None = None, **env: str) -> subprocess.Popen[str]:
+    def start(
+        self, argv: list[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[str]:
         """Start any program with this home, in a session of its own, as a terminal would."""
         return subprocess.Popen(
             argv,
             cwd=cwd or self.project,
-            env={name: value for name, value in {**self.env, **env}.items() if value},
+            env={name: value for name, value in {**self.env, **(env or {})}.items() if value},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -263,7 +267,7 @@ class Lab:
         """Ask the environment's own Python what is installed in it, conda's own packages too."""
         ask = (
             "import importlib.metadata as m, json;"
-            "print(json.dumps({d.name.lower().replace('_', '-'): d.version for d in m.distributions()}))"
+            "print(json.dumps({str(d.name).lower().replace('_', '-'): d.version for d in m.distributions()}))"
         )
         answer = self.run([str(self.python), "-I", "-B", "-c", ask])
         assert answer.code == 0, answer

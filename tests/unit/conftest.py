@@ -72,7 +72,6 @@ def install() -> Install:
             (site / file).write_text("")
         listed = (*files, f"{record.name}/METADATA", f"{record.name}/RECORD")
         (record / "RECORD").write_text("".join(f"{file},,\n" for file in listed))
-        (record / "INSTALLER").write_text("uv")
         return record
 
     return make

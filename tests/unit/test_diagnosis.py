@@ -428,7 +428,9 @@ RATTLER = {
         "rattler: invalid request: unable to parse version spec: >=<3\n", (">=<3", "conda.yml"), BAD, "wrong request"
     ),
     "wrong channel": Failure(
-        "rattler: invalid request: could not parse url\nCaused by: invalid IPv6 address\n", ("could not parse url",), BAD
+        "rattler: invalid request: could not parse url\nCaused by: invalid IPv6 address\n",
+        ("could not parse url",),
+        BAD,
     ),
     "channel does not answer": Failure(
         """rattler: channel does not answer: Request failed after 2 retries
@@ -536,7 +538,9 @@ def test_braces_in_what_a_tool_printed_do_no_harm() -> None:
         pytest.param("Failed to fetch: https://hunter2@host/simple/", id="token for a name"),
         pytest.param("weird: https://me:hunter2@host/x said no", id="in an unknown failure"),
         pytest.param("weird: http://me%40x:hunter2@host/x", id="escaped name"),
-        pytest.param("CondaHTTPError: HTTP 000 for url <https://host/t/hunter2/conda-forge/noarch>", id="conda's token"),
+        pytest.param(
+            "CondaHTTPError: HTTP 000 for url <https://host/t/hunter2/conda-forge/noarch>", id="conda's token"
+        ),
         pytest.param("weird: tried me:hunter2@host:80, which failed", id="unknown failure with a host"),
     ],
 )

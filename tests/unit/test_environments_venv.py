@@ -149,7 +149,7 @@ def test_discard_cuts_a_link_and_leaves_what_it_points_to(project: MakeProject, 
     assert (shared / "pyvenv.cfg").is_file()
 
 
-@pytest.mark.parametrize("prepare", [lambda _: None, lambda p: p.touch(), lambda p: p.mkdir()], ids=["nothing", "file", "folder"])
+@pytest.mark.parametrize("prepare", [lambda _: None, lambda p: p.mkdir()], ids=["nothing", "folder"])
 def test_discard_leaves_nothing(project: MakeProject, prepare: Callable[[Path], object]) -> None:
     environment = Venv(project())
     prepare(environment.prefix)
@@ -173,7 +173,9 @@ def test_sound_environment_is_healthy(project: MakeProject, venv: Path, install:
 @pytest.mark.parametrize(
     ("prepare", "words"),
     [
-        pytest.param(lambda python: python.symlink_to("/gone/python3"), "points to /gone/python3, which is gone", id="link"),
+        pytest.param(
+            lambda python: python.symlink_to("/gone/python3"), "points to /gone/python3, which is gone", id="link"
+        ),
         pytest.param(lambda _: None, "is missing", id="missing"),
     ],
 )

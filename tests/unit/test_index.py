@@ -102,7 +102,9 @@ def test_broken_configuration_is_named(home: Path, source: str, data: bytes) -> 
         pytest.param({"UV_DEFAULT_INDEX": "http://a"}, "", {}, id="uv knows it"),
         pytest.param({"PIP_INDEX_URL": "http://a"}, "", {"UV_DEFAULT_INDEX": "http://a"}, id="set for pip"),
         pytest.param({"MLOPS_LAB_INDEX_URL": "http://a"}, "", {"UV_DEFAULT_INDEX": "http://a"}, id="set for all"),
-        pytest.param({"PIP_INDEX_URL": "http://a"}, "[[tool.uv.index]]\nurl = 'http://b'\n", {}, id="the project's own"),
+        pytest.param(
+            {"PIP_INDEX_URL": "http://a"}, "[[tool.uv.index]]\nurl = 'http://b'\n", {}, id="the project's own"
+        ),
         pytest.param({"PIP_INDEX_URL": "http://a"}, "[tool.uv]\nindex-url = 'http://b'\n", {}, id="its older key"),
     ],
 )

@@ -86,7 +86,11 @@ GOOD_CONDA: dict[str, tuple[bytes, tuple[str, ...], tuple[str, ...]]] = {
     "CRLF": (b"name: a\r\ndependencies:\r\n  - python\r\n  - pip\r\n", ("python", "pip"), ()),
     "list without an indent": (b"name: a\ndependencies:\n- python\n- pip\n", ("python", "pip"), ()),
     "lists of nothing": (b"name: a\nchannels:\ndependencies:\nvariables:\n", (), ()),
-    "comments and selectors": (b"name: a # b\ndependencies:\n  - six # [win]\n  # - no\n  - pip # why\n", ("six", "pip"), ()),
+    "comments and selectors": (
+        b"name: a # b\ndependencies:\n  - six # [win]\n  # - no\n  - pip # why\n",
+        ("six", "pip"),
+        (),
+    ),
     "prefix": (b"name: a\nprefix: /x/y\ndependencies: [python]\n", ("python",), ()),
     "key that is a number": (b"name: a\n1: 2\n", (), ()),
     "huge numbers": (b"name: a\nx: " + b"9" * 5000 + b"\ndependencies: [1e99999]\n", ("1e99999",), ()),
@@ -113,9 +117,7 @@ def test_bad_conda_file_is_named_with_its_line(root: Path, data: bytes, line: in
 
 
 @pytest.mark.parametrize(("data", "dependencies", "pip"), GOOD_CONDA.values(), ids=GOOD_CONDA)
-def test_sound_conda_file_is_read(
-    root: Path, data: bytes, dependencies: tuple[str, ...], pip: tuple[str, ...]
-) -> None:
+def test_sound_conda_file_is_read(root: Path, data: bytes, dependencies: tuple[str, ...], pip: tuple[str, ...]) -> None:
     path = root / "conda.yml"
     path.write_bytes(data)
     found = CondaFile.read(path)
@@ -184,7 +186,11 @@ BAD_PYPROJECT: dict[str, tuple[bytes, int | None, str]] = {
     "name as a number": (b"[project]\nname = 3\n", 2, "'name' must be a string"),
     "requires-python as a number": (f"{HEAD}requires-python = 3.11\n".encode(), 3, "'requires-python' must be"),
     "dependencies as a word": (f'{HEAD}dependencies = "six"\n'.encode(), 3, "'dependencies' must be a list"),
-    "dependencies as a table": (f"{HEAD}[project.dependencies]\nsix = 1\n".encode(), 3, "'dependencies' must be a list"),
+    "dependencies as a table": (
+        f"{HEAD}[project.dependencies]\nsix = 1\n".encode(),
+        3,
+        "'dependencies' must be a list",
+    ),
     "groups as a list": (b'dependency-groups = ["lab"]\n', 1, "'dependency-groups' must be a table"),
     "group as a word": (f'{HEAD}[dependency-groups]\nlab = "six"\n'.encode(), 4, "'lab' must be a list"),
     "tool as a word": (b"tool = 3\n", 1, "'tool' must be a table"),
@@ -211,7 +217,9 @@ def test_bad_pyproject_is_named_with_its_line(root: Path, data: bytes, line: int
         pytest.param(b"", id="empty"),
         pytest.param(b"\xef\xbb\xbf" + HEAD.encode(), id="byte order mark"),
         pytest.param(HEAD.replace("\n", "\r\n").encode(), id="CRLF"),
-        pytest.param(b'[tool.poetry]\nname = "demo"\n[tool.poetry.dependencies]\npython = "^3.11"\n', id="older Poetry"),
+        pytest.param(
+            b'[tool.poetry]\nname = "demo"\n[tool.poetry.dependencies]\npython = "^3.11"\n', id="older Poetry"
+        ),
         pytest.param(b'[build-system]\nrequires = []\n[project]\nname = "d"\ndynamic = ["version"]\n', id="dynamic"),
     ],
 )
@@ -230,10 +238,14 @@ def test_missing_pyproject_says_where_and_what_to_type(root: Path) -> None:
 
 TEXTS = st.text(st.sampled_from("ab:-#[]{}&*!|>'\"%@`,?\\/=~. \t\n\r\0\x85\u2028é1"), max_size=60)
 YAML_LIKE = st.lists(
-    st.one_of(TEXTS, st.sampled_from(["name: a", "dependencies:", "  - python", "  - pip:", "    - six", "channels: [x]"]))
+    st.one_of(
+        TEXTS, st.sampled_from(["name: a", "dependencies:", "  - python", "  - pip:", "    - six", "channels: [x]"])
+    )
 ).map("\n".join)
 TOML_LIKE = st.lists(
-    st.one_of(TEXTS, st.sampled_from(["[project]", 'name = "a"', "dependencies = []", "[tool.mlops-lab]", "a = 1e9999"]))
+    st.one_of(
+        TEXTS, st.sampled_from(["[project]", 'name = "a"', "dependencies = []", "[tool.mlops-lab]", "a = 1e9999"])
+    )
 ).map("\n".join)
 
 
@@ -278,7 +290,11 @@ ADD: dict[str, tuple[str, tuple[str, ...], str]] = {
         ("six=1",),
         "name: a\ndependencies:\n- pip # [win]\n- six=1\n# end\n",
     ),
-    "without a last line break": ("name: a\ndependencies:\n  - pip", ("six",), "name: a\ndependencies:\n  - pip\n  - six"),
+    "without a last line break": (
+        "name: a\ndependencies:\n  - pip",
+        ("six",),
+        "name: a\ndependencies:\n  - pip\n  - six",
+    ),
     "in place of another version": (
         "name: a\ndependencies:\n  - six=1  # why [linux]\n  - pip\n",
         ("six>=2",),
@@ -318,7 +334,11 @@ DROP: dict[str, tuple[str, str, str]] = {
     "first": (PLAIN, "python", PLAIN.replace("  - python=3.12\n", "")),
     "last": (PLAIN, "pip", PLAIN.replace("  - pip\n", "")),
     "only one": ("name: a\ndependencies:\n  - six\n", "six", "name: a\ndependencies:\n"),
-    "with its comment": ("name: a\ndependencies:\n  - six # why\n  # next\n  - pip\n", "six", "name: a\ndependencies:\n  # next\n  - pip\n"),
+    "with its comment": (
+        "name: a\ndependencies:\n  - six # why\n  # next\n  - pip\n",
+        "six",
+        "name: a\ndependencies:\n  # next\n  - pip\n",
+    ),
     "under CRLF": (PLAIN.replace("\n", "\r\n"), "pip", PLAIN.replace("  - pip\n", "").replace("\n", "\r\n")),
 }
 
@@ -356,7 +376,9 @@ ODD = {
 
 
 @pytest.mark.parametrize("text", ODD.values(), ids=ODD)
-@pytest.mark.parametrize(("spec", "drop"), [("six=1.17", False), ("six", True), ("numpy", False)], ids=["set", "drop", "add"])
+@pytest.mark.parametrize(
+    ("spec", "drop"), [("six=1.17", False), ("six", True), ("numpy", False)], ids=["set", "drop", "add"]
+)
 def test_odd_shapes_are_edited_rightly_or_refused(root: Path, text: str, spec: str, drop: bool) -> None:  # noqa: FBT001 - a parameter of the table
     path = root / "conda.yml"
     path.write_bytes(text.encode())

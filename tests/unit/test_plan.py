@@ -201,7 +201,9 @@ def test_outcome_of_a_command_goes_to_what_reads_it(monkeypatch: pytest.MonkeyPa
         return Outcome(command, 3, "said", "", 0.1)
 
     monkeypatch.setattr(process, "run", run)
-    step = Step("x", "X", Command(("tool",)), reads=lambda o: [Result("x", Status.WARN, f"{o.stdout} {o.code}")], check=True)
+    step = Step(
+        "x", "X", Command(("tool",)), reads=lambda o: [Result("x", Status.WARN, f"{o.stdout} {o.code}")], check=True
+    )
     assert [result.title for result in execute([step], Log())] == ["said 3"]
     with pytest.raises(LabError, match="tool ended with exit code 3: said") as caught:
         execute([Step("y", "Y", Command(("tool",)))], Log())

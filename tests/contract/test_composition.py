@@ -1,0 +1,96 @@
+"""The two axes compose: one more layer or manager is one row, and nothing else changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import pytest
+
+from tasks_lib import checks, combos, workflows
+from tasks_lib.environments import ENVIRONMENTS
+from tasks_lib.environments.venv import Venv
+from tasks_lib.managers import MANAGERS
+from tasks_lib.managers.uv import Uv
+from tasks_lib.report.progress import Progress
+from tasks_lib.session import Session
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import MakeProject
+
+CONDA = "name: demo\nchannels: [conda-forge]\ndependencies: [python, pip]\n"
+
+
+class Nix(Venv):
+    """A third layer."""
+
+    kind: ClassVar[str] = "nix"
+
+    @property
+    def prefix(self) -> Path:
+        """Give a folder of its own."""
+        return self.project.root / ".nix"
+
+
+class Pdm(Uv):
+    """A third manager."""
+
+    name: ClassVar[str] = "pdm"
+    lock_name: ClassVar[str] = "pdm.lock"
+
+
+@pytest.fixture
+def third(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Register one more of each."""
+    monkeypatch.setitem(ENVIRONMENTS, Nix.kind, Nix)
+    monkeypatch.setitem(MANAGERS, Pdm.name, Pdm)
+
+
+@pytest.mark.usefixtures("third")
+def test_third_layer_and_manager_make_nine_combos() -> None:
+    assert len(combos.names()) == 9
+    assert {"nix_pdm", "nix_uv", "nix_poetry", "pip_pdm", "conda_pdm"} <= set(combos.names())
+
+
+@pytest.mark.usefixtures("third")
+@pytest.mark.parametrize("combo", ["nix_pdm", "nix_poetry", "conda_pdm", "pip_pdm"])
+def test_new_combo_is_planned_and_checked_as_the_others(project: MakeProject, combo: str) -> None:
+    session = Session.open(combo=combo, engine="rattler", start=project(conda=CONDA).root)
+    answer = workflows.setup(session, Progress(), dry_run=True)
+    ids = [step["id"] for step in answer.data["plan"]]
+    assert ids[0] == "env.create"
+    assert {"deps.lock", "deps.install", "check.doctor", "check.compat"} <= set(ids)
+    assert checks.steps(session)
+
+
+@pytest.mark.usefixtures("third")
+def test_new_combo_is_found_by_what_exists(project: MakeProject, root: Path) -> None:
+    made = project(files={"pdm.lock": ""})
+    (root / ".nix/bin").mkdir(parents=True)
+    (root / ".nix/pyvenv.cfg").write_text("version = 3.11.7\n")
+    (root / ".nix/bin/python").symlink_to("/bin/sh")
+    found = combos.resolve(made, None, {})
+    assert (found.id, found.source) == ("nix_pdm", "existing")
+
+
+@pytest.mark.parametrize("combo", ["pip_poetry", "pip_uv", "conda_poetry", "conda_uv"])
+def test_fresh_setup_is_the_same_plan_for_every_combo(project: MakeProject, root: Path, combo: str) -> None:
+    session = Session.open(combo=combo, engine="rattler", start=project(conda=CONDA).root)
+    before = sorted(root.rglob("*"))
+    plan = workflows.setup(session, Progress(), dry_run=True).data["plan"]
+    steps = {step["id"]: step for step in plan}
+    changes = [name for name in steps if not name.startswith("check.")]
+    assert [name for name in changes if name != "guard"] == ["env.create", "deps.lock", "deps.install"]
+    assert steps["deps.lock"]["needs"] == []
+    assert {"env.create", "deps.lock"} <= set(steps["deps.install"]["needs"])
+    assert all(step["command"] and step["why"] for step in plan)
+    assert sorted(root.rglob("*")) == before
+
+
+def test_lock_waits_for_an_environment_whose_python_alone_fits(project: MakeProject) -> None:
+    made = project('[project]\nname = "demo"\nversion = "1"\nrequires-python = ">=3.99"\n', CONDA)
+    session = Session.open(combo="conda_uv", engine="rattler", start=made.root)
+    plan = workflows.setup(session, Progress(), dry_run=True).data["plan"]
+    needs = next(step["needs"] for step in plan if step["id"] == "deps.lock")
+    assert "env.create" in needs

@@ -1,0 +1,168 @@
+"""What every dependency manager provides, and the exact words that each is given."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks_lib import process, toolbox
+from tasks_lib.environments.base import Activation
+from tasks_lib.managers import MANAGERS
+from tasks_lib.process import Command, Outcome
+from tasks_lib.report.model import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tasks_lib.managers.base import Manager
+    from tests.conftest import MakeProject
+
+ENDINGS = {"uv": ("--python", "{python}"), "poetry": ("--no-interaction", "--no-ansi")}
+ACTIONS: dict[str, Callable[[Manager, Activation], Command]] = {
+    "lock": lambda m, a: m.lock(a),
+    "upgrade all": lambda m, a: m.lock(a, ()),
+    "upgrade some": lambda m, a: m.lock(a, ("six", "click")),
+    "install": lambda m, a: m.install(a),
+    "install groups": lambda m, a: m.install(a, ("lab", "docs")),
+    "preview": lambda m, a: m.preview(a),
+    "add": lambda m, a: m.add(a, ("six>=1", "click[x]"), None),
+    "add to group": lambda m, a: m.add(a, ("six",), "lab"),
+    "remove": lambda m, a: m.remove(a, ("six", "click"), None),
+    "remove from group": lambda m, a: m.remove(a, ("six",), "lab"),
+}
+WORDS: dict[str, dict[str, tuple[str, ...]]] = {
+    "uv": {
+        "lock": ("lock",),
+        "upgrade all": ("lock", "--upgrade"),
+        "upgrade some": ("lock", "--upgrade-package", "six", "--upgrade-package", "click"),
+        "install": ("sync", "--inexact", "--locked"),
+        "install groups": ("sync", "--inexact", "--locked", "--group", "lab", "--group", "docs"),
+        "preview": ("sync", "--inexact", "--locked", "--dry-run"),
+        "add": ("add", "--no-sync", "six>=1", "click[x]"),
+        "add to group": ("add", "--no-sync", "--group", "lab", "six"),
+        "remove": ("remove", "--no-sync", "six", "click"),
+        "remove from group": ("remove", "--no-sync", "--group", "lab", "six"),
+    },
+    "poetry": {
+        "lock": ("lock",),
+        "upgrade all": ("update", "--lock"),
+        "upgrade some": ("update", "--lock", "six", "click"),
+        "install": ("install",),
+        "install groups": ("install", "--with", "lab,docs"),
+        "preview": ("install", "--dry-run"),
+        "add": ("add", "--lock", "six>=1", "click[x]"),
+        "add to group": ("add", "--lock", "--group", "lab", "six"),
+        "remove": ("remove", "--lock", "six", "click"),
+        "remove from group": ("remove", "--lock", "--group", "lab", "six"),
+    },
+}
+TABLE = {f"{name}: {action}": (name, action, words) for name, rows in WORDS.items() for action, words in rows.items()}
+OWN = {"VIRTUAL_ENV": "pip", "CONDA_PREFIX": "conda"}
+
+
+@pytest.fixture(params=MANAGERS, ids=list(MANAGERS))
+def manager(request: pytest.FixtureRequest, project: MakeProject) -> Manager:
+    """Give each manager on the same project."""
+    return MANAGERS[request.param](project())
+
+
+@pytest.fixture(params=OWN, ids=list(OWN.values()))
+def activation(request: pytest.FixtureRequest, root: Path) -> Activation:
+    """Give the activation of an environment of each layer."""
+    prefix = root / "an env"
+    return Activation(prefix, prefix / "bin/python", (prefix / "bin",), {request.param: str(prefix)})
+
+
+def test_every_manager_has_its_row() -> None:
+    assert set(WORDS) == set(ENDINGS) == set(MANAGERS)
+    assert all(set(rows) == set(ACTIONS) for rows in WORDS.values())
+
+
+@pytest.mark.parametrize(("name", "action", "words"), TABLE.values(), ids=TABLE)
+def test_exact_words(
+    project: MakeProject, activation: Activation, name: str, action: str, words: tuple[str, ...]
+) -> None:
+    made = MANAGERS[name](project())
+    command = ACTIONS[action](made, activation)
+    ending = tuple(word.format(python=activation.python) for word in ENDINGS[name])
+    assert command.argv[0] == made.program == toolbox.tool(name)
+    left = list(command.argv[1:])
+    at = next(n for n in range(len(left)) if tuple(left[n : n + len(ending)]) == ending)
+    assert (*left[:at], *left[at + len(ending) :]) == words
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_command_is_words_with_a_reason_in_the_projects_folder(
+    manager: Manager, activation: Activation, action: str
+) -> None:
+    command = ACTIONS[action](manager, activation)
+    assert isinstance(command.argv, tuple)
+    assert all(isinstance(word, str) for word in command.argv)
+    assert command.why
+    assert command.cwd == manager.project.root
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_command_works_on_the_environment_it_was_given(manager: Manager, activation: Activation, action: str) -> None:
+    command = ACTIONS[action](manager, activation)
+    told = {*command.env.values(), *command.argv}
+    assert str(activation.prefix) in told
+
+
+def test_nothing_that_installs_ever_removes(manager: Manager, activation: Activation) -> None:
+    for command in (manager.install(activation), manager.install(activation, ("lab",)), manager.preview(activation)):
+        words = set(command.argv)
+        assert not words & {"--exact", "--sync", "--remove-untracked"}
+        assert "sync" not in words or "--inexact" in words
+
+
+def test_preview_asks_what_install_would_do_and_changes_nothing(manager: Manager, activation: Activation) -> None:
+    install, preview = manager.install(activation, ("lab",)), manager.preview(activation, ("lab",))
+    assert set(preview.argv) - set(install.argv) == {"--dry-run"}
+    assert preview.env == install.env
+
+
+def test_lock_needs_no_environment_of_the_project(manager: Manager) -> None:
+    command = manager.lock(None)
+    assert not [value for value in command.env.values() if value and str(manager.project.root) in value]
+    assert not [word for word in command.argv if str(manager.project.root) in word]
+
+
+def test_environment_of_the_person_does_not_reach_the_manager(
+    manager: Manager, activation: Activation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in process.FOREIGN:
+        monkeypatch.setenv(name, "/theirs")
+    for command in (manager.lock(None), manager.install(activation)):
+        assert "/theirs" not in process.environment(command.env).values()
+
+
+def test_checks_only_read_and_answer_for_manifest_and_lock(manager: Manager, activation: Activation) -> None:
+    for steps in (manager.checks(None), manager.checks(activation)):
+        assert all(step.check for step in steps)
+        assert manager.fresh(activation) is not None
+        words = {word for step in steps if step.command for word in step.command.argv}
+        assert "check" in words or "--check" in words
+
+
+def test_fresh_lock_passes_and_an_unknown_failure_is_an_error_never_a_pass(manager: Manager) -> None:
+    reads = manager.fresh(None).reads
+    assert reads is not None
+    good = [one for one in reads(Outcome(Command(("x",)), 0, "", "", 0.1)) if one.id == "lock.fresh"]
+    bad = [one for one in reads(Outcome(Command(("x",)), 1, "", "boom", 0.1)) if one.id == "lock.fresh"]
+    assert [one.status for one in good] == [Status.PASS]
+    assert [one.status for one in bad] == [Status.ERROR]
+
+
+def test_lock_lies_in_the_project(manager: Manager) -> None:
+    assert manager.lock_path == manager.project.root / manager.lock_name
+    assert manager.locked() == {}
+    assert manager.lock_name not in os.listdir(manager.project.root)  # noqa: PTH208 - its names are all that matters
+
+
+def test_index_of_the_person_reaches_the_manager(manager: Manager, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLOPS_LAB_INDEX_URL", "http://mirror/simple")
+    assert "http://mirror/simple" in manager.lock(None).env.values()

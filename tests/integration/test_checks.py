@@ -1,0 +1,248 @@
+"""The tasks `check.*` on every combo and engine: they pass on a sound project, fail on what is broken, write nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.lab import Answer, Lab, tree, untouched
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.processes
+
+TASKS = ("check.config", "check.lock", "check.doctor", "check.compat", "check.all")
+
+
+def fails(lab: Lab, task: str, wanted: str, cwd: Path | None = None) -> Answer:
+    """Run a check that must fail by `wanted` and nothing else, twice the same, and write nothing."""
+    with untouched(lab):
+        answer = lab(task, cwd=cwd)
+    assert answer.code == 1, answer
+    assert wanted in answer.ids("fail"), answer
+    assert not answer.ids("error"), answer
+    failed = [result for result in answer.results if result["status"] == "fail"]
+    assert all(result["detail"] and result["remedy"] for result in failed), failed
+    return answer
+
+
+@contextlib.contextmanager
+def away(path: Path) -> Iterator[None]:
+    """Take a file or a folder out of the way for a while."""
+    hidden = path.with_name(f"{path.name}.away") if path.suffix != ".json" else path.with_suffix(".away")
+    path.rename(hidden)
+    try:
+        yield
+    finally:
+        if path.is_symlink() or path.is_file():
+            path.unlink()
+        hidden.rename(path)
+
+
+@contextlib.contextmanager
+def instead(path: Path, data: bytes) -> Iterator[None]:
+    """Put another file in a file's place for a while: not into it, since caches share it by a hard link."""
+    with away(path):
+        path.write_bytes(data)
+        yield
+
+
+def site_packages(lab: Lab) -> Path:
+    """Give the environment's folder of packages."""
+    (found,) = lab.prefix.glob("lib/python3.*/site-packages")
+    return found
+
+
+def only_conda(lab: Lab) -> Path:
+    """Leave out the labs that have no conda layer; give the folder of conda's records."""
+    if lab.condabin is None:
+        pytest.skip("a pip combo has no conda layer")
+    return lab.prefix / "conda-meta"
+
+
+def only_pip(lab: Lab) -> Lab:
+    """Leave out the labs that have no virtual environment."""
+    if lab.condabin is not None:
+        pytest.skip("a conda combo has no virtual environment")
+    return lab
+
+
+def doctor_tool(lab: Lab) -> set[str]:
+    """Give the id of what conda's own doctor says, where there is one."""
+    return {"doctor.conda"} if lab.case and lab.case.engine == "conda" else set()
+
+
+def test_a_sound_project(made: Lab) -> None:
+    assert made.case is not None
+    with untouched(made):
+        answers = {task: made.ok(task) for task in TASKS}
+        assert made.ok("check.all", "--strict").code == 0
+    by_task = {task: answer.ids("pass") for task, answer in answers.items()}
+    config = "config.poetry" if made.case.manager == "poetry" else "config.pyproject"
+    assert config in by_task["check.config"]
+    assert by_task["check.lock"] == {"lock.fresh"}
+    assert {"env.exists", "doctor.records", "doctor.duplicates"} | doctor_tool(made) <= by_task["check.doctor"]
+    assert by_task["check.compat"] == {"compat.requirements"}
+    assert set().union(*by_task.values()) == by_task["check.all"]
+    if made.case.layer == "conda":
+        assert "config.conda" in by_task["check.config"]
+        assert {"doctor.missing-files", "doctor.altered-files", "doctor.consistent"} <= by_task["check.doctor"]
+
+
+def test_a_stale_lock(made: Lab) -> None:
+    pyproject = made.project / "pyproject.toml"
+    with instead(pyproject, pyproject.read_bytes().replace(b'"iniconfig>=2"', b'"iniconfig>=2", "toolz"')):
+        fails(made, "check.lock", "lock.fresh")
+        answer = fails(made, "check.all", "lock.fresh")
+        assert answer.ids("fail") == {"lock.fresh"}
+
+
+def test_no_lock(made: Lab) -> None:
+    with away(made.lock):
+        fails(made, "check.lock", "lock.fresh")
+
+
+def test_a_damaged_lock(made: Lab) -> None:
+    for data in (b"not = [toml", b"", made.lock.read_bytes()[:200]):
+        with instead(made.lock, data):
+            fails(made, "check.lock", "lock.fresh")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param('version = "0.1.0"', 'version = "0.1.0"\nkeywords = "none"', id="wrong type"),
+        pytest.param('"iniconfig>=2"', '"iniconfig>=>2"', id="no requirement"),
+        pytest.param('name = "tiny-lab"', 'name = "tiny lab!"', id="no name"),
+    ],
+)
+def test_an_invalid_pyproject(made: Lab, old: str, new: str) -> None:
+    assert made.case is not None
+    pyproject = made.project / "pyproject.toml"
+    with instead(pyproject, pyproject.read_bytes().replace(old.encode(), new.encode())), untouched(made):
+        answer = made("check.config")
+        assert answer.code == 1, answer
+        assert answer.ids("fail") & {"config.pyproject", "config.poetry"}, answer
+
+
+@pytest.mark.parametrize("text", ["name: tiny_env\nchannels: {a: b}\n", "name: [tiny]\n", "- a\n", "name: x\n  y: ["])
+def test_an_invalid_conda_yml(made: Lab, text: str) -> None:
+    only_conda(made)
+    with instead(made.project / "conda.yml", text.encode()):
+        answer = fails(made, "check.config", "config.conda")
+        (result,) = [result for result in answer.results if result["id"] == "config.conda"]
+        assert (result["file"], result["line"] is None) == ("conda.yml", False)
+
+
+def test_no_conda_yml(made: Lab) -> None:
+    only_conda(made)
+    with away(made.project / "conda.yml"), untouched(made):
+        error = made("check.config").error()
+        assert error["file"] == "conda.yml"
+        assert "--combo" in error["remedy"]
+
+
+def test_a_file_that_is_gone(made: Lab) -> None:
+    with away(site_packages(made) / "iniconfig" / "__init__.py"):
+        fails(made, "check.doctor", "doctor.installed-files")
+
+
+def test_a_file_of_conda_that_is_gone(made: Lab) -> None:
+    only_conda(made)
+    for name in ("lib/python3.11/abc.py", "bin/python"):
+        with away(made.prefix / name.replace("3.11", site_packages(made).parent.name.removeprefix("python"))):
+            answer = fails(made, "check.doctor", "doctor.missing-files")
+            assert doctor_tool(made) <= answer.ids("fail"), answer
+
+
+def test_a_file_of_conda_that_was_altered(made: Lab) -> None:
+    only_conda(made)
+    file = site_packages(made).parent / "abc.py"
+    with instead(file, file.read_bytes() + b"\n"):
+        answer = fails(made, "check.doctor", "doctor.altered-files")
+        assert doctor_tool(made) <= answer.ids("fail"), answer
+
+
+def test_a_damaged_record_of_conda(made: Lab) -> None:
+    (record,) = only_conda(made).glob("pip-*.json")
+    for data in (b"{", b"[]", b"{}"):
+        with instead(record, data):
+            fails(made, "check.doctor", "doctor.conda-meta")
+
+
+def test_a_dependency_that_was_uninstalled(made: Lab) -> None:
+    packages = site_packages(made)
+    (record,) = packages.glob("click-[0-9]*.dist-info")
+    with away(packages / "click"), away(record):
+        answer = fails(made, "check.compat", "compat.requirements")
+        assert "click" in answer.results[0]["detail"]
+        fails(made, "check.all", "compat.requirements")
+
+
+def test_a_distribution_that_is_recorded_twice(made: Lab) -> None:
+    packages = site_packages(made)
+    (record,) = packages.glob("iniconfig-*.dist-info")
+    second = packages / "iniconfig-0.0.1.dist-info"
+    shutil.copytree(record, second)
+    try:
+        answer = fails(made, "check.doctor", "doctor.duplicates")
+        assert second.name in str(answer.results)
+    finally:
+        shutil.rmtree(second)
+
+
+def test_a_damaged_record(made: Lab) -> None:
+    (record,) = site_packages(made).glob("iniconfig-*.dist-info")
+    for name in ("METADATA", "RECORD"):
+        with away(record / name):
+            fails(made, "check.doctor", "doctor.records")
+
+
+def test_a_virtual_environment_that_was_moved(made: Lab) -> None:
+    only_pip(made)
+    copy = made.home / "copie"
+    shutil.copytree(made.project, copy, symlinks=True)
+    try:
+        fails(made, "check.doctor", "doctor.moved", cwd=copy)
+    finally:
+        shutil.rmtree(copy)
+
+
+def test_a_link_to_a_python_that_is_gone(made: Lab) -> None:
+    only_pip(made)
+    with away(made.python):
+        made.python.symlink_to("/nowhere/python")
+        answer = fails(made, "check.doctor", "doctor.interpreter")
+        assert "/nowhere/python" in str(answer.results)
+        fails(made, "check.all", "doctor.interpreter")
+
+
+def test_no_environment(made: Lab) -> None:
+    with away(made.prefix):
+        fails(made, "check.doctor", "env.exists")
+        fails(made, "check.all", "env.exists")
+        skipped = made("check.compat")
+        assert (skipped.code, skipped.ids("skip")) == (0, {"compat.requirements"})
+
+
+def test_strict_counts_a_warning(made: Lab) -> None:
+    if made.case is None or made.case.manager != "poetry":
+        pytest.skip("only Poetry warns")
+    pyproject = made.project / "pyproject.toml"
+    text = pyproject.read_bytes().replace(b"package-mode = false", b'package-mode = false\nname = "tiny-lab"')
+    with instead(pyproject, text):
+        lenient, strict = made("check.config"), made("check.config", "--strict")
+        assert "warn" in {result["status"] for result in lenient.results}, lenient
+        assert (lenient.code, strict.code) == (0, 1)
+
+
+def test_the_project_is_as_it_was(made: Lab) -> None:
+    before = tree(made.project)
+    made.ok("check.all")
+    assert made.ok("setup").data["changed"] == []
+    assert tree(made.project) == before

@@ -1,0 +1,217 @@
+"""The tasks `env.*` on every combo and engine, and that conda's base environment is never a target."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.lab import ENGINES, INSTALLED, PYTHON, VERSION, Case, Lab, untouched
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+pytestmark = pytest.mark.processes
+
+BASH = shutil.which("bash") or ""
+#: one name and two words that a shell would split or expand
+TELL = "import json, os, sys; print(json.dumps([sys.prefix, sys.argv[1:], dict(os.environ)]))"
+OTHERS = {"pip": "CONDA_PREFIX", "conda": "VIRTUAL_ENV"}
+OWN = {"pip": "VIRTUAL_ENV", "conda": "CONDA_PREFIX"}
+MADE_BY = [Case("pip_uv"), *(Case("conda_uv", engine) for engine in ENGINES)]
+
+
+def layer(lab: Lab) -> str:
+    """Name the lab's environment layer."""
+    assert lab.case is not None
+    return lab.case.layer
+
+
+def test_list_and_info(made: Lab) -> None:
+    assert made.case is not None
+    with untouched(made):
+        rows = made.ok("env.list").data["environments"]
+        info = made.ok("env.info").data
+        text = made("env.list", json=False)
+    (mine,) = [row for row in rows if row["path"] == str(made.prefix)]
+    name = ".venv" if layer(made) == "pip" else "tiny_env"
+    assert (mine["name"], mine["kind"], mine["state"], mine["project"]) == (name, layer(made), "present", True)
+    assert mine["python"].startswith(f"{VERSION}.")
+    assert not any(row["active"] for row in rows)
+    assert name in text.stdout
+    assert (info["combo"], info["manager"], info["state"]) == (made.case.combo, made.case.manager, "present")
+    assert info["path"] == str(made.prefix)
+    assert info["packages"] == len(made.installed())
+    assert info["packages_by_owner"]["lock"] == len(INSTALLED)
+    if made.case.engine:
+        assert info["engine"] == made.case.engine
+        # the real conda sees the same environments, under the same names
+        names = [line.split()[0] for line in made.conda("env", "list").stdout.splitlines() if line.strip()]
+        assert {row["name"] for row in rows if row["kind"] == "conda"} - set(names) == set()
+
+
+def test_the_active_one_is_marked(made: Lab) -> None:
+    rows = made("env.list", env={OWN[layer(made)]: str(made.prefix)}).data["environments"]
+    assert [row["path"] for row in rows if row["active"]] == [str(made.prefix)]
+
+
+def test_activate_in_bash(made: Lab) -> None:
+    start = " ".join(f"'{word}'" for word in made.argv("env.activate", "--shell", "bash", json=False))
+    undo = " ".join(f"'{word}'" for word in made.argv("env.activate", "--shell", "bash", "--undo", json=False))
+    show = 'python -c "import sys; print(sys.prefix)"; echo "${VIRTUAL_ENV-none} ${CONDA_PREFIX-none}"; echo "$PATH"'
+    folder = made.prefix / "etc" / "conda"
+    if layer(made) == "conda":
+        for name, text in (("activate", "export TINY_FLAG=up"), ("deactivate", "unset TINY_FLAG")):
+            (folder / f"{name}.d").mkdir(parents=True)
+            (folder / f"{name}.d" / "tiny.sh").write_text(text)
+    script = (
+        f'set -eu; before="$PATH"; eval "$({start})"; {show}; echo "${{TINY_FLAG-none}}"; eval "$({undo})"; '
+        'echo "${VIRTUAL_ENV-none} ${CONDA_PREFIX-none} ${TINY_FLAG-none}"; [ "$PATH" = "$before" ] && echo same'
+    )
+    try:
+        answer = made.run([BASH, "-c", script])
+    finally:
+        if layer(made) == "conda":
+            shutil.rmtree(folder)
+    assert answer.code == 0, answer
+    prefix = str(made.prefix)
+    names = f"{prefix} none" if layer(made) == "pip" else f"none {prefix}"
+    flag = "up" if layer(made) == "conda" else "none"
+    lines = answer.stdout.splitlines()
+    assert lines[:2] == [prefix, names]
+    assert lines[2].startswith(f"{made.prefix / 'bin'}:")
+    assert lines[3:] == [flag, "none none none", "same"]
+
+
+def test_run(made: Lab) -> None:
+    words = ["a b", "é", "$HOME", "*", ""]
+    foreign = {
+        "VIRTUAL_ENV": "/another",
+        "CONDA_PREFIX": "/another",
+        "PYTHONPATH": "/another",
+        "PYTHONHOME": "/another",
+    }
+    with untouched(made):
+        answer = made("env.run", "--", "python", "-B", "-c", TELL, *words, env=foreign)
+    assert answer.code == 0, answer
+    prefix, argv, env = json.loads(answer.data["stdout"])
+    assert (prefix, argv) == (str(made.prefix), words)
+    assert env[OWN[layer(made)]] == str(made.prefix)
+    assert not {OTHERS[layer(made)], "PYTHONPATH", "PYTHONHOME"} & set(env)
+    assert env["PATH"].split(":")[0] == str(made.prefix / "bin")
+
+
+def test_run_hands_on_what_the_command_says(made: Lab) -> None:
+    for code in (0, 1, 7):
+        argv = ("--", "python", "-c", f"import sys; print('out'); sys.exit({code})")
+        plain, document = made("env.run", *argv, json=False), made("env.run", *argv)
+        assert (plain.code, plain.stdout, document.code) == (code, "out\n", code)
+        assert document.data["returncode"] == code
+    assert made("env.run", "python -c 'import click'").code == 0
+    missing = made("env.run", "--", "no-such-program-here")
+    assert missing.code == 3
+    assert "no-such-program-here" in missing.error()["detail"]
+    assert made("env.run").code == 2
+
+
+def test_nothing_ever_runs_conda_run(made: Lab) -> None:
+    if made.condabin is None:
+        pytest.skip("a pip combo has no conda")
+    # a conda that is not there cannot be asked for anything
+    without = ":".join(part for part in made.env["PATH"].split(":") if part != str(made.condabin))
+    answer = made("env.run", "--engine", "rattler", "--", "python", "-c", "import click", env={"PATH": without})
+    assert answer.code == 0, answer
+
+
+@pytest.mark.parametrize("case", MADE_BY, ids=str)
+def test_create_and_remove(new_lab: Callable[[Case], Lab], case: Case) -> None:
+    lab = new_lab(case)
+    with untouched(lab):
+        plan = lab.ok("env.create", "--dry-run").data["plan"]
+        assert lab.ok("env.list").code == 0
+        for task in ("env.info", "env.remove"):
+            assert lab.ok(task).code == 0
+        for args in (("env.activate",), ("env.run", "--", "python")):
+            error = lab(*args).error()
+            assert "invoke setup" in error["remedy"]
+    assert plan[0]["id"] == "env.create"
+    lab.ok("env.create")
+    manifests = lab.manifests()
+    with untouched(lab):
+        assert "exists already" in lab.ok("env.create").results[0]["title"]
+        assert lab.ok("env.remove", "--dry-run").data["plan"][0]["id"] == "env.remove"
+    lab.ok("env.remove")
+    assert not lab.prefix.exists()
+    assert lab.manifests() == manifests
+    if lab.condabin is not None:
+        assert "tiny_env" not in lab.conda("env", "list").stdout
+
+
+def refuse(lab: Lab) -> None:
+    """Run all that would touch the environment: each must be refused by the guard, and change nothing."""
+    for args in (
+        ("setup",),
+        ("setup", "--dry-run"),
+        ("env.create",),
+        ("env.remove",),
+        ("deps.install",),
+        ("deps.add", "toolz"),
+        ("deps.remove", "click-default-group"),
+        ("deps.update",),
+        ("deps.add", "six", "--layer", "conda"),
+    ):
+        answer = lab(*args)
+        assert answer.code == 5, (args, answer)
+        assert "base" in answer.error()["detail"]
+
+
+@pytest.mark.parametrize("case", MADE_BY[1:], ids=str)
+@pytest.mark.parametrize("how", ["by its launchers", "by its folders", "by a link"])
+def test_base_is_refused_by_whatever_name(new_lab: Callable[[Case], Lab], case: Case, how: str) -> None:
+    lab = new_lab(case)
+    assert lab.condabin is not None
+    if how == "by a link":
+        lab.prefix.parent.mkdir(parents=True)
+        lab.prefix.symlink_to(lab.condabin.parent)
+    else:
+        (lab.prefix / "conda-meta").mkdir(parents=True)
+        (lab.prefix / "conda-meta" / "history").touch()
+        for name in ("condabin",) if how == "by its launchers" else ("envs", "pkgs"):
+            (lab.prefix / name).mkdir()
+        if how == "by its launchers":
+            (lab.prefix / "condabin" / "conda").write_text("#!/bin/sh\n")
+        (lab.prefix / "bin").mkdir()
+        (lab.prefix / "bin" / "python").symlink_to(PYTHON)
+    lab.write(lab.lock.name, "")
+    with untouched(lab):
+        refuse(lab)
+    assert (lab.condabin / "conda").is_file()
+
+
+@pytest.mark.parametrize("case", MADE_BY[1:], ids=str)
+def test_base_is_refused_where_settings_lead_to_it(new_lab: Callable[[Case], Lab], case: Case) -> None:
+    lab = new_lab(case)
+    assert lab.condabin is not None
+    root: Path = lab.condabin.parent
+    settings = (lab.home / ".condarc").read_text("utf-8")
+    (lab.home / ".condarc").write_text(f"{settings}envs_dirs: ['{root.parent}']\n", encoding="utf-8")
+    text = (lab.project / "conda.yml").read_text("utf-8").replace("tiny_env", root.name)
+    lab.write("conda.yml", text)
+    lab.write(lab.lock.name, "")
+    with untouched(lab):
+        refuse(lab)
+    assert (root / "conda-meta" / "history").is_file()
+
+
+@pytest.mark.parametrize("name", ["base", "root", "BASE"])
+def test_base_is_refused_by_its_name(new_lab: Callable[[Case], Lab], name: str) -> None:
+    lab = new_lab(Case("conda_uv", "rattler"))
+    lab.write("conda.yml", (lab.project / "conda.yml").read_text("utf-8").replace("tiny_env", name))
+    with untouched(lab):
+        for task in ("setup", "env.create", "env.remove"):
+            answer = lab(task)
+            assert answer.code in {2, 5}
+            assert "base" in answer.error()["detail"]

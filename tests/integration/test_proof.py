@@ -1,0 +1,251 @@
+"""The four proofs for real: through `nox` as people type it, and controls that a proof fails where it must."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tasks_lib import bootstrap
+from tasks_lib.proof import compare, place
+from tests.lab import ENTRY, PYTHON, ROOT, tools, variables
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+pytestmark = pytest.mark.processes
+
+#: A channel is built only on Linux, and not from a system's own Python: elsewhere the declared one must answer.
+LOCAL = "local" if sys.platform == "linux" and sys.base_prefix != "/usr" else "auto"
+STEPS = ["setup", "imports", "edits", "checks", "again", "same"]
+_SECONDS = 600
+_PYPROJECT = """\
+[project]
+name = "tiny"
+version = "0"
+requires-python = ">=3.11,<4"
+dependencies = [{requirement}]
+
+[tool.uv]
+package = false
+
+[tool.poetry]
+package-mode = false
+"""
+_CONDA = "name: tiny_env\nchannels: [{channel}]\ndependencies: [python, pip]\n"
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A project, and a person's home whose download caches lie elsewhere."""
+
+    project: Path
+    home: Path
+    env: dict[str, str]
+
+    @property
+    def left(self) -> list[str]:
+        """Name the folders that proofs left behind."""
+        return [path.name for path in Path(self.env["TMPDIR"]).glob("mlops-lab*")]
+
+    def write(self, requirement: str = '"six"', channel: str = "conda-forge", more: str = "") -> None:
+        """Write the manifests of a tiny project."""
+        (self.project / "pyproject.toml").write_text(_PYPROJECT.format(requirement=requirement) + more)
+        (self.project / "conda.yml").write_text(_CONDA.format(channel=channel))
+
+    def prove(self, combo: str, *words: str, path: str = "") -> dict[str, Any]:
+        """Run one proof of the tiny project and give its document."""
+        argv = [PYTHON, str(ENTRY), "proof.run", "--json", "--combo", combo, *words]
+        env = {**self.env, "PATH": f"{path}{os.pathsep}{self.env['PATH']}"} if path else self.env
+        return answer(argv, self.project, env)
+
+
+def answer(argv: list[str], cwd: Path, env: Mapping[str, str]) -> dict[str, Any]:
+    done = subprocess.run(argv, cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=_SECONDS)
+    try:
+        document: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
+        pytest.fail(f"no document: {done.stdout}\n{done.stderr}")
+    document["said"] = done.stderr
+    return document
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def states(document: dict[str, Any]) -> dict[str, str]:
+    return {row["id"].removeprefix("proof."): row["status"] for row in document["results"]}
+
+
+def passed(document: dict[str, Any]) -> None:
+    assert document["exit_code"] == 0, document
+    assert states(document) == dict.fromkeys(STEPS, "pass"), document["results"]
+    assert "kept" not in document["data"]
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> Ground:
+    """Give a tiny project, and a home and a folder for what is temporary that are empty."""
+    home, project, temporary = (tmp_path / name for name in ("a home", "my project", "t"))
+    for folder in (home, project, temporary):
+        folder.mkdir()
+    made = Ground(project, home, {**variables(home), "TMPDIR": str(temporary)})
+    made.write()
+    return made
+
+
+@pytest.fixture(scope="session")
+def nox(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Give a nox in an environment that holds nothing else, as `pipx run nox` makes it."""
+    folder = tmp_path_factory.mktemp("pipx") / "nox"
+    python = str(folder / ("Scripts" if os.name == "nt" else "bin") / "python")
+    for words in (
+        ("venv", "--no-project", "--python", PYTHON, str(folder)),
+        ("pip", "install", "--python", python, "nox"),
+    ):
+        subprocess.run([str(tools() / "uv"), *words, "--quiet"], env=variables(Path.home()), check=True)
+    return str(Path(python).with_name("nox"))
+
+
+@pytest.mark.parametrize("combo", ["pip_poetry", "pip_uv", "conda_poetry", "conda_uv"])
+def test_nox_proves_each_combo_of_this_project(combo: str, nox: str, ground: Ground, tmp_path: Path) -> None:
+    flags = ["--engine", "rattler", "--channel", LOCAL] if combo.startswith("conda") else []
+    argv = [nox, "-s", combo, "--envdir", str(tmp_path / "nox"), "--", "--json", *flags]
+    document = answer(argv, ROOT, ground.env)
+    passed(document)
+    data = document["data"]
+    assert data["combo"] == document["combo"]["id"] == combo
+    assert {"pandas", "uvicorn", "gunicorn"} <= data["installed"].keys()
+    assert {"uv", "poetry", "py-rattler"} <= data["tools"].keys()
+    assert len(data["lock"]) == 1
+    if not combo.startswith("conda"):
+        assert data["channel"] is None
+    elif LOCAL == "local":
+        assert data["channel"]["kind"] == "local"
+        assert data["channel"]["urls"][0].startswith(Path(bootstrap.cache_folder()).as_uri())
+    assert tree(ground.home) == {}, "a proof has a home of its own"
+    assert ground.left == []
+
+
+def test_nox_lists_its_sessions_and_hands_on_a_failure(nox: str, ground: Ground, tmp_path: Path) -> None:
+    run = [nox, "--envdir", str(tmp_path / "nox")]
+    listed = subprocess.run([*run, "-l"], cwd=ROOT, env=ground.env, capture_output=True, text=True, check=True)
+    names = {line.split()[1] for line in listed.stdout.splitlines() if line[:2] in {"* ", "- "}}
+    assert names == {"pip_poetry", "pip_uv", "conda_poetry", "conda_uv", "tests", "bench"}
+    argv = [*run, "-s", "pip_uv", "--", "--channel", "none"]
+    done = subprocess.run(argv, cwd=ROOT, env=ground.env, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "auto, local, strict" in done.stdout
+
+
+@pytest.mark.skipif(LOCAL != "local", reason="the real conda of the tests is given a channel that is built here")
+def test_the_real_conda_proves_it_and_leaves_the_persons_own_environments_alone(ground: Ground, condabin: Path) -> None:
+    theirs = ground.home / "theirs" / "tiny_env" / "conda-meta" / "history"
+    theirs.parent.mkdir(parents=True)
+    theirs.touch()
+    (ground.home / ".condarc").write_text(f"envs_dirs: ['{theirs.parents[2]}']\nchannels: [defaults]\n")
+    before = tree(ground.home)
+    for combo in ("conda_uv", "conda_poetry"):  # not at the same time: conda takes no lock on its packages
+        document = ground.prove(combo, "--engine", "conda", "--channel", "local", path=str(condabin))
+        passed(document)
+        assert document["data"]["engine"] == "conda"
+        assert document["data"]["tools"]["conda"]
+    assert tree(ground.home) == before
+    assert sorted(tree(ground.project)) == ["conda.yml", "pyproject.toml"]
+
+
+@pytest.mark.skipif(LOCAL != "local", reason="a channel is built here")
+def test_where_no_channel_answers_one_is_built_and_named_unless_that_is_forbidden(ground: Ground) -> None:
+    silent = (ground.home / "nowhere" / "conda-forge").as_uri()
+    ground.write(channel=silent)
+    strict = ground.prove("conda_uv", "--engine", "rattler", "--channel", "strict")
+    assert strict["exit_code"] == 4
+    assert "no channel of conda.yml answers" in strict["results"][0]["detail"]
+    assert silent in strict["results"][0]["detail"]
+
+    built = ground.prove("conda_uv", "--engine", "rattler")
+    passed(built)
+    assert "uses a local channel" in built["said"]
+    assert built["data"]["channel"]["kind"] == "local"
+    assert silent in (ground.project / "conda.yml").read_text(), "the project itself stays as it is"
+
+    url = built["data"]["channel"]["urls"][0]
+    ground.write()  # conda.yml says conda-forge, and the person's .condarc says where that is
+    (ground.home / ".condarc").write_text(f"channel_alias: {url.rpartition('/')[0]}\n")
+    declared = ground.prove("conda_uv", "--engine", "rattler", "--channel", "strict")
+    passed(declared)
+    assert declared["data"]["channel"] == {"kind": "declared", "urls": [url]}
+
+
+@pytest.mark.parametrize("combo", ["pip_uv", "pip_poetry"])
+def test_a_package_that_does_not_exist_fails_the_proof_and_its_folder_is_kept(combo: str, ground: Ground) -> None:
+    ground.write('"six==99999"')
+    document = ground.prove(combo)
+    assert document["exit_code"] == 4
+    assert states(document) == {**dict.fromkeys(STEPS, "skip"), "setup": "error"}
+    assert "six" in document["results"][0]["detail"]
+    kept = Path(document["data"]["kept"])
+    assert " " in kept.name
+    assert (kept / "project" / "pyproject.toml").is_file()
+    shutil.rmtree(kept)
+    assert tree(ground.home) == {}
+
+
+@pytest.mark.parametrize("combo", ["pip_uv", "pip_poetry"])
+def test_a_module_that_cannot_be_imported_fails_the_proof(combo: str, ground: Ground) -> None:
+    name = "cracked-1-py3-none-any.whl"
+    with zipfile.ZipFile(ground.project / name, "w") as wheel:
+        wheel.writestr("cracked/__init__.py", 'raise RuntimeError("it is cracked")\n')
+        wheel.writestr("cracked-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: cracked\nVersion: 1\n")
+        wheel.writestr("cracked-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        files = [*wheel.namelist(), "cracked-1.dist-info/RECORD"]
+        wheel.writestr(files[-1], "".join(f"{file},,\n" for file in files))
+    table = "tool.uv.sources" if combo == "pip_uv" else "tool.poetry.dependencies"
+    ground.write('"six", "cracked"', more=f'[{table}]\ncracked = {{ path = "{name}" }}\n')
+    document = ground.prove(combo)
+    assert document["exit_code"] == 1
+    assert states(document) == {"setup": "pass", "imports": "fail", **dict.fromkeys(STEPS[2:], "skip")}
+    assert "cracked (cracked: RuntimeError: it is cracked)" in document["results"][1]["detail"]
+    shutil.rmtree(document["data"]["kept"])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a signal of POSIX")
+def test_an_interrupted_proof_leaves_nothing(ground: Ground) -> None:
+    argv = [PYTHON, str(ENTRY), "proof.run", "--json", "--combo", "pip_uv"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(argv, cwd=ground.project, env=ground.env, stdout=pipe, stderr=pipe, text=True) as running:
+        assert running.stderr is not None
+        for line in running.stderr:
+            if "import what was installed" in line:
+                break
+        assert len(ground.left) == 1
+        running.send_signal(signal.SIGINT)
+        out, _ = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert json.loads(out)["exit_code"] == 130
+    assert ground.left == []
+
+
+def test_every_difference_between_two_environments_is_named() -> None:
+    one, other = {"a": "1", "b": "1", "c": "1"}, {"a": "1", "b": "2", "d": "1"}
+    told = compare.differences(one, other, ("first", "second"))
+    assert told == "b (first 1, second 2), c (first 1, second none), d (first none, second 1)"
+    assert compare.differences(one, dict(one), ("first", "second")) == ""
+
+
+def test_a_conda_file_gets_another_name_and_channels_and_nothing_else() -> None:
+    text = (
+        "# mine\r\nname: 'old'  # its name\r\nchannels:\r\n  - defaults\r\n  - conda-forge\r\ndependencies: [pip]\r\n"
+    )
+    made = place.rewritten(text, "new", {"defaults": "file:///x"})
+    assert made == text.replace("'old'", "new").replace("- defaults", '- "file:///x"')

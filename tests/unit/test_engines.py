@@ -1,0 +1,174 @@
+"""What each engine is told, and how one is chosen."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks_lib.environments import engines
+from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.manifests import CondaFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ARGUMENTS: dict[str, dict[str, tuple[str, ...]]] = {
+    "conda": {
+        "create": ("env", "create", "--yes", "--file", "{file}", "--prefix", "{prefix}"),
+        "new": ("create", "--yes", "--prefix", "{prefix}", "--channel", "a", "--channel", "b", "six", "x y"),
+        "install": ("install", "--yes", "--prefix", "{prefix}", "--channel", "a", "--channel", "b", "six", "x y"),
+        "uninstall": ("remove", "--yes", "--prefix", "{prefix}", "six"),
+        "doctor": ("doctor", "--prefix", "{prefix}"),
+    },
+    "mamba": {
+        "create": ("env", "create", "--yes", "--file", "{file}", "--prefix", "{prefix}"),
+        "new": ("create", "--yes", "--prefix", "{prefix}", "--channel", "a", "--channel", "b", "six", "x y"),
+        "install": ("install", "--yes", "--prefix", "{prefix}", "--channel", "a", "--channel", "b", "six", "x y"),
+        "uninstall": ("remove", "--yes", "--prefix", "{prefix}", "six"),
+        "doctor": (),
+    },
+    "micromamba": {
+        "create": ("create", "--yes", "--file", "{file}", "--prefix", "{prefix}"),
+        "new": ("create", "--yes", "--prefix", "{prefix}", "--channel", "a", "--channel", "b", "six", "x y"),
+        "install": ("install", "--yes", "--prefix", "{prefix}", "--channel", "a", "--channel", "b", "six", "x y"),
+        "uninstall": ("remove", "--yes", "--prefix", "{prefix}", "six"),
+        "doctor": (),
+    },
+    "rattler": {
+        "create": (
+            "{worker}", "install", "--prefix", "{prefix}", "--channel", "a", "--channel", "b",
+            "--variable=K=v w", "--spec=python", "--spec=six",
+        ),
+        "new": (
+            "{worker}", "install", "--prefix", "{prefix}", "--channel", "a", "--channel", "b",
+            "--variable=K=v w", "--spec=six", "--spec=x y",
+        ),
+        "install": (
+            "{worker}", "install", "--prefix", "{prefix}", "--channel", "a", "--channel", "b",
+            "--spec=six", "--spec=x y",
+        ),
+        "uninstall": (
+            "{worker}", "install", "--prefix", "{prefix}", "--channel", "a", "--channel", "b",
+            "--drop=six", "--spec=python", "--spec=six",
+        ),
+        "doctor": (),
+    },
+}  # fmt: skip
+TABLE = {
+    f"{name} {action}": (name, action, argv) for name, actions in ARGUMENTS.items() for action, argv in actions.items()
+}
+
+
+@pytest.fixture
+def file(root: Path) -> CondaFile:
+    """Give a conda file with all that an engine reads."""
+    path = root / "conda.yml"
+    text = "name: demo\nchannels: [a, b, nodefaults]\ndependencies: [python, six]\nvariables: {K: v w}\n"
+    path.write_text(text)
+    return CondaFile.read(path)
+
+
+def _engine(name: str) -> engines.Engine:
+    return engines.ENGINES[name](sys.executable if name == "rattler" else f"/opt/c/bin/{name}")
+
+
+@pytest.mark.parametrize(("name", "action", "expected"), TABLE.values(), ids=TABLE)
+def test_exact_arguments(name: str, action: str, expected: tuple[str, ...], file: CondaFile, root: Path) -> None:
+    engine, prefix = _engine(name), root / "env"
+    command = {
+        "create": lambda: engine.create(prefix, file),
+        "new": lambda: engine.install(prefix, file, ("six", "x y"), new=True),
+        "install": lambda: engine.install(prefix, file, ("six", "x y")),
+        "uninstall": lambda: engine.uninstall(prefix, file, ("six",)),
+        "doctor": lambda: engine.doctor(prefix),
+    }[action]()
+    if not expected:
+        assert command is None
+        return
+    assert command is not None
+    values = {"file": file.path, "prefix": prefix, "worker": engines.WORKER}
+    assert command.argv == (engine.program, *(word.format(**values) for word in expected))
+    assert command.why
+
+
+def test_rattler_gets_what_the_users_condarc_says(file: CondaFile, home: Path, root: Path) -> None:
+    (home / ".condarc").write_text(
+        "channel_alias: file:///mirror\nchannels: [mine]\nmirrored_channels: {a: [http://m1, http://m2]}\n"
+        "channel_priority: disabled\nssl_verify: false\noffline: true\n"
+    )
+    argv = _engine("rattler").install(root, file, ("six",)).argv
+    assert argv[2:] == (
+        "install", "--prefix", str(root), "--channel", "file:///mirror/a", "--channel", "file:///mirror/b",
+        "--mirror", "file:///mirror/a=http://m1", "--mirror", "file:///mirror/a=http://m2",
+        "--any-channel", "--no-tls-verify", "--offline", "--spec=six",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("key", ["ssl_verify", "channel_priority", "offline"])
+def test_odd_setting_is_no_crash(file: CondaFile, home: Path, root: Path, key: str) -> None:
+    (home / ".condarc").write_text(f"{key}: {{a: b}}\n")
+    try:
+        _engine("rattler").install(root, file, ("six",))
+    except LabError as error:
+        assert key in str(error)
+
+
+def test_worker_stands_where_the_engine_looks() -> None:
+    assert engines.WORKER.is_file()
+
+
+@pytest.fixture
+def on_path(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a folder that is all of PATH."""
+    folder = root / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("programs", "asked", "chosen"),
+    [
+        pytest.param((), "auto", "rattler", id="no conda"),
+        pytest.param(("micromamba",), "auto", "micromamba", id="micromamba"),
+        pytest.param(("micromamba", "mamba"), "auto", "mamba", id="mamba before micromamba"),
+        pytest.param(("micromamba", "mamba", "conda"), "auto", "conda", id="conda before all"),
+        pytest.param(("conda",), "rattler", "rattler", id="rattler asked for"),
+        pytest.param(("conda", "mamba"), "mamba", "mamba", id="mamba asked for"),
+    ],
+)
+def test_choice(on_path: Path, programs: tuple[str, ...], asked: str, chosen: str) -> None:
+    for name in programs:
+        (on_path / name).touch(mode=0o755)
+    engine = engines.choose(asked)
+    assert engine.name == chosen
+    assert engine.program == (sys.executable if chosen == "rattler" else str(on_path / chosen))
+    assert engines.on_path() == [name for name in ("conda", "mamba", "micromamba") if name in programs]
+
+
+def test_engine_that_is_not_on_this_machine(on_path: Path) -> None:
+    assert os.listdir(on_path) == []  # noqa: PTH208 - its names are all that matters
+    with pytest.raises(LabError, match="the engine mamba is not on PATH") as caught:
+        engines.choose("mamba")
+    assert caught.value.code == ExitCode.TOOL_MISSING
+    assert "--engine rattler" in caught.value.remedy
+
+
+@pytest.mark.parametrize("name", ["", "Conda", "pixi", "../conda"])
+def test_unknown_engine_lists_the_valid_ones(name: str) -> None:
+    with pytest.raises(LabError) as caught:
+        engines.choose(name)
+    assert "auto, conda, mamba, micromamba, rattler" in caught.value.message
+
+
+def test_root_of_a_conda_is_above_its_program(on_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "condabin").mkdir()
+    (root / "condabin/conda").touch(mode=0o755)
+    (on_path / "conda").symlink_to(root / "condabin/conda")
+    assert engines.choose("conda").root == root
+    assert engines.choose("rattler").root is None
+    monkeypatch.setenv("MAMBA_ROOT_PREFIX", "/mm")
+    assert str(engines.Micromamba("/x/micromamba").root) == "/mm"

@@ -1,0 +1,242 @@
+"""The shape that the code keeps, read from the code itself."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import sys
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks_lib import combos
+from tasks_lib.process import Command, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "tasks_lib"
+ENTRIES = (ROOT / "tasks.py", ROOT / "noxfile.py")
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+FILES = [*MODULES.values(), *ENTRIES]
+STARTERS = re.compile(r"os\.(exec\w+|spawn\w+|posix_spawnp?|system|popen|fork\w*|startfile)|pty\.\w+")
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def _imports(tree: ast.AST, *, at_run_time: bool = False) -> Iterator[str]:
+    """Give the dotted names that a tree imports; `at_run_time` leaves out those for the type checker alone."""
+    for node in ast.iter_child_nodes(tree):
+        if at_run_time and isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        yield from _imports(node, at_run_time=at_run_time)
+
+
+def _calls(path: Path) -> Iterator[ast.Call]:
+    return (node for node in ast.walk(_tree(path)) if isinstance(node, ast.Call))
+
+
+@pytest.mark.parametrize("path", FILES, ids=_name)
+def test_only_one_module_starts_processes(path: Path) -> None:
+    modules = {"subprocess", "pty", "multiprocessing", "asyncio.subprocess", "pexpect", "plumbum", "sh"}
+    imported = {name for name in _imports(_tree(path)) if name in modules}
+    attributes = {ast.unparse(node) for node in ast.walk(_tree(path)) if isinstance(node, ast.Attribute)}
+    started = {name for name in attributes if STARTERS.fullmatch(name)}
+    allowed = {
+        "tasks_lib/process.py": ({"subprocess"}, {"os.execve"}),
+        # the first start goes on in the tool environment before anything else is loaded
+        "tasks_lib/bootstrap.py": (set(), {"os.execve"}),
+    }.get(_name(path), (set(), set()))
+    assert imported <= allowed[0]
+    assert started <= allowed[1]
+
+
+@pytest.mark.parametrize("path", FILES, ids=_name)
+def test_nothing_is_handed_to_a_shell(path: Path) -> None:
+    for call in _calls(path):
+        assert not [
+            keyword for keyword in call.keywords if keyword.arg == "shell" and "True" in ast.unparse(keyword.value)
+        ]
+    commands = [call for call in _calls(path) if ast.unparse(call.func).endswith("Command") and call.args]
+    assert not [call for call in commands if isinstance(call.args[0], (ast.Constant, ast.JoinedStr))]
+
+
+#: where a person's output and the exit code are made, and the scripts that run as processes of their own
+SPEAKERS = (
+    "tasks_lib/report/",
+    "tasks_lib/__main__.py",
+    "tasks_lib/environments/rattler_worker.py",
+    "tasks_lib/proof/build_channel.py",
+    "tasks_lib/proof/imports.py",
+    "tasks.py",
+    "noxfile.py",
+)
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if not _name(path).startswith(SPEAKERS)], ids=_name)
+def test_only_the_report_and_the_entry_points_print_and_exit(path: Path) -> None:
+    said = {"print", "sys.exit", "exit", "quit", "os._exit", "sys.stdout.write"}
+    assert {ast.unparse(call.func) for call in _calls(path)} & said == set()
+
+
+def test_imports_go_in_one_direction() -> None:
+    graph = {name: _within(name, path) for name, path in MODULES.items()}
+    done: set[str] = set()
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        assert name not in trail, f"a cycle: {' -> '.join([*trail[trail.index(name) :], name])}"
+        if name not in done:
+            for other in graph[name]:
+                visit(other, (*trail, name))
+            done.add(name)
+
+    for name in graph:
+        visit(name, ())
+
+
+def _within(name: str, path: Path) -> set[str]:
+    """Give the modules of the package that one needs as it is imported."""
+    top = ast.Module(
+        [node for node in _tree(path).body if not isinstance(node, (ast.FunctionDef, ast.ClassDef))], type_ignores=[]
+    )
+    needed = {other for other in _imports(top, at_run_time=True) if other in MODULES}
+    # `from package import module` needs the module; what the package itself holds is not asked for
+    mere = {
+        node.module
+        for node in ast.walk(top)
+        if isinstance(node, ast.ImportFrom) and node.module
+        if all(f"{node.module}.{alias.name}" in MODULES for alias in node.names)
+    }
+    return needed - mere - {name, "tasks_lib"}
+
+
+LOWER = (
+    "errors",
+    "process",
+    "manifests",
+    "project",
+    "diagnosis",
+    "transaction",
+    "plan",
+    "report",
+    "environments",
+    "managers",
+)
+
+
+@pytest.mark.parametrize(
+    "path", [path for name, path in MODULES.items() if name.split(".")[1:2] and name.split(".")[1] in LOWER], ids=_name
+)
+def test_lower_layers_do_not_know_the_upper_ones(path: Path) -> None:
+    upper = (
+        "tasks_lib.tasks",
+        "tasks_lib.workflows",
+        "tasks_lib.boundary",
+        "tasks_lib.session",
+        "tasks_lib.proof",
+        "invoke",
+    )
+    assert [name for name in _imports(_tree(path), at_run_time=True) if name.startswith(upper)] == []
+
+
+def test_environments_and_managers_meet_in_the_activation_alone() -> None:
+    for name, path in MODULES.items():
+        used = set(_imports(_tree(path), at_run_time=True))
+        if name.startswith("tasks_lib.environments"):
+            assert not [other for other in used if other.startswith("tasks_lib.managers")], name
+        if name.startswith("tasks_lib.managers"):
+            layers = ("tasks_lib.environments.venv", "tasks_lib.environments.conda", "tasks_lib.environments.engines")
+            assert not [other for other in used if other.startswith(layers)], name
+
+
+@pytest.mark.parametrize("path", FILES, ids=_name)
+def test_module_is_one_subject(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+    assert path.stem not in {"utils", "helpers", "common", "misc"}
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if _name(path) != "noxfile.py"], ids=_name)
+def test_no_code_branches_on_the_name_of_a_combo(path: Path) -> None:
+    names = set(combos.names())
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.Constant):
+            assert node.value not in names, f"line {node.lineno}"
+        if isinstance(node, ast.Compare):
+            assert "combo.id" not in ast.unparse(node), f"line {node.lineno}"
+
+
+@pytest.mark.parametrize("path", ENTRIES, ids=_name)
+def test_entry_points_are_thin(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 80
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in MODULES.values() if p.parent.name == "tasks" and p.name != "__init__.py"], ids=_name
+)
+def test_tasks_hold_no_logic(path: Path) -> None:
+    functions = [node for node in ast.walk(_tree(path)) if isinstance(node, ast.FunctionDef)]
+    for function in (one for one in functions if one.decorator_list):
+        kinds = (ast.For, ast.While, ast.Try, ast.With)
+        assert not [node for node in ast.walk(function) if isinstance(node, kinds)], function.name
+        assert len(function.body) <= 5, function.name
+
+
+HEAVY = (
+    "yaml",
+    "rich",
+    "rattler",
+    "packaging",
+    "tomlkit",
+    "poetry",
+    "asyncio",
+    "concurrent.futures",
+    "tasks_lib.workflows",
+)
+
+
+@pytest.mark.processes
+def test_listing_tasks_imports_nothing_heavy() -> None:
+    code = "import json, sys; before = set(sys.modules); import invoke; known = set(sys.modules); import tasks_lib.tasks; tasks_lib.tasks.namespace(); print(json.dumps(sorted(set(sys.modules) - known)))"
+    outcome = run(Command((sys.executable, "-c", code), cwd=ROOT))
+    assert outcome.ok, outcome.said
+    loaded = json.loads(outcome.stdout)
+    assert "tasks_lib.tasks" in loaded
+    assert [name for name in loaded if name.startswith(HEAVY)] == []
+
+
+@pytest.mark.processes
+def test_first_start_needs_the_standard_library_alone() -> None:
+    code = (
+        "import json, sys; import tasks_lib.__main__, tasks_lib.bootstrap, tasks_lib.process, tasks_lib.errors;"
+        "print(json.dumps(sorted({n.partition('.')[0] for n in sys.modules} - set(sys.stdlib_module_names))))"
+    )
+    outcome = run(Command((sys.executable, "-S", "-c", code), cwd=ROOT))
+    assert outcome.ok, outcome.said
+    assert json.loads(outcome.stdout) in ([], ["tasks_lib"], ["__main__", "tasks_lib"])
+
+
+def test_every_module_has_its_docstring_and_postponed_annotations() -> None:
+    for name, path in MODULES.items():
+        tree = _tree(path)
+        assert ast.get_docstring(tree), name
+        if len(tree.body) > 2 and name != "tasks_lib.__main__":
+            assert "__future__" in set(_imports(tree)), name
