@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
 _LINES = 6
 _TELLING = re.compile("error|cause|because|conflict|fail|denied|cannot", re.IGNORECASE)
-_CREDENTIALS = re.compile(r"(?<=://)[^/\s:@]+(?::[^/\s@]*)?@")
+#: Each keeps its first group and hides the rest: in an address, before a bare host, conda's tokens, in a query.
+_SECRETS = (
+    re.compile(r"(://)[^/\s]+(?=@)"),
+    re.compile(r"((?:^|[\s\"'`(<=,]))[^\s/:@\"'`(<=,]+:[^\s/@]+(?=@\S)"),
+    re.compile(r"(://\S+?/t/)[^/\s]+"),
+    re.compile(r"([?&][^\s=&]*(?:token|key|sig|secret|pass|auth|cred)[^\s=&]*=)[^\s&\"'`)>]+", re.IGNORECASE),
+)
 
 
 @dataclass(frozen=True)
@@ -47,9 +53,25 @@ _UNSOLVED = (
     r"depends on both"
 )
 _FORBIDDEN = (
-    r"Permission denied|Read-only file system|os error 13\b|os error 30\b|EnvironmentNotWritable|NotWritableError"
+    r"Permission denied|Read-only file system|os error 13\b|os error 30\b|EnvironmentNotWritable|NotWritableError|"
+    r"Unable to create prefix directory"
 )
-_WRONG_PYTHON = r"requested interpreter resolved to Python (\S+), which is incompatible with the project"
+_WRONG_PYTHON = (
+    r"requested interpreter resolved to Python (\S+), which is incompatible with the project|"
+    r"Current Python version \(([^)]+)\) is not allowed by the project"
+)
+_DAMAGED = (
+    r"Hash mismatch|hashes? (?:for|does not match|do not match)|do not match the hashes|HashMismatch|ChecksumMismatch|"
+    r"did not match any known checksums|Data corruption detected|CondaVerificationError|InvalidArchiveError"
+)
+_NOT_THERE = (
+    r"dependency `([^`]+)` could not be found|The following packages were not found: ([^\n]+)|"
+    r"missing from the target environment:\s*-\s*([^\n]+)"
+)
+_REQUEST = (
+    r"invalid request: ([^\n]+)|invalid package specification: ([^\n]+)|Invalid spec ([^\n]+)|"
+    r"Failed to parse: `([^`\n]+)`|requirement is invalid: ([^\n]*\n+[^\n]+)"
+)
 #: In this order: the first that matches is the reason. The words are those of uv 0.13, Poetry 2.5, conda 24 and 26,
 #: mamba 2 and py-rattler 0.28, each taken from a real failure.
 RULES = (
@@ -58,6 +80,12 @@ RULES = (
         "the disk is full",
         "There is no space left on the disk.",
         "free some space, then run it again",
+    ),
+    _rule(
+        _DAMAGED,
+        "hash mismatch",
+        "A downloaded file is not the one that the lock or the channel names: {said}",
+        "clear the cache of the tool, then run it again",
     ),
     _rule(_SILENT, "no answer", "{0} does not answer.", "check the network and the address, then run it again"),
     _rule(
@@ -85,6 +113,9 @@ RULES = (
         _BAD,
     ),
     _rule(
+        _NOT_THERE, "not declared", "{0} is not there to be removed: {said}", "check the spelling and the group", _BAD
+    ),
+    _rule(
         _NO_CANDIDATE,
         "no such package",
         "The package {0} is not to be had.",
@@ -106,9 +137,9 @@ RULES = (
         _BAD,
     ),
     _rule(
-        r"No interpreter found for ([^\n]+?)(?: in |\n|$)",
+        r"No interpreter found (?:for|at path) ([^\n]+?)(?: in |\n|$)",
         "no such Python",
-        "There is no {0} on this machine, and it cannot be fetched.",
+        "There is no {0} on this machine.",
         "install it, or pass another --python",
         ExitCode.TOOL_MISSING,
     ),
@@ -120,17 +151,25 @@ RULES = (
         _BAD,
     ),
     _rule(
+        r"Failed to parse `(\w+\.lock)`|Unable to find lockfile at `(\w+\.lock)`",
+        "no usable lock",
+        "{0} is missing or cannot be read: {said}",
+        "lock anew: invoke deps.lock",
+        _BAD,
+    ),
+    _rule(
+        r"Group `([^`]+)` is not defined|Group\(s\) not found: ([^\n]+)",
+        "no such group",
+        "There is no group {0} in pyproject.toml's dependency-groups.",
+        "check the spelling, or add a package to it first",
+        _BAD,
+    ),
+    _rule(
         r"Failed to parse: `pyproject.toml`|Invalid TOML|TOML parse error",
         "wrong pyproject.toml",
         "pyproject.toml cannot be read: {said}",
         "mend pyproject.toml",
         _BAD,
-    ),
-    _rule(
-        r"Hash mismatch|hashes? (?:for|does not match|do not match)|HashMismatch|ChecksumMismatch",
-        "hash mismatch",
-        "A downloaded file is not the one that the lock names: {said}",
-        "clear the cache of the tool, then run it again",
     ),
     _rule(
         r"lockfile at `uv.lock` needs to be updated|pyproject.toml changed significantly since poetry.lock",
@@ -139,36 +178,37 @@ RULES = (
         "lock anew: invoke deps.lock",
         _BAD,
     ),
-    _rule(r"invalid request: ([^\n]+)", "wrong request", "{0}.", "mend conda.yml", _BAD),
+    _rule(_REQUEST, "wrong request", "This cannot be read: {0}", "mend what you typed, or conda.yml", _BAD),
 )
 
 
 def without_secrets(text: str) -> str:
     """Take credentials out of every address in `text`."""
-    return _CREDENTIALS.sub("***@", text)
+    for pattern in _SECRETS:
+        text = pattern.sub(r"\1***", text)
+    return text
 
 
 def explain(outcome: Outcome, *, title: str = "") -> LabError:
     """Give the error that a failed command amounts to; an unknown one shows the last lines that it printed."""
     said = without_secrets(outcome.said)
-    last = " ".join(line.strip() for line in _telling(said)[-_LINES:])
     for rule in RULES:
         found = rule.pattern.search(said)
         if found is not None:
-            group = next((group for group in found.groups() if group), "the index or channel").strip()
-            message = rule.message.format(group, said=last)
+            group = " ".join(next((group for group in found.groups() if group), "the index or channel").split())
+            message = rule.message.format(group, said=_telling(said, rule.pattern))
             return LabError(message, code=rule.code, remedy=rule.remedy, title=rule.title)
-    program = outcome.command.program
-    message = f"{program} ended with exit code {outcome.code}: {last or 'it printed nothing.'}"
+    last = _telling(said, _TELLING) or "it printed nothing."
+    message = f"{outcome.command.program} ended with exit code {outcome.code}: {last}"
     remedy = f"run it yourself to see all it says: {without_secrets(outcome.command.shown)}"
     return LabError(message, code=ExitCode.TOOL_FAILED, remedy=remedy, title=f"{title} failed" if title else "")
 
 
-def _telling(said: str) -> list[str]:
-    """Keep the lines that tell why: those about errors and causes, else all."""
-    lines = [line for line in said.splitlines() if line.strip()]
-    telling = [line for line in lines if _TELLING.search(line)]
-    return telling or lines
+def _telling(said: str, pattern: re.Pattern[str]) -> str:
+    """Join the last lines that tell why: those about errors and causes, or of this pattern, else all."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    telling = [line for line in lines if _TELLING.search(line) or pattern.search(line)]
+    return " ".join((telling or lines)[-_LINES:])
 
 
 def demand(outcome: Outcome, *, title: str) -> Outcome:

@@ -6,13 +6,13 @@ import configparser
 import functools
 import os
 import sys
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tasks_lib import toolbox
 from tasks_lib.errors import LabError
+from tasks_lib.manifests import read_text, read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,13 +72,13 @@ def _uv_files(variables: Mapping[str, str]) -> list[Path]:
 
 
 def _uv_index(path: Path) -> str:
+    data, _ = read_toml(path, str(path))
     try:
-        data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        text = f"{path} cannot be read: {error}."
+        urls = [entry["url"] for entry in data.get("index", ()) if entry.get("default")]
+    except (TypeError, AttributeError, KeyError):
+        text = f"{path} has an index that is no table with a url."
         raise LabError(text, file=path, remedy=f"mend {path}") from None
-    named = [entry for entry in data.get("index", []) if isinstance(entry, dict) and entry.get("default")]
-    return str((named[0].get("url") if named else data.get("index-url")) or "")
+    return str([*urls, data.get("index-url", "")][0])
 
 
 def _pip_files(variables: Mapping[str, str]) -> list[Path]:
@@ -100,8 +100,9 @@ def _pip_files(variables: Mapping[str, str]) -> list[Path]:
 def _pip_index(path: Path) -> str:
     parser = configparser.RawConfigParser()
     try:
-        parser.read(path, encoding="utf-8")
-    except (OSError, UnicodeDecodeError, configparser.Error) as error:
+        parser.read_string(read_text(path, str(path)))
+    except configparser.Error as error:
         text = f"{path} cannot be read: {str(error).splitlines()[0]}"
-        raise LabError(text, file=path, remedy=f"mend {path}") from None
-    return next((parser[name]["index-url"] for name in parser.sections() if "index-url" in parser[name]), "")
+        raise LabError(text, file=path, line=getattr(error, "lineno", None), remedy=f"mend {path}") from None
+    items = [item for name in parser.sections() for item in parser.items(name)]
+    return next((value for key, value in items if key.replace("_", "-") == "index-url"), "")

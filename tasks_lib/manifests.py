@@ -2,53 +2,81 @@
 
 from __future__ import annotations
 
+import codecs
+import functools
 import re
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import LabError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 PYPROJECT = "pyproject.toml"
 CONDA_FILES = ("conda.yml", "conda.yaml", "environment.yml", "environment.yaml", "env.yml")
 _BAD_NAME = re.compile(r"[/\\ :#\x00-\x1f]")
+_BAD_TEXT = re.compile("[\0\ud800-\udfff]")
 _AT_LINE = re.compile(r"line (\d+)")
+_HUGE = re.compile(r"\d[\d_]{4300}")  # Python reads no longer number, and does not say where it stood
+_BREAK = re.compile("(\r\n|[\n\r\x85\u2028\u2029])")  # what ends a line of YAML
+_TOML_KEY = re.compile(r"\s*(?:\[\[?(?P<table>[^\]#]+)\]|(?P<key>[^=#\[\]]+)=)")
+_KINDS: dict[type, str] = {dict: "a table", list: "a list", str: "a string"}
 
 
-def read_text(path: Path) -> str:
-    """Read a manifest as UTF-8 (a byte order mark is fine); an error names the file, and the line where it can."""
+def read_text(path: Path, shown: str = "") -> str:
+    """Read a file as UTF-8 (a byte order mark is fine); an error names it, as `shown`, and the line where it can."""
+    shown = shown or path.name
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         text = f"there is no {path.name} in {path.parent}."
-        raise LabError(text, file=path.name, title=f"no {path.name}") from None
+        raise LabError(text, file=shown, title=f"no {path.name}") from None
     except OSError as error:
-        text = f"{path.name} cannot be read: {error.strerror}."
-        raise LabError(text, file=path.name) from None
+        text = f"{shown} cannot be read: {error.strerror}."
+        raise LabError(text, file=shown) from None
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        text = f"{path.name} is not UTF-8: byte 0x{data[error.start]:02x}."
-        raise LabError(text, file=path.name, line=line, remedy=f"save {path.name} as UTF-8") from None
+        text = f"{shown} is not UTF-8: byte 0x{data[error.start]:02x}."
+        raise LabError(text, file=shown, line=line, remedy=f"save {shown} as UTF-8") from None
 
 
-def read_toml(path: Path) -> tuple[dict[str, Any], str]:
+def read_toml(path: Path, shown: str = "") -> tuple[dict[str, Any], str]:
     """Read a TOML file: its data and its text."""
-    text = read_text(path)
+    text = read_text(path, shown)
     try:
         return tomllib.loads(text.replace("\r\n", "\n")), text
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        found = _AT_LINE.search(str(error))
-        line = int(found[1]) if found else None
-        message = f"{path.name} is not valid TOML: {error or 'it is nested too deeply'}."
-        raise LabError(message, file=path.name, line=line, remedy=f"mend {path.name}", title="broken TOML") from None
+    except (ValueError, RecursionError) as error:
+        found, huge = _AT_LINE.search(str(error)), _HUGE.search(text)
+        line = int(found[1]) if found else text.count("\n", 0, huge.start()) + 1 if huge else None
+        raise _broken(shown or path.name, "TOML", line, error) from None
+
+
+def parse_yaml(text: str, shown: str, parse: Callable[[str], Any]) -> Any:  # noqa: ANN401 - what YAML holds
+    """Parse YAML; every error is one that names the file, and the line where it can."""
+    try:
+        return parse(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = None if mark is None else mark.line + 1
+        raise _broken(shown, "YAML", line, error.problem or error.context) from None
+    except yaml.reader.ReaderError as error:
+        line = len(_BREAK.findall(text[: error.position])) + 1
+        raise _broken(shown, "YAML", line, error.reason) from None
+    except Exception as error:  # noqa: BLE001 - PyYAML lets through whatever Python says to a bad number, date or escape
+        raise _broken(shown, "YAML", None, error) from None
+
+
+def _broken(shown: str, kind: str, line: int | None, why: object) -> LabError:
+    why = "it is nested too deeply" if isinstance(why, RecursionError) else str(why).partition(";")[0]
+    text = f"{shown} is not valid {kind}: {why}."
+    return LabError(text, file=shown, line=line, remedy=f"mend {shown}", title=f"broken {kind}")
 
 
 @dataclass(frozen=True)
@@ -69,21 +97,23 @@ class PyProject:
         data, text = read_toml(path)
         self = cls(path, data, text)
         for table in ("project", "tool", "dependency-groups"):
-            self.expect(data, table, dict, "a table")
-        project = self.table("project")
-        self.expect(project, "name", str, "a string")
-        self.expect(project, "requires-python", str, "a string")
-        self.expect(project, "dependencies", list, "a list of strings")
-        self.expect(self.table("tool"), "mlops-lab", dict, "a table")
+            self._expect(dict, table)
+        self._expect(str, "project", "name")
+        self._expect(str, "project", "requires-python")
+        self._expect(list, "project", "dependencies")
+        self._expect(list, "project", "dynamic")
+        self._expect(dict, "tool", "mlops-lab")
+        for group in self.table("dependency-groups"):
+            self._expect(list, "dependency-groups", group)
         return self
 
-    def expect(self, table: Mapping[str, Any], key: str, kind: type, wanted: str) -> None:
+    def _expect(self, kind: type, *names: str) -> None:
         """Refuse a key of the wrong type, with its line."""
-        value = table.get(key)
+        key, value = names[-1], self.table(*names[:-1]).get(names[-1])
         if value is not None and not isinstance(value, kind):
-            text = f"{key!r} must be {wanted}, and it is {value!r:.60}."
+            text = f"{key!r} must be {_KINDS[kind]}, and it is {value!r:.60}."
             remedy = f"mend {PYPROJECT}"
-            raise LabError(text, file=PYPROJECT, line=self.line_of(key), remedy=remedy, title=f"wrong {key}")
+            raise LabError(text, file=PYPROJECT, line=self.line_of(*names), remedy=remedy, title=f"wrong {key}")
 
     def table(self, *names: str) -> Mapping[str, Any]:
         """Give a table, empty where there is none."""
@@ -92,16 +122,22 @@ class PyProject:
             found = found.get(name, {}) if isinstance(found, dict) else {}
         return found if isinstance(found, dict) else {}
 
-    def line_of(self, key: str) -> int | None:
-        """Give the first line that sets `key` or opens its table, counted from 1."""
-        pattern = re.compile(rf"^\s*(?:{re.escape(key)}\s*=|\[\s*{re.escape(key)}\s*\])")
-        return next((n for n, line in enumerate(self.text.splitlines(), 1) if pattern.match(line)), None)
+    def line_of(self, *names: str) -> int | None:
+        """Give the first line that sets a key or opens a table whose path ends in `names`, counted from 1."""
+        table: tuple[str, ...] = ()
+        for number, row in enumerate(self.text.split("\n"), 1):
+            if found := _TOML_KEY.match(row):
+                keys = tuple(part.strip().strip("\"'") for part in found[found.lastgroup or 0].split("."))
+                table = keys if found["table"] else table
+                path = keys if found["table"] else (*table, *keys)
+                if path[-len(names) :] == names:
+                    return number
+        return None
 
     @property
     def requires_python(self) -> str:
-        """Give `requires-python`, or the older Poetry constraint, or nothing."""
-        found = self.table("project").get("requires-python")
-        return found if isinstance(found, str) else ""
+        """Give `requires-python`, or nothing."""
+        return str(self.table("project").get("requires-python", ""))
 
     def allows(self, python: str) -> bool:
         """Tell whether `requires-python` allows this version, a pre-release too."""
@@ -111,7 +147,7 @@ class PyProject:
             return python in SpecifierSet(self.requires_python, prereleases=True)
         except InvalidSpecifier:
             text = f"requires-python is no version specifier: {self.requires_python!r}."
-            line = self.line_of("requires-python")
+            line = self.line_of("project", "requires-python")
             remedy = 'write it like requires-python = ">=3.11"'
             raise LabError(text, file=PYPROJECT, line=line, remedy=remedy, title="wrong requires-python") from None
 
@@ -136,7 +172,7 @@ class CondaFile:
     @classmethod
     def read(cls, path: Path) -> CondaFile:
         """Read and check it; every error has the file and the line."""
-        return _CondaReader(path).read()
+        return _CondaReader(path, read_text(path)).read()
 
     @property
     def python(self) -> str | None:
@@ -153,8 +189,9 @@ def spec_name(spec: str) -> str:
 class _CondaReader:
     """Walk the YAML nodes by hand: they know their lines, and an alias is never expanded."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, text: str) -> None:
         self.path = path
+        self.text = text
         self.lines: dict[str, int] = {}
 
     def wrong(self, text: str, node: yaml.Node | None = None, *, title: str = "") -> LabError:
@@ -185,18 +222,7 @@ class _CondaReader:
         )
 
     def _compose(self) -> yaml.MappingNode:
-        text = read_text(self.path)
-        try:
-            top = yaml.compose(text, Loader=yaml.SafeLoader)
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            line = None if mark is None else mark.line + 1
-            said = f"{self.path.name} is not valid YAML: {error.problem or error.context}."
-            remedy = f"mend {self.path.name}"
-            raise LabError(said, file=self.path.name, line=line, remedy=remedy, title="broken YAML") from None
-        except (yaml.YAMLError, RecursionError) as error:
-            said = f"{self.path.name} is not valid YAML: {str(error).splitlines()[0] if str(error) else 'too deep'}."
-            raise self.wrong(said, title="broken YAML") from None
+        top = parse_yaml(self.text, self.path.name, functools.partial(yaml.compose, Loader=yaml.SafeLoader))
         if not isinstance(top, yaml.MappingNode):
             said = "the file must be a mapping with 'name', 'channels' and 'dependencies'."
             raise self.wrong(said, top)
@@ -216,28 +242,29 @@ class _CondaReader:
         return name
 
     def _string(self, node: yaml.Node, what: str) -> str:
-        if not isinstance(node, yaml.ScalarNode) or node.tag == "tag:yaml.org,2002:null":
+        if not isinstance(node, yaml.ScalarNode) or _is_null(node):
             text = f"{what} must be a string."
+            raise self.wrong(text, node)
+        if _BAD_TEXT.search(node.value):
+            text = f"{what} has a character that no program can be given: {node.value!r}."
             raise self.wrong(text, node)
         return str(node.value)
 
-    def _strings(self, node: yaml.Node | None, what: str) -> tuple[str, ...]:
-        if node is None or (isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null")):
-            return ()
+    def _items(self, node: yaml.Node | None, what: str) -> list[yaml.Node]:
+        if node is None or _is_null(node):
+            return []
         if not isinstance(node, yaml.SequenceNode):
             text = f"{what} must be a list."
             raise self.wrong(text, node)
-        return tuple(self._string(item, f"an entry of {what}") for item in node.value)
+        return list(node.value)
+
+    def _strings(self, node: yaml.Node | None, what: str) -> tuple[str, ...]:
+        return tuple(self._string(item, f"an entry of {what}") for item in self._items(node, what))
 
     def _dependencies(self, node: yaml.Node | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
         specs: list[str] = []
         pip: list[str] = []
-        if node is None or (isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null")):
-            return (), ()
-        if not isinstance(node, yaml.SequenceNode):
-            text = "dependencies must be a list."
-            raise self.wrong(text, node)
-        for item in node.value:
+        for item in self._items(node, "dependencies"):
             if isinstance(item, yaml.MappingNode):
                 pip += self._pip(item)
             else:
@@ -260,44 +287,65 @@ class _CondaReader:
         return found
 
     def _variables(self, node: yaml.Node | None) -> dict[str, str]:
-        if node is None or (isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null")):
+        if node is None or _is_null(node):
             return {}
         if not isinstance(node, yaml.MappingNode):
             text = "variables must be a mapping."
             raise self.wrong(text, node)
-        return {self._string(k, "a variable"): self._string(v, "a variable's value") for k, v in node.value}
+        found: dict[str, str] = {}
+        for key, value in node.value:
+            name = self._string(key, "a variable")
+            if not name or "=" in name:
+                text = f"{name!r} is no name for a variable."
+                raise self.wrong(text, key)
+            found[name] = self._string(value, f"the value of {name!r}")
+        return found
+
+
+def _is_null(node: yaml.Node) -> bool:
+    return node.tag == "tag:yaml.org,2002:null"
 
 
 def with_specs(file: CondaFile, specs: Sequence[str], *, drop: bool = False) -> str:
-    """Give the file's text with `specs` added to its dependencies, or dropped; every other line stays as it is."""
-    text = read_text(file.path)
-    newline = "\r\n" if "\r\n" in text else "\n"
-    rows = text.split(newline)
-    for spec in specs:
-        name = spec_name(spec)
-        at = file.lines.get(name)
-        if drop and at is None:
+    """Give the file's text with `specs` added to its dependencies, or dropped; every other line stays as it is.
+
+    Lines are edited without regard to YAML; what comes of it is then read, and refused unless it says what it should.
+    """
+    have = {spec_name(spec): spec for spec in file.dependencies}
+    wanted = {spec_name(spec): spec for spec in specs}
+    for name in wanted if drop else ():
+        if name not in have:
             message = f"{name!r} is not among the dependencies of {file.path.name}."
             raise LabError(message, file=file.path.name, title="not declared")
-        if at is not None:
-            old = next(item for item in file.dependencies if spec_name(item) == name)
-            row = rows[at - 1]
-            if old not in row or "[" in row.partition("-")[0]:
-                message = f"line {at} cannot be edited safely; edit it by hand."
-                raise LabError(message, file=file.path.name, line=at, code=ExitCode.BAD_REQUEST)
-            rows[at - 1] = "\0" if drop else row.replace(old, spec, 1)
+    parts = [*_BREAK.split(read_text(file.path)), ""]  # each line, and behind it its line break
+    heads = [at for at, row in enumerate(parts[::2], 1) if row.startswith("dependencies:")]
+    last = max((file.lines[name] for name in have), default=heads[0] if heads else 1)
+    for name, spec in wanted.items():
+        at = 2 * file.lines.get(name, last) - 2
+        row = parts[at]
+        if drop:
+            parts[at : at + 2] = "", ""
+        elif name in have:
+            parts[at] = row.replace(have[name], spec, 1)
         else:
-            _insert(file, rows, spec)
-    return newline.join(row.replace("\n", newline) for row in rows if row != "\0")
+            indent = row[: len(row) - len(row.lstrip())]
+            quoted = f'"{spec}"' if re.search(r"[:#{}\[\],&*?|>!%@`]", spec) else spec
+            parts[at] = f"{row}{parts[at + 1] or parts[1]}{indent}- {quoted}"
+    text = "".join(parts)
+    rest = [spec for spec in file.dependencies if spec_name(spec) not in wanted]
+    if not _says(file, text, rest if drop else [*rest, *wanted.values()]):
+        message = f"{file.path.name} is written in a way that cannot be edited safely."
+        remedy = f"edit it by hand: {'take out' if drop else 'write'} {', '.join(wanted if drop else specs)}"
+        line = file.lines.get(next(iter(wanted)), last)
+        raise LabError(message, file=file.path.name, line=line, remedy=f"{remedy} under 'dependencies:'")
+    return ("\ufeff" if file.path.read_bytes().startswith(codecs.BOM_UTF8) else "") + text
 
 
-def _insert(file: CondaFile, rows: list[str], spec: str) -> None:
-    """Put a new entry behind the last plain one, indented as that one is."""
-    plain = [line for name, line in file.lines.items() if name != "pip:"]
-    if not plain or not rows[max(plain) - 1].lstrip().startswith("- "):
-        message = "its dependencies are not a plain list; add the package by hand."
-        raise LabError(message, file=file.path.name, remedy=f"add '- {spec}' to {file.path.name}")
-    row = rows[max(plain) - 1]
-    indent = row[: len(row) - len(row.lstrip())]
-    quoted = f'"{spec}"' if re.search(r"[:#{}\[\],&*?|>!%@`]", spec) else spec
-    rows[max(plain) - 1] = f"{row}\n{indent}- {quoted}"
+def _says(file: CondaFile, text: str, dependencies: Sequence[str]) -> bool:
+    """Tell whether `text` reads as `file` does, but for its dependencies, which are to be these."""
+    try:
+        found = _CondaReader(file.path, text).read()
+    except LabError:
+        return False
+    found = replace(found, dependencies=tuple(sorted(found.dependencies)), lines=file.lines)
+    return found == replace(file, dependencies=tuple(sorted(dependencies)))

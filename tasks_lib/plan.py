@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tasks_lib import diagnosis, process
 from tasks_lib.errors import LabError
 from tasks_lib.report.model import Result, Status
+from tasks_lib.transaction import say_too
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -84,15 +85,23 @@ def execute(steps: Sequence[Step], watcher: Watcher) -> list[Result]:
                 step = running[future]
                 done[step.id] = future.result()
                 del running[future]
-    except BaseException:
+    except BaseException as error:
         children.stop()
         pool.shutdown(wait=True, cancel_futures=True)
-        for step in running.values():
-            if step.undo is not None:
-                step.undo()
+        _undo([step for future, step in running.items() if not future.cancelled() and future.exception()], error)
         raise
     pool.shutdown()
     return [result for step in steps for result in done[step.id]]
+
+
+def _undo(steps: Iterable[Step], error: BaseException) -> None:
+    """Undo what steps left half made; what cannot be undone is said with the error that ended the run."""
+    for step in steps:
+        try:
+            if step.undo is not None:
+                step.undo()
+        except Exception as fault:  # noqa: BLE001 - the first error is the one that a person must see
+            say_too(error, f"What '{step.title}' left could not be undone: {fault}")
 
 
 def _runs(step_id: str, running: dict[Future[list[Result]], Step]) -> bool:

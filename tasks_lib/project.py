@@ -73,8 +73,8 @@ def _settings(pyproject: PyProject) -> Settings:
     for key, value in table.items():
         if key not in (*_KEYS, "checks"):
             text = f"[tool.mlops-lab] has no setting {key!r}; it has {', '.join(_KEYS)}."
-            raise LabError(text, file=PYPROJECT, line=pyproject.line_of(key), title="unknown setting")
+            raise LabError(text, file=PYPROJECT, line=pyproject.line_of("mlops-lab", key), title="unknown setting")
         if key != "checks" and not isinstance(value, str):
             text = f"[tool.mlops-lab] {key} must be a string, and it is {value!r:.60}."
-            raise LabError(text, file=PYPROJECT, line=pyproject.line_of(key), title="wrong setting")
+            raise LabError(text, file=PYPROJECT, line=pyproject.line_of("mlops-lab", key), title="wrong setting")
     return Settings(**{key: table.get(key, "") for key in _KEYS})

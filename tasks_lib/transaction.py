@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import tempfile
-from pathlib import Path
+import secrets
+import shutil
 from typing import TYPE_CHECKING
 
 from tasks_lib.errors import ExitCode, LabError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 
 def write(path: Path, data: bytes) -> None:
     """Replace a file whole: a reader sees the old text or the new one, never half of it."""
     target = path.resolve()
+    new = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         try:
-            with os.fdopen(handle, "wb") as stream:
+            with new.open("xb") as stream:
                 stream.write(data)
             if target.exists():
-                Path(name).chmod(target.stat().st_mode & 0o7777)
-            Path(name).replace(target)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+                shutil.copymode(target, new)
+            new.replace(target)
+        finally:
+            new.unlink(missing_ok=True)
     except OSError as error:
         text = f"{path} cannot be written: {error.strerror}."
         raise LabError(text, code=ExitCode.TOOL_FAILED, file=path, title="cannot be written") from None
@@ -50,7 +49,20 @@ def unchanged_on_failure(paths: Sequence[Path]) -> Iterator[None]:
     before = {path: path.read_bytes() if path.is_file() else None for path in paths}
     try:
         yield
-    except BaseException:
+    except BaseException as error:
+        stuck = []
         for path, data in before.items():
-            restore(path, data)
+            try:
+                restore(path, data)
+            except (OSError, LabError):
+                stuck.append(path.name)
+        if stuck:
+            say_too(error, f"{', '.join(stuck)} could not be put back.")
         raise
+
+
+def say_too(error: BaseException, text: str) -> None:
+    """Say `text` with the error that ends a run; one that says nothing to a person gives way to one that does."""
+    if not isinstance(error, LabError):
+        raise LabError(text, code=ExitCode.TOOL_FAILED) from error
+    error.message += f" {text}"

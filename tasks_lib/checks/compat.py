@@ -35,7 +35,7 @@ def _read(outcome: Outcome) -> Iterable[Result]:
         for line in wrong:
             remedy = "lock and install anew: invoke deps.update"
             yield Result("compat.requirements", Status.FAIL, _TITLE, line, remedy)
-    elif not outcome.command.argv[-1] or "No interpreter found" in outcome.said or "not found" in outcome.said:
+    elif "No virtual environment or system Python" in outcome.said or "Python interpreter not found" in outcome.said:
         yield Result("compat.requirements", Status.SKIP, _TITLE, "there is no environment to look at", "invoke setup")
     else:
         error = diagnosis.explain(outcome, title="pip check")

@@ -120,7 +120,7 @@ class Conda(Environment):
             update = [Step("env.update", title, maker.install(self.prefix, file, specs))] if specs else []
             return (*update, *([self._pip_section()] if self._lacking_pip() else []))
         if python:
-            renewed = [f"python={python}" if spec_name(spec) == "python" else spec for spec in file.dependencies]
+            renewed = self._wanted()
             command = maker.install(self.prefix, file, renewed, new=True)
         else:
             command = maker.create(self.prefix, file)
@@ -142,9 +142,10 @@ class Conda(Environment):
             raise LabError(text, file=self.file.path.name, remedy=remedy, title="no Python")
         known = _known_environments()
         known.parent.mkdir(parents=True, exist_ok=True)
-        if str(self.prefix) not in (known.read_text("utf-8").splitlines() if known.is_file() else ()):
+        listed = known.read_text("utf-8") if known.is_file() else ""
+        if str(self.prefix) not in listed.splitlines():
             with known.open("a", encoding="utf-8") as stream:
-                stream.write(f"{self.prefix}\n")
+                stream.write(f"{'' if listed.endswith(chr(10)) or not listed else chr(10)}{self.prefix}\n")
         return ()
 
     def _clear(self) -> tuple[Result, ...]:
@@ -167,10 +168,14 @@ class Conda(Environment):
         return records.unsatisfied(self.prefix, self.file.pip)
 
     def _lacking_specs(self) -> tuple[str, ...]:
-        wanted = list(self.file.dependencies)
-        if self.project.python:
-            wanted = [s for s in wanted if spec_name(s) != "python"] + [f"python={self.project.python}"]
-        return conda_health.unsatisfied(self.prefix, wanted)
+        return conda_health.unsatisfied(self.prefix, self._wanted())
+
+    def _wanted(self) -> list[str]:
+        """Give the file's specs, with the Python that was asked for in place of the file's own."""
+        specs = list(self.file.dependencies)
+        if not self.project.python:
+            return specs
+        return [f"python={self.project.python}", *(spec for spec in specs if spec_name(spec) != "python")]
 
     def health(self) -> Iterable[Result]:
         """Verify every file that `conda-meta` records, and that what is installed is consistent."""
@@ -239,11 +244,12 @@ def _writable(folder: Path) -> bool:
 
 def _variables(prefix: Path) -> dict[str, str]:
     """Read the variables that the environment itself sets (`conda env config vars`, and packages' own)."""
-    found: dict[str, str] = {}
+    found: dict[str, Any] = {}
     for path in sorted((prefix / "etc/conda/env_vars.d").glob("*.json")):
         found.update(_json(path))
     state: Any = _json(prefix / "conda-meta" / "state").get("env_vars", {})
-    return {**found, **(state if isinstance(state, dict) else {})}
+    every = {**found, **(state if isinstance(state, dict) else {})}
+    return {key: value for key, value in every.items() if isinstance(value, str)}
 
 
 def _json(path: Path) -> dict[str, Any]:

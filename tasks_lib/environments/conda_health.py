@@ -12,12 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib.environments import records
-from tasks_lib.errors import LabError
+from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.report.model import Result, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    import rattler
 
     from tasks_lib.process import Outcome
 
@@ -32,14 +34,43 @@ _RECORD = re.compile(r"site-packages/(?P<name>[^/]+?)-[^-/]+\.(?:dist-info|egg-i
 def packages(prefix: Path) -> dict[str, dict[str, Any]]:
     """Read `conda-meta`: each conda package's record, by name; a record that cannot be read is an error."""
     found: dict[str, dict[str, Any]] = {}
-    for path in sorted((prefix / "conda-meta").glob("*.json")):
+    for path in _paths_of_records(prefix):
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
-            found[str(record["name"])] = record
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            text = f"the record {path.name} is damaged: {error}."
-            raise LabError(text, file=path, remedy=_ANEW, title="damaged conda-meta") from None
+            found[record["name"]] = record
+            words = [record["name"], record["version"], *(item["_path"] for item in _listed(record))]
+            if not all(isinstance(word, str) for word in words):
+                raise TypeError  # noqa: TRY301 - one way out for every damage
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            raise _damaged(path) from None
     return found
+
+
+def _paths_of_records(prefix: Path) -> list[Path]:
+    return sorted((prefix / "conda-meta").glob("*.json"))
+
+
+def _damaged(path: Path) -> LabError:
+    text = f"the record {path.name} is damaged."
+    return LabError(text, file=path, code=ExitCode.TOOL_FAILED, remedy=_ANEW, title="damaged conda-meta")
+
+
+def _solver_records(prefix: Path) -> list[rattler.PrefixRecord]:
+    """Read the same records as the solver sees them."""
+    import rattler  # noqa: PLC0415 - costs 0.05 s, which only the conda layer should pay
+
+    found = []
+    for path in _paths_of_records(prefix):
+        try:
+            found.append(rattler.PrefixRecord.from_path(path))
+        except Exception:  # noqa: BLE001 - rattler's errors share no base class; each is a damaged record
+            raise _damaged(path) from None
+    return found
+
+
+def _listed(record: dict[str, Any]) -> list[dict[str, Any]]:
+    data = record.get("paths_data") or {}
+    return data.get("paths") or [{"_path": name} for name in record.get("files") or ()]
 
 
 def owned(prefix: Path) -> dict[str, str]:
@@ -57,7 +88,7 @@ def unsatisfied(prefix: Path, specs: Sequence[str]) -> tuple[str, ...]:
     import rattler  # noqa: PLC0415 - costs 0.05 s, which only the conda layer should pay
     from rattler.exceptions import InvalidMatchSpecError  # noqa: PLC0415 - the same
 
-    records = [rattler.PrefixRecord.from_path(path) for path in sorted((prefix / "conda-meta").glob("*.json"))]
+    installed = _solver_records(prefix)
     lacking: list[str] = []
     for text in specs:
         try:
@@ -65,7 +96,7 @@ def unsatisfied(prefix: Path, specs: Sequence[str]) -> tuple[str, ...]:
         except InvalidMatchSpecError as error:
             said = f"{text!r} is no conda spec: {error}."
             raise LabError(said, file="conda.yml", remedy="mend conda.yml", title="wrong spec") from None
-        if not any(spec.matches(record) for record in records):
+        if not any(spec.matches(record) for record in installed):
             lacking.append(text)
     return tuple(lacking)
 
@@ -105,9 +136,7 @@ def _places(prefix: Path) -> dict[str, str]:
 
 def _paths(record: dict[str, Any], places: dict[str, str]) -> list[dict[str, Any]]:
     """Give the record's files less bytecode, which Python rewrites as it likes."""
-    data = record.get("paths_data") or {}
-    listed = data.get("paths") or [{"_path": name} for name in record.get("files") or ()]
-    kept = [item for item in listed if not item["_path"].endswith(".pyc")]
+    kept = [item for item in _listed(record) if not item["_path"].endswith(".pyc")]
     if record.get("noarch") != "python":
         return kept
     moved = [(item, *item["_path"].partition("/")) for item in kept]
@@ -120,7 +149,7 @@ def _state(root: str, item: dict[str, Any]) -> str:
     expected = item.get("sha256_in_prefix") or item.get("sha256")
     try:
         mode = os.lstat(path).st_mode
-        if not expected or not stat.S_ISREG(mode) or item.get("path_type") in {"softlink", "directory"}:
+        if not expected or stat.S_ISLNK(mode) or item.get("path_type") in {"softlink", "directory"}:
             return "sound"
         with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - see above
             found = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -132,14 +161,23 @@ def _state(root: str, item: dict[str, Any]) -> str:
 def _consistent(prefix: Path) -> Result:
     """Check each package's `depends` against what is installed; virtual packages are the solver's affair."""
     import rattler  # noqa: PLC0415 - costs 0.05 s, which only the conda layer should pay
+    from rattler.exceptions import InvalidMatchSpecError  # noqa: PLC0415 - the same
 
-    records = [rattler.PrefixRecord.from_path(path) for path in sorted((prefix / "conda-meta").glob("*.json"))]
+    title = "conda's packages agree with each other"
+    try:
+        installed = _solver_records(prefix)
+    except LabError as error:
+        return Result("doctor.consistent", Status.FAIL, title, error.message, error.remedy)
     wrong: dict[str, str] = {}
-    for record in records:
+    for record in installed:
         for text in record.depends:
-            if not text.startswith("__") and not any(rattler.MatchSpec(text).matches(other) for other in records):
+            try:
+                met = text.startswith("__") or any(rattler.MatchSpec(text).matches(other) for other in installed)
+            except InvalidMatchSpecError:
+                met = False
+            if not met:
                 wrong[record.name.normalized] = f"needs {text}"
-    return _report("doctor.consistent", "conda's packages agree with each other", wrong, "unmet:")
+    return _report("doctor.consistent", title, wrong, "unmet:")
 
 
 def _report(check: str, title: str, wrong: dict[str, str], what: str) -> Result:

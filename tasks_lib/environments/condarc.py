@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from tasks_lib import toolbox
 from tasks_lib.errors import LabError
+from tasks_lib.manifests import parse_yaml, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 #: What conda means by `defaults` where nobody set `default_channels` (conda's documentation).
 _DEFAULTS = ("https://repo.anaconda.com/pkgs/main", "https://repo.anaconda.com/pkgs/r")
@@ -24,6 +26,24 @@ _LISTS = ("channels", "envs_dirs", "pkgs_dirs", "default_channels")
 _MAPS = ("custom_channels", "custom_multichannels", "mirrored_channels", "proxy_servers")
 _WORDS = ("channel_alias", "channel_priority", "ssl_verify", "offline")
 _URL = ("http://", "https://", "file://", "ftp://", "s3://", "oci://")
+
+
+def _texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _mapping(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, dict) and all(fits(item) for item in value.values())
+
+
+#: What each key that is used here must be, in words and as a test.
+_KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    **dict.fromkeys(_LISTS, ("a list of words", lambda value: isinstance(value, str) or _texts(value))),
+    **dict.fromkeys(_WORDS, ("a word", lambda value: isinstance(value, (str, int)))),
+    "custom_channels": ("a mapping of words", _mapping(lambda value: isinstance(value, str))),
+    "custom_multichannels": ("a mapping of lists", _mapping(_texts)),
+    "mirrored_channels": ("a mapping of lists", _mapping(_texts)),
+}
 
 
 @dataclass(frozen=True)
@@ -48,19 +68,20 @@ class Condarc:
         return cls(merged)
 
     def urls(self, channel: str) -> tuple[str, ...]:
-        """Give the addresses that a channel's name stands for."""
+        """Give the addresses that a channel's name stands for; as in conda, what it stands for are plain channels."""
+        own = self.values.get("custom_multichannels", {})
+        many = {**own, "defaults": self.values.get("default_channels", _DEFAULTS)}
+        return tuple(self._url(name) for name in many.get(channel, (channel,)))
+
+    def _url(self, channel: str) -> str:
         if channel.startswith(_URL):
-            return (channel,)
+            return channel
         if Path(channel).is_absolute():
-            return (Path(channel).as_uri(),)
-        if channel == "defaults":
-            return tuple(url for name in self.values.get("default_channels", _DEFAULTS) for url in self.urls(name))
-        if channel in self.values.get("custom_multichannels", {}):
-            return tuple(url for name in self.values["custom_multichannels"][channel] for url in self.urls(name))
+            return Path(channel).as_uri()
         first = channel.partition("/")[0]
-        base = self.values.get("custom_channels", {}).get(channel) or self.values.get("custom_channels", {}).get(first)
-        base = base or self.values.get("channel_alias")
-        return (f"{str(base).rstrip('/')}/{channel}",) if base else (channel,)
+        custom = self.values.get("custom_channels", {})
+        base = custom.get(channel) or custom.get(first) or self.values.get("channel_alias")
+        return f"{str(base).rstrip('/')}/{channel}" if base else channel
 
     def channels(self, declared: tuple[str, ...]) -> tuple[str, ...]:
         """Give the addresses of a conda.yml's channels, then of the user's own; `nodefaults` stops at the first."""
@@ -71,50 +92,41 @@ class Condarc:
 
     def mirrors(self, names: tuple[str, ...]) -> dict[str, list[str]]:
         """Give the mirrors that stand in for a channel's address."""
-        found: dict[str, Any] = self.values.get("mirrored_channels", {})
-        return {self.urls(name)[0]: [str(url) for url in found[name]] for name in names if name in found}
+        found: dict[str, list[str]] = self.values.get("mirrored_channels", {})
+        return {self._url(name): found[name] for name in names if name in found}
 
 
 def _files(variables: Mapping[str, str], root: Path | None) -> list[Path]:
-    home = Path(variables.get("HOME") or Path.home())
-    folders = (
-        [Path("C:/ProgramData/conda")] if sys.platform == "win32" else [Path("/etc/conda"), Path("/var/lib/conda")]
-    )
-    folders += [root] if root else []
+    home = Path(variables.get("HOME") or toolbox.home())
+    system = [Path("C:/ProgramData/conda")] if sys.platform == "win32" else [Path("/etc/conda"), Path("/var/lib/conda")]
     config = Path(variables.get("XDG_CONFIG_HOME") or home / ".config")
-    found = [folder / name for folder in folders for name in (".condarc", "condarc")]
-    found += [config / "conda" / name for name in (".condarc", "condarc")]
-    found += [home / ".conda" / name for name in (".condarc", "condarc")]
-    found += [home / ".condarc"]
+    found: list[Path] = []
+    for folder in (*system, *([root] if root else []), config / "conda", home / ".conda"):
+        found += [folder / ".condarc", folder / "condarc", *sorted((folder / "condarc.d").glob("*.y*ml"))]
+    found.append(home / ".condarc")
     if variables.get("CONDARC"):
-        found.append(Path(variables["CONDARC"]).expanduser())
+        found.append(Path(os.path.expanduser(variables["CONDARC"])))  # noqa: PTH111 - pathlib raises where there is no such user
     return [path for path in found if path.is_file()]
 
 
 def _read(path: Path) -> dict[str, Any]:
-    remedy = f"mend {path}"
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8-sig")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = None if mark is None else mark.line + 1
-        text = f"{path} cannot be read as YAML."
-        raise LabError(text, file=path, line=line, remedy=remedy, title="broken .condarc") from None
+    data = parse_yaml(read_text(path, str(path)), str(path), yaml.safe_load) or {}
     if not isinstance(data, dict):
         text = f"{path} must be a mapping."
-        raise LabError(text, file=path, remedy=remedy, title="broken .condarc")
-    for key, kind in (*((name, list) for name in _LISTS), *((name, dict) for name in _MAPS)):
-        if data.get(key) is not None and not isinstance(data[key], (kind, str)):
-            text = f"{key} must be a {'list' if kind is list else 'mapping'}."
-            raise LabError(text, file=path, remedy=remedy, title="broken .condarc")
-    return {key: value for key, value in data.items() if value is not None}
+        raise LabError(text, file=path, remedy=f"mend {path}", title="broken .condarc")
+    found = {key: value for key, value in data.items() if value is not None}
+    for key, (kind, fits) in _KINDS.items():
+        if key in found and not fits(found[key]):
+            text = f"{key} must be {kind}."
+            raise LabError(text, file=path, remedy=f"mend {path}", title="broken .condarc")
+    return found
 
 
 def _merge(into: dict[str, Any], new: Mapping[str, Any]) -> None:
     """Lay one file over the others as conda does: lists are joined, the newer first; maps and words are replaced."""
     for key, value in new.items():
         if key in _LISTS:
-            items = [value] if isinstance(value, str) else [str(item) for item in value]
+            items = [value] if isinstance(value, str) else value
             into[key] = list(dict.fromkeys([*items, *into.get(key, [])]))
         elif key in _MAPS and isinstance(value, dict):
             into[key] = {**into.get(key, {}), **value}

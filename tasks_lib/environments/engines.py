@@ -158,7 +158,7 @@ class Rattler(Engine):
             argv += [part for mirror in mirrors for part in ("--mirror", f"{address}={mirror}")]
         if str(condarc.values.get("channel_priority", "")).lower() in {"disabled", "false"}:
             argv.append("--any-channel")
-        if condarc.values.get("ssl_verify") in {False, "false", "False"}:
+        if str(condarc.values.get("ssl_verify", "")).lower() == "false":
             argv.append("--no-tls-verify")
         if str(condarc.values.get("offline", "")).lower() == "true":
             argv.append("--offline")

@@ -8,18 +8,19 @@ import os
 import re
 from collections import defaultdict
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks_lib.report.model import Result, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
 
 _SHEBANG_READ = 512
 _HEADER = re.compile(r"^(Name|Version):[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
 _SEPARATORS = re.compile(r"[-_.]+")
 _SHOWN = 5
+_COLUMNS = 3  # of a RECORD: path, hash, size
 
 
 @dataclass(frozen=True)
@@ -102,14 +103,15 @@ def health(prefix: Path) -> Iterator[Result]:
     """Look for damaged and for duplicate records, and for recorded files that are gone."""
     again = "install it anew: invoke deps.install"
     found = list(distributions(prefix))
-    damaged = [one.folder.name for one in found if not one.version or not (one.folder / "RECORD").is_file()]
+    missing = {one: _missing(one) for one in found}
+    damaged = [one.folder.name for one, files in missing.items() if not one.version or files is None]
     yield _listed("doctor.records", "every distribution record is whole", damaged, "no METADATA or RECORD in", again)
     by_name: dict[str, list[str]] = defaultdict(list)
     for one in found:
         by_name[one.name].append(one.folder.name)
     twice = [" and ".join(folders) for folders in by_name.values() if len(folders) > 1]
     yield _listed("doctor.duplicates", "no distribution is recorded twice", twice, "recorded twice:", again)
-    gone = [f"{one.name} ({missing[0]}{' …' if missing[1:] else ''})" for one in found if (missing := _missing(one))]
+    gone = [f"{one.name} ({files[0]}{' …' if files[1:] else ''})" for one, files in missing.items() if files]
     yield _listed("doctor.installed-files", "every installed file is there", gone, "files are missing from", again)
 
 
@@ -125,19 +127,25 @@ def moved(prefix: Path) -> Result:
         if found is None:
             continue
         interpreter = found[1].decode("utf-8", "replace")
-        if not interpreter.startswith(f"{prefix}/") and not interpreter.startswith(f"{prefix.resolve()}/"):
+        elsewhere = not interpreter.startswith((f"{prefix}/", f"{prefix.resolve()}/"))
+        theirs = Path(interpreter).parent.parent / "pyvenv.cfg"  # a script may ask for the system's Python on purpose
+        if elsewhere and (theirs.exists() or not Path(interpreter).exists()):
             detail = f"{script.name} names the interpreter {interpreter}: the folder was moved or copied."
             return Result("doctor.moved", Status.FAIL, title, detail, "make it anew: invoke env.remove setup")
     return Result("doctor.moved", Status.PASS, title)
 
 
-def _missing(distribution: Distribution) -> list[str]:
+def _missing(distribution: Distribution) -> list[str] | None:
+    """Give the recorded files that are gone, less bytecode; `None` where the record itself is no record."""
     try:
         with (distribution.folder / "RECORD").open(encoding="utf-8", newline="") as stream:
-            names = [row[0] for row in csv.reader(stream) if row]
+            rows = [row for row in csv.reader(stream) if row]
     except (OSError, UnicodeDecodeError, csv.Error):
-        return []
+        return None
+    if not rows or any(len(row) != _COLUMNS for row in rows):
+        return None
     root = str(distribution.folder.parent)
+    names = [row[0] for row in rows]
     return [name for name in names if not name.endswith(".pyc") and not os.access(f"{root}/{name}", os.F_OK)]
 
 

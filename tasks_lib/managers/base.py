@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tasks_lib.environments import records
 from tasks_lib.errors import LabError
-from tasks_lib.manifests import read_text
+from tasks_lib.manifests import read_toml
 from tasks_lib.report.model import Result, Status
 
 if TYPE_CHECKING:
@@ -75,9 +74,8 @@ class Manager(ABC):
 
     def dependents(self) -> Callable[[str], tuple[str, ...]]:
         """Give a function that says which locked packages ask for a name; the project itself is one of them."""
-        data = tomllib.loads(read_text(self.lock_path)) if self.lock_path.is_file() else {}
         wants: dict[str, list[str]] = {}
-        for package in data.get("package", []):
+        for package in self._packages():
             asked = package.get("dependencies", [])
             groups = package.get("dev-dependencies", {}).values()
             every = [*asked, *(entry for group in groups for entry in group)]
@@ -110,22 +108,34 @@ class Manager(ABC):
 
     def locked(self) -> dict[str, set[str]]:
         """Read normalised names and versions from the lock, less the project itself and its workspace."""
-        if not self.lock_path.is_file():
-            return {}
-        try:
-            data: dict[str, Any] = tomllib.loads(read_text(self.lock_path))
-            found: dict[str, set[str]] = {}
-            for package in data.get("package", []):
-                source = package.get("source", {})
-                if "virtual" not in source and source.get("editable") != ".":
-                    found.setdefault(records.normalised(package["name"]), set()).add(str(package.get("version", "")))
-        except (tomllib.TOMLDecodeError, AttributeError, KeyError, TypeError) as error:
-            text = f"{self.lock_name} is damaged: {error}."
-            raise LabError(text, file=self.lock_name, remedy=LOCK_ANEW, title="damaged lock") from None
+        found: dict[str, set[str]] = {}
+        for package in self._packages():
+            source = package.get("source", {})
+            if "virtual" not in source and source.get("editable") != ".":
+                found.setdefault(records.normalised(package["name"]), set()).add(str(package.get("version", "")))
         return found
+
+    def _packages(self) -> list[dict[str, Any]]:
+        """Read the lock's packages, none where there is no lock; a damaged lock is an error with a way out."""
+        if not self.lock_path.is_file():
+            return []
+        try:
+            packages: list[dict[str, Any]] = read_toml(self.lock_path)[0].get("package", [])
+            sound = isinstance(packages, list) and all(_is_package(package) for package in packages)
+            reason, line = "it does not list packages", None
+        except LabError as error:
+            packages, sound, reason, line = [], False, error.message, error.line
+        if not sound:
+            text = f"{self.lock_name} is damaged: {reason}"
+            raise LabError(text, file=self.lock_name, line=line, remedy=LOCK_ANEW, title="damaged lock")
+        return packages
 
     def lock_result(self, status: Status, detail: str = "", remedy: str = LOCK_ANEW) -> Iterable[Result]:
         """Report on the lock's freshness."""
         good = status is Status.PASS
         title = f"{self.lock_name} fits pyproject.toml"
         yield Result("lock.fresh", status, title, detail, "" if good else remedy, file=self.lock_name)
+
+
+def _is_package(entry: object) -> bool:
+    return isinstance(entry, dict) and isinstance(entry.get("name"), str) and isinstance(entry.get("source", {}), dict)

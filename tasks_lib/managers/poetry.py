@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tasks_lib import diagnosis, index, toolbox
 from tasks_lib.environments import records
+from tasks_lib.errors import LabError
 from tasks_lib.managers.base import Change, Manager
 from tasks_lib.plan import Step
 from tasks_lib.process import Command
@@ -96,6 +97,10 @@ class Poetry(Manager):
         warnings = [line.removeprefix("Warning: ") for line in said if line.startswith("Warning: ")]
         about_lock = [line for line in errors if "poetry.lock" in line]
         title = "poetry check finds nothing wrong"
+        if not outcome.ok and not errors and "poetry.lock" in outcome.said and "TOML" in outcome.said:
+            errors = about_lock = ["poetry.lock is damaged"]
+        if not outcome.ok and not errors:
+            errors = about_lock = self._damage()
         if not outcome.ok and not errors:
             error = diagnosis.explain(outcome, title="poetry check")
             yield Result("config.poetry", Status.ERROR, title, error.message, error.remedy, file="pyproject.toml")
@@ -114,6 +119,14 @@ class Poetry(Manager):
         else:
             text = about_lock[0] if about_lock else ""
         yield from self.lock_result(Status.FAIL if about_lock else Status.PASS, text)
+
+    def _damage(self) -> list[str]:
+        """Say what is wrong with the lock itself, which Poetry does not name when it cannot read it."""
+        try:
+            self.locked()
+        except LabError as error:
+            return [error.message]
+        return []
 
     def _command(self, argv: Sequence[str], activation: Activation | None, why: str) -> Command:
         """Give Poetry an environment always, or it makes one of its own; for the lock alone any will do."""

@@ -29,7 +29,7 @@ _UNREADABLE = re.compile(
 )
 
 
-_CHANGE = re.compile(r"^ ([-+~]) ([\w.-]+)(?:==(\S+))?", re.MULTILINE)
+_CHANGE = re.compile(r"^ ([-+~]) ([\w.-]+)(?:==(\S+)| @ (\S+))?", re.MULTILINE)
 
 
 class Uv(Manager):
@@ -67,8 +67,8 @@ class Uv(Manager):
         """Read the lines ` - click==8.1.7`, ` + click==8.5.1` and ` ~ click==8.5.1`."""
         diagnosis.demand(outcome, title="uv sync --dry-run")
         found: dict[str, dict[str, str]] = {}
-        for sign, name, version in _CHANGE.findall(outcome.stderr):
-            found.setdefault(records.normalised(name), {})[sign] = version
+        for sign, name, version, address in _CHANGE.findall(outcome.stderr):
+            found.setdefault(records.normalised(name), {})[sign] = version or address
         same = {name: signs.get("~", "") for name, signs in found.items()}
         return [Change(name, s.get("-", same[name]), s.get("+", same[name])) for name, s in found.items()]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.machinery
 import importlib.metadata
+import importlib.util
 import inspect
 import json
 import re
@@ -23,7 +24,10 @@ def modules(distribution: importlib.metadata.Distribution) -> set[str]:
     """Give the top-level modules of a distribution, from its record of files."""
     code = [file for file in distribution.files or () if file.name.endswith(_CODE)]
     names = {file.parts[0] if len(file.parts) > 1 else str(inspect.getmodulename(file.name)) for file in code}
-    names |= set() if code else set((distribution.read_text("top_level.txt") or "").split())
+    if not code:  # installed as a link to its sources
+        guess = re.sub(r"[-.]+", "_", distribution.metadata["Name"] or "")
+        names |= set((distribution.read_text("top_level.txt") or "").split())
+        names |= {guess} if importlib.util.find_spec(guess) else set()
     return {name for name in names if name.isidentifier() and name[0] != "_" and name.lower() not in _STRAY}
 
 

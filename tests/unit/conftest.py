@@ -23,7 +23,7 @@ class Install(Protocol):
 class Link(Protocol):
     """Write a conda package into a prefix as conda would."""
 
-    def __call__(
+    def __call__(  # noqa: PLR0913 - the parts of a package that tests vary
         self,
         prefix: Path,
         name: str,

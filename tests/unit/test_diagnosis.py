@@ -214,9 +214,9 @@ error: Failed to install seed packages into virtual environment
         "the disk is full",
     ),
     "permission": Failure(
-        "error: Failed to initialize cache at `/tmp/cache`\n"
-        "  cause: failed to create directory `/tmp/cache`: Permission denied (os error 13)\n",
-        ("/tmp/cache", "cannot be written"),
+        "error: Failed to initialize cache at `/data/cache`\n"
+        "  cause: failed to create directory `/data/cache`: Permission denied (os error 13)\n",
+        ("/data/cache", "cannot be written"),
         FAILED,
         "cannot be written",
     ),
@@ -413,7 +413,7 @@ CondaEnvException: Pip failed
 
 RATTLER = {
     "no such package": Failure(
-        "rattler: cannot be solved: Cannot solve the request because of: No candidates were found for zz-nothing *.\n\n",
+        "rattler: cannot be solved: Cannot solve the request because of: No candidates were found for zz-nothing *.\n",
         ("zz-nothing",),
         BAD,
         "no such package",

@@ -13,7 +13,10 @@ from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.manifests import CondaFile
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from tasks_lib.process import Command
 
 ARGUMENTS: dict[str, dict[str, tuple[str, ...]]] = {
     "conda": {
@@ -78,13 +81,14 @@ def _engine(name: str) -> engines.Engine:
 @pytest.mark.parametrize(("name", "action", "expected"), TABLE.values(), ids=TABLE)
 def test_exact_arguments(name: str, action: str, expected: tuple[str, ...], file: CondaFile, root: Path) -> None:
     engine, prefix = _engine(name), root / "env"
-    command = {
+    actions: dict[str, Callable[[], Command | None]] = {
         "create": lambda: engine.create(prefix, file),
         "new": lambda: engine.install(prefix, file, ("six", "x y"), new=True),
         "install": lambda: engine.install(prefix, file, ("six", "x y")),
         "uninstall": lambda: engine.uninstall(prefix, file, ("six",)),
         "doctor": lambda: engine.doctor(prefix),
-    }[action]()
+    }
+    command = actions[action]()
     if not expected:
         assert command is None
         return
@@ -110,10 +114,12 @@ def test_rattler_gets_what_the_users_condarc_says(file: CondaFile, home: Path, r
 @pytest.mark.parametrize("key", ["ssl_verify", "channel_priority", "offline"])
 def test_odd_setting_is_no_crash(file: CondaFile, home: Path, root: Path, key: str) -> None:
     (home / ".condarc").write_text(f"{key}: {{a: b}}\n")
+    said = key
     try:
         _engine("rattler").install(root, file, ("six",))
     except LabError as error:
-        assert key in str(error)
+        said = str(error)
+    assert key in said
 
 
 def test_worker_stands_where_the_engine_looks() -> None:

@@ -31,7 +31,7 @@ STATES: dict[str, tuple[Callable[[Path], object], State]] = {
     "nothing": (lambda _: None, State.ABSENT),
     "empty folder": (lambda p: p.mkdir(), State.ABSENT),
     "file": (lambda p: p.touch(), State.FOREIGN),
-    "folder with other things": (lambda p: (p.mkdir(), (p / "x").touch()), State.FOREIGN),
+    "folder with other things": (lambda p: (p / "x").mkdir(parents=True), State.FOREIGN),
     "link to nowhere": (lambda p: p.symlink_to("/no/such/place"), State.FOREIGN),
 }
 
@@ -134,7 +134,7 @@ def test_python_that_does_not_fit_is_lacking(
     venv: Path,
     requires: str,
     python: str,
-    lacks: bool,  # noqa: FBT001 - a parameter of the table
+    lacks: bool,
 ) -> None:
     assert venv.exists()
     assert bool(Venv(project(_pyproject(requires), python=python)).lacking()) is lacks

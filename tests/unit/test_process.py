@@ -132,7 +132,7 @@ def test_missing_program_is_named(name: str) -> None:
 @pytest.mark.processes
 def test_file_that_is_no_program_is_named(root: Path) -> None:
     (root / "data").write_text("x")
-    with pytest.raises(LabError, match="data.* cannot be started") as caught:
+    with pytest.raises(LabError, match=r"data.* cannot be started") as caught:
         run(Command((str(root / "data"),)))
     assert caught.value.code == ExitCode.TOOL_MISSING
 
@@ -155,7 +155,10 @@ def test_word_that_no_process_can_take_is_a_clear_error() -> None:
 @pytest.mark.processes
 def test_time_limit_ends_the_process_and_its_children(root: Path) -> None:
     child = "import time; time.sleep(60)"
-    code = f"import subprocess, sys, time; print(subprocess.Popen([sys.executable, '-c', {child!r}]).pid, flush=True); time.sleep(60)"
+    code = (
+        f"import subprocess, sys, time; print(subprocess.Popen([sys.executable, '-c', {child!r}]).pid, flush=True);"
+        "time.sleep(60)"
+    )
     heard: list[str] = []
     with pytest.raises(LabError, match=r"did not end within 1 s\.") as caught:
         run(python(code, cwd=root), timeout=1, on_line=heard.append)
@@ -170,7 +173,10 @@ def test_stop_ends_every_process_with_its_children(root: Path, monkeypatch: pyte
     child = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
     )
-    code = f"import subprocess, sys, time; p = subprocess.Popen([sys.executable, '-c', {child!r}]); print(p.pid, flush=True); p.wait()"
+    code = (
+        f"import subprocess, sys, time; p = subprocess.Popen([sys.executable, '-c', {child!r}]);"
+        "print(p.pid, flush=True); p.wait()"
+    )
     heard: list[str] = []
     caught: list[BaseException] = []
 

@@ -96,7 +96,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "six-1.17.0",
     ),
     "empty record": (
-        lambda p: (shutil.rmtree(_six(p)), _six(p).mkdir()),
+        lambda p: _six(p).rename(p / "x").with_name("lib").joinpath(_six(p).relative_to(p / "lib")).mkdir(),
         "doctor.records",
         "six-1.17.0.dist-info",
     ),
@@ -112,21 +112,21 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "doctor.duplicates",
         "Typing_Extensions-4.0.dist-info",
     ),
-    "missing module": (lambda p: (_site(p) / "six.py").unlink(), "doctor.installed-files", "six (six.py)"),
+    "missing module": (lambda p: (_site(p) / "six.py").unlink(), "doctor.installed-files", "(six.py)"),
     "missing file with an accent": (
         lambda p: (_site(p) / "x/é.py").unlink(),
         "doctor.installed-files",
-        "typing-extensions (x/é.py)",
+        "(x/é.py)",
     ),
     "missing script": (
         lambda p: (_six(p) / "RECORD").write_text("../../../bin/six,,\nsix-1.17.0.dist-info/RECORD,,\n"),
         "doctor.installed-files",
-        "six (../../../bin/six)",
+        "(../../../bin/six)",
     ),
     "name that no file can have": (
         lambda p: (_six(p) / "RECORD").write_text(f"{'x' * 5000},,\nsix-1.17.0.dist-info/RECORD,,\n"),
         "doctor.installed-files",
-        "six (",
+        "six",
     ),
 }
 
@@ -202,5 +202,5 @@ def test_environment_reached_through_a_link_is_not_moved(venv: Path, root: Path)
         ("git+https://host/x.git", True),
     ],
 )
-def test_requirement_is_met_or_not(sound: Path, requirement: str, met: bool) -> None:  # noqa: FBT001 - a parameter of the table
+def test_requirement_is_met_or_not(sound: Path, requirement: str, met: bool) -> None:
     assert records.unsatisfied(sound, (requirement,)) == (() if met else (requirement,))

@@ -32,7 +32,7 @@ FAIL = Result("a.c", Status.FAIL, "is broken", "why [bold]not[/bold]", "mend [it
         (("fail", "error"), False, ExitCode.TOOL_FAILED),
     ],
 )
-def test_results_add_up_to_an_exit_code(statuses: tuple[str, ...], strict: bool, code: ExitCode) -> None:  # noqa: FBT001 - a column of the table
+def test_results_add_up_to_an_exit_code(statuses: tuple[str, ...], strict: bool, code: ExitCode) -> None:
     results = [Result("x", Status(status), "") for status in statuses]
     assert verdict(results, strict=strict) == code
 

@@ -215,7 +215,10 @@ HEAVY = (
 
 @pytest.mark.processes
 def test_listing_tasks_imports_nothing_heavy() -> None:
-    code = "import json, sys; before = set(sys.modules); import invoke; known = set(sys.modules); import tasks_lib.tasks; tasks_lib.tasks.namespace(); print(json.dumps(sorted(set(sys.modules) - known)))"
+    code = (
+        "import json, sys; import invoke; known = set(sys.modules); import tasks_lib.tasks;"
+        "tasks_lib.tasks.namespace(); print(json.dumps(sorted(set(sys.modules) - known)))"
+    )
     outcome = run(Command((sys.executable, "-c", code), cwd=ROOT))
     assert outcome.ok, outcome.said
     loaded = json.loads(outcome.stdout)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -49,7 +48,7 @@ def test_folder_that_cannot_be_written_is_a_clear_error(root: Path) -> None:
     (root / "folder").mkdir()
     with pytest.raises(LabError, match="cannot be written"):
         write(root / "folder", b"new")
-    assert sorted(os.listdir(root)) == ["file", "folder"]
+    assert sorted(path.name for path in root.iterdir()) == ["file", "folder"]
 
 
 def _damage(root: Path) -> list[Path]:
@@ -58,6 +57,13 @@ def _damage(root: Path) -> list[Path]:
     for path in paths[:2] + paths[3:]:
         path.write_bytes(path.name.encode())
     return paths
+
+
+def _fail(paths: list[Path], error: type[BaseException]) -> None:
+    """Change the files and end as a failing run does."""
+    _change(paths)
+    text = "stopped"
+    raise error(text)
 
 
 def _change(paths: list[Path]) -> None:
@@ -71,8 +77,7 @@ def test_every_failure_puts_all_back(root: Path, error: type[BaseException]) -> 
     paths = _damage(root)
     untouched = paths[3].stat()
     with pytest.raises(error), unchanged_on_failure(paths):
-        _change(paths)
-        raise error("x")
+        _fail(paths, error)
     assert {path.name: path.read_bytes() for path in root.iterdir()} == {
         "changed": b"changed",
         "deleted": b"deleted",
@@ -92,14 +97,19 @@ def test_success_keeps_the_changes(root: Path) -> None:
     }
 
 
+def _ruin(paths: list[Path]) -> None:
+    """Change the second file, and take the first away with its folder."""
+    paths[0].unlink()
+    paths[0].parent.rmdir()
+    paths[1].write_bytes(b"new")
+    raise RuntimeError
+
+
 def test_file_that_cannot_be_put_back_does_not_keep_the_others_back(root: Path) -> None:
     paths = [root / "in" / "first", root / "second"]
     paths[0].parent.mkdir()
     for path in paths:
         path.write_bytes(b"old")
     with pytest.raises((LabError, RuntimeError)), unchanged_on_failure(paths):
-        paths[0].unlink()
-        paths[0].parent.rmdir()
-        paths[1].write_bytes(b"new")
-        raise RuntimeError
+        _ruin(paths)
     assert paths[1].read_bytes() == b"old"
