@@ -16,7 +16,7 @@ _TELLING = re.compile("error|cause|because|conflict|fail|denied|cannot", re.IGNO
 #: Each keeps its first group and hides the rest: in an address, before a bare host, conda's tokens, in a query.
 _SECRETS = (
     re.compile(r"(://)[^/\s]+(?=@)"),
-    re.compile(r"((?:^|[\s\"'`(<=,]))[^\s/:@\"'`(<=,]+:[^\s/@]+(?=@\S)"),
+    re.compile(r"((?:^|[\s\"'`(<=,]))[^\s/:@\"'`(<=,]+:[^\s/]+(?=@\S)"),
     re.compile(r"(://\S+?/t/)[^/\s]+"),
     re.compile(r"([?&][^\s=&]*(?:token|key|sig|secret|pass|auth|cred)[^\s=&]*=)[^\s&\"'`)>]+", re.IGNORECASE),
 )
@@ -61,7 +61,7 @@ _WRONG_PYTHON = (
     r"Current Python version \(([^)]+)\) is not allowed by the project"
 )
 _DAMAGED = (
-    r"Hash mismatch|hashes? (?:for|does not match|do not match)|do not match the hashes|HashMismatch|ChecksumMismatch|"
+    r"Hash mismatch|hash(?:es)? do(?:es)? not match|do not match the hashes|hash for [^\n]+ not found|HashMismatch|ChecksumMismatch|"
     r"did not match any known checksums|Data corruption detected|CondaVerificationError|InvalidArchiveError"
 )
 _NOT_THERE = (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tasks_lib import diagnosis, process
 from tasks_lib.errors import LabError
 from tasks_lib.report.model import Result, Status
-from tasks_lib.transaction import say_too
+from tasks_lib.transaction import put_right
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -45,9 +45,9 @@ class Step:
         command = self.command
         return {
             "id": self.id,
-            "command": command.shown if command else self.shown,
+            "command": diagnosis.without_secrets(command.shown if command else self.shown),
             "why": self.why or (command.why if command else "") or self.title,
-            "argv": list(command.argv) if command else [],
+            "argv": [diagnosis.without_secrets(word) for word in command.argv] if command else [],
             "needs": list(self.needs),
         }
 
@@ -88,20 +88,11 @@ def execute(steps: Sequence[Step], watcher: Watcher) -> list[Result]:
     except BaseException as error:
         children.stop()
         pool.shutdown(wait=True, cancel_futures=True)
-        _undo([step for future, step in running.items() if not future.cancelled() and future.exception()], error)
+        failed = [step for future, step in running.items() if not future.cancelled() and future.exception()]
+        put_right(error, [(f"what '{step.title}' left", step.undo) for step in failed if step.undo])
         raise
     pool.shutdown()
     return [result for step in steps for result in done[step.id]]
-
-
-def _undo(steps: Iterable[Step], error: BaseException) -> None:
-    """Undo what steps left half made; what cannot be undone is said with the error that ended the run."""
-    for step in steps:
-        try:
-            if step.undo is not None:
-                step.undo()
-        except Exception as fault:  # noqa: BLE001 - the first error is the one that a person must see
-            say_too(error, f"What '{step.title}' left could not be undone: {fault}")
 
 
 def _runs(step_id: str, running: dict[Future[list[Result]], Step]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import secrets
 import shutil
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from tasks_lib.errors import ExitCode, LabError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
 
@@ -50,19 +51,20 @@ def unchanged_on_failure(paths: Sequence[Path]) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        stuck = []
-        for path, data in before.items():
-            try:
-                restore(path, data)
-            except (OSError, LabError):
-                stuck.append(path.name)
-        if stuck:
-            say_too(error, f"{', '.join(stuck)} could not be put back.")
+        put_right(error, [(path.name, functools.partial(restore, path, data)) for path, data in before.items()])
         raise
 
 
-def say_too(error: BaseException, text: str) -> None:
-    """Say `text` with the error that ends a run; one that says nothing to a person gives way to one that does."""
-    if not isinstance(error, LabError):
-        raise LabError(text, code=ExitCode.TOOL_FAILED) from error
-    error.message += f" {text}"
+def put_right(error: BaseException, actions: Iterable[tuple[str, Callable[[], None]]]) -> None:
+    """Carry out each action, though others fail, and say with the error that ends the run which ones did."""
+    stuck = []
+    for name, action in actions:
+        try:
+            action()
+        except Exception as fault:  # noqa: BLE001 - the first error is the one that a person must see
+            stuck.append(f"{name} ({fault})")
+    if stuck:
+        text = f"This could not be put back as it was: {', '.join(stuck)}"
+        if not isinstance(error, LabError):
+            raise LabError(text, code=ExitCode.TOOL_FAILED) from error
+        error.message += f" {text}"

@@ -145,8 +145,8 @@ def _missing(distribution: Distribution) -> list[str] | None:
     if not rows or any(len(row) != _COLUMNS for row in rows):
         return None
     root = str(distribution.folder.parent)
-    names = [row[0] for row in rows]
-    return [name for name in names if not name.endswith(".pyc") and not os.access(f"{root}/{name}", os.F_OK)]
+    names = [row[0] for row in rows]  # absolute ones too: Poetry's, of a project that is installed for editing
+    return [name for name in names if not name.endswith(".pyc") and not os.access(os.path.join(root, name), os.F_OK)]
 
 
 def _listed(check: str, title: str, wrong: Iterable[str], text: str, remedy: str) -> Result:

@@ -1,0 +1,190 @@
+"""What scripts rely on: one JSON document on stdout for every task, the combo's precedence, and every way to start."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.lab import (
+    CONDA_YML,
+    ENTRY,
+    PYTHON,
+    ROOT,
+    Answer,
+    Lab,
+    expect_contract,
+    expect_no_traceback,
+    tools,
+    untouched,
+)
+
+pytestmark = pytest.mark.processes
+
+#: every task with what it needs said; those that open a shell or prove a combo are not among them
+TASKS = (
+    ("setup", "--dry-run"),
+    ("env.create", "--dry-run"),
+    ("env.list",),
+    ("env.info",),
+    ("env.activate",),
+    ("env.run", "--", "python", "-V"),
+    ("env.remove", "--dry-run"),
+    ("deps.lock", "--dry-run"),
+    ("deps.install", "--dry-run"),
+    ("deps.add", "toolz", "--dry-run"),
+    ("deps.remove", "click-default-group", "--dry-run"),
+    ("deps.update", "--dry-run"),
+    ("check.config",),
+    ("check.lock",),
+    ("check.doctor",),
+    ("check.compat",),
+    ("check.all",),
+)
+
+
+def with_combo(task: tuple[str, ...], combo: str) -> tuple[str, ...]:
+    """Put the combo behind the task's name: what stands behind -- is another program's."""
+    return (task[0], "--combo", combo, *task[1:])
+
+
+def test_every_task_answers_with_one_document(lab: Lab) -> None:
+    with untouched(lab):
+        for task in TASKS:  # there is no environment yet
+            answer = lab(*with_combo(task, "pip_uv"))
+            assert answer.document["command"] == task[0]
+            assert Path(answer.document["project"]) == lab.project
+            assert answer.document["combo"]["id"] == "pip_uv"
+    lab.ok("setup", "--combo", "pip_uv")
+    with untouched(lab):
+        for task in TASKS:
+            answer = lab.ok(*with_combo(task, "pip_uv"))
+            assert answer.document["command"] == task[0]
+    (lab.project / "pyproject.toml").write_text("[", encoding="utf-8")
+    for task in TASKS:
+        answer = lab(*with_combo(task, "pip_uv"))
+        assert (answer.code, answer.document["command"], answer.document["combo"]) == (2, task[0], None)
+
+
+def test_talk_goes_to_stderr(lab: Lab) -> None:
+    answer = lab("env.activate", "--combo", "pip_uv", "--shell", "bash", json=False)
+    assert answer.code == 2
+    lab.ok("env.create", "--combo", "pip_uv")
+    answer = lab("env.activate", "--combo", "pip_uv", "--shell", "bash", json=False)
+    assert answer.code == 0
+    assert subprocess.run([shutil.which("bash") or "", "-n", "-c", answer.stdout], check=False).returncode == 0
+    assert "mlops-lab" not in answer.stdout.splitlines()[0]
+
+
+def test_a_plan_says_what_and_why(lab: Lab) -> None:
+    plan = lab.ok("setup", "--combo", "pip_uv", "--dry-run").data["plan"]
+    for step in plan:
+        assert set(step) >= {"id", "command", "why", "argv", "needs"}
+        assert step["command"]
+        assert step["why"]
+    ids = [step["id"] for step in plan]
+    assert ids.index("env.create") < ids.index("deps.install")
+    text = lab("setup", "--combo", "pip_uv", "--dry-run", json=False)
+    for step in plan:
+        assert step["command"] in text.stdout
+        assert f"# {step['why']}" in text.stdout
+
+
+def source(lab: Lab, *args: str, **env: str) -> tuple[str, str]:
+    """Give the combo that a run takes, and where that came from."""
+    combo = lab("env.list", *args, env=env).document["combo"]
+    assert combo["reason"]
+    return combo["id"], combo["source"]
+
+
+def test_precedence(lab: Lab) -> None:
+    lab.write("conda.yml", CONDA_YML)
+    assert source(lab) == ("pip_uv", "default")
+    bin_folder = lab.home / "bin"
+    bin_folder.mkdir()
+    (bin_folder / "conda").write_text("#!/bin/sh\nexit 1\n")  # to be seen on PATH, and never started
+    (bin_folder / "conda").chmod(0o755)
+    lab.env["PATH"] = f"{bin_folder}:{lab.env['PATH']}"
+    assert source(lab) == ("conda_poetry", "path")
+    lab.ok("setup", "--combo", "pip_uv")
+    assert source(lab) == ("pip_uv", "existing")
+    lab.ok("deps.lock", "--combo", "pip_poetry")
+    (lab.project / "uv.lock").unlink()
+    assert source(lab) == ("pip_poetry", "existing")
+    text = (lab.project / "pyproject.toml").read_text("utf-8")
+    lab.write("pyproject.toml", f'{text}\n[tool.mlops-lab]\ncombo = "pip_uv"\n')
+    assert source(lab) == ("pip_uv", "pyproject")
+    assert source(lab, MLOPS_LAB_COMBO="pip_poetry") == ("pip_poetry", "variable")
+    assert source(lab, "--combo", "pip_uv", MLOPS_LAB_COMBO="pip_poetry") == ("pip_uv", "flag")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """Give a copy of what a checkout holds to be run, in a folder with a space."""
+    copy = tmp_path / "check out"
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ENTRY.parent, copy / "tasks_lib", ignore=ignored)
+    for name in ("tasks.py", "pyproject.toml", "conda.yml", "LICENSE", "README.md"):
+        if (ROOT / name).is_file():
+            shutil.copy(ROOT / name, copy)
+        else:
+            (copy / name).touch()
+    return copy
+
+
+def started(lab: Lab, argv: list[str], cwd: Path) -> Answer:
+    """Start mlops-lab by other words, and hold its JSON answer to the contract."""
+    answer = lab.run(argv, cwd=cwd)
+    expect_no_traceback(answer)
+    expect_contract(answer)
+    return answer
+
+
+def test_as_a_module_in_a_checkout(lab: Lab, checkout: Path) -> None:
+    answer = started(lab, [PYTHON, "-m", "tasks_lib", "env.list", "--json", "--combo", "pip_uv"], checkout)
+    assert answer.code == 0
+    assert Path(answer.document["project"]) == checkout
+    listed = lab.run([PYTHON, "-m", "tasks_lib", "--list"], cwd=checkout)
+    assert listed.code == 0
+    for name in ("setup", "check.all", "test", "bench"):
+        assert name in listed.stdout
+    assert lab.run([PYTHON, "-m", "tasks_lib"], cwd=checkout).stdout == listed.stdout
+
+
+def virtual_environment(lab: Lab, *requirements: str) -> Path:
+    """Make a virtual environment with packages, as pipx would; give its folder of programs."""
+    folder, uv = lab.home / "un venv", str(tools() / "uv")
+    index = ["--index-url", lab.env["MLOPS_LAB_INDEX_URL"]] if "MLOPS_LAB_INDEX_URL" in lab.env else []
+    for argv in (
+        [uv, "venv", "--quiet", "--python", PYTHON, str(folder)],
+        [uv, "pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), *index, *requirements],
+    ):
+        made = lab.run(argv)
+        assert made.code == 0, made
+    return folder / "bin"
+
+
+def test_whatever_invoke_a_person_has(lab: Lab, checkout: Path) -> None:
+    invoke = str(virtual_environment(lab, "invoke") / "invoke")
+    listed = lab.run([invoke, "--list"], cwd=checkout)
+    assert listed.code == 0, listed
+    assert "env.list" in listed.stdout
+    answer = started(lab, [invoke, "env.list", "--json", "--combo", "pip_uv"], checkout)
+    assert answer.code == 0
+    wrong = lab.run([invoke, "env.list", "--no-such-option"], cwd=checkout)
+    assert wrong.code != 0
+    expect_no_traceback(wrong)
+
+
+def test_installed_as_a_package(lab: Lab, checkout: Path) -> None:
+    program = str(virtual_environment(lab, str(checkout)) / "mlops-lab")
+    answer = started(lab, [program, "env.list", "--json", "--combo", "pip_uv"], lab.project)
+    assert answer.code == 0
+    assert Path(answer.document["project"]) == lab.project
+    done = started(lab, [program, "setup", "--json", "--combo", "pip_uv"], lab.project)
+    assert done.code == 0, done
+    listed = lab.run([program, "--list"], cwd=lab.project)
+    assert "check.all" in listed.stdout
+    assert " bench" not in listed.stdout  # these are mlops-lab's own checkout's
