@@ -13,6 +13,7 @@ from tasks_lib.managers import MANAGERS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tasks_lib.environments.base import Environment
     from tasks_lib.project import Project
 
 VARIABLE = "MLOPS_LAB_COMBO"
@@ -63,7 +64,7 @@ def resolve(project: Project, asked: str | None, variables: Mapping[str, str]) -
     settings = project.settings
     if settings.combo:
         place = "[tool.mlops-lab] combo in pyproject.toml"
-        line = project.pyproject.line_of("combo")
+        line = project.pyproject.line_of("combo", "tool.mlops-lab")
         return parse(settings.combo, "pyproject", f"{place} asks for it", file="pyproject.toml", line=line)
     return _existing(project) or _default()
 
@@ -72,13 +73,22 @@ def _existing(project: Project) -> Combo | None:
     """Take the environment that exists already, with the manager whose lock lies beside it."""
     manager = _locked_manager(project)
     for kind, layer in ENVIRONMENTS.items():
-        if layer.applies(project) and (environment := layer(project)).exists():
+        environment = layer(project)
+        if layer.applies(project) and _exists(environment):
             why = f"{environment.where} exists already"
             if manager:
                 return Combo(kind, manager, "existing", f"{why}, and {MANAGERS[manager].lock_name} lies beside it")
             fallback = "poetry" if kind == "conda" else "uv"
             return Combo(kind, fallback, "existing", why)
     return None
+
+
+def _exists(environment: Environment) -> bool:
+    """Tell whether there is a usable environment; a manifest that cannot be read is reported when it is needed."""
+    try:
+        return environment.exists()
+    except LabError:
+        return False
 
 
 def _locked_manager(project: Project) -> str | None:

@@ -17,7 +17,7 @@ _TELLING = re.compile("error|cause|because|conflict|fail|denied|cannot", re.IGNO
 _SECRETS = (
     re.compile(r"(://)[^/\s]+(?=@)"),
     re.compile(r"((?:^|[\s\"'`(<=,]))[^\s/:@\"'`(<=,]+:[^\s/]+(?=@\S)"),
-    re.compile(r"(://\S+?/t/)[^/\s]+"),
+    re.compile(r"(https?://\S+?/t/)[^/\s]+"),
     re.compile(r"([?&][^\s=&]*(?:token|key|sig|secret|pass|auth|cred)[^\s=&]*=)[^\s&\"'`)>]+", re.IGNORECASE),
 )
 
@@ -61,7 +61,8 @@ _WRONG_PYTHON = (
     r"Current Python version \(([^)]+)\) is not allowed by the project"
 )
 _DAMAGED = (
-    r"Hash mismatch|hash(?:es)? do(?:es)? not match|do not match the hashes|hash for [^\n]+ not found|HashMismatch|ChecksumMismatch|"
+    r"hash(?:es)? (?:mismatch|do(?:es)? not match|for [^\n]+ not found)|do not match the hashes|"
+    r"(?:Hash|Checksum)Mismatch|"
     r"did not match any known checksums|Data corruption detected|CondaVerificationError|InvalidArchiveError"
 )
 _NOT_THERE = (

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tasks_lib.checks import compat, doctor, manifest
-from tasks_lib.plan import execute
+from tasks_lib.errors import LabError
+from tasks_lib.plan import Step, execute
+from tasks_lib.report.model import Result, Status
 from tasks_lib.session import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from tasks_lib.plan import Step, Watcher
-    from tasks_lib.report.model import Result
+    from tasks_lib.plan import Watcher
     from tasks_lib.session import Session
 
 #: Each family's name is the first part of its results' ids.
@@ -26,8 +27,21 @@ FAMILIES: dict[str, Callable[[Session], Iterable[Step]]] = {
 
 def steps(session: Session, families: Sequence[str] = tuple(FAMILIES)) -> list[Step]:
     """Give the steps of some families, each once, though two families may share one."""
-    found = {step.id: step for family in families for step in FAMILIES[family](session)}
+    found: dict[str, Step] = {}
+    for family in families:
+        try:
+            found.update({step.id: step for step in FAMILIES[family](session)})
+        except LabError as error:
+            if "config" not in families:  # which reports it as what it is
+                raise
+            found[family] = _skipped(family, error)
     return list(found.values())
+
+
+def _skipped(family: str, error: LabError) -> Step:
+    title = f"{family} was not looked at"
+    results = [Result(f"{family}.skipped", Status.SKIP, title, error.message, error.remedy, error.file, error.line)]
+    return Step(f"check.{family}", title, work=lambda: results, check=True)
 
 
 def run(session: Session, watcher: Watcher, families: Sequence[str] = tuple(FAMILIES)) -> Answer:

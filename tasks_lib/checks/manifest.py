@@ -12,6 +12,7 @@ from tasks_lib.report.model import Result, Status
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tasks_lib.environments.base import Activation
     from tasks_lib.project import Project
     from tasks_lib.session import Session
 
@@ -22,8 +23,16 @@ def steps(session: Session) -> Iterable[Step]:
     if project.conda_path is not None:
         title = f"check {project.conda_path.name}"
         yield Step("check.config.conda", title, work=lambda: _conda_file(project), check=True)
-    usable = session.environment.state() is State.PRESENT
-    yield from session.manager.checks(session.environment.activation() if usable else None)
+    yield from session.manager.checks(_activation(session))
+
+
+def _activation(session: Session) -> Activation | None:
+    """Give the environment's activation, nothing where there is none or where conda's file cannot be read."""
+    try:
+        usable = session.environment.state() is State.PRESENT
+        return session.environment.activation() if usable else None
+    except LabError:
+        return None  # `config.conda` reports it
 
 
 def _conda_file(project: Project) -> Iterable[Result]:

@@ -28,6 +28,7 @@ _SHARES = 8
 _ANEW = "make it anew: invoke env.remove setup"
 #: how conda doctor counts the damaged files of a package: `python-3.11.7-0_cpython: 1`
 _DAMAGED = re.compile(r"(?P<package>\S+-[^\s-]+-[^\s-]+):\s+(?P<files>\d+)")
+_EXTRAS = re.compile(r"\[[^\]=]*\]")
 _RECORD = re.compile(r"site-packages/(?P<name>[^/]+?)-[^-/]+\.(?:dist-info|egg-info)(?:/|$)")
 
 
@@ -83,6 +84,11 @@ def owned(prefix: Path) -> dict[str, str]:
     return found
 
 
+def solver_spec(text: str) -> str:
+    """Give a spec without pip's extras (`python-jose[cryptography]`), which conda passes over and rattler refuses."""
+    return _EXTRAS.sub("", text)
+
+
 def unsatisfied(prefix: Path, specs: Sequence[str]) -> tuple[str, ...]:
     """Give the specs that no installed package satisfies."""
     import rattler  # noqa: PLC0415 - costs 0.05 s, which only the conda layer should pay
@@ -92,7 +98,7 @@ def unsatisfied(prefix: Path, specs: Sequence[str]) -> tuple[str, ...]:
     lacking: list[str] = []
     for text in specs:
         try:
-            spec = rattler.MatchSpec(text.rpartition("::")[2])
+            spec = rattler.MatchSpec(solver_spec(text.rpartition("::")[2]))
         except InvalidMatchSpecError as error:
             said = f"{text!r} is no conda spec: {error}."
             raise LabError(said, file="conda.yml", remedy="mend conda.yml", title="wrong spec") from None

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from tasks_lib import index, toolbox
+from tasks_lib.environments.conda_health import solver_spec
 from tasks_lib.environments.condarc import Condarc
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.process import Command
@@ -162,7 +163,7 @@ class Rattler(Engine):
             argv.append("--no-tls-verify")
         if str(condarc.values.get("offline", "")).lower() == "true":
             argv.append("--offline")
-        return Command((*argv, *more, *(f"--spec={spec}" for spec in specs)), why)
+        return Command((*argv, *more, *(f"--spec={solver_spec(spec)}" for spec in specs)), why)
 
 
 ENGINES: dict[str, type[Engine]] = {engine.name: engine for engine in (CondaCli, Mamba, Micromamba, Rattler)}

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from tasks_lib.process import Outcome
 
 _OPERATION = re.compile(r"^  - (Installing|Updating|Downgrading|Removing) (\S+) \(([^)]*)\)(.*)$", re.MULTILINE)
+#: how Poetry refuses a manifest before it checks anything
+_INVALID = re.compile(
+    r"(?:The Poetry configuration is invalid|The requirement is invalid|Invalid |.* is invalid).*", re.DOTALL
+)
 _ROOT = re.compile(r"^Installing the current project: (\S+) \(([^)]*)\)", re.MULTILINE)
 _STALE = "changed significantly since poetry.lock"
 
@@ -101,6 +105,11 @@ class Poetry(Manager):
             errors = about_lock = ["poetry.lock is damaged"]
         if not outcome.ok and not errors:
             errors = about_lock = self._damage()
+        if not outcome.ok and not errors and (found := _INVALID.search(outcome.said)):
+            text = " ".join(found[0].split())
+            yield Result("config.poetry", Status.FAIL, title, text, "mend pyproject.toml", file="pyproject.toml")
+            yield from self.lock_result(Status.SKIP, "Poetry cannot read pyproject.toml", "mend pyproject.toml")
+            return
         if not outcome.ok and not errors:
             error = diagnosis.explain(outcome, title="poetry check")
             yield Result("config.poetry", Status.ERROR, title, error.message, error.remedy, file="pyproject.toml")

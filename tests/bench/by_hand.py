@@ -7,6 +7,7 @@ pip layer is made with `python -m venv` and the conda layer with real conda.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import statistics
@@ -19,11 +20,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path.insert(0, str(ROOT))
 
-import real_conda
-from tasks_lib import bootstrap, index
-from tasks_lib.proof import channel
+from tasks_lib import bootstrap, index  # noqa: E402 - a script: the project is put on the path first
+from tasks_lib.proof import channel  # noqa: E402
+from tasks_lib.session import Session  # noqa: E402
+from tests import real_conda  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -125,7 +127,9 @@ def timed(work: Callable[[], None]) -> float:
 
 def measure(place: Place, combo: str, engine: str, runs: int) -> tuple[float, float, float]:
     """Give the medians by hand, of the first `setup`, and of `setup` again, measured in turn."""
-    hand, first, again = [], [], []
+    hand: list[float] = []
+    first: list[float] = []
+    again: list[float] = []
     setup = ("setup", "--combo", combo, "--engine", engine)
     for turn in range(runs + 1):  # the first turn warms the caches, and is not counted
         place.clear()
@@ -152,7 +156,8 @@ def measure_list(place: Place, runs: int) -> float:
         for _ in range(runs * 2 + 1)
     ][1:]
     ours, theirs = zip(*pairs, strict=True)
-    return statistics.median(ours) / statistics.median(theirs)
+    share: float = statistics.median(ours) / statistics.median(theirs)
+    return share
 
 
 def measure_checks(place: Place, combo: str, engine: str, runs: int) -> tuple[float, str, float]:
@@ -182,14 +187,14 @@ def prepare(folder: Path) -> Place:
     outer = Path.home()
     cache = Path(bootstrap.cache_folder())
     conda = real_conda.make(cache)
-    alias = channel.local(("pip",))
     home, project = folder / "home", folder / "my project"
     project.mkdir(parents=True)
     (home / ".conda").mkdir(parents=True)
     for name in ("pyproject.toml", "conda.yml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, project)
-    rc = f"channels: [conda-forge]\nsolver: classic\nchannel_alias: {alias}\n"
-    (home / ".condarc").write_text(rc, encoding="utf-8")
+    chosen = channel.choose(Session.open(combo="conda_uv", engine="rattler", start=project), "local", say)
+    settings = {**chosen.condarc, "solver": "classic"}  # the one that real conda has here
+    (home / ".condarc").write_text(json.dumps(settings), encoding="utf-8")  # JSON is YAML
     env = {key: value for key, value in os.environ.items() if key not in {"PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"}}
     found = index.resolve(env)
     env |= {
