@@ -64,7 +64,7 @@ def resolve(project: Project, asked: str | None, variables: Mapping[str, str]) -
     settings = project.settings
     if settings.combo:
         place = "[tool.mlops-lab] combo in pyproject.toml"
-        line = project.pyproject.line_of("combo", "tool.mlops-lab")
+        line = project.pyproject.line_of("mlops-lab", "combo")
         return parse(settings.combo, "pyproject", f"{place} asks for it", file="pyproject.toml", line=line)
     return _existing(project) or _default()
 
