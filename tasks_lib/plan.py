@@ -104,7 +104,11 @@ def _carry_out(step: Step, watcher: Watcher, children: process.Children) -> list
     watcher.begin(step)
     try:
         if step.command is not None:
-            outcome = process.run(step.command, children=children, on_line=lambda text: watcher.line(step, text))
+            outcome = process.run(
+                step.command,
+                children=children,
+                on_line=lambda text: watcher.line(step, diagnosis.without_secrets(text)),
+            )
             if step.reads is None:
                 diagnosis.demand(outcome, title=step.title)
             found = list(step.reads(outcome)) if step.reads else []

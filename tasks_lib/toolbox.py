@@ -46,4 +46,8 @@ def program() -> str:
 
 def home() -> Path:
     """Give the user's home folder, by the variable that conda and the managers look at."""
-    return Path(os.environ.get("HOME") or Path.home())
+    try:
+        return Path(os.environ.get("HOME") or Path.home())
+    except RuntimeError:
+        text = "this user has no home folder."
+        raise LabError(text, remedy="set HOME", title="no home") from None
