@@ -6,7 +6,7 @@ import sys
 from importlib.util import find_spec
 
 if any(find_spec(name) is None for name in ("packaging", "poetry", "rattler", "rich", "tomlkit", "uv", "yaml")):
-    from tasks_lib.bootstrap import rerun
+    from tasks_lib.__main__ import rerun
 
     rerun(sys.argv[1:])
 

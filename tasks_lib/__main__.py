@@ -10,14 +10,14 @@ import time
 
 #: The oldest Python that mlops-lab runs on.
 OLDEST = (3, 11)
-#: Set on the way into the tool environment, and taken out again there: the tasks are mlops-lab's own.
-OWN_TASKS = "MLOPS_LAB_OWN_TASKS"
 _INTERRUPTED = 130
 _TOOL_MISSING = 3
 
 
 def main(argv: "list[str] | None" = None, *, own_tasks: bool = True) -> int:
     """Run `argv` in the tool environment and give the exit code; `own_tasks` is so for the command `mlops-lab`."""
+    from tasks_lib.refusal import refuse  # noqa: PLC0415 - the path is mended first where this is run as a file
+
     began = time.time()
     argv = sys.argv[1:] if argv is None else argv
     if sys.version_info < OLDEST:
@@ -26,14 +26,14 @@ def main(argv: "list[str] | None" = None, *, own_tasks: bool = True) -> int:
 
     from tasks_lib import bootstrap  # noqa: PLC0415 - an old Python cannot read it
 
-    own_tasks = bool(os.environ.pop(OWN_TASKS, "")) or own_tasks
+    own_tasks = bool(os.environ.pop(bootstrap.OWN_TASKS, "")) or own_tasks
     if bootstrap.is_inside():
         from tasks_lib import program  # noqa: PLC0415 - it needs the packages of the tool environment
 
         return program.main(argv, own_tasks=own_tasks)
     try:
         python = bootstrap.ensured(bootstrap.REQUIREMENTS)
-        return bootstrap.go_on(python, argv, {OWN_TASKS: "1"} if own_tasks else {})
+        return bootstrap.go_on(python, argv, {bootstrap.OWN_TASKS: "1"} if own_tasks else {})
     except KeyboardInterrupt:
         return refuse(argv, _INTERRUPTED, "Interrupted; nothing was left half made.", "", time.time() - began)
     except Exception as error:
@@ -44,42 +44,18 @@ def main(argv: "list[str] | None" = None, *, own_tasks: bool = True) -> int:
         return refuse(argv, int(error.code), error.message, error.remedy, time.time() - began)
 
 
-def refuse(  # noqa: PLR0913, PLR0917 - each is one part of an answer
-    argv: "list[str]", code: int, message: str, remedy: str, seconds: float, title: str = "tool environment"
-) -> int:
-    """Say why nothing was run, on stdout as the one JSON document too if `argv` asks for that, and give `code`."""
-    sys.stderr.write(f"mlops-lab: {message}{' Next: ' + remedy if remedy else ''}\n")
-    if "--json" in argv:
-        import json  # noqa: PLC0415 - 10 ms that only a refusal needs
+def rerun(argv: "list[str]") -> None:
+    """Go on in the tool environment with `argv`: for a `tasks.py` whose packages are missing where it runs."""
+    from tasks_lib import bootstrap  # noqa: PLC0415 - an old Python cannot read it
+    from tasks_lib.refusal import refuse  # noqa: PLC0415 - the same
 
-        took = round(seconds, 3)
-        result = {
-            "id": "error." + title.replace(" ", "_"),
-            "status": "error",
-            "title": title,
-            "detail": message,
-            "remedy": remedy,
-            "file": None,
-            "line": None,
-            "seconds": took,
-        }
-        document = {
-            "schema": "mlops-lab/1",
-            "command": _task(argv),
-            "status": "error",
-            "exit_code": code,
-            "project": os.getcwd(),
-            "combo": None,
-            "seconds": took,
-            "results": [result],
-        }
-        sys.stdout.write(json.dumps(document, indent=2) + "\n")
-    return code
-
-
-def _task(argv: "list[str]") -> str:
-    """Name the first task that `argv` asks for."""
-    return next((word for word in argv if not word.startswith("-")), "")
+    if bootstrap.is_inside():  # going on would come back here for ever
+        message = f"The tool environment {sys.prefix} lacks packages that tasks.py needs."
+        raise SystemExit(
+            refuse(argv, _TOOL_MISSING, message, f"remove the folder {sys.prefix}, then run this again", 0.0)
+        )
+    os.environ[bootstrap.PROGRAM] = "invoke"
+    raise SystemExit(main(argv, own_tasks=False))
 
 
 def _too_old(argv: "list[str]") -> "tuple[str, str]":

@@ -15,7 +15,7 @@ TYPE_CHECKING = False  # typing's own costs 9 ms
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-    from typing import IO, NoReturn
+    from typing import IO
 
     from tasks_lib.errors import LabError
 
@@ -26,6 +26,8 @@ TOOLS = "MLOPS_LAB_TOOLS"
 INDEX = "MLOPS_LAB_INDEX_URL"
 CACHE = "MLOPS_LAB_CACHE_DIR"
 
+#: Set on the way into the tool environment, and taken out again there: the tasks are mlops-lab's own.
+OWN_TASKS = "MLOPS_LAB_OWN_TASKS"
 #: Names what a person typed, for the commands that answers tell them to type next.
 PROGRAM = "MLOPS_LAB_PROGRAM"
 
@@ -81,17 +83,6 @@ def go_on(python: str, argv: list[str], changes: Mapping[str, str]) -> int:
     from tasks_lib import process
 
     return process.replace(command, env)
-
-
-def rerun(argv: list[str]) -> NoReturn:
-    """Go on in the tool environment with `argv`: for a `tasks.py` whose packages are missing where it runs."""
-    from tasks_lib.__main__ import main, refuse
-
-    if is_inside():  # going on would come back here for ever
-        message = f"The tool environment {sys.prefix} lacks packages that tasks.py needs."
-        raise SystemExit(refuse(argv, 3, message, f"remove the folder {sys.prefix}, then run this again", 0.0))
-    os.environ[PROGRAM] = "invoke"
-    raise SystemExit(main(argv, own_tasks=False))
 
 
 def cache_folder() -> str:

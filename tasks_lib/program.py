@@ -39,7 +39,7 @@ def _run(program: Program, argv: list[str]) -> None:
         program.parse_cleanup()
         program.update_config()
     except (ParseError, CollectionNotFound) as error:
-        from tasks_lib.__main__ import refuse  # noqa: PLC0415 - only a refusal needs it
+        from tasks_lib.refusal import refuse  # noqa: PLC0415 - only a refusal needs it
 
         text = str(error).replace("No idea what", "there is no task or option named").replace(" is!", ".")
         remedy = f"{sys.argv[0]} --list"

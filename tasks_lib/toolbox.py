@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+from tasks_lib import process
 from tasks_lib.errors import ExitCode, LabError
 
 
@@ -37,6 +38,13 @@ def base_python() -> str:
 def running_python() -> str:
     """Give the version of that interpreter."""
     return ".".join(map(str, sys.version_info[:3]))
+
+
+def find_python(request: str) -> Path | None:
+    """Give an interpreter of this machine that fits `request`, as uv finds it, or nothing."""
+    argv = (uv(), "python", "find", "--system", "--no-project", "--no-python-downloads", request)
+    outcome = process.run(process.Command(argv, "look for the Python"))
+    return Path(outcome.stdout.strip()) if outcome.ok else None
 
 
 def program() -> str:

@@ -6,7 +6,6 @@ import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from tasks_lib import checks, diagnosis, guard, process, shells, toolbox
@@ -49,7 +48,14 @@ def setup(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answe
         return planned([*changes, *looks])
     if not changes:  # what was just observed need not be asked again
         looks = [_known(look, known[look.id]) if look.id in known else look for look in looks]
-    results = execute([*changes, *looks], watcher)
+    lock_path = session.manager.lock_path
+    before = lock_path.read_bytes() if lock_path.is_file() else None
+    try:
+        results = execute([*changes, *looks], watcher)
+    except BaseException as error:
+        if getattr(error, "code", None) is not ExitCode.GUARD_REFUSED:  # `deps.align` goes on from the new lock
+            restore(lock_path, before)
+        raise
     done = [step.title for step in changes if not step.check]
     asked = f" --combo {session.combo.id}" if session.combo.source == "flag" else ""
     hint = shells.hint(shells.detect(os.environ), toolbox.program()).replace("env.activate", f"env.activate{asked}")
@@ -91,10 +97,7 @@ def lock_step(session: Session, *, after_environment: bool, upgrade: Sequence[st
     wait = after_environment and not session.project.pyproject.allows(toolbox.running_python())
     usable = wait or (not after_environment and environment.exists())
     command = manager.lock(environment.activation() if usable else None, upgrade)
-    path = manager.lock_path
-    before = path.read_bytes() if path.is_file() else None
-    undo = partial(restore, path, before)
-    return Step("deps.lock", f"lock with {manager.name}", command, needs=_AFTER_ENV if wait else (), undo=undo)
+    return Step("deps.lock", f"lock with {manager.name}", command, needs=_AFTER_ENV if wait else ())
 
 
 def create(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:

@@ -20,7 +20,6 @@ from tasks_lib.environments.engines import Rattler
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.manifests import spec_name
 from tasks_lib.process import Command
-from tasks_lib.proof.place import find_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -127,7 +126,7 @@ def _interpreter(session: Session, layer: Conda) -> Path:
     base = Path(toolbox.base_python())
     if fits and sys.base_prefix != "/usr":  # what a system has in /usr is no folder that could be repackaged
         return base
-    found = find_python(request or f"{sys.version_info[0]}.{sys.version_info[1]}")
+    found = toolbox.find_python(request or f"{sys.version_info[0]}.{sys.version_info[1]}")
     if found is None and not fits:
         said = f"no channel answers, and there is no Python {text} on this machine to build one from."
         remedy = f"uv python install {text.strip(' =<>!')}"

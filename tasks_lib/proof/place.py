@@ -13,7 +13,6 @@ import platformdirs
 import yaml
 
 from tasks_lib import bootstrap, index, process, toolbox
-from tasks_lib.__main__ import OWN_TASKS
 from tasks_lib.manifests import PYPROJECT, read_text
 from tasks_lib.process import Command
 
@@ -69,12 +68,12 @@ def make(session: Session, folder: Path, home: str, channel: Channel) -> Place:
         "MLOPS_LAB_COMBO": session.combo.id,
         "MLOPS_LAB_ENGINE": session.environment.engine if session.environment.kind == "conda" else "auto",
         "MLOPS_LAB_PYTHON": session.project.python or None,
-        OWN_TASKS: "1",
+        bootstrap.OWN_TASKS: "1",
     }
     found = index.resolve(os.environ)
     if Path(found.source).is_absolute():  # a person's file, which is out of sight there
         env[index.VARIABLE] = found.url
-    python = find_python(session.project.python) if session.project.python else None
+    python = toolbox.find_python(session.project.python) if session.project.python else None
     if python is not None:  # uv keeps Pythons in the person's data folder
         env["PATH"] = os.pathsep.join((os.environ.get("PATH", ""), str(python.parent)))
     return Place(folder / "project", env)
@@ -93,13 +92,6 @@ def caches() -> dict[str, str]:
         bootstrap.CACHE: here,
     }
     return {name: os.environ.get(name) or str(path) for name, path in default.items()}
-
-
-def find_python(request: str) -> Path | None:
-    """Give an interpreter of this machine that fits `request`, as uv finds it, or nothing."""
-    argv = (toolbox.uv(), "python", "find", "--system", "--no-project", "--no-python-downloads", request)
-    outcome = process.run(Command(argv, "look for the Python"))
-    return Path(outcome.stdout.strip()) if outcome.ok else None
 
 
 def copy_project(session: Session, to: Path, name: str, channels: Mapping[str, str]) -> None:

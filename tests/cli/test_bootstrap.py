@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "tasks_lib"
-FILES = ("__init__.py", "__main__.py", "bootstrap.py", "errors.py", "process.py")
+FILES = ("__init__.py", "__main__.py", "bootstrap.py", "errors.py", "process.py", "refusal.py")
 PROGRAM = """
 import json, os, sys
 
@@ -155,7 +155,7 @@ def test_the_console_script_has_its_own_tasks(made: tuple[Checkout, list[str]]) 
 
 
 def test_rerun_goes_on_in_the_tool_environment(made: tuple[Checkout, list[str]]) -> None:
-    seen = facts(made[0].run(how=("-c", "from tasks_lib import bootstrap; bootstrap.rerun(['a', '--json'])")))
+    seen = facts(made[0].run(how=("-c", "from tasks_lib.__main__ import rerun; rerun(['a', '--json'])")))
     assert (seen["argv"], seen["own_tasks"]) == (["a", "--json"], False)
 
 

@@ -318,7 +318,7 @@ def test_rerun_does_not_go_round_in_circles(
 ) -> None:
     monkeypatch.setenv(bootstrap.TOOLS, sys.prefix)
     with pytest.raises(SystemExit) as raised:
-        bootstrap.rerun(["setup"])
+        entry.rerun(["setup"])
     assert raised.value.code == ExitCode.TOOL_MISSING
     assert f"remove the folder {sys.prefix}" in capsys.readouterr().err
 
