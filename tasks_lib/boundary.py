@@ -11,9 +11,9 @@ import time
 import traceback
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tasks_lib import checks, toolbox
+from tasks_lib import toolbox
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.process import Interrupted
 from tasks_lib.report.model import Report, Result, Status, from_error, verdict
@@ -48,8 +48,7 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
     try:
         with Progress() as progress:
             session = Session.open(combo=combo, engine=engine, python=python)
-            if not json:
-                progress.say(f"mlops-lab: {session.combo.id}, since {session.combo.reason}")
+            progress.say(f"mlops-lab: {session.combo.id}, since {session.combo.reason}")
             found = work(session, progress)
         code = verdict(found.results, strict=strict) if found.code is None else found.code
     except LabError as error:
@@ -79,11 +78,6 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
 def _renderer(*, json: bool) -> ModuleType:
     """Import the format that is asked for: rich costs 0.04 s."""
     return importlib.import_module(f"tasks_lib.report.{'json' if json else 'text'}")
-
-
-def check(command: str, families: tuple[str, ...] = tuple(checks.FAMILIES), **options: Any) -> int:  # noqa: ANN401 - handed on to `answer`
-    """Run the checks of some families and answer with their results."""
-    return answer(command, lambda session, progress: checks.run(session, progress, families), **options)
 
 
 def _typable(result: Result) -> Result:

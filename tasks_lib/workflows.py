@@ -340,10 +340,8 @@ def _install_steps(session: Session, activation: Activation, groups: Sequence[st
     needs = (*_AFTER_ENV, "deps.lock", "deps.edit", "deps.uninstall")
     command = session.manager.install(activation, groups)
     title = f"install with {session.manager.name}"
-    return [
-        guard.step(session, activation, groups, needs),
-        Step("deps.install", title, command, needs=("guard",)),
-    ]
+    last = Step("deps.install", title, command, needs=(*needs, "guard"))
+    return [*([guard.step(session, activation, groups, needs)] if session.environment.owns_packages else []), last]
 
 
 def _uninstall(activation: Activation, names: Sequence[str]) -> Command:

@@ -284,6 +284,10 @@ class Lab:
         """Give the project's own files, whole; what stands in its environment is not among them."""
         return {path.name: path.read_bytes() for path in sorted(self.project.iterdir()) if path.is_file()}
 
+    def declared(self) -> dict[str, bytes]:
+        """Give the manifests without the locks: one that is whole may stay where another step fails."""
+        return {name: data for name, data in self.manifests().items() if not name.endswith(".lock")}
+
     def tree(self) -> dict[str, tuple[object, ...]]:
         """Describe every file of the home and the project but caches: kind, size, time and content."""
         return tree(self.home)

@@ -56,6 +56,8 @@ class Environment(ABC):
     """One environment layer of one project; it returns steps and commands, and runs nothing."""
 
     kind: ClassVar[str]
+    #: whether it holds packages of its own that a manager could destroy
+    owns_packages: ClassVar[bool] = False
 
     def __init__(self, project: Project) -> None:
         """Keep the project; nothing is looked at before it is asked for."""

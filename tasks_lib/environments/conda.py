@@ -29,6 +29,7 @@ class Conda(Environment):
     """The environment that the project's conda file names."""
 
     kind: ClassVar[str] = "conda"
+    owns_packages: ClassVar[bool] = True
 
     def __init__(self, project: Project) -> None:
         """Keep the project; the engine is looked for when it is needed."""

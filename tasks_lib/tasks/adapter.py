@@ -1,24 +1,69 @@
-"""What every task adapter shares: the help of common options, and the way out."""
+"""Turn a function of a session into an Invoke task: the options that all tasks share, and the way out, stand here."""
 
 from __future__ import annotations
 
+import inspect
 import sys
+from typing import TYPE_CHECKING, Any
 
+from invoke.context import Context
 from invoke.exceptions import Exit
+from invoke.tasks import Task, task
 
-HELP = {
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tasks_lib.session import Answer
+
+_HELP = {
     "combo": "pip_poetry, pip_uv, conda_poetry or conda_uv",
     "engine": "what makes a conda environment: auto, conda, mamba, micromamba or rattler",
-    "python": "the Python to use, e.g. 3.12",
     "json": "answer with one JSON document on stdout",
+    "python": "the Python to use, e.g. 3.12",
     "dry_run": "print the commands of exactly this plan, and change nothing",
-}
-CHECK_HELP = {
-    "combo": HELP["combo"],
-    "engine": HELP["engine"],
-    "json": HELP["json"],
     "strict": "count a warning as a failure",
+    "group": "a dependency group of pyproject.toml",
+    "shell": "bash, zsh, fish, powershell or cmd; found out if left out",
 }
+_EVERYWHERE = ("combo", "engine")
+#: what the boundary takes; all else is the task's own
+_SHARED = (*_EVERYWHERE, "python", "strict", "json")
+
+
+def lab_task(
+    command: str, *also: str, json: bool = True, help: dict[str, str] | None = None, **options: Any
+) -> Callable[[Callable[..., Answer]], Task[Any]]:
+    """Make a task of a function that takes a session, a progress, and then the task's own options.
+
+    `also` names further shared options (`python`, `strict`); `help` explains the task's own ones.
+    """
+
+    def make(work: Callable[..., Answer]) -> Task[Any]:
+        own = list(inspect.signature(work).parameters.values())[2:]
+        shared = {**dict.fromkeys((*_EVERYWHERE, *(name for name in also if name != "strict")), "")}
+        flags = [*(["strict"] if "strict" in also else []), *(["json"] if json else [])]
+
+        def body(_: Context, **given: Any) -> None:
+            from tasks_lib import boundary
+
+            asked = {name: given[name] for name in _SHARED if name in given}
+            mine = {one.name: given[one.name] for one in own}
+            finish(boundary.answer(command, lambda session, progress: work(session, progress, **mine), **asked))
+
+        keyword = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        common = [inspect.Parameter(name, keyword, default=value) for name, value in shared.items()]
+        common += [inspect.Parameter(name, keyword, default=False) for name in flags]
+        names = {one.name for one in own}
+        parameters = [inspect.Parameter("context", keyword), *own, *(one for one in common if one.name not in names)]
+        body.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what Invoke reads
+        body.__doc__, body.__name__, body.__module__ = work.__doc__, work.__name__, work.__module__
+        known = {**_HELP, **(help or {})}
+        texts = {one.name: known[one.name] for one in parameters if one.name in known}
+        name = command.rpartition(".")[2]
+        made: Task[Any] = task(name=name, help=texts, **options)(body)
+        return made
+
+    return make
 
 
 def finish(code: int) -> None:

@@ -2,47 +2,46 @@
 
 from __future__ import annotations
 
-from invoke.context import Context
-from invoke.tasks import task
+from typing import TYPE_CHECKING
 
-from tasks_lib.tasks.adapter import CHECK_HELP, finish
+from tasks_lib.tasks.adapter import lab_task
+
+if TYPE_CHECKING:
+    from tasks_lib.report.progress import Progress
+    from tasks_lib.session import Answer, Session
 
 
-@task(help=CHECK_HELP)
-def config(_: Context, combo: str = "", engine: str = "", strict: bool = False, json: bool = False) -> None:
+def _run(session: Session, progress: Progress, *families: str) -> Answer:
+    from tasks_lib import checks
+
+    return checks.run(session, progress, families or tuple(checks.FAMILIES))
+
+
+@lab_task("check.config", "strict")
+def config(session: Session, progress: Progress) -> Answer:
     """Check pyproject.toml and conda.yml, as poetry check does."""
-    from tasks_lib import boundary
-
-    finish(boundary.check("check.config", ("config",), combo=combo, engine=engine, strict=strict, json=json))
+    return _run(session, progress, "config")
 
 
-@task(help=CHECK_HELP)
-def lock(_: Context, combo: str = "", engine: str = "", strict: bool = False, json: bool = False) -> None:
+@lab_task("check.lock", "strict")
+def lock(session: Session, progress: Progress) -> Answer:
     """Check that the lock fits pyproject.toml, as uv lock --check does."""
-    from tasks_lib import boundary
-
-    finish(boundary.check("check.lock", ("lock",), combo=combo, engine=engine, strict=strict, json=json))
+    return _run(session, progress, "lock")
 
 
-@task(help=CHECK_HELP)
-def doctor(_: Context, combo: str = "", engine: str = "", strict: bool = False, json: bool = False) -> None:
+@lab_task("check.doctor", "strict")
+def doctor(session: Session, progress: Progress) -> Answer:
     """Check that the environment is sound, as conda doctor does."""
-    from tasks_lib import boundary
-
-    finish(boundary.check("check.doctor", ("doctor",), combo=combo, engine=engine, strict=strict, json=json))
+    return _run(session, progress, "doctor")
 
 
-@task(help=CHECK_HELP)
-def compat(_: Context, combo: str = "", engine: str = "", strict: bool = False, json: bool = False) -> None:
+@lab_task("check.compat", "strict")
+def compat(session: Session, progress: Progress) -> Answer:
     """Check that the installed packages fit each other, as pip check does."""
-    from tasks_lib import boundary
-
-    finish(boundary.check("check.compat", ("compat",), combo=combo, engine=engine, strict=strict, json=json))
+    return _run(session, progress, "compat")
 
 
-@task(name="all", help=CHECK_HELP)
-def everything(_: Context, combo: str = "", engine: str = "", strict: bool = False, json: bool = False) -> None:
+@lab_task("check.all", "strict")
+def everything(session: Session, progress: Progress) -> Answer:
     """Run every check at the same time."""
-    from tasks_lib import boundary
-
-    finish(boundary.check("check.all", combo=combo, engine=engine, strict=strict, json=json))
+    return _run(session, progress)

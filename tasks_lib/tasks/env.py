@@ -2,112 +2,66 @@
 
 from __future__ import annotations
 
-from invoke.context import Context
-from invoke.tasks import task
+from typing import TYPE_CHECKING
 
-from tasks_lib.tasks.adapter import HELP, behind_dashes, finish
+from tasks_lib.tasks.adapter import behind_dashes, lab_task
 
-_HELP = {key: HELP[key] for key in ("combo", "engine", "json")}
-_SHELL = {"shell": "bash, zsh, fish, powershell or cmd; found out if left out"}
+if TYPE_CHECKING:
+    from tasks_lib.report.progress import Progress
+    from tasks_lib.session import Answer, Session
 
 
-@task(help=HELP)
-def create(
-    _: Context, combo: str = "", engine: str = "", python: str = "", dry_run: bool = False, json: bool = False
-) -> None:
+@lab_task("env.create", "python")
+def create(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
     """Make the environment; one that exists and fits is left as it is."""
-    from tasks_lib import boundary, workflows
+    from tasks_lib import workflows
 
-    finish(
-        boundary.answer(
-            "env.create",
-            lambda session, progress: workflows.create(session, progress, dry_run=dry_run),
-            combo=combo,
-            engine=engine,
-            python=python,
-            json=json,
-        )
-    )
+    return workflows.create(session, progress, dry_run=dry_run)
 
 
-@task(name="list", help=_HELP)
-def listing(_: Context, combo: str = "", engine: str = "", json: bool = False) -> None:
+@lab_task("env.list")
+def listing(session: Session, _: Progress) -> Answer:
     """List the environments of this project and of conda, whichever engine made them."""
-    from tasks_lib import boundary, inspection
+    from tasks_lib import inspection
 
-    finish(
-        boundary.answer(
-            "env.list", lambda session, _: inspection.listing(session), combo=combo, engine=engine, json=json
-        )
-    )
+    return inspection.listing(session)
 
 
-@task(help=_HELP)
-def info(_: Context, combo: str = "", engine: str = "", json: bool = False) -> None:
+@lab_task("env.info")
+def info(session: Session, _: Progress) -> Answer:
     """Say what the environment is: combo, engine, folder, Python, packages of each layer, tools."""
-    from tasks_lib import boundary, inspection
+    from tasks_lib import inspection
 
-    finish(
-        boundary.answer("env.info", lambda session, _: inspection.info(session), combo=combo, engine=engine, json=json)
-    )
+    return inspection.info(session)
 
 
-@task(help={**_HELP, **_SHELL, "undo": "print the script that undoes it"})
-def activate(
-    _: Context, shell: str = "", undo: bool = False, combo: str = "", engine: str = "", json: bool = False
-) -> None:
+@lab_task("env.activate", help={"undo": "print the script that undoes it"})
+def activate(session: Session, _: Progress, shell: str = "", undo: bool = False) -> Answer:
     """Print a script that activates the environment: eval "$(invoke env.activate)"."""
-    from tasks_lib import boundary, inspection
+    from tasks_lib import inspection
 
-    finish(
-        boundary.answer(
-            "env.activate",
-            lambda session, _: inspection.activation(session, shell, undo=undo),
-            combo=combo,
-            engine=engine,
-            json=json,
-        )
-    )
+    return inspection.activation(session, shell, undo=undo)
 
 
-@task(help={"combo": HELP["combo"], "engine": HELP["engine"], **_SHELL})
-def shell(_: Context, shell: str = "", combo: str = "", engine: str = "") -> None:
+@lab_task("env.shell", json=False)
+def shell(session: Session, _: Progress, shell: str = "") -> Answer:
     """Open an interactive shell in the environment."""
-    from tasks_lib import boundary, inspection
+    from tasks_lib import inspection
 
-    finish(
-        boundary.answer("env.shell", lambda session, _: inspection.shell(session, shell), combo=combo, engine=engine)
-    )
+    return inspection.shell(session, shell)
 
 
-@task(help={**_HELP, "command": "the command as one quoted word; better give it behind --"})
-def run(_: Context, command: str = "", combo: str = "", engine: str = "", json: bool = False) -> None:
+@lab_task("env.run", help={"command": "the command as one quoted word; better give it behind --"})
+def run(session: Session, _: Progress, command: str = "", json: bool = False) -> Answer:
     """Run a command in the environment: invoke env.run -- python -V."""
-    from tasks_lib import boundary, inspection
+    from tasks_lib import inspection
 
-    words = behind_dashes()
-    finish(
-        boundary.answer(
-            "env.run",
-            lambda session, _: inspection.run(session, command, words, captured=json),
-            combo=combo,
-            engine=engine,
-            json=json,
-        )
-    )
+    return inspection.run(session, command, behind_dashes(), captured=json)
 
 
-@task(help={key: HELP[key] for key in ("combo", "engine", "dry_run", "json")})
-def remove(_: Context, combo: str = "", engine: str = "", dry_run: bool = False, json: bool = False) -> None:
+@lab_task("env.remove")
+def remove(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
     """Delete the environment; the manifests and the lock stay."""
-    from tasks_lib import boundary, workflows
+    from tasks_lib import workflows
 
-    finish(
-        boundary.answer(
-            "env.remove",
-            lambda session, progress: workflows.remove(session, progress, dry_run=dry_run),
-            combo=combo,
-            engine=engine,
-            json=json,
-        )
-    )
+    return workflows.remove(session, progress, dry_run=dry_run)

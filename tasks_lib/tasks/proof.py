@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from invoke.context import Context
-from invoke.tasks import task
+from typing import TYPE_CHECKING
 
-from tasks_lib.tasks.adapter import HELP, finish
+from tasks_lib.tasks.adapter import lab_task
+
+if TYPE_CHECKING:
+    from tasks_lib.report.progress import Progress
+    from tasks_lib.session import Answer, Session
 
 _CHANNEL = {"channel": "local, strict, or auto (a local channel where none of conda.yml's answers)"}
 
 
-@task(help={**{key: HELP[key] for key in ("combo", "engine", "python", "json")}, **_CHANNEL})
-def run(
-    _: Context, combo: str = "", engine: str = "", python: str = "", channel: str = "auto", json: bool = False
-) -> None:
+@lab_task("proof.run", "python", help=_CHANNEL)
+def run(session: Session, progress: Progress, channel: str = "auto") -> Answer:
     """Set the project up in a folder and a home of its own, use it, and make it again from the lock alone."""
-    from tasks_lib import boundary
     from tasks_lib.proof import session as proof
 
-    finish(
-        boundary.answer(
-            "proof.run",
-            lambda session, progress: proof.run(session, progress, channel=channel),
-            combo=combo,
-            engine=engine,
-            python=python,
-            json=json,
-        )
-    )
+    return proof.run(session, progress, channel=channel)

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from invoke.context import Context
-from invoke.tasks import task
+from typing import TYPE_CHECKING
 
-from tasks_lib.tasks.adapter import HELP, finish
+from tasks_lib.tasks.adapter import lab_task
+
+if TYPE_CHECKING:
+    from tasks_lib.report.progress import Progress
+    from tasks_lib.session import Answer, Session
 
 
-@task(help=HELP)
-def setup(
-    _: Context, combo: str = "", engine: str = "", python: str = "", dry_run: bool = False, json: bool = False
-) -> None:
+@lab_task("setup", "python")
+def setup(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
     """Make the environment, lock, install and check; do only what is not done already."""
-    from tasks_lib import boundary, workflows
+    from tasks_lib import workflows
 
-    finish(
-        boundary.answer(
-            "setup",
-            lambda session, progress: workflows.setup(session, progress, dry_run=dry_run),
-            combo=combo,
-            engine=engine,
-            python=python,
-            json=json,
-        )
-    )
+    return workflows.setup(session, progress, dry_run=dry_run)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.lab import CASES, CONDA_YML, DEAD, INSTALLED, VERSION, Case, Lab, differences, tools, tree, untouched
+from tests.lab import CASES, CONDA_YML, DEAD, INSTALLED, VERSION, Case, Lab, tools, untouched
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,11 +109,11 @@ def test_the_pip_section(new_lab: Callable[[Case], Lab], case: Case) -> None:
 def test_a_pip_section_that_fails_leaves_no_environment(new_lab: Callable[[Case], Lab], case: Case) -> None:
     lab = new_lab(case)
     lab.write("conda.yml", f"{CONDA_YML}  - pip:\n      - toolz==0.0.999\n")
-    before = tree(lab.project)
+    before = lab.manifests()
     error = lab("setup").error()
     assert "toolz" in error["detail"]
     assert not lab.prefix.exists()
-    assert tree(lab.project) == before
+    assert lab.declared() == before
     assert "tiny_env" not in listed(lab)
 
 
@@ -216,7 +216,7 @@ def test_a_python_that_is_nowhere(new_lab: Callable[[Case], Lab], case: Case) ->
     error = lab("setup", "--python", "3.99").error()
     assert "3.99" in error["detail"]
     assert not lab.prefix.exists()
-    assert lab.manifests() == before
+    assert lab.declared() == before
 
 
 def test_something_else_stands_in_the_way(fresh: Lab) -> None:
@@ -231,11 +231,11 @@ def test_something_else_stands_in_the_way(fresh: Lab) -> None:
 def test_a_failed_lock_leaves_nothing(fresh: Lab) -> None:
     text = (fresh.project / "pyproject.toml").read_text()
     fresh.write("pyproject.toml", text.replace("click-default-group>=1.2", "click-default-group>=999"))
-    before = tree(fresh.project)
+    before = fresh.manifests()
     error = fresh("setup").error()
     assert "click-default-group" in error["detail"]
     assert error["remedy"]
-    assert before == {name: facts for name, facts in tree(fresh.project).items() if not name.startswith(".venv")}
+    assert fresh.manifests() == before
     # the environment is a step that may have ended well by then: it is whole, or it is not there
     fresh.write("pyproject.toml", text)
     fresh.ok("setup")
@@ -246,11 +246,11 @@ def test_a_failed_lock_leaves_nothing(fresh: Lab) -> None:
 def test_a_conda_package_that_is_nowhere(new_lab: Callable[[Case], Lab], case: Case) -> None:
     lab = new_lab(case)
     lab.write("conda.yml", f"{CONDA_YML}  - no-such-package-at-all\n")
-    before = tree(lab.project)
+    before = lab.manifests()
     error = lab("setup").error()
     assert "no-such-package-at-all" in error["detail"]
     assert not lab.prefix.exists()
-    assert differences(before, tree(lab.project)) == {}
+    assert lab.declared() == before
 
 
 def test_a_link_to_an_environment_elsewhere_stays_whole(new_lab: Callable[[Case], Lab]) -> None:
