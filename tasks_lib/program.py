@@ -10,7 +10,8 @@ from invoke.exceptions import CollectionNotFound, Exit, ParseError
 from invoke.program import Program
 
 from tasks_lib import __version__, bootstrap
-from tasks_lib.errors import ExitCode
+from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.refusal import refuse
 from tasks_lib.tasks import namespace
 
 
@@ -39,8 +40,6 @@ def _run(program: Program, argv: list[str]) -> None:
         program.parse_cleanup()
         program.update_config()
     except (ParseError, CollectionNotFound) as error:
-        from tasks_lib.refusal import refuse  # noqa: PLC0415 - only a refusal needs it
-
         text = str(error).replace("No idea what", "there is no task or option named").replace(" is!", ".")
         remedy = f"{sys.argv[0]} --list"
         raise SystemExit(refuse(argv, int(ExitCode.BAD_REQUEST), text, remedy, 0.0, "bad request")) from None
@@ -50,3 +49,5 @@ def _run(program: Program, argv: list[str]) -> None:
         program.execute()
     except Exit as left:
         raise SystemExit(left.code) from None
+    except LabError as error:  # of a task that has no project to answer for
+        raise SystemExit(refuse(argv, int(error.code), error.message, error.remedy, 0.0, "bad request")) from None

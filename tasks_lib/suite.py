@@ -22,7 +22,7 @@ def run(root: Path, only: str, words: Sequence[str]) -> int:
     python = bootstrap.ensure(root / "tests" / "requirements.txt")
     checks = [] if only else [("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",)]
     places = [f"tests/{only}"] if only else [f"tests/{part}" for part in PARTS]
-    for argv in (*checks, ("pytest", *places, *words)):
+    for argv in (*checks, ("pytest", "-n", "auto", "--dist", "loadscope", *places, *words)):
         command = process.Command((str(python), "-m", *argv), cwd=root)
         code = process.run_attached(command)
         if code:
