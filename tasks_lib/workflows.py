@@ -65,6 +65,7 @@ def setup(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answe
 def _missing_parts(session: Session, watcher: Watcher) -> tuple[list[Step], dict[str, list[Result]]]:
     """Compute what `setup` has to change, and give what was learnt by looking; no step where all is as it should be."""
     environment, manager = session.environment, session.manager
+    environment.refuse_foreign()
     state = environment.state()
     creation = () if state is State.PRESENT and not environment.lacking() else environment.creation()
     made = any(step.id in {"env.create", "env.clear"} for step in creation)

@@ -110,7 +110,6 @@ class Conda(Environment):
 
     def creation(self) -> tuple[Step, ...]:
         """Give the steps that make it: the environment, then the `pip:` section where the engine leaves it out."""
-        self.refuse_base()
         self.refuse_foreign()
         state = self.state()
         file, maker = self.file, self.maker
@@ -191,8 +190,12 @@ class Conda(Environment):
         title = f"{self.engine} doctor"
         return Step("check.doctor.tool", title, command, reads=conda_health.read_doctor, needs=MADE, check=True)
 
-    def refuse_base(self) -> None:
-        """Stop where the environment is conda's base, however it is named."""
+    def refuse_foreign(self) -> None:
+        """Stop where the environment is conda's base, however it is named, or no environment at all."""
+        self._refuse_base()
+        super().refuse_foreign()
+
+    def _refuse_base(self) -> None:
         if is_base(self.prefix, self.maker.root):
             text = f"{self.prefix} is conda's base environment, and that is never touched."
             remedy = f"give the environment another name in {self.file.path.name}"
@@ -200,12 +203,12 @@ class Conda(Environment):
 
     def require(self) -> Activation:
         """Give its activation; base is refused here too, since everything that writes asks for it."""
-        self.refuse_base()
+        self._refuse_base()
         return super().require()
 
     def discard(self) -> None:
         """Delete it, and take it off conda's list of environments."""
-        self.refuse_base()
+        self._refuse_base()
         super().discard()
         known = _known_environments()
         if known.is_file():
