@@ -13,12 +13,12 @@ from tasks_lib import process
 from tasks_lib.environments import conda_health, records
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.plan import Step
+from tasks_lib.report.model import Result, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from tasks_lib.environments.base import Activation
-    from tasks_lib.report.model import Result
     from tasks_lib.session import Session
 
 
@@ -74,7 +74,7 @@ def step(session: Session, activation: Activation, groups: Sequence[str], needs:
     def look() -> Iterable[Result]:
         if found := conflicts(session, activation, groups):
             raise refusal(found)
-        return ()
+        return (Result("guard", Status.PASS, "nothing of conda's is replaced or removed"),)
 
     return Step("guard", "see that nothing of conda's is replaced", work=look, needs=needs, check=True)
 
