@@ -41,7 +41,8 @@ _BAD = ExitCode.BAD_REQUEST
 _SILENT = (
     r"(?:Failed to fetch|error sending request for url|Connection to|attempts to connect to|channel does not answer|"
     r"CondaHTTPError|UnavailableInvalidChannel|could not find subdir|HTTPConnectionError|could not fetch|"
-    r"Max retries exceeded with url)[^\n]*?((?:https?|file)://[^\s`'\")<>]+|[\w.-]+:\d+)"
+    r"Max retries exceeded with url)[^\n]*?((?:https?|file)://[^\s`'\")<>]+|[\w.-]+:\d+)|"
+    r"connection broken by [^\n]*?host='([\w.-]+', port=\d+)(?=.*from versions: none)"
 )
 _NO_CANDIDATE = (
     r"No candidates were found for ([^\n]+?)(?: \*)?\.?(?:\n|$)|No matching distribution found for ([^\n]+)|"
@@ -197,6 +198,7 @@ def explain(outcome: Outcome, *, title: str = "") -> LabError:
         found = rule.pattern.search(said)
         if found is not None:
             group = " ".join(next((group for group in found.groups() if group), "the index or channel").split())
+            group = group.replace("', port=", ":")  # as pip prints an address
             message = rule.message.format(group, said=_telling(said, rule.pattern))
             return LabError(message, code=rule.code, remedy=rule.remedy, title=rule.title)
     last = _telling(said, _TELLING) or "it printed nothing."

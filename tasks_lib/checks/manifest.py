@@ -23,6 +23,8 @@ def steps(session: Session) -> Iterable[Step]:
     if project.conda_path is not None:
         title = f"check {project.conda_path.name}"
         yield Step("check.config.conda", title, work=lambda: _conda_file(project), check=True)
+    elif not session.environment.applies(project):
+        session.environment.require()  # says what this layer is made from
     yield from session.manager.checks(_activation(session))
 
 

@@ -92,7 +92,6 @@ def test_run(made: Lab) -> None:
         "VIRTUAL_ENV": "/another",
         "CONDA_PREFIX": "/another",
         "PYTHONPATH": "/another",
-        "PYTHONHOME": "/another",
     }
     with untouched(made):
         answer = made("env.run", "--", "python", "-B", "-c", TELL, *words, env=foreign)

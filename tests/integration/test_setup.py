@@ -123,7 +123,7 @@ def test_the_pip_section_comes_from_the_index_that_was_chosen(new_lab: Callable[
     lab.write("conda.yml", CONDA_YML + PIP_SECTION)
     settings = dict.fromkeys((name for name in lab.env if name.startswith(("PIP_", "UV_"))), "")
     settings |= {"MLOPS_LAB_INDEX_URL": f"{DEAD}/simple", "UV_CACHE_DIR": str(lab.home / "empty cache")}
-    lab.env |= {**settings, "PIP_CONFIG_FILE": "/dev/null", "PIP_NO_CACHE_DIR": "1", "PIP_RETRIES": "0"}
+    lab.env |= {**settings, "PIP_CONFIG_FILE": "/dev/null", "PIP_NO_CACHE_DIR": "1", "PIP_RETRIES": "1"}
     error = lab("env.create").error()
     assert "127.0.0.1:9" in error["detail"]
     assert not lab.prefix.exists()
