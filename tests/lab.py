@@ -47,6 +47,7 @@ _RESULT_KEYS: dict[str, type | tuple[type, ...]] = {
     "line": (int, type(None)),
     "seconds": (int, float),
 }
+_READ = 1 << 16
 _STATUS = {0: "pass", 1: "fail"}
 
 PYPROJECT = """\
@@ -171,6 +172,11 @@ CASES = tuple(
     for manager in ("poetry", "uv")
     for engine in engines
 )
+#: where the manager alone matters; where the environment layer and its engine do; and where all of that does, each once
+MANAGERS = tuple(case for case in CASES if case.layer == "pip")
+LAYERS = (MANAGERS[-1], Case("conda_poetry", "rattler"), Case("conda_uv", "conda"))
+LAYERS += tuple(Case("conda_uv", engine) for engine in ENGINES[2:])
+SAMPLE = (MANAGERS[0], *LAYERS)
 
 
 @dataclass
@@ -315,7 +321,9 @@ def tree(root: Path) -> dict[str, tuple[object, ...]]:
             elif path.is_dir():
                 found[shown] = ("folder", oct(facts.st_mode))
             else:
-                digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+                # a large file is known well enough by its size and time
+                read = path.is_file() and facts.st_size < _READ
+                digest = hashlib.sha256(path.read_bytes()).hexdigest() if read else ""
                 found[shown] = ("file", oct(facts.st_mode), facts.st_size, facts.st_mtime_ns, digest)
     return found
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab import ENGINES, INSTALLED, PYTHON, VERSION, Case, Lab, untouched
+from tests.lab import ENGINES, INSTALLED, LAYERS, PYTHON, VERSION, Case, Lab, untouched
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +30,7 @@ def layer(lab: Lab) -> str:
     return lab.case.layer
 
 
+@pytest.mark.parametrize("made", LAYERS, ids=str, indirect=True)
 def test_list_and_info(made: Lab) -> None:
     assert made.case is not None
     with untouched(made):
@@ -53,11 +54,13 @@ def test_list_and_info(made: Lab) -> None:
         assert {row["name"] for row in rows if row["kind"] == "conda"} - set(names) == set()
 
 
+@pytest.mark.parametrize("made", LAYERS, ids=str, indirect=True)
 def test_the_active_one_is_marked(made: Lab) -> None:
     rows = made("env.list", env={OWN[layer(made)]: str(made.prefix)}).data["environments"]
     assert [row["path"] for row in rows if row["active"]] == [str(made.prefix)]
 
 
+@pytest.mark.parametrize("made", LAYERS, ids=str, indirect=True)
 def test_activate_in_bash(made: Lab) -> None:
     start = " ".join(f"'{word}'" for word in made.argv("env.activate", "--shell", "bash", json=False))
     undo = " ".join(f"'{word}'" for word in made.argv("env.activate", "--shell", "bash", "--undo", json=False))
@@ -86,6 +89,7 @@ def test_activate_in_bash(made: Lab) -> None:
     assert lines[3:] == [flag, "none none none", "same"]
 
 
+@pytest.mark.parametrize("made", LAYERS, ids=str, indirect=True)
 def test_run(made: Lab) -> None:
     words = ["a b", "é", "$HOME", "*", ""]
     foreign = {
@@ -103,6 +107,7 @@ def test_run(made: Lab) -> None:
     assert env["PATH"].split(":")[0] == str(made.prefix / "bin")
 
 
+@pytest.mark.parametrize("made", LAYERS, ids=str, indirect=True)
 def test_run_hands_on_what_the_command_says(made: Lab) -> None:
     for code in (0, 1, 7):
         argv = ("--", "python", "-c", f"import sys; print('out'); sys.exit({code})")
@@ -116,6 +121,7 @@ def test_run_hands_on_what_the_command_says(made: Lab) -> None:
     assert made("env.run").code == 2
 
 
+@pytest.mark.parametrize("made", LAYERS, ids=str, indirect=True)
 def test_nothing_ever_runs_conda_run(made: Lab) -> None:
     if made.case is None or made.condabin is None:
         pytest.skip("a pip combo has no conda")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.lab import CASES, CONDA_YML, DEAD, INSTALLED, VERSION, Case, Lab, tools, untouched
+from tests.lab import CASES, CONDA_YML, DEAD, INSTALLED, LAYERS, SAMPLE, VERSION, Case, Lab, tools, untouched
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.processes
 
 BASH = shutil.which("bash") or ""
-CONDA_CASES = [case for case in CASES if case.layer == "conda"]
 PIP_CASES = [case for case in CASES if case.layer == "pip"]
 PIP_SECTION = "  - pip:\n      - toolz\n"
 
@@ -129,9 +128,7 @@ def test_the_pip_section_comes_from_the_index_that_was_chosen(new_lab: Callable[
     assert not lab.prefix.exists()
 
 
-@pytest.mark.parametrize(
-    "case", [Case("pip_uv"), Case("pip_poetry"), Case("conda_uv", "rattler"), Case("conda_uv", "conda")], ids=str
-)
+@pytest.mark.parametrize("case", [Case("pip_uv"), Case("conda_uv", "rattler"), Case("conda_uv", "conda")], ids=str)
 def test_a_broken_environment_is_made_anew(new_lab: Callable[[Case], Lab], case: Case) -> None:
     lab = new_lab(case)
     lab.ok("setup")
@@ -219,6 +216,7 @@ def test_a_python_that_is_nowhere(new_lab: Callable[[Case], Lab], case: Case) ->
     assert lab.declared() == before
 
 
+@pytest.mark.parametrize("fresh", LAYERS, ids=str, indirect=True)
 def test_something_else_stands_in_the_way(fresh: Lab) -> None:
     fresh.prefix.mkdir(parents=True)
     (fresh.prefix / "thesis.txt").write_text("mine")
@@ -228,6 +226,7 @@ def test_something_else_stands_in_the_way(fresh: Lab) -> None:
             assert str(fresh.prefix) in error["detail"]
 
 
+@pytest.mark.parametrize("fresh", SAMPLE, ids=str, indirect=True)
 def test_a_failed_lock_leaves_nothing(fresh: Lab) -> None:
     text = (fresh.project / "pyproject.toml").read_text()
     fresh.write("pyproject.toml", text.replace("click-default-group>=1.2", "click-default-group>=999"))
