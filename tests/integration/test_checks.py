@@ -20,7 +20,7 @@ TASKS = ("check.config", "check.lock", "check.doctor", "check.compat", "check.al
 
 
 def fails(lab: Lab, task: str, wanted: str, cwd: Path | None = None) -> Answer:
-    """Run a check that must fail by `wanted` and nothing else, twice the same, and write nothing."""
+    """Run a check that must fail by `wanted`, end without an error of its own, and write nothing."""
     with untouched(lab):
         answer = lab(task, cwd=cwd)
     assert answer.code == 1, answer
