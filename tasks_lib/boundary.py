@@ -80,7 +80,9 @@ def _opened(source: str, *, combo: str, engine: str, python: str) -> Session:
     """Open the session of the current folder, or of the description that `source` names."""
     if not source:
         return Session.open(combo=combo, engine=engine, python=python)
-    return importlib.import_module("tasks_lib.description").opened(source, combo=combo, engine=engine, python=python)
+    from tasks_lib import description  # noqa: PLC0415 - only one task needs it
+
+    return description.opened(source, combo=combo, engine=engine, python=python)
 
 
 def _renderer(*, json: bool) -> ModuleType:

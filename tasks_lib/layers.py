@@ -40,7 +40,7 @@ class Package:
 
 @dataclass(frozen=True)
 class Overlap:
-    """A distribution that is in both layers, or twice in one: the versions that each has; `why` is empty if they agree."""
+    """A distribution that is in both layers or twice in one, with each one's versions; no `why` where they agree."""
 
     name: str
     conda: str
@@ -128,9 +128,7 @@ def _overlaps(
             why = "installed twice"
         elif folder and folder not in there:
             why = "conda's files were replaced" if also else "conda's files were removed"
-        elif folder and pins and version not in pins:
-            why = "the lock pins another version"
-        elif also and pins and also[0] not in pins:
+        elif pins and (version if folder else also[0]) not in pins:
             why = "the lock pins another version"
         elif folder and pins:
             why = ""

@@ -94,7 +94,9 @@ class Poetry(Manager):
         names = dict.fromkeys([*self.project.pyproject.table("dependency-groups"), *old])
         groups = [name for name in names if not old.get(name, {}).get("optional")]
         argv = ["export", "--format", form, *(["--with", ",".join(groups)] if groups else [])]
-        return self._command([*argv, *([] if hashes else ["--without-hashes"])], activation, f"print the lock as {form}")
+        return self._command(
+            [*argv, *([] if hashes else ["--without-hashes"])], activation, f"print the lock as {form}"
+        )
 
     def checks(self, activation: Activation | None) -> tuple[Step, ...]:
         """Run `poetry check --lock` once for both: starting Poetry is what costs."""

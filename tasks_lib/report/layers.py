@@ -22,7 +22,7 @@ def _plain(text: object) -> str:
 def _size(number: int) -> str:
     from rich import filesize  # noqa: PLC0415 - rich costs 0.04 s, and JSON needs none of it
 
-    return filesize.decimal(number)
+    return str(filesize.decimal(number))
 
 
 def _title(data: Mapping[str, Any], layer: Mapping[str, Any]) -> str:
