@@ -11,11 +11,13 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from tasks_lib import combos, index, layers, toolbox, workflows
 from tasks_lib.environments import ENVIRONMENTS, conda_health, records
 from tasks_lib.environments.base import State
-from tasks_lib.errors import LabError
+from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.managers import MANAGERS
 from tasks_lib.manifests import CONDA_FILES, PYPROJECT, read_text
 from tasks_lib.plan import Step, execute
@@ -114,6 +116,23 @@ def _expect_sound(path: Path, record: dict[str, Any]) -> None:
         raise _wrong(path, said)
 
 
+def _verify(described: Description) -> tuple[Result, ...]:
+    """Hold the packages of a local channel to their hashes: engines verify only what comes over the network."""
+    for record in described.conda:
+        address = urlsplit(record["url"])
+        for kind in _HASHES if address.scheme == "file" else ():
+            try:
+                with Path(url2pathname(address.path)).open("rb") as stream:
+                    found = hashlib.file_digest(stream, kind).hexdigest()
+            except OSError as error:
+                text = f"{record['url']} cannot be read: {error.strerror}."
+                raise LabError(text, code=ExitCode.TOOL_FAILED, title="package missing") from None
+            if record.get(kind, found) != found:
+                text = f"hash mismatch: {record['url']} is not the package that was described (by {kind})."
+                raise LabError(text, code=ExitCode.TOOL_FAILED, file=described.path, title="hash mismatch")
+    return ()
+
+
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -165,9 +184,8 @@ def _groups(session: Session) -> list[str]:
     have = records.installed(session.environment.prefix)
     found = []
     for group, entries in session.project.pyproject.table("dependency-groups").items():
-        names = [
-            records.normalised(re.split(r"[^\w.-]", entry, maxsplit=1)[0]) for entry in entries if entry == str(entry)
-        ]
+        named = [re.split(r"[^\w.-]", entry, maxsplit=1)[0] for entry in entries if isinstance(entry, str)]
+        names = [records.normalised(name) for name in named]
         found += [group] if names and all(name in have for name in names) else []
     return found
 
@@ -240,9 +258,10 @@ def _steps(session: Session, described: Description, absent: Sequence[str]) -> l
         return ()
 
     title = f"write {', '.join(absent)} from the description"
-    steps = [Step("env.files", title, work=files, shown=title)] if absent else []
+    steps = [Step("env.verify", "verify local packages", work=lambda: _verify(described), check=True)]
+    steps += [Step("env.files", title, work=files, shown=title)] if absent else []
     made = environment.recreation(described.path, described.conda)
-    steps += [replace(step, needs=(*step.needs, "env.files")) for step in made]
+    steps += [replace(step, needs=(*step.needs, "env.verify", "env.files")) for step in made]
     activation = environment.activation()
     steps += workflows.install_steps(session, activation, described.groups)
     if described.strays:
@@ -255,9 +274,14 @@ def _steps(session: Session, described: Description, absent: Sequence[str]) -> l
 def _compare(session: Session, described: Description) -> tuple[Result, ...]:
     found = {one.identity for one in layers.of(session).packages}
     python = _python(session.environment)
+    installed = conda_health.packages(session.environment.prefix)
     lacking, more = sorted(described.packages - found), sorted(found - described.packages)
     parts = [f"python {python} instead of {described.python}"] if python != described.python else []
     parts += [f"{what}: {_named(some)}" for what, some in (("missing", lacking), ("not described", more)) if some]
+    for record in described.conda:
+        mine = installed.get(record["name"], {})
+        wrong = [kind for kind in _HASHES if mine.get(kind) and record.get(kind) and mine[kind] != record[kind]]
+        parts += [f"{record['name']} has another {kind}" for kind in wrong]
     title = "the environment is the one that was described"
     detail = "; ".join(parts) or f"{len(found)} packages, name by name and version by version"
     remedy = "make it anew: invoke env.remove, then env.create --from" if parts else ""

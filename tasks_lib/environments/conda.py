@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -144,7 +145,8 @@ class Conda(Environment):
         steps: list[Step] = []
         if maker.reads_explicit_list:
             rows = ["@EXPLICIT", *("#".join(filter(None, (one["url"], one.get("md5")))) for one in packages)]
-            shown = f"""jq -r '"@EXPLICIT", (.conda[] | .url + "#" + .md5)' {description} > {listed}"""
+            records, out = shlex.quote(str(description)), shlex.quote(str(listed))
+            shown = f"""jq -r '"@EXPLICIT", (.conda[] | .url + "#" + .md5)' {records} > {out}"""
 
             def write_list() -> tuple[Result, ...]:
                 listed.parent.mkdir(parents=True, exist_ok=True)

@@ -22,25 +22,26 @@ def _plain(text: object) -> str:
 def _size(number: int) -> str:
     from rich import filesize  # noqa: PLC0415 - rich costs 0.04 s, and JSON needs none of it
 
-    return str(filesize.decimal(number))
+    return filesize.decimal(number)
 
 
 def _title(data: Mapping[str, Any], layer: Mapping[str, Any]) -> str:
-    return _TITLES.get(layer["owner"], data["lock"])
+    return _TITLES.get(str(layer["owner"]), str(data["lock"]))
 
 
 def _packages(data: Mapping[str, Any], layer: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Give the label of each package, and what is wrong with it."""
-    wrong = {one["name"]: one for one in data["in_both"] if one["why"]}
+    both = {one["name"]: one for one in data["in_both"]}
     for package in layer["packages"]:
         build = f" {package['build']}" if package.get("build") else ""
         name = re.sub(r"[-_.]+", "-", package["name"]).lower()
-        why = ""
-        if name in wrong:
-            one = wrong[name]
+        why = also = ""
+        if name in both:
+            one = both[name]
             versions = {"conda": one["conda"], "lock": one["locked"], "installed": one["installed"]}
-            why = f"{one['why']} ({', '.join(f'{key} {value}' for key, value in versions.items() if value)})"
-        yield f"{package['name']} {package['version']}{build}", why
+            said = ", ".join(f"{key} {value}" for key, value in versions.items() if value)
+            why, also = (f"{one['why']} ({said})", "") if one["why"] else ("", f", in {data['lock']} too")
+        yield f"{package['name']} {package['version']}{build}{also}", why
 
 
 def tree(data: Mapping[str, Any]) -> Tree:
@@ -50,7 +51,8 @@ def tree(data: Mapping[str, Any]) -> Tree:
 
     root = Tree(Text(f"{_plain(data['environment'])}  {_size(data['size'])}", style="bold"))
     for layer in data["layers"]:
-        head = f"{_plain(_title(data, layer))}  {len(layer['packages'])} packages, {_size(layer['size'])}"
+        count = len(layer["packages"])
+        head = f"{_plain(_title(data, layer))}  {count} package{'' if count == 1 else 's'}, {_size(layer['size'])}"
         branch = root.add(Text(head, style="bold cyan"))
         for (label, why), package in zip(_packages(data, layer), layer["packages"], strict=True):
             line = Text.assemble(_plain(label), (f"  {_size(package['size'])}", "dim"))
