@@ -39,6 +39,7 @@ _FILES = (PYPROJECT, *CONDA_FILES, *(manager.lock_name for manager in MANAGERS.v
 _LOCAL = ("files", "paths_data", "link", "extracted_package_dir", "package_tarball_full_path")
 _LOGIN = re.compile(r"(?<=://)[^/@\s]+@|(?<=/)t/[^/\s]+/")
 _HASHES = {"sha256": re.compile(r"[0-9a-f]{64}"), "md5": re.compile(r"[0-9a-f]{32}")}
+_WORD = re.compile(r"\w[\w.+!-]*", re.ASCII)  # what stands on a command line or in conda's explicit list
 _SHOWN = 8
 
 
@@ -58,8 +59,13 @@ class Description:
     @classmethod
     def read(cls, path: Path) -> Description:
         """Read a description; one that is no description, or that was altered, is an error."""
+        return cls.parse(path, read_text(path, str(path)))
+
+    @classmethod
+    def parse(cls, path: Path, document: str) -> Description:
+        """Read the text of a description."""
         try:
-            data = json.loads(read_text(path, str(path)))
+            data = json.loads(document)
             if data["schema"] != SCHEMA:
                 raise ValueError  # noqa: TRY301 - one way out for every damage
             texts = {name: str(entry["text"]) for name, entry in data["files"].items()}
@@ -75,7 +81,12 @@ class Description:
         return self
 
     def _hold(self, hashes: dict[str, object]) -> None:
-        """Refuse texts that are not what their hashes say, and conda packages whose addresses say something else."""
+        """Refuse texts that are not what their hashes say, addresses of another package, and words no tool may get."""
+        words = [*self.groups, self.python, *(word for one in self.packages for word in one[:3])]
+        words += [word for *_, word in self.packages if word]
+        if odd := [word for word in words if not _WORD.fullmatch(word)]:
+            said = f"{odd[0]!r:.60} is no name and no version."
+            raise _wrong(self.path, said)
         for name, text in self.files.items():
             if name not in _FILES:
                 said = f"it holds a file {name!r}, and only manifests and locks belong there."
@@ -107,7 +118,7 @@ def _wrong(path: Path, text: str, title: str = "altered description") -> LabErro
 def _expect_sound(path: Path, record: dict[str, Any]) -> None:
     name = "-".join(str(record.get(key)) for key in ("name", "version", "build"))
     url = str(record.get("url"))
-    if url.rpartition("/")[2] not in {f"{name}.conda", f"{name}.tar.bz2"}:
+    if url.rpartition("/")[2] not in {f"{name}.conda", f"{name}.tar.bz2"} or url != "".join(url.split()):
         said = f"conda's package {name} has the address of another: {url}."
         raise _wrong(path, said)
     hashes = {kind: str(record[kind]) for kind in _HASHES if record.get(kind)}
@@ -161,9 +172,6 @@ def export(session: Session, output: str) -> Answer:
         for record in conda_health.packages(environment.prefix).values()
     ]
     described = [{key: value for key, value in record.items() if key not in _LOCAL} for record in conda]
-    path = Path(output)
-    for record in described:
-        _expect_sound(path, record)
     document = {
         "schema": SCHEMA,
         "project": project.pyproject.table("project").get("name", ""),
@@ -175,7 +183,9 @@ def export(session: Session, output: str) -> Answer:
         "conda": described,
         "files": {name: {"sha256": _digest(text), "text": text} for name, text in texts.items()},
     }
-    write(path, (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode())
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    Description.parse(Path(output), text)  # what cannot be read again is not written
+    write(Path(output), text.encode())
     return Answer([Result("env.export", Status.PASS, f"write {output}", f"{len(found.packages)} packages")])
 
 
