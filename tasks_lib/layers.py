@@ -117,7 +117,7 @@ def _overlaps(
 ) -> Iterator[Overlap]:
     """Compare, name by name, what conda linked, what stands there, and what the lock pins."""
     owned = {records.normalised(match["name"]): (folder, match["version"]) for folder, match in linked.items()}
-    there = {one.folder.name for one in found}
+    there = {one.folder.name for one in found if one.version}  # an uninstaller may leave a folder without METADATA
     rest: dict[str, list[str]] = defaultdict(list)
     for one in others:
         rest[one.name].append(one.version)
