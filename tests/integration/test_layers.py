@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tomllib
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -185,7 +186,7 @@ def test_altered_hash(mixed: Lab, new_lab: Callable[[Case], Lab]) -> None:
     shutil.copy(mixed.project / FILE, lab.project)
 
     for kind in ("sha256", "md5"):
-        wrong = altered(lab, lambda data, kind=kind: six(data).update({kind: "0" * len(six(data)[kind])}))
+        wrong = altered(lab, partial(spoil, kind=kind))
         assert wrong.code == 4, wrong
         assert wrong.error()["title"] == "hash mismatch"
         assert f".conda is not the package that was described (by {kind})" in wrong.error()["detail"]
@@ -193,10 +194,10 @@ def test_altered_hash(mixed: Lab, new_lab: Callable[[Case], Lab]) -> None:
         assert not lab.prefix.exists()
 
 
-def six(data: dict[str, Any]) -> dict[str, Any]:
-    """Give the description's record of six."""
-    found: dict[str, Any] = next(one for one in data["conda"] if one["name"] == "six")
-    return found
+def spoil(data: dict[str, Any], kind: str) -> None:
+    """Give the description's record of six another hash."""
+    record = next(one for one in data["conda"] if one["name"] == "six")
+    record[kind] = "0" * len(record[kind])
 
 
 def test_exports_are_installable(mixed: Lab) -> None:
