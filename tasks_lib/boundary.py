@@ -34,6 +34,7 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
     combo: str = "",
     engine: str = "",
     python: str = "",
+    source: str = "",
 ) -> int:
     """Run `work` on the project of the current folder, print the answer, and give the exit code.
 
@@ -47,7 +48,7 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
     threading.Thread(target=_renderer, kwargs={"json": json}, daemon=True).start()  # while the tools run
     try:
         with Progress() as progress:
-            session = Session.open(combo=combo, engine=engine, python=python)
+            session = _opened(source, combo=combo, engine=engine, python=python)
             progress.say(f"mlops-lab: {session.combo.id}, since {session.combo.reason}")
             found = work(session, progress)
         code = verdict(found.results, strict=strict) if found.code is None else found.code
@@ -73,6 +74,15 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
     )
     _renderer(json=json).render(report)
     return code
+
+
+def _opened(source: str, *, combo: str, engine: str, python: str) -> Session:
+    """Open the session of the current folder, or of the description that `source` names."""
+    if not source:
+        return Session.open(combo=combo, engine=engine, python=python)
+    from tasks_lib import description  # noqa: PLC0415 - only one task needs it
+
+    return description.opened(source, combo=combo, engine=engine, python=python)
 
 
 def _renderer(*, json: bool) -> ModuleType:

@@ -84,7 +84,7 @@ def _missing_parts(session: Session, watcher: Watcher) -> tuple[list[Step], dict
     steps = list(creation)
     if stale:
         steps.append(lock_step(session, after_environment=made))
-    return [*steps, *_install_steps(session, environment.activation())], known
+    return [*steps, *install_steps(session, environment.activation())], known
 
 
 def _known(step: Step, results: list[Result]) -> Step:
@@ -141,7 +141,7 @@ def install(session: Session, watcher: Watcher, *, groups: Sequence[str] = (), d
 def install_plan(session: Session, activation: Activation, groups: Sequence[str] = ()) -> list[Step]:
     """Give the steps that install what an existing lock names."""
     session.manager.require_lock()
-    return _install_steps(session, activation, groups)
+    return install_steps(session, activation, groups)
 
 
 def update(
@@ -152,7 +152,7 @@ def update(
     names = [*packages, *(_names_in_group(session, group) if group else ())]
     steps = [
         lock_step(session, after_environment=False, upgrade=names),
-        *_install_steps(session, activation, (group,) if group else ()),
+        *install_steps(session, activation, (group,) if group else ()),
     ]
     return _change(session, watcher, steps, dry_run=dry_run)
 
@@ -185,7 +185,7 @@ def add(
     edit = session.manager.add(activation, packages, group)
     steps = [
         Step("deps.edit", f"declare {', '.join(packages)}", edit),
-        *_install_steps(session, activation, (group,) if group else ()),
+        *install_steps(session, activation, (group,) if group else ()),
     ]
     return _change(session, watcher, steps, dry_run=dry_run)
 
@@ -214,7 +214,7 @@ def withdraw(
             shown=_uninstall(activation, packages).shown,
             needs=("deps.edit",),
         ),
-        *_install_steps(session, activation),
+        *install_steps(session, activation),
     ]
     return _change(session, watcher, steps, dry_run=dry_run)
 
@@ -336,7 +336,7 @@ def _difference(before: dict[str, str], after: dict[str, str]) -> list[dict[str,
     return [row for row in rows if row["before"] != row["after"]]
 
 
-def _install_steps(session: Session, activation: Activation, groups: Sequence[str] = ()) -> list[Step]:
+def install_steps(session: Session, activation: Activation, groups: Sequence[str] = ()) -> list[Step]:
     """Install what the lock names, behind the guard."""
     needs = (*_AFTER_ENV, "deps.lock", "deps.edit", "deps.uninstall")
     command = session.manager.install(activation, groups)

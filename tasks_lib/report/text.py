@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from tasks_lib.report import layers
 from tasks_lib.report.model import Report, Result, Status
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ def render(report: Report) -> None:
         return
     for result in report.results:
         _line(out, result)
+    if "layers" in data:
+        out.print(layers.tree(data))
+        return
     plan = data.pop("plan", None)
     if plan is not None:
         _plan(out, plan)

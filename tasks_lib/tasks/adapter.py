@@ -47,6 +47,7 @@ def lab_task(
             from tasks_lib import boundary
 
             asked = {name: given[name] for name in _SHARED if name in given}
+            asked |= {"source": given["from_"]} if "from_" in given else {}
             mine = {one.name: given[one.name] for one in own}
             finish(boundary.answer(command, lambda session, progress: work(session, progress, **mine), **asked))
 
