@@ -76,14 +76,14 @@ class Selection:
 def _settings(project: Project) -> Mapping[str, Any]:
     """Give the table; what is wrong in it is an error with its line."""
     pyproject = project.pyproject
-    table = pyproject.table("tool", "mlops-lab").get("checks", {})
+    table: Any = pyproject.table("tool", "mlops-lab").get("checks", {})
     for key, value in table.items() if isinstance(table, dict) else [("", table)]:
         line = pyproject.line_of("checks", key) or pyproject.line_of("mlops-lab", "checks")
         if text := _fault(key, value):
             raise LabError(text, file=PYPROJECT, line=line, remedy=f"mend {PYPROJECT}", title="wrong setting")
         if key != "strict":
             _known(value, f"{_TABLE} {key}", HYBRID if key == "threshold" else KNOWN, PYPROJECT, line)
-    return table
+    return dict(table)
 
 
 def _fault(key: str, value: object) -> str:
