@@ -43,7 +43,7 @@ _NO_FIX = "nothing that is safe to do unasked: see the remedy"
 def explain(check: str) -> Answer:
     """Say why a check exists, how to mend what it finds, and what `check.fix` does about it."""
     answer = checks.explain(check)
-    return Answer(data={**answer.data, "check.fix": FIXES[check][0] if check in FIXES else _NO_FIX})
+    return Answer(data={**answer.data, "fix": FIXES[check][0] if check in FIXES else _NO_FIX})
 
 
 def fix(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:

@@ -87,8 +87,8 @@ class Facts:
 
     @cached_property
     def distributions(self) -> tuple[Distribution, ...]:
-        """Give every distribution record of the environment."""
-        return tuple(records.distributions(self.prefix)) if self.prefix else ()
+        """Give every distribution of the environment; what an uninstallation left of a record is none."""
+        return tuple(one for one in records.distributions(self.prefix) if one.version) if self.prefix else ()
 
     @cached_property
     def installed(self) -> dict[str, str]:

@@ -35,7 +35,7 @@ def _lock(facts: Facts) -> Iterable[Finding]:
     if other:
         yield Finding(f"installed at another version: {listed(other)}.", name, count=len(other))
     if stray:
-        text = f"neither the lock nor conda has {listed(stray)} (invoke deps.sync takes them away)."
+        text = f"neither the lock nor conda has {listed(stray)}."
         yield Finding(text, name, status=Status.WARN, count=len(stray))
 
 
@@ -93,7 +93,7 @@ CHECKS = (
         "An environment in which somebody installed by hand works on that machine alone. Compared with the lock it has "
         "packages missing, at other versions, or that nobody asked for; the latter are a warning, the others a "
         "failure. Packages of conda's are no strays.",
-        "install what the lock names: invoke deps.sync",
+        "install what the lock names, and take strays away: invoke deps.sync",
         _lock,
         lambda facts: facts.prefix is not None and facts.session.manager.lock_path.is_file(),
         Status.FAIL,

@@ -23,14 +23,13 @@ _COMMON = {"tests", "test", "conftest", "setup", "docs", "examples", "noxfile", 
 def _clobbered(facts: Facts) -> Iterable[Finding]:
     """Compare the records that conda installed with those that lie there now."""
     there = {found.folder.name: found for found in facts.distributions}
-    site = records.site_packages(facts.prefix) if facts.prefix else None
     for name, owned in facts.owned.items():
         had = owned.folder.partition("-")[2].rpartition(".")[0]
         if owned.folder in there:
             installer = _installer(facts, owned.package, there[owned.folder].folder)
             if installer:
                 yield Finding(f"{name} {had}, which conda owns, was installed over by {installer}.")
-        elif site is not None and not (site / owned.folder).exists():
+        elif owned.folder.endswith(".dist-info"):
             now = facts.installed.get(name)
             what = f"was replaced by {now}" if now else "was removed"
             yield Finding(f"{name} {had}, which conda owns (package {owned.package}), {what}.")

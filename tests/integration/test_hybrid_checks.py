@@ -215,27 +215,18 @@ def test_drift_and_what_fix_does(lab: Lab) -> None:
 
 
 def test_what_conda_owns(lab: Lab) -> None:
-    version = lab.installed()["six"]
-    uv(lab, "install", "--reinstall", "--no-deps", f"six=={version}")
-    expect_found(lab, "ownership.clobbered", f"six {version}, which conda owns, was installed over by uv")
+    versions = lab.installed()
+    uv(lab, "install", "--reinstall", "--no-deps", f"six=={versions['six']}")
+    expect_found(lab, "ownership.clobbered", f"six {versions['six']}, which conda owns, was installed over by uv")
     index = ["--index-url", lab.env["MLOPS_LAB_INDEX_URL"]] if "MLOPS_LAB_INDEX_URL" in lab.env else []
-    again = [
-        str(lab.python),
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--ignore-installed",
-        "--no-deps",
-        *index,
-        "click==8.1.7",
-    ]
+    again = [str(lab.python), "-m", "pip", "install", "-q", "--ignore-installed", "--no-deps", *index, "six==1.16.0"]
     assert lab.run(again).code == 0
-    expect_found(lab, "ownership.duplicated", "8.1.7 of another installer")
-    uv(lab, "uninstall", "six")
-    expect_found(lab, "ownership.clobbered", f"six {version}, which conda owns (package six), was removed")
-    uv(lab, "install", "--no-deps", "six==1.16.0")
-    expect_found(lab, "ownership.clobbered", "was replaced by 1.16.0")
+    expect_found(lab, "ownership.duplicated", f"{versions['six']} of conda's and 1.16.0 of another installer")
+    uv(lab, "install", "--no-deps", "click==8.1.7")
+    click = f"click {versions['click']}, which conda owns (package click)"
+    expect_found(lab, "ownership.clobbered", f"{click}, was replaced by 8.1.7")
+    uv(lab, "uninstall", "click")
+    expect_found(lab, "ownership.clobbered", f"{click}, was removed")
     before: dict[str, bytes] = {str(path): path.read_bytes() for path in _conda_meta(lab)}
     assert lab("check.fix").code == 0  # nothing here is safe to do unasked
     assert {str(path): path.read_bytes() for path in _conda_meta(lab)} == before

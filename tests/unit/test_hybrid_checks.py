@@ -140,9 +140,7 @@ def test_broken_environment_is_found(sound: Path, look: Look, check: str, files:
 )
 def test_clobbered(sound: Path, look: Look, install: Install, now: str, said: str) -> None:
     folder = sound / "lib/python3.11/site-packages/six-1.16.0.dist-info"
-    for path in folder.iterdir():
-        path.unlink()
-    folder.rmdir()
+    (folder / "METADATA").unlink()  # uv leaves what no RECORD names
     if now:
         install(sound, "six", now)
     (result,) = look("ownership.clobbered")
@@ -361,7 +359,7 @@ def test_asked_for_by_its_id_it_says_that_it_does_not_apply(project: MakeProject
 @pytest.mark.parametrize("check", KNOWN)
 def test_explanation(check: str) -> None:
     data = mending.explain(check).data
-    assert all(data[key] for key in ("title", "why", "remedy", "check.fix"))
+    assert all(data[key] for key in ("title", "why", "remedy", "fix"))
     with pytest.raises(LabError, match=r"lock\.fresh"):
         mending.explain(f"{check}x")
 
