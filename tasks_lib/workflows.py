@@ -129,13 +129,13 @@ def remove(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answ
 
 def lock(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
     """Resolve the dependencies and write the lock."""
-    return _change(session, watcher, [lock_step(session, after_environment=False)], dry_run=dry_run)
+    return change(session, watcher, [lock_step(session, after_environment=False)], dry_run=dry_run)
 
 
 def install(session: Session, watcher: Watcher, *, groups: Sequence[str] = (), dry_run: bool = False) -> Answer:
     """Install what the lock names into the environment, and take nothing away."""
     activation = session.environment.require()
-    return _change(session, watcher, install_plan(session, activation, groups), dry_run=dry_run)
+    return change(session, watcher, install_plan(session, activation, groups), dry_run=dry_run)
 
 
 def install_plan(session: Session, activation: Activation, groups: Sequence[str] = ()) -> list[Step]:
@@ -154,7 +154,7 @@ def update(
         lock_step(session, after_environment=False, upgrade=names),
         *install_steps(session, activation, (group,) if group else ()),
     ]
-    return _change(session, watcher, steps, dry_run=dry_run)
+    return change(session, watcher, steps, dry_run=dry_run)
 
 
 def edit(  # noqa: PLR0913 - what a person may say of the change
@@ -187,7 +187,7 @@ def add(
         Step("deps.edit", f"declare {', '.join(packages)}", edit),
         *install_steps(session, activation, (group,) if group else ()),
     ]
-    return _change(session, watcher, steps, dry_run=dry_run)
+    return change(session, watcher, steps, dry_run=dry_run)
 
 
 def withdraw(
@@ -216,7 +216,7 @@ def withdraw(
         ),
         *install_steps(session, activation),
     ]
-    return _change(session, watcher, steps, dry_run=dry_run)
+    return change(session, watcher, steps, dry_run=dry_run)
 
 
 def align(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
@@ -231,7 +231,7 @@ def align(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answe
         Step("deps.edit", f"pin {', '.join(pins)}", session.manager.add(activation, pins, None)),
         guard.step(session, activation, (), ("deps.edit",)),
     ]
-    return _change(session, watcher, steps, dry_run=dry_run)
+    return change(session, watcher, steps, dry_run=dry_run)
 
 
 def sync(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
@@ -243,7 +243,7 @@ def sync(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer
     if strays:
         title = f"uninstall {', '.join(strays)}: neither the lock nor conda has them"
         steps.append(Step("deps.prune", title, _uninstall(activation, strays), needs=("deps.install",)))
-    return _change(session, watcher, steps, dry_run=dry_run)
+    return change(session, watcher, steps, dry_run=dry_run)
 
 
 def _own_name(session: Session) -> str:
@@ -292,10 +292,10 @@ def change_conda(
             needs=("conda.edit",),
         ),
     ]
-    return _change(session, watcher, steps, dry_run=dry_run)
+    return change(session, watcher, steps, dry_run=dry_run)
 
 
-def _change(session: Session, watcher: Watcher, steps: Sequence[Step], *, dry_run: bool) -> Answer:
+def change(session: Session, watcher: Watcher, steps: Sequence[Step], *, dry_run: bool) -> Answer:
     """Carry out steps that change manifests or packages; when one fails, everything is put back."""
     if dry_run:
         return planned(steps)

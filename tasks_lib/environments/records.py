@@ -59,7 +59,12 @@ def python_version(prefix: Path) -> str | None:
 def distributions(prefix: Path) -> Iterator[Distribution]:
     """Read every distribution record of an environment; a damaged one has no version."""
     folder = site_packages(prefix)
-    for record in sorted(folder.glob("*.dist-info")) if folder else ():
+    return distributions_in(folder) if folder else iter(())
+
+
+def distributions_in(folder: Path) -> Iterator[Distribution]:
+    """Read every distribution record of one folder of packages."""
+    for record in sorted(folder.glob("*.dist-info")):
         try:
             with (record / "METADATA").open(encoding="utf-8", errors="replace") as stream:
                 head = dict(_HEADER.findall("".join(itertools.takewhile(str.strip, stream))))
