@@ -65,7 +65,7 @@ def _result(result: Result) -> str:
     return (
         f'<li class="{result.status}" data-status="{result.status}"><span class="mark">{result.status}</span>'
         f'<div><h3>{_escaped(result.title)}</h3>{more}<p class="id">{_escaped(result.id)}</p></div>'
-        f"<span class="time">{result.seconds:.1f} s</span></li>"
+        f'<span class="time">{result.seconds:.1f} s</span></li>'
     )
 
 
