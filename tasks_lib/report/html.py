@@ -60,11 +60,15 @@ def _hash(text: str, tag: str) -> str:
 
 
 def _result(result: Result) -> str:
-    told = (("p", "detail", result.detail), ("p", "next", result.next), ("p", "place", result.place))
-    more = "".join(f'<{tag} class="{kind}">{_escaped(text)}</{tag}>' for tag, kind, text in told if text)
+    told = (
+        ("detail", result.detail),
+        ("next", result.next),
+        ("id", " · ".join(filter(None, (result.place, result.id)))),
+    )
+    more = "".join(f'<p class="{kind}">{_escaped(text)}</p>' for kind, text in told if text)
     return (
         f'<li class="{result.status}" data-status="{result.status}"><span class="mark">{result.status}</span>'
-        f'<div><h3>{_escaped(result.title)}</h3>{more}<p class="id">{_escaped(result.id)}</p></div>'
+        f"<div><h3>{_escaped(result.title)}</h3>{more}</div>"
         f'<span class="time">{result.seconds:.1f} s</span></li>'
     )
 

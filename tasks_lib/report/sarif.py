@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from tasks_lib import __version__
 from tasks_lib.errors import ExitCode
@@ -60,13 +61,18 @@ def _result(report: Report, result: Result, index: int) -> dict[str, Any]:
 
 
 def _artifact(report: Report, file: str | None) -> Mapping[str, str]:
-    uri = Path(report.project, file or "pyproject.toml").as_uri()
+    uri = _uri(Path(report.project, file or "pyproject.toml"))
     base = _base(report)
     return {"uri": uri.removeprefix(base), "uriBaseId": "ROOT"} if uri.startswith(base) else {"uri": uri}
 
 
 def _base(report: Report) -> str:
-    return f"{root(report).as_uri().rstrip('/')}/"
+    return f"{_uri(root(report)).rstrip('/')}/"
+
+
+def _uri(path: Path) -> str:
+    """Give a file's address, which `Path.as_uri` refuses for a name that a record invents and no disk can have."""
+    return f"file:///{quote(path.as_posix().lstrip('/'), safe='/:', errors='surrogatepass')}"
 
 
 def _message(result: Result) -> dict[str, str]:
