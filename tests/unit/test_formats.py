@@ -126,7 +126,8 @@ VALID: dict[str, Callable[[str], None]] = {
 def test_hostile_text_stays_text(name: str) -> None:
     for text in (*HOSTILE, "".join(HOSTILE)):
         made = renderer(name)(_report(text)).encode("utf-8", "backslashreplace").decode()
-        VALID.get(name, lambda _: None)(made)
+        if name in VALID:
+            VALID[name](made)
         found = {char for char in made if printable(char) != char}
         assert not found - ({"\u202e", "\u2028", "\uffff", "\x7f", "\x9b"} if name == "json" else set()), found
 
@@ -134,7 +135,8 @@ def test_hostile_text_stays_text(name: str) -> None:
 @pytest.mark.parametrize("name", FORMATS)
 def test_an_answer_with_nothing_in_it(name: str) -> None:
     made = renderer(name)(Report("", "/p"))
-    VALID.get(name, lambda _: None)(made)
+    if name in VALID:
+        VALID[name](made)
 
 
 @pytest.mark.parametrize(
