@@ -39,7 +39,7 @@ def steps(session: Session, families: Sequence[str] = tuple(FAMILIES)) -> list[S
         try:
             found.update({step.id: step for step in FAMILIES[name](session)})
         except LabError as error:
-            if family in {"config", "lock"} or "config" not in families:  # `config` reports it as what it is
+            if name in {"config", "lock"} or "config" not in families:  # `config` reports it as what it is
                 raise
             found[name] = _skipped(name, error)
     return list(found.values())

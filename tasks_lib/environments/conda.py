@@ -137,7 +137,6 @@ class Conda(Environment):
 
     def recreation(self, description: Path, packages: Sequence[Mapping[str, Any]]) -> tuple[Step, ...]:
         """Give the steps that link exactly these packages, each verified by its hash."""
-        self.refuse_base()
         self.refuse_foreign()
         maker, title = self.maker, f"make {self.where} from {description.name} with {self.maker.name}"
         listed = self.prefix.with_name(f".{self.name}.explicit.txt")
