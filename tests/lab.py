@@ -146,7 +146,7 @@ CASES = tuple(
 )
 #: where the manager alone matters; where the environment layer and its engine do; and where all of that does, each once
 MANAGERS = tuple(case for case in CASES if case.layer == "pip")
-LAYERS = (MANAGERS[-1], Case("conda_poetry", "rattler"), Case("conda_uv", "conda"))
+LAYERS: tuple[Case, ...] = (MANAGERS[-1], Case("conda_poetry", "rattler"), Case("conda_uv", "conda"))
 LAYERS += tuple(Case("conda_uv", engine) for engine in ENGINES[2:])
 SAMPLE = (MANAGERS[0], *LAYERS)
 
