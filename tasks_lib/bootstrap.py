@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: What the tool environment holds: pinned and hashed, and part of this package.
 REQUIREMENTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tools.txt")
+#: Keeps the user's packages out, as any text does; this one tells that it was not the user who said so.
+NO_USER_SITE = "mlops-lab"
 #: Names the tool environment to whatever runs inside it.
 TOOLS = "MLOPS_LAB_TOOLS"
 INDEX = "MLOPS_LAB_INDEX_URL"
@@ -73,7 +75,8 @@ def go_on(python: str, argv: list[str], changes: Mapping[str, str]) -> int:
     options = ["-I", "-Xutf8"]
     options += ["-u"] if os.environ.get("PYTHONUNBUFFERED") else []
     options += ["-B"] if os.environ.get("PYTHONDONTWRITEBYTECODE") else []
-    env = {**os.environ, **changes, TOOLS: os.path.dirname(os.path.dirname(python)), "PYTHONNOUSERSITE": "1"}
+    user_site = os.environ.get("PYTHONNOUSERSITE") or NO_USER_SITE
+    env = {**os.environ, **changes, TOOLS: os.path.dirname(os.path.dirname(python)), "PYTHONNOUSERSITE": user_site}
     env.pop("__PYVENV_LAUNCHER__", None)  # macOS: it would make that interpreter believe to be this one
     command = [python, *options, os.path.join(os.path.dirname(REQUIREMENTS), "__main__.py"), *argv]
     sys.stdout.flush()

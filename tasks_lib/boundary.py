@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 import signal
@@ -13,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks_lib import toolbox
+from tasks_lib import report, toolbox
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.process import Interrupted
 from tasks_lib.report.model import Report, Result, Status, from_error, verdict
@@ -22,7 +21,6 @@ from tasks_lib.session import Answer, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import ModuleType
 
 
 def answer(  # noqa: PLR0913 - what a person may say of any task
@@ -30,10 +28,13 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
     work: Callable[[Session, Progress], Answer],
     *,
     json: bool = False,
+    format: str = "",  # noqa: A002 - the option's name
+    output: str = "",
     strict: bool = False,
     combo: str = "",
     engine: str = "",
     python: str = "",
+    source: str = "",
 ) -> int:
     """Run `work` on the project of the current folder, print the answer, and give the exit code.
 
@@ -44,10 +45,12 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
     session: Session | None = None
     found = Answer()
     code: int
-    threading.Thread(target=_renderer, kwargs={"json": json}, daemon=True).start()  # while the tools run
+    shown, written = "json" if json else "text", ""
     try:
+        shown, written = report.choose(json=json, asked=format, output=output)
+        threading.Thread(target=report.renderer, args=(shown,), daemon=True).start()  # while the tools run
         with Progress() as progress:
-            session = Session.open(combo=combo, engine=engine, python=python)
+            session = _opened(source, combo=combo, engine=engine, python=python)
             progress.say(f"mlops-lab: {session.combo.id}, since {session.combo.reason}")
             found = work(session, progress)
         code = verdict(found.results, strict=strict) if found.code is None else found.code
@@ -62,7 +65,7 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
         code, found = ExitCode.TOOL_FAILED, Answer([_fault(error)])
     finally:
         signal.signal(signal.SIGTERM, before)
-    report = Report(
+    made = Report(
         command=command,
         project=str(session.project.root if session else Path.cwd()),
         results=tuple(_typable(result) for result in found.results),
@@ -71,13 +74,22 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
         code=code,
         data=found.data,
     )
-    _renderer(json=json).render(report)
-    return code
+    if written:
+        try:
+            report.save(made, written, Path(output))
+        except LabError as error:
+            made = replace(made, code=error.code, results=(*made.results, _typable(from_error(error))))
+    report.show(made, shown)
+    return made.code
 
 
-def _renderer(*, json: bool) -> ModuleType:
-    """Import the format that is asked for: rich costs 0.04 s."""
-    return importlib.import_module(f"tasks_lib.report.{'json' if json else 'text'}")
+def _opened(source: str, *, combo: str, engine: str, python: str) -> Session:
+    """Open the session of the current folder, or of the description that `source` names."""
+    if not source:
+        return Session.open(combo=combo, engine=engine, python=python)
+    from tasks_lib import description  # noqa: PLC0415 - only one task needs it
+
+    return description.opened(source, combo=combo, engine=engine, python=python)
 
 
 def _typable(result: Result) -> Result:

@@ -9,7 +9,8 @@ def refuse(  # noqa: PLR0913, PLR0917 - each is one part of an answer
 ) -> int:
     """Say why nothing was run, on stdout as the one JSON document too if `argv` asks for that, and give `code`."""
     sys.stderr.write(f"mlops-lab: {message}{' Next: ' + remedy if remedy else ''}\n")
-    if "--json" in argv:
+    asked = " ".join(argv).replace("=", " ")
+    if "--json" in argv or "--format json" in asked:
         import json  # noqa: PLC0415 - 10 ms that only a refusal needs
 
         took = round(seconds, 3)

@@ -84,7 +84,7 @@ def _missing_parts(session: Session, watcher: Watcher) -> tuple[list[Step], dict
     steps = list(creation)
     if stale:
         steps.append(lock_step(session, after_environment=made))
-    return [*steps, *_install_steps(session, environment.activation())], known
+    return [*steps, *install_steps(session, environment.activation())], known
 
 
 def _known(step: Step, results: list[Result]) -> Step:
@@ -129,19 +129,19 @@ def remove(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answ
 
 def lock(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
     """Resolve the dependencies and write the lock."""
-    return _change(session, watcher, [lock_step(session, after_environment=False)], dry_run=dry_run)
+    return change(session, watcher, [lock_step(session, after_environment=False)], dry_run=dry_run)
 
 
 def install(session: Session, watcher: Watcher, *, groups: Sequence[str] = (), dry_run: bool = False) -> Answer:
     """Install what the lock names into the environment, and take nothing away."""
     activation = session.environment.require()
-    return _change(session, watcher, install_plan(session, activation, groups), dry_run=dry_run)
+    return change(session, watcher, install_plan(session, activation, groups), dry_run=dry_run)
 
 
 def install_plan(session: Session, activation: Activation, groups: Sequence[str] = ()) -> list[Step]:
     """Give the steps that install what an existing lock names."""
     session.manager.require_lock()
-    return _install_steps(session, activation, groups)
+    return install_steps(session, activation, groups)
 
 
 def update(
@@ -152,9 +152,9 @@ def update(
     names = [*packages, *(_names_in_group(session, group) if group else ())]
     steps = [
         lock_step(session, after_environment=False, upgrade=names),
-        *_install_steps(session, activation, (group,) if group else ()),
+        *install_steps(session, activation, (group,) if group else ()),
     ]
-    return _change(session, watcher, steps, dry_run=dry_run)
+    return change(session, watcher, steps, dry_run=dry_run)
 
 
 def edit(  # noqa: PLR0913 - what a person may say of the change
@@ -185,9 +185,9 @@ def add(
     edit = session.manager.add(activation, packages, group)
     steps = [
         Step("deps.edit", f"declare {', '.join(packages)}", edit),
-        *_install_steps(session, activation, (group,) if group else ()),
+        *install_steps(session, activation, (group,) if group else ()),
     ]
-    return _change(session, watcher, steps, dry_run=dry_run)
+    return change(session, watcher, steps, dry_run=dry_run)
 
 
 def withdraw(
@@ -214,9 +214,9 @@ def withdraw(
             shown=_uninstall(activation, packages).shown,
             needs=("deps.edit",),
         ),
-        *_install_steps(session, activation),
+        *install_steps(session, activation),
     ]
-    return _change(session, watcher, steps, dry_run=dry_run)
+    return change(session, watcher, steps, dry_run=dry_run)
 
 
 def align(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
@@ -231,7 +231,7 @@ def align(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answe
         Step("deps.edit", f"pin {', '.join(pins)}", session.manager.add(activation, pins, None)),
         guard.step(session, activation, (), ("deps.edit",)),
     ]
-    return _change(session, watcher, steps, dry_run=dry_run)
+    return change(session, watcher, steps, dry_run=dry_run)
 
 
 def sync(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
@@ -243,7 +243,7 @@ def sync(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer
     if strays:
         title = f"uninstall {', '.join(strays)}: neither the lock nor conda has them"
         steps.append(Step("deps.prune", title, _uninstall(activation, strays), needs=("deps.install",)))
-    return _change(session, watcher, steps, dry_run=dry_run)
+    return change(session, watcher, steps, dry_run=dry_run)
 
 
 def _own_name(session: Session) -> str:
@@ -292,10 +292,10 @@ def change_conda(
             needs=("conda.edit",),
         ),
     ]
-    return _change(session, watcher, steps, dry_run=dry_run)
+    return change(session, watcher, steps, dry_run=dry_run)
 
 
-def _change(session: Session, watcher: Watcher, steps: Sequence[Step], *, dry_run: bool) -> Answer:
+def change(session: Session, watcher: Watcher, steps: Sequence[Step], *, dry_run: bool) -> Answer:
     """Carry out steps that change manifests or packages; when one fails, everything is put back."""
     if dry_run:
         return planned(steps)
@@ -336,7 +336,7 @@ def _difference(before: dict[str, str], after: dict[str, str]) -> list[dict[str,
     return [row for row in rows if row["before"] != row["after"]]
 
 
-def _install_steps(session: Session, activation: Activation, groups: Sequence[str] = ()) -> list[Step]:
+def install_steps(session: Session, activation: Activation, groups: Sequence[str] = ()) -> list[Step]:
     """Install what the lock names, behind the guard."""
     needs = (*_AFTER_ENV, "deps.lock", "deps.edit", "deps.uninstall")
     command = session.manager.install(activation, groups)

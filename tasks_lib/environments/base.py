@@ -7,12 +7,12 @@ import shutil
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tasks_lib.errors import ExitCode, LabError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from tasks_lib.plan import Step
@@ -96,6 +96,11 @@ class Environment(ABC):
     @abstractmethod
     def creation(self) -> tuple[Step, ...]:
         """Give the steps that make it, the first of which has the id `env.create`."""
+
+    def recreation(self, description: Path, packages: Sequence[Mapping[str, Any]]) -> tuple[Step, ...]:
+        """Give the steps that make it as a description says; `packages` are the records of what it owned."""
+        del description, packages
+        return self.creation()
 
     @abstractmethod
     def lacking(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,9 +17,10 @@ from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.manifests import CondaFile, spec_name
 from tasks_lib.plan import Step
 from tasks_lib.process import Command
+from tasks_lib.transaction import write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tasks_lib.process import Outcome
     from tasks_lib.project import Project
@@ -132,6 +134,39 @@ class Conda(Environment):
         if file.pip and (python or not maker.installs_pip_section):
             steps.append(replace(self._pip_section(), undo=self.discard))
         return tuple(steps)
+
+    def recreation(self, description: Path, packages: Sequence[Mapping[str, Any]]) -> tuple[Step, ...]:
+        """Give the steps that link exactly these packages, each verified by its hash."""
+        self.refuse_foreign()
+        maker, title = self.maker, f"make {self.where} from {description.name} with {self.maker.name}"
+        listed = self.prefix.with_name(f".{self.name}.explicit.txt")
+        steps: list[Step] = []
+        if maker.reads_explicit_list:
+            rows = ["@EXPLICIT", *("#".join(filter(None, (one["url"], one.get("md5")))) for one in packages)]
+            records, out = shlex.quote(str(description)), shlex.quote(str(listed))
+            shown = f"""jq -r '"@EXPLICIT", (.conda[] | .url + "#" + .md5)' {records} > {out}"""
+
+            def write_list() -> tuple[Result, ...]:
+                listed.parent.mkdir(parents=True, exist_ok=True)
+                write(listed, "\n".join(rows).encode())
+                return ()
+
+            steps.append(Step("env.list", "write conda's explicit list", work=write_list, shown=shown))
+
+        def clear() -> None:
+            listed.unlink(missing_ok=True)
+            self.discard()
+
+        def remade(outcome: Outcome) -> tuple[Result, ...]:
+            listed.unlink(missing_ok=True)
+            found = self._made(outcome)
+            if self.file.variables:
+                state = {"version": 1, "env_vars": dict(self.file.variables)}
+                write(self.prefix / "conda-meta" / "state", json.dumps(state).encode())
+            return found
+
+        command = maker.explicit(self.prefix, self.file, listed if maker.reads_explicit_list else description)
+        return (*steps, Step("env.create", title, command, reads=remade, undo=clear, needs=("env.list",)))
 
     def _made(self, outcome: Outcome) -> tuple[Result, ...]:
         """Enter what was made in conda's list of environments, whichever engine made it; it must have a Python."""

@@ -74,6 +74,11 @@ def _listed(record: dict[str, Any]) -> list[dict[str, Any]]:
     return data.get("paths") or [{"_path": name} for name in record.get("files") or ()]
 
 
+def size(record: dict[str, Any]) -> int:
+    """Add up the sizes of a package's files in bytes, as it recorded them."""
+    return sum(number for item in _listed(record) if isinstance(number := item.get("size_in_bytes"), int))
+
+
 def owned(prefix: Path) -> dict[str, str]:
     """Give the distributions that conda owns by file, normalised, each with the conda package that brought it."""
     found: dict[str, str] = {}

@@ -29,6 +29,8 @@ class Engine(ABC):
     name: ClassVar[str]
     #: whether `create` installs the `pip:` section of a whole conda file by itself
     installs_pip_section: ClassVar[bool] = True
+    #: whether `explicit` reads conda's own kind of list, not a description with whole records
+    reads_explicit_list: ClassVar[bool] = True
 
     def __init__(self, program: str) -> None:
         """Keep the path of the program."""
@@ -50,6 +52,10 @@ class Engine(ABC):
     @abstractmethod
     def uninstall(self, prefix: Path, file: CondaFile, names: Sequence[str]) -> Command:
         """Take packages, and what nothing else needs, out of an environment."""
+
+    @abstractmethod
+    def explicit(self, prefix: Path, file: CondaFile, listed: Path) -> Command:
+        """Link exactly the packages of a list of conda's (`@EXPLICIT`), or of a description."""
 
     def doctor(self, prefix: Path) -> Command | None:
         """Give the engine's own health report, where it has one."""
@@ -84,6 +90,12 @@ class CondaCli(Engine):
         del file
         argv = (self.program, "remove", "--yes", "--prefix", str(prefix), *names)
         return Command(argv, "remove the conda packages")
+
+    def explicit(self, prefix: Path, file: CondaFile, listed: Path) -> Command:
+        """Run `conda create --file` with a list of addresses and hashes: nothing is solved."""
+        del file
+        argv = (self.program, "create", "--yes", "--prefix", str(prefix), "--file", str(listed))
+        return Command(argv, "link exactly the packages of the list, verified by their hashes")
 
     def doctor(self, prefix: Path) -> Command | None:
         """Run `conda doctor`, which always exits 0."""
@@ -122,6 +134,7 @@ class Rattler(Engine):
 
     name: ClassVar[str] = "rattler"
     installs_pip_section: ClassVar[bool] = False
+    reads_explicit_list: ClassVar[bool] = False
 
     def create(self, prefix: Path, file: CondaFile) -> Command:
         """Solve and install every dependency of the file."""
@@ -137,6 +150,11 @@ class Rattler(Engine):
         """Solve for what is left when `names` are no longer asked for."""
         dropped = [f"--drop={name}" for name in names]
         return self._worker(prefix, file, dropped, file.dependencies, "remove the conda packages with py-rattler")
+
+    def explicit(self, prefix: Path, file: CondaFile, listed: Path) -> Command:
+        """Link the records of a description: nothing is solved."""
+        why = "link exactly the described packages with py-rattler, verified by their hashes"
+        return self._worker(prefix, file, [f"--description={listed}"], file.dependencies, why, action="explicit")
 
     def probe(self, file: CondaFile) -> Command:
         """Ask whether any of the file's channels answers."""

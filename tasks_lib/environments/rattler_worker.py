@@ -11,6 +11,7 @@ import asyncio
 import json
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -52,8 +53,9 @@ def say(text: str) -> None:
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     made = argparse.ArgumentParser(description=__doc__)
-    made.add_argument("action", choices=("install", "probe"))
+    made.add_argument("action", choices=("install", "explicit", "probe"))
     made.add_argument("--prefix", type=Path)
+    made.add_argument("--description", type=Path, help="the file whose conda packages `explicit` links")
     made.add_argument("--channel", action="append", default=[])
     made.add_argument("--mirror", action="append", default=[], metavar="ADDRESS=MIRROR")
     made.add_argument("--variable", action="append", default=[], metavar="NAME=VALUE")
@@ -112,6 +114,33 @@ async def install(options: argparse.Namespace) -> int:
     return 0
 
 
+async def explicit(options: argparse.Namespace) -> int:
+    """Link the packages of a description without solving, each verified by its hash."""
+    web = client(options)
+    await rattler.install(
+        cast(list[rattler.RepoDataRecord], _described(options.description)),
+        options.prefix,
+        installed_packages=[],
+        requested_specs=[rattler.MatchSpec(text)._match_spec for text in options.spec],  # noqa: SLF001 - as above
+        client=web,
+        reporter=cast(InstallerReporter, Reporter()),
+    )
+    finish(options.prefix, {})
+    return 0
+
+
+def _described(file: Path) -> list[rattler.PrefixRecord]:
+    """Read the records of a description; PrefixRecord alone takes a record whole, and from a file."""
+    records = []
+    with tempfile.TemporaryDirectory() as folder:
+        for number, record in enumerate(json.loads(file.read_text("utf-8"))["conda"]):
+            path = Path(folder, f"{number}.json")
+            whole = {**record, "files": [], "paths_data": {"paths": [], "paths_version": 1}}
+            path.write_text(json.dumps(whole), encoding="utf-8")
+            records.append(rattler.PrefixRecord.from_path(path))
+    return records
+
+
 async def probe(options: argparse.Namespace) -> int:
     """End well if any of the channels answers."""
     gateway = rattler.Gateway(client=client(options))
@@ -150,7 +179,7 @@ def main() -> int:
     """Run one action; what went wrong is one line that `diagnosis` reads."""
     options = parser().parse_args()
     try:
-        return asyncio.run(install(options) if options.action == "install" else probe(options))
+        return asyncio.run({"install": install, "explicit": explicit, "probe": probe}[options.action](options))
     except (InvalidMatchSpecError, InvalidChannelError) as error:
         say(f"rattler: invalid request: {error}")
     except SolverError as error:

@@ -59,7 +59,12 @@ def python_version(prefix: Path) -> str | None:
 def distributions(prefix: Path) -> Iterator[Distribution]:
     """Read every distribution record of an environment; a damaged one has no version."""
     folder = site_packages(prefix)
-    for record in sorted(folder.glob("*.dist-info")) if folder else ():
+    return distributions_in(folder) if folder else iter(())
+
+
+def distributions_in(folder: Path) -> Iterator[Distribution]:
+    """Read every distribution record of one folder of packages."""
+    for record in sorted(folder.glob("*.dist-info")):
         try:
             with (record / "METADATA").open(encoding="utf-8", errors="replace") as stream:
                 head = dict(_HEADER.findall("".join(itertools.takewhile(str.strip, stream))))
@@ -67,6 +72,11 @@ def distributions(prefix: Path) -> Iterator[Distribution]:
             head = {}
         name = head.get("Name") or record.name.partition("-")[0]
         yield Distribution(normalised(name), head.get("Version", ""), record)
+
+
+def size(distribution: Distribution) -> int:
+    """Add up the sizes that a distribution's RECORD gives, in bytes; bytecode has none there."""
+    return sum(int(row[2]) for row in _rows(distribution) or () if row[2].isdecimal())
 
 
 def normalised(name: str) -> str:
@@ -137,16 +147,22 @@ def moved(prefix: Path) -> Result:
 
 def _missing(distribution: Distribution) -> list[str] | None:
     """Give the recorded files that are gone, less bytecode; `None` where the record itself is no record."""
+    rows = _rows(distribution)
+    if rows is None:
+        return None
+    root = str(distribution.folder.parent)
+    names = [row[0] for row in rows]  # absolute ones too: Poetry's, of a project that is installed for editing
+    return [name for name in names if not name.endswith(".pyc") and not os.access(os.path.join(root, name), os.F_OK)]  # noqa: PTH118 - thousands
+
+
+def _rows(distribution: Distribution) -> list[list[str]] | None:
+    """Read a RECORD; `None` where it is none."""
     try:
         with (distribution.folder / "RECORD").open(encoding="utf-8", newline="") as stream:
             rows = [row for row in csv.reader(stream) if row]
     except (OSError, UnicodeDecodeError, csv.Error):
         return None
-    if not rows or any(len(row) != _COLUMNS for row in rows):
-        return None
-    root = str(distribution.folder.parent)
-    names = [row[0] for row in rows]  # absolute ones too: Poetry's, of a project that is installed for editing
-    return [name for name in names if not name.endswith(".pyc") and not os.access(os.path.join(root, name), os.F_OK)]  # noqa: PTH118 - thousands
+    return rows if rows and all(len(row) == _COLUMNS for row in rows) else None
 
 
 def _listed(check: str, title: str, wrong: Iterable[str], text: str, remedy: str) -> Result:

@@ -93,6 +93,10 @@ class Manager(ABC):
         """Take declared packages away and lock."""
 
     @abstractmethod
+    def export(self, activation: Activation | None, form: str, *, hashes: bool = True) -> Command:
+        """Print what `install` would install, from a fresh lock: `form` is requirements.txt or pylock.toml."""
+
+    @abstractmethod
     def checks(self, activation: Activation | None) -> tuple[Step, ...]:
         """Give the steps that check the manifest (results `config.*`) and the lock (results `lock.*`)."""
 

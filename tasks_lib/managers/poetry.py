@@ -88,6 +88,16 @@ class Poetry(Manager):
         argv = ["remove", "--lock", *(["--group", group] if group else []), *packages]
         return self._command(argv, activation, "take the packages out of pyproject.toml and lock")
 
+    def export(self, activation: Activation | None, form: str, *, hashes: bool = True) -> Command:
+        """Run `poetry export`, with the groups that `poetry install` takes and `export` leaves out."""
+        old = self.project.pyproject.table("tool", "poetry", "group")
+        names = dict.fromkeys([*self.project.pyproject.table("dependency-groups"), *old])
+        groups = [name for name in names if not old.get(name, {}).get("optional")]
+        argv = ["export", "--format", form, *(["--with", ",".join(groups)] if groups else [])]
+        return self._command(
+            [*argv, *([] if hashes else ["--without-hashes"])], activation, f"print the lock as {form}"
+        )
+
     def checks(self, activation: Activation | None) -> tuple[Step, ...]:
         """Run `poetry check --lock` once for both: starting Poetry is what costs."""
         command = self._command(["check", "--lock"], activation, "check pyproject.toml and poetry.lock")

@@ -82,6 +82,11 @@ class Uv(Manager):
         argv = ["remove", "--no-sync", *(["--group", group] if group else []), *packages]
         return self._command(argv, activation, "take the packages out of pyproject.toml and lock")
 
+    def export(self, activation: Activation | None, form: str, *, hashes: bool = True) -> Command:
+        """Run `uv export`."""
+        argv = ["export", "--locked", "--no-header", "--no-emit-project", "--format", form]
+        return self._command([*argv, *([] if hashes else ["--no-hashes"])], activation, f"print uv.lock as {form}")
+
     def checks(self, activation: Activation | None) -> tuple[Step, ...]:
         """Check what the manifest declares; then the lock, and whether uv can read both, by `uv lock --check`."""
         command = self._command(["lock", "--check"], activation, "see whether uv.lock fits pyproject.toml")

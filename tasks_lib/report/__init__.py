@@ -1,1 +1,67 @@
 """Answers: one result model, and a renderer for each format. The only place that prints."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import TYPE_CHECKING, cast
+
+from tasks_lib import transaction
+from tasks_lib.errors import ExitCode, LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tasks_lib.report.model import Report
+
+#: each is a module here that makes a string of a report
+FORMATS = ("text", "json", "junit", "sarif", "github", "markdown", "html")
+
+
+def renderer(name: str) -> Callable[..., str]:
+    """Import the one format that is asked for: rich costs 0.04 s."""
+    return cast("Callable[..., str]", importlib.import_module(f"tasks_lib.report.{name}").render)
+
+
+def choose(*, json: bool, asked: str, output: str) -> tuple[str, str]:
+    """Give the format for stdout, and the one for the file `output`, if there is to be one."""
+    if asked and asked not in FORMATS:
+        text = f"there is no format {asked!r}; the formats are {', '.join(FORMATS)}."
+        raise LabError(text, remedy="choose one, e.g. --format junit", title="unknown format")
+    plain = "json" if json else "text"
+    if output:
+        return plain, asked or plain
+    if json and asked not in {"", "json"}:
+        text = f"--json and --format {asked} both ask for stdout."
+        raise LabError(text, remedy=f"leave out one of them, or give --output FILE for {asked}", title="two formats")
+    return asked or plain, ""
+
+
+def show(report: Report, name: str) -> None:
+    """Print a report on stdout; documents are UTF-8 everywhere, a script has its paths' own bytes."""
+    encoding = sys.stdout.encoding if name == "text" and report.script is None else "utf-8"
+    data = renderer(name)(report).encode(encoding, _odd(report))
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.flush()
+
+
+def save(report: Report, name: str, path: Path) -> None:
+    """Write a report to a file, which is replaced whole; a device or a pipe is written to."""
+    text = renderer(name)(report, plain=True) if name == "text" else renderer(name)(report)
+    data = text.encode("utf-8", _odd(report))
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+        else:
+            transaction.write(path, data)
+    except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError
+        reason = error.strerror if isinstance(error, OSError) else error
+        message = f"{path} cannot be written: {reason}."
+        raise LabError(message, code=ExitCode.TOOL_FAILED, file=path, title="cannot be written") from None
+
+
+def _odd(report: Report) -> str:
+    """Say what becomes of a character without a code: an escape, which JSON reads back; in a script, its own byte."""
+    return "backslashreplace" if report.script is None else "surrogateescape"

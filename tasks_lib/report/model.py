@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,16 @@ class Result:
     line: int | None = None
     seconds: float = 0.0
 
+    @property
+    def place(self) -> str:
+        """Name the file, and the line where it is known."""
+        return f"{self.file}{f':{self.line}' if self.line else ''}" if self.file else ""
+
+    @property
+    def next(self) -> str:
+        """Say what to do next, where that is known."""
+        return f"next: {self.remedy}" if self.remedy else ""
+
 
 @dataclass(frozen=True)
 class Report:
@@ -56,6 +67,12 @@ class Report:
         if self.code == ExitCode.DONE:
             return "pass"
         return "fail" if self.code == ExitCode.CHECK_FAILED else "error"
+
+    @property
+    def script(self) -> str | None:
+        """Give the script for `eval`, where that is the whole answer."""
+        whole = "script" in self.data and all(result.status is Status.PASS for result in self.results)
+        return str(self.data["script"]) if whole else None
 
     def as_dict(self) -> dict[str, Any]:
         """Give the JSON document, as DESIGN.md lays it out."""
@@ -98,3 +115,21 @@ def from_error(error: LabError, *, title: str = "") -> Result:
         file=error.file,
         line=error.line,
     )
+
+
+def counted(report: Report) -> str:
+    """Say how many results came out how, worst first."""
+    statuses = [result.status for result in report.results]
+    told = [f"{statuses.count(status)} {status}" for status in reversed(Status) if status in statuses]
+    return ", ".join(told) or f"exit code {int(report.code)}"
+
+
+#: what moves a terminal's cursor, ends a line, turns text around, or has no place in XML or UTF-8
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]",
+)
+
+
+def printable(text: str) -> str:
+    """Write what no reader should get as it is in visible escapes; line breaks and tabs stay."""
+    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text.replace("\r\n", "\n"))

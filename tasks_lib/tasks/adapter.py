@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 _HELP = {
     "combo": "pip_poetry, pip_uv, conda_poetry or conda_uv",
     "engine": "what makes a conda environment: auto, conda, mamba, micromamba or rattler",
-    "json": "answer with one JSON document on stdout",
+    "json": "answer with one JSON document on stdout: short for --format json",
+    "format": "text, json, junit, sarif, github, markdown or html",
+    "output": "write that format to this file, and the text (or the JSON of --json) to stdout",
     "python": "the Python to use, e.g. 3.12",
     "dry_run": "print the commands of exactly this plan, and change nothing",
     "strict": "count a warning as a failure",
@@ -27,7 +29,7 @@ _HELP = {
 }
 _EVERYWHERE = ("combo", "engine")
 #: what the boundary takes; all else is the task's own
-_SHARED = (*_EVERYWHERE, "python", "strict", "json")
+_SHARED = (*_EVERYWHERE, "python", "strict", "json", "format", "output")
 
 
 def lab_task(
@@ -47,12 +49,16 @@ def lab_task(
             from tasks_lib import boundary
 
             asked = {name: given[name] for name in _SHARED if name in given}
+            asked |= {"source": given["from_"]} if "from_" in given else {}
             mine = {one.name: given[one.name] for one in own}
+            if "json" in mine:  # the task has to know whether its answer is a document
+                mine["json"] = given["json"] or given["format"] not in {"", "text"}
             finish(boundary.answer(command, lambda session, progress: work(session, progress, **mine), **asked))
 
         keyword = inspect.Parameter.POSITIONAL_OR_KEYWORD
         common = [inspect.Parameter(name, keyword, default=value) for name, value in shared.items()]
         common += [inspect.Parameter(name, keyword, default=False) for name in flags]
+        common += [inspect.Parameter(name, keyword, default="") for name in ("format", "output") if json]
         names = {one.name for one in own}
         parameters = [inspect.Parameter("context", keyword), *own, *(one for one in common if one.name not in names)]
         body.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what Invoke reads

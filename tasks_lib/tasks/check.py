@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def _run(session: Session, progress: Progress, *families: str) -> Answer:
     from tasks_lib import checks
 
-    return checks.run(session, progress, families or tuple(checks.FAMILIES))
+    return checks.run(session, progress, families)
 
 
 @lab_task("check.config", "strict")
@@ -41,7 +41,31 @@ def compat(session: Session, progress: Progress) -> Answer:
     return _run(session, progress, "compat")
 
 
-@lab_task("check.all", "strict")
-def everything(session: Session, progress: Progress) -> Answer:
-    """Run every check at the same time."""
-    return _run(session, progress)
+_CHOICE = {
+    "select": "only these ids and families, separated by commas",
+    "ignore": "all but these ids and families",
+}
+
+
+@lab_task("check.all", "strict", help=_CHOICE)
+def everything(session: Session, progress: Progress, select: str = "", ignore: str = "") -> Answer:
+    """Run every check at the same time, those that only a hybrid needs too."""
+    from tasks_lib import checks
+
+    return checks.run_all(session, progress, select=select, ignore=ignore)
+
+
+@lab_task("check.explain", help={"check": "an id, e.g. ownership.clobbered"})
+def explain(_: Session, __: Progress, check: str) -> Answer:
+    """Say why a check exists, and how to mend what it finds."""
+    from tasks_lib import mending
+
+    return mending.explain(check)
+
+
+@lab_task("check.fix")
+def fix(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
+    """Mend what the checks find, where that is safe; the rest is said, and left to you."""
+    from tasks_lib import mending
+
+    return mending.fix(session, progress, dry_run=dry_run)

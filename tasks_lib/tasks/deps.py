@@ -48,6 +48,14 @@ def align(session: Session, progress: Progress, dry_run: bool = False) -> Answer
     return workflows.align(session, progress, dry_run=dry_run)
 
 
+@lab_task("deps.export", help={"to": "requirements, pylock or environment", "output": "the file to write"})
+def export(session: Session, _: Progress, to: str = "requirements", output: str = "") -> Answer:
+    """Write the lock as requirements.txt with hashes, pylock.toml, or both layers as environment.yml."""
+    from tasks_lib import exports
+
+    return exports.export(session, to, output)
+
+
 @lab_task("deps.update", help={"package": "renew this one; may be given again"}, iterable=["package"])
 def update(session: Session, progress: Progress, package: list[str], group: str = "", dry_run: bool = False) -> Answer:
     """Renew the locked versions of some packages, of a group, or of all, and install them."""

@@ -11,11 +11,13 @@ if TYPE_CHECKING:
     from tasks_lib.session import Answer, Session
 
 
-@lab_task("env.create", "python")
-def create(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
+@lab_task("env.create", "python", help={"from_": "make exactly what this file of env.export describes"})
+def create(session: Session, progress: Progress, from_: str = "", dry_run: bool = False) -> Answer:
     """Make the environment; one that exists and fits is left as it is."""
-    from tasks_lib import workflows
+    from tasks_lib import description, workflows
 
+    if from_:
+        return description.rebuild(session, progress, from_, dry_run=dry_run)
     return workflows.create(session, progress, dry_run=dry_run)
 
 
@@ -33,6 +35,22 @@ def info(session: Session, _: Progress) -> Answer:
     from tasks_lib import inspection
 
     return inspection.info(session)
+
+
+@lab_task("env.layers", help={"mermaid": "print a Mermaid diagram for a README"})
+def layers(session: Session, _: Progress, mermaid: bool = False) -> Answer:
+    """Show who owns what: conda, the lock, nobody; with sizes, and what is in both layers."""
+    from tasks_lib import layers
+
+    return layers.show(session, mermaid=mermaid)
+
+
+@lab_task("env.export", help={"output": "where to; mlops-lab.export.json if left out"})
+def export(session: Session, _: Progress, output: str = "mlops-lab.export.json") -> Answer:
+    """Write one description of both layers, from which env.create --from makes the environment again."""
+    from tasks_lib import description
+
+    return description.export(session, output)
 
 
 @lab_task("env.activate", help={"undo": "print the script that undoes it"})

@@ -42,6 +42,8 @@ TASKS = (
     ("check.doctor",),
     ("check.compat",),
     ("check.all",),
+    ("check.explain", "lock.fresh"),
+    ("check.fix", "--dry-run"),
 )
 
 

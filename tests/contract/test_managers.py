@@ -32,6 +32,9 @@ ACTIONS: dict[str, Callable[[Manager, Activation], Command]] = {
     "add to group": lambda m, a: m.add(a, ("six",), "lab"),
     "remove": lambda m, a: m.remove(a, ("six", "click"), None),
     "remove from group": lambda m, a: m.remove(a, ("six",), "lab"),
+    "export": lambda m, a: m.export(a, "requirements.txt"),
+    "export without hashes": lambda m, a: m.export(a, "requirements.txt", hashes=False),
+    "export pylock": lambda m, a: m.export(a, "pylock.toml"),
 }
 WORDS: dict[str, dict[str, tuple[str, ...]]] = {
     "uv": {
@@ -45,6 +48,17 @@ WORDS: dict[str, dict[str, tuple[str, ...]]] = {
         "add to group": ("add", "--no-sync", "--group", "lab", "six"),
         "remove": ("remove", "--no-sync", "six", "click"),
         "remove from group": ("remove", "--no-sync", "--group", "lab", "six"),
+        "export": ("export", "--locked", "--no-header", "--no-emit-project", "--format", "requirements.txt"),
+        "export without hashes": (
+            "export",
+            "--locked",
+            "--no-header",
+            "--no-emit-project",
+            "--format",
+            "requirements.txt",
+            "--no-hashes",
+        ),
+        "export pylock": ("export", "--locked", "--no-header", "--no-emit-project", "--format", "pylock.toml"),
     },
     "poetry": {
         "lock": ("lock",),
@@ -57,6 +71,9 @@ WORDS: dict[str, dict[str, tuple[str, ...]]] = {
         "add to group": ("add", "--lock", "--group", "lab", "six"),
         "remove": ("remove", "--lock", "six", "click"),
         "remove from group": ("remove", "--lock", "--group", "lab", "six"),
+        "export": ("export", "--format", "requirements.txt"),
+        "export without hashes": ("export", "--format", "requirements.txt", "--without-hashes"),
+        "export pylock": ("export", "--format", "pylock.toml"),
     },
 }
 TABLE = {f"{name}: {action}": (name, action, words) for name, rows in WORDS.items() for action, words in rows.items()}

@@ -97,6 +97,7 @@ def link() -> Link:
             target.write_text(text)
             sha256 = hashlib.sha256(text.encode()).hexdigest()
             paths.append({"_path": file, "path_type": "hardlink", "sha256": sha256, "sha256_in_prefix": sha256})
+            paths[-1]["size_in_bytes"] = len(text)
         record = {
             "name": name,
             "version": version,

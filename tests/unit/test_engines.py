@@ -24,6 +24,7 @@ ARGUMENTS: dict[str, dict[str, tuple[str, ...]]] = {
         "new": ("create", "--yes", "--prefix", "{prefix}", "--channel", "a", "--channel", "b", "six", "x y"),
         "install": ("install", "--yes", "--prefix", "{prefix}", "--channel", "a", "--channel", "b", "six", "x y"),
         "uninstall": ("remove", "--yes", "--prefix", "{prefix}", "six"),
+        "explicit": ("create", "--yes", "--prefix", "{prefix}", "--file", "{listed}"),
         "doctor": ("doctor", "--prefix", "{prefix}"),
     },
     "mamba": {
@@ -31,6 +32,7 @@ ARGUMENTS: dict[str, dict[str, tuple[str, ...]]] = {
         "new": ("create", "--yes", "--prefix", "{prefix}", "--channel", "a", "--channel", "b", "six", "x y"),
         "install": ("install", "--yes", "--prefix", "{prefix}", "--channel", "a", "--channel", "b", "six", "x y"),
         "uninstall": ("remove", "--yes", "--prefix", "{prefix}", "six"),
+        "explicit": ("create", "--yes", "--prefix", "{prefix}", "--file", "{listed}"),
         "doctor": (),
     },
     "micromamba": {
@@ -38,6 +40,7 @@ ARGUMENTS: dict[str, dict[str, tuple[str, ...]]] = {
         "new": ("create", "--yes", "--prefix", "{prefix}", "--channel", "a", "--channel", "b", "six", "x y"),
         "install": ("install", "--yes", "--prefix", "{prefix}", "--channel", "a", "--channel", "b", "six", "x y"),
         "uninstall": ("remove", "--yes", "--prefix", "{prefix}", "six"),
+        "explicit": ("create", "--yes", "--prefix", "{prefix}", "--file", "{listed}"),
         "doctor": (),
     },
     "rattler": {
@@ -56,6 +59,10 @@ ARGUMENTS: dict[str, dict[str, tuple[str, ...]]] = {
         "uninstall": (
             "{worker}", "install", "--prefix", "{prefix}", "--channel", "a", "--channel", "b",
             "--drop=six", "--spec=python", "--spec=six",
+        ),
+        "explicit": (
+            "{worker}", "explicit", "--prefix", "{prefix}", "--channel", "a", "--channel", "b",
+            "--description={listed}", "--spec=python", "--spec=six",
         ),
         "doctor": (),
     },
@@ -86,6 +93,7 @@ def test_exact_arguments(name: str, action: str, expected: tuple[str, ...], file
         "new": lambda: engine.install(prefix, file, ("six", "x y"), new=True),
         "install": lambda: engine.install(prefix, file, ("six", "x y")),
         "uninstall": lambda: engine.uninstall(prefix, file, ("six",)),
+        "explicit": lambda: engine.explicit(prefix, file, root / "a list"),
         "doctor": lambda: engine.doctor(prefix),
     }
     command = actions[action]()
@@ -93,7 +101,7 @@ def test_exact_arguments(name: str, action: str, expected: tuple[str, ...], file
         assert command is None
         return
     assert command is not None
-    values = {"file": file.path, "prefix": prefix, "worker": engines.WORKER}
+    values = {"file": file.path, "prefix": prefix, "worker": engines.WORKER, "listed": root / "a list"}
     assert command.argv == (engine.program, *(word.format(**values) for word in expected))
     assert command.why
 

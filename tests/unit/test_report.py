@@ -11,8 +11,7 @@ import pytest
 
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.plan import Step
-from tasks_lib.report import json as json_format
-from tasks_lib.report import text as text_format
+from tasks_lib.report import show
 from tasks_lib.report.model import Report, Result, Status, from_error, verdict
 from tasks_lib.report.progress import Progress
 
@@ -53,7 +52,7 @@ def _report(**values: Any) -> Report:  # noqa: ANN401 - any part of a report
 
 
 def test_json_is_the_one_document_of_the_design(capsys: pytest.CaptureFixture[str]) -> None:
-    json_format.render(_report(results=(PASS, FAIL), code=ExitCode.CHECK_FAILED, seconds=1.23456, data={"k": 1}))
+    show(_report(results=(PASS, FAIL), code=ExitCode.CHECK_FAILED, seconds=1.23456, data={"k": 1}), "json")
     printed = capsys.readouterr()
     assert printed.err == ""
     assert "é" in printed.out
@@ -92,7 +91,7 @@ def test_json_is_the_one_document_of_the_design(capsys: pytest.CaptureFixture[st
 
 
 def test_text_names_each_result_and_the_faults_with_place_and_remedy(capsys: pytest.CaptureFixture[str]) -> None:
-    text_format.render(_report(results=(PASS, FAIL), code=ExitCode.CHECK_FAILED))
+    show(_report(results=(PASS, FAIL), code=ExitCode.CHECK_FAILED), "text")
     assert capsys.readouterr().out == (
         "✓ is fine\n✗ is broken  1.3 s\n    conda.yml:3: why [bold]not[/bold]\n    next: mend [it]\n"
         "1 of 2 failed (exit code 1)\n"
@@ -100,7 +99,7 @@ def test_text_names_each_result_and_the_faults_with_place_and_remedy(capsys: pyt
 
 
 def test_text_in_a_pipe_has_no_colours_and_no_folding(capsys: pytest.CaptureFixture[str]) -> None:
-    text_format.render(_report(results=(Result("a", Status.FAIL, "x", "word " * 500),)))
+    show(_report(results=(Result("a", Status.FAIL, "x", "word " * 500),)), "text")
     out = capsys.readouterr().out
     assert "\x1b" not in out
     assert max(map(len, out.splitlines())) > 2000
@@ -109,7 +108,7 @@ def test_text_in_a_pipe_has_no_colours_and_no_folding(capsys: pytest.CaptureFixt
 def test_text_is_printed_where_the_output_is_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii", errors="backslashreplace"))
-    text_format.render(_report(results=(PASS, FAIL), data={"note": "é"}))
+    show(_report(results=(PASS, FAIL), data={"note": "é"}), "text")
     sys.stdout.flush()
     printed = raw.getvalue()
     monkeypatch.undo()
@@ -119,23 +118,21 @@ def test_text_is_printed_where_the_output_is_ascii(monkeypatch: pytest.MonkeyPat
 
 def test_script_is_printed_as_it_is_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
     script = "export A='[red]'\nexport B=\"$A\"\n"
-    text_format.render(_report(data={"shell": "bash", "script": script}))
+    show(_report(data={"shell": "bash", "script": script}), "text")
     assert capsys.readouterr().out == script
 
 
 def test_plan_is_printed_as_commands_with_their_reasons(capsys: pytest.CaptureFixture[str]) -> None:
     plan = [{"why": "to see", "command": "uv pip install 'a[b]'"}]
-    text_format.render(_report(data={"plan": plan}))
+    show(_report(data={"plan": plan}), "text")
     assert capsys.readouterr().out == "# to see\nuv pip install 'a[b]'\n"
-    text_format.render(_report(data={"plan": []}))
+    show(_report(data={"plan": []}), "text")
     assert capsys.readouterr().out == "nothing to do\n"
 
 
 def test_data_is_printed_by_its_kind(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [{"name": "[a]", "active": True}, {"name": "b", "active": None}]
-    text_format.render(
-        _report(data={"rows": rows, "some_list": [1, 2], "none": [], "by": {"x": 1}, "note": "[n]", "no": ""})
-    )
+    show(_report(data={"rows": rows, "some_list": [1, 2], "none": [], "by": {"x": 1}, "note": "[n]", "no": ""}), "text")
     out = capsys.readouterr().out
     assert [line.split() for line in out.splitlines()] == [
         ["name", "active"],

@@ -1,0 +1,157 @@
+"""Whether the manifests and the locks of the two layers agree with each other."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tasks_lib.checks.base import Check, Facts, Finding, conda_line, listed
+from tasks_lib.environments import records
+from tasks_lib.managers import MANAGERS
+from tasks_lib.manifests import spec_name
+from tasks_lib.report.model import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from packaging.specifiers import SpecifierSet
+
+_CLAUSE = re.compile(r"(?P<sign>[=<>!~]=|[=<>]|)\s*(?P<version>\d+(?:\.\d+)*)(?P<star>\.?\*)?")
+_MINORS = range(6, 31)
+#: packages of conda that have another name on PyPI, and what either layer may have for itself
+_PYPI = {"pytorch": "torch", "opencv": "opencv-python", "matplotlib-base": "matplotlib"}
+_BOTH_MAY = {"python", "pip", "setuptools", "wheel", "uv", "poetry"}
+#: other managers' locks, with the file or table that shows somebody using the manager
+_LOCKS = {"poetry.lock": "poetry", "uv.lock": "uv", "pdm.lock": "pdm", "Pipfile.lock": "Pipfile"}
+
+
+def _python(facts: Facts) -> Iterable[Finding]:
+    """Look for one version that both allow; what cannot be read for certain raises no alarm."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415 - 0.03 s
+
+    spec = facts.conda_file.python if facts.conda_file else None
+    wanted = conda_python(spec or "")
+    try:
+        project = SpecifierSet(facts.project.pyproject.requires_python)
+    except InvalidSpecifier:
+        return  # `config` reports it
+    if wanted is None or any(
+        version in project and any(version in choice for choice in wanted) for version in _versions(f"{spec} {project}")
+    ):
+        return
+    text = f"the conda file asks for {spec}, and pyproject.toml requires Python {project}: no version is both."
+    yield Finding(text, *conda_line(facts, "python"))
+
+
+def conda_python(spec: str) -> list[SpecifierSet] | None:
+    """Translate conda's version spec (`=3.12`, `>=3.11,<3.13`, `3.11|3.12`), or `None` where that is not certain."""
+    from packaging.specifiers import SpecifierSet  # noqa: PLC0415 - 0.03 s
+
+    rest = spec.rpartition("::")[2].strip().removeprefix("python").strip()
+    version = re.sub(r"(?<=[=<>!~,|])\s+|\s+(?=[,|])", "", rest)
+    # a build string stands behind a second `=` or a blank: `3.12.*=*_cpython`, `3.12.1 h1_0`
+    version = re.sub(r"^(==?|)([\d.*]+)(?:=|\s+)[\w*]+$", r"\1\2", version)
+    if version in {"", "*"}:
+        return None
+    choices: list[SpecifierSet] = []
+    for choice in version.split("|"):
+        parts = []
+        for clause in choice.split(","):
+            found = _CLAUSE.fullmatch(clause)
+            if found is None:
+                return None
+            loose = found["sign"] in {"=", ""} or (found["star"] and found["sign"] == "==")
+            star = ".*" if loose or (found["star"] and found["sign"] == "!=") else ""
+            parts.append(f"{'==' if loose else found['sign']}{found['version']}{star}")
+        choices.append(SpecifierSet(",".join(parts)))
+    return choices
+
+
+def _versions(text: str) -> Iterator[str]:
+    """Give the versions to try: those that are named, their neighbours, and the first and a late one of each minor."""
+    for major, minor, patch in re.findall(r"\b(\d+)(?:\.(\d+))?(?:\.(\d+))?", text):
+        middle = int(patch or 0)
+        yield from (f"{major}.{minor or 0}.{number}" for number in (middle, middle + 1, max(middle - 1, 0)))
+    yield from (f"3.{minor}.{patch}" for minor in _MINORS for patch in (0, 90))
+    yield "2.7.18"
+
+
+def _both_layers(facts: Facts) -> Iterable[Finding]:
+    file = facts.conda_file
+    declared: dict[str, set[str]] = {}
+    for _, wanted in facts.declared():
+        declared.setdefault(records.normalised(wanted.name), set()).add(str(wanted.specifier))
+    for name in map(spec_name, file.dependencies if file else ()):
+        python = _PYPI.get(name, records.normalised(name))
+        owned = facts.conda.get(name, {}).get("version") if facts.owns else None
+        aligned = declared.get(python) == {f"=={owned}"}  # what `deps.align` writes
+        if python in declared and python not in _BOTH_MAY and not aligned:
+            yield Finding(f"{name} is asked for here, and in pyproject.toml too.", *conda_line(facts, name))
+
+
+def _locks(facts: Facts) -> Iterable[Finding]:
+    ours, others = facts.locked, [made(facts.project) for name, made in MANAGERS.items() if not _mine(facts, name)]
+    for other in others:
+        theirs = other.locked()
+        differ = [
+            f"{name} ({facts.session.manager.lock_name}: {' or '.join(sorted(ours[name]))}, "
+            f"{other.lock_name}: {' or '.join(sorted(theirs[name]))})"
+            for name in sorted(ours.keys() & theirs.keys())
+            if ours[name] != theirs[name]
+        ]
+        if differ:
+            yield Finding(f"the locks pin other versions: {listed(differ)}.", other.lock_name, count=len(differ))
+
+
+def _mine(facts: Facts, name: str) -> bool:
+    return facts.session.manager.name == name
+
+
+def _stray_lock(facts: Facts) -> Iterable[Finding]:
+    root, pyproject = facts.project.root, facts.project.pyproject
+    backend = str(pyproject.table("build-system").get("build-backend", ""))
+    for name, user in _LOCKS.items():
+        used = _mine(facts, user) or user in pyproject.table("tool") or backend.startswith(user)
+        if (root / name).is_file() and not used and not (root / user).is_file():
+            yield Finding(f"{name} lies here, and nothing in this project uses its manager.", name)
+
+
+CHECKS = (
+    Check(
+        "agreement.python",
+        "both manifests can have one Python",
+        "conda installs the interpreter and the manager resolves for `requires-python`. Where no version is allowed by "
+        "both, the environment is made first, and only then does the manager refuse it.",
+        "change requires-python in pyproject.toml, or the Python in the conda file",
+        _python,
+        lambda facts: bool(facts.conda_file and facts.conda_file.python and facts.project.pyproject.requires_python),
+        Status.FAIL,
+    ),
+    Check(
+        "agreement.both-layers",
+        "each package is declared in one layer",
+        "A package that both manifests ask for is resolved twice, by two solvers that do not know each other, and the "
+        "one that installs last wins. A pin to the very version that conda has is fine: `deps.align` writes it.",
+        "keep it in one: invoke deps.remove PACKAGE, or deps.remove PACKAGE --layer conda",
+        _both_layers,
+        lambda facts: facts.conda_file is not None,
+    ),
+    Check(
+        "agreement.locks",
+        "poetry.lock and uv.lock pin the same versions",
+        "A project with two locks is installed from either, by whoever has that manager. Where they differ, so do "
+        "the results, and nobody sees why.",
+        "lock anew with both, or keep one: invoke deps.update --combo COMBO",
+        _locks,
+        lambda facts: all((facts.project.root / made.lock_name).is_file() for made in MANAGERS.values()),
+    ),
+    Check(
+        "agreement.stray-lock",
+        "no lock is left of a manager that nobody uses",
+        "A lock whose manager no table of pyproject.toml mentions is never renewed. Scanners read it, and people "
+        "install from it, years later.",
+        "delete it if nobody installs from it",
+        _stray_lock,
+        lambda facts: any((facts.project.root / name).is_file() for name in _LOCKS),
+    ),
+)

@@ -1,0 +1,168 @@
+"""What a hybrid's check is, and the facts that all of them share: each is read once in a run."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from tasks_lib.environments import conda_health, records
+from tasks_lib.environments.base import State
+from tasks_lib.errors import LabError
+from tasks_lib.report.model import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from packaging.requirements import Requirement
+
+    from tasks_lib.environments.records import Distribution
+    from tasks_lib.manifests import CondaFile
+    from tasks_lib.session import Session
+
+_RECORD = re.compile(r"site-packages/([^/]+\.(?:dist-info|egg-info))(?:/|$)")
+_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong; `status` is set where it is milder than its check, `count` where it sums up several."""
+
+    text: str
+    file: str | None = None
+    line: int | None = None
+    status: Status | None = None
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check: `why` and `remedy` are for `check.explain`, and it is silent where it does not apply."""
+
+    id: str
+    title: str
+    why: str
+    remedy: str
+    look: Callable[[Facts], Iterable[Finding]]
+    applies: Callable[[Facts], bool]
+    severity: Status = Status.WARN
+
+
+@dataclass(frozen=True)
+class Owned:
+    """A distribution that conda brought: the conda package, and the name of its record's folder."""
+
+    package: str
+    folder: str
+
+
+class Facts:
+    """What is installed, owned, locked and declared. Not made for use by two threads at once."""
+
+    def __init__(self, session: Session) -> None:
+        """Keep the session; nothing is read before it is asked for."""
+        self.session = session
+        self.project = session.project
+
+    @cached_property
+    def prefix(self) -> Path | None:
+        """Give the environment's folder where it is usable; `doctor` reports where it is not."""
+        environment = self.session.environment
+        try:
+            return environment.prefix if environment.state() is State.PRESENT else None
+        except LabError:
+            return None
+
+    @property
+    def owns(self) -> bool:
+        """Tell whether conda has packages in the environment."""
+        return self.prefix is not None and (self.prefix / "conda-meta").is_dir()
+
+    @property
+    def conda_layer(self) -> bool:
+        """Tell whether this run's environment is conda's."""
+        return self.session.environment.owns_packages
+
+    @cached_property
+    def distributions(self) -> tuple[Distribution, ...]:
+        """Give every distribution of the environment; what an uninstallation left of a record is none."""
+        return tuple(one for one in records.distributions(self.prefix) if one.version) if self.prefix else ()
+
+    @cached_property
+    def installed(self) -> dict[str, str]:
+        """Give normalised names and versions of what is installed."""
+        return {found.name: found.version for found in self.distributions}
+
+    @cached_property
+    def conda(self) -> dict[str, dict[str, Any]]:
+        """Give conda's records; a damaged one is an error, which `doctor` reports too."""
+        return conda_health.packages(self.prefix) if self.prefix and self.owns else {}
+
+    @cached_property
+    def owned(self) -> dict[str, Owned]:
+        """Give the distributions that conda owns by file."""
+        found: dict[str, Owned] = {}
+        for package, record in self.conda.items():
+            for folder in {match[1] for file in record.get("files") or () if (match := _RECORD.search(file))}:
+                found[records.normalised(folder.partition("-")[0])] = Owned(package, folder)
+        return found
+
+    @cached_property
+    def locked(self) -> dict[str, set[str]]:
+        """Give what the manager's lock pins."""
+        return self.session.manager.locked()
+
+    @cached_property
+    def conda_file(self) -> CondaFile | None:
+        """Give the conda file, nothing where there is none or it cannot be read, which `config` reports."""
+        try:
+            return self.project.conda_file if self.project.conda_path else None
+        except LabError:
+            return None
+
+    @property
+    def own_name(self) -> str:
+        """Give the project's own normalised name."""
+        return records.normalised(str(self.project.pyproject.table("project").get("name", "")))
+
+    @cached_property
+    def python(self) -> str:
+        """Give the version of the environment's Python, as far as its folders tell."""
+        site = records.site_packages(self.prefix) if self.prefix else None
+        version = str(self.conda.get("python", {}).get("version", "")) if self.owns else ""
+        version = version or (records.python_version(self.prefix) if self.prefix else "") or ""
+        return version or (site.parent.name.removeprefix("python") if site else "")
+
+    def declared(self) -> Iterator[tuple[str, Requirement]]:
+        """Give each requirement of `pyproject.toml` with its group (empty: the project's own dependencies)."""
+        from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - 0.03 s
+
+        table = self.project.pyproject.table
+        lists = {"": table("project").get("dependencies", []), **table("dependency-groups")}
+        old = {"": table("tool", "poetry"), **table("tool", "poetry", "group")}
+        for group, entries in lists.items():
+            for entry in entries if isinstance(entries, list) else ():
+                try:
+                    yield group, Requirement(entry)
+                except (InvalidRequirement, TypeError):
+                    continue  # `config` reports it
+        for group, entries in old.items():
+            names = entries.get("dependencies", {}) if isinstance(entries, dict) else {}
+            for name, wanted in names.items() if isinstance(names, dict) else ():
+                if name != "python" and not isinstance(wanted, (dict, list)):  # these may be for other platforms
+                    yield group, Requirement(name)
+
+
+def conda_line(facts: Facts, name: str) -> tuple[str | None, int | None]:
+    """Give the conda file's name, and the line of a dependency in it."""
+    file = facts.conda_file
+    return (file.path.name, file.lines.get(name)) if file else (None, None)
+
+
+def listed(names: Iterable[str]) -> str:
+    """List names for a sentence, the first few of many."""
+    every = list(names)
+    more = f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else ""
+    return f"{', '.join(every[:_SHOWN])}{more}"

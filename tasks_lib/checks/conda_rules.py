@@ -1,0 +1,157 @@
+"""What a conda file asks for that does not go with the other layer, or with this machine."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from tasks_lib.checks.base import Check, Facts, Finding, conda_line, listed
+from tasks_lib.manifests import read_text, spec_name
+from tasks_lib.report.model import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_TERMS = "In CI its terms of service count: an organisation may need a paid licence for it."
+_DEFAULTS = re.compile(r"defaults|anaconda|main|(?:\w+://)?repo\.anaconda\.com/.*|(?:\w+://)?anaconda\.org/anaconda")
+_FORGE = re.compile(r"(?:.*/)?conda-forge/?")
+_TORCH = {"torch", "torchvision", "torchaudio"}
+_CONDA_TORCH = {"pytorch", "libtorch", "pytorch-cuda", "pytorch-gpu", "pytorch-cpu", "cpuonly", *_TORCH}
+_CUDA = re.compile(r"cuda(?:toolkit|nn)?(?:-.+)?|pytorch-(?:cuda|gpu)|tensorflow-gpu|cudnn|jaxlib-cuda")
+
+
+def _defaults(facts: Facts) -> Iterable[Finding]:
+    file, in_ci = facts.conda_file, os.environ.get("CI", "").lower() not in {"", "0", "false"}
+    for channel in file.channels if file else ():
+        beside = any(_FORGE.fullmatch(other) for other in file.channels) if file else False
+        if _DEFAULTS.fullmatch(channel) and file and (beside or in_ci):
+            rows = read_text(file.path).splitlines()
+            line = next(
+                (at for at, row in enumerate(rows, 1) if re.search(rf"[-\[,]\s*['\"]?{re.escape(channel)}", row)), None
+            )
+            mixed = "stands beside conda-forge: their builds do not go together." if beside else "is asked for."
+            yield Finding(f"the channel {channel} {mixed}{f' {_TERMS}' if in_ci else ''}", file.path.name, line)
+
+
+def _torch(facts: Facts) -> Iterable[Finding]:
+    kinds: dict[str, list[str]] = {"CPU": [], "GPU": []}
+    for kind, evidence in (*_torch_of_conda(facts), *_torch_of_python(facts)):
+        kinds[kind].append(evidence)
+    if all(kinds.values()):
+        yield Finding(
+            "; ".join(f"for the {kind}: {listed(dict.fromkeys(found))}" for kind, found in kinds.items()) + "."
+        )
+
+
+def _torch_of_conda(facts: Facts) -> Iterator[tuple[str, str]]:
+    asked = facts.conda_file.dependencies if facts.conda_file and facts.conda_layer else ()
+    known = {spec_name(spec): spec for spec in asked} | {
+        name: f"{name} {record['version']} {record.get('build', '')}" for name, record in facts.conda.items()
+    }
+    for name in sorted(_CONDA_TORCH & known.keys()):
+        text = known[name]
+        if re.search(r"cuda|gpu", text):
+            yield "GPU", f"{text} (conda)"
+        elif "cpu" in text:
+            yield "CPU", f"{text} (conda)"
+
+
+def _torch_of_python(facts: Facts) -> Iterator[tuple[str, str]]:
+    """Read the local part of the versions; on Linux PyPI's own torch is for the GPU, and brings NVIDIA's packages."""
+    manager = facts.session.manager
+    known = {name: (versions, manager.lock_name) for name, versions in facts.locked.items()}
+    mine = {name: version for name, version in facts.installed.items() if name not in facts.owned}
+    known |= {name: ({version}, "installed") for name, version in mine.items()}
+    for name in sorted(_TORCH & known.keys()):
+        versions, place = known[name]
+        for version in sorted(versions):
+            local = version.partition("+")[2]
+            if local.startswith("cpu"):
+                yield "CPU", f"{name} {version} ({place})"
+            elif local.startswith(("cu", "rocm")) or (not local and "nvidia-cuda-runtime" in _without_number(mine)):
+                yield "GPU", f"{name} {version} ({place})"
+
+
+def _without_number(names: Iterable[str]) -> set[str]:
+    return {re.sub(r"-cu\d+$", "", name) for name in names}
+
+
+def _cuda(facts: Facts) -> Iterable[Finding]:
+    asked = {
+        name: f"{spec} asks for CUDA"
+        for spec in (facts.conda_file.dependencies if facts.conda_file else ())
+        if _CUDA.fullmatch(name := spec_name(spec)) or re.search(r"[=\s\[]\S*\*?cuda", spec)
+    }
+    for name, record in facts.conda.items():
+        if any(text.split()[:1] == ["__cuda"] for text in record.get("depends") or ()):
+            asked.setdefault(name, f"{name} {record['version']} needs __cuda")
+    if not asked or _has_cuda():
+        return
+    for name, text in asked.items():
+        yield Finding(f"{text}, and this machine has no CUDA driver.", *conda_line(facts, name))
+
+
+def _has_cuda() -> bool:
+    """Ask what the solver would see; CONDA_OVERRIDE_CUDA says it for a machine without the driver, as in conda."""
+    import rattler  # noqa: PLC0415 - costs 0.05 s, and few ask for CUDA
+
+    told = os.environ.get("CONDA_OVERRIDE_CUDA")
+    if told is not None:
+        return bool(told)
+    found = (one.into_generic() for one in rattler.VirtualPackage.detect())
+    return any(package.name.normalized == "__cuda" for package in found)
+
+
+def _pip_section(facts: Facts) -> Iterable[Finding]:
+    file = facts.conda_file
+    if file and file.pip:
+        text = f"the pip: section asks for {listed(file.pip)}, which no lock pins."
+        yield Finding(text, *conda_line(facts, "pip:"), count=len(file.pip))
+
+
+def _has_file(facts: Facts) -> bool:
+    return facts.conda_file is not None
+
+
+CHECKS = (
+    Check(
+        "conda.defaults",
+        "conda-forge is not mixed with the defaults channel",
+        "conda-forge and Anaconda's defaults build against other libraries, and an environment of both breaks in ways "
+        "that no solver sees. The defaults are also under terms of service that ask larger organisations for a paid "
+        "licence, which an unattended CI run accepts for nobody.",
+        "take it out of the channels; `nodefaults` keeps it out",
+        _defaults,
+        _has_file,
+    ),
+    Check(
+        "conda.torch",
+        "all of torch is for the CPU, or all for the GPU",
+        "torch, torchvision and torchaudio are built for one CUDA version or for none. Where conda brings one kind and "
+        "the manager another, the import fails, or the GPU is not seen.",
+        "take torch and its companions from one layer, built for one kind",
+        _torch,
+        lambda facts: bool(_TORCH & facts.installed.keys() or _TORCH & facts.locked.keys()),
+        Status.FAIL,
+    ),
+    Check(
+        "conda.cuda",
+        "CUDA is there where it is asked for",
+        "conda resolves packages for the CUDA driver that it finds (the virtual package __cuda). Without one the "
+        "environment cannot be made, or is made with builds that do not run. CONDA_OVERRIDE_CUDA tells conda, and this "
+        "check, of a driver on another machine.",
+        "ask for the CPU's builds, or set CONDA_OVERRIDE_CUDA=12.4 if it is for another machine",
+        _cuda,
+        lambda facts: facts.conda_layer and facts.conda_file is not None,
+    ),
+    Check(
+        "conda.pip-section",
+        "the conda file leaves Python packages to the lock",
+        "pip resolves the `pip:` section of a conda file anew each time, without a lock and without regard to the "
+        "manager's. The same file gives another environment next month.",
+        "declare them in pyproject.toml: invoke deps.add PACKAGE, and take the section out",
+        _pip_section,
+        _has_file,
+    ),
+)

@@ -1,0 +1,111 @@
+"""What is installed against what was asked for: the lock, and the conda file."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tasks_lib.checks.base import Check, Facts, Finding, listed
+from tasks_lib.environments import records
+from tasks_lib.report.model import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: What a new environment has before any lock.
+_SEEDS = {"pip", "setuptools", "wheel", "packaging"}
+_WANTS = re.compile(r"^Requires-Dist:[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
+
+
+def _lock(facts: Facts) -> Iterable[Finding]:
+    from packaging.utils import canonicalize_version  # noqa: PLC0415 - 0.03 s
+
+    name, locked, installed = facts.session.manager.lock_name, facts.locked, facts.installed
+    other = [
+        f"{one} {version} ({name}: {' or '.join(sorted(locked[one]))}{', conda owns it' if one in facts.owned else ''})"
+        for one, version in installed.items()
+        if locked.get(one, {""}) != {""}
+        and canonicalize_version(version) not in {canonicalize_version(wanted) for wanted in locked[one]}
+    ]
+    missing = [one for one in locked if one not in installed and _needed(facts, one)]
+    ours = {*locked, *facts.owned, *_SEEDS, facts.own_name, *_pip_names(facts)}
+    stray = [f"{one} {version}" for one, version in installed.items() if one not in ours]
+    if missing:
+        yield Finding(f"not installed: {listed(missing)}.", name, count=len(missing))
+    if other:
+        yield Finding(f"installed at another version: {listed(other)}.", name, count=len(other))
+    if stray:
+        text = f"neither the lock nor conda has {listed(stray)}."
+        yield Finding(text, name, status=Status.WARN, count=len(stray))
+
+
+def _needed(facts: Facts, name: str) -> bool:
+    """Tell whether a locked name is needed here: locks are for all platforms, groups and extras.
+
+    It is where the manifest declares it in what is installed by default, or an installed distribution asks for it.
+    """
+    from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - 0.03 s
+
+    groups = {"", *_default_groups(facts)}
+    asked = [wanted for group, wanted in facts.declared() if group in groups]
+    by = {records.normalised(one) for one in facts.session.manager.dependents()(name)}
+    for distribution in facts.distributions if by & facts.installed.keys() else ():
+        if distribution.name in by:
+            for text in _WANTS.findall((distribution.folder / "METADATA").read_text("utf-8", "replace")):
+                try:
+                    asked.append(Requirement(text))
+                except InvalidRequirement:
+                    continue
+    short = ".".join(facts.python.split(".")[:2])
+    here = {"extra": "", "python_version": short, "python_full_version": facts.python}
+    return any(
+        records.normalised(wanted.name) == name and (wanted.marker is None or wanted.marker.evaluate(here))
+        for wanted in asked
+    )
+
+
+def _default_groups(facts: Facts) -> set[str]:
+    """Give the groups that the manager installs unasked."""
+    table = facts.project.pyproject.table
+    groups = {*table("dependency-groups"), *table("tool", "poetry", "group")}
+    if facts.session.manager.name == "poetry":
+        return {one for one in groups if not table("tool", "poetry", "group", one).get("optional")}
+    default = table("tool", "uv").get("default-groups", ["dev"])
+    return groups if default == "all" else groups & set(default)
+
+
+def _pip_names(facts: Facts) -> set[str]:
+    entries = facts.conda_file.pip if facts.conda_file else ()
+    return {records.normalised(re.split(r"[^\w.-]", entry, maxsplit=1)[0]) for entry in entries}
+
+
+def _conda(facts: Facts) -> Iterable[Finding]:
+    lacking = facts.session.environment.lacking()
+    if lacking:
+        file = facts.conda_file.path.name if facts.conda_file else None
+        yield Finding(f"asked for, and not installed so: {listed(lacking)}.", file, count=len(lacking))
+
+
+CHECKS = (
+    Check(
+        "drift.lock",
+        "the lock is what is installed",
+        "An environment in which somebody installed by hand works on that machine alone. Compared with the lock it has "
+        "packages missing, at other versions, or that nobody asked for; the latter are a warning, the others a "
+        "failure. Packages of conda's are no strays.",
+        "install what the lock names, and take strays away: invoke deps.sync",
+        _lock,
+        lambda facts: facts.prefix is not None and facts.session.manager.lock_path.is_file(),
+        Status.FAIL,
+    ),
+    Check(
+        "drift.conda",
+        "the conda file is what is installed",
+        "A conda file that was edited after the environment was made describes an environment that nobody has. "
+        "Whoever makes it next gets another one.",
+        "bring the environment to it: invoke env.create",
+        _conda,
+        lambda facts: facts.conda_layer and facts.prefix is not None and facts.conda_file is not None,
+        Status.FAIL,
+    ),
+)

@@ -1,0 +1,171 @@
+"""What reaches into the environment from outside: the user's packages, variables, and Poetry's own records."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks_lib import bootstrap, toolbox
+from tasks_lib.checks.base import Check, Facts, Finding, listed
+from tasks_lib.environments import records
+from tasks_lib.environments.base import WINDOWS
+from tasks_lib.manifests import read_toml
+from tasks_lib.report.model import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_HIDDEN = re.compile(r'[ $`!*@"\\\r\n\t]')
+_POETRY = "pypoetry"
+
+
+def _user_site(facts: Facts) -> Iterable[Finding]:
+    """Look for distributions of the user's that stand before the environment's own on Python's path."""
+    user = Path(os.environ.get("PYTHONUSERBASE") or toolbox.home() / ".local")
+    site = records.site_packages(facts.prefix) if facts.prefix else None
+    if site is None or not _user_site_enabled(facts):
+        return
+    folder = user / site.relative_to(facts.prefix) if facts.prefix else user
+    theirs = {one.name: one.version for one in records.distributions_in(folder)}
+    hidden = [
+        f"{name} {version} hides {facts.installed[name]}"
+        for name, version in sorted(theirs.items())
+        if name in facts.installed
+    ]
+    if hidden:
+        yield Finding(f"{folder} comes first: {listed(hidden)}.", count=len(hidden))
+
+
+def _user_site_enabled(facts: Facts) -> bool:
+    """Tell whether the environment's Python would look there: a virtual environment's does not, unless told to."""
+    variables = facts.session.environment.activation().variables
+    if variables.get("PYTHONNOUSERSITE") or os.environ.get("PYTHONNOUSERSITE", "") not in {"", bootstrap.NO_USER_SITE}:
+        return False
+    try:
+        text = (facts.prefix / "pyvenv.cfg").read_text(encoding="utf-8") if facts.prefix else ""
+    except OSError:
+        return True
+    return re.search(r"(?im)^include-system-site-packages\s*=\s*true\s*$", text) is not None
+
+
+def _pythonpath(facts: Facts) -> Iterable[Finding]:
+    root = facts.project.root.resolve()
+    entries = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    strange = [entry for entry in entries if not Path(entry).resolve().is_relative_to(root)]
+    if strange:
+        yield Finding(f"every Python looks first in {listed(strange)}, which is not of this project.")
+
+
+def _virtual_env(facts: Facts) -> Iterable[Finding]:
+    named = os.environ.get("VIRTUAL_ENV")
+    if named and not Path(named).is_dir():
+        yield Finding(f"VIRTUAL_ENV names {named}, which does not exist.")
+    elif named and facts.prefix and not Path(named).samefile(facts.prefix):
+        yield Finding(f"VIRTUAL_ENV names {named}, and this project's environment is {facts.prefix}.")
+    venv = facts.project.root / ".venv"
+    if facts.conda_layer and (venv / "pyvenv.cfg").is_file():
+        text = f"{venv.name} lies beside {facts.session.environment.where}, and the managers take it unasked."
+        yield Finding(text, venv.name)
+
+
+def _poetry(facts: Facts) -> Iterable[Finding]:
+    """Look for what makes a Poetry that is typed by hand leave the environment (`EnvManager.get` of Poetry 2)."""
+    settings = list(_poetry_settings(facts))
+    in_project = next((value for value in map(_in_project, settings) if value is not None), None)
+    cache = next((str(one["cache-dir"]) for one in settings if one.get("cache-dir")), "")
+    virtualenvs = (str(one["virtualenvs"]["path"]) for one in settings if _of_virtualenvs(one).get("path"))
+    place = next(virtualenvs, "{cache-dir}/virtualenvs").replace("{cache-dir}", cache or _poetry_cache())
+    if facts.conda_layer:
+        file = Path(place).expanduser() / "envs.toml"
+        name = env_name(str(facts.project.pyproject.table("project").get("name", "")), facts.project.root)
+        entry = read_toml(file, str(file))[0].get(name) if file.is_file() else None
+        if entry:
+            text = f"an old `poetry env use` redirects Poetry to a virtual environment: [{name}] in {file}."
+            yield Finding(text, str(file))
+    elif in_project is False:
+        yield Finding("virtualenvs.in-project is false, so Poetry passes .venv over where it is not active.")
+
+
+def env_name(name: str, root: Path) -> str:
+    """Give the name under which Poetry records a project's environment (`EnvManager.generate_env_name`)."""
+    name = records.normalised(name) or "non-package-mode"
+    digest = hashlib.sha256(os.path.normcase(root.resolve()).encode()).digest()
+    return f"{_HIDDEN.sub('_', name)[:42]}-{base64.urlsafe_b64encode(digest).decode()[:8]}"
+
+
+def _poetry_settings(facts: Facts) -> Iterator[dict[str, Any]]:
+    """Give what Poetry's variables, the project's poetry.toml and the user's config.toml say, the strongest first."""
+    from platformdirs import user_config_path  # noqa: PLC0415 - only this check needs it
+
+    said = {key: os.environ.get(f"POETRY_{key.upper().replace('-', '_')}") for key in ("cache-dir",)}
+    virtualenvs = {"path": os.environ.get("POETRY_VIRTUALENVS_PATH")}
+    if os.environ.get("POETRY_VIRTUALENVS_IN_PROJECT"):
+        in_project = os.environ["POETRY_VIRTUALENVS_IN_PROJECT"].lower()
+        virtualenvs["in-project"] = in_project in {"true", "1"}  # type: ignore[assignment]
+    yield {**said, "virtualenvs": virtualenvs}
+    user = os.environ.get("POETRY_CONFIG_DIR") or user_config_path(_POETRY, appauthor=False, roaming=True)
+    for path in (facts.project.root / "poetry.toml", Path(user) / "config.toml"):
+        if path.is_file():
+            yield read_toml(path, str(path))[0]
+
+
+def _of_virtualenvs(settings: dict[str, Any]) -> dict[str, Any]:
+    found = settings.get("virtualenvs", {})
+    return found if isinstance(found, dict) else {}
+
+
+def _in_project(settings: dict[str, Any]) -> bool | None:
+    found = _of_virtualenvs(settings).get("in-project")
+    return found if isinstance(found, bool) else None
+
+
+def _poetry_cache() -> str:
+    from platformdirs import user_cache_path  # noqa: PLC0415 - only this check needs it
+
+    return str(user_cache_path(_POETRY, appauthor=False))
+
+
+_BY_HAND = "The tasks unset or pass over it; what is typed by hand does not."
+
+CHECKS = (
+    Check(
+        "leak.user-site",
+        "no package of the user's hides one of the environment",
+        "`pip install --user` writes to the user's own folder, which a conda environment's Python searches before its "
+        "own packages. Then the version that the lock names is installed, and another one is imported.",
+        "uninstall them there, or: conda env config vars set PYTHONNOUSERSITE=1",
+        _user_site,
+        lambda facts: facts.prefix is not None,
+        Status.FAIL,
+    ),
+    Check(
+        "leak.pythonpath",
+        "PYTHONPATH brings nothing from elsewhere",
+        f"Every Python searches the folders of PYTHONPATH before any environment's packages. {_BY_HAND}",
+        "unset it: unset PYTHONPATH" if not WINDOWS else "unset it: set PYTHONPATH=",
+        _pythonpath,
+        lambda _: True,
+    ),
+    Check(
+        "leak.virtual-env",
+        "no other virtual environment stands before this one",
+        "Poetry and uv look at VIRTUAL_ENV before conda's variables, and uv takes a .venv in the project before both: "
+        f"a stale variable or folder makes them install somewhere else. {_BY_HAND}",
+        "deactivate it, and delete a .venv that nobody uses",
+        _virtual_env,
+        lambda _: True,
+    ),
+    Check(
+        "leak.poetry",
+        "Poetry typed by hand finds this environment",
+        "`poetry env use` leaves an entry in Poetry's envs.toml that wins over the active environment for good, and "
+        f"virtualenvs.in-project = false makes Poetry pass over .venv. {_BY_HAND}",
+        "remove it: poetry env remove --all, or poetry config --unset virtualenvs.in-project",
+        _poetry,
+        lambda facts: facts.session.manager.name == "poetry",
+    ),
+)

@@ -1,0 +1,116 @@
+"""Which checks run and how much each counts: the options of `check.all`, and `[tool.mlops-lab.checks]`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from tasks_lib.checks.catalogue import HYBRID, KNOWN, family
+from tasks_lib.errors import LabError
+from tasks_lib.manifests import PYPROJECT
+from tasks_lib.report.model import Result, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from tasks_lib.project import Project
+
+_SEVERITIES = ("warn", "fail")
+_TABLE = "[tool.mlops-lab.checks]"
+#: what each setting must be, in words and as a test
+_SETTINGS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    **dict.fromkeys(
+        ("select", "ignore"),
+        ("a list of ids and families", lambda v: isinstance(v, list) and all(isinstance(one, str) for one in v)),
+    ),
+    "severity": (
+        'a table of id = "warn" or "fail"',
+        lambda v: isinstance(v, dict) and all(one in _SEVERITIES for one in v.values()),
+    ),
+    "threshold": (
+        "a table of id = the number of findings to let pass",
+        lambda v: isinstance(v, dict) and all(type(one) is int and one >= 0 for one in v.values()),
+    ),
+    "strict": ("true or false", lambda v: isinstance(v, bool)),
+}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is chosen: ids and families, and those left out; an empty `select` is every check."""
+
+    select: frozenset[str] = frozenset()
+    ignore: frozenset[str] = frozenset()
+    severity: Mapping[str, str] = field(default_factory=dict)
+    threshold: Mapping[str, int] = field(default_factory=dict)
+    strict: bool = False
+
+    @classmethod
+    def of(cls, project: Project, select: str = "", ignore: str = "") -> Selection:
+        """Read the settings; an option stands in place of the setting of its name."""
+        table = _settings(project)
+        chosen: dict[str, frozenset[str]] = {}
+        for name, text in (("select", select), ("ignore", ignore)):
+            words = [word.strip() for word in text.split(",") if word.strip()]
+            _known(words, f"--{name}")
+            chosen[name] = frozenset(words or table.get(name, ()))
+        severity, threshold, strict = table.get("severity", {}), table.get("threshold", {}), table.get("strict", False)
+        return cls(chosen["select"], chosen["ignore"], severity, threshold, strict)
+
+    def wants(self, check: str) -> bool:
+        """Tell whether a check's results are asked for."""
+        names = {check, family(check)}
+        return not names & self.ignore and (not self.select or bool(names & self.select))
+
+    def families(self) -> list[str]:
+        """Give the families of which anything is asked for."""
+        return list(dict.fromkeys(family(check) for check in KNOWN if self.wants(check)))
+
+    def judged(self, result: Result) -> Result:
+        """Give a finding the severity that the project's settings say."""
+        told = self.severity.get(result.id)
+        return replace(result, status=Status(told)) if told and result.status in {Status.WARN, Status.FAIL} else result
+
+
+def _settings(project: Project) -> Mapping[str, Any]:
+    """Give the table; what is wrong in it is an error with its line."""
+    pyproject = project.pyproject
+    table: Any = pyproject.table("tool", "mlops-lab").get("checks", {})
+    for key, value in table.items() if isinstance(table, dict) else [("", table)]:
+        line = pyproject.line_of("checks", key) or pyproject.line_of("mlops-lab", "checks")
+        if text := _fault(key, value):
+            raise LabError(text, file=PYPROJECT, line=line, remedy=f"mend {PYPROJECT}", title="wrong setting")
+        if key != "strict":
+            _known(value, f"{_TABLE} {key}", HYBRID if key == "threshold" else KNOWN, PYPROJECT, line)
+    return dict(table)
+
+
+def _fault(key: str, value: object) -> str:
+    """Say what is wrong with one setting, in no words if nothing is."""
+    if not key:
+        return f"{_TABLE} must be a table, and it is {value!r:.60}."
+    if key not in _SETTINGS:
+        return f"{_TABLE} has no setting {key!r}; it has {', '.join(_SETTINGS)}."
+    words, fits = _SETTINGS[key]
+    return "" if fits(value) else f"{_TABLE} {key} must be {words}, and it is {value!r:.60}."
+
+
+def _known(
+    names: Iterable[str],
+    where: str,
+    known: Iterable[str] = KNOWN,
+    file: Path | str | None = None,
+    line: int | None = None,
+) -> None:
+    """Refuse a name that is no check, and list those there are."""
+    families = dict.fromkeys(map(family, known))
+    for name in names:
+        if name not in {*known, *families}:
+            text = f"{where}: there is no check {name!r}. The families are {', '.join(families)}; {listing(known)}."
+            raise LabError(text, remedy="see invoke check.explain ID", file=file, line=line, title="unknown check")
+
+
+def listing(known: Iterable[str] = KNOWN) -> str:
+    """Name all checks."""
+    return f"the checks are {', '.join(known)}"

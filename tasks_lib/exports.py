@@ -1,0 +1,67 @@
+"""Hand the dependencies on in the formats that other tools read, through the managers' own exporters."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from tasks_lib import diagnosis, process
+from tasks_lib.environments import conda_health, records
+from tasks_lib.errors import LabError
+from tasks_lib.manifests import spec_name
+from tasks_lib.report.model import Result, Status
+from tasks_lib.session import Answer
+from tasks_lib.transaction import write
+
+if TYPE_CHECKING:
+    from tasks_lib.session import Session
+
+_FORMS = {"requirements": "requirements.txt", "pylock": "pylock.toml"}
+_NAME = re.compile(r"[\w.-]+")
+
+
+def export(session: Session, to: str, output: str) -> Answer:
+    """Print one of the formats as it is, or write it to a file."""
+    if to not in (*_FORMS, "environment"):
+        text = f"nothing can be exported to {to!r}; the formats are {', '.join(_FORMS)}, environment."
+        raise LabError(text, remedy="choose one, e.g. --to requirements", title="unknown format")
+    session.manager.require_lock()
+    text = _environment(session) if to == "environment" else _exported(session, _FORMS[to])
+    if not output:
+        return Answer(data={"format": to, "script": text})
+    write(Path(output), text.encode())
+    return Answer([Result("deps.export", Status.PASS, f"write {output}", to)])
+
+
+def _exported(session: Session, form: str, *, hashes: bool = True) -> str:
+    environment = session.environment
+    usable = environment.activation() if environment.exists() else None
+    outcome = process.run(session.manager.export(usable, form, hashes=hashes))
+    return diagnosis.demand(outcome, title=f"export {form}").stdout
+
+
+def _environment(session: Session) -> str:
+    """Write what was asked of conda, and what it owns of the lock, at the installed version; the rest goes to pip."""
+    if not session.environment.owns_packages:
+        text = f"environment.yml describes a conda layer, and this run's combo is {session.combo.id}."
+        raise LabError(text, remedy="take --to requirements, or a conda combo", title="no conda layer")
+    prefix = session.environment.require().prefix
+    installed, owned = conda_health.packages(prefix), conda_health.owned(prefix)
+    kept = {owned[name] for name in session.manager.locked() if name in owned} | {"python", "pip"}
+    for name, record in installed.items():
+        asked = record.get("requested_specs") or [record.get("requested_spec") or ""]
+        kept |= {name} if any(spec_name(spec) == name for spec in asked) else set()
+    lines = _exported(session, "requirements.txt", hashes=False).splitlines()
+    pins = [line for line in lines if (found := _NAME.match(line)) and records.normalised(found[0]) not in owned]
+    specs: list[object] = [f"{name}={installed[name]['version']}" for name in sorted(kept & set(installed))]
+    file = session.project.conda_file
+    document = {
+        "name": file.name,
+        "channels": list(file.channels),
+        "dependencies": [*specs, *([{"pip": pins}] if pins else [])],
+        **({"variables": dict(file.variables)} if file.variables else {}),
+    }
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)

@@ -1,0 +1,66 @@
+"""Mend what checks find where that is safe: nothing is deleted, and conda's packages stay as they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks_lib import checks, guard, workflows
+from tasks_lib.manifests import spec_name
+from tasks_lib.report.model import Result, Status
+from tasks_lib.session import Answer, planned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tasks_lib.plan import Step, Watcher
+    from tasks_lib.session import Session
+
+
+def _lock(session: Session) -> Sequence[Step]:
+    return [workflows.lock_step(session, after_environment=False)]
+
+
+def _conda(session: Session) -> Sequence[Step]:
+    environment = session.environment
+    names = [spec_name(spec) for spec in environment.lacking()]
+    guard.refuse_takeover(session, environment.require(), names)
+    return environment.creation()
+
+
+def _install(session: Session) -> Sequence[Step]:
+    return workflows.install_plan(session, session.environment.require())
+
+
+#: The safe fixes, in the order in which they are made; each is what a task does too, behind the same guard.
+FIXES: dict[str, tuple[str, Callable[[Session], Sequence[Step]]]] = {
+    "drift.conda": ("installs what the conda file asks for and is missing", _conda),
+    "lock.fresh": ("locks anew", _lock),
+    "drift.lock": ("installs what the lock names, behind the guard; strays stay", _install),
+}
+_NO_FIX = "nothing that is safe to do unasked: see the remedy"
+
+
+def explain(check: str) -> Answer:
+    """Say why a check exists, how to mend what it finds, and what `check.fix` does about it."""
+    answer = checks.explain(check)
+    return Answer(data={**answer.data, "fix": FIXES[check][0] if check in FIXES else _NO_FIX})
+
+
+def fix(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
+    """Run the checks, then the safe fixes of those that failed; say what is left to a person."""
+    found = checks.run_all(session, watcher).results
+    wrong = {result.id for result in found if result.status is Status.FAIL}
+    mended = [name for name in FIXES if name in wrong]
+    steps: list[Step] = []
+    for name in mended:
+        steps += [step for step in FIXES[name][1](session) if step.id not in {one.id for one in steps}]
+    left = [
+        Result(one.id, Status.WARN, f"left to you: {one.title}", one.detail, one.remedy, one.file, one.line)
+        for one in found
+        if one.status in {Status.WARN, Status.FAIL} and one.id not in mended
+    ]
+    if dry_run:
+        return Answer(left, planned(steps).data)
+    data = {"fixed": mended, "note": "" if mended else "nothing to fix"}
+    answer = workflows.change(session, watcher, steps, dry_run=False) if steps else Answer()
+    return Answer([*answer.results, *left], {**answer.data, **data})

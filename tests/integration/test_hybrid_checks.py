@@ -1,0 +1,237 @@
+"""The checks that only a hybrid needs: a sound environment passes, and each fails on one that is broken for it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks_lib.checks.catalogue import HYBRID
+from tests.lab import CASES, CONDA_YML, PYPROJECT, PYTHON, Answer, Case, Lab, tools, untouched
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    Broken = Iterator[dict[str, str]]
+
+pytestmark = pytest.mark.processes
+
+CONDA_CASES = [case for case in CASES if case.layer == "conda"]
+MANIFEST = PYPROJECT.replace('["click-default-group>=1.2"]  # brings click', '["iniconfig>=2"]')
+
+
+@pytest.fixture(scope="module", params=CONDA_CASES, ids=str)
+def lab(request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]) -> Iterator[Lab]:
+    """Give a sound hybrid: conda has click and six, the lock has iniconfig, and both managers have locked."""
+    made = new_lab(request.param)
+    made.write("conda.yml", f"{CONDA_YML}  - click\n  - six\n")
+    made.write("pyproject.toml", MANIFEST)
+    made.ok("setup")
+    for case in CONDA_CASES:
+        if case.combo != request.param.combo and case.engine == request.param.engine:
+            made.ok("deps.lock", "--combo", case.combo, "--engine", case.engine)
+    yield made
+    shutil.rmtree(made.home)
+
+
+@contextlib.contextmanager
+def text(lab: Lab, name: str, old: str, new: str) -> Broken:
+    """Change a file of the project for a while; nothing to replace makes a new one."""
+    path = lab.project / name
+    before = path.read_text("utf-8") if path.exists() else None
+    assert before is None or old in before, (name, before)
+    lab.write(name, new if before is None else before.replace(old, new, 1))
+    yield {}
+    if before is None:
+        path.unlink()
+    else:
+        path.write_text(before, "utf-8")
+
+
+@contextlib.contextmanager
+def base(lab: Lab) -> Broken:
+    """Put the real conda's own base environment in the environment's place, by a link."""
+    assert lab.condabin is not None
+    away = lab.prefix.with_name("away")
+    lab.prefix.rename(away)
+    lab.prefix.symlink_to(lab.condabin.parent)
+    yield {}
+    lab.prefix.unlink()
+    away.rename(lab.prefix)
+
+
+@contextlib.contextmanager
+def user_site(lab: Lab) -> Broken:
+    """Install an older iniconfig for the user; the environment's own Python then imports that one."""
+    (site,) = lab.prefix.glob("lib/python3.*/site-packages")
+    target = lab.home / ".local" / site.relative_to(lab.prefix)
+    uv(lab, "install", "--target", str(target), "iniconfig==1.1.1")
+    seen = lab.run([str(lab.python), "-B", "-c", "import iniconfig; print(iniconfig.__file__)"])
+    assert str(target) in seen.stdout, seen
+    yield {}
+    shutil.rmtree(lab.home / ".local")
+
+
+@contextlib.contextmanager
+def env_use(lab: Lab) -> Broken:
+    """Type `poetry env use`, once, and never think of it again."""
+    env = {"POETRY_VIRTUALENVS_PATH": str(lab.home / "des envs")}
+    used = lab.run([str(tools() / "poetry"), "env", "use", PYTHON], env=env)
+    assert used.code == 0, used
+    active = {**env, "CONDA_PREFIX": str(lab.prefix), "CONDA_DEFAULT_ENV": "tiny_env"}
+    told = lab.run([str(tools() / "poetry"), "env", "info", "--path"], env=active)
+    assert "des envs" in told.stdout, told  # redirected, though the environment is active
+    yield env
+    shutil.rmtree(lab.home / "des envs")
+
+
+@contextlib.contextmanager
+def torch(lab: Lab) -> Broken:
+    """Ask conda for the CPU's torch, and install the record of a GPU's."""
+    (site,) = lab.prefix.glob("lib/python3.*/site-packages")
+    record = site / "torch-2.4.0+cu124.dist-info"
+    record.mkdir()
+    (record / "METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 2.4.0+cu124\n")
+    with text(lab, "conda.yml", "  - six\n", "  - six\n  - cpuonly\n"):
+        yield {}
+    shutil.rmtree(record)
+
+
+@contextlib.contextmanager
+def other_lock(lab: Lab) -> Broken:
+    """Let the other manager's lock pin another version."""
+    assert lab.case is not None
+    name = "uv.lock" if lab.case.manager == "poetry" else "poetry.lock"
+    version = lab.installed()["iniconfig"]
+    with text(lab, name, f'name = "iniconfig"\nversion = "{version}"', 'name = "iniconfig"\nversion = "2.0.99"'):
+        yield {}
+
+
+@contextlib.contextmanager
+def variable(_: Lab, **env: str) -> Broken:
+    """Set a variable."""
+    yield env
+
+
+BROKEN: dict[str, tuple[Callable[[Lab], AbstractContextManager[dict[str, str]]], str]] = {
+    "ownership.shadowed": (lambda lab: text(lab, "iniconfig.py", "", "x = 1\n"), "iniconfig.py"),
+    "base": (base, "conda's base environment"),
+    "drift.conda": (lambda lab: text(lab, "conda.yml", "  - six", "  - six\n  - setuptools"), "setuptools"),
+    "agreement.python": (lambda lab: text(lab, "pyproject.toml", ">=3.11", ">=3.99"), "no version is both"),
+    "agreement.both-layers": (lambda lab: text(lab, "pyproject.toml", '"iniconfig>=2"]', '"six"]'), "six is asked for"),
+    "agreement.locks": (other_lock, "2.0.99"),
+    "agreement.stray-lock": (lambda lab: text(lab, "pdm.lock", "", ""), "pdm.lock"),
+    "leak.user-site": (user_site, "iniconfig 1.1.1 hides"),
+    "leak.pythonpath": (lambda lab: variable(lab, PYTHONPATH="/somewhere/else"), "/somewhere/else"),
+    "leak.virtual-env": (lambda lab: variable(lab, VIRTUAL_ENV="/nowhere"), "does not exist"),
+    "leak.poetry": (env_use, "envs.toml"),
+    "conda.defaults": (
+        lambda lab: text(lab, "conda.yml", "  - conda-forge", "  - conda-forge\n  - defaults"),
+        "beside",
+    ),
+    "conda.torch": (torch, "for the GPU: torch 2.4.0+cu124"),
+    "conda.cuda": (lambda lab: text(lab, "conda.yml", "  - six", "  - six\n  - cudatoolkit=11.8"), "no CUDA driver"),
+    "conda.pip-section": (lambda lab: text(lab, "conda.yml", "  - six", "  - six\n  - pip:\n    - toolz"), "toolz"),
+}
+#: these break the environment itself, and have tests of their own
+BY_HAND = {"ownership.clobbered", "ownership.duplicated", "drift.lock"}
+
+
+def uv(lab: Lab, verb: str, *args: str) -> None:
+    """Install by hand, as people do."""
+    address = lab.env.get("MLOPS_LAB_INDEX_URL")
+    index = ["--index-url", address] if address and verb == "install" else []
+    done = lab.run([str(tools() / "uv"), "pip", verb, "--python", str(lab.python), *index, *args])
+    assert done.code == 0, done
+
+
+def look(lab: Lab, check: str, env: dict[str, str] | None = None) -> Answer:
+    """Run one check."""
+    return lab("check.all", "--select", check, env=env)
+
+
+def expect_found(lab: Lab, check: str, said: str, env: dict[str, str] | None = None) -> Answer:
+    """Run a check that must find something."""
+    answer = look(lab, check, env)
+    found = [result for result in answer.results if result["id"] == check]
+    assert {result["status"] for result in found} <= {"warn", "fail"}, answer
+    assert any(said in result["detail"] for result in found), answer
+    assert all(result["remedy"] for result in found)
+    assert answer.code == int(any(result["status"] == "fail" for result in found))
+    return answer
+
+
+def test_sound_then_broken(lab: Lab) -> None:
+    assert set(BROKEN) | BY_HAND == set(HYBRID)
+    with untouched(lab):
+        sound = lab.ok("check.all", "--strict")
+    silent = {"conda.torch"} | ({"leak.poetry"} if lab.case and lab.case.manager == "uv" else set())
+    assert set(HYBRID) - sound.ids("pass") == silent
+    assert not sound.ids("warn") | sound.ids("skip"), sound
+    for check, (breaks, said) in BROKEN.items():
+        if check == "leak.poetry" and check in silent:
+            assert look(lab, check).ids("skip") == {check}
+            continue
+        with breaks(lab) as env:
+            expect_found(lab, check, said, env)
+    with text(lab, "conda.yml", "  - conda-forge", "  - conda-forge\n  - defaults"):
+        expect_found(lab, "conda.defaults", "terms of service", {"CI": "true"})
+    with text(lab, "conda.yml", "  - six", "  - six\n  - cudatoolkit=11.8"):
+        assert look(lab, "conda.cuda", {"CONDA_OVERRIDE_CUDA": "12.4"}).ids("pass") == {"conda.cuda"}
+    assert lab.run([str(tools() / "uv"), "venv", "--quiet", ".venv"]).code == 0
+    expect_found(lab, "leak.virtual-env", ".venv lies beside")
+    shutil.rmtree(lab.project / ".venv")
+    lab.ok("check.all", "--select", ",".join(HYBRID), "--strict")
+
+
+def test_drift_and_what_fix_does(lab: Lab) -> None:
+    version = lab.installed()["iniconfig"]
+    uv(lab, "uninstall", "iniconfig")
+    uv(lab, "install", "toolz")
+    answer = expect_found(lab, "drift.lock", "iniconfig")
+    assert (answer.ids("fail"), answer.ids("warn")) == ({"drift.lock"}, {"drift.lock"})
+    assert "toolz" in str(answer.results)
+    conda_yml = (lab.project / "conda.yml").read_text("utf-8")
+    lab.write("conda.yml", f"{conda_yml}  - setuptools\n")
+    before = lab.installed(), lab.manifests()
+    plan = lab.ok("check.fix", "--dry-run").data["plan"]
+    assert (lab.installed(), lab.manifests()) == before
+    assert [step["id"] for step in plan if step["id"] != "guard"] == ["env.update", "deps.install"]
+    fixed = lab.ok("check.fix")
+    assert fixed.data["fixed"] == ["drift.conda", "drift.lock"]
+    assert {"iniconfig", "setuptools", "toolz"} <= set(lab.installed())  # a stray is left to its person
+    assert look(lab, "drift").ids("warn") == {"drift.lock"}
+    uv(lab, "uninstall", "toolz")
+    uv(lab, "install", "iniconfig==1.1.1")
+    expect_found(lab, "drift.lock", "iniconfig 1.1.1")
+    uv(lab, "install", f"iniconfig=={version}")
+    lab.write("conda.yml", conda_yml)
+    assert lab.ok("check.fix").data["note"] == "nothing to fix"
+
+
+def test_what_conda_owns(lab: Lab) -> None:
+    versions = lab.installed()
+    uv(lab, "install", "--reinstall", "--no-deps", f"six=={versions['six']}")
+    expect_found(lab, "ownership.clobbered", f"six {versions['six']}, which conda owns, was installed over by uv")
+    index = ["--index-url", lab.env["MLOPS_LAB_INDEX_URL"]] if "MLOPS_LAB_INDEX_URL" in lab.env else []
+    again = [str(lab.python), "-m", "pip", "install", "-q", "--ignore-installed", "--no-deps", *index, "six==1.16.0"]
+    assert lab.run(again).code == 0
+    expect_found(lab, "ownership.duplicated", f"{versions['six']} of conda's and 1.16.0 of another installer")
+    uv(lab, "install", "--no-deps", "click==8.1.7")
+    click = f"click {versions['click']}, which conda owns (package click)"
+    expect_found(lab, "ownership.clobbered", f"{click}, was replaced by 8.1.7")
+    uv(lab, "uninstall", "click")
+    expect_found(lab, "ownership.clobbered", f"{click}, was removed")
+    before: dict[str, bytes] = {str(path): path.read_bytes() for path in _conda_meta(lab)}
+    assert lab("check.fix").code == 0  # nothing here is safe to do unasked
+    assert {str(path): path.read_bytes() for path in _conda_meta(lab)} == before
+    assert os.path.lexists(lab.prefix)
+
+
+def _conda_meta(lab: Lab) -> list[Path]:
+    return sorted((lab.prefix / "conda-meta").glob("*.json"))
