@@ -48,9 +48,9 @@ def lab_task(
         def body(_: Context, **given: Any) -> None:
             from tasks_lib import boundary
 
-            asked = {name: given[name] for name in _SHARED if name in given}
-            asked |= {"source": given["from_"]} if "from_" in given else {}
             mine = {one.name: given[one.name] for one in own}
+            asked = {name: given[name] for name in _SHARED if name in given and (name == "json" or name not in mine)}
+            asked |= {"source": given["from_"]} if "from_" in given else {}
             if "json" in mine:  # the task has to know whether its answer is a document
                 mine["json"] = given["json"] or given["format"] not in {"", "text"}
             finish(boundary.answer(command, lambda session, progress: work(session, progress, **mine), **asked))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks_lib.checks.catalogue import HYBRID
 from tests.lab import LAYERS, MANAGERS, SAMPLE, Answer, Lab, tree, untouched
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ def test_a_sound_project(made: Lab) -> None:
     assert by_task["check.lock"] == {"lock.fresh"}
     assert {"env.exists", "doctor.records", "doctor.duplicates"} | doctor_tool(made) <= by_task["check.doctor"]
     assert by_task["check.compat"] == {"compat.requirements"}
-    assert set().union(*by_task.values()) == by_task["check.all"] - set(HYBRID)
+    assert set().union(*by_task.values()) == by_task["check.all"]
     if made.case.layer == "conda":
         assert "config.conda" in by_task["check.config"]
         assert {"doctor.missing-files", "doctor.altered-files", "doctor.consistent"} <= by_task["check.doctor"]

@@ -216,17 +216,17 @@ def test_drift_and_what_fix_does(lab: Lab) -> None:
 
 def test_what_conda_owns(lab: Lab) -> None:
     versions = lab.installed()
-    uv(lab, "install", "--reinstall", "--no-deps", f"six=={versions['six']}")
-    expect_found(lab, "ownership.clobbered", f"six {versions['six']}, which conda owns, was installed over by uv")
+    uv(lab, "uninstall", "six")
+    six = f"six {versions['six']}, which conda owns (package six)"
+    expect_found(lab, "ownership.clobbered", f"{six}, was removed")
+    uv(lab, "install", "--reinstall", "--no-deps", f"click=={versions['click']}")
+    expect_found(lab, "ownership.clobbered", f"click {versions['click']}, which conda owns, was installed over by uv")
     index = ["--index-url", lab.env["MLOPS_LAB_INDEX_URL"]] if "MLOPS_LAB_INDEX_URL" in lab.env else []
-    again = [str(lab.python), "-m", "pip", "install", "-q", "--ignore-installed", "--no-deps", *index, "six==1.16.0"]
+    again = [str(lab.python), "-m", "pip", "install", "-q", "--ignore-installed", "--no-deps", *index, "click==8.1.7"]
     assert lab.run(again).code == 0
-    expect_found(lab, "ownership.duplicated", f"{versions['six']} of conda's and 1.16.0 of another installer")
-    uv(lab, "install", "--no-deps", "click==8.1.7")
-    click = f"click {versions['click']}, which conda owns (package click)"
-    expect_found(lab, "ownership.clobbered", f"{click}, was replaced by 8.1.7")
-    uv(lab, "uninstall", "click")
-    expect_found(lab, "ownership.clobbered", f"{click}, was removed")
+    expect_found(lab, "ownership.duplicated", f"{versions['click']} of conda's and 8.1.7 of another installer")
+    uv(lab, "install", "--no-deps", "pip==24.0")
+    expect_found(lab, "ownership.clobbered", f"pip {versions['pip']}, which conda owns (package pip), was replaced by")
     before: dict[str, bytes] = {str(path): path.read_bytes() for path in _conda_meta(lab)}
     assert lab("check.fix").code == 0  # nothing here is safe to do unasked
     assert {str(path): path.read_bytes() for path in _conda_meta(lab)} == before
