@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tasks_lib.process import Command
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background: what is started here inherits it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 #: What a machine may set for conda, uv, pip, Poetry or mlops-lab, and what an activated environment sets.
 _SETTINGS = (

@@ -264,6 +264,7 @@ def test_poetry_names_an_environment_so(root: Path, name: str) -> None:
 def test_terms_are_named_in_ci(sound: Path, root: Path, look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
     assert sound.is_dir()
     write(root / "conda.yml", CONDA.replace("conda-forge", "defaults"))
+    monkeypatch.delenv("CI", raising=False)
     assert [one.status for one in look("conda.defaults")] == [Status.PASS]
     monkeypatch.setenv("CI", "true")
     (result,) = look("conda.defaults")
