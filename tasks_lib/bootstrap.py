@@ -15,7 +15,6 @@ TYPE_CHECKING = False  # typing's own costs 9 ms
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-    from typing import IO
 
     from tasks_lib.errors import LabError
 
@@ -150,7 +149,9 @@ def _make(home: str, requirements: str) -> None:
     """Make the environment `home` while no other process does, or take the one that another has just made."""
     try:
         os.makedirs(os.path.dirname(home), exist_ok=True)
-        with _lock(f"{home}.lock"):
+        from tasks_lib import lockfile
+
+        with lockfile.held(f"{home}.lock", "the run that makes the tool environment", _say):
             why = fault(home)
             if why is not None:
                 _say(f"making the tool environment {f'anew: {why} (' if why else '(once, '}about {_SECONDS} s) …")
@@ -234,44 +235,6 @@ def refusal(said: str, home: str) -> LabError:
         text = f"The tool environment could not be made: {last}."
         remedy = f"set {INDEX} to an index that has all it needs" if "No matching" in said else "see to that"
     return LabError(text, code=code, remedy=f"{remedy}, then run this again")
-
-
-def _lock(path: str) -> IO[bytes]:
-    """Take the lock of the file `path`, after the process that has it; closing the file lets go."""
-    import time
-
-    file = open(path, "a+b")  # noqa: SIM115 - the caller closes it, which lets the lock go
-    try:
-        began, told = time.monotonic(), False
-        while not _taken(file):
-            if not told and time.monotonic() - began > 1:
-                told = file.seek(0) == 0
-                _say(f"waiting for process {file.read(20).decode()}, which is making the tool environment …")
-            time.sleep(0.1)
-        file.truncate(0)
-        file.write(b"%d" % os.getpid())
-        file.flush()
-    except BaseException:
-        file.close()
-        raise
-    return file
-
-
-def _taken(file: IO[bytes]) -> bool:
-    """Try to take the lock, without waiting; Windows forbids reading locked bytes, so it is one past the number."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            file.seek(1 << 20)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):  # Windows says the latter
-        return False
-    return True
 
 
 def _discard(home: str) -> None:

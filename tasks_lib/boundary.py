@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -12,15 +13,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks_lib import report, toolbox
+from tasks_lib import journal, report, toolbox, transaction
 from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.manifests import PYPROJECT
 from tasks_lib.process import Interrupted
+from tasks_lib.project import root_of
 from tasks_lib.report.model import Report, Result, Status, from_error, verdict
 from tasks_lib.report.progress import Progress
 from tasks_lib.session import Answer, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+#: what asks a run to end, beside Ctrl-C
+_ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def answer(  # noqa: PLR0913 - what a person may say of any task
@@ -35,13 +41,16 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
     engine: str = "",
     python: str = "",
     source: str = "",
+    changes: bool = False,
 ) -> int:
     """Run `work` on the project of the current folder, print the answer, and give the exit code.
+
+    One that changes something has the project for itself meanwhile.
 
     Every error ends here, and no traceback reaches a person, unless MLOPS_LAB_DEBUG is set.
     """
     started = time.perf_counter()
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    before = {number: signal.signal(number, _interrupt) for number in _ENDING}
     session: Session | None = None
     found = Answer()
     code: int
@@ -49,22 +58,36 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
     try:
         shown, written = report.choose(json=json, asked=format, output=output)
         threading.Thread(target=report.renderer, args=(shown,), daemon=True).start()  # while the tools run
-        with Progress() as progress:
-            session = _opened(source, combo=combo, engine=engine, python=python)
+        with Progress() as progress, contextlib.ExitStack() as held:
+            root = root_of(Path.cwd())
+            put_right: list[Result] = []
+            if changes and (source or (root / PYPROJECT).is_file()):
+                put_right = held.enter_context(transaction.alone(root, command, progress.say))
+            session = _opened(source, combo=combo, engine=engine, python=python, command=command)
             progress.say(f"mlops-lab: {session.combo.id}, since {session.combo.reason}")
+            if changes:
+                held.enter_context(transaction.environment_alone(session, progress.say))
             found = work(session, progress)
+            found = replace(found, results=(*put_right, *found.results))
         code = verdict(found.results, strict=strict) if found.code is None else found.code
     except LabError as error:
         code, found = error.code, Answer([from_error(error)])
     except (KeyboardInterrupt, Interrupted):
-        stopped = Result("error.interrupted", Status.ERROR, "interrupted", "The run was stopped; nothing is half made.")
+        half = journal.exists(root_of(Path.cwd()))
+        text = (
+            "the next run that changes the project puts back what this one had changed"
+            if half
+            else "nothing is half made"
+        )
+        stopped = Result("error.interrupted", Status.ERROR, "interrupted", f"The run was stopped; {text}.")
         code, found = ExitCode.INTERRUPTED, Answer([stopped])
     except Exception as error:  # noqa: BLE001 - the last resort: a fault of this program is reported as one
         if os.environ.get("MLOPS_LAB_DEBUG"):
             traceback.print_exc()
         code, found = ExitCode.TOOL_FAILED, Answer([_fault(error)])
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     made = Report(
         command=command,
         project=str(session.project.root if session else Path.cwd()),
@@ -83,13 +106,13 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
     return made.code
 
 
-def _opened(source: str, *, combo: str, engine: str, python: str) -> Session:
+def _opened(source: str, *, combo: str, engine: str, python: str, command: str) -> Session:
     """Open the session of the current folder, or of the description that `source` names."""
     if not source:
-        return Session.open(combo=combo, engine=engine, python=python)
+        return Session.open(combo=combo, engine=engine, python=python, command=command)
     from tasks_lib import description  # noqa: PLC0415 - only one task needs it
 
-    return description.opened(source, combo=combo, engine=engine, python=python)
+    return replace(description.opened(source, combo=combo, engine=engine, python=python), command=command)
 
 
 def _typable(result: Result) -> Result:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from tasks_lib import combos, index, layers, toolbox, workflows
+from tasks_lib import combos, index, layers, toolbox, transaction, workflows
 from tasks_lib.environments import ENVIRONMENTS, conda_health, records
 from tasks_lib.environments.base import State
 from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.files import write
 from tasks_lib.managers import MANAGERS
 from tasks_lib.manifests import CONDA_FILES, PYPROJECT, read_text
 from tasks_lib.plan import Step, execute
@@ -25,7 +26,6 @@ from tasks_lib.process import Command
 from tasks_lib.project import Project
 from tasks_lib.report.model import Result, Status
 from tasks_lib.session import Answer, Session, planned
-from tasks_lib.transaction import put_right, unchanged_on_failure, write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 
 SCHEMA = "mlops-lab-environment/1"
 _FILES = (PYPROJECT, *CONDA_FILES, *(manager.lock_name for manager in MANAGERS.values()))
-#: what stands in a record of `conda-meta` beside the channel's own words
-_LOCAL = ("files", "paths_data", "link", "extracted_package_dir", "package_tarball_full_path")
-_LOGIN = re.compile(r"(?<=://)[^/@\s]+@|(?<=/)t/[^/\s]+/")
 _HASHES = {"sha256": re.compile(r"[0-9a-f]{64}"), "md5": re.compile(r"[0-9a-f]{32}")}
 _WORD = re.compile(r"\w[\w.+!-]*", re.ASCII)  # what stands on a command line or in conda's explicit list
 _SHOWN = 8
@@ -167,11 +164,7 @@ def export(session: Session, output: str) -> Answer:
     environment, project = session.environment, session.project
     paths = workflows.manifests_of(session) if environment.owns_packages else workflows.manifests_of(session)[:2]
     texts = {path.name: path.read_bytes().decode() for path in paths}
-    conda = [
-        {key: _LOGIN.sub("", value) if key in {"url", "channel"} else value for key, value in record.items()}
-        for record in conda_health.packages(environment.prefix).values()
-    ]
-    described = [{key: value for key, value in record.items() if key not in _LOCAL} for record in conda]
+    described = [conda_health.public(one) for one in conda_health.packages(environment.prefix).values()]
     document = {
         "schema": SCHEMA,
         "project": project.pyproject.table("project").get("name", ""),
@@ -235,12 +228,8 @@ def rebuild(session: Session, watcher: Watcher, source: str, *, dry_run: bool = 
     if dry_run:
         return planned(steps)
     environment.refuse_foreign()
-    try:
-        with unchanged_on_failure([session.project.root / name for name in absent]):
-            return Answer(execute(steps, watcher))
-    except BaseException as error:
-        put_right(error, [(str(environment.prefix), environment.discard)])
-        raise
+    manifests = [session.project.root / name for name in absent]
+    return Answer(transaction.carry_out(session, steps, watcher, manifests=manifests))
 
 
 def _absent(session: Session, described: Description) -> list[str]:

@@ -11,10 +11,10 @@ import yaml
 from tasks_lib import diagnosis, process
 from tasks_lib.environments import conda_health, records
 from tasks_lib.errors import LabError
+from tasks_lib.files import write
 from tasks_lib.manifests import spec_name
 from tasks_lib.report.model import Result, Status
 from tasks_lib.session import Answer
-from tasks_lib.transaction import write
 
 if TYPE_CHECKING:
     from tasks_lib.session import Session

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tasks_lib import diagnosis, process
-from tasks_lib.errors import LabError
+from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.report.model import Result, Status
-from tasks_lib.transaction import put_right
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -93,6 +92,21 @@ def execute(steps: Sequence[Step], watcher: Watcher) -> list[Result]:
         raise
     pool.shutdown()
     return [result for step in steps for result in done[step.id]]
+
+
+def put_right(error: BaseException, actions: Iterable[tuple[str, Callable[[], None]]]) -> None:
+    """Carry out each action, though others fail, and say with the error that ends the run which ones did."""
+    stuck = []
+    for name, action in actions:
+        try:
+            action()
+        except Exception as fault:  # noqa: BLE001 - the first error is the one that a person must see
+            stuck.append(f"{name} ({fault})")
+    if stuck:
+        text = f"This could not be put back as it was: {', '.join(stuck)}"
+        if not isinstance(error, LabError):
+            raise LabError(text, code=ExitCode.TOOL_FAILED) from error
+        error.message += f" {text}"
 
 
 def _runs(step_id: str, running: dict[Future[list[Result]], Step]) -> bool:

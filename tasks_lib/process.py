@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING
 from tasks_lib.errors import ExitCode, LabError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 #: Variables that would let one environment's Python, pip or manager reach into another.
 FOREIGN = (
@@ -88,6 +88,20 @@ class Outcome:
     def said(self) -> str:
         """Give what it printed, errors last, for a message about a failure."""
         return "\n".join(part for part in (self.stdout.strip(), self.stderr.strip()) if part)
+
+
+#: descriptors that every process started from here on keeps open
+_INHERITED: set[int] = set()
+
+
+@contextlib.contextmanager
+def inherited(descriptor: int) -> Iterator[None]:
+    """Hand `descriptor` on to every process that is started meanwhile; Windows hands on none."""
+    _INHERITED.add(descriptor)
+    try:
+        yield
+    finally:
+        _INHERITED.discard(descriptor)
 
 
 class Interrupted(BaseException):
@@ -213,6 +227,7 @@ def _start(command: Command, *, piped: bool) -> subprocess.Popen[str]:
             encoding="utf-8",
             errors="replace",
             start_new_session=piped and os.name == "posix",
+            pass_fds=tuple(_INHERITED) if os.name == "posix" else (),
             creationflags=flags,
         )
     except (OSError, ValueError) as error:

@@ -37,8 +37,7 @@ class Project:
     @classmethod
     def load(cls, start: Path, variables: Mapping[str, str], *, engine: str = "", python: str = "") -> Project:
         """Find the project that `start` lies in and read its manifest; flags win over variables over settings."""
-        start = start.absolute()
-        root = next((folder for folder in (start, *start.parents) if (folder / PYPROJECT).is_file()), start)
+        root = root_of(start)
         pyproject = PyProject.read(root / PYPROJECT)
         settings = _settings(pyproject)
         return cls(
@@ -66,6 +65,12 @@ class Project:
             remedy = "write one, or take a pip combo: --combo pip_uv"
             raise LabError(text, file="conda.yml", remedy=remedy, title="no conda.yml")
         return CondaFile.read(self.conda_path)
+
+
+def root_of(start: Path) -> Path:
+    """Give the nearest folder with a `pyproject.toml`, or `start` itself where there is none."""
+    start = start.absolute()
+    return next((folder for folder in (start, *start.parents) if (folder / PYPROJECT).is_file()), start)
 
 
 def _settings(pyproject: PyProject) -> Settings:

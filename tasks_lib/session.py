@@ -39,14 +39,17 @@ class Session:
     combo: Combo
     environment: Environment
     manager: Manager
+    command: str = ""
 
     @classmethod
-    def open(cls, *, combo: str = "", engine: str = "", python: str = "", start: Path | None = None) -> Session:
+    def open(
+        cls, *, combo: str = "", engine: str = "", python: str = "", command: str = "", start: Path | None = None
+    ) -> Session:
         """Read the project that `start` (the current folder) lies in, and choose its combo."""
         project = Project.load(start or Path.cwd(), os.environ, engine=engine, python=python)
         chosen = combos.resolve(project, combo, os.environ)
         environment = ENVIRONMENTS[chosen.environment](project)
-        return cls(project, chosen, environment, MANAGERS[chosen.manager](project))
+        return cls(project, chosen, environment, MANAGERS[chosen.manager](project), command)
 
 
 def planned(steps: Sequence[Step]) -> Answer:

@@ -1,70 +1,244 @@
-"""Put a project's manifests and locks back when the run that was changing them fails."""
+"""A run that changes a project happens whole or not at all, also one that is killed.
+
+Before the first change a journal records how the project was. A run that fails or is stopped puts all back from it; one
+that was killed cannot, and the next run that changes the project does so first. One run at a time changes a project,
+or a conda environment that several projects share.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import functools
-import secrets
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tasks_lib import diagnosis, files, index, journal, lockfile, process, toolbox
+from tasks_lib.environments import records
+from tasks_lib.environments.base import State
 from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.plan import execute
+from tasks_lib.process import Command
+from tasks_lib.report.model import Result, Status
+from tasks_lib.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from tasks_lib.environments.base import Environment
+    from tasks_lib.journal import Journal
+    from tasks_lib.plan import Step, Watcher
 
-def write(path: Path, data: bytes) -> None:
-    """Replace a file whole: a reader sees the old text or the new one, never half of it."""
-    target = path.resolve()
-    new = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    try:
-        try:
-            with new.open("xb") as stream:
-                stream.write(data)
-            if target.exists():
-                shutil.copymode(target, new)
-            new.replace(target)
-        finally:
-            new.unlink(missing_ok=True)
-    except OSError as error:
-        text = f"{path} cannot be written: {error.strerror}."
-        raise LabError(text, code=ExitCode.TOOL_FAILED, file=path, title="cannot be written") from None
-
-
-def restore(path: Path, data: bytes | None) -> None:
-    """Put a file back as it was; `None` means that there was none. One that did not change is not touched."""
-    now = path.read_bytes() if path.is_file() else None
-    if now == data:
-        return
-    if data is None:
-        path.unlink()
-    else:
-        write(path, data)
+#: The steps that leave the environment as it is, beside the checks.
+_HARMLESS = {"deps.lock", "deps.edit", "conda.edit", "env.files"}
 
 
 @contextlib.contextmanager
-def unchanged_on_failure(paths: Sequence[Path]) -> Iterator[None]:
-    """Record `paths`, and put back each one that differs if the block does not end well, however that came."""
-    before = {path: path.read_bytes() if path.is_file() else None for path in paths}
-    try:
-        yield
-    except BaseException as error:
-        put_right(error, [(path.name, functools.partial(restore, path, data)) for path, data in before.items()])
-        raise
+def alone(root: Path, command: str, say: Callable[[str], None]) -> Iterator[list[Result]]:
+    """Hold the project in `root`, after any other run that changes it; put right first what a killed one left.
 
-
-def put_right(error: BaseException, actions: Iterable[tuple[str, Callable[[], None]]]) -> None:
-    """Carry out each action, though others fail, and say with the error that ends the run which ones did."""
-    stuck = []
-    for name, action in actions:
+    A project that cannot be written is not held: a run that finds nothing to do ends well there, and one that has
+    something to change is refused as it begins.
+    """
+    folder = root / journal.FOLDER
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        text = f"{folder} is in the way: mlops-lab keeps what a run in progress needs in a folder of that name."
+        raise LabError(text, remedy=f"move it away: {folder}", title="something is in the way")
+    with contextlib.ExitStack() as stack:
+        stack.callback(_rmdir, folder)
         try:
-            action()
-        except Exception as fault:  # noqa: BLE001 - the first error is the one that a person must see
-            stuck.append(f"{name} ({fault})")
-    if stuck:
-        text = f"This could not be put back as it was: {', '.join(stuck)}"
-        if not isinstance(error, LabError):
-            raise LabError(text, code=ExitCode.TOOL_FAILED) from error
-        error.message += f" {text}"
+            stack.enter_context(lockfile.held(str(folder / "lock"), command, say))
+            stack.callback(_tidy, folder)
+            (folder / ".gitignore").write_text("*\n", "utf-8")
+        except OSError:
+            yield []
+            return
+        yield recover(root, say)
+
+
+@contextlib.contextmanager
+def environment_alone(session: Session, say: Callable[[str], None]) -> Iterator[None]:
+    """Hold the environment, where other projects can have the same one."""
+    with contextlib.ExitStack() as stack:
+        if path := session.environment.lock_path:
+            with contextlib.suppress(
+                OSError
+            ):  # where nothing can be written, whatever changes something fails by itself
+                stack.enter_context(lockfile.held(str(path), f"{session.command} of {session.project.root}", say))
+        yield
+
+
+def carry_out(
+    session: Session, steps: Sequence[Step], watcher: Watcher, *, manifests: Sequence[Path], kept: Sequence[Path] = ()
+) -> list[Result]:
+    """Carry out steps, and put everything back unless all of them end well; `kept` stay where the guard refused."""
+    root, environment = session.project.root, session.environment
+    environment.discard_aside()  # what a run left that was killed when it was through
+    before = journal.Journal.of(session, manifests)
+    before.save(root, manifests=manifests)
+    noted = _Noting(watcher, root, before)
+    try:
+        results = execute(steps, noted)
+    except BaseException as error:
+        refused = isinstance(error, LabError) and error.code is ExitCode.GUARD_REFUSED
+        stuck = _put_back(session, noted.journal, without=kept if refused else ())
+        if stuck:  # the journal stays, and the next run tries again
+            text = f"This could not be put back: {'; '.join(stuck)}"
+            if not isinstance(error, LabError):
+                raise LabError(text, code=ExitCode.TOOL_FAILED) from error
+            error.message += f" {text}"
+        else:
+            journal.forget(root)
+        raise
+    journal.forget(root)
+    environment.discard_aside()
+    return results
+
+
+class _Noting:
+    """A watcher that enters in the journal that the environment is about to be changed."""
+
+    def __init__(self, watcher: Watcher, root: Path, before: Journal) -> None:
+        self._watcher, self._root, self.journal = watcher, root, before
+
+    def begin(self, step: Step) -> None:
+        if not (self.journal.touched or step.check or step.id in _HARMLESS):
+            self.journal = replace(self.journal, touched=True)
+            self.journal.save(self._root)
+        self._watcher.begin(step)
+
+    def line(self, step: Step, text: str) -> None:
+        self._watcher.line(step, text)
+
+    def end(self, step: Step, seconds: float, *, ok: bool) -> None:
+        self._watcher.end(step, seconds, ok=ok)
+
+
+def recover(root: Path, say: Callable[[str], None]) -> list[Result]:
+    """Put right what a killed run left, and say so."""
+    before = journal.read(root)
+    if before is None:
+        journal.forget(root)  # copies without a journal are from a run that had not begun
+        return []
+    say(f"{before.who} was cut short: putting the project back as it was")
+    stuck = _files_back(root, [name for name, there in before.files.items() if there], before)
+    try:
+        session = Session.open(combo=before.combo, engine=before.engine, python=before.python, start=root)
+        with environment_alone(session, say):
+            stuck += _environment_back(session, before, root)
+    except LabError as error:
+        stuck.append(f"the environment was not looked at ({error.message})")
+    stuck += _files_back(root, [name for name, there in before.files.items() if not there], before)
+    journal.forget(root)
+    title = f"{before.command} was cut short, and what it had changed is put back"
+    if not stuck:
+        return [Result("recovered", Status.PASS, title, f"process {before.pid}, {before.since}")]
+    remedy = "look with invoke check.all; invoke env.remove setup makes the environment anew"
+    return [Result("recovered", Status.WARN, title, f"but not all: {'; '.join(stuck)}", remedy)]
+
+
+def _put_back(session: Session, before: Journal, *, without: Sequence[Path]) -> list[str]:
+    root = session.project.root
+    names = [name for name in before.files if name not in {path.name for path in without}]
+    return [*_environment_back(session, before, root), *_files_back(root, names, before)]
+
+
+def _files_back(root: Path, names: Sequence[str], before: Journal) -> list[str]:
+    """Put manifests back from their copies; one that there was not is deleted. Say what could not be."""
+    stuck = []
+    for name in names:
+        path = root / name
+        try:
+            files.clear_unfinished(path)
+            if before.files[name]:
+                files.put_back(path, root / journal.FOLDER / "before" / name)
+            elif path.is_file() or path.is_symlink():
+                path.unlink()
+        except (LabError, OSError) as error:
+            stuck.append(f"{name} ({error})")
+    return stuck
+
+
+def _environment_back(session: Session, before: Journal, root: Path) -> list[str]:
+    """Bring the environment back to what the journal says, or to nothing. Say what could not be."""
+    environment = session.environment
+    if not (before.touched and before.is_ours and str(environment.prefix) == before.prefix):
+        return []
+    try:
+        if environment.aside.exists():
+            environment.bring_back()
+            return []
+        state = environment.state()
+        if before.state is not State.PRESENT:
+            if state is not State.ABSENT and not (state is State.PRESENT and _is_whole(environment)):
+                environment.discard()
+            return []
+        return [] if state is State.ABSENT else _repaired(session, before, root)
+    except LabError as error:
+        return [error.message]
+
+
+def _is_whole(environment: Environment) -> bool:
+    """Tell whether an environment was made to its end."""
+    if any(result.status is Status.FAIL for result in environment.health()) or environment.lacking():
+        return False
+    return set(environment.seeds) <= set(records.installed(environment.prefix))
+
+
+def _repaired(session: Session, before: Journal, root: Path) -> list[str]:
+    """Bring an existing environment back to the packages of the journal, name by name and version by version."""
+    environment = session.environment
+    commands: list[Command] = []
+    if before.conda and (_conda_differs(environment, before) or _is_damaged(environment)):
+        commands += environment.repair(root / journal.FOLDER / "journal.json", before.conda)
+    failed = [command for command in commands if not process.run(command).ok]
+    failed += [command for command in _python_repair(session, before) if not process.run(command).ok]
+    after = records.requirements(environment.prefix)
+    wrong = sorted(name for name in {*before.packages, *after} if before.packages.get(name) != after.get(name))
+    said = [f"{failed[0].shown} failed"] if failed else []
+    said += [f"{', '.join(wrong)} differ from what was installed"] if wrong else []
+    return [diagnosis.without_secrets(text) for text in said]
+
+
+def _conda_differs(environment: Environment, before: Journal) -> bool:
+    names = {f"{one['name']}-{one.get('version')}-{one.get('build')}.json" for one in before.conda}
+    return names != {path.name for path in environment.marker.glob("*.json")}
+
+
+def _is_damaged(environment: Environment) -> bool:
+    return any(result.status is Status.FAIL for result in environment.health())
+
+
+def _python_repair(session: Session, before: Journal) -> Iterator[Command]:
+    """Give the commands for what is neither as it was nor conda's; damaged records go first, which no tool can read."""
+    environment = session.environment
+    python, common = str(environment.python), (toolbox.uv(), "pip")
+    damaged, after = records.damaged(environment.prefix), records.requirements(environment.prefix)
+    theirs = {name for name, asked in before.packages.items() if name not in before.owned}
+    unreadable = {name for name, one in damaged.items() if not (one.folder / "RECORD").is_file()} - {*before.owned}
+    for name in unreadable:
+        shutil.rmtree(damaged[name].folder, ignore_errors=True)
+    new = sorted(set(after) - set(before.packages) - unreadable)
+    if new:
+        yield Command((*common, "uninstall", "--python", python, *new), "take out what was not there before")
+    lost = sorted(name for name in theirs if name in damaged or before.packages[name] != after.get(name))
+    if lost:
+        wanted = [part for name in lost for part in _asked(before.packages[name])]
+        argv = (*common, "install", "--python", python, "--no-deps", "--reinstall", *wanted)
+        yield Command(argv, "put back what was installed before", env=index.for_uv(session.project))
+
+
+def _asked(requirement: str) -> tuple[str, ...]:
+    return ("--editable", requirement) if requirement.startswith("/") else (requirement,)
+
+
+def _tidy(folder: Path) -> None:
+    """Leave nothing but the journal of a run that could not be put right."""
+    if not journal.exists(folder.parent):
+        for name in (".gitignore", "explicit.txt"):
+            (folder / name).unlink(missing_ok=True)
+
+
+def _rmdir(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # the next run may have begun, or a journal is kept
+        folder.rmdir()

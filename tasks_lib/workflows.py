@@ -8,16 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tasks_lib import checks, diagnosis, guard, process, shells, toolbox
+from tasks_lib import checks, diagnosis, guard, process, shells, toolbox, transaction
 from tasks_lib.environments import conda_health, records
 from tasks_lib.environments.base import MADE, State
 from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.files import write
 from tasks_lib.manifests import CondaFile, spec_name, with_specs
 from tasks_lib.plan import Step, execute
 from tasks_lib.process import Command
 from tasks_lib.report.model import Result, Status
 from tasks_lib.session import Answer, planned
-from tasks_lib.transaction import restore, unchanged_on_failure, write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,14 +48,10 @@ def setup(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answe
         return planned([*changes, *looks])
     if not changes:  # what was just observed need not be asked again
         looks = [_known(look, known[look.id]) if look.id in known else look for look in looks]
-    lock_path = session.manager.lock_path
-    before = lock_path.read_bytes() if lock_path.is_file() else None
-    try:
-        results = execute([*changes, *looks], watcher)
-    except BaseException as error:
-        if getattr(error, "code", None) is not ExitCode.GUARD_REFUSED:  # `deps.align` goes on from the new lock
-            restore(lock_path, before)
-        raise
+    if changes:  # a new lock stays where the guard refuses: `deps.align` goes on from it
+        results = _carry_out(session, [*changes, *looks], watcher, kept=[session.manager.lock_path])
+    else:
+        results = execute(looks, watcher)
     done = [step.title for step in changes if not step.check]
     asked = f" --combo {session.combo.id}" if session.combo.source == "flag" else ""
     hint = shells.hint(shells.detect(os.environ), toolbox.program()).replace("env.activate", f"env.activate{asked}")
@@ -108,7 +104,7 @@ def create(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answ
         title = f"{environment.where} exists already, and has what is asked for"
         return Answer([Result("env.create", Status.PASS, title, str(environment.prefix))])
     steps = environment.creation()
-    return planned(steps) if dry_run else Answer(execute(steps, watcher))
+    return planned(steps) if dry_run else Answer(_carry_out(session, steps, watcher))
 
 
 def remove(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
@@ -120,11 +116,11 @@ def remove(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answ
     title = f"remove {environment.where}"
 
     def work() -> tuple[Result, ...]:
-        environment.discard()
+        environment.set_aside()  # and it is deleted when the run is through
         return ()
 
     steps = [Step("env.remove", title, work=work, shown=f"rm -r {environment.prefix}")]
-    return planned(steps) if dry_run else Answer(execute(steps, watcher))
+    return planned(steps) if dry_run else Answer(_carry_out(session, steps, watcher))
 
 
 def lock(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
@@ -302,32 +298,13 @@ def change(session: Session, watcher: Watcher, steps: Sequence[Step], *, dry_run
     environment = session.environment
     prefix = environment.prefix
     before = records.installed(prefix) if environment.exists() else None
-    try:
-        with unchanged_on_failure(manifests_of(session)):
-            results = execute(steps, watcher)
-    except BaseException as error:
-        if before is not None:
-            _put_back(session, before, error)
-        raise
+    results = _carry_out(session, steps, watcher)
     after = records.installed(prefix) if before is not None else {}
     return Answer(results, {"packages": _difference(before or {}, after)})
 
 
-def _put_back(session: Session, before: dict[str, str], error: BaseException) -> None:
-    """Bring the installed set back to what it was; what cannot be put back is said with the error."""
-    activation = session.environment.activation()
-    after = records.installed(activation.prefix)
-    owned = conda_health.owned(activation.prefix)  # only an engine may touch these
-    new = sorted(set(after) - set(before) - set(owned))
-    changed = [name for name in before if after.get(name) != before[name] and name not in owned]
-    lost = sorted(f"{name}=={before[name]}" for name in changed)
-    commands = [_uninstall(activation, new)] if new else []
-    if lost:
-        argv = (toolbox.uv(), "pip", "install", "--python", str(activation.python), "--no-deps", *lost)
-        commands.append(Command(argv, "put back what was installed before"))
-    failed = [command for command in commands if not process.run(command).ok]
-    if failed and isinstance(error, LabError):
-        error.message += f" The environment could not be put back whole; {failed[0].shown} failed."
+def _carry_out(session: Session, steps: Sequence[Step], watcher: Watcher, kept: Sequence[Path] = ()) -> list[Result]:
+    return transaction.carry_out(session, steps, watcher, manifests=manifests_of(session), kept=kept)
 
 
 def _difference(before: dict[str, str], after: dict[str, str]) -> list[dict[str, str]]:

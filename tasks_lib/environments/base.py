@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from abc import ABC, abstractmethod
@@ -10,12 +11,13 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.plan import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from tasks_lib.plan import Step
+    from tasks_lib.process import Command
     from tasks_lib.project import Project
     from tasks_lib.report.model import Result
 
@@ -58,6 +60,8 @@ class Environment(ABC):
     kind: ClassVar[str]
     #: whether it holds packages of its own that a manager could destroy
     owns_packages: ClassVar[bool] = False
+    #: the distributions that it is made with
+    seeds: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, project: Project) -> None:
         """Keep the project; nothing is looked at before it is asked for."""
@@ -102,6 +106,15 @@ class Environment(ABC):
         del description, packages
         return self.creation()
 
+    def clearing(self, why: str) -> Step:
+        """Give the step that makes room for another; what stood there comes back if the run does not end well."""
+
+        def work() -> tuple[Result, ...]:
+            self.set_aside()
+            return ()
+
+        return Step("env.clear", f"clear {self.where}", work=work, shown=f"rm -r {self.prefix}", why=why)
+
     @abstractmethod
     def lacking(self) -> tuple[str, ...]:
         """Say what the manifest asks for and an existing environment does not have, by conda's or Python's words."""
@@ -109,6 +122,11 @@ class Environment(ABC):
     @abstractmethod
     def activation(self) -> Activation:
         """Give what a process needs to run in it."""
+
+    def repair(self, journal: Path, packages: Sequence[Mapping[str, Any]]) -> tuple[Command, ...]:
+        """Give the commands that bring back the packages of its own that a journal's records name."""
+        del journal, packages
+        return ()
 
     @abstractmethod
     def health(self) -> Iterable[Result]:
@@ -143,19 +161,56 @@ class Environment(ABC):
             raise LabError(text, remedy="make it: invoke setup", title="no environment")
         return self.activation()
 
+    @property
+    def lock_path(self) -> Path | None:
+        """Give the file by which runs of several projects wait for each other, where they can share the environment."""
+        return None
+
+    @property
+    def aside(self) -> Path:
+        """Give the place where an environment stands while another takes its place, or until a run ends well."""
+        return self.prefix.with_name(f".mlops-lab-aside-{self.prefix.name}")
+
+    def set_aside(self) -> None:
+        """Take it out of its place in one move, so that it can be brought back whole."""
+        with _deleting(self.prefix):
+            _delete(self.aside)
+            self.prefix.replace(self.aside)
+
+    def bring_back(self) -> None:
+        """Put what was set aside in its place again."""
+        with _deleting(self.prefix):
+            _delete(self.prefix)
+            self.aside.replace(self.prefix)
+
+    def discard_aside(self) -> None:
+        """Delete what was set aside."""
+        with _deleting(self.aside):
+            _delete(self.aside)
+
     def discard(self) -> None:
         """Delete it, whole or half made; a link is cut, and what it points to stays."""
-        if self.prefix.is_symlink():
-            self.prefix.unlink()
-        elif self.prefix.exists():
-            try:
-                shutil.rmtree(self.prefix)
-            except OSError as error:
-                text = f"{self.prefix} cannot be deleted: {error.strerror}."
-                raise LabError(text, code=ExitCode.TOOL_FAILED, title="cannot delete") from None
+        with _deleting(self.prefix):
+            _delete(self.prefix)
 
     def refuse_foreign(self) -> None:
         """Stop before anything is written where something else than an environment stands."""
         if self.state() is State.FOREIGN:
             text = f"{self.prefix} is there already, and it is no {self.kind} environment."
             raise LabError(text, remedy=f"move it away: {self.prefix}", title="something is in the way")
+
+
+def _delete(path: Path) -> None:
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.exists():
+        shutil.rmtree(path)
+
+
+@contextlib.contextmanager
+def _deleting(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        text = f"{path} cannot be deleted: {error.strerror}."
+        raise LabError(text, code=ExitCode.TOOL_FAILED, title="cannot delete") from None

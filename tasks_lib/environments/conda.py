@@ -14,10 +14,10 @@ from tasks_lib.environments import conda_health, engines, records
 from tasks_lib.environments.base import MADE, WINDOWS, Activation, Environment, State
 from tasks_lib.environments.condarc import Condarc
 from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.files import write
 from tasks_lib.manifests import CondaFile, spec_name
 from tasks_lib.plan import Step
 from tasks_lib.process import Command
-from tasks_lib.transaction import write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -130,7 +130,7 @@ class Conda(Environment):
         steps = [Step("env.create", title, command, reads=self._made, undo=self.discard, needs=("env.clear",))]
         if state is State.BROKEN:
             why = f"{self.where} has no working interpreter, so it is made anew"
-            steps.insert(0, Step("env.clear", "clear the broken environment", work=self._clear, shown=why, why=why))
+            steps.insert(0, self.clearing(why))
         if file.pip and (python or not maker.installs_pip_section):
             steps.append(replace(self._pip_section(), undo=self.discard))
         return tuple(steps)
@@ -142,13 +142,12 @@ class Conda(Environment):
         listed = self.prefix.with_name(f".{self.name}.explicit.txt")
         steps: list[Step] = []
         if maker.reads_explicit_list:
-            rows = ["@EXPLICIT", *("#".join(filter(None, (one["url"], one.get("md5")))) for one in packages)]
             records, out = shlex.quote(str(description)), shlex.quote(str(listed))
             shown = f"""jq -r '"@EXPLICIT", (.conda[] | .url + "#" + .md5)' {records} > {out}"""
 
             def write_list() -> tuple[Result, ...]:
                 listed.parent.mkdir(parents=True, exist_ok=True)
-                write(listed, "\n".join(rows).encode())
+                write(listed, _explicit_list(packages).encode())
                 return ()
 
             steps.append(Step("env.list", "write conda's explicit list", work=write_list, shown=shown))
@@ -175,17 +174,26 @@ class Conda(Environment):
             text = f"{self.file.path.name} asks for no Python, and the managers need one."
             remedy = f"add '- python' to the dependencies in {self.file.path.name}"
             raise LabError(text, file=self.file.path.name, remedy=remedy, title="no Python")
+        self._list()
+        return ()
+
+    def _list(self) -> None:
+        """Enter it in conda's list of environments."""
         known = _known_environments()
         known.parent.mkdir(parents=True, exist_ok=True)
         listed = known.read_text("utf-8") if known.is_file() else ""
         if str(self.prefix) not in listed.splitlines():
             with known.open("a", encoding="utf-8") as stream:
                 stream.write(f"{'' if listed.endswith(chr(10)) or not listed else chr(10)}{self.prefix}\n")
-        return ()
 
-    def _clear(self) -> tuple[Result, ...]:
-        self.discard()
-        return ()
+    def _unlist(self) -> None:
+        """Take it off conda's list of environments."""
+        known = _known_environments()
+        if known.is_file():
+            lines = known.read_text(encoding="utf-8").splitlines(keepends=True)
+            kept = [line for line in lines if line.strip() != str(self.prefix)]
+            if kept != lines:
+                write(known, "".join(kept).encode())
 
     def _pip_section(self) -> Step:
         """Install the `pip:` section; its entries are arguments of pip, as conda hands them on."""
@@ -241,16 +249,42 @@ class Conda(Environment):
         self._refuse_base()
         return super().require()
 
+    @property
+    def lock_path(self) -> Path | None:
+        """Give a file beside the environment: projects whose conda files bear the same name share one."""
+        return self.prefix.with_name(f".mlops-lab-{self.name}.lock")
+
     def discard(self) -> None:
         """Delete it, and take it off conda's list of environments."""
         self._refuse_base()
         super().discard()
-        known = _known_environments()
-        if known.is_file():
-            lines = known.read_text(encoding="utf-8").splitlines(keepends=True)
-            kept = [line for line in lines if line.strip() != str(self.prefix)]
-            if kept != lines:
-                known.write_text("".join(kept), encoding="utf-8")
+        self._unlist()
+
+    def set_aside(self) -> None:
+        """Take it out of its place, and off conda's list of environments."""
+        self._refuse_base()
+        super().set_aside()
+        self._unlist()
+
+    def bring_back(self) -> None:
+        """Put it in its place again, and on conda's list of environments."""
+        super().bring_back()
+        self._list()
+
+    def repair(self, journal: Path, packages: Sequence[Mapping[str, Any]]) -> tuple[Command, ...]:
+        """Link exactly the recorded packages anew, and take out those that came later."""
+        maker, wanted = self.maker, {one["name"] for one in packages}
+        new = sorted({path.name.rsplit("-", 2)[0] for path in self.marker.glob("*.json")} - wanted)
+        listed = journal
+        if maker.reads_explicit_list:
+            listed = journal.with_name("explicit.txt")
+            write(listed, _explicit_list(packages).encode())
+        return maker.repair(self.prefix, self.file, listed, new)
+
+
+def _explicit_list(packages: Sequence[Mapping[str, Any]]) -> str:
+    rows = ["@EXPLICIT", *("#".join(filter(None, (one["url"], one.get("md5")))) for one in packages)]
+    return "\n".join(rows)
 
 
 def is_base(prefix: Path, root: Path | None = None) -> bool:

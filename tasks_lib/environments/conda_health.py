@@ -16,7 +16,7 @@ from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.report.model import Result, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     import rattler
@@ -30,6 +30,9 @@ _ANEW = "make it anew: invoke env.remove setup"
 _DAMAGED = re.compile(r"(?P<package>\S+-[^\s-]+-[^\s-]+):\s+(?P<files>\d+)")
 _EXTRAS = re.compile(r"\[[^\]=]*\]")
 _RECORD = re.compile(r"site-packages/(?P<name>[^/]+?)-[^-/]+\.(?:dist-info|egg-info)(?:/|$)")
+#: what stands in a record beside the channel's own words
+_LOCAL = ("files", "paths_data", "link", "extracted_package_dir", "package_tarball_full_path")
+_LOGIN = re.compile(r"(?<=://)[^/@\s]+@|(?<=/)t/[^/\s]+/")
 
 
 def packages(prefix: Path) -> dict[str, dict[str, Any]]:
@@ -72,6 +75,12 @@ def _solver_records(prefix: Path) -> list[rattler.PrefixRecord]:
 def _listed(record: dict[str, Any]) -> list[dict[str, Any]]:
     data = record.get("paths_data") or {}
     return data.get("paths") or [{"_path": name} for name in record.get("files") or ()]
+
+
+def public(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what a record says of its package, without its files and without whatever login its address has."""
+    kept = {key: value for key, value in record.items() if key not in _LOCAL}
+    return {key: _LOGIN.sub("", value) if key in {"url", "channel"} else value for key, value in kept.items()}
 
 
 def size(record: dict[str, Any]) -> int:

@@ -57,6 +57,10 @@ class Engine(ABC):
     def explicit(self, prefix: Path, file: CondaFile, listed: Path) -> Command:
         """Link exactly the packages of a list of conda's (`@EXPLICIT`), or of a description."""
 
+    @abstractmethod
+    def repair(self, prefix: Path, file: CondaFile, listed: Path, new: Sequence[str]) -> tuple[Command, ...]:
+        """Bring an existing environment back to exactly the packages listed; `new` are those that it has besides."""
+
     def doctor(self, prefix: Path) -> Command | None:
         """Give the engine's own health report, where it has one."""
         del prefix
@@ -96,6 +100,14 @@ class CondaCli(Engine):
         del file
         argv = (self.program, "create", "--yes", "--prefix", str(prefix), "--file", str(listed))
         return Command(argv, "link exactly the packages of the list, verified by their hashes")
+
+    def repair(self, prefix: Path, file: CondaFile, listed: Path, new: Sequence[str]) -> tuple[Command, ...]:
+        """Run `conda remove --force` and `conda install --file`, which links every package of the list anew."""
+        del file
+        why = "bring conda's packages back"
+        common = ("--yes", "--prefix", str(prefix))
+        remove = [Command((self.program, "remove", "--force", *common, *new), why)] if new else []
+        return (*remove, Command((self.program, "install", *common, "--file", str(listed)), why))
 
     def doctor(self, prefix: Path) -> Command | None:
         """Run `conda doctor`, which always exits 0."""
@@ -155,6 +167,12 @@ class Rattler(Engine):
         """Link the records of a description: nothing is solved."""
         why = "link exactly the described packages with py-rattler, verified by their hashes"
         return self._worker(prefix, file, [f"--description={listed}"], file.dependencies, why, action="explicit")
+
+    def repair(self, prefix: Path, file: CondaFile, listed: Path, new: Sequence[str]) -> tuple[Command, ...]:
+        """Link every described package anew, and unlink what is not described."""
+        del new
+        why = "bring conda's packages back with py-rattler"
+        return (self._worker(prefix, file, [f"--description={listed}"], (), why, action="repair"),)
 
     def probe(self, file: CondaFile) -> Command:
         """Ask whether any of the file's channels answers."""

@@ -53,7 +53,7 @@ def say(text: str) -> None:
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     made = argparse.ArgumentParser(description=__doc__)
-    made.add_argument("action", choices=("install", "explicit", "probe"))
+    made.add_argument("action", choices=("install", "explicit", "repair", "probe"))
     made.add_argument("--prefix", type=Path)
     made.add_argument("--description", type=Path, help="the file whose conda packages `explicit` links")
     made.add_argument("--channel", action="append", default=[])
@@ -84,9 +84,7 @@ async def install(options: argparse.Namespace) -> int:
     web = client(options)
     source = rattler.SourceConfig(cache_action="force-cache-only" if options.offline else "cache-or-fetch")
     gateway = rattler.Gateway(client=web, default_config=source)
-    installed = [
-        rattler.PrefixRecord.from_path(path) for path in sorted((options.prefix / "conda-meta").glob("*.json"))
-    ]
+    installed = _installed(options.prefix)
     specs = [rattler.MatchSpec(text) for text in options.spec]
     kept = [rattler.MatchSpec(text) for record in installed for text in record.requested_specs]
     asked = {spec.name.normalized for spec in specs}
@@ -127,6 +125,30 @@ async def explicit(options: argparse.Namespace) -> int:
     )
     finish(options.prefix, {})
     return 0
+
+
+async def repair(options: argparse.Namespace) -> int:
+    """Bring a prefix to exactly the described packages, each linked anew."""
+    records = _described(options.description)
+    await rattler.install(
+        cast(list[rattler.RepoDataRecord], records),
+        options.prefix,
+        installed_packages=_installed(options.prefix),
+        reinstall_packages={record.name.normalized for record in records},
+        requested_specs=[
+            rattler.MatchSpec(text)._match_spec  # noqa: SLF001 - as above
+            for record in records
+            for text in record.requested_specs
+        ],
+        client=client(options),
+        reporter=cast(InstallerReporter, Reporter()),
+    )
+    finish(options.prefix, {})
+    return 0
+
+
+def _installed(prefix: Path) -> list[rattler.PrefixRecord]:
+    return [rattler.PrefixRecord.from_path(path) for path in sorted((prefix / "conda-meta").glob("*.json"))]
 
 
 def _described(file: Path) -> list[rattler.PrefixRecord]:
@@ -179,7 +201,8 @@ def main() -> int:
     """Run one action; what went wrong is one line that `diagnosis` reads."""
     options = parser().parse_args()
     try:
-        return asyncio.run({"install": install, "explicit": explicit, "probe": probe}[options.action](options))
+        actions = {"install": install, "explicit": explicit, "repair": repair, "probe": probe}
+        return asyncio.run(actions[options.action](options))
     except (InvalidMatchSpecError, InvalidChannelError) as error:
         say(f"rattler: invalid request: {error}")
     except SolverError as error:

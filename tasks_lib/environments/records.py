@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import itertools
+import json
 import os
 import re
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from tasks_lib.report.model import Result, Status
 
@@ -87,6 +89,32 @@ def normalised(name: str) -> str:
 def installed(prefix: Path) -> dict[str, str]:
     """Give normalised names and versions of what is installed."""
     return {found.name: found.version for found in distributions(prefix)}
+
+
+def requirements(prefix: Path) -> dict[str, str]:
+    """Give for each installed distribution what asks for exactly it: a version, an address, or a folder (PEP 610)."""
+    return {found.name: _requirement(found) for found in distributions(prefix)}
+
+
+def _requirement(distribution: Distribution) -> str:
+    try:
+        source = json.loads((distribution.folder / "direct_url.json").read_text(encoding="utf-8"))
+        url, local = str(source["url"]), source.get("dir_info", {}).get("editable", False)
+        version_control = source.get("vcs_info", {})
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return f"{distribution.name}=={distribution.version}" if distribution.version else distribution.name
+    if local:
+        from urllib.request import url2pathname  # noqa: PLC0415 - 0.03 s, and seldom needed
+
+        return url2pathname(urlsplit(url).path)
+    if version_control:
+        url = f"{version_control.get('vcs')}+{url}@{version_control.get('commit_id')}"
+    return f"{distribution.name} @ {url}"
+
+
+def damaged(prefix: Path) -> dict[str, Distribution]:
+    """Give the distributions whose record is no record, or whose files are not all there."""
+    return {one.name: one for one in distributions(prefix) if not one.version or _missing(one) != []}
 
 
 def unsatisfied(prefix: Path, requirements: Sequence[str]) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ class Venv(Environment):
     """A virtual environment, made by `uv venv` with pip in it, as `python -m venv` would."""
 
     kind: ClassVar[str] = "pip"
+    seeds: ClassVar[tuple[str, ...]] = ("pip",)
 
     @classmethod
     def applies(cls, project: Project) -> bool:
@@ -61,13 +62,16 @@ class Venv(Environment):
         return Activation(self.prefix, python, (folder,), variables)
 
     def creation(self) -> tuple[Step, ...]:
-        """Give the one step that makes it, in place of a broken one."""
+        """Give the step that makes it, in place of a broken one."""
         self.refuse_foreign()
-        anew = self.state() is not State.ABSENT
-        argv = [toolbox.uv(), "venv", "--seed", *(["--clear"] if anew else []), *self._python(), str(self.prefix)]
-        why = f"make {self.where}{' anew: its interpreter is gone' if anew else ''}"
-        command = Command(tuple(argv), why, env=index.for_uv(self.project), cwd=self.project.root)
-        return (Step("env.create", why, command, undo=self.discard),)
+        argv = (toolbox.uv(), "venv", "--seed", *self._python(), str(self.prefix))
+        title = f"make {self.where}"
+        command = Command(argv, title, env=index.for_uv(self.project), cwd=self.project.root)
+        steps = [Step("env.create", title, command, undo=self.discard, needs=("env.clear",))]
+        if (state := self.state()) is not State.ABSENT:
+            why = "its interpreter is gone" if state is State.BROKEN else "it has another Python than the one wanted"
+            steps.insert(0, self.clearing(f"{self.where} is made anew: {why}"))
+        return tuple(steps)
 
     def lacking(self) -> tuple[str, ...]:
         """Say when its Python is not the one that was asked for, or that `requires-python` wants."""

@@ -6,7 +6,7 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, cast
 
-from tasks_lib import transaction
+from tasks_lib import files
 from tasks_lib.errors import ExitCode, LabError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def save(report: Report, name: str, path: Path) -> None:
         if path.exists() and not path.is_file():
             path.write_bytes(data)
         else:
-            transaction.write(path, data)
+            files.write(path, data)
     except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError
         reason = error.strerror if isinstance(error, OSError) else error
         message = f"{path} cannot be written: {reason}."

@@ -33,11 +33,17 @@ _SHARED = (*_EVERYWHERE, "python", "strict", "json", "format", "output")
 
 
 def lab_task(
-    command: str, *also: str, json: bool = True, help: dict[str, str] | None = None, **options: Any
+    command: str,
+    *also: str,
+    json: bool = True,
+    changes: bool = False,
+    help: dict[str, str] | None = None,
+    **options: Any,
 ) -> Callable[[Callable[..., Answer]], Task[Any]]:
     """Make a task of a function that takes a session, a progress, and then the task's own options.
 
-    `also` names further shared options (`python`, `strict`); `help` explains the task's own ones.
+    `also` names further shared options (`python`, `strict`); `help` explains the task's own ones. One that `changes`
+    the project has it for itself, but for a dry run.
     """
 
     def make(work: Callable[..., Answer]) -> Task[Any]:
@@ -51,6 +57,7 @@ def lab_task(
             mine = {one.name: given[one.name] for one in own}
             asked = {name: given[name] for name in _SHARED if name in given and (name == "json" or name not in mine)}
             asked |= {"source": given["from_"]} if "from_" in given else {}
+            asked["changes"] = changes and not given["dry_run"]
             if "json" in mine:  # the task has to know whether its answer is a document
                 mine["json"] = given["json"] or given["format"] not in {"", "text"}
             finish(boundary.answer(command, lambda session, progress: work(session, progress, **mine), **asked))

@@ -63,7 +63,7 @@ def explain(_: Session, __: Progress, check: str) -> Answer:
     return mending.explain(check)
 
 
-@lab_task("check.fix")
+@lab_task("check.fix", changes=True)
 def fix(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
     """Mend what the checks find, where that is safe; the rest is said, and left to you."""
     from tasks_lib import mending

@@ -16,7 +16,7 @@ _PACKAGES = {
 }
 
 
-@lab_task("deps.lock")
+@lab_task("deps.lock", changes=True)
 def lock(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
     """Resolve the dependencies and write the lock."""
     from tasks_lib import workflows
@@ -24,7 +24,7 @@ def lock(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
     return workflows.lock(session, progress, dry_run=dry_run)
 
 
-@lab_task("deps.install")
+@lab_task("deps.install", changes=True)
 def install(session: Session, progress: Progress, group: str = "", dry_run: bool = False) -> Answer:
     """Install what the lock names into the environment, and take nothing away."""
     from tasks_lib import workflows
@@ -32,7 +32,7 @@ def install(session: Session, progress: Progress, group: str = "", dry_run: bool
     return workflows.install(session, progress, groups=(group,) if group else (), dry_run=dry_run)
 
 
-@lab_task("deps.sync")
+@lab_task("deps.sync", changes=True)
 def sync(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
     """Make the environment exactly what the lock says, and leave conda's packages alone."""
     from tasks_lib import workflows
@@ -40,7 +40,7 @@ def sync(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
     return workflows.sync(session, progress, dry_run=dry_run)
 
 
-@lab_task("deps.align")
+@lab_task("deps.align", changes=True)
 def align(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
     """Pin the versions that conda owns, where the lock would replace them, and lock."""
     from tasks_lib import workflows
@@ -56,7 +56,7 @@ def export(session: Session, _: Progress, to: str = "requirements", output: str 
     return exports.export(session, to, output)
 
 
-@lab_task("deps.update", help={"package": "renew this one; may be given again"}, iterable=["package"])
+@lab_task("deps.update", changes=True, help={"package": "renew this one; may be given again"}, iterable=["package"])
 def update(session: Session, progress: Progress, package: list[str], group: str = "", dry_run: bool = False) -> Answer:
     """Renew the locked versions of some packages, of a group, or of all, and install them."""
     from tasks_lib import workflows
@@ -64,7 +64,7 @@ def update(session: Session, progress: Progress, package: list[str], group: str 
     return workflows.update(session, progress, package, group=group or None, dry_run=dry_run)
 
 
-@lab_task("deps.add", help=_PACKAGES)
+@lab_task("deps.add", changes=True, help=_PACKAGES)
 def add(
     session: Session,
     progress: Progress,
@@ -80,7 +80,7 @@ def add(
     return workflows.edit(session, progress, names, layer=layer, group=group or None, drop=False, dry_run=dry_run)
 
 
-@lab_task("deps.remove", help=_PACKAGES)
+@lab_task("deps.remove", changes=True, help=_PACKAGES)
 def remove(
     session: Session,
     progress: Progress,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tasks_lib.session import Answer, Session
 
 
-@lab_task("env.create", "python", help={"from_": "make exactly what this file of env.export describes"})
+@lab_task("env.create", "python", changes=True, help={"from_": "make exactly what this file of env.export describes"})
 def create(session: Session, progress: Progress, from_: str = "", dry_run: bool = False) -> Answer:
     """Make the environment; one that exists and fits is left as it is."""
     from tasks_lib import description, workflows
@@ -77,7 +77,7 @@ def run(session: Session, _: Progress, command: str = "", json: bool = False) ->
     return inspection.run(session, command, behind_dashes(), captured=json)
 
 
-@lab_task("env.remove")
+@lab_task("env.remove", changes=True)
 def remove(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
     """Delete the environment; the manifests and the lock stay."""
     from tasks_lib import workflows

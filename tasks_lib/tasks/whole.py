@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tasks_lib.session import Answer, Session
 
 
-@lab_task("setup", "python")
+@lab_task("setup", "python", changes=True)
 def setup(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
     """Make the environment, lock, install and check; do only what is not done already."""
     from tasks_lib import workflows

@@ -1,0 +1,66 @@
+"""Replace files whole: a reader sees the old text or the new one, never half of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+from typing import TYPE_CHECKING
+
+from tasks_lib.errors import ExitCode, LabError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_TOKEN = 4  # bytes, twice as many letters
+
+
+def write(path: Path, data: bytes) -> None:
+    """Replace a file whole; a link stays one, and what it points to is replaced."""
+    target = path.resolve()
+    new = target.with_name(f".{target.name}.{secrets.token_hex(_TOKEN)}")
+    try:
+        try:
+            with new.open("xb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            if target.exists():
+                shutil.copymode(target, new)
+            new.replace(target)
+        finally:
+            new.unlink(missing_ok=True)
+    except OSError as error:
+        raise _not_written(path, error) from None
+
+
+def put_back(path: Path, copy: Path) -> None:
+    """Let `copy` take the place of a file that differs from it; that needs no room, so a full disk is no obstacle."""
+    if not copy.is_file():
+        return  # a run that was killed while it put back has done it
+    target = path.resolve()
+    try:
+        if target.is_file() and target.read_bytes() == copy.read_bytes():
+            return
+        if target.is_dir() and not path.is_symlink():
+            raise IsADirectoryError(21, "a folder stands there")
+        try:
+            copy.replace(target)
+        except OSError:  # a link may lead to another disk
+            write(path, copy.read_bytes())
+    except OSError as error:
+        raise _not_written(path, error) from None
+
+
+def clear_unfinished(path: Path) -> None:
+    """Delete what a killed `write` of that file left beside it."""
+    target = path.resolve()
+    for other in target.parent.glob(f".{target.name}.*"):
+        if re.fullmatch(rf"[0-9a-f]{{{2 * _TOKEN}}}", other.name.rpartition(".")[2]):
+            other.unlink(missing_ok=True)
+
+
+def _not_written(path: Path, error: OSError) -> LabError:
+    text = f"{path} cannot be written: {error.strerror}."
+    return LabError(text, code=ExitCode.TOOL_FAILED, file=path, title="cannot be written")

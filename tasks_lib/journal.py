@@ -1,0 +1,149 @@
+"""The record that a run leaves before it changes anything, and from which it, or the next run, puts all back.
+
+It stands in `.mlops-lab` in the project, beside copies of the manifests, and is gone when the run is through.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shutil
+import time
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tasks_lib import files
+from tasks_lib.environments import conda_health, records
+from tasks_lib.environments.base import State
+from tasks_lib.errors import ExitCode, LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from tasks_lib.session import Session
+
+FOLDER = ".mlops-lab"
+_SCHEMA = "mlops-lab-journal/1"
+_LARGEST = 64 * 1024 * 1024
+#: what a repair may hand to an installer: a name with a version or an address, or a folder
+_REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.-]*( ?(==|@) ?[^\s-]\S*)?|/\S.*", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Journal:
+    """How a project was before a run changed it."""
+
+    command: str
+    combo: str
+    engine: str
+    python: str
+    prefix: str
+    state: State
+    files: Mapping[str, bool]  # each manifest's name, and whether there was one
+    packages: Mapping[str, str] = field(default_factory=dict)  # installed distributions, and how to ask for each
+    owned: Sequence[str] = ()  # those of them that conda owns
+    conda: Sequence[Mapping[str, Any]] = ()
+    machine: str = field(default_factory=platform.node)
+    pid: int = field(default_factory=os.getpid)
+    since: str = field(default_factory=lambda: time.strftime("%Y-%m-%d %H:%M:%S"))
+    touched: bool = False  # whether the environment may differ already
+
+    @classmethod
+    def of(cls, session: Session, manifests: Sequence[Path]) -> Journal:
+        """Look at a project."""
+        environment, project = session.environment, session.project
+        prefix, state = environment.prefix, environment.state()
+        looked: dict[str, Any] = {}
+        if state is State.PRESENT:
+            try:
+                conda = [conda_health.public(record) for record in conda_health.packages(prefix).values()]
+                owned = sorted(conda_health.owned(prefix))
+            except LabError:  # damaged before this run: there is nothing sound to go back to, and check.doctor says so
+                conda, owned = [], []
+            looked = {"packages": records.requirements(prefix), "owned": owned, "conda": conda}
+        return cls(
+            command=session.command,
+            combo=session.combo.id,
+            engine=project.engine,
+            python=project.python,
+            prefix=str(prefix),
+            state=state,
+            files={path.name: path.is_file() for path in manifests},
+            **looked,
+        )
+
+    @property
+    def who(self) -> str:
+        """Name the run."""
+        return f"{self.command} (process {self.pid}, {self.since})"
+
+    @property
+    def is_ours(self) -> bool:
+        """Tell whether it was written on this machine: one that came with a repository says nothing of what is here."""
+        return self.machine == platform.node()
+
+    def save(self, root: Path, *, manifests: Sequence[Path] = ()) -> None:
+        """Copy the manifests, then write the journal: without it the copies count for nothing."""
+        folder = root / FOLDER
+        text = json.dumps({"schema": _SCHEMA, **asdict(self), "state": self.state.value}, indent=1)
+        try:
+            for path in manifests:
+                copy = folder / "before" / path.name
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                copy.unlink(missing_ok=True)
+                if path.is_file():
+                    shutil.copy2(path, copy)
+        except OSError as error:
+            text = f"nothing was changed: {folder} cannot be written: {error.strerror}."
+            raise LabError(text, code=ExitCode.TOOL_FAILED, file=path, title="cannot be written") from None
+        files.write(folder / "journal.json", text.encode())
+
+
+def exists(root: Path) -> bool:
+    """Tell whether a run is in progress, or was cut short."""
+    return os.path.lexists(root / FOLDER / "journal.json")
+
+
+def read(root: Path) -> Journal | None:
+    """Read the journal of a run that was cut short; `None` where there is none.
+
+    What it says is held to what a journal may say: it may have come with a repository.
+    """
+    path = root / FOLDER / "journal.json"
+    if not exists(root):
+        return None
+    try:
+        if path.is_symlink() or not path.is_file() or path.stat().st_size > _LARGEST:
+            raise ValueError  # noqa: TRY301 - one way out for every damage
+        data = json.loads(path.read_text("utf-8"))
+        if data.pop("schema") != _SCHEMA:
+            raise ValueError  # noqa: TRY301 - as above
+        made = Journal(**{**data, "state": State(data["state"])})
+        words = (made.command, made.combo, made.engine, made.python, made.prefix, made.machine, made.since)
+        names = [*made.files, *made.packages, *made.owned]
+        sound = (
+            all(isinstance(word, str) for word in (*words, *made.owned, *made.packages.values()))
+            and all(re.fullmatch(r"[\w][\w.-]*", name) for name in names)
+            and all(_REQUIREMENT.fullmatch(text) for text in made.packages.values())
+            and all(isinstance(there, bool) for there in made.files.values())
+            and all(isinstance(record["name"], str) and isinstance(record["url"], str) for record in made.conda)
+            and isinstance(made.pid, int)
+        )
+        if not sound:
+            raise ValueError  # noqa: TRY301 - as above
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        text = f"the record of a run that was cut short is damaged: {path}."
+        remedy = f"see whether the manifests are whole (copies: {path.parent / 'before'}), then delete {path.parent}"
+        raise LabError(text, file=path, remedy=remedy, title="damaged journal") from None
+    return made
+
+
+def forget(root: Path) -> None:
+    """Delete the journal first, which ends the run, then the copies."""
+    folder = root / FOLDER
+    (folder / "journal.json").unlink(missing_ok=True)
+    files.clear_unfinished(folder / "journal.json")
+    shutil.rmtree(folder / "before", ignore_errors=True)

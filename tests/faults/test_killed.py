@@ -1,0 +1,167 @@
+"""A run is stopped at many moments, in every way; the next one ends well, and nothing that a person wrote is lost.
+
+The moments are spread over the time that an undisturbed run takes. How many there are is `MLOPS_LAB_MOMENTS` (for one
+task of one combo); `nox -s faults` sets it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.lab import CASES, CONDA_YML, PYPROJECT, Answer, expect_no_traceback, tools
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.lab import Case, Lab
+
+MOMENTS = int(os.environ.get("MLOPS_LAB_MOMENTS", "2"))
+STRAY = "toolz==1.0.0"
+ADDED = "iniconfig==2.0.0"
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a run is stopped: signals to the process, or to its whole group, one after the other."""
+
+    signals: tuple[signal.Signals, ...]
+    group: bool = False
+
+    def __str__(self) -> str:
+        """Give the test's id."""
+        return "+".join(number.name for number in self.signals) + ("-group" if self.group else "")
+
+
+KILL = (Way((signal.SIGKILL,)), Way((signal.SIGKILL,), group=True))
+WAYS = (
+    KILL[0],
+    Way((signal.SIGINT,), group=True),
+    KILL[1],
+    Way((signal.SIGTERM,)),
+    KILL[0],
+    Way((signal.SIGINT, signal.SIGINT)),
+    Way((signal.SIGHUP,)),
+)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A task that is stopped, and what brings the project to where it starts."""
+
+    act: tuple[str, ...]
+    prepare: Callable[[Lab], None]
+
+
+def _bare(lab: Lab) -> None:
+    """Leave the manifests and the lock alone."""
+    lab.ok("env.remove")
+
+
+def _nothing(lab: Lab) -> None:
+    """Leave the manifests alone."""
+    lab.ok("env.remove")
+    lab.lock.unlink(missing_ok=True)
+
+
+def _without(lab: Lab) -> None:
+    """Leave what `setup` gives, and a package that a person installed by hand."""
+    lab.write("pyproject.toml", PYPROJECT)
+    lab.lock.unlink(missing_ok=True)
+    lab.ok("setup")
+    lab.ok("deps.sync")
+    _uv(lab, "install", STRAY)
+
+
+def _uv(lab: Lab, verb: str, *words: str) -> None:
+    answer = lab.run([str(tools() / "uv"), "pip", verb, "--python", str(lab.python), *words])
+    assert answer.code == 0, answer
+
+
+SCENARIOS = {
+    "setup": Scenario(("setup",), _nothing),
+    "env.create": Scenario(("env.create",), _bare),
+    "deps.add": Scenario(("deps.add", ADDED), _without),
+    "deps.sync": Scenario(("deps.sync",), _without),
+}
+
+
+@pytest.fixture(scope="module", params=CASES, ids=str)
+def lab(request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]) -> Iterator[Lab]:
+    """Give a lab of each combo and engine, set up."""
+    one = new_lab(request.param)
+    one.ok("setup")
+    yield one
+    shutil.rmtree(one.home)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_run_that_is_stopped_is_put_right(lab: Lab, name: str) -> None:
+    scenario = SCENARIOS[name]
+    scenario.prepare(lab)
+    begin = lab.manifests()
+    started = time.perf_counter()
+    lab.ok(*scenario.act)
+    seconds = time.perf_counter() - started
+    end, installed = lab.manifests(), lab.installed()
+    for moment in range(MOMENTS):
+        scenario.prepare(lab)
+        assert lab.manifests() == begin
+        way = WAYS[moment % len(WAYS)]
+        stopped = _stop(lab, scenario.act, way, seconds * (moment + 0.5) / MOMENTS)
+        where = (str(way), moment, stopped)
+        if way not in KILL and len(way.signals) == 1:  # it had the time to put all back, or was through
+            assert lab.manifests() in (begin, end), where
+            assert stopped.code in {0, 130}, where
+        again = lab(*scenario.act)
+        assert again.code == 0, (where, again)
+        assert lab.manifests() == end, (where, again)
+        assert lab.installed() == installed, (where, again)
+        whole = lab("check.all")
+        assert whole.code in ({0} if name != "env.create" else {0, 1}), (where, again, whole)
+        assert not _left(lab), where
+    lab.write("pyproject.toml", PYPROJECT)
+    lab.ok("setup")
+
+
+def _stop(lab: Lab, act: tuple[str, ...], way: Way, after: float) -> Answer:
+    """Start a task, and stop it `after` seconds."""
+    child = lab.start(lab.argv(*act, json=True))
+    with contextlib.suppress(TimeoutError):
+        _wait(child.poll, after)
+    for number in way.signals:
+        with contextlib.suppress(ProcessLookupError):
+            (os.killpg if way.group else os.kill)(child.pid, number)
+        time.sleep(0.05)
+    stdout, stderr = child.communicate(timeout=120)
+    answer = Answer(child.returncode, stdout, stderr)
+    expect_no_traceback(answer)
+    return answer
+
+
+def _wait(poll: Callable[[], object], seconds: float) -> None:
+    deadline = time.perf_counter() + seconds
+    while poll() is None and time.perf_counter() < deadline:
+        time.sleep(0.005)
+
+
+def _left(lab: Lab) -> list[Path]:
+    """List what no finished run leaves."""
+    known = {"pyproject.toml", "conda.yml", lab.lock.name, ".venv"}
+    found = [path for path in lab.project.iterdir() if path.name not in known]
+    beside = lab.prefix.parent
+    return found + [path for path in beside.iterdir() if beside != lab.project and path.name != lab.prefix.name]
+
+
+def test_comments_are_there_to_be_lost() -> None:
+    """Hold the texts of this test to what they are for."""
+    assert "# brings click" in PYPROJECT
+    assert "# conda itself wants it" in CONDA_YML
