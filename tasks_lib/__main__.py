@@ -24,14 +24,15 @@ def main(argv: "list[str] | None" = None, *, own_tasks: bool = True) -> int:
         message, remedy = _too_old(argv)
         return refuse(argv, _TOOL_MISSING, message, remedy, time.time() - began)
 
-    from tasks_lib import bootstrap  # noqa: PLC0415 - an old Python cannot read it
-
-    own_tasks = bool(os.environ.pop(bootstrap.OWN_TASKS, "")) or own_tasks
-    if bootstrap.is_inside():
-        from tasks_lib import program  # noqa: PLC0415 - it needs the packages of the tool environment
-
-        return program.main(argv, own_tasks=own_tasks)
     try:
+        from tasks_lib import bootstrap  # noqa: PLC0415 - an old Python cannot read it
+
+        own_tasks = bool(os.environ.pop(bootstrap.OWN_TASKS, "")) or own_tasks
+        if bootstrap.is_inside():
+            bootstrap.hear()
+            from tasks_lib import program  # noqa: PLC0415 - it needs the packages of the tool environment
+
+            return program.main(argv, own_tasks=own_tasks)
         python = bootstrap.ensured(bootstrap.REQUIREMENTS)
         return bootstrap.go_on(python, argv, {bootstrap.OWN_TASKS: "1"} if own_tasks else {})
     except KeyboardInterrupt:

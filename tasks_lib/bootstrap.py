@@ -81,10 +81,22 @@ def go_on(python: str, argv: list[str], changes: Mapping[str, str]) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
     if os.name == "posix":
+        import signal
+
+        # Ctrl-C waits until the other interpreter has started: it would answer with a traceback
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         os.execve(python, command, env)  # noqa: S606 - there is no shell here, and none is wanted
     from tasks_lib import process
 
     return process.replace(command, env)
+
+
+def hear() -> None:
+    """Let Ctrl-C through again, which `go_on` held back."""
+    if os.name == "posix":
+        import signal
+
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 
 
 def cache_folder() -> str:

@@ -11,7 +11,7 @@ import time
 import traceback
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tasks_lib import journal, report, toolbox, transaction
 from tasks_lib.errors import ExitCode, LabError
@@ -24,9 +24,10 @@ from tasks_lib.session import Answer, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
-#: what asks a run to end, beside Ctrl-C
-_ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+#: what asks a run to end
+_ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def answer(  # noqa: PLR0913 - what a person may say of any task
@@ -50,7 +51,7 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
     Every error ends here, and no traceback reaches a person, unless MLOPS_LAB_DEBUG is set.
     """
     started = time.perf_counter()
-    before = {number: signal.signal(number, _interrupt) for number in _ENDING}
+    before = _listen()
     session: Session | None = None
     found = Answer()
     code: int
@@ -59,10 +60,7 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
         shown, written = report.choose(json=json, asked=format, output=output)
         threading.Thread(target=report.renderer, args=(shown,), daemon=True).start()  # while the tools run
         with Progress() as progress, contextlib.ExitStack() as held:
-            root = root_of(Path.cwd())
-            put_right: list[Result] = []
-            if changes and (source or (root / PYPROJECT).is_file()):
-                put_right = held.enter_context(transaction.alone(root, command, progress.say))
+            put_right = held.enter_context(_alone(command, progress, source)) if changes else []
             session = _opened(source, combo=combo, engine=engine, python=python, command=command)
             progress.say(f"mlops-lab: {session.combo.id}, since {session.combo.reason}")
             if changes:
@@ -86,8 +84,8 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
             traceback.print_exc()
         code, found = ExitCode.TOOL_FAILED, Answer([_fault(error)])
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number in before:
+            signal.signal(number, _too_late)
     made = Report(
         command=command,
         project=str(session.project.root if session else Path.cwd()),
@@ -103,7 +101,16 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
         except LabError as error:
             made = replace(made, code=error.code, results=(*made.results, _typable(from_error(error))))
     report.show(made, shown)
+    for number, handler in before.items():
+        signal.signal(number, handler)
     return made.code
+
+
+def _alone(command: str, progress: Progress, source: str) -> AbstractContextManager[list[Result]]:
+    """Hold the project of the current folder, where there is one or is going to be one."""
+    root = root_of(Path.cwd())
+    there = source or (root / PYPROJECT).is_file()
+    return transaction.alone(root, command, progress.say) if there else contextlib.nullcontext([])
 
 
 def _opened(source: str, *, combo: str, engine: str, python: str, command: str) -> Session:
@@ -121,8 +128,18 @@ def _typable(result: Result) -> Result:
     return replace(result, remedy=remedy)
 
 
-def _interrupt(_number: int, _frame: object) -> None:
-    raise KeyboardInterrupt
+def _listen() -> dict[int, Any]:
+    """Take what asks a run to end as an exception, unless whoever started it has it ignored (`nohup`)."""
+    heard = [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    return {number: signal.signal(number, _interrupt) for number in heard}
+
+
+def _interrupt(number: int, _frame: object) -> None:
+    raise KeyboardInterrupt if number == signal.SIGINT else Interrupted
+
+
+def _too_late(_number: int, _frame: object) -> None:
+    """Go on: the run is over, and its answer is being given."""
 
 
 def _fault(error: Exception) -> Result:

@@ -90,15 +90,15 @@ class Journal:
         folder = root / FOLDER
         text = json.dumps({"schema": _SCHEMA, **asdict(self), "state": self.state.value}, indent=1)
         try:
+            (folder / "before").mkdir(parents=True, exist_ok=True)
             for path in manifests:
                 copy = folder / "before" / path.name
-                copy.parent.mkdir(parents=True, exist_ok=True)
                 copy.unlink(missing_ok=True)
                 if path.is_file():
                     shutil.copy2(path, copy)
         except OSError as error:
             text = f"nothing was changed: {folder} cannot be written: {error.strerror}."
-            raise LabError(text, code=ExitCode.TOOL_FAILED, file=path, title="cannot be written") from None
+            raise LabError(text, code=ExitCode.TOOL_FAILED, file=folder, title="cannot be written") from None
         files.write(folder / "journal.json", text.encode())
 
 

@@ -201,6 +201,8 @@ def run_attached(command: Command) -> int:
             return child.wait()
         except KeyboardInterrupt:
             continue  # the terminal sent it to the child too, and the child decides
+        except Interrupted:  # that was for this process alone
+            child.terminate()
 
 
 def replace(argv: list[str], env: Mapping[str, str]) -> int:

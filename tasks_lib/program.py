@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -28,6 +29,8 @@ def main(argv: list[str], *, own_tasks: bool) -> int:
         _run(program, argv)
     except SystemExit as left:
         return left.code if isinstance(left.code, int) else int(left.code is not None)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the answer is given: an interpreter that ends has no other
     return ExitCode.DONE
 
 

@@ -103,9 +103,14 @@ def test_pin_of_the_project_is_left_to_uv(project: MakeProject) -> None:
 
 def test_broken_one_is_made_anew(project: MakeProject, venv: Path) -> None:
     (venv / "bin/python").unlink()
-    (step,) = Venv(project()).creation()
-    assert step.command is not None
-    assert "--clear" in step.command.argv
+    environment = Venv(project())
+    clear, create = environment.creation()
+    assert (clear.id, create.needs) == ("env.clear", ("env.clear",))
+    assert clear.work is not None
+    assert not tuple(clear.work())
+    assert not venv.exists()
+    environment.bring_back()
+    assert (venv / "pyvenv.cfg").is_file()
 
 
 @pytest.mark.parametrize("requires", ["3.11+", "latest", "^3.11"])

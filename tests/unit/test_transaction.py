@@ -1,115 +1,213 @@
-"""Files are replaced whole, and put back when a run fails."""
+"""A run that changes a project happens whole or not at all; what a killed one left is put right by the next."""
 
 from __future__ import annotations
 
+import json
+import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tasks_lib import combos, journal, process, transaction
+from tasks_lib.environments.venv import Venv
 from tasks_lib.errors import ExitCode, LabError
-from tasks_lib.transaction import unchanged_on_failure, write
+from tasks_lib.managers.uv import Uv
+from tasks_lib.plan import Step
+from tasks_lib.report.model import Status
+from tasks_lib.session import Session
+from tests.unit.test_plan import Log
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from tests.conftest import MakeProject
+    from tests.unit.conftest import Install
 
-def test_file_is_replaced_whole_and_keeps_its_mode(root: Path) -> None:
-    path = root / "a"
-    path.write_bytes(b"old")
-    path.chmod(0o640)
-    before = path.stat().st_ino
-    write(path, b"new\r\n")
-    assert path.read_bytes() == b"new\r\n"
-    assert path.stat().st_mode & 0o777 == 0o640
-    assert path.stat().st_ino != before
-    assert [file.name for file in root.iterdir()] == ["a"]
+FILES = {"changed": "# mine\nold\r\n", "deleted": "old", "same": "same"}
+NAMES = (*FILES, "made")
 
 
-def test_new_file_may_be_read_by_others_as_any_new_file(root: Path) -> None:
-    (root / "plain").touch()
-    write(root / "a", b"new")
-    assert (root / "a").stat().st_mode == (root / "plain").stat().st_mode
+@pytest.fixture
+def session(project: MakeProject) -> Session:
+    """Give a session of pip and uv, in a folder with manifests of the test's own."""
+    found = project(files=FILES)
+    return Session(found, combos.parse("pip_uv", "flag", "the test says so"), Venv(found), Uv(found), "deps.add")
 
 
-def test_link_stays_a_link(root: Path) -> None:
-    (root / "real").mkdir()
-    (root / "real/a").write_bytes(b"old")
-    (root / "a").symlink_to("real/a")
-    write(root / "a", b"new")
-    assert (root / "a").is_symlink()
-    assert (root / "real/a").read_bytes() == b"new"
+def _change(root: Path) -> None:
+    (root / "changed").write_text("new")
+    (root / "deleted").unlink()
+    (root / "made").write_text("new")
 
 
-def test_folder_that_cannot_be_written_is_a_clear_error(root: Path) -> None:
-    (root / "file").touch()
-    with pytest.raises(LabError, match="cannot be written") as caught:
-        write(root / "file" / "a", b"new")
-    assert caught.value.code == ExitCode.TOOL_FAILED
-    (root / "folder").mkdir()
-    with pytest.raises(LabError, match="cannot be written"):
-        write(root / "folder", b"new")
-    assert sorted(path.name for path in root.iterdir()) == ["file", "folder"]
+def _carry_out(
+    session: Session, work: Callable[[], object], *, name: str = "deps.edit", kept: tuple[str, ...] = ()
+) -> None:
+    root = session.project.root
+
+    def run() -> tuple[()]:
+        work()
+        return ()
+
+    transaction.carry_out(
+        session,
+        [Step(name, "change", work=run)],
+        Log(),
+        manifests=[root / name for name in NAMES],
+        kept=[root / name for name in kept],
+    )
 
 
-def _damage(root: Path) -> list[Path]:
-    """Give four files, to be changed, deleted, made and left alone."""
-    paths = [root / name for name in ("changed", "deleted", "made", "same")]
-    for path in paths[:2] + paths[3:]:
-        path.write_bytes(path.name.encode())
-    return paths
+def _texts(root: Path) -> dict[str, str]:
+    return {name: (root / name).read_bytes().decode() for name in NAMES if (root / name).exists()}
 
 
-def _fail(paths: list[Path], error: type[BaseException]) -> None:
-    """Change the files and end as a failing run does."""
-    _change(paths)
-    text = "stopped"
-    raise error(text)
+def _fail(root: Path, error: BaseException) -> Callable[[], None]:
+    def work() -> None:
+        _change(root)
+        raise error
+
+    return work
 
 
-def _change(paths: list[Path]) -> None:
-    paths[0].write_bytes(b"other")
-    paths[1].unlink()
-    paths[2].write_bytes(b"new")
+@pytest.mark.parametrize("error", [LabError("no"), KeyboardInterrupt(), process.Interrupted(), RuntimeError("no")])
+def test_every_failure_puts_all_back(session: Session, root: Path, error: BaseException) -> None:
+    untouched = (root / "same").stat()
+    with pytest.raises(type(error)):
+        _carry_out(session, _fail(root, error))
+    assert _texts(root) == {"changed": "# mine\nold\r\n", "deleted": "old", "same": "same"}
+    assert (root / "same").stat() == untouched
+    assert not journal.exists(root)
 
 
-@pytest.mark.parametrize("error", [LabError, KeyboardInterrupt, SystemExit, RuntimeError])
-def test_every_failure_puts_all_back(root: Path, error: type[BaseException]) -> None:
-    paths = _damage(root)
-    untouched = paths[3].stat()
-    with pytest.raises(error), unchanged_on_failure(paths):
-        _fail(paths, error)
-    assert {path.name: path.read_bytes() for path in root.iterdir()} == {
-        "changed": b"changed",
-        "deleted": b"deleted",
-        "same": b"same",
-    }
-    assert paths[3].stat() == untouched
+def test_success_keeps_the_changes_and_leaves_no_journal(session: Session, root: Path) -> None:
+    _carry_out(session, lambda: _change(root))
+    assert _texts(root) == {"changed": "new", "same": "same", "made": "new"}
+    assert not journal.exists(root)
+    assert not (root / ".mlops-lab" / "before").exists()
 
 
-def test_success_keeps_the_changes(root: Path) -> None:
-    paths = _damage(root)
-    with unchanged_on_failure(paths):
-        _change(paths)
-    assert {path.name: path.read_bytes() for path in root.iterdir()} == {
-        "changed": b"other",
-        "made": b"new",
-        "same": b"same",
-    }
+def test_what_is_to_be_kept_stays_where_the_guard_refuses_and_only_there(session: Session, root: Path) -> None:
+    refused = LabError("the guard refused", code=ExitCode.GUARD_REFUSED)
+    with pytest.raises(LabError):
+        _carry_out(session, _fail(root, refused), kept=("changed",))
+    assert _texts(root)["changed"] == "new"
+    with pytest.raises(LabError):
+        _carry_out(session, _fail(root, LabError("no")), kept=("deleted",))
+    assert "deleted" in _texts(root)
 
 
-def _ruin(paths: list[Path]) -> None:
-    """Change the second file, and take the first away with its folder."""
-    paths[0].unlink()
-    paths[0].parent.rmdir()
-    paths[1].write_bytes(b"new")
-    raise RuntimeError
+def test_file_that_cannot_be_put_back_is_said_and_the_others_are(session: Session, root: Path) -> None:
+    def work() -> None:
+        _change(root)
+        (root / "changed").unlink()
+        (root / "changed").mkdir()
+        text = "no."
+        raise LabError(text)
+
+    with pytest.raises(LabError, match=r"no\. This could not be put back: changed .*a folder stands there"):
+        _carry_out(session, work)
+    assert (root / "deleted").read_text() == "old"
+    assert journal.exists(root)  # for the next run
 
 
-def test_file_that_cannot_be_put_back_does_not_keep_the_others_back(root: Path) -> None:
-    paths = [root / "in" / "first", root / "second"]
-    paths[0].parent.mkdir()
-    for path in paths:
-        path.write_bytes(b"old")
-    with pytest.raises((LabError, RuntimeError)), unchanged_on_failure(paths):
-        _ruin(paths)
-    assert paths[1].read_bytes() == b"old"
+def test_next_run_puts_right_what_a_killed_one_left_and_says_so(
+    session: Session, root: Path, venv: Path, install: Install
+) -> None:
+    install(venv, "pip", "26.0")
+    manifests = [root / name for name in NAMES]
+    before = journal.Journal.of(session, manifests)
+    before.save(root, manifests=manifests)
+    _change(root)
+    (root / ".changed.0123abcd").touch()  # a write that was cut short
+    said: list[str] = []
+    with transaction.alone(root, "setup", said.append) as found:
+        assert [(result.id, result.status) for result in found] == [("recovered", Status.PASS)]
+    assert "deps.add (process " in said[0]
+    assert _texts(root) == {"changed": "# mine\nold\r\n", "deleted": "old", "same": "same"}
+    assert not (root / ".mlops-lab").exists()
+    assert not (root / ".changed.0123abcd").exists()
+    with transaction.alone(root, "setup", said.append) as found:
+        assert not found
+    assert len(said) == 1
+
+
+def test_putting_right_can_itself_be_cut_short(session: Session, root: Path) -> None:
+    manifests = [root / name for name in NAMES]
+    journal.Journal.of(session, manifests).save(root, manifests=manifests)
+    _change(root)
+    shutil.move(root / ".mlops-lab" / "before" / "changed", root / "changed")  # done already
+    with transaction.alone(root, "setup", lambda _: None):
+        pass
+    assert _texts(root) == {"changed": "# mine\nold\r\n", "deleted": "old", "same": "same"}
+
+
+@pytest.mark.parametrize("touched", [True, False])
+def test_environment_that_was_not_made_to_its_end_is_discarded(session: Session, root: Path, *, touched: bool) -> None:
+    before = journal.Journal.of(session, [])
+    replace(before, touched=touched).save(root)
+    (root / ".venv" / "bin").mkdir(parents=True)  # no pyvenv.cfg yet
+    with transaction.alone(root, "setup", lambda _: None):
+        pass
+    assert (root / ".venv").exists() is not touched
+
+
+def test_environment_of_another_machine_is_left_alone(session: Session, root: Path) -> None:
+    """A journal may come with a repository: what it says of an environment is not true of this one."""
+    before = replace(journal.Journal.of(session, []), touched=True, machine="another")
+    before.save(root)
+    (root / ".venv").mkdir()
+    (root / ".venv" / "thesis.tex").touch()
+    with transaction.alone(root, "setup", lambda _: None):
+        pass
+    assert (root / ".venv" / "thesis.tex").exists()
+
+
+def test_environment_that_was_set_aside_comes_back(session: Session, root: Path, venv: Path) -> None:
+    (venv / "mine").touch()
+
+    def work() -> None:
+        session.environment.set_aside()
+        venv.mkdir()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _carry_out(session, work, name="env.clear")
+    assert (venv / "mine").exists()
+    assert not session.environment.aside.exists()
+    assert not journal.exists(root)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"schema": "mlops-lab-journal/9"}, id="another schema"),
+        pytest.param({"files": {"../../elsewhere": True}}, id="a path that leaves the project"),
+        pytest.param({"files": {"pyproject.toml": 1}}, id="no bool"),
+        pytest.param({"packages": {"click": "--index-url=https://example.org"}}, id="an option"),
+        pytest.param({"packages": {"click": "click @ --pre"}}, id="an option behind a name"),
+        pytest.param({"packages": {"-r": "x==1"}}, id="an option as a name"),
+        pytest.param({"state": "unheard of"}, id="another state"),
+        pytest.param({"combo": None}, id="no combo"),
+        pytest.param({"more": 1}, id="another key"),
+        pytest.param({"conda": [{"name": 1}]}, id="no record"),
+    ],
+)
+def test_journal_that_is_none_is_a_clear_error(session: Session, root: Path, change: dict[str, object]) -> None:
+    journal.Journal.of(session, []).save(root)
+    assert journal.read(root) is not None
+    path = root / ".mlops-lab" / "journal.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(LabError, match="is damaged") as caught, transaction.alone(root, "setup", lambda _: None):
+        pass
+    assert "delete" in caught.value.remedy
+    assert path.exists()
+
+
+@pytest.mark.parametrize("make", [lambda path: path.touch(), lambda path: path.symlink_to("elsewhere")])
+def test_something_else_at_the_journals_place_is_a_clear_error(root: Path, make: Callable[[Path], None]) -> None:
+    make(root / ".mlops-lab")
+    with pytest.raises(LabError, match="is in the way"), transaction.alone(root, "setup", lambda _: None):
+        pass
