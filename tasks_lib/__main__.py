@@ -27,9 +27,9 @@ def main(argv: "list[str] | None" = None, *, own_tasks: bool = True) -> int:
     try:
         from tasks_lib import bootstrap  # noqa: PLC0415 - an old Python cannot read it
 
+        bootstrap.hear()
         own_tasks = bool(os.environ.pop(bootstrap.OWN_TASKS, "")) or own_tasks
         if bootstrap.is_inside():
-            bootstrap.hear()
             from tasks_lib import program  # noqa: PLC0415 - it needs the packages of the tool environment
 
             return program.main(argv, own_tasks=own_tasks)

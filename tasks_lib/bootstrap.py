@@ -15,6 +15,7 @@ TYPE_CHECKING = False  # typing's own costs 9 ms
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+    from signal import Signals
 
     from tasks_lib.errors import LabError
 
@@ -83,8 +84,8 @@ def go_on(python: str, argv: list[str], changes: Mapping[str, str]) -> int:
     if os.name == "posix":
         import signal
 
-        # Ctrl-C waits until the other interpreter has started: it would answer with a traceback
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        # what asks a run to end waits until the other interpreter has started, which would answer with a traceback
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ending())
         os.execve(python, command, env)  # noqa: S606 - there is no shell here, and none is wanted
     from tasks_lib import process
 
@@ -92,11 +93,28 @@ def go_on(python: str, argv: list[str], changes: Mapping[str, str]) -> int:
 
 
 def hear() -> None:
-    """Let Ctrl-C through again, which `go_on` held back."""
-    if os.name == "posix":
-        import signal
+    """Take what asks a run to end as Ctrl-C, and let through what `go_on` held back."""
+    import signal
 
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+    for number in _ending():
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
+    if os.name == "posix":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ending())
+
+
+def deafen() -> None:
+    """Let nothing that asks a run to end disturb an interpreter that is ending."""
+    import signal
+
+    for number in _ending():
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _ending() -> list[Signals]:
+    import signal
+
+    return [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def cache_folder() -> str:
@@ -174,20 +192,12 @@ def _make(home: str, requirements: str) -> None:
 
 def _whole_or_not_at_all(home: str, requirements: str) -> None:
     """Build the environment, and leave nothing of it if that fails, is interrupted or is asked to end."""
-    import signal
-    import threading
-
-    alone = threading.current_thread() is threading.main_thread()  # the only one that may take signals
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler) if alone else None
     try:
         _discard(home)
         _build(home, requirements)
     except BaseException:
         _discard(home)
         raise
-    finally:
-        if alone:
-            signal.signal(signal.SIGTERM, before)
 
 
 def _build(home: str, requirements: str) -> None:

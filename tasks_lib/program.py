@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from pathlib import Path
 
@@ -30,7 +29,7 @@ def main(argv: list[str], *, own_tasks: bool) -> int:
     except SystemExit as left:
         return left.code if isinstance(left.code, int) else int(left.code is not None)
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the answer is given: an interpreter that ends has no other
+        bootstrap.deafen()  # the answer is given, and there is no other
     return ExitCode.DONE
 
 

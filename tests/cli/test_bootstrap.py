@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "tasks_lib"
-FILES = ("__init__.py", "__main__.py", "bootstrap.py", "errors.py", "process.py", "refusal.py")
+FILES = ("__init__.py", "__main__.py", "bootstrap.py", "errors.py", "lockfile.py", "process.py", "refusal.py")
 PROGRAM = """
 import json, os, sys
 
@@ -110,7 +110,7 @@ def test_two_at_once_make_it_once(made: tuple[Checkout, list[str]]) -> None:
     waiting, making = sorted(made[1], key=lambda said: MAKING in said)
     assert making.startswith(f"{MAKING} (once, about ")
     assert making.count("\n") == waiting.count("\n") == 1
-    assert waiting.startswith("mlops-lab: waiting for process ")
+    assert waiting.startswith("mlops-lab: waiting for the run that makes the tool environment (process ")
 
 
 def test_its_bytecode_is_compiled(made: tuple[Checkout, list[str]]) -> None:
