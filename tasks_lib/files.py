@@ -32,7 +32,7 @@ def write(path: Path, data: bytes) -> None:
         finally:
             new.unlink(missing_ok=True)
     except OSError as error:
-        raise _not_written(path, error) from None
+        raise unwritable(path, error) from None
 
 
 def put_back(path: Path, copy: Path) -> None:
@@ -50,7 +50,7 @@ def put_back(path: Path, copy: Path) -> None:
         except OSError:  # a link may lead to another disk
             write(path, copy.read_bytes())
     except OSError as error:
-        raise _not_written(path, error) from None
+        raise unwritable(path, error) from None
 
 
 def clear_unfinished(path: Path) -> None:
@@ -61,6 +61,8 @@ def clear_unfinished(path: Path) -> None:
             other.unlink(missing_ok=True)
 
 
-def _not_written(path: Path, error: OSError) -> LabError:
-    text = f"{path} cannot be written: {error.strerror}."
-    return LabError(text, code=ExitCode.TOOL_FAILED, file=path, title="cannot be written")
+def unwritable(path: Path, error: OSError, text: str = "") -> LabError:
+    """Give the error for a file or folder that cannot be written."""
+    said = f"{text}{path} cannot be written: {error.strerror}."
+    remedy = f"see to the room and the permissions of {path.parent}"
+    return LabError(said, code=ExitCode.TOOL_FAILED, file=path, remedy=remedy, title="cannot be written")

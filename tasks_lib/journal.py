@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from tasks_lib import files
 from tasks_lib.environments import conda_health, records
 from tasks_lib.environments.base import State
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import LabError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -97,8 +97,7 @@ class Journal:
                 if path.is_file():
                     shutil.copy2(path, copy)
         except OSError as error:
-            text = f"nothing was changed: {folder} cannot be written: {error.strerror}."
-            raise LabError(text, code=ExitCode.TOOL_FAILED, file=folder, title="cannot be written") from None
+            raise files.unwritable(folder, error, "nothing was changed: ") from None
         files.write(folder / "journal.json", text.encode())
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tasks_lib.project import Project
 
 LOCK_ANEW = "lock anew: invoke deps.lock"
+#: what a check of the lock waits for: the lock, and the interpreter of an environment that is made anew
+AFTER_LOCK = ("deps.lock", "env.create")
 
 
 @dataclass(frozen=True)

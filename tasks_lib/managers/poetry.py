@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from tasks_lib import diagnosis, index, toolbox
 from tasks_lib.environments import records
 from tasks_lib.errors import LabError
-from tasks_lib.managers.base import Change, Manager
+from tasks_lib.managers.base import AFTER_LOCK, Change, Manager
 from tasks_lib.plan import Step
 from tasks_lib.process import Command
 from tasks_lib.report.model import Result, Status
@@ -102,7 +102,7 @@ class Poetry(Manager):
         """Run `poetry check --lock` once for both: starting Poetry is what costs."""
         command = self._command(["check", "--lock"], activation, "check pyproject.toml and poetry.lock")
         title = "check pyproject.toml and poetry.lock"
-        return (Step("check.config+lock", title, command, reads=self._read, needs=("deps.lock",), check=True),)
+        return (Step("check.config+lock", title, command, reads=self._read, needs=AFTER_LOCK, check=True),)
 
     def _read(self, outcome: Outcome) -> Iterable[Result]:
         """Tell the lock's faults from the manifest's: Poetry reports both as errors of one kind."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from tasks_lib import diagnosis, index, toolbox
 from tasks_lib.environments import records
 from tasks_lib.managers import pyproject_rules
-from tasks_lib.managers.base import Change, Manager
+from tasks_lib.managers.base import AFTER_LOCK, Change, Manager
 from tasks_lib.plan import Step
 from tasks_lib.process import Command
 from tasks_lib.report.model import Result, Status
@@ -92,7 +92,7 @@ class Uv(Manager):
         command = self._command(["lock", "--check"], activation, "see whether uv.lock fits pyproject.toml")
         return (
             Step("check.config", "check what pyproject.toml declares", work=self._validate, check=True),
-            Step("check.lock", "check uv.lock", command, reads=self._read_lock, needs=("deps.lock",), check=True),
+            Step("check.lock", "check uv.lock", command, reads=self._read_lock, needs=AFTER_LOCK, check=True),
         )
 
     def _validate(self) -> Iterable[Result]:
