@@ -42,6 +42,15 @@ def held(path: str, purpose: str, say: Callable[[str], None]) -> Iterator[None]:
         stream.close()
 
 
+def is_held(path: str) -> bool:
+    """Tell whether a run, or what a dead one started, holds the lock of that file; nothing is written."""
+    try:
+        with open(path, "rb") as stream:  # noqa: PTH123 - as below
+            return not _locked(stream)
+    except OSError:
+        return False
+
+
 def _taken(path: str, say: Callable[[str], None]) -> IO[bytes]:
     """Wait for the lock; a file that its last holder deleted meanwhile is not the one that others look at."""
     began, told = time.monotonic(), False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from tasks_lib import journal, lockfile
 from tasks_lib.checks.base import Check, Facts, Finding, listed
 from tasks_lib.environments import records
 from tasks_lib.report.model import Status
@@ -86,6 +87,16 @@ def _conda(facts: Facts) -> Iterable[Finding]:
         yield Finding(f"asked for, and not installed so: {listed(lacking)}.", file, count=len(lacking))
 
 
+def _interrupted(facts: Facts) -> Iterable[Finding]:
+    root = facts.project.root
+    if not journal.exists(root):
+        return
+    if lockfile.is_held(str(root / journal.FOLDER / "lock")):
+        yield Finding("another run changes the project right now.", status=Status.WARN)
+    else:
+        yield Finding(f"{root / journal.FOLDER} holds the record of a run that did not end.")
+
+
 CHECKS = (
     Check(
         "drift.lock",
@@ -106,6 +117,16 @@ CHECKS = (
         "bring the environment to it: invoke env.create",
         _conda,
         lambda facts: facts.conda_layer and facts.prefix is not None and facts.conda_file is not None,
+        Status.FAIL,
+    ),
+    Check(
+        "drift.interrupted",
+        "no run was cut short",
+        "A run that was killed, or that another process is in the midst of, leaves a state that is neither the one "
+        "before nor the one after. The next run that changes the project puts it back first.",
+        "put it right: invoke setup",
+        _interrupted,
+        lambda _: True,
         Status.FAIL,
     ),
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from tasks_lib import bootstrap, checks, mending
+from tasks_lib import bootstrap, checks, lockfile, mending
 from tasks_lib.checks import agreement, catalogue, leaks
 from tasks_lib.checks.base import Facts
 from tasks_lib.checks.catalogue import HYBRID, KNOWN, TOOLS
@@ -100,6 +100,7 @@ WRONG = [
     ("drift.lock", {"@rich-13.0.0.dist-info/METADATA": "Name: rich\nVersion: 12.0\n"}, "rich 12.0 (uv.lock: 13.0.0"),
     ("drift.lock", {"@x-1.0.dist-info/METADATA": "Name: x\nVersion: 1.0\n"}, "neither the lock nor conda has x 1.0"),
     ("drift.conda", {"conda.yml": f"{CONDA}  - numpy\n"}, "numpy"),
+    ("drift.interrupted", {".mlops-lab/journal.json": "{}"}, "a run that did not end"),
     ("agreement.python", {"conda.yml": CONDA.replace("3.11", "3.10")}, "no version is both"),
     ("agreement.both-layers", {"conda.yml": f"{CONDA}  - Rich >=13\n"}, "rich is asked for here"),
     ("agreement.locks", {"poetry.lock": POETRY_LOCK.format("12.0")}, "poetry.lock: 12.0"),
@@ -338,6 +339,14 @@ def test_unknown_option_lists_the_valid_ones(project: MakeProject) -> None:
     with pytest.raises(LabError, match=r"ownership\.clobbered") as caught:
         _selection(project, select="lock,nope")
     assert "'nope'" in caught.value.message
+
+
+def test_run_in_progress_is_told_from_one_that_was_cut_short(sound: Path, look: Look, root: Path) -> None:
+    assert sound.is_dir()
+    write(root / ".mlops-lab/journal.json", "{}")
+    with lockfile.held(str(root / ".mlops-lab/lock"), "setup", print):
+        (result,) = look("drift.interrupted")
+    assert (result.status, result.detail) == (Status.WARN, "another run changes the project right now.")
 
 
 def test_threshold_lets_so_many_pass(sound: Path, root: Path) -> None:
