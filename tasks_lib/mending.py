@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tasks_lib import checks, guard, workflows
-from tasks_lib.manifests import spec_name
 from tasks_lib.report.model import Result, Status
 from tasks_lib.session import Answer, planned
 
@@ -21,10 +20,8 @@ def _lock(session: Session) -> Sequence[Step]:
 
 
 def _conda(session: Session) -> Sequence[Step]:
-    environment = session.environment
-    names = [spec_name(spec) for spec in environment.lacking()]
-    guard.refuse_takeover(session, environment.require(), names)
-    return environment.creation()
+    session.environment.require()
+    return guard.creation(session)
 
 
 def _install(session: Session) -> Sequence[Step]:
