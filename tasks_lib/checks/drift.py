@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ def _lock(facts: Facts) -> Iterable[Finding]:
         if locked.get(one, {""}) != {""}
         and canonicalize_version(version) not in {canonicalize_version(wanted) for wanted in locked[one]}
     ]
-    missing = [one for one in locked if one not in installed and _needed(facts, one)]
+    missing = sorted((locked.keys() - installed.keys()) & _needed(facts))
     ours = {*locked, *facts.owned, *_SEEDS, facts.own_name, *_pip_names(facts)}
     stray = [f"{one} {version}" for one, version in installed.items() if one not in ours]
     if missing:
@@ -39,29 +40,33 @@ def _lock(facts: Facts) -> Iterable[Finding]:
         yield Finding(text, name, status=Status.WARN, count=len(stray))
 
 
-def _needed(facts: Facts, name: str) -> bool:
-    """Tell whether a locked name is needed here: locks are for all platforms, groups and extras.
+def _needed(facts: Facts) -> set[str]:
+    """Give the names that are needed here: locks are for all platforms, groups and extras.
 
-    It is where the manifest declares it in what is installed by default, or an installed distribution asks for it.
+    They are what the manifest declares in what is installed by default, and what the installed distributions among
+    these ask for in turn, with the extras that were asked for.
     """
     from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - 0.03 s
 
-    groups = {"", *_default_groups(facts)}
-    asked = [wanted for group, wanted in facts.declared() if group in groups]
-    by = {records.normalised(one) for one in facts.session.manager.dependents()(name)}
-    for distribution in facts.distributions if by & facts.installed.keys() else ():
-        if distribution.name in by:
-            for text in _WANTS.findall((distribution.folder / "METADATA").read_text("utf-8", "replace")):
-                try:
-                    asked.append(Requirement(text))
-                except InvalidRequirement:
-                    continue
-    short = ".".join(facts.python.split(".")[:2])
-    here = {"extra": "", "python_version": short, "python_full_version": facts.python}
-    return any(
-        records.normalised(wanted.name) == name and (wanted.marker is None or wanted.marker.evaluate(here))
-        for wanted in asked
-    )
+    groups, short = {"", *_default_groups(facts)}, ".".join(facts.python.split(".")[:2])
+    here = {"python_version": short, "python_full_version": facts.python}
+    found = {one.name: one for one in facts.distributions}
+    asked = [(wanted, "") for group, wanted in facts.declared() if group in groups]
+    seen: set[tuple[str, str]] = set()
+    while asked:
+        wanted, extra = asked.pop()
+        if wanted.marker and not wanted.marker.evaluate({**here, "extra": extra}):
+            continue
+        name = records.normalised(wanted.name)
+        for more in {"", *map(records.normalised, wanted.extras)} - {one for it, one in seen if it == name}:
+            seen.add((name, more))
+            texts = (
+                _WANTS.findall((found[name].folder / "METADATA").read_text("utf-8", "replace")) if name in found else ()
+            )
+            for text in texts:
+                with contextlib.suppress(InvalidRequirement):
+                    asked.append((Requirement(text), more))
+    return {name for name, _ in seen}
 
 
 def _default_groups(facts: Facts) -> set[str]:
