@@ -13,6 +13,8 @@ from tasks_lib.report.model import Status
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tasks_lib.environments.records import Distribution
+
 #: What a new environment has before any lock.
 _SEEDS = {"pip", "setuptools", "wheel", "packaging"}
 _WANTS = re.compile(r"^Requires-Dist:[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
@@ -28,7 +30,8 @@ def _lock(facts: Facts) -> Iterable[Finding]:
         if locked.get(one, {""}) != {""}
         and canonicalize_version(version) not in {canonicalize_version(wanted) for wanted in locked[one]}
     ]
-    missing = sorted((locked.keys() - installed.keys()) & _needed(facts))
+    absent = locked.keys() - installed.keys()
+    missing = sorted(absent & _needed(facts)) if absent else []
     ours = {*locked, *facts.owned, *_SEEDS, facts.own_name, *_pip_names(facts)}
     stray = [f"{one} {version}" for one, version in installed.items() if one not in ours]
     if missing:
@@ -60,13 +63,14 @@ def _needed(facts: Facts) -> set[str]:
         name = records.normalised(wanted.name)
         for more in {"", *map(records.normalised, wanted.extras)} - {one for it, one in seen if it == name}:
             seen.add((name, more))
-            texts = (
-                _WANTS.findall((found[name].folder / "METADATA").read_text("utf-8", "replace")) if name in found else ()
-            )
-            for text in texts:
+            for text in _WANTS.findall(_metadata(found[name])) if name in found else ():
                 with contextlib.suppress(InvalidRequirement):
                     asked.append((Requirement(text), more))
     return {name for name, _ in seen}
+
+
+def _metadata(distribution: Distribution) -> str:
+    return (distribution.folder / "METADATA").read_text("utf-8", "replace")
 
 
 def _default_groups(facts: Facts) -> set[str]:
