@@ -53,7 +53,8 @@ def conflicts(session: Session, activation: Activation, groups: Sequence[str] = 
     owned = conda_health.owned(activation.prefix)
     if not owned:
         return []
-    have, locked = records.installed(activation.prefix), session.manager.locked()
+    have = records.installed(activation.prefix)
+    locked = session.manager.locked(conda_health.python_version(activation.prefix))
     same = all(locked.get(name, {have.get(name)}) == {have.get(name)} for name in owned)
     if same and not session.manager.from_elsewhere() & owned.keys():
         return []

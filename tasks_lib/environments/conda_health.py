@@ -89,6 +89,12 @@ def owned(prefix: Path) -> dict[str, str]:
     return found
 
 
+def python_version(prefix: Path) -> str:
+    """Give the version of conda's Python, by the name of its record; nothing where there is none."""
+    names = [path.name.split("-") for path in (prefix / "conda-meta").glob("python-[0-9]*.json")]
+    return names[0][1] if len(names) == 1 else ""
+
+
 def solver_spec(text: str) -> str:
     """Give a spec without pip's extras (`python-jose[cryptography]`), which conda passes over and rattler refuses."""
     return _EXTRAS.sub("", text)

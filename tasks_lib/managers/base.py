@@ -108,11 +108,14 @@ class Manager(ABC):
             text = f"there is no {self.lock_name}, and it says what to install."
             raise LabError(text, file=self.lock_name, remedy=LOCK_ANEW, title="no lock")
 
-    def locked(self) -> dict[str, set[str]]:
-        """Read normalised names and versions from the lock, less the project itself and its workspace."""
+    def locked(self, python: str = "") -> dict[str, set[str]]:
+        """Read normalised names and versions from the lock, less the project itself and its workspace.
+
+        With a `python`, versions are left out that the lock's own markers keep from that Python and this machine.
+        """
         found: dict[str, set[str]] = {}
         for package in self._packages():
-            if _is_foreign(package):
+            if _is_foreign(package) and (not python or _applies(package, python)):
                 found.setdefault(records.normalised(package["name"]), set()).add(str(package.get("version", "")))
         return found
 
@@ -150,6 +153,21 @@ def _is_foreign(package: Mapping[str, Any]) -> bool:
     """Tell a package from the project itself, and from the root of its workspace."""
     source = package.get("source", {})
     return "virtual" not in source and source.get("editable") != "."
+
+
+def _applies(package: Mapping[str, Any], python: str) -> bool:
+    """Tell whether a package's markers (Poetry's one, uv's choices) can be met; what cannot be told for certain is."""
+    said = package.get("markers") or package.get("resolution-markers") or ()
+    markers = [said] if isinstance(said, str) else said if isinstance(said, list) else ()
+    if not markers:
+        return True
+    from packaging.markers import InvalidMarker, Marker, UndefinedEnvironmentName  # noqa: PLC0415 - 0.03 s
+
+    here = {"python_version": ".".join(python.split(".")[:2]), "python_full_version": python}
+    try:
+        return any(Marker(text).evaluate(here) for text in markers)
+    except (InvalidMarker, UndefinedEnvironmentName, TypeError):
+        return True
 
 
 def _kind(source: Mapping[str, Any]) -> str:
