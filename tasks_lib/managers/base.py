@@ -159,7 +159,7 @@ def _applies(package: Mapping[str, Any], python: str) -> bool:
     """Tell whether a package's markers (Poetry's one, uv's choices) can be met; what cannot be told for certain is."""
     said = package.get("markers") or package.get("resolution-markers") or ()
     markers = [said] if isinstance(said, str) else said if isinstance(said, list) else ()
-    if not markers:
+    if not markers or any("extra" in str(text) for text in markers):
         return True
     from packaging.markers import InvalidMarker, Marker, UndefinedEnvironmentName  # noqa: PLC0415 - 0.03 s
 
