@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tasks_lib.environments.base import Activation
+    from tasks_lib.environments.conda_health import Owned
     from tasks_lib.managers.base import Change
     from tasks_lib.process import Outcome
     from tasks_lib.session import Session
@@ -31,17 +32,22 @@ class Conflict:
     """A distribution that conda owns at one version, and that the manager would replace or (`after` empty) remove."""
 
     name: str
-    before: str
     after: str
-    owner: str
+    owned: Owned
     asked_by: tuple[str, ...]
+
+    @property
+    def before(self) -> str:
+        """Give conda's version."""
+        return self.owned.version
 
     def __str__(self) -> str:
         """Say it in one sentence."""
         who = f"asked for by {', '.join(self.asked_by)}" if self.asked_by else "asked for by the lock"
-        after = "one from elsewhere" if self.after == self.before else self.after
+        after = "one from elsewhere" if self.after == self.before and self.owned.whole else self.after
         what = f"would become {after} ({who})" if self.after else "would be removed"
-        return f"{self.name} {self.before}, which conda owns (package {self.owner}), {what}"
+        gone = "" if self.owned.whole else ", is replaced already"
+        return f"{self.name} {self.before}, which conda owns (package {self.owned.package}){gone}, {what}"
 
 
 def conflicts(session: Session, activation: Activation, groups: Sequence[str] = ()) -> list[Conflict]:
@@ -61,17 +67,14 @@ def conflicts(session: Session, activation: Activation, groups: Sequence[str] = 
     outcome = process.run(session.manager.preview(activation, groups))
     planned = session.manager.changes(outcome)
     asked_by = session.manager.dependents()
-    return _overlap(planned, owned, have, asked_by)
+    return _overlap(planned, owned, asked_by)
 
 
 def _overlap(
-    planned: Iterable[Change],
-    owned: Mapping[str, str],
-    have: Mapping[str, str],
-    asked_by: Callable[[str], Sequence[str]],
+    planned: Iterable[Change], owned: Mapping[str, Owned], asked_by: Callable[[str], tuple[str, ...]]
 ) -> list[Conflict]:
     return [
-        Conflict(change.name, have.get(change.name, ""), change.after, owned[change.name], tuple(asked_by(change.name)))
+        Conflict(change.name, change.after, owned[change.name], asked_by(change.name))
         for change in planned
         if change.name in owned and change.before
     ]
@@ -80,6 +83,8 @@ def _overlap(
 def refusal(found: Sequence[Conflict], remedy: str = "pin what conda has: invoke deps.align") -> LabError:
     """Give the error that names each package, its owner, both versions, and the command that solves it."""
     text = f"conda's packages would be destroyed: {'; '.join(map(str, found))}."
+    if not all(conflict.owned.whole for conflict in found):
+        remedy = "make the environment anew: invoke env.remove setup"
     return LabError(text, code=ExitCode.GUARD_REFUSED, remedy=remedy, title="the guard refused")
 
 
@@ -107,7 +112,7 @@ def _before_pip(session: Session, change: Step) -> list[Step]:
     def read(outcome: Outcome) -> Iterable[Result]:
         prefix = session.environment.prefix
         planned, file = Uv(session.project).changes(outcome), session.project.conda_file.path.name
-        if found := _overlap(planned, conda_health.owned(prefix), records.installed(prefix), lambda _: (file,)):
+        if found := _overlap(planned, conda_health.owned(prefix), lambda _: (file,)):
             raise refusal(found, f"mend the pip: section of {file}")
         return (Result("guard.pip", Status.PASS, "nothing of conda's is replaced or removed"),)
 

@@ -150,6 +150,21 @@ def test_six_tasks_refuse_before_anything_changes(lab: Lab) -> None:
     assert (lab.manifests(), lab.installed()) == (manifests, installed)
 
 
+def test_what_was_replaced_by_hand_is_not_pinned(lab: Lab) -> None:
+    declare(lab, 'dependencies = ["click"]')
+    lab.ok("setup")
+    version = lab.installed()["click"]
+    by_hand = [str(tools() / "uv"), "pip", "install", "--python", str(lab.python), "--no-deps", "click==8.1.7"]
+    assert lab.run(by_hand).code == 0
+    for task in ("deps.install", "deps.align"):
+        said = refused(lab, task)
+        assert f"click {version}, which conda owns (package click), is replaced already, would become {version}" in said
+        assert "env.remove setup" in said
+    lab.ok("env.remove")
+    lab.ok("setup")
+    assert lab.ok("check.all", "--select", "ownership").ids("pass") >= {"ownership.clobbered"}
+
+
 def test_the_same_version_from_elsewhere_is_a_replacement_too(lab: Lab) -> None:
     declare(lab, 'dependencies = ["iniconfig"]')
     lab.ok("setup")
