@@ -50,7 +50,7 @@ def _environment(session: Session) -> str:
         raise LabError(text, remedy="take --to requirements, or a conda combo", title="no conda layer")
     prefix = session.environment.require().prefix
     installed, owned = conda_health.packages(prefix), conda_health.owned(prefix)
-    kept = {owned[name] for name in session.manager.locked() if name in owned} | {"python", "pip"}
+    kept = {owned[name].package for name in session.manager.locked() if name in owned} | {"python", "pip"}
     for name, record in installed.items():
         asked = record.get("requested_specs") or [record.get("requested_spec") or ""]
         kept |= {name} if any(spec_name(spec) == name for spec in asked) else set()

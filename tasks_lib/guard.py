@@ -6,19 +6,24 @@ what the lock pins at another version; `conda doctor` then reports missing files
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tasks_lib import process
-from tasks_lib.environments import conda_health, records
+from tasks_lib.environments import conda_health, engines, records
 from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.managers.uv import Uv
+from tasks_lib.manifests import PYPI, PYPROJECT
 from tasks_lib.plan import Step
 from tasks_lib.report.model import Result, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tasks_lib.environments.base import Activation
+    from tasks_lib.environments.conda_health import Owned
+    from tasks_lib.managers.base import Change
+    from tasks_lib.process import Outcome
     from tasks_lib.session import Session
 
 
@@ -27,44 +32,59 @@ class Conflict:
     """A distribution that conda owns at one version, and that the manager would replace or (`after` empty) remove."""
 
     name: str
-    before: str
     after: str
-    owner: str
+    owned: Owned
     asked_by: tuple[str, ...]
+
+    @property
+    def before(self) -> str:
+        """Give conda's version."""
+        return self.owned.version
 
     def __str__(self) -> str:
         """Say it in one sentence."""
         who = f"asked for by {', '.join(self.asked_by)}" if self.asked_by else "asked for by the lock"
-        what = f"would become {self.after} ({who})" if self.after else "would be removed"
-        return f"{self.name} {self.before}, which conda owns (package {self.owner}), {what}"
+        after = "one from elsewhere" if self.after == self.before and self.owned.whole else self.after
+        what = f"would become {after} ({who})" if self.after else "would be removed"
+        gone = "" if self.owned.whole else ", is replaced already"
+        return f"{self.name} {self.before}, which conda owns (package {self.owned.package}){gone}, {what}"
 
 
 def conflicts(session: Session, activation: Activation, groups: Sequence[str] = ()) -> list[Conflict]:
     """Intersect what the manager is about to remove or replace with what `conda-meta` owns by file.
 
-    The manager is asked for its plan only where the lock names something that conda owns at another version: nothing
-    else can be replaced, since what this project runs never removes.
+    The manager is asked for its plan only where the lock names something that conda owns at another version or from
+    elsewhere than an index: nothing else can be replaced, since what this project runs never removes.
     """
     owned = conda_health.owned(activation.prefix)
     if not owned:
         return []
-    have, locked = records.installed(activation.prefix), session.manager.locked()
-    if all(locked.get(name, {have.get(name)}) == {have.get(name)} for name in owned):
+    have = records.installed(activation.prefix)
+    locked = session.manager.locked(conda_health.python_version(activation.prefix))
+    same = all(locked.get(name, {have.get(name)}) == {have.get(name)} for name in owned)
+    if same and not session.manager.from_elsewhere() & owned.keys():
         return []
     outcome = process.run(session.manager.preview(activation, groups))
     planned = session.manager.changes(outcome)
     asked_by = session.manager.dependents()
+    return _overlap(planned, owned, asked_by)
+
+
+def _overlap(
+    planned: Iterable[Change], owned: Mapping[str, Owned], asked_by: Callable[[str], tuple[str, ...]]
+) -> list[Conflict]:
     return [
-        Conflict(change.name, have.get(change.name, ""), change.after, owned[change.name], asked_by(change.name))
+        Conflict(change.name, change.after, owned[change.name], asked_by(change.name))
         for change in planned
-        if change.name in owned and change.before and change.after != have.get(change.name)
+        if change.name in owned and change.before
     ]
 
 
-def refusal(found: Sequence[Conflict]) -> LabError:
+def refusal(found: Sequence[Conflict], remedy: str = "pin what conda has: invoke deps.align") -> LabError:
     """Give the error that names each package, its owner, both versions, and the command that solves it."""
     text = f"conda's packages would be destroyed: {'; '.join(map(str, found))}."
-    remedy = "pin what conda has: invoke deps.align"
+    if not all(conflict.owned.whole for conflict in found):
+        remedy = "make the environment anew: invoke env.remove setup"
     return LabError(text, code=ExitCode.GUARD_REFUSED, remedy=remedy, title="the guard refused")
 
 
@@ -79,13 +99,66 @@ def step(session: Session, activation: Activation, groups: Sequence[str], needs:
     return Step("guard", "see that nothing of conda's is replaced", work=look, needs=needs, check=True)
 
 
-def refuse_takeover(session: Session, activation: Activation, names: Sequence[str]) -> None:
-    """Stop before conda installs what the lock already owns."""
-    owned, have = conda_health.owned(activation.prefix), records.installed(activation.prefix)
-    locked = session.manager.locked()
-    taken = [name for name in map(records.normalised, names) if name in locked and name in have and name not in owned]
-    if taken:
-        versions = ", ".join(f"{name} {have[name]}" for name in taken)
-        text = f"{session.manager.lock_name} owns {versions}, and conda would install over it."
-        remedy = f"take it out of the lock first: invoke deps.remove {taken[0]}"
-        raise LabError(text, code=ExitCode.GUARD_REFUSED, remedy=remedy, title="the guard refused")
+def creation(session: Session) -> list[Step]:
+    """Give the steps that make or mend the environment, behind the guard where one layer could harm the other."""
+    before = {"env.update": before_conda, "env.pip": _before_pip}
+    steps = session.environment.creation()
+    return [one for step in steps for one in (before[step.id](session, step) if step.id in before else [step])]
+
+
+def _before_pip(session: Session, change: Step) -> list[Step]:
+    """Put before the installation of a `pip:` section what stands before a manager's."""
+
+    def read(outcome: Outcome) -> Iterable[Result]:
+        prefix = session.environment.prefix
+        planned, file = Uv(session.project).changes(outcome), session.project.conda_file.path.name
+        if found := _overlap(planned, conda_health.owned(prefix), lambda _: (file,)):
+            raise refusal(found, f"mend the pip: section of {file}")
+        return (Result("guard.pip", Status.PASS, "nothing of conda's is replaced or removed"),)
+
+    if change.command is None:
+        return [change]
+    command = replace(change.command, argv=(*change.command.argv, "--dry-run"), why="see what would be installed")
+    title = "see that nothing of conda's is replaced"
+    look = replace(change, id="guard.pip", title=title, command=command, reads=read, check=True)
+    return [look, replace(change, needs=(*change.needs, look.id))]
+
+
+def before_conda(session: Session, change: Step) -> list[Step]:
+    """Put before a step in which conda installs a look at its plan: it may not take over what the lock owns.
+
+    A plan names conda's packages, and what they will bring is known once they are there: so names are compared.
+    """
+    prefix, locked = session.environment.prefix, session.manager.locked()
+    owned, have = conda_health.owned(prefix), records.installed(prefix)
+    ours = {name: version for name, version in have.items() if name in locked and name not in owned}
+    if change.command is None or not ours:
+        return [change]
+
+    def read(outcome: Outcome) -> Iterable[Result]:
+        planned = {PYPI.get(name, records.normalised(name)): version for name, version in engines.linked(outcome)}
+        if taken := [(name, have[name], planned[name]) for name in sorted(ours.keys() & planned.keys())]:
+            raise _takeover(session, taken, change.title)
+        return (Result("guard.conda", Status.PASS, "nothing of the lock's is replaced"),)
+
+    command, title = engines.preview(change.command), "see that nothing of the lock's is replaced"
+    look = Step("guard.conda", title, command, reads=read, check=True)
+    return [look, replace(change, needs=(*change.needs, look.id))]
+
+
+def _takeover(session: Session, taken: Sequence[tuple[str, str, str]], what: str) -> LabError:
+    """Give the error that names each package, both versions, who asked for it, and the command that solves it."""
+    asked_by = session.manager.dependents()
+    each = [
+        f"{name} {before}, which {session.manager.lock_name} owns (asked for by {', '.join(asked_by(name))}), would be "
+        f"installed over by conda's {after}"
+        for name, before, after in taken
+    ]
+    first = taken[0][0]
+    declared = next((one for one in [first, *asked_by(first)] if PYPROJECT in asked_by(records.normalised(one))), first)
+    return LabError(
+        f"to {what} would break the lock's layer: {'; '.join(each)}.",
+        code=ExitCode.GUARD_REFUSED,
+        remedy=f"take it out of the lock first: invoke deps.remove {declared}",
+        title="the guard refused",
+    )

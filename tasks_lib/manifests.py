@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 
 PYPROJECT = "pyproject.toml"
 CONDA_FILES = ("conda.yml", "conda.yaml", "environment.yml", "environment.yaml", "env.yml")
+#: packages of conda that have another name on PyPI
+PYPI = {"pytorch": "torch", "opencv": "opencv-python", "matplotlib-base": "matplotlib"}
 _BAD_NAME = re.compile(r"[/\\ :#\x00-\x1f]")
 _BAD_TEXT = re.compile("[\0\ud800-\udfff]")
 _AT_LINE = re.compile(r"line (\d+)")
 _HUGE = re.compile(r"\d[\d_]{4300}")  # Python reads no longer number, and does not say where it stood
 _BREAK = re.compile("(\r\n|[\n\r\x85\u2028\u2029])")  # what ends a line of YAML
 _TOML_KEY = re.compile(r"\s*(?:\[\[?(?P<table>[^\]#]+)\]|(?P<key>[^=#\[\]]+)=)")
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 _KINDS: dict[type, str] = {dict: "a table", list: "a list", str: "a string"}
 
 
@@ -138,6 +141,19 @@ class PyProject:
     def requires_python(self) -> str:
         """Give `requires-python`, or nothing."""
         return str(self.table("project").get("requires-python", ""))
+
+    def required_names(self) -> set[str]:
+        """Give the names that it requires as they are written, in whichever table: extras, groups, Poetry's."""
+        project, old = self.table("project"), self.table("tool", "poetry")
+        lists = (
+            project.get("dependencies", ()),
+            *self.table("project", "optional-dependencies").values(),
+            *self.table("dependency-groups").values(),
+        )
+        tables = (old, *self.table("tool", "poetry", "group").values())
+        entries = [entry for found in lists if isinstance(found, list) for entry in found if isinstance(entry, str)]
+        entries += [name for found in tables if isinstance(found, dict) for name in found.get("dependencies", ())]
+        return {found[0] for entry in entries if (found := _NAME.match(entry.strip()))}
 
     def allows(self, python: str) -> bool:
         """Tell whether `requires-python` allows this version, a pre-release too."""

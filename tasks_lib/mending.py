@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks_lib import checks, guard, workflows
-from tasks_lib.manifests import spec_name
+from tasks_lib import checks, guard, toolbox, workflows
 from tasks_lib.report.model import Result, Status
 from tasks_lib.session import Answer, planned
 
@@ -21,10 +20,8 @@ def _lock(session: Session) -> Sequence[Step]:
 
 
 def _conda(session: Session) -> Sequence[Step]:
-    environment = session.environment
-    names = [spec_name(spec) for spec in environment.lacking()]
-    guard.refuse_takeover(session, environment.require(), names)
-    return environment.creation()
+    session.environment.require()
+    return guard.creation(session)
 
 
 def _install(session: Session) -> Sequence[Step]:
@@ -42,8 +39,9 @@ _NO_FIX = "nothing that is safe to do unasked: see the remedy"
 
 def explain(check: str) -> Answer:
     """Say why a check exists, how to mend what it finds, and what `check.fix` does about it."""
-    answer = checks.explain(check)
-    return Answer(data={**answer.data, "fix": FIXES[check][0] if check in FIXES else _NO_FIX})
+    data = checks.explain(check).data
+    fix = FIXES[check][0] if check in FIXES else _NO_FIX
+    return Answer(data={**data, "remedy": toolbox.typable(data["remedy"]), "fix": fix})
 
 
 def fix(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -50,6 +51,11 @@ def find_python(request: str) -> Path | None:
 def program() -> str:
     """Give what a person types to run a task, as they typed it this time."""
     return sys.argv[0] if sys.argv[0].startswith(("python3 ", "mlops-lab")) else "invoke"
+
+
+def typable(text: str) -> str:
+    """Write each `invoke …` in a remedy the way in which this person runs tasks."""
+    return re.sub(r"\binvoke (?=[\w-]+)", f"{program()} ", text)
 
 
 def home() -> Path:

@@ -63,7 +63,7 @@ def _missing_parts(session: Session, watcher: Watcher) -> tuple[list[Step], dict
     environment, manager = session.environment, session.manager
     environment.refuse_foreign()
     state = environment.state()
-    creation = () if state is State.PRESENT and not environment.lacking() else environment.creation()
+    creation = [] if state is State.PRESENT and not environment.lacking() else guard.creation(session)
     made = any(step.id in {"env.create", "env.clear"} for step in creation)
     known: dict[str, list[Result]] = {}
     stale, pending = True, True
@@ -103,7 +103,7 @@ def create(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answ
     if environment.state() is State.PRESENT and not environment.lacking():
         title = f"{environment.where} exists already, and has what is asked for"
         return Answer([Result("env.create", Status.PASS, title, str(environment.prefix))])
-    steps = environment.creation()
+    steps = guard.creation(session)
     return planned(steps) if dry_run else Answer(_carry_out(session, steps, watcher))
 
 
@@ -208,7 +208,7 @@ def withdraw(
             "uninstall what the lock no longer names",
             work=uninstall,
             shown=_uninstall(activation, packages).shown,
-            needs=("deps.edit",),
+            needs=("deps.edit", "guard"),
         ),
         *install_steps(session, activation),
     ]
@@ -258,8 +258,6 @@ def change_conda(
     activation = layer.require()
     _expect_packages(specs)
     file = layer.file
-    if not drop:
-        guard.refuse_takeover(session, activation, [spec_name(spec) for spec in specs])
     text = with_specs(file, specs, drop=drop)
 
     def edit() -> tuple[Result, ...]:
@@ -275,19 +273,12 @@ def change_conda(
     else:
         command = layer.maker.install(activation.prefix, file, specs)
     what = ", ".join(specs)
-    steps = [  # the file first: it is put back when the engine fails, and an engine changes all or nothing
-        Step(
-            "conda.edit",
-            f"{'take' if drop else 'write'} {what} {'out of' if drop else 'to'} {file.path.name}",
-            work=edit,
-        ),
-        Step(
-            "conda.install",
-            f"{'remove' if drop else 'install'} {what} with {layer.engine}",
-            command,
-            needs=("conda.edit",),
-        ),
-    ]
+    title = f"{'remove' if drop else 'install'} {what} with {layer.engine}"
+    install = Step("conda.install", title, command, needs=("conda.edit",))
+    steps = [install] if drop else guard.before_conda(session, install)
+    said = f"{'take' if drop else 'write'} {what} {'out of' if drop else 'to'} {file.path.name}"
+    # the file first: it is put back when the engine fails, and an engine changes all or nothing
+    steps.insert(-1, Step("conda.edit", said, work=edit, needs=("guard.conda",)))
     return change(session, watcher, steps, dry_run=dry_run)
 
 
@@ -315,10 +306,10 @@ def _difference(before: dict[str, str], after: dict[str, str]) -> list[dict[str,
 
 def install_steps(session: Session, activation: Activation, groups: Sequence[str] = ()) -> list[Step]:
     """Install what the lock names, behind the guard."""
-    needs = (*_AFTER_ENV, "deps.lock", "deps.edit", "deps.uninstall")
+    needs = (*_AFTER_ENV, "deps.lock", "deps.edit")
     command = session.manager.install(activation, groups)
     title = f"install with {session.manager.name}"
-    last = Step("deps.install", title, command, needs=(*needs, "guard"))
+    last = Step("deps.install", title, command, needs=(*needs, "guard", "deps.uninstall"))
     return [*([guard.step(session, activation, groups, needs)] if session.environment.owns_packages else []), last]
 
 

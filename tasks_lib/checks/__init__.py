@@ -105,7 +105,7 @@ def looked_at(check: Check, facts: Facts, chosen: Selection) -> list[Result]:
     if found is None:
         text = f"it has nothing to look at here ({facts.session.combo.id})"
         return [Result(check.id, Status.SKIP, check.title, text)] if check.id in chosen.select else []
-    allowed = chosen.threshold.get(check.id, 0)
+    allowed = chosen.allowed(check.id)
     if sum(finding.count for finding in found) <= allowed:
         text = " ".join(finding.text for finding in found)
         return [Result(check.id, Status.PASS, check.title, f"{text} (up to {allowed} are let pass)" if text else "")]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tasks_lib.checks.base import Check, Facts, Finding, conda_line, listed
 from tasks_lib.environments import records
 from tasks_lib.managers import MANAGERS
-from tasks_lib.manifests import spec_name
+from tasks_lib.manifests import PYPI, spec_name
 from tasks_lib.report.model import Status
 
 if TYPE_CHECKING:
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 _CLAUSE = re.compile(r"(?P<sign>[=<>!~]=|[=<>]|)\s*(?P<version>\d+(?:\.\d+)*)(?P<star>\.?\*)?")
 _MINORS = range(6, 31)
-#: packages of conda that have another name on PyPI, and what either layer may have for itself
-_PYPI = {"pytorch": "torch", "opencv": "opencv-python", "matplotlib-base": "matplotlib"}
+#: what either layer may have for itself
 _BOTH_MAY = {"python", "pip", "setuptools", "wheel", "uv", "poetry"}
 #: other managers' locks, with the file or table that shows somebody using the manager
 _LOCKS = {"poetry.lock": "poetry", "uv.lock": "uv", "pdm.lock": "pdm", "Pipfile.lock": "Pipfile"}
@@ -82,7 +81,7 @@ def _both_layers(facts: Facts) -> Iterable[Finding]:
     for _, wanted in facts.declared():
         declared.setdefault(records.normalised(wanted.name), set()).add(str(wanted.specifier))
     for name in map(spec_name, file.dependencies if file else ()):
-        python = _PYPI.get(name, records.normalised(name))
+        python = PYPI.get(name, records.normalised(name))
         owned = facts.conda.get(name, {}).get("version") if facts.owns else None
         aligned = declared.get(python) == {f"=={owned}"}  # what `deps.align` writes
         if python in declared and python not in _BOTH_MAY and not aligned:

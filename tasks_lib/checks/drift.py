@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from tasks_lib.report.model import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from tasks_lib.environments.records import Distribution
 
 #: What a new environment has before any lock.
 _SEEDS = {"pip", "setuptools", "wheel", "packaging"}
@@ -28,7 +31,8 @@ def _lock(facts: Facts) -> Iterable[Finding]:
         if locked.get(one, {""}) != {""}
         and canonicalize_version(version) not in {canonicalize_version(wanted) for wanted in locked[one]}
     ]
-    missing = [one for one in locked if one not in installed and _needed(facts, one)]
+    absent = locked.keys() - installed.keys()
+    missing = sorted(absent & _needed(facts)) if absent else []
     ours = {*locked, *facts.owned, *_SEEDS, facts.own_name, *_pip_names(facts)}
     stray = [f"{one} {version}" for one, version in installed.items() if one not in ours]
     if missing:
@@ -40,29 +44,34 @@ def _lock(facts: Facts) -> Iterable[Finding]:
         yield Finding(text, name, status=Status.WARN, count=len(stray))
 
 
-def _needed(facts: Facts, name: str) -> bool:
-    """Tell whether a locked name is needed here: locks are for all platforms, groups and extras.
+def _needed(facts: Facts) -> set[str]:
+    """Give the names that are needed here: locks are for all platforms, groups and extras.
 
-    It is where the manifest declares it in what is installed by default, or an installed distribution asks for it.
+    They are what the manifest declares in what is installed by default, and what the installed distributions among
+    these ask for in turn, with the extras that were asked for.
     """
     from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - 0.03 s
 
-    groups = {"", *_default_groups(facts)}
-    asked = [wanted for group, wanted in facts.declared() if group in groups]
-    by = {records.normalised(one) for one in facts.session.manager.dependents()(name)}
-    for distribution in facts.distributions if by & facts.installed.keys() else ():
-        if distribution.name in by:
-            for text in _WANTS.findall((distribution.folder / "METADATA").read_text("utf-8", "replace")):
-                try:
-                    asked.append(Requirement(text))
-                except InvalidRequirement:
-                    continue
-    short = ".".join(facts.python.split(".")[:2])
-    here = {"extra": "", "python_version": short, "python_full_version": facts.python}
-    return any(
-        records.normalised(wanted.name) == name and (wanted.marker is None or wanted.marker.evaluate(here))
-        for wanted in asked
-    )
+    groups, short = {"", *_default_groups(facts)}, ".".join(facts.python.split(".")[:2])
+    here = {"python_version": short, "python_full_version": facts.python}
+    found = {one.name: one for one in facts.distributions}
+    asked = [(wanted, "") for group, wanted in facts.declared() if group in groups]
+    seen: set[tuple[str, str]] = set()
+    while asked:
+        wanted, extra = asked.pop()
+        if wanted.marker and not wanted.marker.evaluate({**here, "extra": extra}):
+            continue
+        name = records.normalised(wanted.name)
+        for more in {"", *map(records.normalised, wanted.extras)} - {one for it, one in seen if it == name}:
+            seen.add((name, more))
+            for text in _WANTS.findall(_metadata(found[name])) if name in found else ():
+                with contextlib.suppress(InvalidRequirement):
+                    asked.append((Requirement(text), more))
+    return {name for name, _ in seen}
+
+
+def _metadata(distribution: Distribution) -> str:
+    return (distribution.folder / "METADATA").read_text("utf-8", "replace")
 
 
 def _default_groups(facts: Facts) -> set[str]:

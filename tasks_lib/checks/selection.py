@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib.checks.catalogue import HYBRID, KNOWN, family
+from tasks_lib.checks.catalogue import KNOWN, TOOLS, family
 from tasks_lib.errors import LabError
 from tasks_lib.manifests import PYPROJECT
 from tasks_lib.report.model import Result, Status
@@ -63,13 +63,17 @@ class Selection:
         names = {check, family(check)}
         return not names & self.ignore and (not self.select or bool(names & self.select))
 
+    def allowed(self, check: str) -> int:
+        """Give the number of findings that are let pass: of the check itself, else of its family."""
+        return self.threshold.get(check, self.threshold.get(family(check), 0))
+
     def families(self) -> list[str]:
         """Give the families of which anything is asked for."""
         return list(dict.fromkeys(family(check) for check in KNOWN if self.wants(check)))
 
     def judged(self, result: Result) -> Result:
         """Give a finding the severity that the project's settings say."""
-        told = self.severity.get(result.id)
+        told = self.severity.get(result.id) or self.severity.get(family(result.id))
         return replace(result, status=Status(told)) if told and result.status in {Status.WARN, Status.FAIL} else result
 
 
@@ -81,8 +85,12 @@ def _settings(project: Project) -> Mapping[str, Any]:
         line = pyproject.line_of("checks", key) or pyproject.line_of("mlops-lab", "checks")
         if text := _fault(key, value):
             raise LabError(text, file=PYPROJECT, line=line, remedy=f"mend {PYPROJECT}", title="wrong setting")
+        if key == "threshold" and (uncounted := [one for one in value if one in {*TOOLS, *map(family, TOOLS)}]):
+            text = f"{_TABLE} threshold: {uncounted[0]} passes or fails as a whole, and has no findings to count."
+            remedy = f'take it out, or let it warn: severity = {{ "{uncounted[0]}" = "warn" }}'
+            raise LabError(text, file=PYPROJECT, line=line, remedy=remedy, title="wrong setting")
         if key != "strict":
-            _known(value, f"{_TABLE} {key}", HYBRID if key == "threshold" else KNOWN, PYPROJECT, line)
+            _known(value, f"{_TABLE} {key}", KNOWN, PYPROJECT, line)
     return dict(table)
 
 

@@ -9,7 +9,7 @@ import re
 import stat
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tasks_lib.environments import records
 from tasks_lib.errors import ExitCode, LabError
@@ -29,10 +29,18 @@ _ANEW = "make it anew: invoke env.remove setup"
 #: how conda doctor counts the damaged files of a package: `python-3.11.7-0_cpython: 1`
 _DAMAGED = re.compile(r"(?P<package>\S+-[^\s-]+-[^\s-]+):\s+(?P<files>\d+)")
 _EXTRAS = re.compile(r"\[[^\]=]*\]")
-_RECORD = re.compile(r"site-packages/(?P<name>[^/]+?)-[^-/]+\.(?:dist-info|egg-info)(?:/|$)")
+_RECORD = re.compile(r".*site-packages/(?P<name>[^/]+?)-(?P<version>[^-/]+)(?:-py[\d.]+)?\.(?:dist|egg)-info(?=/|$)")
 #: what stands in a record beside the channel's own words
 _LOCAL = ("files", "paths_data", "link", "extracted_package_dir", "package_tarball_full_path")
 _LOGIN = re.compile(r"(?<=://)[^/@\s]+@|(?<=/)t/[^/\s]+/")
+
+
+class Owned(NamedTuple):
+    """A distribution that conda brought: the conda package, its version, and whether its record is there still."""
+
+    package: str
+    version: str
+    whole: bool
 
 
 def packages(prefix: Path) -> dict[str, dict[str, Any]]:
@@ -88,14 +96,22 @@ def size(record: dict[str, Any]) -> int:
     return sum(number for item in _listed(record) if isinstance(number := item.get("size_in_bytes"), int))
 
 
-def owned(prefix: Path) -> dict[str, str]:
-    """Give the distributions that conda owns by file, normalised, each with the conda package that brought it."""
-    found: dict[str, str] = {}
+def owned(prefix: Path) -> dict[str, Owned]:
+    """Give the distributions that conda owns by file, by their normalised names."""
+    found: dict[str, Owned] = {}
     for name, record in packages(prefix).items():
         for file in record.get("files") or ():
-            if match := _RECORD.search(file):
-                found[records.normalised(match["name"])] = name
+            if (match := _RECORD.match(file)) and (python := records.normalised(match["name"])) not in found:
+                folder = prefix / match[0]
+                whole = folder.is_file() or any((folder / one).is_file() for one in ("METADATA", "PKG-INFO"))
+                found[python] = Owned(name, match["version"], whole)
     return found
+
+
+def python_version(prefix: Path) -> str:
+    """Give the version of conda's Python, by the name of its record; nothing where there is none."""
+    names = [path.name.split("-") for path in (prefix / "conda-meta").glob("python-[0-9]*.json")]
+    return names[0][1] if len(names) == 1 else ""
 
 
 def solver_spec(text: str) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from tasks_lib import index, toolbox
+from tasks_lib import diagnosis, index, toolbox
 from tasks_lib.environments.conda_health import solver_spec
 from tasks_lib.environments.condarc import Condarc
 from tasks_lib.errors import ExitCode, LabError
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tasks_lib.manifests import CondaFile
+    from tasks_lib.process import Outcome
 
 WORKER = Path(__file__).with_name("rattler_worker.py")
 
@@ -203,6 +206,25 @@ class Rattler(Engine):
 
 
 ENGINES: dict[str, type[Engine]] = {engine.name: engine for engine in (CondaCli, Mamba, Micromamba, Rattler)}
+
+
+def preview(command: Command) -> Command:
+    """Ask, without changing anything, what an engine's `install` would do."""
+    own = [] if str(WORKER) in command.argv else ["--json"]
+    return replace(command, argv=(*command.argv, "--dry-run", *own), why="see what would be installed")
+
+
+def linked(outcome: Outcome) -> list[tuple[str, str]]:
+    """Read the answer of a preview: names and versions of the packages that conda would put there."""
+    title = "see what conda would install"
+    try:
+        said = json.loads(outcome.stdout)
+    except ValueError:
+        raise diagnosis.explain(outcome, title=title) from None
+    if not outcome.ok:  # conda puts there what it says as text else
+        text = str(said.get("error") or said.get("message") or outcome.said)
+        raise diagnosis.explain(replace(outcome, stdout="", stderr=text), title=title)
+    return [(one["name"], str(one["version"])) for one in (said.get("actions") or {}).get("LINK", ())]
 
 
 def _pip_index(file: CondaFile) -> dict[str, str | None]:

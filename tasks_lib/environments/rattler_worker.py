@@ -63,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--any-channel", action="store_true", help="let a lower channel win with a newer version")
     made.add_argument("--no-tls-verify", action="store_true")
     made.add_argument("--offline", action="store_true")
+    made.add_argument("--dry-run", action="store_true", help="print what would be linked, as conda's --json does")
     made.add_argument("--spec", action="append", default=[], help="a package to have, as conda writes it")
     return made
 
@@ -100,6 +101,12 @@ async def install(options: argparse.Namespace) -> int:
         channel_priority=priority,
     )
     say(f"solved: {len(records)} packages")
+    if options.dry_run:
+        there = {(one.name.normalized, str(one.version), one.build) for one in installed}
+        new = [one for one in records if (one.name.normalized, str(one.version), one.build) not in there]
+        link = [{"name": one.name.normalized, "version": str(one.version)} for one in new]
+        sys.stdout.write(json.dumps({"actions": {"LINK": link}}))
+        return 0
     await rattler.install(
         records,
         options.prefix,

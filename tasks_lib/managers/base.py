@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tasks_lib.environments import records
 from tasks_lib.errors import LabError
-from tasks_lib.manifests import read_toml
+from tasks_lib.manifests import PYPROJECT, read_toml
 from tasks_lib.report.model import Result, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from tasks_lib.environments.base import Activation
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tasks_lib.process import Command, Outcome
     from tasks_lib.project import Project
 
+_ELSEWHERE = {"git", "url", "path", "file", "directory", "editable"}
 LOCK_ANEW = "lock anew: invoke deps.lock"
 #: what a check of the lock waits for: the lock, and the interpreter of an environment that is made anew
 AFTER_LOCK = ("deps.lock", "env.create")
@@ -75,16 +76,13 @@ class Manager(ABC):
         """Read the answer of `preview`; one that failed is raised."""
 
     def dependents(self) -> Callable[[str], tuple[str, ...]]:
-        """Give a function that says which locked packages ask for a name; the project itself is one of them."""
-        wants: dict[str, list[str]] = {}
+        """Give a function that says who asks for a name: `pyproject.toml`, and locked packages."""
+        wants = {records.normalised(name): [PYPROJECT] for name in self.project.pyproject.required_names()}
         for package in self._packages():
-            asked = package.get("dependencies", [])
-            groups = package.get("dev-dependencies", {}).values()
-            every = [*asked, *(entry for group in groups for entry in group)]
-            for entry in every:
+            for entry in package.get("dependencies", ()) if _is_foreign(package) else ():
                 name = entry["name"] if isinstance(entry, dict) else entry
                 wants.setdefault(records.normalised(name), []).append(str(package["name"]))
-        return lambda name: tuple(dict.fromkeys(wants.get(name, ["pyproject.toml"])))
+        return lambda name: tuple(dict.fromkeys(wants.get(name, ())))
 
     @abstractmethod
     def add(self, activation: Activation, packages: Sequence[str], group: str | None) -> Command:
@@ -112,14 +110,24 @@ class Manager(ABC):
             text = f"there is no {self.lock_name}, and it says what to install."
             raise LabError(text, file=self.lock_name, remedy=LOCK_ANEW, title="no lock")
 
-    def locked(self) -> dict[str, set[str]]:
-        """Read normalised names and versions from the lock, less the project itself and its workspace."""
+    def locked(self, python: str = "") -> dict[str, set[str]]:
+        """Read normalised names and versions from the lock, less the project itself and its workspace.
+
+        With a `python`, versions are left out that the lock's own markers keep from that Python and this machine.
+        """
         found: dict[str, set[str]] = {}
         for package in self._packages():
-            source = package.get("source", {})
-            if "virtual" not in source and source.get("editable") != ".":
+            if _is_foreign(package) and (not python or _applies(package, python)):
                 found.setdefault(records.normalised(package["name"]), set()).add(str(package.get("version", "")))
         return found
+
+    def from_elsewhere(self) -> set[str]:
+        """Give the normalised names that the lock takes from no index: a repository, an address, a folder."""
+        return {
+            records.normalised(package["name"])
+            for package in self._packages()
+            if _is_foreign(package) and _kind(package.get("source", {})) in _ELSEWHERE
+        }
 
     def _packages(self) -> list[dict[str, Any]]:
         """Read the lock's packages, none where there is no lock; a damaged lock is an error with a way out."""
@@ -141,6 +149,32 @@ class Manager(ABC):
         good = status is Status.PASS
         title = f"{self.lock_name} fits pyproject.toml"
         yield Result("lock.fresh", status, title, detail, "" if good else remedy, file=self.lock_name)
+
+
+def _is_foreign(package: Mapping[str, Any]) -> bool:
+    """Tell a package from the project itself, and from the root of its workspace."""
+    source = package.get("source", {})
+    return "virtual" not in source and source.get("editable") != "."
+
+
+def _applies(package: Mapping[str, Any], python: str) -> bool:
+    """Tell whether a package's markers (Poetry's one, uv's choices) can be met; what cannot be told for certain is."""
+    said = package.get("markers") or package.get("resolution-markers") or ()
+    markers = [said] if isinstance(said, str) else said if isinstance(said, list) else ()
+    if not markers or any("extra" in str(text) for text in markers):
+        return True
+    from packaging.markers import InvalidMarker, Marker, UndefinedEnvironmentName  # noqa: PLC0415 - 0.03 s
+
+    here = {"python_version": ".".join(python.split(".")[:2]), "python_full_version": python}
+    try:
+        return any(Marker(text).evaluate(here) for text in markers)
+    except (InvalidMarker, UndefinedEnvironmentName, TypeError):
+        return True
+
+
+def _kind(source: Mapping[str, Any]) -> str:
+    """Name what a package comes from: Poetry says it in words, uv by the first key."""
+    return str(source.get("type") or next(iter(source), ""))
 
 
 def _is_package(entry: object) -> bool:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _BUILDER = ROOT / "tasks_lib" / "proof" / "build_channel.py"
-_OFFERED = ("pip", "setuptools", "click", "six")
+_OFFERED = ("pip", "setuptools", "click", "click-default-group", "six")
 _LAST_LINES = 3
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 from typing import TYPE_CHECKING
 
@@ -117,7 +118,8 @@ def test_an_invalid_pyproject(made: Lab, old: str, new: str) -> None:
     with instead(pyproject, pyproject.read_bytes().replace(old.encode(), new.encode())), untouched(made):
         answer = made("check.config")
         assert answer.code == 1, answer
-        assert answer.ids("fail") & {"config.pyproject", "config.poetry", "config.uv"}, answer
+        own = {"poetry": {"config.poetry"}, "uv": {"config.pyproject", "config.uv"}}[made.case.manager]
+        assert answer.ids("fail") & own, answer
 
 
 @pytest.mark.parametrize("made", LAYERS[1:2], ids=str, indirect=True)
@@ -167,6 +169,16 @@ def test_a_damaged_record_of_conda(made: Lab) -> None:
     for data in (b"{", b"[]", b"{}"):
         with instead(record, data):
             fails(made, "check.doctor", "doctor.conda-meta")
+
+
+@pytest.mark.parametrize("made", LAYERS[1:], ids=str, indirect=True)
+def test_a_need_of_condas_that_is_not_met(made: Lab) -> None:
+    (record,) = (made.prefix / "conda-meta").glob("pip-*.json")
+    found = json.loads(record.read_text("utf-8"))
+    found["depends"].append("six >=99")  # as after `conda remove --force`
+    with instead(record, json.dumps(found).encode()):
+        answer = fails(made, "check.doctor", "doctor.consistent")
+    assert "six" in next(one["detail"] for one in answer.results if one["id"] == "doctor.consistent")
 
 
 @pytest.mark.parametrize("made", LAYERS, ids=str, indirect=True)

@@ -8,10 +8,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab import ENGINES, INSTALLED, LAYERS, PYTHON, VERSION, Case, Lab, untouched
+from tests.lab import (
+    CASES,
+    ENGINES,
+    INSTALLED,
+    LAYERS,
+    MANAGERS,
+    PYTHON,
+    VERSION,
+    Case,
+    Lab,
+    differences,
+    tools,
+    tree,
+    untouched,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.processes
@@ -166,6 +180,7 @@ def refuse(lab: Lab) -> None:
         ("deps.add", "toolz"),
         ("deps.remove", "click-default-group"),
         ("deps.update",),
+        ("deps.sync",),
         ("deps.add", "six", "--layer", "conda"),
     ):
         answer = lab(*args)
@@ -192,6 +207,8 @@ def test_base_is_refused_by_whatever_name(new_lab: Callable[[Case], Lab], case: 
         (lab.prefix / "bin" / "python").symlink_to(PYTHON)
     lab.write(lab.lock.name, "")
     with untouched(lab):
+        refuse(lab)  # CONDA_DEFAULT_ENV is not set
+        lab.env |= {"CONDA_DEFAULT_ENV": "tiny_env", "CONDA_PREFIX": str(lab.prefix)}  # it says that this is no base
         refuse(lab)
     assert (lab.condabin / "conda").is_file()
 
@@ -209,6 +226,73 @@ def test_base_is_refused_where_settings_lead_to_it(new_lab: Callable[[Case], Lab
     with untouched(lab):
         refuse(lab)
     assert (root / "conda-meta" / "history").is_file()
+
+
+@pytest.fixture
+def misled(made: Lab) -> Iterator[tuple[Lab, Path]]:
+    """Give a lab that was set up, and a renamed base to which everything but the prefix leads."""
+    base = made.home / "meine Python"
+    assert made.run([str(tools() / "uv"), "venv", "--quiet", "--seed", "--python", PYTHON, str(base)]).code == 0
+    (base / "condabin").mkdir()
+    (base / "conda-meta").mkdir()
+    (base / "conda-meta" / "history").touch()
+    env, manifests = dict(made.env), made.manifests()
+    yield made, base
+    made.env = env
+    for name, data in manifests.items():
+        (made.project / name).write_bytes(data)
+    (made.project / ".venv").unlink(missing_ok=True)
+
+
+CONDA_MADE = [case for case in CASES if case.layer == "conda" and case.engine in {"rattler", "conda"}]
+
+
+@pytest.mark.parametrize("made", CONDA_MADE, ids=str, indirect=True)
+def test_nothing_leads_into_base(misled: tuple[Lab, Path]) -> None:
+    lab, base = misled
+    records = lab.home / "des envs"
+    used = lab.run(
+        [str(tools() / "poetry"), "env", "use", str(base / "bin/python")], env={"POETRY_VIRTUALENVS_PATH": str(records)}
+    )
+    assert used.code == 0, used
+    assert (records / "envs.toml").is_file()
+    conda_yml = (lab.project / "conda.yml").read_text("utf-8")
+    ways: dict[str, tuple[dict[str, str], Callable[[], object]]] = {
+        "base active, CONDA_DEFAULT_ENV unset": ({"CONDA_PREFIX": str(base), "CONDA_SHLVL": "1"}, lambda: None),
+        "base active, renamed": ({"CONDA_PREFIX": str(base), "CONDA_DEFAULT_ENV": "tiny_env"}, lambda: None),
+        "a stale VIRTUAL_ENV": ({"VIRTUAL_ENV": str(base)}, lambda: None),
+        "an old envs.toml": ({"POETRY_VIRTUALENVS_PATH": str(records)}, lambda: None),
+        "by path": ({}, lambda: lab.write("conda.yml", f"{conda_yml}prefix: {base}\n")),
+        "a .venv beside": ({}, lambda: (lab.project / ".venv").symlink_to(base)),
+    }
+    before = tree(base)
+    for way, (env, lead) in ways.items():
+        lab.env |= env
+        lead()
+        before_it = lab.installed()
+        lab.ok("deps.add", "toolz")
+        assert lab.installed().keys() - before_it.keys() == {"toolz"}, way
+        lab.ok("deps.remove", "toolz")
+        assert lab.installed() == before_it, way
+        assert differences(before, tree(base)) == {}, way
+    for task in ("setup", "deps.install", "deps.update", "deps.sync"):  # all of them at once
+        lab.ok(task)
+        assert differences(before, tree(base)) == {}, task
+
+
+@pytest.mark.parametrize("case", MANAGERS, ids=str)
+def test_a_venv_that_is_base_is_refused(new_lab: Callable[[Case], Lab], case: Case) -> None:
+    lab = new_lab(case)
+    base = lab.home / "miniforge3"
+    for folder in ("bin", "condabin", "conda-meta", "envs", "pkgs"):
+        (base / folder).mkdir(parents=True)
+    (base / "bin/python").symlink_to(PYTHON)
+    (lab.project / ".venv").symlink_to(base)
+    with untouched(lab):
+        for task in (("setup",), ("env.create",), ("deps.install",), ("deps.add", "toolz"), ("deps.sync",)):
+            answer = lab(*task)
+            assert answer.code in {2, 5}, (task, answer)
+            assert ".venv" in answer.error()["detail"]
 
 
 @pytest.mark.parametrize("name", ["base", "root", "BASE"])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks_lib.checks.catalogue import HYBRID
-from tests.lab import CASES, CONDA_YML, PYPROJECT, PYTHON, Answer, Case, Lab, tools, untouched
+from tests.lab import CASES, CONDA_YML, MANAGERS, PYPROJECT, PYTHON, Answer, Case, Lab, tools, untouched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -213,6 +213,16 @@ def test_drift_and_what_fix_does(lab: Lab) -> None:
     uv(lab, "install", f"iniconfig=={version}")
     lab.write("conda.yml", conda_yml)
     assert lab.ok("check.fix").data["note"] == "nothing to fix"
+
+
+@pytest.mark.parametrize("case", MANAGERS, ids=str)
+def test_drift_sees_what_an_extra_brings(new_lab: Callable[[Case], Lab], case: Case) -> None:
+    lab = new_lab(case)
+    lab.write("pyproject.toml", PYPROJECT.replace("click-default-group>=1.2", "click-default-group[test]>=1.2"))
+    lab.ok("setup")
+    assert look(lab, "drift.lock").ids("pass") == {"drift.lock"}
+    uv(lab, "uninstall", "pytest")
+    expect_found(lab, "drift.lock", "not installed: pytest.")
 
 
 def test_what_conda_owns(lab: Lab) -> None:

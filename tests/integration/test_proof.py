@@ -17,7 +17,7 @@ import pytest
 
 from tasks_lib import bootstrap
 from tasks_lib.proof import compare, place
-from tests.lab import ENTRY, PYTHON, ROOT, tools, variables
+from tests.lab import ENTRY, PYTHON, ROOT, Answer, expect_contract, tools, variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,6 +75,7 @@ def answer(argv: list[str], cwd: Path, env: Mapping[str, str]) -> dict[str, Any]
         document: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
         pytest.fail(f"no document: {done.stdout}\n{done.stderr}")
+    expect_contract(Answer(done.returncode, done.stdout, done.stderr))
     document["said"] = done.stderr
     return document
 

@@ -11,12 +11,12 @@ import pytest
 from tasks_lib.environments import engines
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.manifests import CondaFile
+from tasks_lib.process import Command, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tasks_lib.process import Command
 
 ARGUMENTS: dict[str, dict[str, tuple[str, ...]]] = {
     "conda": {
@@ -186,3 +186,15 @@ def test_root_of_a_conda_is_above_its_program(on_path: Path, root: Path, monkeyp
     assert engines.choose("rattler").root is None
     monkeypatch.setenv("MAMBA_ROOT_PREFIX", "/mm")
     assert str(engines.Micromamba("/x/micromamba").root) == "/mm"
+
+
+def test_a_preview_that_cannot_be_read_is_never_taken_for_nothing_to_do() -> None:
+    command = Command(("conda", "install"))
+    said = '{"success": true, "actions": {"LINK": [{"name": "six", "version": "1.17.0"}]}}'
+    assert engines.linked(Outcome(command, 0, said, "", 0.0)) == [("six", "1.17.0")]
+    assert (
+        engines.linked(Outcome(command, 0, '{"message": "All requested packages already installed."}', "", 0.0)) == []
+    )
+    for code, text in ((0, "Proceed?"), (1, '{"error": "PackagesNotFoundError: x\\n  - nope"}'), (1, "{}")):
+        with pytest.raises(LabError):
+            engines.linked(Outcome(command, code, text, "", 0.0))

@@ -315,6 +315,14 @@ def test_option_stands_in_place_of_the_setting(project: MakeProject) -> None:
     assert chosen.judged(Result("leak.poetry", Status.PASS, "")).status is Status.PASS
 
 
+def test_a_family_has_its_severity_and_threshold(project: MakeProject) -> None:
+    table = '[tool.mlops-lab.checks]\nseverity = {leak = "fail", "leak.poetry" = "warn"}\nthreshold = {drift = 2}\n'
+    chosen = _selection(project, table)
+    assert chosen.judged(Result("leak.pythonpath", Status.WARN, "")).status is Status.FAIL
+    assert chosen.judged(Result("leak.poetry", Status.FAIL, "")).status is Status.WARN
+    assert (chosen.allowed("drift.lock"), chosen.allowed("base")) == (2, 0)
+
+
 @pytest.mark.parametrize(
     ("table", "line", "said"),
     [
@@ -322,7 +330,9 @@ def test_option_stands_in_place_of_the_setting(project: MakeProject) -> None:
         ('[tool.mlops-lab.checks]\nignore = ["lock", "nope"]\n', 7, "'nope'"),
         ("[tool.mlops-lab.checks]\nx = 1\n", 7, "no setting 'x'"),
         ('[tool.mlops-lab.checks]\n[tool.mlops-lab.checks.severity]\n"base" = "loud"\n', 7, '"warn" or "fail"'),
-        ('[tool.mlops-lab.checks]\nthreshold = {"lock.fresh" = 1}\n', 7, "'lock.fresh'"),
+        ('[tool.mlops-lab.checks]\nthreshold = {"lock.fresh" = 1}\n', 7, "lock.fresh passes or fails as a whole"),
+        ('[tool.mlops-lab.checks]\nthreshold = {"doctor" = 1}\n', 7, "doctor passes or fails as a whole"),
+        ('[tool.mlops-lab.checks]\nthreshold = {"nope" = 1}\n', 7, "'nope'"),
         ('[tool.mlops-lab.checks]\nthreshold = {"base" = -1}\n', 7, "number of findings"),
         ("[tool.mlops-lab.checks]\nstrict = 1\n", 7, "true or false"),
         ("[tool.mlops-lab]\nchecks = 3\n", 7, "must be a table"),
@@ -367,9 +377,12 @@ def test_asked_for_by_its_id_it_says_that_it_does_not_apply(project: MakeProject
 
 
 @pytest.mark.parametrize("check", KNOWN)
-def test_explanation(check: str) -> None:
+def test_explanation(check: str, monkeypatch: pytest.MonkeyPatch) -> None:
     data = mending.explain(check).data
     assert all(data[key] for key in ("title", "why", "remedy", "fix"))
+    told = {**KNOWN}[check].remedy
+    monkeypatch.setattr("sys.argv", ["python3 -m tasks_lib"])  # it says what this person types
+    assert mending.explain(check).data["remedy"] == told.replace("invoke ", "python3 -m tasks_lib ")
     with pytest.raises(LabError, match=r"lock\.fresh"):
         mending.explain(f"{check}x")
 

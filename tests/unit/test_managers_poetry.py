@@ -161,3 +161,55 @@ lock-version = "2.1"
 
 def test_locked_versions_are_read(project: MakeProject) -> None:
     assert Poetry(project(files={"poetry.lock": LOCK})).locked() == {"typing-extensions": {"4.0"}}
+
+
+FORKED = """[[package]]
+name = "Numpy"
+version = "1.0"
+markers = "python_version < '3.12'"
+
+[[package]]
+name = "numpy"
+version = "2.0"
+markers = "python_version >= '3.12'"
+
+[[package]]
+name = "six"
+version = "1.0"
+markers = {main = "sys_platform == 'nowhere'"}
+
+[[package]]
+name = "pandas"
+version = "3.0"
+markers = "extra == 'lab'"
+
+[package.dependencies]
+numpy = "*"
+
+[[package]]
+name = "mine"
+version = "1.0"
+source = {type = "directory", url = "../mine"}
+
+[[package]]
+name = "theirs"
+version = "1.0"
+source = {type = "legacy", url = "http://host", reference = "them"}
+"""
+
+
+def test_versions_for_another_python_are_left_out_where_that_is_certain(project: MakeProject) -> None:
+    manager = Poetry(project(files={"poetry.lock": FORKED}))
+    found = manager.locked("3.11.7")
+    assert (found["numpy"], found["six"], found["pandas"]) == ({"1.0"}, {"1.0"}, {"3.0"})
+    assert manager.locked("3.12.1")["numpy"] == {"2.0"}
+    assert manager.locked()["numpy"] == {"1.0", "2.0"}
+    assert manager.from_elsewhere() == {"mine"}
+
+
+def test_who_asks_is_the_manifest_and_what_is_locked(project: MakeProject) -> None:
+    groups = '[dependency-groups]\nlab = ["NumPy>=1"]\n'
+    text = f'[project]\nname = "demo"\nversion = "1"\ndependencies = ["six[x] >=1"]\n{groups}'
+    asked_by = Poetry(project(text, files={"poetry.lock": FORKED})).dependents()
+    assert asked_by("numpy") == ("pyproject.toml", "pandas")
+    assert (asked_by("six"), asked_by("mine")) == (("pyproject.toml",), ())

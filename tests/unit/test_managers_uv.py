@@ -203,3 +203,16 @@ def test_interpreter_is_named_so_that_uv_never_makes_the_environment_anew(projec
         assert command.argv[at + 1] == str(activation.python)
         assert command.env["UV_PROJECT_ENVIRONMENT"] == str(activation.prefix)
         assert command.env["UV_PYTHON_DOWNLOADS"] == "never"
+
+
+def test_versions_for_another_python_are_left_out(project: MakeProject) -> None:
+    old, new = (
+        "resolution-markers = [\"python_full_version < '3.12'\"]",
+        "resolution-markers = [\"python_version >= '3.12'\"]",
+    )
+    text = LOCK.replace('version = "1.0"\n', f'version = "1.0"\n{old}\n').replace(
+        'version = "2.0"\n', f'version = "2.0"\n{new}\n'
+    )
+    manager = Uv(project(files={"uv.lock": text}))
+    assert (manager.locked("3.11.7")["numpy"], manager.locked("3.13.0")["numpy"]) == ({"1.0"}, {"2.0"})
+    assert manager.from_elsewhere() == {"from-git"}
