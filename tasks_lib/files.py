@@ -37,11 +37,13 @@ def write(path: Path, data: bytes) -> None:
 
 def put_back(path: Path, copy: Path) -> None:
     """Let `copy` take the place of a file that differs from it; that needs no room, so a full disk is no obstacle."""
-    if not copy.is_file():
-        return  # a run that was killed while it put back has done it
     target = path.resolve()
+    if not copy.is_file():
+        if target.is_file():
+            return  # a run that was killed while it put back has done it
+        raise unwritable(path, FileNotFoundError(2, f"its copy {copy} is gone"))
     try:
-        if target.is_file() and target.read_bytes() == copy.read_bytes():
+        if same(target, copy):
             return
         if target.is_dir() and not path.is_symlink():
             raise IsADirectoryError(21, "a folder stands there")
@@ -51,6 +53,11 @@ def put_back(path: Path, copy: Path) -> None:
             write(path, copy.read_bytes())
     except OSError as error:
         raise unwritable(path, error) from None
+
+
+def same(one: Path, other: Path) -> bool:
+    """Tell whether both are files with the same bytes."""
+    return one.is_file() and other.is_file() and one.read_bytes() == other.read_bytes()
 
 
 def clear_unfinished(path: Path) -> None:

@@ -29,7 +29,8 @@ FOLDER = ".mlops-lab"
 _SCHEMA = "mlops-lab-journal/1"
 _LARGEST = 64 * 1024 * 1024
 #: what a repair may hand to an installer: a name with a version or an address, or a folder
-_REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.-]*( ?(==|@) ?[^\s-]\S*)?|/\S.*", re.ASCII)
+_REQUIREMENT = re.compile(r"[a-z0-9][\w.-]*(==[\w.+!-]+| @ [a-z][\w+.-]*:\S+)?|editable:[^\0\n]+", re.ASCII)
+_NAME = re.compile(r"[\w][\w.-]*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ class Journal:
                 owned = sorted(conda_health.owned(prefix))
             except LabError:  # damaged before this run: there is nothing sound to go back to, and check.doctor says so
                 conda, owned = [], []
-            looked = {"packages": records.requirements(prefix), "owned": owned, "conda": conda}
+            whole = all("url" in record for record in conda)
+            looked = {"packages": packages(prefix), "owned": owned, "conda": conda if whole else []}
         return cls(
             command=session.command,
             combo=session.combo.id,
@@ -101,9 +103,20 @@ class Journal:
         files.write(folder / "journal.json", text.encode())
 
 
+def packages(prefix: Path) -> dict[str, str]:
+    """Give what is installed, and what asks for exactly it; what no installer can be asked for is left out."""
+    found = records.requirements(prefix).items()
+    return {name: asked for name, asked in found if _NAME.fullmatch(name) and _REQUIREMENT.fullmatch(asked)}
+
+
 def exists(root: Path) -> bool:
     """Tell whether a run is in progress, or was cut short."""
     return os.path.lexists(root / FOLDER / "journal.json")
+
+
+def written(root: Path) -> float:
+    """Give the time at which the journal was last written, in seconds since the epoch."""
+    return (root / FOLDER / "journal.json").stat().st_mtime
 
 
 def read(root: Path) -> Journal | None:
@@ -125,7 +138,7 @@ def read(root: Path) -> Journal | None:
         names = [*made.files, *made.packages, *made.owned]
         sound = (
             all(isinstance(word, str) for word in (*words, *made.owned, *made.packages.values()))
-            and all(re.fullmatch(r"[\w][\w.-]*", name) for name in names)
+            and all(_NAME.fullmatch(name) for name in names)
             and all(_REQUIREMENT.fullmatch(text) for text in made.packages.values())
             and all(isinstance(there, bool) for there in made.files.values())
             and all(isinstance(record["name"], str) and isinstance(record["url"], str) for record in made.conda)

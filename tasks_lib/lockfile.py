@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 import time
 from typing import IO, TYPE_CHECKING
 
@@ -17,6 +18,8 @@ from tasks_lib import process
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+#: how often a holder shows that it is alive, in seconds
+HEARTBEAT = 0.5
 _PATIENCE = 0.5
 _PAUSE = 0.05
 _READ = 200
@@ -24,22 +27,34 @@ _BEHIND = 1 << 20  # Windows forbids reading locked bytes, so the lock is one pa
 
 
 @contextlib.contextmanager
-def held(path: str, purpose: str, say: Callable[[str], None]) -> Iterator[None]:
+def held(path: str, purpose: str, say: Callable[[str], None]) -> Iterator[float | None]:
     """Hold the lock of the file `path`, after whoever has it, of whom is said; nothing is left of the file then.
 
-    Raises `OSError` where the file cannot be made.
+    Gives the time at which a holder that did not end well was last alive, in seconds since the epoch; `None` where the
+    last one did. Raises `OSError` where the file cannot be made.
     """
     stream = _taken(path, say)
+    ended = threading.Event()
     try:
+        facts = os.fstat(stream.fileno())
         stream.truncate(0)
         stream.write(f"{os.getpid()}\n{purpose}\n{time.strftime('%H:%M:%S')}\n".encode())
         stream.flush()
+        threading.Thread(target=_beat, args=(stream.fileno(), ended), daemon=True).start()
         with process.inherited(stream.fileno()):
-            yield
+            yield facts.st_mtime if facts.st_size else None
     finally:
+        ended.set()
         with contextlib.suppress(OSError):  # Windows does not delete what is open
             os.unlink(path)  # noqa: PTH108 - pathlib costs the first start 10 ms
         stream.close()
+
+
+def _beat(descriptor: int, ended: threading.Event) -> None:
+    """Let the file tell when its holder was last alive."""
+    while not ended.wait(HEARTBEAT):
+        with contextlib.suppress(OSError, TypeError):  # it has just been closed; Windows takes no descriptor
+            os.utime(descriptor)
 
 
 def is_held(path: str) -> bool:

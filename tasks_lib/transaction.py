@@ -47,13 +47,13 @@ def alone(root: Path, command: str, say: Callable[[str], None]) -> Iterator[list
     with contextlib.ExitStack() as stack:
         stack.callback(_rmdir, folder)
         try:
-            stack.enter_context(lockfile.held(str(folder / "lock"), command, say))
+            died = stack.enter_context(lockfile.held(str(folder / "lock"), command, say))
             stack.callback(_tidy, folder)
             (folder / ".gitignore").write_text("*\n", "utf-8")
         except OSError:
             yield []
             return
-        yield recover(root, say)
+        yield recover(root, say, died)
 
 
 @contextlib.contextmanager
@@ -114,21 +114,22 @@ class _Noting:
         self._watcher.end(step, seconds, ok=ok)
 
 
-def recover(root: Path, say: Callable[[str], None]) -> list[Result]:
-    """Put right what a killed run left, and say so."""
+def recover(root: Path, say: Callable[[str], None], died: float | None) -> list[Result]:
+    """Put right what a run left that was killed at the time `died`, and say so."""
     before = journal.read(root)
     if before is None:
         journal.forget(root)  # copies without a journal are from a run that had not begun
         return []
     say(f"{before.who} was cut short: putting the project back as it was")
-    stuck = _files_back(root, [name for name, there in before.files.items() if there], before)
+    died = died or journal.written(root)  # somebody deleted the lock file
+    stuck = _files_back(root, [name for name, there in before.files.items() if there], before, died)
     try:
         session = Session.open(combo=before.combo, engine=before.engine, python=before.python, start=root)
         with environment_alone(session, say):
             stuck += _environment_back(session, before, root)
     except LabError as error:
         stuck.append(f"the environment was not looked at ({error.message})")
-    stuck += _files_back(root, [name for name, there in before.files.items() if not there], before)
+    stuck += _files_back(root, [name for name, there in before.files.items() if not there], before, died)
     journal.forget(root)
     title = f"{before.command} was cut short, and what it had changed is put back"
     if not stuck:
@@ -143,20 +144,30 @@ def _put_back(session: Session, before: Journal, *, without: Sequence[Path]) -> 
     return [*_environment_back(session, before, root), *_files_back(root, names, before)]
 
 
-def _files_back(root: Path, names: Sequence[str], before: Journal) -> list[str]:
-    """Put manifests back from their copies; one that there was not is deleted. Say what could not be."""
+def _files_back(root: Path, names: Sequence[str], before: Journal, died: float | None = None) -> list[str]:
+    """Put manifests back from their copies; one that there was not is deleted. Say what could not be.
+
+    What was written later than the run's death (and the last beat of its heart) is a person's, and stays.
+    """
     stuck = []
     for name in names:
         path = root / name
         try:
             files.clear_unfinished(path)
-            if before.files[name]:
-                files.put_back(path, root / journal.FOLDER / "before" / name)
+            if died and path.is_file() and path.stat().st_mtime > died + 2 * lockfile.HEARTBEAT:
+                if not (before.files[name] and files.same(path, _copy(root, name))):
+                    stuck.append(f"{name} was changed since, and is left as it is")
+            elif before.files[name]:
+                files.put_back(path, _copy(root, name))
             elif path.is_file() or path.is_symlink():
                 path.unlink()
         except (LabError, OSError) as error:
             stuck.append(f"{name} ({error})")
     return stuck
+
+
+def _copy(root: Path, name: str) -> Path:
+    return root / journal.FOLDER / "before" / name
 
 
 def _environment_back(session: Session, before: Journal, root: Path) -> list[str]:
@@ -193,7 +204,7 @@ def _repaired(session: Session, before: Journal, root: Path) -> list[str]:
         commands += environment.repair(root / journal.FOLDER / "journal.json", before.conda)
     failed = [command for command in commands if not process.run(command).ok]
     failed += [command for command in _python_repair(session, before) if not process.run(command).ok]
-    after = records.requirements(environment.prefix)
+    after = journal.packages(environment.prefix)
     wrong = sorted(name for name in {*before.packages, *after} if before.packages.get(name) != after.get(name))
     said = [f"{failed[0].shown} failed"] if failed else []
     said += [f"{', '.join(wrong)} differ from what was installed"] if wrong else []
@@ -213,7 +224,7 @@ def _python_repair(session: Session, before: Journal) -> Iterator[Command]:
     """Give the commands for what is neither as it was nor conda's; damaged records go first, which no tool can read."""
     environment = session.environment
     python, common = str(environment.python), (toolbox.uv(), "pip")
-    damaged, after = records.damaged(environment.prefix), records.requirements(environment.prefix)
+    damaged, after = records.damaged(environment.prefix), journal.packages(environment.prefix)
     theirs = {name for name, asked in before.packages.items() if name not in before.owned}
     unreadable = {name for name, one in damaged.items() if not (one.folder / "RECORD").is_file()} - {*before.owned}
     for name in unreadable:
@@ -229,7 +240,8 @@ def _python_repair(session: Session, before: Journal) -> Iterator[Command]:
 
 
 def _asked(requirement: str) -> tuple[str, ...]:
-    return ("--editable", requirement) if requirement.startswith("/") else (requirement,)
+    kind, _, folder = requirement.partition("editable:")
+    return ("--editable", folder) if folder and not kind else (requirement,)
 
 
 def _tidy(folder: Path) -> None:

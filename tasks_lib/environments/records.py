@@ -92,7 +92,7 @@ def installed(prefix: Path) -> dict[str, str]:
 
 
 def requirements(prefix: Path) -> dict[str, str]:
-    """Give for each installed distribution what asks for exactly it: a version, an address, or a folder (PEP 610)."""
+    """Give for each installed distribution what asks for exactly it: `name==1.0`, `name @ url` or `editable:folder`."""
     return {found.name: _requirement(found) for found in distributions(prefix)}
 
 
@@ -106,7 +106,7 @@ def _requirement(distribution: Distribution) -> str:
     if local:
         from urllib.request import url2pathname  # noqa: PLC0415 - 0.03 s, and seldom needed
 
-        return url2pathname(urlsplit(url).path)
+        return f"editable:{url2pathname(urlsplit(url).path)}"
     if version_control:
         url = f"{version_control.get('vcs')}+{url}@{version_control.get('commit_id')}"
     return f"{distribution.name} @ {url}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from typing import TYPE_CHECKING
 
@@ -204,3 +205,36 @@ def test_environment_reached_through_a_link_is_not_moved(venv: Path, root: Path)
 )
 def test_requirement_is_met_or_not(sound: Path, requirement: str, met: bool) -> None:
     assert records.unsatisfied(sound, (requirement,)) == (() if met else (requirement,))
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        pytest.param(None, "demo==1.0", id="from an index"),
+        pytest.param({"url": "https://example.org/demo-1.0.whl"}, "demo @ https://example.org/demo-1.0.whl", id="file"),
+        pytest.param(
+            {"url": "file:///a%20b", "dir_info": {"editable": True}}, "editable:/a b", id="a folder for editing"
+        ),
+        pytest.param(
+            {"url": "https://example.org/demo", "vcs_info": {"vcs": "git", "commit_id": "c0ffee"}},
+            "demo @ git+https://example.org/demo@c0ffee",
+            id="a commit",
+        ),
+        pytest.param([], "demo==1.0", id="no record of its source"),
+    ],
+)
+def test_requirement_asks_for_exactly_what_is_installed(
+    venv: Path, install: Install, source: object, expected: str
+) -> None:
+    record = install(venv, "Demo", "1.0")
+    if source is not None:
+        (record / "direct_url.json").write_text(json.dumps(source))
+    assert records.requirements(venv) == {"demo": expected}
+
+
+def test_damaged_ones_are_told_from_whole_ones(venv: Path, install: Install) -> None:
+    install(venv, "whole", "1.0", files=("whole.py",))
+    install(venv, "gone", "1.0", files=("gone.py",))
+    (venv / "lib/python3.11/site-packages/gone.py").unlink()
+    (install(venv, "half", "1.0") / "RECORD").unlink()
+    assert set(records.damaged(venv)) == {"gone", "half"}

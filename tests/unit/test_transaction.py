@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -134,6 +135,21 @@ def test_next_run_puts_right_what_a_killed_one_left_and_says_so(
     assert len(said) == 1
 
 
+def test_what_a_person_wrote_after_the_death_of_a_run_stays(session: Session, root: Path) -> None:
+    manifests = [root / name for name in NAMES]
+    journal.Journal.of(session, manifests).save(root, manifests=manifests)
+    _change(root)
+    lock = root / ".mlops-lab" / "lock"
+    lock.write_text("1\nsetup\n")
+    for path in (lock, root / "made"):
+        os.utime(path, (10**9, 10**9))  # long ago
+    with transaction.alone(root, "setup", lambda _: None) as found:
+        (result,) = found
+    assert (result.id, result.status) == ("recovered", Status.WARN)
+    assert "changed was changed since, and is left as it is" in result.detail
+    assert _texts(root) == {"changed": "new", "deleted": "old", "same": "same"}
+
+
 def test_putting_right_can_itself_be_cut_short(session: Session, root: Path) -> None:
     manifests = [root / name for name in NAMES]
     journal.Journal.of(session, manifests).save(root, manifests=manifests)
@@ -188,6 +204,7 @@ def test_environment_that_was_set_aside_comes_back(session: Session, root: Path,
         pytest.param({"files": {"pyproject.toml": 1}}, id="no bool"),
         pytest.param({"packages": {"click": "--index-url=https://example.org"}}, id="an option"),
         pytest.param({"packages": {"click": "click @ --pre"}}, id="an option behind a name"),
+        pytest.param({"packages": {"click": "click==1 --pre"}}, id="an option behind a version"),
         pytest.param({"packages": {"-r": "x==1"}}, id="an option as a name"),
         pytest.param({"state": "unheard of"}, id="another state"),
         pytest.param({"combo": None}, id="no combo"),
