@@ -17,3 +17,11 @@ def setup(session: Session, progress: Progress, dry_run: bool = False) -> Answer
     from tasks_lib import workflows
 
     return workflows.setup(session, progress, dry_run=dry_run)
+
+
+@lab_task("explain", help={"task": "a task that changes something, e.g. setup or deps.add"})
+def explain(session: Session, progress: Progress, task: str) -> Answer:
+    """Show the commands that a task would run, for all four combos beside each other, and why they are safe."""
+    from tasks_lib import explanation
+
+    return explanation.explain(session, progress, task)

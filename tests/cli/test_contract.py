@@ -50,6 +50,7 @@ TASKS = (
     ("check.all",),
     ("check.explain", "lock.fresh"),
     ("check.fix", "--dry-run"),
+    ("explain", "setup"),
 )
 
 

@@ -1,0 +1,65 @@
+"""What a task would run is told for every combo, and every step has its reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks_lib import combos, explanation
+from tasks_lib.errors import LabError
+from tasks_lib.report.progress import Progress
+from tasks_lib.session import Session
+from tasks_lib.tasks import namespace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
+    from tests.conftest import MakeProject
+
+CONDA = "name: demo\nchannels: [conda-forge]\ndependencies: [python=3.11, pip]\n"
+
+
+def _explain(project: MakeProject, root: Path, task: str, conda: str | None = CONDA) -> dict[str, Any]:
+    project(conda=conda)
+    session = Session.open(combo="pip_uv", engine="rattler", start=root)
+    return explanation.explain(session, Progress(), task).data
+
+
+def test_setup_of_all_combos_stands_beside_each_other(project: MakeProject, root: Path) -> None:
+    data = _explain(project, root, "setup")
+    steps = [row["step"] for row in data["commands"]]
+    assert steps.index("env.create") < steps.index("deps.lock") < steps.index("deps.install")
+    locks = {row["combo"]: row["command"] for row in data["commands"] if row["step"] == "deps.lock"}
+    assert set(locks) == set(combos.names())
+    assert all(f" {name.partition('_')[2]} lock" in f" {command}" for name, command in locks.items())
+    assert {row["combo"] for row in data["commands"] if row["step"] == "guard"} == {"conda_poetry", "conda_uv"}
+    reasons = {row["step"]: row["because"] for row in data["safe"]}
+    assert set(reasons) == set(steps)
+    assert all(reasons.values())
+
+
+def test_combo_that_has_no_plan_says_why(project: MakeProject, root: Path) -> None:
+    data = _explain(project, root, "setup", conda=None)
+    (row,) = [row for row in data["commands"] if row["combo"] == "conda_uv"]
+    assert "there is no conda.yml" in row["command"]
+    data = _explain(project, root, "deps.add")
+    assert all("does not exist yet" in row["command"] for row in data["commands"])
+
+
+def test_task_without_a_plan_lists_those_that_have_one(project: MakeProject, root: Path) -> None:
+    with pytest.raises(LabError, match=r"deps\.add"):
+        _explain(project, root, "env.list")
+
+
+def test_every_task_that_changes_something_can_be_explained() -> None:
+    """But for `check.fix`, whose plan comes of what the checks find."""
+    has_plan = {name for name in namespace().task_names if _takes_dry_run(name)}
+    assert has_plan - {"check.fix"} == set(explanation.PLANNED)
+
+
+def _takes_dry_run(name: str) -> bool:
+    return any(
+        "--dry-run" in argument.names or "dry-run" in argument.names for argument in namespace()[name].get_arguments()
+    )
