@@ -66,6 +66,7 @@ class Description:
         """Read the text of a description."""
         try:
             data = json.loads(document)
+            json.dumps(data, ensure_ascii=False).encode()  # half a surrogate pair can be written to no file
             if data["schema"] != SCHEMA:
                 raise ValueError  # noqa: TRY301 - one way out for every damage
             texts = {name: str(entry["text"]) for name, entry in data["files"].items()}

@@ -16,7 +16,7 @@ _TELLING = re.compile("error|cause|because|conflict|fail|denied|cannot", re.IGNO
 #: Each keeps its first group and hides the rest: in an address, before a bare host, conda's tokens, in a query.
 _SECRETS = (
     re.compile(r"(://)[^/\s]+(?=@)"),
-    re.compile(r"((?:^|[\s\"'`(<=,]))[^\s/:@\"'`(<=,]+:[^\s/]+(?=@\S)"),
+    re.compile(r"((?:^|[\s\"'`(<=,]))[^\s/:@\"'`(<=,]+:[^\s/]{1,16384}(?=@\S)"),
     re.compile(r"(https?://\S+?/t/)[^/\s]+"),
     re.compile(r"([?&][^\s=&]*(?:token|key|sig|secret|pass|auth|cred)[^\s=&]*=)[^\s&\"'`)>]+", re.IGNORECASE),
 )

@@ -12,7 +12,7 @@ from tasks_lib.manifests import read_toml
 from tasks_lib.report.model import Result, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from tasks_lib.environments.base import Activation
@@ -76,12 +76,8 @@ class Manager(ABC):
         """Give a function that says which locked packages ask for a name; the project itself is one of them."""
         wants: dict[str, list[str]] = {}
         for package in self._packages():
-            asked = package.get("dependencies", [])
-            groups = package.get("dev-dependencies", {}).values()
-            every = [*asked, *(entry for group in groups for entry in group)]
-            for entry in every:
-                name = entry["name"] if isinstance(entry, dict) else entry
-                wants.setdefault(records.normalised(name), []).append(str(package["name"]))
+            for name in _asked(package):
+                wants.setdefault(name, []).append(str(package["name"]))
         return lambda name: tuple(dict.fromkeys(wants.get(name, ["pyproject.toml"])))
 
     @abstractmethod
@@ -141,5 +137,17 @@ class Manager(ABC):
         yield Result("lock.fresh", status, title, detail, "" if good else remedy, file=self.lock_name)
 
 
-def _is_package(entry: object) -> bool:
-    return isinstance(entry, dict) and isinstance(entry.get("name"), str) and isinstance(entry.get("source", {}), dict)
+def _asked(package: Mapping[str, Any]) -> list[str]:
+    """Name what a package asks for: uv lists tables, Poetry has a table with the names as its keys."""
+    groups = [package.get("dependencies", ()), *package.get("dev-dependencies", {}).values()]
+    every = [entry["name"] if isinstance(entry, dict) else entry for group in groups for entry in group]
+    return [records.normalised(name) for name in every]
+
+
+def _is_package(entry: Any) -> bool:  # noqa: ANN401 - whatever stands in a lock
+    """Tell whether an entry of the lock has the shape that is relied on here."""
+    sound = isinstance(entry, dict) and isinstance(entry.get("name"), str) and isinstance(entry.get("source", {}), dict)
+    try:
+        return sound and _asked(entry) is not None
+    except (TypeError, KeyError, AttributeError):
+        return False

@@ -26,9 +26,9 @@ _TYPES: dict[str, type] = {
 def validate(project: Project) -> Iterator[Result]:
     """Give a failure for each fault of the `[project]` table and of the dependency groups, else one pass."""
     wrong = list(_faults(project))
+    lines = {key: project.pyproject.line_of(key) for key in {key for _, key in wrong}}  # once for thousands of faults
     for text, key in wrong:
-        line = project.pyproject.line_of(key)
-        yield Result("config.pyproject", Status.FAIL, _TITLE, text, "mend pyproject.toml", "pyproject.toml", line)
+        yield Result("config.pyproject", Status.FAIL, _TITLE, text, "mend pyproject.toml", "pyproject.toml", lines[key])
     if not wrong:
         yield Result("config.pyproject", Status.PASS, _TITLE, file="pyproject.toml")
 

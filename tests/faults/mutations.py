@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import tomllib
 from typing import TYPE_CHECKING, Any
@@ -91,6 +92,7 @@ ODD: tuple[Any, ...] = (
     "x" * 5_000,
     "é\u202e\u2028",
     "\ud800",
+    "a\0b",
     [],
     [[]],
     [None],
@@ -106,16 +108,16 @@ ODD: tuple[Any, ...] = (
 
 
 def mutated(rng: Random, seeds: Sequence[bytes], kind: str) -> bytes:
-    """Give one of `seeds` with one to four kinds of damage."""
+    """Give one of `seeds` with up to four kinds of damage."""
     data = rng.choice(seeds)
-    if rng.random() < 0.5:  # noqa: PLR2004 - what parses gets further than what does not
-        data = _structural(rng, data, kind)
-    for _ in range(rng.choice((0, 1, 1, 2, 3))):
+    parses = rng.random() < 0.6
+    data = _structural(rng, data, kind) if parses else data
+    for _ in range(rng.choice((0, 0, 0, 1) if parses else (1, 1, 2, 3))):
         data = rng.choice(_DAMAGES)(rng, data, seeds)
     return data
 
 
-def _flip(rng: Random, data: bytes, _: Sequence[bytes]) -> bytes:
+def _flip(rng: Random, data: bytes, _seeds: Sequence[bytes]) -> bytes:
     made = bytearray(data)
     for _ in range(rng.randint(1, 4) if made else 0):
         made[rng.randrange(len(made))] ^= 1 << rng.randrange(8)
@@ -149,7 +151,7 @@ def _splice(rng: Random, data: bytes, seeds: Sequence[bytes]) -> bytes:
 
 def _insert(rng: Random, data: bytes, _: Sequence[bytes]) -> bytes:
     at = rng.randint(0, len(data))
-    if rng.random() < 0.5:  # noqa: PLR2004 - at the start of a line, where a token is most often read as one
+    if rng.random() < 0.5:
         at = data.rfind(b"\n", 0, at) + 1
     return data[:at] + rng.choice(TOKENS) + data[at:]
 
@@ -186,29 +188,30 @@ def _structural(rng: Random, data: bytes, kind: str) -> bytes:
     for _ in range(rng.randint(1, 3)):
         holder, key = rng.choice(_places(top))
         deed = rng.random()
-        if deed < 0.15:  # noqa: PLR2004 - most often a value of another kind
+        if deed < 0.15:
             del holder[key]
-        elif deed < 0.25 and isinstance(holder, list):  # noqa: PLR2004
+        elif deed < 0.25 and isinstance(holder, list):
             holder.append(holder[key])
-        elif deed < 0.3 and isinstance(holder, dict):  # noqa: PLR2004
+        elif deed < 0.3 and isinstance(holder, dict):
             holder[str(rng.choice(ODD))[:40]] = holder.pop(key)
         else:
-            holder[key] = rng.choice(ODD)
+            holder[key] = copy.deepcopy(rng.choice(ODD))
         if not top:
             break
     try:
-        return _dumped(top, kind).encode("utf-8", "surrogatepass")
+        return _dumped(top, kind, plain=rng.random() < 0.5).encode("utf-8", "surrogatepass")
     except (TypeError, ValueError, yaml.YAMLError):  # what the format cannot say (TOML has no null)
         return data
 
 
-def _dumped(top: object, kind: str) -> str:
+def _dumped(top: object, kind: str, *, plain: bool) -> str:
+    """Write data out; `plain` escapes all that is not ASCII."""
     if kind == "toml":
         assert isinstance(top, dict)
         return tomlkit.dumps(top)
     if kind == "yaml":
-        return yaml.safe_dump(top, sort_keys=False, allow_unicode=True)
-    return json.dumps(top, ensure_ascii=False)
+        return yaml.safe_dump(top, sort_keys=False, allow_unicode=not plain)
+    return json.dumps(top, ensure_ascii=plain)
 
 
 def _places(value: object) -> list[tuple[Any, Any]]:

@@ -30,7 +30,7 @@ _MEBIBYTE = 1 << 10  # ru_maxrss counts in KiB
 MEMORY = 300 * _MEBIBYTE
 _RAW = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-#: audit events that change the disk: event, and which of its arguments are paths, with the argument that is their folder
+#: audit events that change the disk, and which arguments are paths, each with the argument that is its folder
 _CHANGES: dict[str, tuple[tuple[int, int | None], ...]] = {
     "os.mkdir": ((0, 2),),
     "os.remove": ((0, 1),),
@@ -57,7 +57,7 @@ class Sandbox:
         self.writes: list[str] = []
         self._watching = False
         # the caches of tools stand in .cache, which `tree` leaves out
-        for folder in ("home/.cache/uv", "project", "tmp"):
+        for folder in ("home/.cache/uv", "project", "scratch"):
             (root / folder).mkdir(parents=True, exist_ok=True)
         sound = {
             "project/pyproject.toml": PYPROJECT.encode(),
@@ -72,9 +72,9 @@ class Sandbox:
         _environment(root / "home/.conda/envs/demo")
         meta = root / "home/.conda/envs/demo/conda-meta"
         meta.mkdir(exist_ok=True)
-        record = {"name": "python", "version": f"{VERSION}.7", "build": "0", "files": [], "paths_data": {"paths": []}}
-        record |= {"build_number": 0, "channel": "x", "subdir": "noarch", "fn": "python-0", "url": "file:///x"}
-        (meta / "python-0.json").write_text(json.dumps({**record, "depends": [], "paths_data": {"paths": []}}))
+        record = {"name": "python", "version": f"{VERSION}.7", "build": "0", "channel": "x", "subdir": "noarch"}
+        more = {"fn": "python-0", "url": "file:///x", "build_number": 0, "files": [], "depends": []}
+        (meta / "python-0.json").write_text(json.dumps({**record, **more, "paths_data": {"paths": []}}))
         sys.addaudithook(self._audit)
 
     @contextmanager
@@ -82,10 +82,10 @@ class Sandbox:
         """Be a user with this home who stands in this project; no network is to be had."""
         before, here, tmp = dict(os.environ), Path.cwd(), tempfile.tempdir
         home = self.root / "home"
-        kept = {name: before[name] for name in ("PATH", "LANG", "LD_LIBRARY_PATH") if name in before}
+        kept: dict[str, str] = {name: before[name] for name in ("PATH", "LANG", "LD_LIBRARY_PATH") if name in before}
         own = {"HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config"), "XDG_CACHE_HOME": str(home / ".cache")}
         own |= {"UV_CACHE_DIR": str(home / ".cache/uv"), "UV_OFFLINE": "1", "MLOPS_LAB_INDEX_URL": DEAD}
-        own |= {"POETRY_CACHE_DIR": str(home / ".cache/poetry"), "TMPDIR": str(self.root / "tmp")}
+        own |= {"POETRY_CACHE_DIR": str(home / ".cache/poetry"), "TMPDIR": str(self.root / "scratch")}
         own |= {"MLOPS_LAB_DEBUG": "1", "PYTHONDONTWRITEBYTECODE": "1"}  # a fault shows its traceback
         os.environ.clear()
         os.environ.update({**kept, **own})
@@ -140,7 +140,7 @@ class Sandbox:
 
     def _tree(self) -> dict[str, tuple[object, ...]]:
         """Describe every file but the locks that uv keeps among the temporary files."""
-        return {name: facts for name, facts in tree(self.root).items() if not name.startswith("tmp/uv-")}
+        return {name: facts for name, facts in tree(self.root).items() if not name.startswith("scratch/uv-")}
 
     def _audit(self, event: str, args: tuple[Any, ...]) -> None:
         if not self._watching:
@@ -160,7 +160,7 @@ class Sandbox:
         if folder is not None and folder >= 0 and not os.path.isabs(text):  # noqa: PTH117 - in an audit hook, the cheapest
             text = f"{os.readlink(f'/proc/self/fd/{folder}')}/{text}"  # noqa: PTH115 - the same
         text = os.path.realpath(text)
-        allowed = (os.devnull, f"{self.root}/tmp/", f"{self.root}/home/.cache/")
+        allowed = (os.devnull, f"{self.root}/scratch/", f"{self.root}/home/.cache/")
         if not text.startswith(allowed):
             self.writes.append(text)
 

@@ -201,12 +201,18 @@ class Target:
 _LOCK_LOOKS = (INFO, LAYERS, HYBRIDS, HYBRIDS, SYNC, LOCK)
 _PYPROJECTS = (PYPROJECT.encode(), POETRY_STYLE.encode(), (PYPROJECT + SETTINGS).encode())
 _MANIFEST_LOOKS = (INFO, LIST, CONFIG, HYBRIDS, HYBRIDS, CREATE, SETUP, UPDATE)
+_CONFIG_LOOKS = (INFO, HYBRIDS, HYBRIDS, CONFIG, CREATE)
 _CONDA_LOOKS = (INFO, LIST, CONFIG, HYBRIDS, CREATE, SETUP, ADD_CONDA, ADD_CONDA, DROP_CONDA)
 
 TARGETS: dict[str, Target] = {
     "pyproject.toml": Target("project/pyproject.toml", "toml", _PYPROJECTS, _MANIFEST_LOOKS),
     "configuration": Target(
-        "project/pyproject.toml", "toml", (SETTINGS.encode(),), (INFO, HYBRIDS, HYBRIDS, CONFIG, CREATE), ("uv",), PYPROJECT.encode()
+        "project/pyproject.toml",
+        "toml",
+        (SETTINGS.encode(),),
+        (INFO, HYBRIDS, HYBRIDS, CONFIG, CREATE),
+        ("uv",),
+        PYPROJECT.encode(),
     ),
     "conda.yml": Target("project/conda.yml", "yaml", (CONDA.encode(), CONDA_ALIASES.encode()), _CONDA_LOOKS),
     ".condarc": Target("home/.condarc", "yaml", (CONDARC.encode(),), (INFO, LIST, CREATE, ADD_CONDA, HYBRIDS)),
