@@ -16,8 +16,10 @@ from urllib.request import url2pathname
 
 from tasks_lib import combos, index, layers, toolbox, workflows
 from tasks_lib.environments import ENVIRONMENTS, conda_health, records
+from tasks_lib.diagnosis import without_logins
 from tasks_lib.environments.base import State
 from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.exports import refuse_secrets
 from tasks_lib.managers import MANAGERS
 from tasks_lib.manifests import CONDA_FILES, PYPROJECT, read_text
 from tasks_lib.plan import Step, execute
@@ -37,7 +39,6 @@ SCHEMA = "mlops-lab-environment/1"
 _FILES = (PYPROJECT, *CONDA_FILES, *(manager.lock_name for manager in MANAGERS.values()))
 #: what stands in a record of `conda-meta` beside the channel's own words
 _LOCAL = ("files", "paths_data", "link", "extracted_package_dir", "package_tarball_full_path")
-_LOGIN = re.compile(r"(?<=://)[^/@\s]+@|(?<=/)t/[^/\s]+/")
 _HASHES = {"sha256": re.compile(r"[0-9a-f]{64}"), "md5": re.compile(r"[0-9a-f]{32}")}
 _WORD = re.compile(r"\w[\w.+!-]*", re.ASCII)  # what stands on a command line or in conda's explicit list
 _SHOWN = 8
@@ -168,8 +169,9 @@ def export(session: Session, output: str) -> Answer:
     environment, project = session.environment, session.project
     paths = workflows.manifests_of(session) if environment.owns_packages else workflows.manifests_of(session)[:2]
     texts = {path.name: path.read_bytes().decode() for path in paths}
+    refuse_secrets(session, texts)
     conda = [
-        {key: _LOGIN.sub("", value) if key in {"url", "channel"} else value for key, value in record.items()}
+        {key: without_logins(value, tokens=True) if key in {"url", "channel"} else value for key, value in record.items()}
         for record in conda_health.packages(environment.prefix).values()
     ]
     described = [{key: value for key, value in record.items() if key not in _LOCAL} for record in conda]

@@ -268,12 +268,12 @@ class _CondaReader:
             raise self.wrong(text, node)
         return name
 
-    def _string(self, node: yaml.Node, what: str) -> str:
+    def _string(self, node: yaml.Node, what: str, *, secret: bool = False) -> str:
         if not isinstance(node, yaml.ScalarNode) or _is_null(node):
             text = f"{what} must be a string."
             raise self.wrong(text, node)
         if BAD_TEXT.search(node.value):
-            text = f"{what} has a character that no program can be given: {node.value!r}."
+            text = f"{what} has a character that no program can be given{'' if secret else f': {node.value!r}'}."
             raise self.wrong(text, node)
         return str(node.value)
 
@@ -325,7 +325,7 @@ class _CondaReader:
             if not name or "=" in name:
                 text = f"{name!r} is no name for a variable."
                 raise self.wrong(text, key)
-            found[name] = self._string(value, f"the value of {name!r}")
+            found[name] = self._string(value, f"the value of {name!r}", secret=True)
         return found
 
 
