@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from tasks_lib import combos, index, layers, toolbox, workflows
-from tasks_lib.environments import ENVIRONMENTS, conda_health, records
 from tasks_lib.diagnosis import without_logins
+from tasks_lib.environments import ENVIRONMENTS, conda_health, records
 from tasks_lib.environments.base import State
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.exports import refuse_secrets
@@ -171,7 +171,10 @@ def export(session: Session, output: str) -> Answer:
     texts = {path.name: path.read_bytes().decode() for path in paths}
     refuse_secrets(session, texts)
     conda = [
-        {key: without_logins(value, tokens=True) if key in {"url", "channel"} else value for key, value in record.items()}
+        {
+            key: without_logins(value, tokens=True) if key in {"url", "channel"} else value
+            for key, value in record.items()
+        }
         for record in conda_health.packages(environment.prefix).values()
     ]
     described = [{key: value for key, value in record.items() if key not in _LOCAL} for record in conda]

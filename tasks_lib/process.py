@@ -65,7 +65,7 @@ class Command:
 
 def _quoted(key: str, value: str) -> str:
     """Quote a variable's value; what PATH holds already is written `$PATH`, and what a person set is not shown."""
-    if not key.startswith(_SHOWN):
+    if not key.startswith(_SHOWN) or key.startswith("POETRY_HTTP_BASIC"):
         return "***"
     behind = f"{os.pathsep}{os.environ.get('PATH', '')}"
     if key == "PATH" and value.endswith(behind):

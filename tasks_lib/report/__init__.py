@@ -68,9 +68,9 @@ def save(report: Report, name: str, path: Path) -> None:
 
 def _discreet(report: Report) -> Report:
     """Take secrets out of all that is said; a script is left whole, since it is to be run."""
+    hide = without_secrets
     results = [
-        replace(one, **{name: without_secrets(getattr(one, name)) for name in ("title", "detail", "remedy")})
-        for one in report.results
+        replace(one, title=hide(one.title), detail=hide(one.detail), remedy=hide(one.remedy)) for one in report.results
     ]
     return replace(report, results=results, data=report.data if report.script is not None else _hidden(report.data))
 

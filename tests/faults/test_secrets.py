@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.processes
 
-SECRET = "hunter2-squeamish"
+SECRET = "hunter2-squeamish"  # noqa: S105 - it opens nothing
 USER = "ossifrage"
 _BASIC = base64.b64encode(f"{USER}:{SECRET}".encode()).decode()
+_TOKEN = base64.b64encode(f"{SECRET}:".encode()).decode()
 _ROOT = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
 
@@ -45,10 +46,10 @@ def _wheel(name: str) -> bytes:
 class _Handler(BaseHTTPRequestHandler):
     """An index with every package for who has the password; nothing for anybody under /closed."""
 
-    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+    def do_GET(self) -> None:
         """Answer."""
         parts = self.path.strip("/").split("/")
-        if parts[0] == "closed" or self.headers.get("Authorization") != f"Basic {_BASIC}":
+        if parts[0] == "closed" or self.headers.get("Authorization") not in {f"Basic {_BASIC}", f"Basic {_TOKEN}"}:
             self._send(401, b"no", "text/plain")
         elif parts[0] == "simple" and len(parts) == 2:
             file, digest = f"{parts[1].replace('-', '_')}-90-py3-none-any.whl", hashlib.sha256(_wheel(parts[1]))
@@ -103,6 +104,7 @@ def _silent(lab: Lab, *answers: Answer, ours: tuple[str, ...] = ()) -> None:
         for text in (answer.stdout, answer.stderr):
             assert SECRET not in text, text
             assert _BASIC not in text, text
+            assert _TOKEN not in text, text
     found = [
         str(path.relative_to(lab.home))
         for path in lab.home.rglob("*")
@@ -138,7 +140,10 @@ def _in_pyproject(lab: Lab, address: str) -> tuple[str, ...]:
 
 #: where a person may put the address of an index
 INDEXES: dict[str, Callable[[Lab, str], tuple[str, ...]]] = {
-    **{name: _by_variable(name) for name in ("MLOPS_LAB_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")},
+    **{
+        name: _by_variable(name)
+        for name in ("MLOPS_LAB_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
+    },
     "pip.conf": _by_file(".config/pip/pip.conf", "[global]\nindex-url = {}\n"),
     "uv.toml": _by_file(".config/uv/uv.toml", '[[index]]\nurl = "{}"\ndefault = true\n'),
     "tool.uv": _in_pyproject,
@@ -173,12 +178,12 @@ def test_a_login_of_any_kind(lab: Lab, port: int, login: str) -> None:
     _silent(lab, *(lab("deps.lock", "--combo", f"pip_{manager}") for manager in ("uv", "poetry")))
 
 
+@pytest.mark.parametrize("login", [f"{USER}:{SECRET}", SECRET], ids=["password", "token"])
 @pytest.mark.parametrize("manager", ["uv", "poetry"])
-def test_an_index_that_wants_a_password_and_gets_it(lab: Lab, port: int, manager: str) -> None:
-    lab.env["MLOPS_LAB_INDEX_URL"] = f"http://{USER}:{SECRET}@127.0.0.1:{port}/simple"
+def test_an_index_that_wants_a_login_and_gets_it(lab: Lab, port: int, manager: str, login: str) -> None:
+    lab.env["MLOPS_LAB_INDEX_URL"] = f"http://{login}@127.0.0.1:{port}/simple"
     text = PYPROJECT.replace('"click-default-group>=1.2"', '"tiny-dep"').replace('"iniconfig>=2"', "")
     lab.write("pyproject.toml", text)
-    lab.case = None
     combo = ("--combo", f"pip_{manager}")
     made = lab("setup", *combo)
     assert made.code == 0, made
@@ -190,11 +195,21 @@ def test_an_index_that_wants_a_password_and_gets_it(lab: Lab, port: int, manager
 
 @pytest.mark.parametrize(
     "name",
-    ["POETRY_HTTP_BASIC_LAB_PASSWORD", "UV_INDEX_LAB_PASSWORD", "POETRY_PYPI_TOKEN_LAB", "HF_TOKEN", "ANACONDA_API_KEY"],
+    [
+        "POETRY_HTTP_BASIC_LAB_PASSWORD",
+        "UV_INDEX_LAB_PASSWORD",
+        "POETRY_PYPI_TOKEN_LAB",
+        "HF_TOKEN",
+        "ANACONDA_API_KEY",
+    ],
 )
 def test_a_variable_that_is_a_secret(lab: Lab, name: str) -> None:
     lab.env |= {name: SECRET, "POETRY_HTTP_BASIC_LAB_USERNAME": USER}
-    answers = [lab("setup", "--combo", f"pip_{one}", "--dry-run", json=json) for one in ("uv", "poetry") for json in (True, False)]
+    answers = [
+        lab("setup", "--combo", f"pip_{one}", "--dry-run", json=json)
+        for one in ("uv", "poetry")
+        for json in (True, False)
+    ]
     _silent(lab, *answers)
 
 
@@ -213,7 +228,9 @@ def test_a_channel_that_refuses(lab: Lab, port: int, place: str, path: str) -> N
     login = "" if SECRET in path else f"{USER}:{SECRET}@"
     address = f"http://{login}127.0.0.1:{port}/{path}"
     for name, text in zip(("conda.yml", ".condarc"), CONDA_PLACES[place], strict=True):
-        (lab.project if name == "conda.yml" else lab.home).joinpath(name).write_text(text.format(address) if "{}" in text else text)
+        (lab.project if name == "conda.yml" else lab.home).joinpath(name).write_text(
+            text.format(address) if "{}" in text else text
+        )
     lab.env["CONDARC"] = str(lab.home / ".condarc")
     options = ("--combo", "conda_uv", "--engine", "rattler")
     failed = lab("env.create", *options)
@@ -226,14 +243,16 @@ def test_a_channel_that_refuses(lab: Lab, port: int, place: str, path: str) -> N
 def test_a_variable_of_the_conda_file(lab: Lab) -> None:
     lab.write("conda.yml", f"{CONDA_YML}variables:\n  PLAIN: {SECRET}\n")
     options = ("--combo", "conda_uv", "--engine", "rattler")
-    answers = [lab(task, "--dry-run", *options, json=json) for task in ("setup", "env.create") for json in (True, False)]
+    answers = [
+        lab(task, "--dry-run", *options, json=json) for task in ("setup", "env.create") for json in (True, False)
+    ]
     _silent(lab, *answers, ours=("conda.yml",))
     lab.write("conda.yml", f'{CONDA_YML}variables:\n  PLAIN: "{SECRET}\\0"\n')
     _silent(lab, lab("setup", *options), ours=("conda.yml",))
 
 
 def test_the_tool_environment_itself(lab: Lab, port: int) -> None:
-    """pip makes it, before there is a report."""
+    """Pip makes it, before there is a report."""
     lab.env |= {
         "MLOPS_LAB_CACHE_DIR": str(lab.home / "cache"),
         "MLOPS_LAB_INDEX_URL": f"http://{USER}:{SECRET}@127.0.0.1:{port}/closed/simple",
@@ -247,5 +266,25 @@ def test_the_tool_environment_itself(lab: Lab, port: int) -> None:
 def test_a_requirement_that_is_wrong(lab: Lab) -> None:
     address = f"https://{USER}:{SECRET}@index.example/x.whl"
     lab.write("pyproject.toml", PYPROJECT.replace("click-default-group>=1.2", f"a b @ {address}"))
-    answers = [lab("check.config", "--combo", f"pip_{one}", json=json) for one in ("uv", "poetry") for json in (True, False)]
+    answers = [
+        lab("check.config", "--combo", f"pip_{one}", json=json) for one in ("uv", "poetry") for json in (True, False)
+    ]
     _silent(lab, *answers, ours=("pyproject.toml",))
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [("channels:\n  - https://{}@channel.example/x\n", "login"), ("variables:\n  HF_TOKEN: {}\n", "HF_TOKEN")],
+)
+def test_what_is_for_others_is_refused(lab: Lab, more: str, why: str) -> None:
+    """An export holds the manifests as they are."""
+    lab.write("conda.yml", CONDA_YML.replace("channels:\n  - conda-forge\n", "") + more.format(SECRET))
+    lab.write("uv.lock", "version = 1\n")
+    prefix = lab.home / ".conda/envs/tiny_env"
+    (prefix / "conda-meta").mkdir(parents=True)
+    (prefix / "bin").mkdir()
+    (prefix / "bin/python").symlink_to("/bin/sh")
+    answer = lab("env.export", "--combo", "conda_uv", "--engine", "rattler")
+    assert why in answer.error()["detail"], answer
+    assert answer.code == 2
+    _silent(lab, answer, ours=("conda.yml",))
