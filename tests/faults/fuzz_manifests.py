@@ -26,6 +26,7 @@ from tests.faults.sandbox import DEADLINE, Sandbox
 from tests.faults.targets import TARGETS, Look
 from tests.lab import ROOT
 
+MODULE = "tests.faults.fuzz_manifests"
 _ADDRESS_SPACE = 8 << 30
 _POETRY_SHARE = 0.02  # of the tasks that would start Poetry, which takes half a second
 _FORMATS = ("json", "json", "json", "text", "text", *report.FORMATS)
@@ -64,7 +65,7 @@ def _run(name: str, count: int, seed: int) -> list[dict[str, Any]]:
     failed: list[dict[str, Any]] = []
     first = 0
     while first < count:
-        argv = [sys.executable, "-m", "tests.faults.fuzz_manifests", "--target", name, "--seed", str(seed)]
+        argv = [sys.executable, "-m", MODULE, "--target", name, "--seed", str(seed)]
         argv += ["--worker", str(first), str(count)]
         worker = subprocess.run(argv, cwd=ROOT, capture_output=True, encoding="utf-8", errors="replace", check=False)
         lines = [json.loads(line) for line in worker.stdout.splitlines()]
