@@ -351,7 +351,8 @@ def with_specs(file: CondaFile, specs: Sequence[str], *, drop: bool = False) -> 
         at = 2 * file.lines.get(name, last) - 2
         row = parts[at]
         if drop:
-            parts[at : at + 2] = "", ""
+            last_of_all = at > 0 and not parts[at + 1]  # no break behind it: the one before it goes
+            parts[at - last_of_all : at + 2] = [""] * (2 + last_of_all)
         elif name in have:
             parts[at] = row.replace(have[name], spec, 1)
         else:
