@@ -24,7 +24,7 @@ _BAD_NAME = re.compile(r"[/\\ :#\x00-\x1f]")
 #: what no program and no file can be given
 BAD_TEXT = re.compile("[\0\ud800-\udfff]")
 #: no file that anybody wrote is larger, and one that is takes minutes to parse: bytes, and characters of YAML
-_LARGEST, _LARGEST_YAML = 16 << 20, 1 << 20
+LARGEST, _LARGEST_YAML = 16 << 20, 1 << 20
 _LONGEST_NAME = 200  # it becomes a folder, and systems allow 255 bytes
 _AT_LINE = re.compile(r"line (\d+)")
 _HUGE = re.compile(r"\d[\d_]{4300}")  # Python reads no longer number, and does not say where it stood
@@ -58,13 +58,14 @@ def _bytes(path: Path, shown: str) -> bytes:
         text = f"{shown} cannot be read: it is no file."
         raise LabError(text, file=shown, remedy=f"put a file at {shown}", title="no file")
     with path.open("rb") as stream:
-        data = stream.read(_LARGEST + 1)
-    if len(data) > _LARGEST:
-        raise _too_large(shown, _LARGEST)
+        data = stream.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise too_large(shown, LARGEST)
     return data
 
 
-def _too_large(shown: str, largest: int) -> LabError:
+def too_large(shown: str, largest: int = LARGEST) -> LabError:
+    """Give the error for a file that would take minutes to parse."""
     text = f"{shown} is larger than {largest >> 20} MiB, which no such file should be."
     return LabError(text, file=shown, remedy=f"see what stands in {shown}", title="too large")
 
@@ -83,7 +84,7 @@ def read_toml(path: Path, shown: str = "") -> tuple[dict[str, Any], str]:
 def parse_yaml(text: str, shown: str, parse: Callable[[str], Any]) -> Any:  # noqa: ANN401 - what YAML holds
     """Parse YAML; every error is one that names the file, and the line where it can."""
     if len(text) > _LARGEST_YAML:
-        raise _too_large(shown, _LARGEST_YAML)
+        raise too_large(shown, _LARGEST_YAML)
     try:
         return parse(text)
     except yaml.MarkedYAMLError as error:

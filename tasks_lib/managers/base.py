@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tasks_lib.environments import records
 from tasks_lib.errors import LabError
-from tasks_lib.manifests import read_toml
+from tasks_lib.manifests import LARGEST, read_toml, too_large
 from tasks_lib.report.model import Result, Status
 
 if TYPE_CHECKING:
@@ -99,6 +100,14 @@ class Manager(ABC):
     def fresh(self, activation: Activation | None) -> Step:
         """Give the one of `checks` that says whether the lock fits the manifest."""
         return next(step for step in self.checks(activation) if "lock" in step.id)
+
+    def refuse_odd_lock(self) -> None:
+        """Stop where something else stands in the lock's place: the manager would wait for a pipe for ever."""
+        if os.path.lexists(self.lock_path) and not self.lock_path.is_file():
+            text = f"{self.lock_name} is there, and it is no file."
+            raise LabError(text, file=self.lock_name, remedy=f"move {self.lock_name} away", title="no file")
+        if self.lock_path.is_file() and self.lock_path.stat().st_size > LARGEST:
+            raise too_large(self.lock_name)
 
     def require_lock(self) -> None:
         """Stop with a clear error where there is no lock."""

@@ -67,7 +67,7 @@ def _no_requirements(key: str, entries: object, groups: Mapping[str, object]) ->
         yield f"{key} must be a list.", key
         return
     for entry in entries:
-        if isinstance(entry, dict) and entry.get("include-group") in groups:
+        if isinstance(entry, dict) and str(entry.get("include-group")) in groups:
             continue
         try:
             Requirement(entry if isinstance(entry, str) else "")

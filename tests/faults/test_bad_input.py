@@ -318,7 +318,9 @@ def test_something_else_in_the_place_of_a_file(lab: Lab, name: str, thing: str) 
             answer = lab(*words, *options)
             assert time.perf_counter() - started < 10
         assert answer.code in sandbox.CODES, answer
-        sound = {"env.info", "env.list", "check.all"} | ({"setup"} if name in {"uv.lock", ".condarc"} else set())
+        sound = {"env.info", "env.list"} | (
+            {"setup"} if name in {"uv.lock", ".condarc"} or thing == "nothing" else set()
+        )
         assert answer.code or words[0] in sound, answer
 
 
@@ -395,11 +397,10 @@ requires-python = ">=3.11"
 dependencies = [
     "click-default-group>=1.2",  # brings click
     # between
-    "iniconfig>=2",
 ]
 
 [dependency-groups]
-dev = []  # none yet
+dev = ["iniconfig>=2"]  # Poetry would take an empty one away
 
 [tool.poetry]
 package-mode = false
@@ -423,7 +424,9 @@ def test_the_managers_keep_comments_and_order(lab: Lab, manager: str, ending: st
     lab.ok("deps.add", "six", *combo)
     added = path.read_bytes()
     assert b"six" in added
-    at = [added.index(line.strip().encode()) for line in EDITED.splitlines() if line.strip()]
-    assert at == sorted(at), added.decode()
+    at = 0
+    for line in EDITED.splitlines():  # each behind the one before it
+        at = added.index(line.strip().encode(), at)
     lab.ok("deps.remove", "six", *combo)
-    assert path.read_bytes() == before
+    kept = EDITED.encode() if manager == "uv" else before  # uv writes LF, whatever there was
+    assert path.read_bytes() == kept
