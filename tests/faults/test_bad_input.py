@@ -138,6 +138,46 @@ def test_the_same_seed_gives_the_same_inputs() -> None:
         assert len(set(first)) > 10
 
 
+_LOCK = 'version = 1\n[[package]]\nname = "six"\nversion = "1"\n'
+#: what the fuzzer has found: target, text, task, combo
+FOUND: dict[str, tuple[str, str, targets.Look, str]] = {
+    "groups that are a number": ("pyproject.toml", f"{PYPROJECT}default-groups = 5\n", targets.HYBRIDS, "pip_uv"),
+    "groups that are lists": ("pyproject.toml", f"{PYPROJECT}default-groups = [[]]\n", targets.HYBRIDS, "pip_uv"),
+    "a group that includes a list": (
+        "pyproject.toml",
+        PYPROJECT.replace('["iniconfig>=2"]', "[{ include-group = [] }]"),
+        targets.CONFIG,
+        "pip_uv",
+    ),
+    "a dependency of no name": (
+        "pyproject.toml",
+        f'{PYPROJECT}[tool.poetry.dependencies]\n"" = "*"\n',
+        targets.HYBRIDS,
+        "pip_poetry",
+    ),
+    "dependencies that are a number": ("uv.lock", f"{_LOCK}dependencies = 5\n", targets.HYBRIDS, "pip_uv"),
+    "a dependency of a list for a name": (
+        "uv.lock",
+        f"{_LOCK}dependencies = [{{ name = [] }}]\n",
+        targets.HYBRIDS,
+        "pip_uv",
+    ),
+    "a dependency without a name": ("uv.lock", f"{_LOCK}dependencies = [{{}}]\n", targets.HYBRIDS, "pip_uv"),
+    "groups of a lock that are a word": ("uv.lock", f'{_LOCK}dev-dependencies = "x"\n', targets.HYBRIDS, "pip_uv"),
+    "dependencies that are true": ("poetry.lock", f"{_LOCK}dependencies = true\n", targets.HYBRIDS, "pip_poetry"),
+    "half a surrogate pair": ("description", '{"schema": "\\ud800"}', targets.REBUILD, ""),
+    "an endless name": ("conda.yml", f"name: {'x' * 5_000}\n", targets.CREATE, "conda_uv"),
+    "an endless folder": (".condarc", f"envs_dirs: [{'x' * 5_000}]\n", targets.CREATE, "conda_uv"),
+    "a folder with a NUL": (".condarc", 'envs_dirs: ["a\\0b"]\n', targets.CREATE, "conda_uv"),
+}
+
+
+@pytest.mark.parametrize("case", FOUND)
+def test_what_the_fuzzer_found_stays_mended(box: Sandbox, case: str) -> None:
+    name, text, look, combo = FOUND[case]
+    assert box.attempt(TARGETS[name].path, text.encode(), look, combo, "json") == []
+
+
 # any bytes, and any structure
 
 
