@@ -18,6 +18,7 @@ from tasks_lib import combos, index, layers, toolbox, transaction, workflows
 from tasks_lib.environments import ENVIRONMENTS, conda_health, records
 from tasks_lib.environments.base import State
 from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.exports import refuse_secrets
 from tasks_lib.files import write
 from tasks_lib.managers import MANAGERS
 from tasks_lib.manifests import CONDA_FILES, PYPROJECT, read_text
@@ -63,6 +64,7 @@ class Description:
         """Read the text of a description."""
         try:
             data = json.loads(document)
+            json.dumps(data, ensure_ascii=False).encode()  # half a surrogate pair can be written to no file
             if data["schema"] != SCHEMA:
                 raise ValueError  # noqa: TRY301 - one way out for every damage
             texts = {name: str(entry["text"]) for name, entry in data["files"].items()}
@@ -164,6 +166,7 @@ def export(session: Session, output: str) -> Answer:
     environment, project = session.environment, session.project
     paths = workflows.manifests_of(session) if environment.owns_packages else workflows.manifests_of(session)[:2]
     texts = {path.name: path.read_bytes().decode() for path in paths}
+    refuse_secrets(session, texts)
     described = [conda_health.public(one) for one in conda_health.packages(environment.prefix).values()]
     document = {
         "schema": SCHEMA,

@@ -12,11 +12,13 @@ from tasks_lib import diagnosis, process
 from tasks_lib.environments import conda_health, records
 from tasks_lib.errors import LabError
 from tasks_lib.files import write
-from tasks_lib.manifests import spec_name
+from tasks_lib.manifests import CONDA_FILES, read_text, spec_name
 from tasks_lib.report.model import Result, Status
 from tasks_lib.session import Answer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tasks_lib.session import Session
 
 _FORMS = {"requirements": "requirements.txt", "pylock": "pylock.toml"}
@@ -40,7 +42,25 @@ def _exported(session: Session, form: str, *, hashes: bool = True) -> str:
     environment = session.environment
     usable = environment.activation() if environment.exists() else None
     outcome = process.run(session.manager.export(usable, form, hashes=hashes))
-    return diagnosis.demand(outcome, title=f"export {form}").stdout
+    return diagnosis.without_logins(diagnosis.demand(outcome, title=f"export {form}").stdout)
+
+
+def refuse_secrets(session: Session, texts: Mapping[str, str]) -> None:
+    """Stop before a manifest that holds a secret is handed on as it is: what comes of an export is for others."""
+    for name, text in texts.items():
+        if (public := diagnosis.without_logins(text, tokens=name in CONDA_FILES)) != text:
+            pairs = enumerate(zip(text.split("\n"), public.split("\n"), strict=True), 1)
+            line = next(number for number, (one, other) in pairs if one != other)
+            raise _refused(name, line, "an address in it has a login or a token")
+    file = session.project.conda_file if session.environment.owns_packages else None
+    if file and (secret := [name for name in file.variables if diagnosis.is_secret(name)]):
+        raise _refused(file.path.name, None, f"it sets {secret[0]}")
+
+
+def _refused(name: str, line: int | None, why: str) -> LabError:
+    text = f"{name} cannot be handed on: {why}."
+    remedy = f"keep the secret in your own settings (.netrc, .condarc, a variable), and out of {name}"
+    return LabError(text, file=name, line=line, remedy=remedy, title="a secret")
 
 
 def _environment(session: Session) -> str:
@@ -58,6 +78,7 @@ def _environment(session: Session) -> str:
     pins = [line for line in lines if (found := _NAME.match(line)) and records.normalised(found[0]) not in owned]
     specs: list[object] = [f"{name}={installed[name]['version']}" for name in sorted(kept & set(installed))]
     file = session.project.conda_file
+    refuse_secrets(session, {file.path.name: read_text(file.path)})
     document = {
         "name": file.name,
         "channels": list(file.channels),

@@ -60,6 +60,15 @@ def same(one: Path, other: Path) -> bool:
     return one.is_file() and other.is_file() and one.read_bytes() == other.read_bytes()
 
 
+def keep_line_ends(path: Path, old: Path) -> None:
+    """Write a text with the line ends that it had in `old`, where all of those were CRLF: tools write LF."""
+    if not (path.is_file() and old.is_file()):
+        return
+    before, after = old.read_bytes(), path.read_bytes()
+    if b"\r\n" in before and b"\n" not in before.replace(b"\r\n", b"") and b"\r\n" not in after:
+        write(path, after.replace(b"\n", b"\r\n"))
+
+
 def clear_unfinished(path: Path) -> None:
     """Delete what a killed `write` of that file left beside it."""
     target = path.resolve()

@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from tasks_lib import toolbox
 from tasks_lib.errors import LabError
@@ -53,8 +54,21 @@ def for_uv(project: Project) -> dict[str, str | None]:
 
 
 def for_poetry() -> dict[str, str | None]:
-    """Give Poetry the index always, through its mirror plugin: its own client needs more than an index must serve."""
-    return {"POETRY_PYPI_MIRROR_URL": os.environ.get("POETRY_PYPI_MIRROR_URL") or resolve(os.environ).url}
+    """Give Poetry the index always, through its mirror plugin: its own client needs more than an index must serve.
+
+    A login goes beside the address, under the name that the plugin gives the mirror: Poetry would write the address
+    whole into its cache and its exports.
+    """
+    url = os.environ.get("POETRY_PYPI_MIRROR_URL") or resolve(os.environ).url
+    login, at, host = url.partition("://")[2].partition("/")[0].rpartition("@")
+    if not at:
+        return {"POETRY_PYPI_MIRROR_URL": url}
+    user, _, password = login.partition(":")
+    return {
+        "POETRY_PYPI_MIRROR_URL": url.replace(f"{login}@{host}", host, 1),
+        "POETRY_HTTP_BASIC_PYPI_USERNAME": unquote(user),
+        "POETRY_HTTP_BASIC_PYPI_PASSWORD": unquote(password),
+    }
 
 
 @functools.cache

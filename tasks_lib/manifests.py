@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import functools
 import re
+import stat
 import tomllib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -22,11 +23,15 @@ CONDA_FILES = ("conda.yml", "conda.yaml", "environment.yml", "environment.yaml",
 #: packages of conda that have another name on PyPI
 PYPI = {"pytorch": "torch", "opencv": "opencv-python", "matplotlib-base": "matplotlib"}
 _BAD_NAME = re.compile(r"[/\\ :#\x00-\x1f]")
-_BAD_TEXT = re.compile("[\0\ud800-\udfff]")
+#: what no program and no file can be given
+BAD_TEXT = re.compile("[\0\ud800-\udfff]")
+#: no file that anybody wrote is larger, and one that is takes minutes to parse: bytes, and characters of YAML
+LARGEST, _LARGEST_YAML = 16 << 20, 1 << 20
+_LONGEST_NAME = 200  # it becomes a folder, and systems allow 255 bytes
 _AT_LINE = re.compile(r"line (\d+)")
 _HUGE = re.compile(r"\d[\d_]{4300}")  # Python reads no longer number, and does not say where it stood
 _BREAK = re.compile("(\r\n|[\n\r\x85\u2028\u2029])")  # what ends a line of YAML
-_TOML_KEY = re.compile(r"\s*(?:\[\[?(?P<table>[^\]#]+)\]|(?P<key>[^=#\[\]]+)=)")
+_TOML_KEY = re.compile(r"\[\[?(?P<table>[^\]#]+)\]|(?P<key>[^=#\[\]]+)=")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 _KINDS: dict[type, str] = {dict: "a table", list: "a list", str: "a string"}
 
@@ -35,7 +40,7 @@ def read_text(path: Path, shown: str = "") -> str:
     """Read a file as UTF-8 (a byte order mark is fine); an error names it, as `shown`, and the line where it can."""
     shown = shown or path.name
     try:
-        data = path.read_bytes()
+        data = _bytes(path, shown)
     except FileNotFoundError:
         text = f"there is no {path.name} in {path.parent}."
         raise LabError(text, file=shown, title=f"no {path.name}") from None
@@ -48,6 +53,24 @@ def read_text(path: Path, shown: str = "") -> str:
         line = data.count(b"\n", 0, error.start) + 1
         text = f"{shown} is not UTF-8: byte 0x{data[error.start]:02x}."
         raise LabError(text, file=shown, line=line, remedy=f"save {shown} as UTF-8") from None
+
+
+def _bytes(path: Path, shown: str) -> bytes:
+    """Read a file of bearable size; a pipe in its place, which would be waited for, is refused."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        text = f"{shown} cannot be read: it is no file."
+        raise LabError(text, file=shown, remedy=f"put a file at {shown}", title="no file")
+    with path.open("rb") as stream:
+        data = stream.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise too_large(shown, LARGEST)
+    return data
+
+
+def too_large(shown: str, largest: int = LARGEST) -> LabError:
+    """Give the error for a file that would take minutes to parse."""
+    text = f"{shown} is larger than {largest >> 20} MiB, which no such file should be."
+    return LabError(text, file=shown, remedy=f"see what stands in {shown}", title="too large")
 
 
 def read_toml(path: Path, shown: str = "") -> tuple[dict[str, Any], str]:
@@ -63,6 +86,8 @@ def read_toml(path: Path, shown: str = "") -> tuple[dict[str, Any], str]:
 
 def parse_yaml(text: str, shown: str, parse: Callable[[str], Any]) -> Any:  # noqa: ANN401 - what YAML holds
     """Parse YAML; every error is one that names the file, and the line where it can."""
+    if len(text) > _LARGEST_YAML:
+        raise too_large(shown, _LARGEST_YAML)
     try:
         return parse(text)
     except yaml.MarkedYAMLError as error:
@@ -129,7 +154,7 @@ class PyProject:
         """Give the first line that sets a key or opens a table whose path ends in `names`, counted from 1."""
         table: tuple[str, ...] = ()
         for number, row in enumerate(self.text.split("\n"), 1):
-            if found := _TOML_KEY.match(row):
+            if found := _TOML_KEY.match(row.lstrip()):
                 keys = tuple(part.strip().strip("\"'") for part in found[found.lastgroup or 0].split("."))
                 table = keys if found["table"] else table
                 path = keys if found["table"] else (*table, *keys)
@@ -252,17 +277,20 @@ class _CondaReader:
         if not name or _BAD_NAME.search(name) or name in {".", ".."}:
             text = f"{name!r} is no name for a conda environment: no '/', ' ', ':' or '#'."
             raise self.wrong(text, node)
+        if len(name.encode()) > _LONGEST_NAME:
+            text = f"the name {name[:20]!r}… is longer than {_LONGEST_NAME} bytes."
+            raise self.wrong(text, node)
         if name.lower() in {"base", "root"}:
             text = f"the environment may not be called {name!r}: conda's base environment is never touched."
             raise self.wrong(text, node)
         return name
 
-    def _string(self, node: yaml.Node, what: str) -> str:
+    def _string(self, node: yaml.Node, what: str, *, secret: bool = False) -> str:
         if not isinstance(node, yaml.ScalarNode) or _is_null(node):
             text = f"{what} must be a string."
             raise self.wrong(text, node)
-        if _BAD_TEXT.search(node.value):
-            text = f"{what} has a character that no program can be given: {node.value!r}."
+        if BAD_TEXT.search(node.value):
+            text = f"{what} has a character that no program can be given{'' if secret else f': {node.value!r}'}."
             raise self.wrong(text, node)
         return str(node.value)
 
@@ -314,7 +342,7 @@ class _CondaReader:
             if not name or "=" in name:
                 text = f"{name!r} is no name for a variable."
                 raise self.wrong(text, key)
-            found[name] = self._string(value, f"the value of {name!r}")
+            found[name] = self._string(value, f"the value of {name!r}", secret=True)
         return found
 
 
@@ -340,7 +368,8 @@ def with_specs(file: CondaFile, specs: Sequence[str], *, drop: bool = False) -> 
         at = 2 * file.lines.get(name, last) - 2
         row = parts[at]
         if drop:
-            parts[at : at + 2] = "", ""
+            last_of_all = at > 0 and not parts[at + 1]  # no break behind it: the one before it goes
+            parts[at - last_of_all : at + 2] = [""] * (2 + last_of_all)
         elif name in have:
             parts[at] = row.replace(have[name], spec, 1)
         else:

@@ -34,6 +34,8 @@ FOREIGN = (
     "UV_PROJECT_ENVIRONMENT",
     "UV_PYTHON",
 )
+#: how the variables begin that this program sets itself; others are the environment's own, and may be secrets
+_SHOWN = ("PATH", "VIRTUAL_ENV", "CONDA_", "UV_", "POETRY_", "PIP_", "PYTHON", "MLOPS_LAB_")
 _GRACE = 5.0
 
 
@@ -62,7 +64,9 @@ class Command:
 
 
 def _quoted(key: str, value: str) -> str:
-    """Quote a variable's value; what PATH holds already is written `$PATH`."""
+    """Quote a variable's value; what PATH holds already is written `$PATH`, and what a person set is not shown."""
+    if not key.startswith(_SHOWN) or key.startswith("POETRY_HTTP_BASIC"):
+        return "***"
     behind = f"{os.pathsep}{os.environ.get('PATH', '')}"
     if key == "PATH" and value.endswith(behind):
         return f"{shlex.quote(value.removesuffix(behind))}{os.pathsep}$PATH"

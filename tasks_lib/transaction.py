@@ -79,6 +79,7 @@ def carry_out(
     noted = _Noting(watcher, root, before)
     try:
         results = execute(steps, noted)
+        files.keep_line_ends(session.project.pyproject.path, _copy(root, session.project.pyproject.path.name))
     except BaseException as error:
         refused = isinstance(error, LabError) and error.code is ExitCode.GUARD_REFUSED
         stuck = _put_back(session, noted.journal, without=kept if refused else ())

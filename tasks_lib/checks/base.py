@@ -142,17 +142,17 @@ class Facts:
         table = self.project.pyproject.table
         lists = {"": table("project").get("dependencies", []), **table("dependency-groups")}
         old = {"": table("tool", "poetry"), **table("tool", "poetry", "group")}
-        for group, entries in lists.items():
-            for entry in entries if isinstance(entries, list) else ():
-                try:
-                    yield group, Requirement(entry)
-                except (InvalidRequirement, TypeError):
-                    continue  # `config` reports it
+        every = [(group, entry) for group, one in lists.items() if isinstance(one, list) for entry in one]
         for group, entries in old.items():
             names = entries.get("dependencies", {}) if isinstance(entries, dict) else {}
             for name, wanted in names.items() if isinstance(names, dict) else ():
                 if name != "python" and not isinstance(wanted, (dict, list)):  # these may be for other platforms
-                    yield group, Requirement(name)
+                    every.append((group, name))
+        for group, entry in every:
+            try:
+                yield group, Requirement(entry)
+            except (InvalidRequirement, TypeError):
+                continue  # `config` reports it
 
 
 def conda_line(facts: Facts, name: str) -> tuple[str | None, int | None]:

@@ -81,7 +81,9 @@ def _default_groups(facts: Facts) -> set[str]:
     if facts.session.manager.name == "poetry":
         return {one for one in groups if not table("tool", "poetry", "group", one).get("optional")}
     default = table("tool", "uv").get("default-groups", ["dev"])
-    return groups if default == "all" else groups & set(default)
+    if default == "all":
+        return groups
+    return groups & {one for one in default if isinstance(one, str)} if isinstance(default, list) else set()
 
 
 def _pip_names(facts: Facts) -> set[str]:

@@ -159,11 +159,7 @@ class Conda(Environment):
 
         def remade(outcome: Outcome) -> tuple[Result, ...]:
             listed.unlink(missing_ok=True)
-            found = self._made(outcome)
-            if self.file.variables:
-                state = {"version": 1, "env_vars": dict(self.file.variables)}
-                write(self.prefix / "conda-meta" / "state", json.dumps(state).encode())
-            return found
+            return self._made(outcome)
 
         command = maker.explicit(self.prefix, self.file, listed if maker.reads_explicit_list else description)
         return (*steps, Step("env.create", title, command, reads=remade, undo=clear, needs=("env.list",)))
@@ -175,6 +171,9 @@ class Conda(Environment):
             text = f"{self.file.path.name} asks for no Python, and the managers need one."
             remedy = f"add '- python' to the dependencies in {self.file.path.name}"
             raise LabError(text, file=self.file.path.name, remedy=remedy, title="no Python")
+        state = self.prefix / "conda-meta" / "state"
+        if self.file.variables and not state.exists():  # on no command line: every user of the machine can read those
+            write(state, json.dumps({"version": 1, "env_vars": dict(self.file.variables)}).encode())
         self._list()
         return ()
 

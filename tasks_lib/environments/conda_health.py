@@ -11,6 +11,7 @@ from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tasks_lib.diagnosis import without_logins
 from tasks_lib.environments import records
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.report.model import Result, Status
@@ -32,7 +33,6 @@ _EXTRAS = re.compile(r"\[[^\]=]*\]")
 _RECORD = re.compile(r".*site-packages/(?P<name>[^/]+?)-(?P<version>[^-/]+)(?:-py[\d.]+)?\.(?:dist|egg)-info(?=/|$)")
 #: what stands in a record beside the channel's own words
 _LOCAL = ("files", "paths_data", "link", "extracted_package_dir", "package_tarball_full_path")
-_LOGIN = re.compile(r"(?<=://)[^/@\s]+@|(?<=/)t/[^/\s]+/")
 
 
 class Owned(NamedTuple):
@@ -88,7 +88,9 @@ def _listed(record: dict[str, Any]) -> list[dict[str, Any]]:
 def public(record: Mapping[str, Any]) -> dict[str, Any]:
     """Give what a record says of its package, without its files and without whatever login its address has."""
     kept = {key: value for key, value in record.items() if key not in _LOCAL}
-    return {key: _LOGIN.sub("", value) if key in {"url", "channel"} else value for key, value in kept.items()}
+    for key in {"url", "channel"} & kept.keys():
+        kept[key] = without_logins(kept[key], tokens=True)
+    return kept
 
 
 def size(record: dict[str, Any]) -> int:

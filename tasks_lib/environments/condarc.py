@@ -15,7 +15,7 @@ import yaml
 
 from tasks_lib import toolbox
 from tasks_lib.errors import LabError
-from tasks_lib.manifests import parse_yaml, read_text
+from tasks_lib.manifests import BAD_TEXT, parse_yaml, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,13 +23,25 @@ if TYPE_CHECKING:
 #: What conda means by `defaults` where nobody set `default_channels` (conda's documentation).
 _DEFAULTS = ("https://repo.anaconda.com/pkgs/main", "https://repo.anaconda.com/pkgs/r")
 _LISTS = ("channels", "envs_dirs", "pkgs_dirs", "default_channels")
+_FOLDERS = ("envs_dirs", "pkgs_dirs")
+_LONGEST = 255  # bytes in the name of a folder
 _MAPS = ("custom_channels", "custom_multichannels", "mirrored_channels", "proxy_servers")
 _WORDS = ("channel_alias", "channel_priority", "ssl_verify", "offline")
 _URL = ("http://", "https://", "file://", "ftp://", "s3://", "oci://")
 
 
+def _text(value: object) -> bool:
+    return isinstance(value, str) and not BAD_TEXT.search(value)
+
+
 def _texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return isinstance(value, list) and all(map(_text, value))
+
+
+def _folders(value: Any) -> bool:  # noqa: ANN401 - whatever stands in a file
+    """Tell whether these can be paths at all: the system refuses others, and does not say where they stood."""
+    texts = [value] if isinstance(value, str) else value
+    return _texts(texts) and all(len(os.fsencode(part)) <= _LONGEST for text in texts for part in Path(text).parts)
 
 
 def _mapping(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
@@ -38,9 +50,10 @@ def _mapping(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
 
 #: What each key that is used here must be, in words and as a test.
 _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    **dict.fromkeys(_LISTS, ("a list of words", lambda value: isinstance(value, str) or _texts(value))),
-    **dict.fromkeys(_WORDS, ("a word", lambda value: isinstance(value, (str, int)))),
-    "custom_channels": ("a mapping of words", _mapping(lambda value: isinstance(value, str))),
+    **dict.fromkeys(_LISTS, ("a list of words", lambda value: _text(value) or _texts(value))),
+    **dict.fromkeys(_FOLDERS, ("a list of folders", _folders)),
+    **dict.fromkeys(_WORDS, ("a word", lambda value: _text(value) or isinstance(value, int))),
+    "custom_channels": ("a mapping of words", _mapping(_text)),
     "custom_multichannels": ("a mapping of lists", _mapping(_texts)),
     "mirrored_channels": ("a mapping of lists", _mapping(_texts)),
 }

@@ -157,9 +157,8 @@ class Rattler(Engine):
 
     def install(self, prefix: Path, file: CondaFile, specs: Sequence[str], *, new: bool = False) -> Command:
         """Solve for `specs` and what is installed, and bring the prefix there."""
-        variables = [f"--variable={key}={value}" for key, value in (file.variables.items() if new else ())]
         why = "make the conda environment with py-rattler" if new else "install the conda packages with py-rattler"
-        return self._worker(prefix, file, variables, specs, why)
+        return self._worker(prefix, file, [], specs, why)
 
     def uninstall(self, prefix: Path, file: CondaFile, names: Sequence[str]) -> Command:
         """Solve for what is left when `names` are no longer asked for."""

@@ -58,7 +58,6 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--description", type=Path, help="the file whose conda packages `explicit` links")
     made.add_argument("--channel", action="append", default=[])
     made.add_argument("--mirror", action="append", default=[], metavar="ADDRESS=MIRROR")
-    made.add_argument("--variable", action="append", default=[], metavar="NAME=VALUE")
     made.add_argument("--drop", action="append", default=[], metavar="NAME", help="no longer ask for this package")
     made.add_argument("--any-channel", action="store_true", help="let a lower channel win with a newer version")
     made.add_argument("--no-tls-verify", action="store_true")
@@ -74,7 +73,7 @@ def client(options: argparse.Namespace) -> Client:
     mirrors: dict[str, list[str]] = {}
     for pair in options.mirror:
         address, _, mirror = pair.partition("=")
-        mirrors.setdefault(address, []).append(mirror)
+        mirrors.setdefault(rattler.Channel(address).base_url, []).append(mirror)  # a bare name has an address too
     if mirrors:
         lines += ["[mirrors]", *(f"{json.dumps(address)} = {json.dumps(urls)}" for address, urls in mirrors.items())]
     return Client.from_config(rattler.Config.from_toml("\n".join(lines)), max_retries=2, timeout=60)
@@ -115,7 +114,7 @@ async def install(options: argparse.Namespace) -> int:
         client=web,
         reporter=cast(InstallerReporter, Reporter()),
     )
-    finish(options.prefix, dict(pair.split("=", 1) for pair in options.variable))
+    finish(options.prefix)
     return 0
 
 
@@ -130,7 +129,7 @@ async def explicit(options: argparse.Namespace) -> int:
         client=web,
         reporter=cast(InstallerReporter, Reporter()),
     )
-    finish(options.prefix, {})
+    finish(options.prefix)
     return 0
 
 
@@ -150,7 +149,7 @@ async def repair(options: argparse.Namespace) -> int:
         client=client(options),
         reporter=cast(InstallerReporter, Reporter()),
     )
-    finish(options.prefix, {})
+    finish(options.prefix)
     return 0
 
 
@@ -184,15 +183,12 @@ async def probe(options: argparse.Namespace) -> int:
     return 1
 
 
-def finish(prefix: Path, variables: dict[str, str]) -> None:
-    """Leave what conda looks for: the history file and the variables."""
+def finish(prefix: Path) -> None:
+    """Leave what conda looks for: the history file."""
     meta = prefix / "conda-meta"
     meta.mkdir(parents=True, exist_ok=True)
     (meta / "history").touch()
     _forget_link_hashes(meta)
-    if variables:
-        state = {"version": 1, "env_vars": variables}
-        (meta / "state").write_text(json.dumps(state), encoding="utf-8")
 
 
 def _forget_link_hashes(meta: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tasks_lib.environments import records
 from tasks_lib.errors import LabError
-from tasks_lib.manifests import PYPROJECT, read_toml
+from tasks_lib.manifests import LARGEST, PYPROJECT, read_toml, too_large
 from tasks_lib.report.model import Result, Status
 
 if TYPE_CHECKING:
@@ -79,9 +80,8 @@ class Manager(ABC):
         """Give a function that says who asks for a name: `pyproject.toml`, and locked packages."""
         wants = {records.normalised(name): [PYPROJECT] for name in self.project.pyproject.required_names()}
         for package in self._packages():
-            for entry in package.get("dependencies", ()) if _is_foreign(package) else ():
-                name = entry["name"] if isinstance(entry, dict) else entry
-                wants.setdefault(records.normalised(name), []).append(str(package["name"]))
+            for name in _asked(package) if _is_foreign(package) else ():
+                wants.setdefault(name, []).append(str(package["name"]))
         return lambda name: tuple(dict.fromkeys(wants.get(name, ())))
 
     @abstractmethod
@@ -103,6 +103,14 @@ class Manager(ABC):
     def fresh(self, activation: Activation | None) -> Step:
         """Give the one of `checks` that says whether the lock fits the manifest."""
         return next(step for step in self.checks(activation) if "lock" in step.id)
+
+    def refuse_odd_lock(self) -> None:
+        """Stop where something else stands in the lock's place: the manager would wait for a pipe for ever."""
+        if os.path.lexists(self.lock_path) and not self.lock_path.is_file():
+            text = f"{self.lock_name} is there, and it is no file."
+            raise LabError(text, file=self.lock_name, remedy=f"move {self.lock_name} away", title="no file")
+        if self.lock_path.is_file() and self.lock_path.stat().st_size > LARGEST:
+            raise too_large(self.lock_name)
 
     def require_lock(self) -> None:
         """Stop with a clear error where there is no lock."""
@@ -177,5 +185,17 @@ def _kind(source: Mapping[str, Any]) -> str:
     return str(source.get("type") or next(iter(source), ""))
 
 
-def _is_package(entry: object) -> bool:
-    return isinstance(entry, dict) and isinstance(entry.get("name"), str) and isinstance(entry.get("source", {}), dict)
+def _asked(package: Mapping[str, Any]) -> list[str]:
+    """Name what a package asks for: uv lists tables, Poetry has a table with the names as its keys."""
+    groups = [package.get("dependencies", ()), *package.get("dev-dependencies", {}).values()]
+    every = [entry["name"] if isinstance(entry, dict) else entry for group in groups for entry in group]
+    return [records.normalised(name) for name in every]
+
+
+def _is_package(entry: Any) -> bool:  # noqa: ANN401 - whatever stands in a lock
+    """Tell whether an entry of the lock has the shape that is relied on here."""
+    sound = isinstance(entry, dict) and isinstance(entry.get("name"), str) and isinstance(entry.get("source", {}), dict)
+    try:
+        return sound and _asked(entry) is not None
+    except (TypeError, KeyError, AttributeError):
+        return False

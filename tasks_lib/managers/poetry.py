@@ -149,6 +149,7 @@ class Poetry(Manager):
 
     def _command(self, argv: Sequence[str], activation: Activation | None, why: str) -> Command:
         """Give Poetry an environment always, or it makes one of its own; for the lock alone any will do."""
+        self.refuse_odd_lock()
         place: dict[str, str | None] = {"VIRTUAL_ENV": sys.prefix} if activation is None else activation.env()
         nowhere = str(toolbox.home() / ".cache" / "mlops-lab" / "no-virtualenvs")
         env = {**place, **index.for_poetry(), "POETRY_VIRTUALENVS_PATH": nowhere}

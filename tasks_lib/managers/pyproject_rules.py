@@ -26,9 +26,9 @@ _TYPES: dict[str, type] = {
 def validate(project: Project) -> Iterator[Result]:
     """Give a failure for each fault of the `[project]` table and of the dependency groups, else one pass."""
     wrong = list(_faults(project))
+    lines = {key: project.pyproject.line_of(key) for key in {key for _, key in wrong}}  # once for thousands of faults
     for text, key in wrong:
-        line = project.pyproject.line_of(key)
-        yield Result("config.pyproject", Status.FAIL, _TITLE, text, "mend pyproject.toml", "pyproject.toml", line)
+        yield Result("config.pyproject", Status.FAIL, _TITLE, text, "mend pyproject.toml", "pyproject.toml", lines[key])
     if not wrong:
         yield Result("config.pyproject", Status.PASS, _TITLE, file="pyproject.toml")
 
@@ -67,7 +67,7 @@ def _no_requirements(key: str, entries: object, groups: Mapping[str, object]) ->
         yield f"{key} must be a list.", key
         return
     for entry in entries:
-        if isinstance(entry, dict) and entry.get("include-group") in groups:
+        if isinstance(entry, dict) and str(entry.get("include-group")) in groups:
             continue
         try:
             Requirement(entry if isinstance(entry, str) else "")

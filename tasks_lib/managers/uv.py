@@ -124,6 +124,7 @@ class Uv(Manager):
         return self.lock_result(Status.ERROR, error.message, error.remedy)
 
     def _command(self, argv: Sequence[str], activation: Activation | None, why: str) -> Command:
+        self.refuse_odd_lock()
         env: dict[str, str | None] = {**index.for_uv(self.project), "UV_PYTHON_DOWNLOADS": "never"}
         words = [self.program, *argv]
         if activation is None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import TYPE_CHECKING, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
 
 from tasks_lib import files
+from tasks_lib.diagnosis import without_secrets
 from tasks_lib.errors import ExitCode, LabError
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ def choose(*, json: bool, asked: str, output: str) -> tuple[str, str]:
 
 def show(report: Report, name: str) -> None:
     """Print a report on stdout; documents are UTF-8 everywhere, a script has its paths' own bytes."""
+    report = _discreet(report)
     encoding = sys.stdout.encoding if name == "text" and report.script is None else "utf-8"
     data = renderer(name)(report).encode(encoding, _odd(report))
     sys.stdout.flush()
@@ -49,6 +52,7 @@ def show(report: Report, name: str) -> None:
 
 def save(report: Report, name: str, path: Path) -> None:
     """Write a report to a file, which is replaced whole; a device or a pipe is written to."""
+    report = _discreet(report)
     text = renderer(name)(report, plain=True) if name == "text" else renderer(name)(report)
     data = text.encode("utf-8", _odd(report))
     try:
@@ -60,6 +64,23 @@ def save(report: Report, name: str, path: Path) -> None:
         reason = error.strerror if isinstance(error, OSError) else error
         message = f"{path} cannot be written: {reason}."
         raise LabError(message, code=ExitCode.TOOL_FAILED, file=path, title="cannot be written") from None
+
+
+def _discreet(report: Report) -> Report:
+    """Take secrets out of all that is said; a script is left whole, since it is to be run."""
+    hide = without_secrets
+    results = [
+        replace(one, title=hide(one.title), detail=hide(one.detail), remedy=hide(one.remedy)) for one in report.results
+    ]
+    return replace(report, results=results, data=report.data if report.script is not None else _hidden(report.data))
+
+
+def _hidden(value: Any) -> Any:  # noqa: ANN401 - what a document may hold
+    if isinstance(value, str):
+        return without_secrets(value)
+    if isinstance(value, dict):
+        return {key: _hidden(inner) for key, inner in value.items()}
+    return [_hidden(inner) for inner in value] if isinstance(value, (list, tuple)) else value
 
 
 def _odd(report: Report) -> str:

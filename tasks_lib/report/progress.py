@@ -7,6 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Self
 
+from tasks_lib.diagnosis import without_secrets
 from tasks_lib.report.model import printable
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Progress:
     def say(self, text: str) -> None:
         """Write one line of talk."""
         with self._lock:
-            sys.stderr.write(f"{printable(text)}\n")
+            sys.stderr.write(f"{printable(without_secrets(text))}\n")
             sys.stderr.flush()
 
     def begin(self, step: Step) -> None:
@@ -69,4 +70,4 @@ class Progress:
             shown = text or " · ".join(title for title, _ in list(self._running.values()))
             from rich.text import Text  # noqa: PLC0415 - imported already by then
 
-            self._spinner.update(Text(printable(shown[:110])))
+            self._spinner.update(Text(printable(without_secrets(shown)[:110])))

@@ -46,11 +46,11 @@ ARGUMENTS: dict[str, dict[str, tuple[str, ...]]] = {
     "rattler": {
         "create": (
             "{worker}", "install", "--prefix", "{prefix}", "--channel", "a", "--channel", "b",
-            "--variable=K=v w", "--spec=python", "--spec=six",
+            "--spec=python", "--spec=six",
         ),
         "new": (
             "{worker}", "install", "--prefix", "{prefix}", "--channel", "a", "--channel", "b",
-            "--variable=K=v w", "--spec=six", "--spec=x y",
+            "--spec=six", "--spec=x y",
         ),
         "install": (
             "{worker}", "install", "--prefix", "{prefix}", "--channel", "a", "--channel", "b",

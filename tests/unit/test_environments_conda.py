@@ -305,3 +305,10 @@ def test_doctor_is_the_engines_where_it_has_one(project: MakeProject, condabin: 
     assert step is not None
     assert step.command is not None
     assert step.command.argv == (str(condabin), "doctor", "--prefix", str(environment.prefix))
+
+
+def test_variables_of_the_file_are_written_into_the_environment(project: MakeProject, conda_env: Path) -> None:
+    environment = Conda(project(conda=f"{CONDA}variables: {{KEY: hunter2}}\n"))
+    list(environment._made(Outcome(Command(("rattler",)), 0, "", "", 0.0)))  # noqa: SLF001 - what creation reads with
+    assert environment.activation().variables["KEY"] == "hunter2"
+    assert (conda_env / "conda-meta/state").is_file()

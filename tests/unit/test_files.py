@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks_lib.errors import ExitCode, LabError
-from tasks_lib.files import clear_unfinished, put_back, write
+from tasks_lib.files import clear_unfinished, keep_line_ends, put_back, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,3 +90,19 @@ def test_only_what_a_killed_write_left_is_cleared(root: Path) -> None:
         (root / name).touch()
     clear_unfinished(root / "a")
     assert sorted(path.name for path in root.iterdir()) == [".a.0123abc", ".a.notes", ".b.0123abcd"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        pytest.param(b"a\r\nb\r\n", b"a\nc\n", b"a\r\nc\r\n", id="CRLF comes back"),
+        pytest.param(b"a\nb\n", b"a\nc\n", b"a\nc\n", id="LF stays"),
+        pytest.param(b"a\r\nb\n", b"a\nc\n", b"a\nc\n", id="a mixture is nobody's choice"),
+        pytest.param(b"a\r\n", b"a\r\nc\r\n", b"a\r\nc\r\n", id="kept by the tool"),
+    ],
+)
+def test_line_ends_of_a_manifest_are_kept(root: Path, before: bytes, after: bytes, expected: bytes) -> None:
+    (root / "old").write_bytes(before)
+    (root / "new").write_bytes(after)
+    keep_line_ends(root / "new", root / "old")
+    assert (root / "new").read_bytes() == expected

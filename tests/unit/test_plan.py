@@ -214,8 +214,14 @@ def test_outcome_of_a_command_goes_to_what_reads_it(monkeypatch: pytest.MonkeyPa
     ("step", "expected"),
     [
         pytest.param(
-            Step("a", "A", Command(("/x/uv", "lock", "a b"), "why", env={"K": "v"}), needs=("b",)),
-            {"id": "a", "command": "K=v uv lock 'a b'", "why": "why", "argv": ["/x/uv", "lock", "a b"], "needs": ["b"]},
+            Step("a", "A", Command(("/x/uv", "lock", "a b"), "why", env={"UV_K": "v"}), needs=("b",)),
+            {
+                "id": "a",
+                "command": "UV_K=v uv lock 'a b'",
+                "why": "why",
+                "argv": ["/x/uv", "lock", "a b"],
+                "needs": ["b"],
+            },
             id="command",
         ),
         pytest.param(

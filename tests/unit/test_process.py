@@ -58,7 +58,10 @@ def test_unmarked_test_cannot_start_a_process() -> None:
         pytest.param(
             Command(("uv", "add", "a b", "$HOME", "x;y", "é'")), """uv add 'a b' '$HOME' 'x;y' 'é'"'"''""", id="quoted"
         ),
-        pytest.param(Command(("uv",), env={"B": "x y", "A": "1", "C": None}), "A=1 B='x y' uv", id="variables, sorted"),
+        pytest.param(
+            Command(("uv",), env={"UV_B": "x y", "UV_A": "1", "UV_C": None}), "UV_A=1 UV_B='x y' uv", id="sorted"
+        ),
+        pytest.param(Command(("uv",), env={"KEY": "hunter2"}), "KEY=*** uv", id="a variable of a person's"),
     ],
 )
 def test_command_is_shown_as_a_person_would_type_it(command: Command, shown: str) -> None:

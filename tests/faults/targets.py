@@ -1,0 +1,225 @@
+"""Which files are fuzzed, what sound ones look like, and which tasks read them: one row a target."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks_lib import checks, description, inspection, layers, workflows
+from tasks_lib.checks.catalogue import HYBRID, family
+from tests.lab import PYPROJECT, VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tasks_lib.report.progress import Progress
+    from tasks_lib.session import Answer, Session
+
+_CORPUS = Path(__file__).with_name("corpus")
+UV_LOCK = (_CORPUS / "uv.toml").read_bytes()
+POETRY_LOCK = (_CORPUS / "poetry.toml").read_bytes()
+EXPORT = "mlops-lab.export.json"
+
+SETTINGS = """
+[tool.mlops-lab]
+combo = "conda_uv"
+engine = "rattler"
+python = "3.11"
+
+[tool.mlops-lab.checks]
+select = ["agreement", "drift", "conda", "config"]
+ignore = ["leak", "conda.defaults"]
+severity = { "agreement.stray-lock" = "fail" }
+threshold = { "agreement.both-layers" = 2 }
+strict = false
+"""
+POETRY_STYLE = """\
+[project]
+name = "tiny-lab"
+version = "0.1.0"
+requires-python = ">=3.11,<4"
+dependencies = ["click>=8 ; python_version > '3'", "six[extra]==1.*"]
+scripts = { tiny = "tiny:main" }
+readme = "../README.md"
+
+[project.optional-dependencies]
+plot = ["matplotlib"]
+
+[dependency-groups]
+dev = ["iniconfig>=2", { include-group = "lint" }]
+lint = ["ruff"]
+
+[tool.poetry]
+package-mode = false
+
+[tool.poetry.dependencies]
+python = "^3.11"
+numpy = "^2"
+
+[tool.poetry.group.docs]
+optional = true
+
+[tool.poetry.group.docs.dependencies]
+sphinx = { version = "*", markers = "sys_platform == 'linux'" }
+
+[tool.uv]
+default-groups = ["dev"]
+package = false
+
+[[tool.uv.index]]
+url = "https://index.example/simple"
+default = true
+"""
+CONDA = f"""\
+# the environment layer
+name: demo
+channels:
+  - conda-forge
+  - nodefaults
+dependencies:
+  - python={VERSION}  # the interpreter
+  - conda-forge::numpy >=1.2,<3  # [linux]
+  - pip
+  - pip:
+      - six==1.17.0
+      - -r requirements.txt
+variables:
+  KEY: "value"
+prefix: ../../envs/demo
+"""
+CONDA_ALIASES = """\
+name: demo
+x-common: &common
+  channels: &channels [conda-forge, 'https://channel.example/t/abc/x']
+channels: *channels
+dependencies: [python, "six>=1", {pip: [click]}]
+"""
+CONDARC = """\
+channels: [conda-forge, defaults]
+channel_alias: https://channel.example/
+default_channels: [https://channel.example/main]
+custom_channels: {mine: https://channel.example/mine}
+custom_multichannels: {many: [mine, conda-forge]}
+mirrored_channels:
+  conda-forge: [https://mirror.example/conda-forge]
+envs_dirs: [~/.conda/envs, ~/envs]
+pkgs_dirs: ~/pkgs
+channel_priority: strict
+ssl_verify: true
+offline: false
+proxy_servers: {http: http://proxy.example:3128}
+"""
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _described(combo: str) -> bytes:
+    """Compose what `env.export` writes: its hashes have to be right."""
+    texts = {"pyproject.toml": PYPROJECT, "conda.yml": CONDA, "uv.lock": UV_LOCK.decode()}
+    record = {"name": "click", "version": "8.1.7", "build": "py_0", "build_number": 0, "subdir": "noarch"}
+    record |= {"url": "https://channel.example/noarch/click-8.1.7-py_0.conda", "sha256": "0" * 64, "depends": []}
+    owns = combo.startswith("conda")
+    document = {
+        "schema": description.SCHEMA,
+        "project": "tiny-lab",
+        "combo": combo,
+        "platform": description._platform(),  # noqa: SLF001 - else every input ends at another platform's
+        "python": f"{VERSION}.1",
+        "groups": ["dev"],
+        "packages": [
+            *([["conda", "click", "8.1.7", "py_0"]] if owns else []),
+            ["lock", "iniconfig", "2.3.0", ""],
+            ["stray", "toolz", "1.2.0", ""],
+        ],
+        "conda": [record] if owns else [],
+        "files": {name: {"sha256": _digest(text), "text": text} for name, text in texts.items()},
+    }
+    return json.dumps(document, indent=2).encode()
+
+
+def _rehashed(data: bytes) -> bytes:
+    """Bring the hashes up to date, or every altered text ends at the first gate."""
+    try:
+        document = json.loads(data)
+        for entry in document["files"].values():
+            entry["sha256"] = _digest(entry["text"])
+        return json.dumps(document).encode()
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return data
+
+
+@dataclass(frozen=True)
+class Look:
+    """A task that only reads; `slow` where it starts a tool (Poetry takes half a second)."""
+
+    command: str
+    work: Callable[[Session, Progress], Answer]
+    source: str = ""
+    slow: bool = False
+
+
+_READING = ",".join(dict.fromkeys(family(check) for check in HYBRID))
+
+
+def _conda_edit(*, drop: bool) -> Callable[[Session, Progress], Answer]:
+    return lambda s, p: workflows.change_conda(s, p, ["numpy" if drop else "attrs>=2"], drop=drop, dry_run=True)
+
+
+INFO = Look("env.info", lambda s, _: inspection.info(s))
+LIST = Look("env.list", lambda s, _: inspection.listing(s))
+LAYERS = Look("env.layers", lambda s, _: layers.show(s))
+CONFIG = Look("check.config", lambda s, p: checks.run(s, p, ["config"]), slow=True)
+LOCK = Look("check.lock", lambda s, p: checks.run(s, p, ["lock"]), slow=True)
+HYBRIDS = Look("check.all", lambda s, p: checks.run_all(s, p, select=_READING))
+CREATE = Look("env.create", lambda s, p: workflows.create(s, p, dry_run=True))
+SETUP = Look("setup", lambda s, p: workflows.setup(s, p, dry_run=True), slow=True)
+UPDATE = Look("deps.update", lambda s, p: workflows.update(s, p, [], group="dev", dry_run=True))
+SYNC = Look("deps.sync", lambda s, p: workflows.sync(s, p, dry_run=True))
+ADD_CONDA = Look("deps.add", _conda_edit(drop=False))
+DROP_CONDA = Look("deps.remove", _conda_edit(drop=True))
+REBUILD = Look("env.create", lambda s, p: description.rebuild(s, p, EXPORT, dry_run=True), source=EXPORT)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A file that a person may write, and the tasks that must bear whatever stands in it."""
+
+    path: str  # in the sandbox
+    kind: str  # toml, yaml or json: how its structure is damaged
+    seeds: tuple[bytes, ...]
+    looks: tuple[Look, ...]
+    managers: tuple[str, ...] = ("uv", "uv", "poetry")
+    head: bytes = b""  # stands before what is damaged
+    mend: Callable[[bytes], bytes] = bytes  # makes a damaged file pass its first gate
+
+
+_LOCK_LOOKS = (INFO, LAYERS, HYBRIDS, HYBRIDS, SYNC, LOCK)
+_PYPROJECTS = (PYPROJECT.encode(), POETRY_STYLE.encode(), (PYPROJECT + SETTINGS).encode())
+_MANIFEST_LOOKS = (INFO, LIST, CONFIG, HYBRIDS, HYBRIDS, CREATE, SETUP, UPDATE)
+_CONFIG_LOOKS = (INFO, HYBRIDS, HYBRIDS, CONFIG, CREATE)
+_CONDA_LOOKS = (INFO, LIST, CONFIG, HYBRIDS, CREATE, SETUP, ADD_CONDA, ADD_CONDA, DROP_CONDA)
+
+TARGETS: dict[str, Target] = {
+    "pyproject.toml": Target("project/pyproject.toml", "toml", _PYPROJECTS, _MANIFEST_LOOKS),
+    "configuration": Target(
+        "project/pyproject.toml",
+        "toml",
+        (SETTINGS.encode(),),
+        (INFO, HYBRIDS, HYBRIDS, CONFIG, CREATE),
+        ("uv",),
+        PYPROJECT.encode(),
+    ),
+    "conda.yml": Target("project/conda.yml", "yaml", (CONDA.encode(), CONDA_ALIASES.encode()), _CONDA_LOOKS),
+    ".condarc": Target("home/.condarc", "yaml", (CONDARC.encode(),), (INFO, LIST, CREATE, ADD_CONDA, HYBRIDS)),
+    "uv.lock": Target("project/uv.lock", "toml", (UV_LOCK,), _LOCK_LOOKS, ("uv",)),
+    "poetry.lock": Target("project/poetry.lock", "toml", (POETRY_LOCK,), _LOCK_LOOKS, ("poetry",)),
+    "description": Target(
+        f"project/{EXPORT}", "json", (_described("conda_uv"), _described("pip_uv")), (REBUILD,), mend=_rehashed
+    ),
+    # the journal: Target("project/.mlops-lab/journal.json", "json", (a real one,), (INFO, SETUP, ...)) comes here
+}
