@@ -18,6 +18,7 @@ from tasks_lib import files
 from tasks_lib.environments import conda_health, records
 from tasks_lib.environments.base import State
 from tasks_lib.errors import LabError
+from tasks_lib.manifests import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 FOLDER = ".mlops-lab"
 _SCHEMA = "mlops-lab-journal/1"
-_LARGEST = 64 * 1024 * 1024
 #: what a repair may hand to an installer: a name with a version or an address, or a folder
 _REQUIREMENT = re.compile(r"[a-z0-9][\w.-]*(==[\w.+!-]+| @ [a-z][\w+.-]*:\S+)?|editable:[^\0\n]+", re.ASCII)
 _NAME = re.compile(r"[\w][\w.-]*", re.ASCII)
@@ -90,7 +90,6 @@ class Journal:
     def save(self, root: Path, *, manifests: Sequence[Path] = ()) -> None:
         """Copy the manifests, then write the journal: without it the copies count for nothing."""
         folder = root / FOLDER
-        text = json.dumps({"schema": _SCHEMA, **asdict(self), "state": self.state.value}, indent=1)
         try:
             (folder / "before").mkdir(parents=True, exist_ok=True)
             for path in manifests:
@@ -100,7 +99,11 @@ class Journal:
                     shutil.copy2(path, copy)
         except OSError as error:
             raise files.unwritable(folder, error, "nothing was changed: ") from None
-        files.write(folder / "journal.json", text.encode())
+        files.write(folder / "journal.json", self.text().encode())
+
+    def text(self) -> str:
+        """Give the journal as JSON."""
+        return json.dumps({"schema": _SCHEMA, **asdict(self), "state": self.state.value}, indent=1)
 
 
 def packages(prefix: Path) -> dict[str, str]:
@@ -128,11 +131,13 @@ def read(root: Path) -> Journal | None:
     if not exists(root):
         return None
     try:
-        if path.is_symlink() or not path.is_file() or path.stat().st_size > _LARGEST:
+        text = read_text(path, str(path))
+    except LabError:
+        raise _damaged(path) from None
+    try:
+        data = json.loads(text)
+        if path.is_symlink() or data.pop("schema") != _SCHEMA:
             raise ValueError  # noqa: TRY301 - one way out for every damage
-        data = json.loads(path.read_text("utf-8"))
-        if data.pop("schema") != _SCHEMA:
-            raise ValueError  # noqa: TRY301 - as above
         made = Journal(**{**data, "state": State(data["state"])})
         words = (made.command, made.combo, made.engine, made.python, made.prefix, made.machine, made.since)
         names = [*made.files, *made.packages, *made.owned]
@@ -146,11 +151,15 @@ def read(root: Path) -> Journal | None:
         )
         if not sound:
             raise ValueError  # noqa: TRY301 - as above
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        text = f"the record of a run that was cut short is damaged: {path}."
-        remedy = f"see whether the manifests are whole (copies: {path.parent / 'before'}), then delete {path.parent}"
-        raise LabError(text, file=path, remedy=remedy, title="damaged journal") from None
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise _damaged(path) from None
     return made
+
+
+def _damaged(path: Path) -> LabError:
+    text = f"the record of a run that was cut short is damaged: {path}."
+    remedy = f"see whether the manifests are whole (copies: {path.parent / 'before'}), then delete {path.parent}"
+    return LabError(text, file=path, remedy=remedy, title="damaged journal")
 
 
 def forget(root: Path) -> None:

@@ -57,7 +57,7 @@ class Sandbox:
         self.writes: list[str] = []
         self._watching = False
         # the caches of tools stand in .cache, which `tree` leaves out
-        for folder in ("home/.cache/uv", "project", "scratch"):
+        for folder in ("home/.cache/uv", "project/.mlops-lab", "scratch"):
             (root / folder).mkdir(parents=True, exist_ok=True)
         sound = {
             "project/pyproject.toml": PYPROJECT.encode(),

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks_lib import checks, description, inspection, layers, workflows
+from tasks_lib import checks, description, inspection, journal, layers, workflows
 from tasks_lib.checks.catalogue import HYBRID, family
+from tasks_lib.environments.base import State
+from tasks_lib.session import Answer
 from tests.lab import PYPROJECT, VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tasks_lib.report.progress import Progress
-    from tasks_lib.session import Answer, Session
+    from tasks_lib.session import Session
 
 _CORPUS = Path(__file__).with_name("corpus")
 UV_LOCK = (_CORPUS / "uv.toml").read_bytes()
@@ -142,6 +144,29 @@ def _described(combo: str) -> bytes:
     return json.dumps(document, indent=2).encode()
 
 
+def _journal() -> bytes:
+    """Compose what a run leaves that is killed in its midst."""
+    record = {"name": "click", "version": "8.1.7", "build": "py_0", "url": "https://channel.example/click.conda"}
+    found = journal.Journal(
+        command="deps.add",
+        combo="conda_uv",
+        engine="rattler",
+        python="",
+        prefix="/home/student/.conda/envs/demo",
+        state=State.PRESENT,
+        files={"pyproject.toml": True, "uv.lock": True, "conda.yml": False},
+        packages={
+            "click": "click==8.1.7",
+            "mine": "editable:/home/student/mine",
+            "b": "b @ git+https://git.example/b@1",
+        },
+        owned=("click",),
+        conda=(record,),
+        touched=True,
+    )
+    return found.text().encode()
+
+
 def _rehashed(data: bytes) -> bytes:
     """Bring the hashes up to date, or every altered text ends at the first gate."""
     try:
@@ -185,6 +210,16 @@ DROP_CONDA = Look("deps.remove", _conda_edit(drop=True))
 REBUILD = Look("env.create", lambda s, p: description.rebuild(s, p, EXPORT, dry_run=True), source=EXPORT)
 
 
+def _read_journal(session: Session, _: Progress) -> Answer:
+    """Read what the next run that changes the project would start from; no more is believed than its shape allows."""
+    found = journal.read(session.project.root)
+    assert found is None or all((session.project.root / name).parent == session.project.root for name in found.files)
+    return Answer()
+
+
+JOURNAL = Look("setup", _read_journal)
+
+
 @dataclass(frozen=True)
 class Target:
     """A file that a person may write, and the tasks that must bear whatever stands in it."""
@@ -221,5 +256,5 @@ TARGETS: dict[str, Target] = {
     "description": Target(
         f"project/{EXPORT}", "json", (_described("conda_uv"), _described("pip_uv")), (REBUILD,), mend=_rehashed
     ),
-    # the journal: Target("project/.mlops-lab/journal.json", "json", (a real one,), (INFO, SETUP, ...)) comes here
+    "journal": Target("project/.mlops-lab/journal.json", "json", (_journal(),), (JOURNAL, JOURNAL, JOURNAL, HYBRIDS)),
 }
