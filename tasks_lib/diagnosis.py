@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _LINES = 6
 _TELLING = re.compile("error|cause|because|conflict|fail|denied|cannot", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?:https?|file)://[^\s`'\")<>#]+")
 #: Each keeps its first group and hides the rest: in an address, before a bare host, conda's tokens, in a query.
 _SECRETS = (
     re.compile(r"(://)[^/\s]+(?=@)"),
@@ -66,6 +67,11 @@ _DAMAGED = (
     r"(?:Hash|Checksum)Mismatch|"
     r"did not match any known checksums|Data corruption detected|CondaVerificationError|InvalidArchiveError"
 )
+#: what is no wheel, no page or no package: uv says so of a file that was cut off, and calls it unsolvable
+_BROKEN = (
+    r"invalid package format|Failed to extract archive|Failed to read from zip file|error decoding response body|"
+    r"error reading a body|unexpected HTML from|Missing `Content-Type`|network timeout"
+)
 _NOT_THERE = (
     r"dependency `([^`]+)` could not be found|The following packages were not found: ([^\n]+)|"
     r"missing from the target environment:\s*-\s*([^\n]+)"
@@ -86,8 +92,14 @@ RULES = (
     _rule(
         _DAMAGED,
         "hash mismatch",
-        "A downloaded file is not the one that the lock or the channel names: {said}",
+        "A file from {source} is not the one that the lock or the channel names: {said}",
         "clear the cache of the tool, then run it again",
+    ),
+    _rule(
+        _BROKEN,
+        "broken download",
+        "What {source} sent is not whole: {said}",
+        "check the network and the address, then run it again",
     ),
     _rule(_SILENT, "no answer", "{0} does not answer.", "check the network and the address, then run it again"),
     _rule(
@@ -199,12 +211,19 @@ def explain(outcome: Outcome, *, title: str = "") -> LabError:
         if found is not None:
             group = " ".join(next((group for group in found.groups() if group), "the index or channel").split())
             group = group.replace("', port=", ":")  # as pip prints an address
-            message = rule.message.format(group, said=_telling(said, rule.pattern))
+            message = rule.message.format(group, said=_telling(said, rule.pattern), source=_source(outcome, said))
             return LabError(message, code=rule.code, remedy=rule.remedy, title=rule.title)
     last = _telling(said, _TELLING) or "it printed nothing."
     message = f"{outcome.command.program} ended with exit code {outcome.code}: {last}"
     remedy = f"run it yourself to see all it says: {without_secrets(outcome.command.shown)}"
     return LabError(message, code=ExitCode.TOOL_FAILED, remedy=remedy, title=f"{title} failed" if title else "")
+
+
+def _source(outcome: Outcome, said: str) -> str:
+    """Name the address that a download came from: as the tool said it, else the one that it was given."""
+    given = [outcome.command.env.get(name) for name in ("UV_DEFAULT_INDEX", "POETRY_PYPI_MIRROR_URL")]
+    found = _ADDRESS.findall(said) or [without_secrets(url) for url in given if url]
+    return found[-1] if found else "the index or channel"
 
 
 def _telling(said: str, pattern: re.Pattern[str]) -> str:

@@ -1,7 +1,125 @@
-"""The homes and projects of the integration tests; what is broken in them is each test's own."""
+"""The homes and projects of the integration tests, those with caches and a server of their own, and the count."""
 
 from __future__ import annotations
 
-from tests.integration.conftest import cache, channel, condabin, fresh, made, new_lab
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from tests.faults.loopback import Shop, serving
+from tests.integration.conftest import cache, channel, condabin, fresh, locked, made, new_lab
+from tests.lab import variables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.lab import Case, Lab
 
 __all__ = ["cache", "channel", "condabin", "fresh", "made", "new_lab"]
+
+#: Every fault in every place, instead of the few that the ordinary tests have time for; `nox -s faults` sets it.
+FULL = bool(os.environ.get("MLOPS_LAB_FAULTS_FULL"))
+#: The file to which each test adds a line that says what it tried, how often, and whether it held.
+COUNTED = os.environ.get("MLOPS_LAB_FAULTS_COUNTED", "")
+WHEELS = ("click", "click-default-group", "iniconfig==2.0.0", "pip", "setuptools", "six", "toolz==1.0.0", "wheel")
+#: The tools' own settings: a test has no time for the minutes that they wait by default.
+IMPATIENT = {
+    "UV_HTTP_TIMEOUT": "2",
+    "UV_HTTP_RETRIES": "1",
+    "POETRY_REQUESTS_TIMEOUT": "2",
+    "CONDA_REMOTE_READ_TIMEOUT_SECS": "2",
+    "CONDA_REMOTE_MAX_RETRIES": "1",
+}
+_CACHES = ("UV_CACHE_DIR", "POETRY_CACHE_DIR", "RATTLER_CACHE_DIR", "CONDA_PKGS_DIRS")
+
+
+class Tried(Protocol):
+    """Say what a test has tried, and how often."""
+
+    def __call__(self, kind: str, number: int = 1) -> None:
+        """Count `number` more of a kind; they are lost where the test fails."""
+
+
+@pytest.fixture
+def tried(request: pytest.FixtureRequest) -> Tried:
+    """Give the counter of this test; without a call, the test counts once, under its own name."""
+
+    def count(kind: str, number: int = 1) -> None:
+        request.node.user_properties.append(("tried", (kind, number)))
+
+    return count
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Write the test's line once it has run; one that was skipped tried nothing."""
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]  # pluggy's, which a hook wrapper gets
+    if not COUNTED or not (report.when == "call" or report.failed):
+        return
+    told = [value for name, value in item.user_properties if name == "tried"]
+    what = getattr(item, "originalname", item.name).removeprefix("test_").replace("_", " ")
+    each = getattr(getattr(item, "module", None), "MOMENTS", 1)
+    line = {"skipped": report.skipped, "failed": report.failed, "test": item.nodeid, "tried": told or [(what, each)]}
+    with Path(COUNTED).open("a", encoding="utf-8") as stream:
+        stream.write(f"{json.dumps(line)}\n")
+
+
+@pytest.fixture(scope="session")
+def wheels(cache: Path) -> Path:
+    """Give a folder with the wheels that the loopback index offers, downloaded once."""
+    folder = cache / f"wheels-{hashlib.sha256(' '.join(WHEELS).encode()).hexdigest()[:12]}"
+    with locked(cache / "wheels.lock"):
+        if not (folder / "complete").is_file():
+            pip = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary", ":all:"]
+            own = variables(Path.home())
+            index = ["--index-url", own["MLOPS_LAB_INDEX_URL"]] if own.get("MLOPS_LAB_INDEX_URL") else []
+            subprocess.run([*pip, *index, "--dest", str(folder), *WHEELS], env=own, check=True, capture_output=True)
+            (folder / "complete").touch()
+    return folder
+
+
+@dataclass
+class Counter:
+    """A lab whose packages come from a shop of its own, into caches of its own."""
+
+    lab: Lab
+    shop: Shop
+
+    @property
+    def caches(self) -> Path:
+        """Give the folder of the caches."""
+        return self.lab.home / "caches"
+
+    def clear(self) -> None:
+        """Let everything be downloaded again."""
+        shutil.rmtree(self.caches, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def shops(wheels: Path, request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]) -> Iterator[object]:
+    """Give a maker of labs with a shop each."""
+    with ExitStack() as stack:
+
+        def make(case: Case, *, secret: bool = True) -> Counter:
+            lab = new_lab(case)
+            channel = request.getfixturevalue("channel") if case.layer == "conda" else None
+            shop = stack.enter_context(serving(wheels, channel))
+            lab.env |= {name: str(lab.home / "caches" / name.lower()) for name in _CACHES}
+            lab.env |= {**IMPATIENT, "MLOPS_LAB_INDEX_URL": f"{shop.address(secret=secret)}/simple/"}
+            condarc = lab.home / ".condarc"
+            if channel is not None:
+                alias = shop.address(secret=False)
+                condarc.write_text(f"channels: [conda-forge]\nchannel_alias: {alias}\nsolver: classic\n")
+            return Counter(lab, shop)
+
+        yield make
