@@ -42,7 +42,7 @@ _BAD = ExitCode.BAD_REQUEST
 _SILENT = (
     r"(?:Failed to fetch|error sending request for url|Connection to|attempts to connect to|channel does not answer|"
     r"CondaHTTPError|UnavailableInvalidChannel|could not find subdir|HTTPConnectionError|could not fetch|"
-    r"Max retries exceeded with url)[^\n]*?((?:https?|file)://[^\s`'\")<>]+|[\w.-]+:\d+)|"
+    r"Max retries exceeded with url|HTTP status \w+ error|error following redirect)[^\n]*?((?:https?|file)://[^\s`'\")<>]+|[\w.-]+:\d+)|"
     r"connection broken by [^\n]*?host='([\w.-]+', port=\d+)(?=.*from versions: none)"
 )
 _NO_CANDIDATE = (
@@ -64,13 +64,13 @@ _WRONG_PYTHON = (
 )
 _DAMAGED = (
     r"hash(?:es)? (?:mismatch|do(?:es)? not match|for [^\n]+ not found)|do not match the hashes|"
-    r"(?:Hash|Checksum)Mismatch|"
+    r"(?:Hash|Checksum)Mismatch|Invalid checksum|"
     r"did not match any known checksums|Data corruption detected|CondaVerificationError|InvalidArchiveError"
 )
 #: what is no wheel, no page or no package: uv says so of a file that was cut off, and calls it unsolvable
 _BROKEN = (
     r"invalid package format|Failed to extract archive|Failed to read from zip file|error decoding response body|"
-    r"error reading a body|unexpected HTML from|Missing `Content-Type`|network timeout"
+    r"error reading a body|unexpected HTML from|Missing `Content-Type`|network timeout|failed to parse repodata"
 )
 _NOT_THERE = (
     r"dependency `([^`]+)` could not be found|The following packages were not found: ([^\n]+)|"
@@ -95,13 +95,13 @@ RULES = (
         "A file from {source} is not the one that the lock or the channel names: {said}",
         "clear the cache of the tool, then run it again",
     ),
+    _rule(_SILENT, "no answer", "{0} does not answer.", "check the network and the address, then run it again"),
     _rule(
         _BROKEN,
         "broken download",
         "What {source} sent is not whole: {said}",
         "check the network and the address, then run it again",
     ),
-    _rule(_SILENT, "no answer", "{0} does not answer.", "check the network and the address, then run it again"),
     _rule(
         _FORBIDDEN, "cannot be written", "A file cannot be written: {said}", "give yourself the right to write there"
     ),
@@ -221,8 +221,8 @@ def explain(outcome: Outcome, *, title: str = "") -> LabError:
 
 def _source(outcome: Outcome, said: str) -> str:
     """Name the address that a download came from: as the tool said it, else the one that it was given."""
-    given = [outcome.command.env.get(name) for name in ("UV_DEFAULT_INDEX", "POETRY_PYPI_MIRROR_URL")]
-    found = _ADDRESS.findall(said) or [without_secrets(url) for url in given if url]
+    given = [*filter(None, outcome.command.env.values()), *outcome.command.argv]
+    found = _ADDRESS.findall(said) or _ADDRESS.findall(without_secrets("\n".join(given)))
     return found[-1] if found else "the index or channel"
 
 

@@ -25,24 +25,33 @@ _BEHIND = 1 << 20  # Windows forbids reading locked bytes, so the lock is one pa
 
 @contextlib.contextmanager
 def held(path: str, purpose: str, say: Callable[[str], None]) -> Iterator[None]:
+    """Hold the lock of the file `path`, as does every process that is started meanwhile."""
+    with taken(path, purpose, say) as descriptor, process.inherited(descriptor):
+        yield
+
+
+@contextlib.contextmanager
+def taken(
+    path: str, purpose: str, say: Callable[[str], None], *, stopped: Callable[[], bool] = lambda: False
+) -> Iterator[int]:
     """Hold the lock of the file `path`, after whoever has it, of whom is said; nothing is left of the file then.
 
-    Raises `OSError` where the file cannot be made.
+    Gives the descriptor that holds it. Raises `OSError` where the file cannot be made, and `Interrupted` where
+    `stopped` says so while it is waited for.
     """
-    stream = _taken(path, say)
+    stream = _taken(path, say, stopped)
     try:
         stream.truncate(0)
         stream.write(f"{os.getpid()}\n{purpose}\n{time.strftime('%H:%M:%S')}\n".encode())
         stream.flush()
-        with process.inherited(stream.fileno()):
-            yield
+        yield stream.fileno()
     finally:
         with contextlib.suppress(OSError):  # Windows does not delete what is open
             os.unlink(path)  # noqa: PTH108 - pathlib costs the first start 10 ms
         stream.close()
 
 
-def _taken(path: str, say: Callable[[str], None]) -> IO[bytes]:
+def _taken(path: str, say: Callable[[str], None], stopped: Callable[[], bool]) -> IO[bytes]:
     """Wait for the lock; a file that its last holder deleted meanwhile is not the one that others look at."""
     began, told = time.monotonic(), False
     while True:
@@ -54,6 +63,8 @@ def _taken(path: str, say: Callable[[str], None]) -> IO[bytes]:
             continue  # the last holder has just removed the folder too
         try:
             while not _locked(stream):
+                if stopped():
+                    raise process.Interrupted
                 if not told and time.monotonic() - began > _PATIENCE:
                     told = True
                     say(f"waiting for {_holder(stream)} …")

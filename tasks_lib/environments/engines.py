@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import sys
@@ -9,7 +10,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from tasks_lib import index, toolbox
+from tasks_lib import bootstrap, index, toolbox
 from tasks_lib.environments.conda_health import solver_spec
 from tasks_lib.environments.condarc import Condarc
 from tasks_lib.errors import ExitCode, LabError
@@ -77,37 +78,46 @@ class CondaCli(Engine):
         """Give the folder above `bin` or `condabin`."""
         return Path(self.program).resolve().parent.parent
 
+    @property
+    def turn(self) -> Path:
+        """Give the file by which this user's commands take turns at a package cache: conda itself does not lock it."""
+        first = next(iter(Condarc.load(os.environ, self.root).values.get("pkgs_dirs", ())), str(self.root))
+        key = hashlib.sha256(os.fsencode(os.path.expanduser(first))).hexdigest()[:16]  # noqa: PTH111 - as in conda.py
+        return Path(bootstrap.cache_folder(), f"conda-packages-{key}.lock")
+
     def create(self, prefix: Path, file: CondaFile) -> Command:
         """Run `conda env create`."""
         argv = (self.program, "env", "create", "--yes", "--file", str(file.path), "--prefix", str(prefix))
-        return Command(argv, f"make the conda environment that {file.path.name} describes", env=_pip_index(file))
+        why = f"make the conda environment that {file.path.name} describes"
+        return Command(argv, why, env=_pip_index(file), turn=self.turn)
 
     def install(self, prefix: Path, file: CondaFile, specs: Sequence[str], *, new: bool = False) -> Command:
         """Run `conda create` or `conda install`, with the file's channels."""
         channels = [part for channel in file.channels if channel != "nodefaults" for part in ("--channel", channel)]
         verb = "create" if new else "install"
         argv = (self.program, verb, "--yes", "--prefix", str(prefix), *channels, *specs)
-        return Command(argv, f"{verb} with the packages asked for")
+        return Command(argv, f"{verb} with the packages asked for", turn=self.turn)
 
     def uninstall(self, prefix: Path, file: CondaFile, names: Sequence[str]) -> Command:
         """Run `conda remove`."""
         del file
         argv = (self.program, "remove", "--yes", "--prefix", str(prefix), *names)
-        return Command(argv, "remove the conda packages")
+        return Command(argv, "remove the conda packages", turn=self.turn)
 
     def explicit(self, prefix: Path, file: CondaFile, listed: Path) -> Command:
         """Run `conda create --file` with a list of addresses and hashes: nothing is solved."""
         del file
         argv = (self.program, "create", "--yes", "--prefix", str(prefix), "--file", str(listed))
-        return Command(argv, "link exactly the packages of the list, verified by their hashes")
+        return Command(argv, "link exactly the packages of the list, verified by their hashes", turn=self.turn)
 
     def repair(self, prefix: Path, file: CondaFile, listed: Path, new: Sequence[str]) -> tuple[Command, ...]:
         """Run `conda remove --force` and `conda install --file`, which links every package of the list anew."""
         del file
         why = "bring conda's packages back"
         common = ("--yes", "--prefix", str(prefix))
-        remove = [Command((self.program, "remove", "--force", *common, *new), why)] if new else []
-        return (*remove, Command((self.program, "install", *common, "--file", str(listed)), why))
+        remove = [Command((self.program, "remove", "--force", *common, *new), why, turn=self.turn)] if new else []
+        install = (self.program, "install", *common, "--file", str(listed))
+        return (*remove, Command(install, why, turn=self.turn))
 
     def doctor(self, prefix: Path) -> Command | None:
         """Run `conda doctor`, which always exits 0."""
@@ -199,6 +209,9 @@ class Rattler(Engine):
             argv.append("--no-tls-verify")
         if str(condarc.values.get("offline", "")).lower() == "true":
             argv.append("--offline")
+        for key, option in (("remote_read_timeout_secs", "--timeout"), ("remote_max_retries", "--retries")):
+            if key in condarc.values:
+                argv.append(f"{option}={condarc.values[key]}")
         return Command((*argv, *more, *(f"--spec={solver_spec(spec)}" for spec in specs)), why)
 
 

@@ -63,6 +63,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--any-channel", action="store_true", help="let a lower channel win with a newer version")
     made.add_argument("--no-tls-verify", action="store_true")
     made.add_argument("--offline", action="store_true")
+    made.add_argument("--timeout", type=float, default=60, help="seconds without an answer")
+    made.add_argument("--retries", type=int, default=2)
     made.add_argument("--spec", action="append", default=[], help="a package to have, as conda writes it")
     return made
 
@@ -76,7 +78,8 @@ def client(options: argparse.Namespace) -> Client:
         mirrors.setdefault(address, []).append(mirror)
     if mirrors:
         lines += ["[mirrors]", *(f"{json.dumps(address)} = {json.dumps(urls)}" for address, urls in mirrors.items())]
-    return Client.from_config(rattler.Config.from_toml("\n".join(lines)), max_retries=2, timeout=60)
+    config = rattler.Config.from_toml("\n".join(lines))
+    return Client.from_config(config, max_retries=options.retries, timeout=max(1, round(options.timeout)))
 
 
 async def install(options: argparse.Namespace) -> int:
