@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tasks_lib.process import Outcome
 
 _LINES = 6
+_EXCERPT = re.compile(r"\d+│|^\s*at .+ in \w+$")  # of its own code, which Poetry prints
 _TELLING = re.compile("error|cause|because|conflict|fail|denied|cannot", re.IGNORECASE)
 _ADDRESS = re.compile(r"(?:https?|file)://[^\s`'\")<>#]+")
 #: Each keeps its first group and hides the rest: in an address, before a bare host, conda's tokens, in a query.
@@ -42,7 +43,8 @@ _BAD = ExitCode.BAD_REQUEST
 _SILENT = (
     r"(?:Failed to fetch|error sending request for url|Connection to|attempts to connect to|channel does not answer|"
     r"CondaHTTPError|UnavailableInvalidChannel|could not find subdir|HTTPConnectionError|could not fetch|"
-    r"Max retries exceeded with url|HTTP status \w+ error|error following redirect)[^\n]*?((?:https?|file)://[^\s`'\")<>]+|[\w.-]+:\d+)|"
+    r"Max retries exceeded with url|HTTP status \w+ error|error following redirect|"
+    r"\d{3} (?:Server|Client) Error)[^\n]*?((?:https?|file)://[^\s`'\")<>]+|[\w.-]+:\d+)|"
     r"connection broken by [^\n]*?host='([\w.-]+', port=\d+)(?=.*from versions: none)"
 )
 _NO_CANDIDATE = (
@@ -70,7 +72,8 @@ _DAMAGED = (
 #: what is no wheel, no page or no package: uv says so of a file that was cut off, and calls it unsolvable
 _BROKEN = (
     r"invalid package format|Failed to extract archive|Failed to read from zip file|error decoding response body|"
-    r"error reading a body|unexpected HTML from|Missing `Content-Type`|network timeout|failed to parse repodata"
+    r"error reading a body|unexpected HTML from|Missing `Content-Type`|network timeout|failed to parse repodata|"
+    r"Connection broken|IncompleteRead|ChunkedEncodingError|Read timed out|ReadTimeoutError|not a zip file|Bad CRC"
 )
 _NOT_THERE = (
     r"dependency `([^`]+)` could not be found|The following packages were not found: ([^\n]+)|"
@@ -228,7 +231,7 @@ def _source(outcome: Outcome, said: str) -> str:
 
 def _telling(said: str, pattern: re.Pattern[str]) -> str:
     """Join the last lines that tell why: those about errors and causes, or of this pattern, else all."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    lines = [line.strip() for line in said.splitlines() if line.strip() and not _EXCERPT.search(line)]
     telling = [line for line in lines if _TELLING.search(line) or pattern.search(line)]
     return " ".join((telling or lines)[-_LINES:])
 

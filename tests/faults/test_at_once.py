@@ -79,9 +79,7 @@ def test_setup_on_projects_that_share_the_caches(
 
 
 @pytest.mark.parametrize("case", [case for case in _CASES if case.layer == "conda"], ids=str)
-def test_setup_on_projects_that_share_an_environment(
-    new_lab: Callable[[Case], Lab], case: Case, tried: Tried
-) -> None:
+def test_setup_on_projects_that_share_an_environment(new_lab: Callable[[Case], Lab], case: Case, tried: Tried) -> None:
     tried("setup at once on projects that share an environment", NUMBER)
     lab = new_lab(case)
     projects = [lab.project]

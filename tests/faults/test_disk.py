@@ -254,9 +254,7 @@ def test_clock_that_jumps(shops: Callable[[Case], Counter], case: Case, tmp_path
 
 @pytest.mark.parametrize("moved", [False, True], ids=["deleted", "moved"])
 @pytest.mark.parametrize("case", _CASES, ids=str)
-def test_environment_goes_away(
-    shops: Callable[[Case], Counter], case: Case, tried: Tried, *, moved: bool
-) -> None:
+def test_environment_goes_away(shops: Callable[[Case], Counter], case: Case, tried: Tried, *, moved: bool) -> None:
     one = shops(case)
     lab = one.lab
     _sound(lab, "setup")

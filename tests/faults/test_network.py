@@ -112,7 +112,18 @@ def test_a_server_that_misbehaves(
         failed = lab(*act)
     seconds = time.monotonic() - started
     assert one.shop.struck, failed
-    print("@@", case, task, place, fault, failed.code, round(seconds), failed.results[0]["title"] if failed.code else "", "|", failed.results[0]["detail"][:400] if failed.code else "")
+    print(
+        "@@",
+        case,
+        task,
+        place,
+        fault,
+        failed.code,
+        round(seconds),
+        failed.results[0]["title"] if failed.code else "",
+        "|",
+        failed.results[0]["detail"][:400] if failed.code else "",
+    )
     assert SECRET not in f"{failed.stdout}{failed.stderr}"
     assert seconds < _SECONDS, (seconds, failed)
     if failed.code:
