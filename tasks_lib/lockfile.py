@@ -32,14 +32,14 @@ def held(path: str, purpose: str, say: Callable[[str], None]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def taken(
-    path: str, purpose: str, say: Callable[[str], None], *, stopped: Callable[[], bool] = lambda: False
+    path: str, purpose: str, say: Callable[[str], None], *, check: Callable[[], None] = lambda: None
 ) -> Iterator[int]:
     """Hold the lock of the file `path`, after whoever has it, of whom is said; nothing is left of the file then.
 
-    Gives the descriptor that holds it. Raises `OSError` where the file cannot be made, and `Interrupted` where
-    `stopped` says so while it is waited for.
+    Gives the descriptor that holds it. Raises `OSError` where the file cannot be made, and whatever `check`, which is
+    called again and again meanwhile, raises.
     """
-    stream = _taken(path, say, stopped)
+    stream = _taken(path, say, check)
     try:
         stream.truncate(0)
         stream.write(f"{os.getpid()}\n{purpose}\n{time.strftime('%H:%M:%S')}\n".encode())
@@ -51,7 +51,7 @@ def taken(
         stream.close()
 
 
-def _taken(path: str, say: Callable[[str], None], stopped: Callable[[], bool]) -> IO[bytes]:
+def _taken(path: str, say: Callable[[str], None], check: Callable[[], None]) -> IO[bytes]:
     """Wait for the lock; a file that its last holder deleted meanwhile is not the one that others look at."""
     began, told = time.monotonic(), False
     while True:
@@ -63,8 +63,7 @@ def _taken(path: str, say: Callable[[str], None], stopped: Callable[[], bool]) -
             continue  # the last holder has just removed the folder too
         try:
             while not _locked(stream):
-                if stopped():
-                    raise process.Interrupted
+                check()
                 if not told and time.monotonic() - began > _PATIENCE:
                     told = True
                     say(f"waiting for {_holder(stream)} …")

@@ -126,6 +126,11 @@ class Children:
         if self.stopped:
             _end(child)
 
+    def check(self) -> None:
+        """Stop who waits, once this run is being stopped."""
+        if self.stopped:
+            raise Interrupted
+
     def discard(self, child: subprocess.Popen[str]) -> None:
         """Forget one that has ended."""
         with self._lock:
@@ -178,7 +183,8 @@ def _turn(command: Command, children: Children, on_line: Callable[[str], None] |
     with contextlib.ExitStack() as stack:
         kept: tuple[int, ...] = ()
         with contextlib.suppress(OSError):  # where no lock can be made, the command goes without, and may well fail
-            taken = lockfile.taken(str(command.turn), command.why, on_line or str, stopped=lambda: children.stopped)
+            say = on_line or (lambda _: None)
+            taken = lockfile.taken(str(command.turn), command.why, say, check=children.check)
             kept = (stack.enter_context(taken),)
         yield kept
 

@@ -39,6 +39,7 @@ IMPATIENT = {
     "CONDA_REMOTE_READ_TIMEOUT_SECS": "2",
     "CONDA_REMOTE_MAX_RETRIES": "1",
 }
+_EARLY = {"pip_uv", "conda_poetry-rattler"}
 _CACHES = ("UV_CACHE_DIR", "POETRY_CACHE_DIR", "RATTLER_CACHE_DIR", "CONDA_PKGS_DIRS")
 
 
@@ -57,6 +58,19 @@ def tried(request: pytest.FixtureRequest) -> Tried:
         request.node.user_properties.append(("tried", (kind, number)))
 
     return count
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out, unless all is asked for, what the ordinary tests have no time for; pytest says how many those are."""
+    late = [item for item in items if not FULL and item.path.name == "test_killed.py" and not _is_early(item)]
+    items[:] = [item for item in items if item not in late]
+    if late:
+        config.hook.pytest_deselected(items=late)
+
+
+def _is_early(item: pytest.Item) -> bool:
+    """Tell whether a run that is stopped is tried in the ordinary tests: one combo of each layer and each manager."""
+    return not hasattr(item, "callspec") or str(item.callspec.params.get("lab")) in _EARLY
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 from tasks_lib.environments.records import normalised
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
 USER, SECRET = "ada", "s3cr3t-w0rd"
@@ -148,9 +148,7 @@ class _Handler(BaseHTTPRequestHandler):
             if fault == "stalled":
                 self.server.shop.closing.wait()
 
-    def _send(  # noqa: PLR0913 - the parts of an answer
-        self, status: HTTPStatus, body: bytes, path: str = "", *, whole: bool = True, seconds: float = 0
-    ) -> None:
+    def _send(self, status: HTTPStatus, body: bytes, path: str = "", *, whole: bool = True, seconds: float = 0) -> None:
         self._head(path, len(body), status)
         if whole and self.command == "GET":
             step = max(1, len(body) // _DRIP) if seconds else len(body) or 1
@@ -183,8 +181,3 @@ def serving(wheels: Path, channel: Path | None = None) -> Iterator[Shop]:
         server.shutdown()
         server.server_close()
         thread.join()
-
-
-def names(requests: Sequence[str], ending: str) -> list[str]:
-    """List what was asked for and ends so."""
-    return [path for path in requests if path.endswith(ending)]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
+import functools
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults.conftest import FULL
+from tests.faults.conftest import FULL, IMPATIENT
 from tests.faults.loopback import FAULTS, PLACES, SECRET
-from tests.lab import CASES, MANAGERS, PYPROJECT, Case, tools
+from tests.lab import CASES, MANAGERS, Case, tools
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 #: what an impatient run may take, on a machine that does much else
 _SECONDS = 100
-ADDED = "iniconfig==2.0.0"
 
 
 def _forget(lab: Lab) -> None:
@@ -62,72 +62,64 @@ _ENGINES = tuple(case for case in CASES if case.layer == "conda" and case.manage
 _FEW = {"gone": "deps.add", "stalled": "deps.install", "altered": "setup"}
 
 
-def _table() -> list[object]:
-    rows = []
-    for case in (*MANAGERS, *_ENGINES):
-        acts = _OF_ENGINE if case.layer == "conda" else _OF_MANAGER
-        for task in acts:
-            for place in PLACES:
-                for fault in FAULTS:
-                    if place == "list" and task == "deps.install":
-                        continue  # the lock has the addresses already
-                    few = place == "package" and _FEW.get(fault) == task
-                    if FULL or few:
-                        rows.append(pytest.param(case, task, place, fault, id=f"{case}-{task}-{place}-{fault}"))
-    return rows
+@dataclass(frozen=True)
+class Row:
+    """One fault of one answer to one tool, in one task."""
+
+    case: Case
+    task: str
+    place: str
+    fault: str
+
+    def __str__(self) -> str:
+        """Give the test's id."""
+        return f"{self.case}-{self.task}-{self.place}-{self.fault}"
+
+
+def _rows() -> list[Row]:
+    """List every combination, or the few of the ordinary tests."""
+    every = [
+        Row(case, task, place, fault)
+        for case in (*MANAGERS, *_ENGINES)
+        for task in (_OF_ENGINE if case.layer == "conda" else _OF_MANAGER)
+        for place in PLACES
+        for fault in FAULTS
+        if not (place == "list" and task == "deps.install")  # the lock has the addresses already
+    ]
+    return [row for row in every if FULL or (row.place == "package" and _FEW.get(row.fault) == row.task)]
 
 
 @pytest.fixture(scope="module")
-def counters(shops: Callable[[Case], Counter]) -> dict[Case, Counter]:
-    """Keep a lab for each case, set up when it is first asked for."""
-    return {}
+def counter(shops: Callable[[Case], Counter]) -> Callable[[Case], Counter]:
+    """Give the lab of a case, set up when it is first asked for."""
+
+    @functools.cache
+    def made(case: Case) -> Counter:
+        one = shops(case)
+        one.lab.ok("setup")
+        return one
+
+    return made
 
 
-def _counter(counters: dict[Case, Counter], shops: Callable[[Case], Counter], case: Case) -> Counter:
-    if case not in counters:
-        counters[case] = shops(case)
-        counters[case].lab.ok("setup")
-    return counters[case]
-
-
-@pytest.mark.parametrize(("case", "task", "place", "fault"), _table())
-def test_a_server_that_misbehaves(
-    counters: dict[Case, Counter],
-    shops: Callable[[Case], Counter],
-    case: Case,
-    task: str,
-    place: str,
-    fault: str,
-    tried: Tried,
-) -> None:
-    tried(f"the network, {place} {fault}")
-    one = _counter(counters, shops, case)
-    act, prepare = (_OF_ENGINE if case.layer == "conda" else _OF_MANAGER)[task]
+@pytest.mark.parametrize("row", _rows(), ids=str)
+def test_a_server_that_misbehaves(counter: Callable[[Case], Counter], row: Row, tried: Tried) -> None:
+    tried(f"network: {row.place} {row.fault}")
+    one = counter(row.case)
+    act, prepare = (_OF_ENGINE if row.case.layer == "conda" else _OF_MANAGER)[row.task]
     lab = one.lab
     prepare(lab)
     before = _looked(lab)
     one.clear()
     started = time.monotonic()
-    with one.shop.broken(fault, place):
+    with one.shop.broken(row.fault, row.place):
         failed = lab(*act)
     seconds = time.monotonic() - started
     assert one.shop.struck, failed
-    print(
-        "@@",
-        case,
-        task,
-        place,
-        fault,
-        failed.code,
-        round(seconds),
-        failed.results[0]["title"] if failed.code else "",
-        "|",
-        failed.results[0]["detail"][:400] if failed.code else "",
-    )
     assert SECRET not in f"{failed.stdout}{failed.stderr}"
     assert seconds < _SECONDS, (seconds, failed)
     if failed.code:
-        _expect_one_error(failed, one, place, fault)
+        _expect_one_error(failed, one, row)
         assert _looked(lab) == before, failed
     again = lab.ok(*act)
     assert "recovered" not in {result["id"] for result in again.results}, again
@@ -135,10 +127,23 @@ def test_a_server_that_misbehaves(
     assert lab.ok("check.all").code == 0
 
 
-def _expect_one_error(failed: Answer, one: Counter, place: str, fault: str) -> None:
+def test_a_slow_download_ends_well(counter: Callable[[Case], Counter], tried: Tried) -> None:
+    """What comes slowly comes: only silence ends a run."""
+    one = counter(Case("conda_uv", "rattler"))
+    _without_six(one.lab)
+    one.clear()
+    tried("network: package slow")
+    one.shop.slow = 3 * float(IMPATIENT["CONDA_REMOTE_READ_TIMEOUT_SECS"])
+    try:
+        one.lab.ok("deps.add", "--layer", "conda", "six")
+    finally:
+        one.shop.slow = 0
+
+
+def _expect_one_error(failed: Answer, one: Counter, row: Row) -> None:
     """Hold an answer to one error, which names the address unless the list itself was read well."""
     error = failed.error()
-    readable = place == "list" and fault in {"404", "altered", "truncated"}
+    readable = row.place == "list" and row.fault in {"404", "altered", "truncated"}
     assert failed.code in ({2, 4} if readable else {4}), error
     if not readable:
         assert one.shop.bare in error["detail"], error
