@@ -73,7 +73,8 @@ _DAMAGED = (
 _BROKEN = (
     r"invalid package format|Failed to extract archive|Failed to read from zip file|error decoding response body|"
     r"error reading a body|unexpected HTML from|Missing `Content-Type`|network timeout|failed to parse repodata|"
-    r"Connection broken|IncompleteRead|ChunkedEncodingError|Read timed out|ReadTimeoutError|not a zip file|Bad CRC"
+    r"Connection broken|IncompleteRead|ChunkedEncodingError|Read timed out|ReadTimeoutError|not a zip file|Bad CRC|"
+    r"Exceeded \d+ redirects"
 )
 _NOT_THERE = (
     r"dependency `([^`]+)` could not be found|The following packages were not found: ([^\n]+)|"
@@ -224,9 +225,10 @@ def explain(outcome: Outcome, *, title: str = "") -> LabError:
 
 def _source(outcome: Outcome, said: str) -> str:
     """Name the address that a download came from: as the tool said it, else the one that it was given."""
-    given = [*filter(None, outcome.command.env.values()), *outcome.command.argv]
+    command = outcome.command
+    given = [*filter(None, command.env.values()), *command.argv, command.source]
     found = _ADDRESS.findall(said) or _ADDRESS.findall(without_secrets("\n".join(given)))
-    return found[-1] if found else "the index or channel"
+    return found[-1] if found else without_secrets(command.source) or "the index or channel"
 
 
 def _telling(said: str, pattern: re.Pattern[str]) -> str:

@@ -42,7 +42,8 @@ class Command:
     """One process to start: an argument list, never a string for a shell.
 
     `env` is laid over this process's environment less `FOREIGN`; `None` unsets a variable. `why` is for a person.
-    `turn` is a file by which commands wait for each other, in all runs on this machine.
+    `turn` is a file by which commands wait for each other, in all runs on this machine; `source` is where it downloads
+    from, for a message.
     """
 
     argv: tuple[str, ...]
@@ -50,6 +51,7 @@ class Command:
     env: Mapping[str, str | None] = field(default_factory=dict, hash=False)
     cwd: Path | None = None
     turn: Path | None = None
+    source: str = ""
 
     @property
     def program(self) -> str:

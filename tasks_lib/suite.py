@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
-import sys
-import tempfile
-from collections import Counter
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tasks_lib import bootstrap, process
 from tasks_lib.errors import ExitCode, LabError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
+    from pathlib import Path
 
 PARTS = ("unit", "contract", "cli", "integration", "faults")
 #: What makes the tests of faults try all that they can: 25 moments for a task of each of four combos make 100.
 FULL = {"MLOPS_LAB_FAULTS_FULL": "1", "MLOPS_LAB_MOMENTS": "25", "MLOPS_LAB_FUZZ": "10000"}
-_COUNTED = "MLOPS_LAB_FAULTS_COUNTED"
 
 
 def run(root: Path, only: str, words: Sequence[str]) -> int:
@@ -39,32 +34,11 @@ def run(root: Path, only: str, words: Sequence[str]) -> int:
 
 
 def faults(root: Path, words: Sequence[str]) -> int:
-    """Try every fault in full, and say how many of each were tried and what was lost."""
+    """Try every fault in full; pytest's last lines say how many of each were tried, and what was lost."""
     python = bootstrap.ensure(root / "tests" / "requirements.txt")
-    with tempfile.TemporaryDirectory() as folder:
-        counted = Path(folder, "counted.jsonl")
-        env: dict[str, str | None] = {name: os.environ.get(name) or value for name, value in FULL.items()}
-        argv = (str(python), "-m", "pytest", "-n", "auto", "--dist", "loadscope", "tests/faults", *words)
-        code = process.run_attached(process.Command(argv, cwd=root, env={**env, _COUNTED: str(counted)}))
-        rows = counted.read_text("utf-8").splitlines() if counted.is_file() else []
-    sys.stdout.write(table(json.loads(row) for row in rows))
-    return code
-
-
-def table(rows: Iterable[dict[str, Any]]) -> str:
-    """Count what the tests wrote: how many of each kind were tried, and in how many tests something was lost."""
-    tried: Counter[str] = Counter()
-    lost: Counter[str] = Counter()
-    skipped: Counter[str] = Counter()
-    for row in rows:
-        for kind, number in row["tried"]:
-            tried[kind] += 0 if row["skipped"] else number
-            skipped[kind] += row["skipped"]
-        lost[row["tried"][-1][0]] += row["failed"]
-    every = (*((kind, tried[kind], lost[kind], skipped[kind]) for kind in sorted(tried)),)
-    every += (("all", tried.total(), lost.total(), skipped.total()),)
-    head = f"{'fault':<60} {'tried':>7} {'lost':>5} {'skipped':>8}\n"
-    return head + "".join(f"{kind:<60} {one:>7} {two:>5} {three:>8}\n" for kind, one, two, three in every)
+    env: dict[str, str | None] = {name: os.environ.get(name) or value for name, value in FULL.items()}
+    argv = (str(python), "-m", "pytest", "-n", "auto", "--dist", "loadscope", "tests/faults", *words)
+    return process.run_attached(process.Command(argv, cwd=root, env=env))
 
 
 def script(root: Path, path: Path, words: Sequence[str]) -> int:

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -85,39 +86,41 @@ class CondaCli(Engine):
         key = hashlib.sha256(os.fsencode(os.path.expanduser(first))).hexdigest()[:16]  # noqa: PTH111 - as in conda.py
         return Path(bootstrap.cache_folder(), f"conda-packages-{key}.lock")
 
+    def _command(self, argv: tuple[str, ...], why: str, file: CondaFile) -> Command:
+        """Give a command that downloads into the package cache, alone, from the file's channels."""
+        channels = Condarc.load(os.environ, self.root).channels(file.channels)
+        return Command(argv, why, turn=self.turn, source=", ".join(channels))
+
     def create(self, prefix: Path, file: CondaFile) -> Command:
         """Run `conda env create`."""
         argv = (self.program, "env", "create", "--yes", "--file", str(file.path), "--prefix", str(prefix))
         why = f"make the conda environment that {file.path.name} describes"
-        return Command(argv, why, env=_pip_index(file), turn=self.turn)
+        return replace(self._command(argv, why, file), env=_pip_index(file))
 
     def install(self, prefix: Path, file: CondaFile, specs: Sequence[str], *, new: bool = False) -> Command:
         """Run `conda create` or `conda install`, with the file's channels."""
         channels = [part for channel in file.channels if channel != "nodefaults" for part in ("--channel", channel)]
         verb = "create" if new else "install"
         argv = (self.program, verb, "--yes", "--prefix", str(prefix), *channels, *specs)
-        return Command(argv, f"{verb} with the packages asked for", turn=self.turn)
+        return self._command(argv, f"{verb} with the packages asked for", file)
 
     def uninstall(self, prefix: Path, file: CondaFile, names: Sequence[str]) -> Command:
         """Run `conda remove`."""
-        del file
         argv = (self.program, "remove", "--yes", "--prefix", str(prefix), *names)
-        return Command(argv, "remove the conda packages", turn=self.turn)
+        return self._command(argv, "remove the conda packages", file)
 
     def explicit(self, prefix: Path, file: CondaFile, listed: Path) -> Command:
         """Run `conda create --file` with a list of addresses and hashes: nothing is solved."""
-        del file
         argv = (self.program, "create", "--yes", "--prefix", str(prefix), "--file", str(listed))
-        return Command(argv, "link exactly the packages of the list, verified by their hashes", turn=self.turn)
+        return self._command(argv, "link exactly the packages of the list, verified by their hashes", file)
 
     def repair(self, prefix: Path, file: CondaFile, listed: Path, new: Sequence[str]) -> tuple[Command, ...]:
         """Run `conda remove --force` and `conda install --file`, which links every package of the list anew."""
-        del file
         why = "bring conda's packages back"
         common = ("--yes", "--prefix", str(prefix))
-        remove = [Command((self.program, "remove", "--force", *common, *new), why, turn=self.turn)] if new else []
+        remove = [self._command((self.program, "remove", "--force", *common, *new), why, file)] if new else []
         install = (self.program, "install", *common, "--file", str(listed))
-        return (*remove, Command(install, why, turn=self.turn))
+        return (*remove, self._command(install, why, file))
 
     def doctor(self, prefix: Path) -> Command | None:
         """Run `conda doctor`, which always exits 0."""

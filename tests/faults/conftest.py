@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 import pytest
 
@@ -28,15 +28,15 @@ __all__ = ["cache", "channel", "condabin", "fresh", "made", "new_lab"]
 
 #: Every fault in every place, instead of the few that the ordinary tests have time for; `nox -s faults` sets it.
 FULL = bool(os.environ.get("MLOPS_LAB_FAULTS_FULL"))
-#: The file to which each test adds a line that says what it tried, how often, and whether it held.
-COUNTED = os.environ.get("MLOPS_LAB_FAULTS_COUNTED", "")
+#: As in test_killed.py, whose tests try so many moments each.
+MOMENTS = int(os.environ.get("MLOPS_LAB_MOMENTS", "2"))
 WHEELS = ("click", "click-default-group", "iniconfig==2.0.0", "pip", "setuptools", "six", "toolz==1.0.0", "wheel")
 #: The tools' own settings: a test has no time for the minutes that they wait by default.
 IMPATIENT = {
     "UV_HTTP_TIMEOUT": "2",
     "UV_HTTP_RETRIES": "1",
     "POETRY_REQUESTS_TIMEOUT": "2",
-    "CONDA_REMOTE_READ_TIMEOUT_SECS": "2",
+    "CONDA_REMOTE_READ_TIMEOUT_SECS": "4",
     "CONDA_REMOTE_MAX_RETRIES": "1",
 }
 _EARLY = {"pip_uv", "conda_poetry-rattler"}
@@ -73,19 +73,35 @@ def _is_early(item: pytest.Item) -> bool:
     return not hasattr(item, "callspec") or str(item.callspec.params.get("lab")) in _EARLY
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """Write the test's line once it has run; one that was skipped tried nothing."""
-    outcome = yield
-    report = outcome.get_result()  # type: ignore[attr-defined]  # pluggy's, which a hook wrapper gets
-    if not COUNTED or not (report.when == "call" or report.failed):
-        return
-    told = [value for name, value in item.user_properties if name == "tried"]
-    what = getattr(item, "originalname", item.name).removeprefix("test_").replace("_", " ")
-    each = getattr(getattr(item, "module", None), "MOMENTS", 1)
-    line = {"skipped": report.skipped, "failed": report.failed, "test": item.nodeid, "tried": told or [(what, each)]}
-    with Path(COUNTED).open("a", encoding="utf-8") as stream:
-        stream.write(f"{json.dumps(line)}\n")
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many of each fault were tried, and in how many tests something was lost, or could not be tried."""
+    rows: dict[str, list[int]] = {}
+    for report in [one for group in terminalreporter.stats.values() for one in group]:
+        if not isinstance(report, pytest.TestReport) or "tests/faults/" not in report.nodeid:
+            continue
+        if not (report.when == "call" or report.failed or report.skipped):
+            continue
+        for kind, number in _tried(report):
+            row = rows.setdefault(kind, [0, 0, 0])
+            row[0] += 0 if report.skipped else number
+            row[1] += report.failed
+            row[2] += report.skipped
+    if rows:
+        total = [sum(column) for column in zip(*rows.values(), strict=True)]
+        terminalreporter.section("faults")
+        terminalreporter.write_line(f"{'':<58}{'tried':>8}{'lost':>8}{'skipped':>9}")
+        for kind, (number, lost, skipped) in (*sorted(rows.items()), ("all", total)):
+            terminalreporter.write_line(f"{kind:<58}{number:>8}{lost:>8}{skipped:>9}")
+
+
+def _tried(report: pytest.TestReport) -> list[tuple[str, int]]:
+    """Give what a test said that it tried; one that says nothing is counted by its name."""
+    told = [cast("tuple[str, int]", value) for name, value in report.user_properties if name == "tried"]
+    module, name = report.nodeid.rpartition("/")[2].split("::", 1)
+    task = re.search(r"[[-](setup|[a-z]+\.[a-z]+)[]-]", name)
+    if module == "test_killed.py" and task:
+        return [(f"stopped: {task[1]}", MOMENTS)]
+    return told or [(name.partition("[")[0].removeprefix("test_").replace("_", " "), 1)]
 
 
 @pytest.fixture(scope="session")
