@@ -98,7 +98,7 @@ def _tried(report: pytest.TestReport) -> list[tuple[str, int]]:
     """Give what a test said that it tried; one that says nothing is counted by its name."""
     told = [cast("tuple[str, int]", value) for name, value in report.user_properties if name == "tried"]
     module, name = report.nodeid.rpartition("/")[2].split("::", 1)
-    task = re.search(r"[[-](setup|[a-z]+\.[a-z]+)[]-]", name)
+    task = re.search(r"[-\[](setup|[a-z]+\.[a-z]+)[-\]]", name)
     if module == "test_killed.py" and task:
         return [(f"stopped: {task[1]}", MOMENTS)]
     return told or [(name.partition("[")[0].removeprefix("test_").replace("_", " "), 1)]

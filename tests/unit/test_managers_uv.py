@@ -203,3 +203,12 @@ def test_interpreter_is_named_so_that_uv_never_makes_the_environment_anew(projec
         assert command.argv[at + 1] == str(activation.python)
         assert command.env["UV_PROJECT_ENVIRONMENT"] == str(activation.prefix)
         assert command.env["UV_PYTHON_DOWNLOADS"] == "never"
+
+
+def test_index_is_never_written_to_the_manifest(project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`uv add` writes what UV_DEFAULT_INDEX says to pyproject.toml, and leaves UV_INDEX_URL out of it."""
+    monkeypatch.setenv("MLOPS_LAB_INDEX_URL", "http://host/simple")
+    made = project()
+    env = Uv(made).add(Venv(made).activation(), ["six"], None).env
+    assert env["UV_INDEX_URL"] == "http://host/simple"
+    assert "UV_DEFAULT_INDEX" not in env
