@@ -171,9 +171,14 @@ def _files_back(root: Path, names: Sequence[str], before: Journal) -> list[str]:
 def _environment_back(session: Session, before: Journal, root: Path) -> list[str]:
     """Bring the environment back to what the journal says, or to nothing. Say what could not be."""
     environment = session.environment
-    if not (before.touched and before.is_ours and str(environment.prefix) == before.prefix):
+    if not (before.is_ours and str(environment.prefix) == before.prefix):
         return []
     try:
+        if before.state is State.PRESENT and environment.state() is State.FOREIGN and _are_remains(environment):
+            environment.discard()  # whatever this run did: a tool that only looks writes there too
+            return []
+        if not before.touched:
+            return []
         if environment.aside.exists():
             environment.bring_back()
             return []
@@ -181,9 +186,6 @@ def _environment_back(session: Session, before: Journal, root: Path) -> list[str
         if before.state is not State.PRESENT:
             if state is not State.ABSENT and not (state is State.PRESENT and _is_whole(environment)):
                 environment.discard()
-            return []
-        if state is State.FOREIGN and _are_remains(environment):
-            environment.discard()
             return []
         return [] if state is State.ABSENT else _repaired(session, before, root)
     except LabError as error:
