@@ -176,7 +176,6 @@ def _environment_back(session: Session, before: Journal, root: Path) -> list[str
     try:
         if before.state is State.PRESENT and environment.state() is State.FOREIGN and _are_remains(environment):
             environment.discard()  # whatever this run did: a tool that only looks writes there too
-            return []
         if not before.touched:
             return []
         if environment.aside.exists():
