@@ -41,6 +41,12 @@ def bench(session: nox.Session) -> None:
     lab(session, "bench", *(["--", *session.posargs] if session.posargs else []))
 
 
+@nox.session(default=False)
+def faults(session: nox.Session) -> None:
+    """Try every fault in full, and print how many of each were tried and what was lost."""
+    lab(session, "faults", *(["--", *session.posargs] if session.posargs else []))
+
+
 def lab(session: nox.Session, *words: str) -> None:
     """Run one task of this checkout; nox would mix its talk into stdout, where --json puts one document alone."""
     session.run(sys.executable, "-m", "tasks_lib", *words, external=True, stderr=sys.stderr)

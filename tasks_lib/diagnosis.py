@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from tasks_lib.process import Outcome
 
 _LINES = 6
+_EXCERPT = re.compile(r"\d+│|^\s*at .+ in \w+$")  # of its own code, which Poetry prints
 _TELLING = re.compile("error|cause|because|conflict|fail|denied|cannot", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?:https?|file)://[^\s`'\")<>#]+")
 #: Each keeps its first group and hides the rest: in an address, before a bare host, conda's tokens, in a query.
 _SECRETS = (
     re.compile(r"(://)[^/\s]+(?=@)"),
@@ -53,7 +55,8 @@ _BAD = ExitCode.BAD_REQUEST
 _SILENT = (
     r"(?:Failed to fetch|error sending request for url|Connection to|attempts to connect to|channel does not answer|"
     r"CondaHTTPError|UnavailableInvalidChannel|could not find subdir|HTTPConnectionError|could not fetch|"
-    r"Max retries exceeded with url)[^\n]*?((?:https?|file)://[^\s`'\")<>]+|[\w.-]+:\d+)|"
+    r"Max retries exceeded with url|HTTP status \w+ error|error following redirect|"
+    r"\d{3} (?:Server|Client) Error)[^\n]*?((?:https?|file)://[^\s`'\")<>]+|[\w.-]+:\d+)|"
     r"connection broken by [^\n]*?host='([\w.-]+', port=\d+)(?=.*from versions: none)"
 )
 _NO_CANDIDATE = (
@@ -75,8 +78,15 @@ _WRONG_PYTHON = (
 )
 _DAMAGED = (
     r"hash(?:es)? (?:mismatch|do(?:es)? not match|for [^\n]+ not found)|do not match the hashes|"
-    r"(?:Hash|Checksum)Mismatch|"
+    r"(?:Hash|Checksum)Mismatch|Invalid checksum|"
     r"did not match any known checksums|Data corruption detected|CondaVerificationError|InvalidArchiveError"
+)
+#: what is no wheel, no page or no package: uv says so of a file that was cut off, and calls it unsolvable
+_BROKEN = (
+    r"invalid package format|Failed to extract archive|Failed to read from zip file|error decoding response body|"
+    r"error reading a body|unexpected HTML from|Missing `Content-Type`|network timeout|failed to parse repodata|"
+    r"Connection broken|IncompleteRead|ChunkedEncodingError|Read timed out|ReadTimeoutError|not a zip file|Bad CRC|"
+    r"Exceeded \d+ redirects"
 )
 _NOT_THERE = (
     r"dependency `([^`]+)` could not be found|The following packages were not found: ([^\n]+)|"
@@ -98,10 +108,16 @@ RULES = (
     _rule(
         _DAMAGED,
         "hash mismatch",
-        "A downloaded file is not the one that the lock or the channel names: {said}",
+        "A file from {source} is not the one that the lock or the channel names: {said}",
         "clear the cache of the tool, then run it again",
     ),
     _rule(_SILENT, "no answer", "{0} does not answer.", "check the network and the address, then run it again"),
+    _rule(
+        _BROKEN,
+        "broken download",
+        "What {source} sent is not whole: {said}",
+        "check the network and the address, then run it again",
+    ),
     _rule(
         _FORBIDDEN, "cannot be written", "A file cannot be written: {said}", "give yourself the right to write there"
     ),
@@ -233,7 +249,7 @@ def explain(outcome: Outcome, *, title: str = "") -> LabError:
         if found is not None:
             group = " ".join(next((group for group in found.groups() if group), "the index or channel").split())
             group = group.replace("', port=", ":")  # as pip prints an address
-            message = rule.message.format(group, said=_telling(said, rule.pattern))
+            message = rule.message.format(group, said=_telling(said, rule.pattern), source=_source(outcome, said))
             return LabError(message, code=rule.code, remedy=rule.remedy, title=rule.title)
     last = _telling(said, _TELLING) or "it printed nothing."
     message = f"{outcome.command.program} ended with exit code {outcome.code}: {last}"
@@ -241,9 +257,17 @@ def explain(outcome: Outcome, *, title: str = "") -> LabError:
     return LabError(message, code=ExitCode.TOOL_FAILED, remedy=remedy, title=f"{title} failed" if title else "")
 
 
+def _source(outcome: Outcome, said: str) -> str:
+    """Name the address that a download came from: as the tool said it, else the one that it was given."""
+    command = outcome.command
+    given = [*filter(None, command.env.values()), *command.argv, command.source]
+    found = _ADDRESS.findall(said) or _ADDRESS.findall(without_secrets("\n".join(given)))
+    return found[-1] if found else without_secrets(command.source) or "the index or channel"
+
+
 def _telling(said: str, pattern: re.Pattern[str]) -> str:
     """Join the last lines that tell why: those about errors and causes, or of this pattern, else all."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    lines = [line.strip() for line in said.splitlines() if line.strip() and not _EXCERPT.search(line)]
     telling = [line for line in lines if _TELLING.search(line) or pattern.search(line)]
     return " ".join((telling or lines)[-_LINES:])
 

@@ -28,12 +28,25 @@ _BEHIND = 1 << 20  # Windows forbids reading locked bytes, so the lock is one pa
 
 @contextlib.contextmanager
 def held(path: str, purpose: str, say: Callable[[str], None]) -> Iterator[float | None]:
-    """Hold the lock of the file `path`, after whoever has it, of whom is said; nothing is left of the file then.
+    """Hold the lock of the file `path`, as does every process that is started meanwhile.
 
     Gives the time at which a holder that did not end well was last alive, in seconds since the epoch; `None` where the
-    last one did. Raises `OSError` where the file cannot be made.
+    last one did.
     """
-    stream = _taken(path, say)
+    with taken(path, purpose, say) as (descriptor, died), process.inherited(descriptor):
+        yield died
+
+
+@contextlib.contextmanager
+def taken(
+    path: str, purpose: str, say: Callable[[str], None], *, check: Callable[[], None] = lambda: None
+) -> Iterator[tuple[int, float | None]]:
+    """Hold the lock of the file `path`, after whoever has it, of whom is said; nothing is left of the file then.
+
+    Gives the descriptor that holds it, and what `held` gives. Raises `OSError` where the file cannot be made, and
+    whatever `check`, which is called again and again meanwhile, raises.
+    """
+    stream = _taken(path, say, check)
     ended = threading.Event()
     try:
         facts = os.fstat(stream.fileno())
@@ -41,8 +54,7 @@ def held(path: str, purpose: str, say: Callable[[str], None]) -> Iterator[float 
         stream.write(f"{os.getpid()}\n{purpose}\n{time.strftime('%H:%M:%S')}\n".encode())
         stream.flush()
         threading.Thread(target=_beat, args=(stream.fileno(), ended), daemon=True).start()
-        with process.inherited(stream.fileno()):
-            yield facts.st_mtime if facts.st_size else None
+        yield stream.fileno(), facts.st_mtime if facts.st_size else None
     finally:
         ended.set()
         with contextlib.suppress(OSError):  # Windows does not delete what is open
@@ -66,7 +78,7 @@ def is_held(path: str) -> bool:
         return False
 
 
-def _taken(path: str, say: Callable[[str], None]) -> IO[bytes]:
+def _taken(path: str, say: Callable[[str], None], check: Callable[[], None]) -> IO[bytes]:
     """Wait for the lock; a file that its last holder deleted meanwhile is not the one that others look at."""
     began, told = time.monotonic(), False
     while True:
@@ -78,6 +90,7 @@ def _taken(path: str, say: Callable[[str], None]) -> IO[bytes]:
             continue  # the last holder has just removed the folder too
         try:
             while not _locked(stream):
+                check()
                 if not told and time.monotonic() - began > _PATIENCE:
                     told = True
                     say(f"waiting for {_holder(stream)} …")

@@ -44,12 +44,16 @@ class Command:
     """One process to start: an argument list, never a string for a shell.
 
     `env` is laid over this process's environment less `FOREIGN`; `None` unsets a variable. `why` is for a person.
+    `turn` is a file by which commands wait for each other, in all runs on this machine; `source` is where it downloads
+    from, for a message.
     """
 
     argv: tuple[str, ...]
     why: str = ""
     env: Mapping[str, str | None] = field(default_factory=dict, hash=False)
     cwd: Path | None = None
+    turn: Path | None = None
+    source: str = ""
 
     @property
     def program(self) -> str:
@@ -128,6 +132,11 @@ class Children:
         if self.stopped:
             _end(child)
 
+    def check(self) -> None:
+        """Stop who waits, once this run is being stopped."""
+        if self.stopped:
+            raise Interrupted
+
     def discard(self, child: subprocess.Popen[str]) -> None:
         """Forget one that has ended."""
         with self._lock:
@@ -165,8 +174,36 @@ def run(
     Raises `LabError` (tool missing) if it cannot be started, and `Interrupted` if `children` was stopped.
     """
     children = children or Children()
+    with _turn(command, children, on_line) as kept:
+        return _run(command, kept, children, on_line, timeout)
+
+
+@contextlib.contextmanager
+def _turn(command: Command, children: Children, on_line: Callable[[str], None] | None) -> Iterator[tuple[int, ...]]:
+    """Wait for the command's turn, and give the descriptor that the process has to keep open for it."""
+    if command.turn is None:
+        yield ()
+        return
+    from tasks_lib import lockfile  # noqa: PLC0415 - it needs this module
+
+    with contextlib.ExitStack() as stack:
+        kept: tuple[int, ...] = ()
+        with contextlib.suppress(OSError):  # where no lock can be made, the command goes without, and may well fail
+            say = on_line or (lambda _: None)
+            taken = lockfile.taken(str(command.turn), command.why, say, check=children.check)
+            kept = stack.enter_context(taken)[:1]
+        yield kept
+
+
+def _run(
+    command: Command,
+    kept: tuple[int, ...],
+    children: Children,
+    on_line: Callable[[str], None] | None,
+    timeout: float | None,
+) -> Outcome:
     started = time.perf_counter()
-    child = _start(command, piped=True)
+    child = _start(command, piped=True, kept=kept)
     children.add(child)
     if child.stdout is None or child.stderr is None:
         raise AssertionError  # both were asked for
@@ -218,7 +255,7 @@ def replace(argv: list[str], env: Mapping[str, str]) -> int:
     return subprocess.call(argv, env=dict(env))  # noqa: S603 - an argument list, no shell
 
 
-def _start(command: Command, *, piped: bool) -> subprocess.Popen[str]:
+def _start(command: Command, *, piped: bool, kept: tuple[int, ...] = ()) -> subprocess.Popen[str]:
     flags = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) if piped else 0
     pipe = subprocess.PIPE if piped else None
     try:
@@ -233,7 +270,7 @@ def _start(command: Command, *, piped: bool) -> subprocess.Popen[str]:
             encoding="utf-8",
             errors="replace",
             start_new_session=piped and os.name == "posix",
-            pass_fds=tuple(_INHERITED) if os.name == "posix" else (),
+            pass_fds=(*_INHERITED, *kept) if os.name == "posix" else (),
             creationflags=flags,
         )
     except (OSError, ValueError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from tasks_lib import bootstrap, process
@@ -11,7 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-PARTS = ("unit", "contract", "cli", "integration")
+PARTS = ("unit", "contract", "cli", "integration", "faults")
+#: What makes the tests of faults try all that they can: 17 moments for a task of each combo and engine make over 100.
+FULL = {"MLOPS_LAB_FAULTS_FULL": "1", "MLOPS_LAB_MOMENTS": "17", "MLOPS_LAB_FUZZ": "10000"}
 
 
 def run(root: Path, only: str, words: Sequence[str]) -> int:
@@ -28,6 +31,14 @@ def run(root: Path, only: str, words: Sequence[str]) -> int:
         if code:
             return ExitCode.CHECK_FAILED if argv[0] != "pytest" else code
     return ExitCode.DONE
+
+
+def faults(root: Path, words: Sequence[str]) -> int:
+    """Try every fault in full; pytest's last lines say how many of each were tried, and what was lost."""
+    python = bootstrap.ensure(root / "tests" / "requirements.txt")
+    env: dict[str, str | None] = {name: os.environ.get(name) or value for name, value in FULL.items()}
+    argv = (str(python), "-m", "pytest", "-n", "auto", "--dist", "loadscope", "tests/faults", *words)
+    return process.run_attached(process.Command(argv, cwd=root, env=env))
 
 
 def script(root: Path, path: Path, words: Sequence[str]) -> int:

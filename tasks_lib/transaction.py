@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 #: The steps that leave the environment as it is, beside the checks.
 _HARMLESS = {"deps.lock", "deps.edit", "conda.edit", "env.files"}
 
+#: What installers write at the top of an environment, be it there or not.
+_INSTALLED = {"bin", "lib", "lib64", "include", "share", "etc", ".lock", "Lib", "Scripts"}
+
 
 @contextlib.contextmanager
 def alone(root: Path, command: str, say: Callable[[str], None]) -> Iterator[list[Result]]:
@@ -41,13 +44,15 @@ def alone(root: Path, command: str, say: Callable[[str], None]) -> Iterator[list
     something to change is refused as it begins.
     """
     folder = root / journal.FOLDER
-    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        text = f"{folder} is in the way: mlops-lab keeps what a run in progress needs in a folder of that name."
-        raise LabError(text, remedy=f"move it away: {folder}", title="something is in the way")
+    lock = folder / "lock"
+    for path, fits in ((folder, folder.is_dir()), (lock, lock.is_file())):
+        if path.is_symlink() or (path.exists() and not fits):
+            text = f"{path} is in the way: mlops-lab keeps what a run in progress needs in {folder}."
+            raise LabError(text, remedy=f"move it away: {path}", title="something is in the way")
     with contextlib.ExitStack() as stack:
         stack.callback(_rmdir, folder)
         try:
-            died = stack.enter_context(lockfile.held(str(folder / "lock"), command, say))
+            died = stack.enter_context(lockfile.held(str(lock), command, say))
             stack.callback(_tidy, folder)
             (folder / ".gitignore").write_text("*\n", "utf-8")
         except OSError:
@@ -75,7 +80,11 @@ def carry_out(
     root, environment = session.project.root, session.environment
     environment.discard_aside()  # what a run left that was killed when it was through
     before = journal.Journal.of(session, manifests)
-    before.save(root, manifests=manifests)
+    try:
+        before.save(root, manifests=manifests)
+    except LabError:
+        journal.forget(root)  # half a journal, on a full disk
+        raise
     noted = _Noting(watcher, root, before)
     try:
         results = execute(steps, noted)
@@ -174,9 +183,13 @@ def _copy(root: Path, name: str) -> Path:
 def _environment_back(session: Session, before: Journal, root: Path) -> list[str]:
     """Bring the environment back to what the journal says, or to nothing. Say what could not be."""
     environment = session.environment
-    if not (before.touched and before.is_ours and str(environment.prefix) == before.prefix):
+    if not (before.is_ours and str(environment.prefix) == before.prefix):
         return []
     try:
+        if before.state is State.PRESENT and environment.state() is State.FOREIGN and _are_remains(environment):
+            environment.discard()  # whatever this run did: a tool that only looks writes there too
+        if not before.touched:
+            return []
         if environment.aside.exists():
             environment.bring_back()
             return []
@@ -188,6 +201,11 @@ def _environment_back(session: Session, before: Journal, root: Path) -> list[str
         return [] if state is State.ABSENT else _repaired(session, before, root)
     except LabError as error:
         return [error.message]
+
+
+def _are_remains(environment: Environment) -> bool:
+    """Tell whether this is only what an installer wrote to where an environment was deleted or moved away meanwhile."""
+    return {path.name for path in environment.prefix.iterdir()} <= _INSTALLED
 
 
 def _is_whole(environment: Environment) -> bool:

@@ -94,7 +94,9 @@ def lock_step(session: Session, *, after_environment: bool, upgrade: Sequence[st
     wait = after_environment and not session.project.pyproject.allows(toolbox.running_python())
     usable = wait or (not after_environment and environment.exists())
     command = manager.lock(environment.activation() if usable else None, upgrade)
-    return Step("deps.lock", f"lock with {manager.name}", command, needs=_AFTER_ENV if wait else ())
+    return Step(
+        "deps.lock", f"lock with {manager.name}", command, reads=manager.ended, needs=_AFTER_ENV if wait else ()
+    )
 
 
 def create(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
@@ -180,7 +182,7 @@ def add(
     _expect_packages(packages)
     edit = session.manager.add(activation, packages, group)
     steps = [
-        Step("deps.edit", f"declare {', '.join(packages)}", edit),
+        Step("deps.edit", f"declare {', '.join(packages)}", edit, reads=session.manager.ended),
         *install_steps(session, activation, (group,) if group else ()),
     ]
     return change(session, watcher, steps, dry_run=dry_run)
@@ -309,7 +311,7 @@ def install_steps(session: Session, activation: Activation, groups: Sequence[str
     needs = (*_AFTER_ENV, "deps.lock", "deps.edit")
     command = session.manager.install(activation, groups)
     title = f"install with {session.manager.name}"
-    last = Step("deps.install", title, command, needs=(*needs, "guard", "deps.uninstall"))
+    last = Step("deps.install", title, command, reads=session.manager.ended, needs=(*needs, "guard", "deps.uninstall"))
     return [*([guard.step(session, activation, groups, needs)] if session.environment.owns_packages else []), last]
 
 

@@ -61,7 +61,8 @@ def _no_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     if not _is_hermetic(request.path) or request.node.get_closest_marker("processes"):
         return
 
-    def refuse(command: Command, *, piped: bool) -> None:
+    def refuse(command: Command, *, piped: bool, kept: tuple[int, ...] = ()) -> None:
+        del kept
         text = f"an unmarked test would start {command.argv} ({piped=})"
         raise AssertionError(text)
 

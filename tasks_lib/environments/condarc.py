@@ -27,6 +27,7 @@ _FOLDERS = ("envs_dirs", "pkgs_dirs")
 _LONGEST = 255  # bytes in the name of a folder
 _MAPS = ("custom_channels", "custom_multichannels", "mirrored_channels", "proxy_servers")
 _WORDS = ("channel_alias", "channel_priority", "ssl_verify", "offline")
+_NUMBERS = ("remote_read_timeout_secs", "remote_max_retries")
 _URL = ("http://", "https://", "file://", "ftp://", "s3://", "oci://")
 
 
@@ -53,6 +54,7 @@ _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     **dict.fromkeys(_LISTS, ("a list of words", lambda value: _text(value) or _texts(value))),
     **dict.fromkeys(_FOLDERS, ("a list of folders", _folders)),
     **dict.fromkeys(_WORDS, ("a word", lambda value: _text(value) or isinstance(value, int))),
+    **dict.fromkeys(_NUMBERS, ("a number", lambda value: isinstance(value, (int, float)))),
     "custom_channels": ("a mapping of words", _mapping(_text)),
     "custom_multichannels": ("a mapping of lists", _mapping(_texts)),
     "mirrored_channels": ("a mapping of lists", _mapping(_texts)),
@@ -71,7 +73,7 @@ class Condarc:
         merged: dict[str, Any] = {}
         for path in _files(variables, root):
             _merge(merged, _read(path))
-        for key in (*_LISTS, *_WORDS):
+        for key in (*_LISTS, *_WORDS, *_NUMBERS):
             text = variables.get(f"CONDA_{key.upper()}")
             if key == "envs_dirs":
                 text = text or variables.get("CONDA_ENVS_PATH")
@@ -143,5 +145,5 @@ def _merge(into: dict[str, Any], new: Mapping[str, Any]) -> None:
             into[key] = list(dict.fromkeys([*items, *into.get(key, [])]))
         elif key in _MAPS and isinstance(value, dict):
             into[key] = {**into.get(key, {}), **value}
-        elif key in _WORDS:
+        elif key in {*_WORDS, *_NUMBERS}:
             into[key] = value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -11,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from tasks_lib import diagnosis, index, toolbox
+from tasks_lib import bootstrap, diagnosis, index, toolbox
 from tasks_lib.environments.conda_health import solver_spec
 from tasks_lib.environments.condarc import Condarc
 from tasks_lib.errors import ExitCode, LabError
@@ -80,37 +81,48 @@ class CondaCli(Engine):
         """Give the folder above `bin` or `condabin`."""
         return Path(self.program).resolve().parent.parent
 
+    @property
+    def turn(self) -> Path:
+        """Give the file by which this user's commands take turns at a package cache: conda itself does not lock it."""
+        first = next(iter(Condarc.load(os.environ, self.root).values.get("pkgs_dirs", ())), str(self.root))
+        key = hashlib.sha256(os.fsencode(os.path.expanduser(first))).hexdigest()[:16]  # noqa: PTH111 - as in conda.py
+        return Path(bootstrap.cache_folder(), f"conda-packages-{key}.lock")
+
+    def _command(self, argv: tuple[str, ...], why: str, file: CondaFile) -> Command:
+        """Give a command that downloads into the package cache, alone, from the file's channels."""
+        channels = Condarc.load(os.environ, self.root).channels(file.channels)
+        return Command(argv, why, turn=self.turn, source=", ".join(channels))
+
     def create(self, prefix: Path, file: CondaFile) -> Command:
         """Run `conda env create`."""
         argv = (self.program, "env", "create", "--yes", "--file", str(file.path), "--prefix", str(prefix))
-        return Command(argv, f"make the conda environment that {file.path.name} describes", env=_pip_index(file))
+        why = f"make the conda environment that {file.path.name} describes"
+        return replace(self._command(argv, why, file), env=_pip_index(file))
 
     def install(self, prefix: Path, file: CondaFile, specs: Sequence[str], *, new: bool = False) -> Command:
         """Run `conda create` or `conda install`, with the file's channels."""
         channels = [part for channel in file.channels if channel != "nodefaults" for part in ("--channel", channel)]
         verb = "create" if new else "install"
         argv = (self.program, verb, "--yes", "--prefix", str(prefix), *channels, *specs)
-        return Command(argv, f"{verb} with the packages asked for")
+        return self._command(argv, f"{verb} with the packages asked for", file)
 
     def uninstall(self, prefix: Path, file: CondaFile, names: Sequence[str]) -> Command:
         """Run `conda remove`."""
-        del file
         argv = (self.program, "remove", "--yes", "--prefix", str(prefix), *names)
-        return Command(argv, "remove the conda packages")
+        return self._command(argv, "remove the conda packages", file)
 
     def explicit(self, prefix: Path, file: CondaFile, listed: Path) -> Command:
         """Run `conda create --file` with a list of addresses and hashes: nothing is solved."""
-        del file
         argv = (self.program, "create", "--yes", "--prefix", str(prefix), "--file", str(listed))
-        return Command(argv, "link exactly the packages of the list, verified by their hashes")
+        return self._command(argv, "link exactly the packages of the list, verified by their hashes", file)
 
     def repair(self, prefix: Path, file: CondaFile, listed: Path, new: Sequence[str]) -> tuple[Command, ...]:
         """Run `conda remove --force` and `conda install --file`, which links every package of the list anew."""
-        del file
         why = "bring conda's packages back"
         common = ("--yes", "--prefix", str(prefix))
-        remove = [Command((self.program, "remove", "--force", *common, *new), why)] if new else []
-        return (*remove, Command((self.program, "install", *common, "--file", str(listed)), why))
+        remove = [self._command((self.program, "remove", "--force", *common, *new), why, file)] if new else []
+        install = (self.program, "install", *common, "--file", str(listed))
+        return (*remove, self._command(install, why, file))
 
     def doctor(self, prefix: Path) -> Command | None:
         """Run `conda doctor`, which always exits 0."""
@@ -201,6 +213,9 @@ class Rattler(Engine):
             argv.append("--no-tls-verify")
         if str(condarc.values.get("offline", "")).lower() == "true":
             argv.append("--offline")
+        for key, option in (("remote_read_timeout_secs", "--timeout"), ("remote_max_retries", "--retries")):
+            if key in condarc.values:
+                argv.append(f"{option}={condarc.values[key]}")
         return Command((*argv, *more, *(f"--spec={solver_spec(spec)}" for spec in specs)), why)
 
 

@@ -12,8 +12,9 @@ import json
 import os
 import sys
 import tempfile
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import rattler
 from rattler.exceptions import GatewayError, InvalidChannelError, InvalidMatchSpecError, SolverError
@@ -24,8 +25,31 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+_DAY = 24 * 60 * 60
+_LISTS = 5  # times as long may a channel's list take as a package may be silent
+
+
 class Reporter:
     """Say on stderr what is being done; rattler calls its methods by their names."""
+
+    def __init__(self) -> None:
+        """Start with no download, and something heard just now."""
+        self._downloads, self._heard = 0, time.monotonic()
+
+    @property
+    def silence(self) -> float:
+        """Give the seconds since anything came, where something is awaited."""
+        return time.monotonic() - self._heard if self._downloads > 0 else 0
+
+    def on_download_progress(self, *_: object) -> int:
+        """Note that something came."""
+        self._heard = time.monotonic()
+        return 0
+
+    def on_download_completed(self, *_: object) -> int:
+        """Note that one download less is awaited."""
+        self._downloads -= 1
+        return self.on_download_progress()
 
     def __getattr__(self, name: str) -> Callable[..., int]:
         """Answer the callbacks that nothing is said of."""
@@ -36,6 +60,8 @@ class Reporter:
     def on_download_start(self, operation: int) -> int:
         """Say that a package comes over the network."""
         say("downloading")
+        self._downloads += 1
+        self.on_download_progress()
         return operation
 
     def on_link_start(self, operation: int, package: str) -> int:
@@ -63,12 +89,31 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--no-tls-verify", action="store_true")
     made.add_argument("--offline", action="store_true")
     made.add_argument("--dry-run", action="store_true", help="print what would be linked, as conda's --json does")
+    made.add_argument("--timeout", type=float, default=60, help="seconds without an answer")
+    made.add_argument("--retries", type=int, default=2)
     made.add_argument("--spec", action="append", default=[], help="a package to have, as conda writes it")
     return made
 
 
-def client(options: argparse.Namespace) -> Client:
-    """Make the client with the user's mirrors and TLS setting."""
+async def link(options: argparse.Namespace, records: list[rattler.RepoDataRecord], **more: Any) -> None:  # noqa: ANN401 - handed on
+    """Download and link records; a download that brings nothing for too long ends it.
+
+    The client's own limit is one of a whole request, and a large package on a slow line takes as long as it takes.
+    """
+    reporter = Reporter()
+    web = client(options, _DAY)
+    work = rattler.install(records, options.prefix, client=web, reporter=cast(InstallerReporter, reporter), **more)
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        await asyncio.wait({task}, timeout=0.5)
+        if reporter.silence > options.timeout:
+            text = f"Read timed out: nothing came for {options.timeout:.0f} s from {' or '.join(options.channel)}"
+            raise OSError(text)
+    task.result()
+
+
+def client(options: argparse.Namespace, seconds: float = 0) -> Client:
+    """Make the client with the user's mirrors and TLS setting; a request may take `seconds`."""
     lines = ["tls-no-verify = true"] if options.no_tls_verify else ['tls-root-certs = "system"']
     mirrors: dict[str, list[str]] = {}
     for pair in options.mirror:
@@ -76,7 +121,8 @@ def client(options: argparse.Namespace) -> Client:
         mirrors.setdefault(rattler.Channel(address).base_url, []).append(mirror)  # a bare name has an address too
     if mirrors:
         lines += ["[mirrors]", *(f"{json.dumps(address)} = {json.dumps(urls)}" for address, urls in mirrors.items())]
-    return Client.from_config(rattler.Config.from_toml("\n".join(lines)), max_retries=2, timeout=60)
+    config = rattler.Config.from_toml("\n".join(lines))
+    return Client.from_config(config, max_retries=options.retries, timeout=round(seconds or _LISTS * options.timeout))
 
 
 async def install(options: argparse.Namespace) -> int:
@@ -103,16 +149,14 @@ async def install(options: argparse.Namespace) -> int:
     if options.dry_run:
         there = {(one.name.normalized, str(one.version), one.build) for one in installed}
         new = [one for one in records if (one.name.normalized, str(one.version), one.build) not in there]
-        link = [{"name": one.name.normalized, "version": str(one.version)} for one in new]
-        sys.stdout.write(json.dumps({"actions": {"LINK": link}}))
+        linked = [{"name": one.name.normalized, "version": str(one.version)} for one in new]
+        sys.stdout.write(json.dumps({"actions": {"LINK": linked}}))
         return 0
-    await rattler.install(
+    await link(
+        options,
         records,
-        options.prefix,
         installed_packages=installed,
         requested_specs=[spec._match_spec for spec in specs],  # noqa: SLF001 - 0.28 hands them on as they are
-        client=web,
-        reporter=cast(InstallerReporter, Reporter()),
     )
     finish(options.prefix)
     return 0
@@ -120,14 +164,11 @@ async def install(options: argparse.Namespace) -> int:
 
 async def explicit(options: argparse.Namespace) -> int:
     """Link the packages of a description without solving, each verified by its hash."""
-    web = client(options)
-    await rattler.install(
+    await link(
+        options,
         cast(list[rattler.RepoDataRecord], _described(options.description)),
-        options.prefix,
         installed_packages=[],
         requested_specs=[rattler.MatchSpec(text)._match_spec for text in options.spec],  # noqa: SLF001 - as above
-        client=web,
-        reporter=cast(InstallerReporter, Reporter()),
     )
     finish(options.prefix)
     return 0
@@ -136,9 +177,9 @@ async def explicit(options: argparse.Namespace) -> int:
 async def repair(options: argparse.Namespace) -> int:
     """Bring a prefix to exactly the described packages, each linked anew."""
     records = _described(options.description)
-    await rattler.install(
+    await link(
+        options,
         cast(list[rattler.RepoDataRecord], records),
-        options.prefix,
         installed_packages=_installed(options.prefix),
         reinstall_packages={record.name.normalized for record in records},
         requested_specs=[
@@ -146,8 +187,6 @@ async def repair(options: argparse.Namespace) -> int:
             for record in records
             for text in record.requested_specs
         ],
-        client=client(options),
-        reporter=cast(InstallerReporter, Reporter()),
     )
     finish(options.prefix)
     return 0

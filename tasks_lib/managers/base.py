@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tasks_lib import diagnosis
 from tasks_lib.environments import records
 from tasks_lib.errors import LabError
 from tasks_lib.manifests import LARGEST, PYPROJECT, read_toml, too_large
@@ -83,6 +84,11 @@ class Manager(ABC):
             for name in _asked(package) if _is_foreign(package) else ():
                 wants.setdefault(name, []).append(str(package["name"]))
         return lambda name: tuple(dict.fromkeys(wants.get(name, ())))
+
+    def ended(self, outcome: Outcome) -> Iterable[Result]:
+        """Read what a command left that locks or installs; one that failed is raised."""
+        diagnosis.demand(outcome, title="")
+        return ()
 
     @abstractmethod
     def add(self, activation: Activation, packages: Sequence[str], group: str | None) -> Command:

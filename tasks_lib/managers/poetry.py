@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from tasks_lib import diagnosis, index, toolbox
+from tasks_lib import diagnosis, index, process, toolbox
 from tasks_lib.environments import records
 from tasks_lib.errors import LabError
 from tasks_lib.managers.base import AFTER_LOCK, Change, Manager
@@ -28,6 +28,8 @@ _INVALID = re.compile(
     r"(?:The Poetry configuration is invalid|The requirement is invalid|Invalid |.* is invalid).*", re.DOTALL
 )
 _ROOT = re.compile(r"^Installing the current project: (\S+) \(([^)]*)\)", re.MULTILINE)
+_REFUSED = re.compile(r"not found in known hashes|not match any known checksums|not a zip file|Bad CRC")
+_ARCHIVE = re.compile(r"from archive (\S+) not found")
 _STALE = "changed significantly since poetry.lock"
 
 
@@ -97,6 +99,19 @@ class Poetry(Manager):
         return self._command(
             [*argv, *([] if hashes else ["--without-hashes"])], activation, f"print the lock as {form}"
         )
+
+    def ended(self, outcome: Outcome) -> Iterable[Result]:
+        """Raise what failed; Poetry keeps a file that it has refused, and would refuse it for ever."""
+        if not outcome.ok and _REFUSED.search(outcome.said):
+            names = set(_ARCHIVE.findall(outcome.said))
+            asked = process.run(
+                self._command(["config", "cache-dir"], None, "ask where Poetry keeps what it downloads")
+            )
+            for path in Path(asked.stdout.strip(), "artifacts").rglob("*") if asked.ok else ():
+                if path.name in names:
+                    path.unlink(missing_ok=True)
+            process.run(self._command(["cache", "clear", "--all"], None, "forget the hashes that the index gave"))
+        return super().ended(outcome)
 
     def checks(self, activation: Activation | None) -> tuple[Step, ...]:
         """Run `poetry check --lock` once for both: starting Poetry is what costs."""

@@ -75,7 +75,11 @@ class Uv(Manager):
     def add(self, activation: Activation, packages: Sequence[str], group: str | None) -> Command:
         """Run `uv add --no-sync`."""
         argv = ["add", "--no-sync", *(["--group", group] if group else []), *packages]
-        return self._command(argv, activation, "declare the packages in pyproject.toml and lock them")
+        command = self._command(argv, activation, "declare the packages in pyproject.toml and lock them")
+        env = dict(command.env)
+        if "UV_DEFAULT_INDEX" in env:  # which `uv add` would write to pyproject.toml, and without its credentials
+            env["UV_INDEX_URL"] = env.pop("UV_DEFAULT_INDEX")
+        return replace(command, env=env)
 
     def remove(self, activation: Activation, packages: Sequence[str], group: str | None) -> Command:
         """Run `uv remove --no-sync`."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@task(help={"only": "unit, contract, cli or integration"})
+@task(help={"only": "unit, contract, cli, integration or faults"})
 def test(_: Context, only: str = "") -> None:  # noqa: PT028 - an Invoke task, no test
     """Run the linters and the tests; what stands behind -- goes to pytest."""
     from tasks_lib import suite
@@ -32,8 +32,16 @@ def bench(_: Context) -> None:
     finish(suite.script(ROOT, ROOT / "tests" / "bench" / "by_hand.py", behind_dashes()))
 
 
+@task
+def faults(_: Context) -> None:
+    """Try every fault in full, and print how many of each were tried and what was lost."""
+    from tasks_lib import suite
+
+    finish(suite.faults(ROOT, behind_dashes()))
+
+
 def extend(namespace: Collection) -> Collection:
     """Add these tasks to mlops-lab's own."""
-    for one in (test, bench):
+    for one in (test, bench, faults):
         namespace.add_task(cast(Task[Any], one))
     return namespace

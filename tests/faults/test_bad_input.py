@@ -26,15 +26,19 @@ from tests.lab import CONDA_YML, PYPROJECT, Lab, untouched, variables
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.faults.conftest import Tried
+
 pytestmark = pytest.mark.processes
 
 _SEED = 4
-_COUNT = 350  # of 10,000 in `nox -s faults`
+_COUNT = int(os.environ.get("MLOPS_LAB_FUZZ", "350"))  # `nox -s faults` sets it
 CONDA_UV = ("--combo", "conda_uv", "--engine", "rattler")
 
 
-def test_the_fuzzer_finds_nothing(tmp_path: Path) -> None:
+def test_the_fuzzer_finds_nothing(tmp_path: Path, tried: Tried) -> None:
     found = fuzz_manifests.main(_COUNT, _SEED, store=tmp_path)
+    for name, number in found["tried"].items():
+        tried(f"fuzzed: {name}", number)
     assert found["failed"] == [], found
     assert sum(found["tried"].values()) == _COUNT
 

@@ -26,7 +26,7 @@ _LAST_LINES = 3
 
 
 @contextmanager
-def _locked(file: Path) -> Iterator[None]:
+def locked(file: Path) -> Iterator[None]:
     """Hold `file` as a lock between the workers of xdist."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w") as held:
@@ -46,7 +46,7 @@ def channel(cache: Path) -> Path:
     parts = (_BUILDER.read_bytes(), PYTHON.encode(), sys.version.encode(), *map(str.encode, _OFFERED))
     out = cache / f"channel-{hashlib.sha256(b'|'.join(parts)).hexdigest()[:12]}"
     argv = [str(tools() / "uv"), "run", "--no-project", "--quiet", "--python", PYTHON, "--script", str(_BUILDER)]
-    with _locked(cache / "channel.lock"):
+    with locked(cache / "channel.lock"):
         made = subprocess.run(
             [*argv, "--interpreter", PYTHON, "--out", str(out), *_OFFERED],
             env=variables(Path.home()),

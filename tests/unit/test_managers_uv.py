@@ -216,3 +216,12 @@ def test_versions_for_another_python_are_left_out(project: MakeProject) -> None:
     manager = Uv(project(files={"uv.lock": text}))
     assert (manager.locked("3.11.7")["numpy"], manager.locked("3.13.0")["numpy"]) == ({"1.0"}, {"2.0"})
     assert manager.from_elsewhere() == {"from-git"}
+
+
+def test_index_is_never_written_to_the_manifest(project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`uv add` writes what UV_DEFAULT_INDEX says to pyproject.toml, and leaves UV_INDEX_URL out of it."""
+    monkeypatch.setenv("MLOPS_LAB_INDEX_URL", "http://host/simple")
+    made = project()
+    env = Uv(made).add(Venv(made).activation(), ["six"], None).env
+    assert env["UV_INDEX_URL"] == "http://host/simple"
+    assert "UV_DEFAULT_INDEX" not in env
