@@ -8,6 +8,7 @@ or a conda environment that several projects share.
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -66,9 +67,7 @@ def environment_alone(session: Session, say: Callable[[str], None]) -> Iterator[
     """Hold the environment, where other projects can have the same one."""
     with contextlib.ExitStack() as stack:
         if path := session.environment.lock_path:
-            with contextlib.suppress(
-                OSError
-            ):  # where nothing can be written, whatever changes something fails by itself
+            with contextlib.suppress(OSError):  # then a change is refused as it begins, or needs no lock here
                 stack.enter_context(lockfile.held(str(path), f"{session.command} of {session.project.root}", say))
         yield
 
@@ -132,14 +131,17 @@ def recover(root: Path, say: Callable[[str], None], died: float | None) -> list[
         return []
     say(f"{before.who} was cut short: putting the project back as it was")
     died = died or journal.written(root)  # somebody deleted the lock file
-    stuck = _files_back(root, [name for name, there in before.files.items() if there], before, died)
+    kept = _changed_since(root, before, died)
+    names = [name for name in before.files if name not in kept]
+    _demand_files(root, [name for name in names if before.files[name]], before)
+    stuck = [f"{name} was changed since, and is left as it is" for name in kept]
     try:
         session = Session.open(combo=before.combo, engine=before.engine, python=before.python, start=root)
         with environment_alone(session, say):
             stuck += _environment_back(session, before, root)
     except LabError as error:
         stuck.append(f"the environment was not looked at ({error.message})")
-    stuck += _files_back(root, [name for name, there in before.files.items() if not there], before, died)
+    _demand_files(root, [name for name in names if not before.files[name]], before)  # they may tell the environment
     journal.forget(root)
     title = f"{before.command} was cut short, and what it had changed is put back"
     if not stuck:
@@ -154,20 +156,29 @@ def _put_back(session: Session, before: Journal, *, without: Sequence[Path]) -> 
     return [*_environment_back(session, before, root), *_files_back(root, names, before)]
 
 
-def _files_back(root: Path, names: Sequence[str], before: Journal, died: float | None = None) -> list[str]:
-    """Put manifests back from their copies; one that there was not is deleted. Say what could not be.
+def _changed_since(root: Path, before: Journal, died: float) -> list[str]:
+    """Name the manifests that were written later than the run's death, and its last beat of heart: by a person."""
+    late = died + 2 * lockfile.HEARTBEAT
+    found = [name for name in before.files if (root / name).is_file() and (root / name).stat().st_mtime > late]
+    return [name for name in found if not (before.files[name] and files.same(root / name, _copy(root, name)))]
 
-    What was written later than the run's death (and the last beat of its heart) is a person's, and stays.
-    """
+
+def _demand_files(root: Path, names: Sequence[str], before: Journal) -> None:
+    """Put manifests back, or stop with the journal still there: without it their copies would be lost."""
+    if stuck := _files_back(root, names, before):
+        text = f"{before.who} was cut short, and this cannot be put back: {'; '.join(stuck)}"
+        remedy = f"make that possible; the copies are in {root / journal.FOLDER / 'before'}"
+        raise LabError(text, code=ExitCode.TOOL_FAILED, remedy=remedy, title="not put back")
+
+
+def _files_back(root: Path, names: Sequence[str], before: Journal) -> list[str]:
+    """Put manifests back from their copies; one that there was not is deleted. Say what could not be."""
     stuck = []
     for name in names:
         path = root / name
         try:
             files.clear_unfinished(path)
-            if died and path.is_file() and path.stat().st_mtime > died + 2 * lockfile.HEARTBEAT:
-                if not (before.files[name] and files.same(path, _copy(root, name))):
-                    stuck.append(f"{name} was changed since, and is left as it is")
-            elif before.files[name]:
+            if before.files[name]:
                 files.put_back(path, _copy(root, name))
             elif path.is_file() or path.is_symlink():
                 path.unlink()
@@ -264,8 +275,10 @@ def _asked(requirement: str) -> tuple[str, ...]:
 
 
 def _tidy(folder: Path) -> None:
-    """Leave nothing but the journal of a run that could not be put right."""
-    if not journal.exists(folder.parent):
+    """Leave nothing but the journal of a run that could not be put right, with the time of its end."""
+    if journal.exists(folder.parent):
+        os.utime(folder / "journal.json")
+    else:
         for name in (".gitignore", "explicit.txt"):
             (folder / name).unlink(missing_ok=True)
 

@@ -140,6 +140,34 @@ def test_next_run_puts_right_what_a_killed_one_left_and_says_so(
     assert len(said) == 1
 
 
+def test_copies_stay_where_the_next_run_cannot_put_them_back_either(session: Session, root: Path) -> None:
+    manifests = [root / name for name in NAMES]
+    journal.Journal.of(session, manifests).save(root, manifests=manifests)
+    _change(root)
+    (root / "changed").unlink()
+    (root / "changed").mkdir()
+    for _ in range(2):
+        with pytest.raises(LabError, match="cannot be put back: changed") as caught:
+            transaction.alone(root, "setup", lambda _: None).__enter__()
+        assert "before" in caught.value.remedy
+    (root / "changed").rmdir()
+    with transaction.alone(root, "setup", lambda _: None):
+        pass
+    assert _texts(root) == {"changed": "# mine\nold\r\n", "deleted": "old", "same": "same"}
+
+
+def test_what_a_run_wrote_that_left_its_journal_is_not_a_persons(session: Session, root: Path) -> None:
+    """A second Ctrl-C, while all is put back, lets the lock go and leaves the journal."""
+    manifests = [root / name for name in NAMES]
+    with transaction.alone(root, "setup", lambda _: None):
+        journal.Journal.of(session, manifests).save(root, manifests=manifests)
+        os.utime(root / ".mlops-lab" / "journal.json", (10**9, 10**9))  # long ago, as the run began
+        _change(root)
+    with transaction.alone(root, "setup", lambda _: None) as found:
+        assert [result.status for result in found] == [Status.PASS]
+    assert _texts(root)["changed"] == "# mine\nold\r\n"
+
+
 def test_what_a_person_wrote_after_the_death_of_a_run_stays(session: Session, root: Path) -> None:
     manifests = [root / name for name in NAMES]
     journal.Journal.of(session, manifests).save(root, manifests=manifests)
