@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib import journal, report, toolbox, transaction
+from tasks_lib import index, journal, report, toolbox, transaction
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.manifests import PYPROJECT
 from tasks_lib.process import Interrupted
@@ -43,6 +43,7 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
     python: str = "",
     source: str = "",
     changes: bool = False,
+    offline: bool = False,
 ) -> int:
     """Run `work` on the project of the current folder, print the answer, and give the exit code.
 
@@ -58,6 +59,7 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
     shown, written = "json" if json else "text", ""
     try:
         shown, written = report.choose(json=json, asked=format, output=output)
+        index.go_offline(os.environ, asked=offline)
         threading.Thread(target=report.renderer, args=(shown,), daemon=True).start()  # while the tools run
         with Progress() as progress, contextlib.ExitStack() as held:
             put_right = held.enter_context(_alone(command, progress, source)) if changes else []

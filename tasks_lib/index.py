@@ -16,11 +16,14 @@ from tasks_lib.errors import LabError
 from tasks_lib.manifests import read_text, read_toml
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, MutableMapping
 
     from tasks_lib.project import Project
 
 VARIABLE = "MLOPS_LAB_INDEX_URL"
+#: Set by `--offline`, with what each tool knows of that itself; Poetry knows nothing of it.
+OFFLINE = "MLOPS_LAB_OFFLINE"
+_OFFLINE = {OFFLINE: "1", "UV_OFFLINE": "1", "CONDA_OFFLINE": "true", "PIP_NO_INDEX": "1"}
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,12 @@ def resolve(variables: Mapping[str, str]) -> Index:
         if url := _pip_index(path):
             return Index(url, str(path))
     return Index(_default(), "")
+
+
+def go_offline(variables: MutableMapping[str, str], *, asked: bool) -> None:
+    """Have every tool that this process starts take what it needs from its cache alone, if that is asked for."""
+    if asked or variables.get(OFFLINE):
+        variables.update(_OFFLINE)
 
 
 def for_uv(project: Project) -> dict[str, str | None]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from tasks_lib.diagnosis import without_logins
 from tasks_lib.errors import LabError
 from tasks_lib.manifests import PYPROJECT, CondaFile, PyProject
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _KEYS = ("combo", "engine", "python")
+_TABLES = ("checks", "mirror")
+#: what `[tool.mlops-lab.mirror]` may say, and the variable of which that is the default
+_MIRROR = {"index": "MLOPS_LAB_INDEX_URL", "channel": "CONDA_CHANNEL_ALIAS"}
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,12 @@ class Settings:
     combo: str = ""
     engine: str = ""
     python: str = ""
+    mirror: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Give the variables by which pip, uv, Poetry and conda are led to the mirror."""
+        return {_MIRROR[key]: address for key, address in self.mirror.items()}
 
 
 @dataclass(frozen=True)
@@ -76,10 +86,27 @@ def root_of(start: Path) -> Path:
 def _settings(pyproject: PyProject) -> Settings:
     table = pyproject.table("tool", "mlops-lab")
     for key, value in table.items():
-        if key not in (*_KEYS, "checks"):
-            text = f"[tool.mlops-lab] has no setting {key!r}; it has {', '.join(_KEYS)}."
-            raise LabError(text, file=PYPROJECT, line=pyproject.line_of("mlops-lab", key), title="unknown setting")
-        if key != "checks" and not isinstance(value, str):
-            text = f"[tool.mlops-lab] {key} must be a string, and it is {value!r:.60}."
-            raise LabError(text, file=PYPROJECT, line=pyproject.line_of("mlops-lab", key), title="wrong setting")
-    return Settings(**{key: table.get(key, "") for key in _KEYS})
+        if key not in (*_KEYS, *_TABLES):
+            raise _wrong(pyproject, key, f"has no setting {key!r}; it has {', '.join((*_KEYS, *_TABLES))}")
+        if key not in _TABLES and not isinstance(value, str):
+            raise _wrong(pyproject, key, f"{key} must be a string, and it is {value!r:.60}")
+    return Settings(**{key: table.get(key, "") for key in _KEYS}, mirror=_mirror(pyproject))
+
+
+def _mirror(pyproject: PyProject) -> dict[str, str]:
+    table = pyproject.table("tool", "mlops-lab").get("mirror", {})
+    if not isinstance(table, dict):
+        raise _wrong(pyproject, "mirror", "mirror must be a table")
+    for key, value in table.items():
+        if key not in _MIRROR:
+            raise _wrong(pyproject, "mirror", f"mirror has no setting {key!r}; it has {', '.join(_MIRROR)}")
+        if not isinstance(value, str) or "://" not in value:
+            raise _wrong(pyproject, key, f"mirror {key} must be an address, and it is {value!r:.60}")
+        if without_logins(value, tokens=True) != value:
+            raise _wrong(pyproject, key, f"mirror {key} has a login in its address: keep that in .netrc or a variable")
+    return table
+
+
+def _wrong(pyproject: PyProject, key: str, why: str) -> LabError:
+    text = f"[tool.mlops-lab] {why}."
+    return LabError(text, file=PYPROJECT, line=pyproject.line_of("mlops-lab", key), title="wrong setting")

@@ -47,6 +47,8 @@ class Session:
     ) -> Session:
         """Read the project that `start` (the current folder) lies in, and choose its combo."""
         project = Project.load(start or Path.cwd(), os.environ, engine=engine, python=python)
+        for name, value in project.settings.variables.items():
+            os.environ.setdefault(name, value)  # a variable that is set wins
         chosen = combos.resolve(project, combo, os.environ)
         environment = ENVIRONMENTS[chosen.environment](project)
         return cls(project, chosen, environment, MANAGERS[chosen.manager](project), command)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from tasks_lib import diagnosis, index, process, toolbox
 from tasks_lib.environments import records
-from tasks_lib.errors import LabError
+from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.managers.base import AFTER_LOCK, Change, Manager
 from tasks_lib.plan import Step
 from tasks_lib.process import Command
@@ -30,6 +30,8 @@ _INVALID = re.compile(
 _ROOT = re.compile(r"^Installing the current project: (\S+) \(([^)]*)\)", re.MULTILINE)
 _REFUSED = re.compile(r"not found in known hashes|not match any known checksums|not a zip file|Bad CRC")
 _ARCHIVE = re.compile(r"from archive (\S+) not found")
+#: the commands of Poetry that ask the index
+_ASKING = {"lock", "update", "install", "add", "remove"}
 _STALE = "changed significantly since poetry.lock"
 
 
@@ -61,9 +63,8 @@ class Poetry(Manager):
 
     def preview(self, activation: Activation, groups: Sequence[str] = ()) -> Command:
         """Run `poetry install --dry-run`."""
-        command = self.install(activation, groups)
-        argv = (command.argv[0], command.argv[1], "--dry-run", *command.argv[2:])
-        return replace(command, argv=argv, why="see what would be installed")
+        argv = ["install", "--dry-run", *(["--with", ",".join(groups)] if groups else [])]
+        return self._command(argv, activation, "see what would be installed")
 
     def changes(self, outcome: Outcome) -> list[Change]:
         """Read the lines `- Installing`, `- Updating`, `- Downgrading` and `- Removing`; the project is one of them."""
@@ -164,6 +165,9 @@ class Poetry(Manager):
 
     def _command(self, argv: Sequence[str], activation: Activation | None, why: str) -> Command:
         """Give Poetry an environment always, or it makes one of its own; for the lock alone any will do."""
+        if os.environ.get(index.OFFLINE) and argv[0] in _ASKING and "--dry-run" not in argv:
+            text = f"poetry {argv[0]} cannot do without the network: it asks the index even for what its cache holds."
+            raise LabError(text, code=ExitCode.BAD_REQUEST, remedy="leave out --offline, or take uv", title="offline")
         self.refuse_odd_lock()
         place: dict[str, str | None] = {"VIRTUAL_ENV": sys.prefix} if activation is None else activation.env()
         nowhere = str(toolbox.home() / ".cache" / "mlops-lab" / "no-virtualenvs")

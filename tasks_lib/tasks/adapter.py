@@ -23,13 +23,14 @@ _HELP = {
     "output": "write that format to this file, and the text (or the JSON of --json) to stdout",
     "python": "the Python to use, e.g. 3.12",
     "dry_run": "print the commands of exactly this plan, and change nothing",
+    "offline": "take what is needed from the caches alone",
     "strict": "count a warning as a failure",
     "group": "a dependency group of pyproject.toml",
     "shell": "bash, zsh, fish, powershell or cmd; found out if left out",
 }
 _EVERYWHERE = ("combo", "engine")
 #: what the boundary takes; all else is the task's own
-_SHARED = (*_EVERYWHERE, "python", "strict", "json", "format", "output")
+_SHARED = (*_EVERYWHERE, "python", "strict", "offline", "json", "format", "output")
 
 
 def lab_task(
@@ -49,7 +50,11 @@ def lab_task(
     def make(work: Callable[..., Answer]) -> Task[Any]:
         own = list(inspect.signature(work).parameters.values())[2:]
         shared = {**dict.fromkeys((*_EVERYWHERE, *(name for name in also if name != "strict")), "")}
-        flags = [*(["strict"] if "strict" in also else []), *(["json"] if json else [])]
+        flags = [
+            *(["strict"] if "strict" in also else []),
+            *(["offline"] if changes else []),
+            *(["json"] if json else []),
+        ]
 
         def body(_: Context, **given: Any) -> None:
             from tasks_lib import boundary

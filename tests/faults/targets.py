@@ -37,6 +37,10 @@ ignore = ["leak", "conda.defaults"]
 severity = { "agreement.stray-lock" = "fail" }
 threshold = { "agreement.both-layers" = 2 }
 strict = false
+
+[tool.mlops-lab.mirror]
+index = "https://mirror.example/simple"
+channel = "https://mirror.example/conda"
 """
 POETRY_STYLE = """\
 [project]

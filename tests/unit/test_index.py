@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 from pip._internal.models.index import PyPI
 
 from tasks_lib import index
+from tasks_lib.environments.venv import Venv
 from tasks_lib.errors import LabError
+from tasks_lib.managers.poetry import Poetry
+from tasks_lib.session import Session
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,3 +130,53 @@ def test_poetry_is_always_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert index.for_poetry() == {"POETRY_PYPI_MIRROR_URL": "http://a"}
     monkeypatch.setenv("POETRY_PYPI_MIRROR_URL", "http://b")
     assert index.for_poetry() == {"POETRY_PYPI_MIRROR_URL": "http://b"}
+
+
+def test_offline_is_told_to_every_tool_that_knows_of_it_and_refused_for_poetry(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variables: dict[str, str] = {}
+    index.go_offline(variables, asked=False)
+    assert not variables
+    index.go_offline(variables, asked=True)
+    assert {variables["UV_OFFLINE"], variables["CONDA_OFFLINE"]} == {"1", "true"}
+    monkeypatch.setenv(index.OFFLINE, "1")
+    made = project()
+    manager, activation = Poetry(made), Venv(made).activation()
+    assert "--dry-run" in manager.preview(activation).argv
+    with pytest.raises(LabError, match="cannot do without the network") as caught:
+        manager.install(activation)
+    assert "uv" in caught.value.remedy
+
+
+MIRROR = '[project]\nname = "a"\n[tool.mlops-lab.mirror]\n'
+
+
+def test_one_setting_leads_all_tools_to_the_mirror(
+    project: MakeProject, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONDA_CHANNEL_ALIAS", "https://mine.example")  # a variable wins
+    monkeypatch.setenv(index.VARIABLE, "")
+    monkeypatch.delenv(index.VARIABLE)
+    project(f'{MIRROR}index = "https://mirror.example/simple"\nchannel = "https://mirror.example/conda"\n')
+    session = Session.open(combo="pip_uv", start=root)
+    assert index.for_uv(session.project)["UV_DEFAULT_INDEX"] == "https://mirror.example/simple"
+    assert index.for_poetry()["POETRY_PYPI_MIRROR_URL"] == "https://mirror.example/simple"
+    assert os.environ["CONDA_CHANNEL_ALIAS"] == "https://mine.example"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('index = "https://me:secret@mirror.example/simple"', "has a login in its address"),
+        ('channel = "https://mirror.example/t/secret/conda"', "has a login in its address"),
+        ('inedx = "https://mirror.example"', "has no setting 'inedx'"),
+        ("index = 5", "must be an address"),
+        ('index = "mirror"', "must be an address"),
+    ],
+)
+def test_wrong_mirror_is_a_clear_error_without_its_secret(project: MakeProject, line: str, said: str) -> None:
+    with pytest.raises(LabError, match=said) as caught:
+        project(f"{MIRROR}{line}\n")
+    assert "secret" not in str(caught.value)
+    assert caught.value.file == "pyproject.toml"
