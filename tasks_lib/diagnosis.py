@@ -22,17 +22,17 @@ _ADDRESS = re.compile(r"(?:https?|file)://[^\s`'\")<>#]+")
 _SECRETS = (
     re.compile(r"(://)[^/\s]+(?=@)"),
     re.compile(r"((?:^|[\s\"'`(<=,]))[^\s/:@\"'`(<=,]+:[^\s/]{1,16384}(?=@\S)"),
-    re.compile(r"(https?://\S+?/t/)[^/\s]+"),
+    re.compile(r"(https?://[^/\s]+/t/)[^/\s]+"),
     re.compile(r"([?&][^\s=&]*(?:token|key|sig|secret|pass|auth|cred)[^\s=&]*=)[^\s&\"'`)>]+", re.IGNORECASE),
 )
 
 
 #: variables that hold a secret whole, and the password in one that holds an address
 _SECRET_NAME = re.compile("TOKEN|PASSW|SECRET|CREDENTIAL|(?:API|ACCESS|PRIVATE)_?KEY", re.IGNORECASE)
-_PASSWORD = re.compile(r"://[^/\s]*?:([^/\s]+)@|/t/([^/\s]+)")
+_PASSWORD = re.compile(r"://[^/\s]*?:([^/\s]+)@|https?://[^/\s]+/t/([^/\s]+)")
 #: what an address can do without, and who uses it has in a file of their own; `git@` of ssh is no login
 _LOGIN = re.compile(r"(?<=tp://)[^/@\s]+@|(?<=tps://)[^/@\s]+@|(?<=://)[^/@\s:]*:[^/@\s]+@")
-_TOKEN = re.compile(r"(?<=/)t/[^/\s]+/")
+_TOKEN = re.compile(r"(https?://[^/\s]+/)t/[^/\s]+/")
 _SHORTEST = 6  # what is shorter stands in too many words
 
 
@@ -224,7 +224,7 @@ def without_secrets(text: str) -> str:
 def without_logins(text: str, *, tokens: bool = False) -> str:
     """Give text for others: its addresses still work, without logins, and without conda's `tokens` where it has any."""
     text = _LOGIN.sub("", text)
-    return _TOKEN.sub("", text) if tokens else text
+    return _TOKEN.sub(r"\1", text) if tokens else text
 
 
 def is_secret(name: str) -> bool:

@@ -62,7 +62,7 @@ def test_no_task_is_forgotten() -> None:
     collection = project.extend(namespace())
     answers = {name: "json" in inspect.signature(collection[name].body).parameters for name in collection.task_names}
     assert {name for name, json in answers.items() if json} == {task[0] for task in TASKS} | ELSEWHERE
-    assert {name for name, json in answers.items() if not json} == {"bench", "env.shell", "test"}
+    assert {name for name, json in answers.items() if not json} == {"bench", "faults", "env.shell", "test"}
 
 
 def with_combo(task: tuple[str, ...], combo: str) -> tuple[str, ...]:

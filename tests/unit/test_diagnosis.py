@@ -579,3 +579,10 @@ def test_a_file_that_was_cut_off_is_told_with_its_address(command: Command, addr
     assert (error.code, error.title) == (FAILED, "broken download")
     assert address in error.message
     assert "pw" not in error.message
+
+
+def test_folder_named_t_is_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", "/home/student/t/mlops-lab/x")
+    text = "file:///home/student/t/mlops-lab/conda-forge and /home/student/t/mlops-lab"
+    assert diagnosis.without_secrets(text) == text
+    assert diagnosis.without_logins(text, tokens=True) == text
