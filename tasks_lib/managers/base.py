@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tasks_lib import diagnosis
 from tasks_lib.environments import records
 from tasks_lib.errors import LabError
 from tasks_lib.manifests import PYPROJECT, read_toml
@@ -44,6 +46,8 @@ class Manager(ABC):
 
     name: ClassVar[str]
     lock_name: ClassVar[str]
+    #: whose packages `outdated` answers for
+    outdated_owners: ClassVar[tuple[str, ...]] = ("lock",)
 
     def __init__(self, project: Project) -> None:
         """Keep the project."""
@@ -95,6 +99,15 @@ class Manager(ABC):
     @abstractmethod
     def export(self, activation: Activation | None, form: str, *, hashes: bool = True) -> Command:
         """Print what `install` would install, from a fresh lock: `form` is requirements.txt or pylock.toml."""
+
+    @abstractmethod
+    def outdated(self, activation: Activation) -> Command:
+        """Ask the index for newer versions of what is installed."""
+
+    def newer(self, outcome: Outcome) -> dict[str, str]:
+        """Read the answer of `outdated`: normalised names and the newest versions; one that failed is raised."""
+        rows = json.loads(diagnosis.demand(outcome, title=f"ask {self.name} for newer versions").stdout or "[]")
+        return {records.normalised(row["name"]): row["latest_version"] for row in rows}
 
     @abstractmethod
     def checks(self, activation: Activation | None) -> tuple[Step, ...]:

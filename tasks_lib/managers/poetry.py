@@ -98,6 +98,11 @@ class Poetry(Manager):
             [*argv, *([] if hashes else ["--without-hashes"])], activation, f"print the lock as {form}"
         )
 
+    def outdated(self, activation: Activation) -> Command:
+        """Run `poetry show --outdated`, which knows the lock alone."""
+        argv = ["show", "--outdated", "--format", "json"]
+        return self._command(argv, activation, "ask the index for newer versions of what poetry.lock names")
+
     def checks(self, activation: Activation | None) -> tuple[Step, ...]:
         """Run `poetry check --lock` once for both: starting Poetry is what costs."""
         command = self._command(["check", "--lock"], activation, "check pyproject.toml and poetry.lock")

@@ -40,6 +40,7 @@ class Uv(Manager):
 
     name: ClassVar[str] = "uv"
     lock_name: ClassVar[str] = "uv.lock"
+    outdated_owners: ClassVar[tuple[str, ...]] = ("lock", "stray")
 
     @property
     def program(self) -> str:
@@ -86,6 +87,11 @@ class Uv(Manager):
         """Run `uv export`."""
         argv = ["export", "--locked", "--no-header", "--no-emit-project", "--format", form]
         return self._command([*argv, *([] if hashes else ["--no-hashes"])], activation, f"print uv.lock as {form}")
+
+    def outdated(self, activation: Activation) -> Command:
+        """Run `uv pip list --outdated`: `uv tree` has no data to read."""
+        argv = ["pip", "list", "--outdated", "--format", "json"]
+        return self._command(argv, activation, "ask the index for newer versions of what is installed")
 
     def checks(self, activation: Activation | None) -> tuple[Step, ...]:
         """Check what the manifest declares; then the lock, and whether uv can read both, by `uv lock --check`."""

@@ -16,6 +16,38 @@ _PACKAGES = {
 }
 
 
+@lab_task("deps.list")
+def listing(session: Session, _: Progress) -> Answer:
+    """List every package of both layers with its owner: conda, the lock, or nobody (a stray)."""
+    from tasks_lib import looks
+
+    return looks.everything(session)
+
+
+@lab_task("deps.tree")
+def tree(session: Session, _: Progress) -> Answer:
+    """Show the packages of both layers under what asks for them."""
+    from tasks_lib import looks
+
+    return looks.tree(session)
+
+
+@lab_task("deps.why", help={"package": "a name of either layer"})
+def why(session: Session, _: Progress, package: str) -> Answer:
+    """Say why a package is there: each chain from pyproject.toml or conda.yml down to it."""
+    from tasks_lib import looks
+
+    return looks.why(session, package)
+
+
+@lab_task("deps.outdated")
+def outdated(session: Session, _: Progress) -> Answer:
+    """List what has a newer version, by the manager's word and by that of conda's channels."""
+    from tasks_lib import looks
+
+    return looks.outdated(session)
+
+
 @lab_task("deps.lock", changes=True)
 def lock(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
     """Resolve the dependencies and write the lock."""
