@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tasks_lib import checks, diagnosis, guard, process, shells, toolbox, transaction
+from tasks_lib import checks, diagnosis, guard, process, requirements, shells, toolbox, transaction
 from tasks_lib.environments import conda_health, records
 from tasks_lib.environments.base import MADE, State
 from tasks_lib.errors import ExitCode, LabError
@@ -153,32 +153,43 @@ def update(
     return change(session, watcher, steps, dry_run=dry_run)
 
 
-def edit(  # noqa: PLR0913 - what a person may say of the change
+@dataclass(frozen=True)
+class Edit:
+    """How packages are declared or taken away (`drop`): in which layer and group, and whether to be edited in place."""
+
+    layer: str = "python"
+    group: str | None = None
+    drop: bool = False
+    editable: bool = False
+
+
+def edit(session: Session, watcher: Watcher, packages: Sequence[str], how: Edit, *, dry_run: bool) -> Answer:
+    """Declare packages or take them away, in the layer that was named."""
+    if how.layer == "conda":
+        return change_conda(session, watcher, packages, drop=how.drop, dry_run=dry_run)
+    if how.layer != "python":
+        text = f"there is no layer {how.layer!r}; the layers are python and conda."
+        raise LabError(text, remedy="choose one, e.g. --layer conda", title="unknown layer")
+    if how.drop:
+        return withdraw(session, watcher, packages, group=how.group, dry_run=dry_run)
+    return add(session, watcher, packages, group=how.group, editable=how.editable, dry_run=dry_run)
+
+
+def add(  # noqa: PLR0913 - what a person may say of the change
     session: Session,
     watcher: Watcher,
     packages: Sequence[str],
     *,
-    layer: str,
     group: str | None,
-    drop: bool,
-    dry_run: bool,
-) -> Answer:
-    """Declare packages or take them away, in the layer that was named."""
-    if layer == "conda":
-        return change_conda(session, watcher, packages, drop=drop, dry_run=dry_run)
-    if layer != "python":
-        text = f"there is no layer {layer!r}; the layers are python and conda."
-        raise LabError(text, remedy="choose one, e.g. --layer conda", title="unknown layer")
-    return (withdraw if drop else add)(session, watcher, packages, group=group, dry_run=dry_run)
-
-
-def add(
-    session: Session, watcher: Watcher, packages: Sequence[str], *, group: str | None, dry_run: bool = False
+    editable: bool = False,
+    dry_run: bool = False,
 ) -> Answer:
     """Declare packages, lock and install them."""
     activation = session.environment.require()
     _expect_packages(packages)
-    edit = session.manager.add(activation, packages, group)
+    if editable:
+        requirements.expect_editable(packages, session.project.root)
+    edit = session.manager.add(activation, packages, group, editable=editable)
     steps = [
         Step("deps.edit", f"declare {', '.join(packages)}", edit),
         *install_steps(session, activation, (group,) if group else ()),

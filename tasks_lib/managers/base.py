@@ -89,8 +89,10 @@ class Manager(ABC):
         return lambda name: tuple(dict.fromkeys(wants.get(name, ())))
 
     @abstractmethod
-    def add(self, activation: Activation, packages: Sequence[str], group: str | None) -> Command:
-        """Declare packages and lock them."""
+    def add(
+        self, activation: Activation, packages: Sequence[str], group: str | None, *, editable: bool = False
+    ) -> Command:
+        """Declare packages and lock them; a form that it cannot take is an error that says so."""
 
     @abstractmethod
     def remove(self, activation: Activation, packages: Sequence[str], group: str | None) -> Command:

@@ -78,9 +78,16 @@ class Poetry(Manager):
             found.append(Change(records.normalised(root[1]), "", root[2]))
         return found
 
-    def add(self, activation: Activation, packages: Sequence[str], group: str | None) -> Command:
+    def add(
+        self, activation: Activation, packages: Sequence[str], group: str | None, *, editable: bool = False
+    ) -> Command:
         """Run `poetry add --lock`."""
-        argv = ["add", "--lock", *(["--group", group] if group else []), *packages]
+        for package in packages:
+            if package.startswith("git+file:"):
+                text = f"Poetry takes no git+file address without a name: {package!r}."
+                raise LabError(text, remedy=f"name it: invoke deps.add 'NAME @ {package}'", title="no name")
+        options = [*(["--group", group] if group else []), *(["--editable"] if editable else [])]
+        argv = ["add", "--lock", *options, *packages]
         return self._command(argv, activation, "declare the packages in pyproject.toml and lock them")
 
     def remove(self, activation: Activation, packages: Sequence[str], group: str | None) -> Command:

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from tasks_lib import diagnosis, index, toolbox
+from tasks_lib import diagnosis, index, requirements, toolbox
 from tasks_lib.environments import records
 from tasks_lib.managers import pyproject_rules
 from tasks_lib.managers.base import AFTER_LOCK, Change, Manager
@@ -73,9 +73,14 @@ class Uv(Manager):
         same = {name: signs.get("~", "") for name, signs in found.items()}
         return [Change(name, s.get("-", same[name]), s.get("+", same[name])) for name, s in found.items()]
 
-    def add(self, activation: Activation, packages: Sequence[str], group: str | None) -> Command:
-        """Run `uv add --no-sync`."""
-        argv = ["add", "--no-sync", *(["--group", group] if group else []), *packages]
+    def add(
+        self, activation: Activation, packages: Sequence[str], group: str | None, *, editable: bool = False
+    ) -> Command:
+        """Run `uv add --no-sync`; unasked, it would make the project a workspace of a folder that lies in it."""
+        options = [*(["--group", group] if group else []), *(["--editable"] if editable else [])]
+        if any(map(requirements.is_folder, packages)) and not self.project.pyproject.table("tool", "uv", "workspace"):
+            options.append("--no-workspace")
+        argv = ["add", "--no-sync", *options, *packages]
         return self._command(argv, activation, "declare the packages in pyproject.toml and lock them")
 
     def remove(self, activation: Activation, packages: Sequence[str], group: str | None) -> Command:

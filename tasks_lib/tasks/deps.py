@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tasks_lib.session import Answer, Session
 
 _PACKAGES = {
-    "packages": "a requirement such as 'httpx>=0.27'; several: quoted, or the others behind --",
+    "packages": "'httpx[http2]>=0.27', 'x; sys_platform==\"linux\"', 'x @ git+https://…@v1', ./folder; more: behind --",
     "layer": "python (the manager), or conda (edits conda.yml)",
 }
 
@@ -96,20 +96,24 @@ def update(session: Session, progress: Progress, package: list[str], group: str 
     return workflows.update(session, progress, package, group=group or None, dry_run=dry_run)
 
 
-@lab_task("deps.add", changes=True, help=_PACKAGES)
+@lab_task(
+    "deps.add", changes=True, help={**_PACKAGES, "editable": "install folders so that they can be edited in place"}
+)
 def add(
     session: Session,
     progress: Progress,
     packages: str,
     group: str = "",
     layer: str = "python",
+    editable: bool = False,
     dry_run: bool = False,
 ) -> Answer:
     """Declare packages, lock and install them; `--layer conda` writes them to conda.yml instead."""
-    from tasks_lib import workflows
+    from tasks_lib import requirements, workflows
 
-    names = [*packages.split(), *behind_dashes()]
-    return workflows.edit(session, progress, names, layer=layer, group=group or None, drop=False, dry_run=dry_run)
+    names = requirements.words(packages, behind_dashes(), session.project.root)
+    how = workflows.Edit(layer, group or None, editable=editable)
+    return workflows.edit(session, progress, names, how, dry_run=dry_run)
 
 
 @lab_task("deps.remove", changes=True, help=_PACKAGES)
@@ -122,7 +126,8 @@ def remove(
     dry_run: bool = False,
 ) -> Answer:
     """Take packages out of the manifest and the lock, and uninstall what nothing needs any more."""
-    from tasks_lib import workflows
+    from tasks_lib import requirements, workflows
 
-    names = [*packages.split(), *behind_dashes()]
-    return workflows.edit(session, progress, names, layer=layer, group=group or None, drop=True, dry_run=dry_run)
+    names = requirements.words(packages, behind_dashes(), session.project.root)
+    how = workflows.Edit(layer, group or None, drop=True)
+    return workflows.edit(session, progress, requirements.names(names), how, dry_run=dry_run)
