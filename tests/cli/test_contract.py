@@ -29,6 +29,7 @@ pytestmark = pytest.mark.processes
 TASKS = (
     ("setup", "--dry-run"),
     ("env.create", "--dry-run"),
+    ("env.update", "--dry-run"),
     ("env.list",),
     ("env.info",),
     ("env.activate",),
