@@ -96,6 +96,8 @@ def info(session: Session) -> Answer:
     lock = manager.lock_path
     data["lock"] = f"{lock.name} ({len(manager.locked())} packages)" if lock.is_file() else f"no {lock.name}"
     data["platform"] = f"{platform.system()} {platform.machine()}"
+    if environment.owns_packages:
+        data["virtual_packages"] = conda_health.virtual_packages()
     data["tool_environment"] = sys.prefix
     return Answer(data=data)
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tasks_lib import checks, diagnosis, graph, guard, process, requirements, shells, toolbox, transaction
+from tasks_lib import checks, diagnosis, graph, guard, platforms, process, requirements, shells, toolbox, transaction
 from tasks_lib.checks.base import Facts
 from tasks_lib.environments import conda_health, records
 from tasks_lib.environments.base import MADE, State
@@ -300,7 +300,12 @@ def change_conda(
     said = f"{'take' if drop else 'write'} {what} {'out of' if drop else 'to'} {file.path.name}"
     # the file first: it is put back when the engine fails, and an engine changes all or nothing
     steps.insert(-1, Step("conda.edit", said, work=edit, needs=("guard.conda",)))
-    return change(session, watcher, steps, dry_run=dry_run)
+    try:
+        return change(session, watcher, steps, dry_run=dry_run)
+    except LabError as error:
+        if error.code is ExitCode.BAD_REQUEST and not drop:
+            error.message += platforms.elsewhere(file, specs)
+        raise
 
 
 def change(session: Session, watcher: Watcher, steps: Sequence[Step], *, dry_run: bool) -> Answer:

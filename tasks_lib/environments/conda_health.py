@@ -137,6 +137,16 @@ def unsatisfied(prefix: Path, specs: Sequence[str]) -> tuple[str, ...]:
     return tuple(lacking)
 
 
+def virtual_packages() -> dict[str, str]:
+    """Give what the solver takes this machine to have (`__cuda`, `__glibc`), CONDA_OVERRIDE_* heeded."""
+    import rattler  # noqa: PLC0415 - costs 0.05 s, which only the conda layer should pay
+
+    found = rattler.VirtualPackage.detect(rattler.VirtualPackageOverrides.from_env())
+    generic = [one.into_generic() for one in found]
+    builds = {one.name.normalized: "" if one.build_string in {"", "0"} else f"={one.build_string}" for one in generic}
+    return {one.name.normalized: f"{one.version}{builds[one.name.normalized]}" for one in generic}
+
+
 def verify(prefix: Path) -> Iterator[Result]:
     """Check every recorded file (there, and unaltered by SHA-256), and every recorded dependency."""
     try:

@@ -98,7 +98,7 @@ async def install(options: argparse.Namespace) -> int:
         specs,
         gateway=gateway,
         locked_packages=locked,
-        virtual_packages=rattler.VirtualPackage.detect(),
+        virtual_packages=rattler.VirtualPackage.detect(rattler.VirtualPackageOverrides.from_env()),
         channel_priority=priority,
     )
     say(f"solved: {len(records)} packages")

@@ -63,6 +63,12 @@ def test_list_and_info(made: Lab) -> None:
     assert info["packages_by_owner"]["lock"] == len(INSTALLED)
     if made.case.engine:
         assert info["engine"] == made.case.engine
+        virtual = info["virtual_packages"]
+        assert {"__unix", "__linux", "__glibc"} <= virtual.keys()
+        other = made("env.info", env={"CONDA_OVERRIDE_CUDA": "12.4", "CONDA_OVERRIDE_GLIBC": "2.99"})
+        assert other.data["virtual_packages"] == {**virtual, "__cuda": "12.4", "__glibc": "2.99"}
+        seen = json.loads(made.conda("info", "--json").stdout)["virtual_pkgs"]
+        assert {name: version for name, version, _ in seen if name == "__glibc"} == {"__glibc": virtual["__glibc"]}
         # the real conda sees the same environments, under the same names
         names = [line.split()[0] for line in made.conda("env", "list").stdout.splitlines() if line.strip()]
         assert {row["name"] for row in rows if row["kind"] == "conda"} - set(names) == set()

@@ -108,3 +108,30 @@ def test_outdated_where_no_channel_answers(seen: Lab) -> None:
         (seen.home / "away").rename(channel)
     assert "tiny-lib" not in {row["name"] for row in answer.data["outdated"]}
     assert [one for one in answer.results if "tiny-lib" in one["detail"] and one["status"] == "skip"]
+
+
+@pytest.mark.parametrize("seen", SAMPLE[2:], ids=str, indirect=True)
+def test_a_library_that_is_not_python(seen: Lab) -> None:
+    conda_yml = (seen.project / "conda.yml").read_text("utf-8")
+    channel = seen.home / "tiny"
+    tiny_channel.add(channel, "tiny-c", "1.0")
+    tiny_channel.add(channel, "tiny-cuda", "1.0", depends=("__cuda >=12",))
+    for subdir in ("osx-arm64", "win-64"):
+        tiny_channel.add(channel, "tiny-elsewhere", "1.0", subdir=subdir)
+    seen.ok("deps.add", "tiny-c", "--layer", "conda")
+    assert (seen.prefix / "share" / "tiny-c.txt").is_file()
+    assert "  - tiny-c\n" in (seen.project / "conda.yml").read_text("utf-8")
+    seen.ok("deps.remove", "tiny-c", "--layer", "conda")
+    assert not (seen.prefix / "share" / "tiny-c.txt").exists()
+
+    answer = seen("deps.add", "tiny-elsewhere", "--layer", "conda")
+    assert answer.code == 2, answer
+    assert "tiny-elsewhere exists for osx-arm64, win-64, and not for linux-64." in answer.error()["detail"]
+    answer = seen("deps.add", "no-such-package-anywhere", "--layer", "conda")
+    assert "exists for" not in answer.error()["detail"]
+
+    assert seen("deps.add", "tiny-cuda", "--layer", "conda").code == 2
+    answer = seen("deps.add", "tiny-cuda", "--layer", "conda", env={"CONDA_OVERRIDE_CUDA": "12.4"})
+    assert answer.code == 0, answer
+    seen.ok("deps.remove", "tiny-cuda", "--layer", "conda")
+    assert (seen.project / "conda.yml").read_text("utf-8") == conda_yml
