@@ -142,9 +142,11 @@ def virtual_packages() -> dict[str, str]:
     import rattler  # noqa: PLC0415 - costs 0.05 s, which only the conda layer should pay
 
     found = rattler.VirtualPackage.detect(rattler.VirtualPackageOverrides.from_env())
-    generic = [one.into_generic() for one in found]
-    builds = {one.name.normalized: "" if one.build_string in {"", "0"} else f"={one.build_string}" for one in generic}
-    return {one.name.normalized: f"{one.version}{builds[one.name.normalized]}" for one in generic}
+    versions = {}
+    for one in (each.into_generic() for each in found):
+        build = str(one.build_string)
+        versions[one.name.normalized] = f"{one.version}{'' if build in {'', '0'} else f'={build}'}"
+    return versions
 
 
 def verify(prefix: Path) -> Iterator[Result]:

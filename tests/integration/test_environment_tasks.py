@@ -74,6 +74,24 @@ def test_list_and_info(made: Lab) -> None:
         assert {row["name"] for row in rows if row["kind"] == "conda"} - set(names) == set()
 
 
+@pytest.mark.parametrize("made", MANAGERS, ids=str, indirect=True)
+def test_list_names_those_of_other_tools(made: Lab) -> None:
+    env = {"POETRY_VIRTUALENVS_PATH": str(made.home / "theirs"), "POETRY_VIRTUALENVS_IN_PROJECT": "false"}
+    assert made.run([str(tools() / "poetry"), "env", "use", PYTHON], env=env).code == 0
+    folder = made.home / ".local/share/virtualenvs/tiny-lab-AAAAAAAA"
+    assert made.run([str(tools() / "uv"), "venv", "--python", PYTHON, str(folder)]).code == 0
+    try:
+        with untouched(made):
+            rows = made("env.list", env=env).data["environments"]
+    finally:
+        shutil.rmtree(made.home / "theirs")
+        shutil.rmtree(folder)
+    found = {row["kind"]: row for row in rows}
+    assert found.keys() == {"pip", "poetry", "pipenv"}
+    assert (found["poetry"]["project"], found["pipenv"]["project"]) == (True, False)
+    assert all(row["python"].startswith(f"{VERSION}.") for row in rows)
+
+
 @pytest.mark.parametrize("made", LAYERS, ids=str, indirect=True)
 def test_the_active_one_is_marked(made: Lab) -> None:
     rows = made("env.list", env={OWN[layer(made)]: str(made.prefix)}).data["environments"]
