@@ -274,8 +274,8 @@ error: Failed to install seed packages into virtual environment
 
 POETRY = {
     "no such repository": Failure(
-        f"{_POETRY}\nNo git repository was found at /tmp/h%20o/git%20repo\n",
-        ("no git repository at /tmp/h%20o/git%20repo", "%20"),
+        f"{_POETRY}\nNo git repository was found at /srv/h%20o/git%20repo\n",
+        ("no git repository at /srv/h%20o/git%20repo", "%20"),
         BAD,
         "no such repository",
     ),
