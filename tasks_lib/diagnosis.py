@@ -57,6 +57,7 @@ _SILENT = (
     r"CondaHTTPError|UnavailableInvalidChannel|could not find subdir|HTTPConnectionError|could not fetch|"
     r"Max retries exceeded with url|HTTP status \w+ error|error following redirect|"
     r"\d{3} (?:Server|Client) Error)[^\n]*?((?:https?|file)://[^\s`'\")<>]+|[\w.-]+:\d+)|"
+    r"unable\s+to\s+access\s+'([^'\n]+)'|"
     r"connection broken by [^\n]*?host='([\w.-]+', port=\d+)(?=.*from versions: none)"
 )
 _NO_CANDIDATE = (
@@ -94,7 +95,16 @@ _NOT_THERE = (
 )
 _REQUEST = (
     r"invalid request: ([^\n]+)|invalid package specification: ([^\n]+)|Invalid spec ([^\n]+)|"
-    r"Failed to parse: `([^`\n]+)`|requirement is invalid: ([^\n]*\n+[^\n]+)"
+    r"Failed to parse: `([^`\n]+)`|requirement is invalid: ([^\n]*\n+[^\n]+)|"
+    r"Could not parse version constraint: ([^\n]+)"
+)
+# uv folds long lines, between any two words
+_NO_REPOSITORY = (
+    r"No git repository was found at ([^\n]+)|'([^']+)'\s+does\s+not\s+appear\s+to\s+be\s+a\s+git\s+repository|"
+    r"repository\s+'([^']+)'\s+not\s+found"
+)
+_NO_REVISION = (
+    r"failed\s+to\s+fetch\s+(?:branch|tag|commit)\s+(?:or\s+tag\s+)?`([^`]+)`|at '([^'\n]+)', verify ref exists"
 )
 #: In this order: the first that matches is the reason. The words are those of uv 0.13, Poetry 2.5, conda 24 and 26,
 #: mamba 2 and py-rattler 0.28, each taken from a real failure.
@@ -111,6 +121,14 @@ RULES = (
         "A file from {source} is not the one that the lock or the channel names: {said}",
         "clear the cache of the tool, then run it again",
     ),
+    _rule(
+        _NO_REPOSITORY,
+        "no such repository",
+        "There is no git repository at {0}.",
+        "check the address; Poetry reads a path as it is written, without %20",
+        _BAD,
+    ),
+    _rule(_NO_REVISION, "no such revision", "The repository has no {0!r}.", "name a tag, a branch or a commit", _BAD),
     _rule(_SILENT, "no answer", "{0} does not answer.", "check the network and the address, then run it again"),
     _rule(
         _BROKEN,

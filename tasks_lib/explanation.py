@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib import combos, workflows
+from tasks_lib import combos, updating, workflows
 from tasks_lib.errors import LabError
 from tasks_lib.session import Answer, Session
 
@@ -18,6 +18,7 @@ _PACKAGE = "PACKAGE"
 PLANNED: dict[str, Callable[[Session, Watcher], Answer]] = {
     "setup": lambda one, watcher: workflows.setup(one, watcher, dry_run=True),
     "env.create": lambda one, watcher: workflows.create(one, watcher, dry_run=True),
+    "env.update": lambda one, watcher: updating.update(one, watcher, dry_run=True),
     "env.remove": lambda one, watcher: workflows.remove(one, watcher, dry_run=True),
     "deps.lock": lambda one, watcher: workflows.lock(one, watcher, dry_run=True),
     "deps.install": lambda one, watcher: workflows.install(one, watcher, dry_run=True),
@@ -34,6 +35,7 @@ _SAFE = {
     "env.create": "deleted again if it is not made to its end",
     "env.update": "conda's packages are put back if the run fails",
     "env.pip": "the guard stands before it in an existing environment",
+    "conda.prune": "takes out what conda.yml no longer names and nothing needs",
     "env.remove": "moved aside first, deleted when the run is through; manifests and lock stay",
     "deps.lock": "writes the lock alone, which is put back if the run fails",
     "deps.edit": "the manifest and the lock are put back if the run fails",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib import process, shells, toolbox
-from tasks_lib.environments import ENVIRONMENTS, conda_health, records
+from tasks_lib.environments import ENVIRONMENTS, conda_health, others, records
 from tasks_lib.environments.base import State
 from tasks_lib.environments.conda import Conda, envs_dirs, is_base
 from tasks_lib.errors import ExitCode, LabError
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def listing(session: Session) -> Answer:
-    """List the project's own environment of each layer, then conda's, each with what it is."""
+    """List the project's environments of every kind, then conda's, each with what it is."""
     rows: list[dict[str, Any]] = []
     for layer in ENVIRONMENTS.values():
         if layer.applies(session.project):
@@ -35,6 +35,11 @@ def listing(session: Session) -> Answer:
             if state is not State.ABSENT or layer is type(session.environment):
                 rows.append(_row(environment.prefix, environment.kind, environment.name, state.value, mine=True))
     known = {row["path"] for row in rows}
+    for one in others.virtual_environments(session.project, os.environ):
+        if str(one.prefix) not in known:
+            broken = not any((one.prefix / folder).is_dir() for folder in ("bin", "Scripts"))
+            state = State.BROKEN if broken else State.PRESENT
+            rows.append(_row(one.prefix, one.kind, one.prefix.name, state.value, mine=one.mine))
     for prefix in _conda_prefixes():
         if str(prefix) not in known:
             base = is_base(prefix)
@@ -96,6 +101,8 @@ def info(session: Session) -> Answer:
     lock = manager.lock_path
     data["lock"] = f"{lock.name} ({len(manager.locked())} packages)" if lock.is_file() else f"no {lock.name}"
     data["platform"] = f"{platform.system()} {platform.machine()}"
+    if environment.owns_packages:
+        data["virtual_packages"] = conda_health.virtual_packages()
     data["tool_environment"] = sys.prefix
     return Answer(data=data)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tasks_lib import checks, diagnosis, guard, process, shells, toolbox, transaction
+from tasks_lib import checks, diagnosis, graph, guard, platforms, process, requirements, shells, toolbox, transaction
+from tasks_lib.checks.base import Facts
 from tasks_lib.environments import conda_health, records
 from tasks_lib.environments.base import MADE, State
 from tasks_lib.errors import ExitCode, LabError
@@ -42,7 +43,7 @@ def manifests_of(session: Session) -> list[Path]:
 
 def setup(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
     """Make the environment, lock, install and check; do only what is not done already."""
-    changes, known = _missing_parts(session, watcher)
+    changes, known = missing_parts(session, watcher)
     looks = checks.steps(session)
     if dry_run:
         return planned([*changes, *looks])
@@ -58,7 +59,7 @@ def setup(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answe
     return Answer(results, {"changed": done, "note": "" if done else "nothing to do", "activate": hint})
 
 
-def _missing_parts(session: Session, watcher: Watcher) -> tuple[list[Step], dict[str, list[Result]]]:
+def missing_parts(session: Session, watcher: Watcher) -> tuple[list[Step], dict[str, list[Result]]]:
     """Compute what `setup` has to change, and give what was learnt by looking; no step where all is as it should be."""
     environment, manager = session.environment, session.manager
     environment.refuse_foreign()
@@ -155,32 +156,43 @@ def update(
     return change(session, watcher, steps, dry_run=dry_run)
 
 
-def edit(  # noqa: PLR0913 - what a person may say of the change
+@dataclass(frozen=True)
+class Edit:
+    """How packages are declared or taken away (`drop`): in which layer and group, and whether to be edited in place."""
+
+    layer: str = "python"
+    group: str | None = None
+    drop: bool = False
+    editable: bool = False
+
+
+def edit(session: Session, watcher: Watcher, packages: Sequence[str], how: Edit, *, dry_run: bool) -> Answer:
+    """Declare packages or take them away, in the layer that was named."""
+    if how.layer == "conda":
+        return change_conda(session, watcher, packages, drop=how.drop, dry_run=dry_run)
+    if how.layer != "python":
+        text = f"there is no layer {how.layer!r}; the layers are python and conda."
+        raise LabError(text, remedy="choose one, e.g. --layer conda", title="unknown layer")
+    if how.drop:
+        return withdraw(session, watcher, packages, group=how.group, dry_run=dry_run)
+    return add(session, watcher, packages, group=how.group, editable=how.editable, dry_run=dry_run)
+
+
+def add(  # noqa: PLR0913 - what a person may say of the change
     session: Session,
     watcher: Watcher,
     packages: Sequence[str],
     *,
-    layer: str,
     group: str | None,
-    drop: bool,
-    dry_run: bool,
-) -> Answer:
-    """Declare packages or take them away, in the layer that was named."""
-    if layer == "conda":
-        return change_conda(session, watcher, packages, drop=drop, dry_run=dry_run)
-    if layer != "python":
-        text = f"there is no layer {layer!r}; the layers are python and conda."
-        raise LabError(text, remedy="choose one, e.g. --layer conda", title="unknown layer")
-    return (withdraw if drop else add)(session, watcher, packages, group=group, dry_run=dry_run)
-
-
-def add(
-    session: Session, watcher: Watcher, packages: Sequence[str], *, group: str | None, dry_run: bool = False
+    editable: bool = False,
+    dry_run: bool = False,
 ) -> Answer:
     """Declare packages, lock and install them."""
     activation = session.environment.require()
     _expect_packages(packages)
-    edit = session.manager.add(activation, packages, group)
+    if editable:
+        requirements.expect_editable(packages, session.project.root)
+    edit = session.manager.add(activation, packages, group, editable=editable)
     steps = [
         Step("deps.edit", f"declare {', '.join(packages)}", edit, reads=session.manager.ended),
         *install_steps(session, activation, (group,) if group else ()),
@@ -194,6 +206,16 @@ def withdraw(
     """Take packages out of the manifest and the lock, and uninstall what the lock no longer names."""
     activation = session.environment.require()
     _expect_packages(packages)
+    steps = [
+        Step("deps.edit", f"drop {', '.join(packages)}", session.manager.remove(activation, packages, group)),
+        uninstall_step(session, activation, packages),
+        *install_steps(session, activation),
+    ]
+    return change(session, watcher, steps, dry_run=dry_run)
+
+
+def uninstall_step(session: Session, activation: Activation, packages: Sequence[str]) -> Step:
+    """Give the step that uninstalls what the lock names now, and no longer once it was written anew."""
     before = set(session.manager.locked())
 
     def uninstall() -> tuple[Result, ...]:
@@ -203,18 +225,13 @@ def withdraw(
             diagnosis.demand(process.run(_uninstall(activation, gone)), title="uninstall")
         return ()
 
-    steps = [
-        Step("deps.edit", f"drop {', '.join(packages)}", session.manager.remove(activation, packages, group)),
-        Step(
-            "deps.uninstall",
-            "uninstall what the lock no longer names",
-            work=uninstall,
-            shown=_uninstall(activation, packages).shown,
-            needs=("deps.edit", "guard"),
-        ),
-        *install_steps(session, activation),
-    ]
-    return change(session, watcher, steps, dry_run=dry_run)
+    return Step(
+        "deps.uninstall",
+        "uninstall what the lock no longer names",
+        work=uninstall,
+        shown=_uninstall(activation, packages).shown if packages else "",
+        needs=("deps.edit", "deps.lock", "guard"),
+    )
 
 
 def align(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
@@ -235,17 +252,21 @@ def align(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answe
 def sync(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
     """Make the environment exactly what the lock says, and leave conda's packages alone."""
     activation = session.environment.require()
-    kept = {*session.manager.locked(), *conda_health.owned(activation.prefix), *_SEEDS, _own_name(session)}
-    strays = sorted(set(records.installed(activation.prefix)) - kept)
     steps = install_plan(session, activation)
-    if strays:
-        title = f"uninstall {', '.join(strays)}: neither the lock nor conda has them"
-        steps.append(Step("deps.prune", title, _uninstall(activation, strays), needs=("deps.install",)))
-    return change(session, watcher, steps, dry_run=dry_run)
+    return change(session, watcher, [*steps, *prune_steps(activation, strays(session))], dry_run=dry_run)
 
 
-def _own_name(session: Session) -> str:
-    return records.normalised(str(session.project.pyproject.table("project").get("name", "")))
+def strays(session: Session) -> list[str]:
+    """Name what was put into the environment by hand: neither layer has it, and nothing that is declared needs it."""
+    found = graph.read(Facts(session))
+    rest = found.packages.keys() - found.reached()
+    return sorted(name for layer, name in rest if found.packages[layer, name].owner == "stray" and name not in _SEEDS)
+
+
+def prune_steps(activation: Activation, names: Sequence[str]) -> list[Step]:
+    """Give the step that takes strays away, where there are any."""
+    title = f"uninstall {', '.join(names)}: neither the lock nor conda has them"
+    return [Step("deps.prune", title, _uninstall(activation, names), needs=("deps.install",))] if names else []
 
 
 def change_conda(
@@ -281,7 +302,12 @@ def change_conda(
     said = f"{'take' if drop else 'write'} {what} {'out of' if drop else 'to'} {file.path.name}"
     # the file first: it is put back when the engine fails, and an engine changes all or nothing
     steps.insert(-1, Step("conda.edit", said, work=edit, needs=("guard.conda",)))
-    return change(session, watcher, steps, dry_run=dry_run)
+    try:
+        return change(session, watcher, steps, dry_run=dry_run)
+    except LabError as error:
+        if error.code is ExitCode.BAD_REQUEST and not drop:
+            error.message += platforms.elsewhere(file, specs)
+        raise
 
 
 def change(session: Session, watcher: Watcher, steps: Sequence[Step], *, dry_run: bool) -> Answer:
@@ -293,14 +319,15 @@ def change(session: Session, watcher: Watcher, steps: Sequence[Step], *, dry_run
     before = records.installed(prefix) if environment.exists() else None
     results = _carry_out(session, steps, watcher)
     after = records.installed(prefix) if before is not None else {}
-    return Answer(results, {"packages": _difference(before or {}, after)})
+    return Answer(results, {"packages": difference(before or {}, after)})
 
 
 def _carry_out(session: Session, steps: Sequence[Step], watcher: Watcher, kept: Sequence[Path] = ()) -> list[Result]:
     return transaction.carry_out(session, steps, watcher, manifests=manifests_of(session), kept=kept)
 
 
-def _difference(before: dict[str, str], after: dict[str, str]) -> list[dict[str, str]]:
+def difference(before: dict[str, str], after: dict[str, str]) -> list[dict[str, str]]:
+    """Give a row for each name whose version differs."""
     names = sorted({*before, *after})
     rows = [{"package": name, "before": before.get(name, ""), "after": after.get(name, "")} for name in names]
     return [row for row in rows if row["before"] != row["after"]]

@@ -139,6 +139,18 @@ def unsatisfied(prefix: Path, specs: Sequence[str]) -> tuple[str, ...]:
     return tuple(lacking)
 
 
+def virtual_packages() -> dict[str, str]:
+    """Give what the solver takes this machine to have (`__cuda`, `__glibc`), CONDA_OVERRIDE_* heeded."""
+    import rattler  # noqa: PLC0415 - costs 0.05 s, which only the conda layer should pay
+
+    found = rattler.VirtualPackage.detect(rattler.VirtualPackageOverrides.from_env())
+    versions = {}
+    for one in (each.into_generic() for each in found):
+        build = str(one.build_string)
+        versions[one.name.normalized] = f"{one.version}{'' if build in {'', '0'} else f'={build}'}"
+    return versions
+
+
 def verify(prefix: Path) -> Iterator[Result]:
     """Check every recorded file (there, and unaltered by SHA-256), and every recorded dependency."""
     try:

@@ -192,6 +192,11 @@ class Rattler(Engine):
         """Ask whether any of the file's channels answers."""
         return self._worker(None, file, [], [], "see whether a channel answers", action="probe")
 
+    def search(self, file: CondaFile, names: Sequence[str], subdirs: Sequence[str] = ()) -> Command:
+        """Ask the file's channels for the newest version of each name on each platform (this one and noarch)."""
+        more = [f"--subdir={name}" for name in subdirs]
+        return self._worker(None, file, more, names, "ask the channels what versions there are", action="search")
+
     def _worker(  # noqa: PLR0913, PLR0917 - one command line, all of whose parts differ between the callers
         self,
         prefix: Path | None,

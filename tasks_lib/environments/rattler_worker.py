@@ -79,11 +79,12 @@ def say(text: str) -> None:
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     made = argparse.ArgumentParser(description=__doc__)
-    made.add_argument("action", choices=("install", "explicit", "repair", "probe"))
+    made.add_argument("action", choices=("install", "explicit", "repair", "probe", "search"))
     made.add_argument("--prefix", type=Path)
     made.add_argument("--description", type=Path, help="the file whose conda packages `explicit` links")
     made.add_argument("--channel", action="append", default=[])
     made.add_argument("--mirror", action="append", default=[], metavar="ADDRESS=MIRROR")
+    made.add_argument("--subdir", action="append", default=[], help="where `search` looks; this platform and noarch")
     made.add_argument("--drop", action="append", default=[], metavar="NAME", help="no longer ask for this package")
     made.add_argument("--any-channel", action="store_true", help="let a lower channel win with a newer version")
     made.add_argument("--no-tls-verify", action="store_true")
@@ -142,7 +143,7 @@ async def install(options: argparse.Namespace) -> int:
         specs,
         gateway=gateway,
         locked_packages=locked,
-        virtual_packages=rattler.VirtualPackage.detect(),
+        virtual_packages=rattler.VirtualPackage.detect(rattler.VirtualPackageOverrides.from_env()),
         channel_priority=priority,
     )
     say(f"solved: {len(records)} packages")
@@ -222,6 +223,24 @@ async def probe(options: argparse.Namespace) -> int:
     return 1
 
 
+async def search(options: argparse.Namespace) -> int:
+    """Print for each name the newest version that each platform has of it, from the first channel that has the name."""
+    gateway = rattler.Gateway(client=client(options))
+    subdirs = [rattler.Subdir(name) for name in options.subdir] or [rattler.Subdir.current(), rattler.Subdir("noarch")]
+    found: dict[str, dict[str, str]] = {}
+    for url in options.channel:
+        names = [name for name in options.spec if name not in found]
+        newest: dict[tuple[str, str], rattler.RepoDataRecord] = {}
+        for records in await gateway.query([rattler.Channel(url)], subdirs, names, recursive=False):
+            for one in records:
+                key = (one.name.normalized, one.subdir)
+                newest[key] = max(newest.get(key, one), one, key=lambda record: record.version)
+        for (name, subdir), one in newest.items():
+            found.setdefault(name, {})[subdir] = str(one.version)
+    sys.stdout.write(json.dumps(found))
+    return 0
+
+
 def finish(prefix: Path) -> None:
     """Leave what conda looks for: the history file."""
     meta = prefix / "conda-meta"
@@ -243,7 +262,7 @@ def main() -> int:
     """Run one action; what went wrong is one line that `diagnosis` reads."""
     options = parser().parse_args()
     try:
-        actions = {"install": install, "explicit": explicit, "repair": repair, "probe": probe}
+        actions = {"install": install, "explicit": explicit, "repair": repair, "probe": probe, "search": search}
         return asyncio.run(actions[options.action](options))
     except (InvalidMatchSpecError, InvalidChannelError) as error:
         say(f"rattler: invalid request: {error}")

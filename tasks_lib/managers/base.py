@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -46,6 +47,8 @@ class Manager(ABC):
 
     name: ClassVar[str]
     lock_name: ClassVar[str]
+    #: whose packages `outdated` answers for
+    outdated_owners: ClassVar[tuple[str, ...]] = ("lock",)
 
     def __init__(self, project: Project) -> None:
         """Keep the project."""
@@ -91,8 +94,10 @@ class Manager(ABC):
         return ()
 
     @abstractmethod
-    def add(self, activation: Activation, packages: Sequence[str], group: str | None) -> Command:
-        """Declare packages and lock them."""
+    def add(
+        self, activation: Activation, packages: Sequence[str], group: str | None, *, editable: bool = False
+    ) -> Command:
+        """Declare packages and lock them; a form that it cannot take is an error that says so."""
 
     @abstractmethod
     def remove(self, activation: Activation, packages: Sequence[str], group: str | None) -> Command:
@@ -101,6 +106,15 @@ class Manager(ABC):
     @abstractmethod
     def export(self, activation: Activation | None, form: str, *, hashes: bool = True) -> Command:
         """Print what `install` would install, from a fresh lock: `form` is requirements.txt or pylock.toml."""
+
+    @abstractmethod
+    def outdated(self, activation: Activation) -> Command:
+        """Ask the index for newer versions of what is installed."""
+
+    def newer(self, outcome: Outcome) -> dict[str, str]:
+        """Read the answer of `outdated`: normalised names and the newest versions; one that failed is raised."""
+        rows = json.loads(diagnosis.demand(outcome, title=f"ask {self.name} for newer versions").stdout or "[]")
+        return {records.normalised(row["name"]): row["latest_version"] for row in rows}
 
     @abstractmethod
     def checks(self, activation: Activation | None) -> tuple[Step, ...]:

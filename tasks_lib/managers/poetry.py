@@ -81,9 +81,16 @@ class Poetry(Manager):
             found.append(Change(records.normalised(root[1]), "", root[2]))
         return found
 
-    def add(self, activation: Activation, packages: Sequence[str], group: str | None) -> Command:
+    def add(
+        self, activation: Activation, packages: Sequence[str], group: str | None, *, editable: bool = False
+    ) -> Command:
         """Run `poetry add --lock`."""
-        argv = ["add", "--lock", *(["--group", group] if group else []), *packages]
+        for package in packages:
+            if package.startswith("git+file:"):
+                text = f"Poetry takes no git+file address without a name: {package!r}."
+                raise LabError(text, remedy=f"name it: invoke deps.add 'NAME @ {package}'", title="no name")
+        options = [*(["--group", group] if group else []), *(["--editable"] if editable else [])]
+        argv = ["add", "--lock", *options, *packages]
         return self._command(argv, activation, "declare the packages in pyproject.toml and lock them")
 
     def remove(self, activation: Activation, packages: Sequence[str], group: str | None) -> Command:
@@ -113,6 +120,11 @@ class Poetry(Manager):
                     path.unlink(missing_ok=True)
             process.run(self._command(["cache", "clear", "--all"], None, "forget the hashes that the index gave"))
         return super().ended(outcome)
+
+    def outdated(self, activation: Activation) -> Command:
+        """Run `poetry show --outdated`, which knows the lock alone."""
+        argv = ["show", "--outdated", "--format", "json"]
+        return self._command(argv, activation, "ask the index for newer versions of what poetry.lock names")
 
     def checks(self, activation: Activation | None) -> tuple[Step, ...]:
         """Run `poetry check --lock` once for both: starting Poetry is what costs."""

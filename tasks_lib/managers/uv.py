@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from tasks_lib import diagnosis, index, toolbox
+from tasks_lib import diagnosis, index, requirements, toolbox
 from tasks_lib.environments import records
 from tasks_lib.managers import pyproject_rules
 from tasks_lib.managers.base import AFTER_LOCK, Change, Manager
@@ -40,6 +40,7 @@ class Uv(Manager):
 
     name: ClassVar[str] = "uv"
     lock_name: ClassVar[str] = "uv.lock"
+    outdated_owners: ClassVar[tuple[str, ...]] = ("lock", "stray")
 
     @property
     def program(self) -> str:
@@ -72,9 +73,14 @@ class Uv(Manager):
         same = {name: signs.get("~", "") for name, signs in found.items()}
         return [Change(name, s.get("-", same[name]), s.get("+", same[name])) for name, s in found.items()]
 
-    def add(self, activation: Activation, packages: Sequence[str], group: str | None) -> Command:
-        """Run `uv add --no-sync`."""
-        argv = ["add", "--no-sync", *(["--group", group] if group else []), *packages]
+    def add(
+        self, activation: Activation, packages: Sequence[str], group: str | None, *, editable: bool = False
+    ) -> Command:
+        """Run `uv add --no-sync`; unasked, it would make the project a workspace of a folder that lies in it."""
+        options = [*(["--group", group] if group else []), *(["--editable"] if editable else [])]
+        if any(map(requirements.is_folder, packages)) and not self.project.pyproject.table("tool", "uv", "workspace"):
+            options.append("--no-workspace")
+        argv = ["add", "--no-sync", *options, *packages]
         command = self._command(argv, activation, "declare the packages in pyproject.toml and lock them")
         env = dict(command.env)
         if "UV_DEFAULT_INDEX" in env:  # which `uv add` would write to pyproject.toml, and without its credentials
@@ -90,6 +96,11 @@ class Uv(Manager):
         """Run `uv export`."""
         argv = ["export", "--locked", "--no-header", "--no-emit-project", "--format", form]
         return self._command([*argv, *([] if hashes else ["--no-hashes"])], activation, f"print uv.lock as {form}")
+
+    def outdated(self, activation: Activation) -> Command:
+        """Run `uv pip list --outdated`: `uv tree` has no data to read."""
+        argv = ["pip", "list", "--outdated", "--format", "json"]
+        return self._command(argv, activation, "ask the index for newer versions of what is installed")
 
     def checks(self, activation: Activation | None) -> tuple[Step, ...]:
         """Check what the manifest declares; then the lock, and whether uv can read both, by `uv lock --check`."""

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from tasks_lib.report import layers
 from tasks_lib.report.model import Report, Result, Status, printable
-from tasks_lib.report.tables import cell
+from tasks_lib.report.tables import cell, shaped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,7 +48,7 @@ def render(report: Report, *, plain: bool = False) -> str:
 
 
 def _print(out: Console, report: Report) -> None:
-    data = dict(report.data)
+    data = shaped(report.data)
     for result in report.results:
         _line(out, result)
     if "layers" in data:

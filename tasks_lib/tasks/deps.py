@@ -11,9 +11,41 @@ if TYPE_CHECKING:
     from tasks_lib.session import Answer, Session
 
 _PACKAGES = {
-    "packages": "a requirement such as 'httpx>=0.27'; several: quoted, or the others behind --",
+    "packages": "'httpx[http2]>=0.27', 'x; sys_platform==\"linux\"', 'x @ git+https://…@v1', ./folder; more: behind --",
     "layer": "python (the manager), or conda (edits conda.yml)",
 }
+
+
+@lab_task("deps.list")
+def listing(session: Session, _: Progress) -> Answer:
+    """List every package of both layers with its owner: conda, the lock, or nobody (a stray)."""
+    from tasks_lib import looks
+
+    return looks.everything(session)
+
+
+@lab_task("deps.tree")
+def tree(session: Session, _: Progress) -> Answer:
+    """Show the packages of both layers under what asks for them."""
+    from tasks_lib import looks
+
+    return looks.tree(session)
+
+
+@lab_task("deps.why", help={"package": "a name of either layer"})
+def why(session: Session, _: Progress, package: str) -> Answer:
+    """Say why a package is there: each chain from pyproject.toml or conda.yml down to it."""
+    from tasks_lib import looks
+
+    return looks.why(session, package)
+
+
+@lab_task("deps.outdated")
+def outdated(session: Session, _: Progress) -> Answer:
+    """List what has a newer version, by the manager's word and by that of conda's channels."""
+    from tasks_lib import looks
+
+    return looks.outdated(session)
 
 
 @lab_task("deps.lock", changes=True)
@@ -64,20 +96,24 @@ def update(session: Session, progress: Progress, package: list[str], group: str 
     return workflows.update(session, progress, package, group=group or None, dry_run=dry_run)
 
 
-@lab_task("deps.add", changes=True, help=_PACKAGES)
+@lab_task(
+    "deps.add", changes=True, help={**_PACKAGES, "editable": "install folders so that they can be edited in place"}
+)
 def add(
     session: Session,
     progress: Progress,
     packages: str,
     group: str = "",
     layer: str = "python",
+    editable: bool = False,
     dry_run: bool = False,
 ) -> Answer:
     """Declare packages, lock and install them; `--layer conda` writes them to conda.yml instead."""
-    from tasks_lib import workflows
+    from tasks_lib import requirements, workflows
 
-    names = [*packages.split(), *behind_dashes()]
-    return workflows.edit(session, progress, names, layer=layer, group=group or None, drop=False, dry_run=dry_run)
+    names = requirements.words(packages, behind_dashes(), session.project.root)
+    how = workflows.Edit(layer, group or None, editable=editable)
+    return workflows.edit(session, progress, names, how, dry_run=dry_run)
 
 
 @lab_task("deps.remove", changes=True, help=_PACKAGES)
@@ -90,7 +126,8 @@ def remove(
     dry_run: bool = False,
 ) -> Answer:
     """Take packages out of the manifest and the lock, and uninstall what nothing needs any more."""
-    from tasks_lib import workflows
+    from tasks_lib import requirements, workflows
 
-    names = [*packages.split(), *behind_dashes()]
-    return workflows.edit(session, progress, names, layer=layer, group=group or None, drop=True, dry_run=dry_run)
+    names = requirements.words(packages, behind_dashes(), session.project.root)
+    how = workflows.Edit(layer, group or None, drop=True)
+    return workflows.edit(session, progress, requirements.names(names), how, dry_run=dry_run)

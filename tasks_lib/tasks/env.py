@@ -21,6 +21,14 @@ def create(session: Session, progress: Progress, from_: str = "", dry_run: bool 
     return workflows.create(session, progress, dry_run=dry_run)
 
 
+@lab_task("env.update", changes=True, help={"prune": "uninstall too what you put there by hand"})
+def update(session: Session, progress: Progress, prune: bool = False, dry_run: bool = False) -> Answer:
+    """Bring the environment to what conda.yml and pyproject.toml say now: add, change and prune, in both layers."""
+    from tasks_lib import updating
+
+    return updating.update(session, progress, prune=prune, dry_run=dry_run)
+
+
 @lab_task("env.list")
 def listing(session: Session, _: Progress) -> Answer:
     """List the environments of this project and of conda, whichever engine made them."""

@@ -29,6 +29,7 @@ pytestmark = pytest.mark.processes
 TASKS = (
     ("setup", "--dry-run"),
     ("env.create", "--dry-run"),
+    ("env.update", "--dry-run"),
     ("env.list",),
     ("env.info",),
     ("env.activate",),
@@ -42,6 +43,10 @@ TASKS = (
     ("deps.sync", "--dry-run"),
     ("deps.align",),
     ("deps.export",),
+    ("deps.list",),
+    ("deps.tree",),
+    ("deps.why", "click"),
+    ("deps.outdated",),
     ("env.layers",),
     ("check.config",),
     ("check.lock",),

@@ -9,6 +9,7 @@ import pytest
 
 from tasks_lib import process, toolbox
 from tasks_lib.environments.base import Activation
+from tasks_lib.errors import LabError
 from tasks_lib.managers import MANAGERS
 from tasks_lib.process import Command, Outcome
 from tasks_lib.report.model import Status
@@ -29,12 +30,14 @@ ACTIONS: dict[str, Callable[[Manager, Activation], Command]] = {
     "install groups": lambda m, a: m.install(a, ("lab", "docs")),
     "preview": lambda m, a: m.preview(a),
     "add": lambda m, a: m.add(a, ("six>=1", "click[x]"), None),
+    "add editable": lambda m, a: m.add(a, ("./lib",), "lab", editable=True),
     "add to group": lambda m, a: m.add(a, ("six",), "lab"),
     "remove": lambda m, a: m.remove(a, ("six", "click"), None),
     "remove from group": lambda m, a: m.remove(a, ("six",), "lab"),
     "export": lambda m, a: m.export(a, "requirements.txt"),
     "export without hashes": lambda m, a: m.export(a, "requirements.txt", hashes=False),
     "export pylock": lambda m, a: m.export(a, "pylock.toml"),
+    "outdated": lambda m, a: m.outdated(a),
 }
 WORDS: dict[str, dict[str, tuple[str, ...]]] = {
     "uv": {
@@ -45,6 +48,7 @@ WORDS: dict[str, dict[str, tuple[str, ...]]] = {
         "install groups": ("sync", "--inexact", "--locked", "--group", "lab", "--group", "docs"),
         "preview": ("sync", "--inexact", "--locked", "--dry-run"),
         "add": ("add", "--no-sync", "six>=1", "click[x]"),
+        "add editable": ("add", "--no-sync", "--group", "lab", "--editable", "--no-workspace", "./lib"),
         "add to group": ("add", "--no-sync", "--group", "lab", "six"),
         "remove": ("remove", "--no-sync", "six", "click"),
         "remove from group": ("remove", "--no-sync", "--group", "lab", "six"),
@@ -59,6 +63,7 @@ WORDS: dict[str, dict[str, tuple[str, ...]]] = {
             "--no-hashes",
         ),
         "export pylock": ("export", "--locked", "--no-header", "--no-emit-project", "--format", "pylock.toml"),
+        "outdated": ("pip", "list", "--outdated", "--format", "json"),
     },
     "poetry": {
         "lock": ("lock",),
@@ -68,12 +73,14 @@ WORDS: dict[str, dict[str, tuple[str, ...]]] = {
         "install groups": ("install", "--with", "lab,docs"),
         "preview": ("install", "--dry-run"),
         "add": ("add", "--lock", "six>=1", "click[x]"),
+        "add editable": ("add", "--lock", "--group", "lab", "--editable", "./lib"),
         "add to group": ("add", "--lock", "--group", "lab", "six"),
         "remove": ("remove", "--lock", "six", "click"),
         "remove from group": ("remove", "--lock", "--group", "lab", "six"),
         "export": ("export", "--format", "requirements.txt"),
         "export without hashes": ("export", "--format", "requirements.txt", "--without-hashes"),
         "export pylock": ("export", "--format", "pylock.toml"),
+        "outdated": ("show", "--outdated", "--format", "json"),
     },
 }
 TABLE = {f"{name}: {action}": (name, action, words) for name, rows in WORDS.items() for action, words in rows.items()}
@@ -172,6 +179,13 @@ def test_fresh_lock_passes_and_an_unknown_failure_is_an_error_never_a_pass(manag
     bad = [one for one in reads(Outcome(Command(("x",)), 1, "", "boom", 0.1)) if one.id == "lock.fresh"]
     assert [one.status for one in good] == [Status.PASS]
     assert [one.status for one in bad] == [Status.ERROR]
+
+
+def test_newer_versions_by_normalised_name_and_a_failure_is_raised(manager: Manager) -> None:
+    said = '[{"name": "Typing_Extensions", "version": "4.0", "latest_version": "4.9"}]'
+    assert manager.newer(Outcome(Command(("x",)), 0, said, "", 0.1)) == {"typing-extensions": "4.9"}
+    with pytest.raises(LabError, match="boom"):
+        manager.newer(Outcome(Command(("x",)), 1, "", "boom", 0.1))
 
 
 def test_lock_lies_in_the_project(manager: Manager) -> None:

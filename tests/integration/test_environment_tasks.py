@@ -63,9 +63,33 @@ def test_list_and_info(made: Lab) -> None:
     assert info["packages_by_owner"]["lock"] == len(INSTALLED)
     if made.case.engine:
         assert info["engine"] == made.case.engine
+        virtual = info["virtual_packages"]
+        assert {"__unix", "__linux", "__glibc"} <= virtual.keys()
+        other = made("env.info", env={"CONDA_OVERRIDE_CUDA": "12.4", "CONDA_OVERRIDE_GLIBC": "2.99"})
+        assert other.data["virtual_packages"] == {**virtual, "__cuda": "12.4", "__glibc": "2.99"}
+        seen = json.loads(made.conda("info", "--json").stdout)["virtual_pkgs"]
+        assert {name: version for name, version, _ in seen if name == "__glibc"} == {"__glibc": virtual["__glibc"]}
         # the real conda sees the same environments, under the same names
         names = [line.split()[0] for line in made.conda("env", "list").stdout.splitlines() if line.strip()]
         assert {row["name"] for row in rows if row["kind"] == "conda"} - set(names) == set()
+
+
+@pytest.mark.parametrize("made", MANAGERS, ids=str, indirect=True)
+def test_list_names_those_of_other_tools(made: Lab) -> None:
+    env = {"POETRY_VIRTUALENVS_PATH": str(made.home / "theirs"), "POETRY_VIRTUALENVS_IN_PROJECT": "false"}
+    assert made.run([str(tools() / "poetry"), "env", "use", PYTHON], env=env).code == 0
+    folder = made.home / ".local/share/virtualenvs/tiny-lab-AAAAAAAA"
+    assert made.run([str(tools() / "uv"), "venv", "--python", PYTHON, str(folder)]).code == 0
+    try:
+        with untouched(made):
+            rows = made("env.list", env=env).data["environments"]
+    finally:
+        shutil.rmtree(made.home / "theirs")
+        shutil.rmtree(folder)
+    found = {row["kind"]: row for row in rows}
+    assert found.keys() == {"pip", "poetry", "pipenv"}
+    assert (found["poetry"]["project"], found["pipenv"]["project"]) == (True, False)
+    assert all(row["python"].startswith(f"{VERSION}.") for row in rows)
 
 
 @pytest.mark.parametrize("made", LAYERS, ids=str, indirect=True)

@@ -68,6 +68,48 @@ project's requirements are unsatisfiable.
         BAD,
         "no such version",
     ),
+    "no such repository": Failure(
+        """   Updating file:///nowhere/at/all (HEAD)
+error: Failed to add dependencies
+  cause: Failed to download and build `tiny-git @ git+file:///nowhere/at/all`
+  cause: Git operation failed
+  cause: failed to fetch into: /home/me/.cache/uv/git-v2/db/2c61f294422650ef
+  cause: process didn't exit successfully: `/usr/bin/git fetch --force --update-head-ok 'file:///nowhere/at/all' \
+'+HEAD:refs/remotes/origin/HEAD'` (exit status: 128)
+         --- stderr
+         fatal: '/nowhere/at/all' does not appear to be a git
+         repository
+         fatal: Could not read from remote repository.
+""",
+        ("no git repository at /nowhere/at/all",),
+        BAD,
+        "no such repository",
+    ),
+    "no such revision": Failure(
+        """   Updating file:///srv/repo (nope)
+error: Failed to add dependencies
+  cause: Failed to download and build `tiny-git @ git+file:///srv/repo@nope`
+  cause: Git operation failed
+  cause: failed to fetch into: /home/me/.cache/uv/git-v2/db/735fb2170f9416b9
+  cause: failed to fetch branch or tag `nope`
+  cause: process didn't exit successfully: `/usr/bin/git fetch` (exit status: 128)
+""",
+        ("'nope'",),
+        BAD,
+        "no such revision",
+    ),
+    "git host is unknown": Failure(
+        """   Updating https://github.com/someone/nope.git (HEAD)
+error: Failed to add dependencies
+  cause: Git operation failed
+  cause: failed to clone into: /home/me/.cache/uv/git-v2/db/e1a5f2107cad7c96
+         --- stderr
+         fatal: unable to access 'https://github.com/someone/nope.git/': Could not resolve host: github.com
+""",
+        ("https://github.com/someone/nope.git/ does not answer",),
+        FAILED,
+        "no answer",
+    ),
     "conflict": Failure(
         f"""{_USING}error: No solution found when resolving dependencies
   cause: Because requests==2.31.0 depends on urllib3>=1.21.1,<3 and your project depends on requests==2.31.0, we can \
@@ -231,6 +273,19 @@ error: Failed to install seed packages into virtual environment
 }
 
 POETRY = {
+    "no such repository": Failure(
+        f"{_POETRY}\nNo git repository was found at /srv/h%20o/git%20repo\n",
+        ("no git repository at /srv/h%20o/git%20repo", "%20"),
+        BAD,
+        "no such repository",
+    ),
+    "no such revision": Failure(
+        f"{_POETRY}\nFailed to clone file:///srv/repo at 'nope', verify ref exists on remote.\n",
+        ("'nope'",),
+        BAD,
+        "no such revision",
+    ),
+    "no version": Failure("\nCould not parse version constraint: [;\n", ("[;",), BAD, "wrong request"),
     "no such package": Failure("\nCould not find a matching version of package zz-nothing\n", ("'zz-nothing'",), BAD),
     "no such package in the manifest": Failure(
         "\nBecause demo depends on zz-nothing (*) which doesn't match any versions, version solving failed.\n",

@@ -1,0 +1,168 @@
+"""Who needs what: the packages of both layers and what they require, from manifests, lock and installed records."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tasks_lib.environments import records
+from tasks_lib.manifests import PYPROJECT, spec_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from packaging.requirements import Requirement
+
+    from tasks_lib.checks.base import Facts
+
+#: a layer and a name: conda's `typing_extensions` and PyPI's are two packages
+Key = tuple[str, str]
+_WANTS = re.compile(r"^Requires-Dist:[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Package:
+    """One package; `version` is empty where the lock has it and the environment does not."""
+
+    name: str
+    owner: str
+    version: str
+    locked: str = ""
+
+
+@dataclass
+class Graph:
+    """Packages, what each needs, and what each manifest's table asks for by name."""
+
+    packages: dict[Key, Package] = field(default_factory=dict)
+    needs: dict[Key, list[Key]] = field(default_factory=dict)
+    roots: dict[str, list[Key]] = field(default_factory=dict)
+
+    def reached(self, start: Iterable[Key] | None = None) -> set[Key]:
+        """Give what `start` (all that is declared) asks for, itself included."""
+        waiting = [key for keys in self.roots.values() for key in keys] if start is None else list(start)
+        found: set[Key] = set()
+        while waiting:
+            key = waiting.pop()
+            if key not in found:
+                found.add(key)
+                waiting += self.needs.get(key, ())
+        return found
+
+    def chains(self, target: Key) -> Iterator[tuple[str, list[Key]]]:
+        """Give for each declaration that needs `target` its table and the shortest chain from it."""
+        towards: dict[Key, Key | None] = {target: None}
+        for key in (order := [target]):
+            for other, wanted in self.needs.items():
+                if key in wanted and other not in towards:
+                    towards[other] = key
+                    order.append(other)
+        for label, keys in self.roots.items():
+            for key in keys:
+                chain, at = [], key if key in towards else None
+                while at is not None:
+                    chain.append(at)
+                    at = towards[at]
+                if chain:
+                    yield label, chain
+
+
+def read(facts: Facts) -> Graph:
+    """Read the graph of an environment."""
+    graph = Graph()
+    brought: dict[str, Key] = {name: ("conda", one.package) for name, one in facts.owned.items()}
+    for name, record in facts.conda.items():
+        graph.packages["conda", name] = Package(name, "conda", str(record["version"]))
+    for name in facts.locked.keys() - brought.keys():
+        graph.packages["python", name] = Package(name, "lock", "", ", ".join(sorted(facts.locked[name])))
+    metadata: dict[Key, str] = {}
+    for one in facts.distributions:
+        locked = ", ".join(sorted(facts.locked.get(one.name, ())))
+        if one.name in facts.owned and facts.owned[one.name].folder == one.folder.name:
+            key, kept = brought[one.name], graph.packages[brought[one.name]]
+            graph.packages[key] = Package(kept.name, kept.owner, kept.version, locked)
+        elif one.name != facts.own_name:
+            owner = "lock" if one.name in facts.locked else "stray"
+            graph.packages["python", one.name] = Package(one.name, owner, one.version, locked)
+            metadata["python", one.name] = (one.folder / "METADATA").read_text("utf-8", "replace")
+    _conda_needs(facts, graph)
+    _python_needs(facts, graph, brought, metadata)
+    return graph
+
+
+def _conda_needs(facts: Facts, graph: Graph) -> None:
+    for name, record in facts.conda.items():
+        wanted = [("conda", spec_name(str(text))) for text in record.get("depends") or ()]
+        graph.needs["conda", name] = [key for key in dict.fromkeys(wanted) if key in graph.packages]
+    if facts.conda_layer and (file := facts.conda_file):
+        named = [("conda", spec_name(spec)) for spec in file.dependencies]
+        graph.roots[file.path.name] = [key for key in named if key in graph.packages]
+
+
+def _python_needs(facts: Facts, graph: Graph, brought: dict[str, Key], metadata: dict[Key, str]) -> None:
+    """Follow the requirements of what is installed, with the extras that somebody asks for."""
+    from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - 0.03 s
+
+    here = {"python_version": ".".join(facts.python.split(".")[:2]), "python_full_version": facts.python}
+
+    def found(wanted: Requirement, extra: str = "") -> Key | None:
+        if wanted.marker and not wanted.marker.evaluate({**here, "extra": extra}):
+            return None
+        name = records.normalised(wanted.name)
+        key = ("python", name)
+        return key if key in graph.packages else brought.get(name)
+
+    waiting: list[tuple[Key, str]] = []
+    for label, wanted in _declared(facts):
+        if key := found(wanted):
+            named = graph.roots.setdefault(label, [])
+            named += [key] if key not in named else []
+            waiting += [(key, extra) for extra in ("", *wanted.extras)]
+    waiting += [(key, "") for key in metadata]
+    seen: set[tuple[Key, str]] = set()
+    while waiting:
+        one = waiting.pop()
+        if one in seen:
+            continue
+        seen.add(one)
+        key, extra = one
+        for text in _WANTS.findall(metadata.get(key, "")):
+            with contextlib.suppress(InvalidRequirement):  # `doctor` looks at the records
+                wanted = Requirement(text)
+                if other := found(wanted, records.normalised(extra)):
+                    needs = graph.needs.setdefault(key, [])
+                    needs += [other] if other not in needs else []
+                    waiting += [(other, more) for more in ("", *wanted.extras)]
+
+
+def _declared(facts: Facts) -> Iterator[tuple[str, Requirement]]:
+    """Give each requirement of the manifests with the table that it stands in, for a person."""
+    from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - 0.03 s
+
+    for group, wanted in facts.declared():
+        yield f"{PYPROJECT} (group {group})" if group else PYPROJECT, wanted
+    table = facts.project.pyproject.table
+    groups = table("tool", "poetry", "group")
+    old = {"": table("tool", "poetry"), **groups}
+    lists = [(f"{PYPROJECT} (extra {name})", each) for name, each in table("project", "optional-dependencies").items()]
+    lists += [
+        (f"{PYPROJECT} (group {group})" if group else PYPROJECT, [_with_extras(name, value)])
+        for group, entries in old.items()
+        for name, value in (entries.get("dependencies", {}) if isinstance(entries, dict) else {}).items()
+        if isinstance(value, dict)
+    ]
+    if facts.conda_layer and (file := facts.conda_file):
+        lists.append((f"{file.path.name} (pip:)", file.pip))
+    for label, entries in lists:
+        for text in entries if isinstance(entries, (list, tuple)) else ():
+            with contextlib.suppress(InvalidRequirement, TypeError):  # `config` reports it
+                yield label, Requirement(text)
+
+
+def _with_extras(name: str, value: dict[str, object]) -> str:
+    """Write a table of Poetry's as a requirement, as far as a tree needs it."""
+    extras, marker = value.get("extras"), value.get("markers")
+    inner = f"[{','.join(map(str, extras))}]" if isinstance(extras, list) else ""
+    return f"{name}{inner}{f' ; {marker}' if isinstance(marker, str) else ''}"

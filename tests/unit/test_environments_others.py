@@ -1,0 +1,47 @@
+"""Virtual environments of the project that other tools keep."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks_lib.environments import others
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+    from tests.conftest import MakeProject
+
+
+def make(prefix: Path, told: str = "") -> Path:
+    """Make what a virtual environment is known by."""
+    prefix.mkdir(parents=True)
+    (prefix / "pyvenv.cfg").touch()
+    if told:
+        (prefix / ".project").write_text(f"{told}\n")
+    return prefix
+
+
+def test_every_kind(project: MakeProject, root: Path, home: Path) -> None:
+    pipenvs, poetrys = home / ".local/share/virtualenvs", home / ".cache/pypoetry/virtualenvs"
+    wanted = [
+        ("pip", make(root / "env"), True),
+        ("nox", make(root / ".nox" / "tests"), True),
+        ("uv", make(home / "of-uv"), True),
+        ("poetry", make(poetrys / "demo-AAAAAAAA-py3.11"), False),
+        ("pipenv", make(pipenvs / "other-BBBBBBBB", str(root)), True),
+        ("pipenv", make(pipenvs / "demo-CCCCCCCC", "/elsewhere"), False),
+        ("pipenv", make(home / ".virtualenvs" / "demo"), False),
+    ]
+    make(poetrys / "demo-two-AAAAAAAA-py3.11")
+    make(pipenvs / "another-BBBBBBBB")
+    (root / "src").mkdir()
+    (poetrys / "demo-DDDDDDDD-py3.12").mkdir()  # no environment
+    found = others.virtual_environments(project(), {"UV_PROJECT_ENVIRONMENT": str(home / "of-uv")})
+    assert sorted(found) == sorted(wanted)
+
+
+def test_nothing_there(project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKON_HOME", "/nowhere")
+    assert others.virtual_environments(project(), {}) == []
