@@ -34,8 +34,13 @@ def tables(data: Mapping[str, object]) -> Iterator[Table]:
     for key, value in shaped(data).items():
         title = key.replace("_", " ")
         if isinstance(value, list) and value and isinstance(value[0], Mapping):
-            columns = ("why", "command") if key == "plan" else tuple(map(str, value[0]))
+            inner = [name for name, one in value[0].items() if isinstance(one, list) and one and _is_row(one[0])]
+            columns = (
+                ("why", "command") if key == "plan" else tuple(str(name) for name in value[0] if name not in inner)
+            )
             yield Table(title, columns, [[cell(row.get(name)) for name in columns] for row in value])
+            for row in value:  # what a row holds is a table of its own
+                yield from tables({f"{cell(row[columns[0]])} {name}": row.get(name, []) for name in inner})
         elif isinstance(value, Mapping):
             yield Table(title, ("name", "value"), [(str(name), cell(inner)) for name, inner in value.items()])
         elif isinstance(value, list):
@@ -44,6 +49,10 @@ def tables(data: Mapping[str, object]) -> Iterator[Table]:
             loose.append((title, cell(value)))
     if loose:
         yield Table("details", ("name", "value"), loose)
+
+
+def _is_row(value: object) -> bool:
+    return isinstance(value, Mapping)
 
 
 def shaped(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import xmlschema
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.report import FORMATS, choose, renderer, save, show
 from tasks_lib.report.model import Report, Result, Status, printable
+from tasks_lib.report.tables import tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -262,3 +263,13 @@ def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
         with pytest.raises(LabError, match="cannot be written") as error:
             save(_report("x"), "json", wrong)
         assert error.value.code == ExitCode.TOOL_FAILED
+
+
+def test_rows_within_a_row_are_a_table_of_their_own() -> None:
+    packages = [{"name": "click", "version": "8.1"}, {"name": "six", "version": "1.17"}]
+    found = list(tables({"layers": [{"layer": "conda", "size": 5, "packages": packages}]}))
+    assert [(one.title, one.columns) for one in found] == [
+        ("layers", ("layer", "size")),
+        ("conda packages", ("name", "version")),
+    ]
+    assert found[1].rows == [["click", "8.1"], ["six", "1.17"]]
