@@ -37,7 +37,7 @@ def faults(root: Path, words: Sequence[str]) -> int:
     """Try every fault in full; pytest's last lines say how many of each were tried, and what was lost."""
     python = bootstrap.ensure(root / "tests" / "requirements.txt")
     env: dict[str, str | None] = {name: os.environ.get(name) or value for name, value in FULL.items()}
-    argv = (str(python), "-m", "pytest", "-n", "auto", "--dist", "loadscope", "tests/faults", *words)
+    argv = (str(python), "-m", "pytest", "-n", "auto", "--dist", "load", "tests/faults", *words)
     return process.run_attached(process.Command(argv, cwd=root, env=env))
 
 
