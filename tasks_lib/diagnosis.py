@@ -71,7 +71,7 @@ _UNSOLVED = (
 )
 _FORBIDDEN = (
     r"Permission denied|Read-only file system|os error 13\b|os error 30\b|EnvironmentNotWritable|NotWritableError|"
-    r"Unable to create prefix directory"
+    r"Unable to create prefix directory|CondaError: Failed to write to"
 )
 _WRONG_PYTHON = (
     r"requested interpreter resolved to Python (\S+), which is incompatible with the project|"
@@ -136,9 +136,7 @@ RULES = (
         "What {source} sent is not whole: {said}",
         "check the network and the address, then run it again",
     ),
-    _rule(
-        _FORBIDDEN, "cannot be written", "A file cannot be written: {said}", "give yourself the right to write there"
-    ),
+    _rule(_FORBIDDEN, "cannot be written", "A file cannot be written: {said}", "see to the room and the rights there"),
     _rule(
         r"Because ([\w.-]+) was not found in the package registry",
         "no such package",

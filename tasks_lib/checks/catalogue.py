@@ -56,6 +56,11 @@ TOOLS: dict[str, Told] = {
     "doctor.records": Told("every record is whole", "pip cannot remove what has no whole record.", _AGAIN),
     "doctor.duplicates": Told("no distribution is recorded twice", "Python imports a mixture of both.", _AGAIN),
     "doctor.installed-files": Told("every installed file is there", "An import fails where a file is gone.", _AGAIN),
+    "doctor.installed-altered": Told(
+        "every installed file is as it was installed",
+        "A damaged cache, or a hand, changes what is imported, and the version still says otherwise.",
+        _AGAIN,
+    ),
     "compat.requirements": Told(
         "the installed packages are compatible",
         "Each distribution says what it needs, and a later installation may have changed that, as `pip check` tells.",

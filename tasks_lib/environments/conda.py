@@ -223,7 +223,7 @@ class Conda(Environment):
     def health(self) -> Iterable[Result]:
         """Verify every file that `conda-meta` records, and that what is installed is consistent."""
         yield from conda_health.verify(self.prefix)
-        yield from records.health(self.prefix)
+        yield from records.health(self.prefix, conda_health.owned_or_none(self.prefix))
 
     def doctor(self) -> Step | None:
         """Ask the engine's own doctor, and read what it says."""

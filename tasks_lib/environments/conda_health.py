@@ -116,6 +116,14 @@ def python_version(prefix: Path) -> str:
     return names[0][1] if len(names) == 1 else ""
 
 
+def owned_or_none(prefix: Path) -> dict[str, Owned]:
+    """Give what conda owns, nothing where its records are damaged, which `verify` reports."""
+    try:
+        return owned(prefix)
+    except LabError:
+        return {}
+
+
 def solver_spec(text: str) -> str:
     """Give a spec without pip's extras (`python-jose[cryptography]`), which conda passes over and rattler refuses."""
     return _EXTRAS.sub("", text)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import hashlib
 import itertools
 import json
 import os
 import re
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +19,7 @@ from urllib.parse import urlsplit
 from tasks_lib.report.model import Result, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
 _SHEBANG_READ = 512
 _HEADER = re.compile(r"^(Name|Version):[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
@@ -137,8 +140,11 @@ def unsatisfied(prefix: Path, requirements: Sequence[str]) -> tuple[str, ...]:
     return tuple(lacking)
 
 
-def health(prefix: Path) -> Iterator[Result]:
-    """Look for damaged and for duplicate records, and for recorded files that are gone."""
+def health(prefix: Path, verified: Collection[str] = ()) -> Iterator[Result]:
+    """Look for damaged and for duplicate records, and for recorded files that are gone or altered.
+
+    The files of the distributions in `verified` are somebody else's to verify: conda has records of its own.
+    """
     again = "install it anew: invoke deps.install"
     found = list(distributions(prefix))
     missing = {one: _missing(one) for one in found}
@@ -149,8 +155,36 @@ def health(prefix: Path) -> Iterator[Result]:
         by_name[one.name].append(one.folder.name)
     twice = [" and ".join(folders) for folders in by_name.values() if len(folders) > 1]
     yield _listed("doctor.duplicates", "no distribution is recorded twice", twice, "recorded twice:", again)
-    gone = [f"{one.name} ({files[0]}{' …' if files[1:] else ''})" for one, files in missing.items() if files]
+    gone = [_few(one, files) for one, files in missing.items() if files]
     yield _listed("doctor.installed-files", "every installed file is there", gone, "files are missing from", again)
+    theirs = [one for one in found if one.name not in verified]
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        altered = [_few(one, files) for one, files in zip(theirs, pool.map(_altered, theirs), strict=True) if files]
+    title = "every installed file is as it was installed"
+    yield _listed(
+        "doctor.installed-altered", title, altered, "files were altered in", "clear the tool's cache; " + again
+    )
+
+
+def _few(distribution: Distribution, files: Sequence[str]) -> str:
+    return f"{distribution.name} ({files[0]}{' …' if files[1:] else ''})"
+
+
+def _altered(distribution: Distribution) -> list[str]:
+    """Give the files whose SHA-256 is not the recorded one, less those that are gone, and bytecode."""
+    root, wrong = str(distribution.folder.parent), []
+    for name, recorded, _ in _rows(distribution) or ():
+        kind, _, expected = recorded.partition("=")
+        if kind != "sha256" or name.endswith(".pyc"):
+            continue
+        try:
+            with open(os.path.join(root, name), "rb", buffering=0) as stream:  # noqa: PTH118, PTH123 - thousands
+                digest = hashlib.file_digest(stream, "sha256").digest()
+        except OSError:
+            continue  # that is said already
+        if base64.urlsafe_b64encode(digest).decode().rstrip("=") != expected.rstrip("="):
+            wrong.append(name)
+    return wrong
 
 
 def moved(prefix: Path) -> Result:

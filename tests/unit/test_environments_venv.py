@@ -171,6 +171,7 @@ def test_sound_environment_is_healthy(project: MakeProject, venv: Path, install:
         "doctor.records",
         "doctor.duplicates",
         "doctor.installed-files",
+        "doctor.installed-altered",
     ]
     assert {result.status for result in results} == {Status.PASS}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import shutil
 from typing import TYPE_CHECKING
@@ -72,7 +74,9 @@ def test_python_version_of_a_virtual_environment(root: Path, text: str, version:
 
 def test_sound_environment_passes_every_check(sound: Path) -> None:
     results = found(sound)
-    assert set(results) == {"doctor.records", "doctor.duplicates", "doctor.installed-files"}
+    assert set(results) == {
+        f"doctor.{name}" for name in ("records", "duplicates", "installed-files", "installed-altered")
+    }
     assert {result.status for result in results.values()} == {Status.PASS}
 
 
@@ -238,3 +242,20 @@ def test_damaged_ones_are_told_from_whole_ones(venv: Path, install: Install) -> 
     (venv / "lib/python3.11/site-packages/gone.py").unlink()
     (install(venv, "half", "1.0") / "RECORD").unlink()
     assert set(records.damaged(venv)) == {"gone", "half"}
+
+
+def test_altered_file_is_found_by_its_hash(venv: Path, install: Install) -> None:
+    record = install(venv, "demo", "1.0", files=("demo.py",))
+    site = venv / "lib/python3.11/site-packages"
+    (site / "demo.py").write_text("x = 1\n")
+    digest = base64.urlsafe_b64encode(hashlib.sha256(b"x = 1\n").digest()).decode().rstrip("=")
+    (record / "RECORD").write_text(f"demo.py,sha256={digest},6\n{record.name}/METADATA,,\n{record.name}/RECORD,,\n")
+    title = "every installed file is as it was installed"
+
+    def look(*verified: str) -> Result:
+        return next(one for one in records.health(venv, verified) if one.title == title)
+
+    assert look().status is Status.PASS
+    (site / "demo.py").write_text("x = 2\n")
+    assert (look().status, look("demo").status) == (Status.FAIL, Status.PASS)
+    assert "demo (demo.py)" in look().detail
