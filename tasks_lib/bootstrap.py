@@ -85,7 +85,7 @@ def go_on(python: str, argv: list[str], changes: Mapping[str, str]) -> int:
         import signal
 
         # what asks a run to end waits until the other interpreter has started, which would answer with a traceback
-        signal.pthread_sigmask(signal.SIG_BLOCK, _ending())
+        signal.pthread_sigmask(signal.SIG_BLOCK, ending())
         os.execve(python, command, env)  # noqa: S606 - there is no shell here, and none is wanted
     from tasks_lib import process
 
@@ -96,22 +96,23 @@ def hear() -> None:
     """Take what asks a run to end as Ctrl-C, and let through what `go_on` held back."""
     import signal
 
-    for number in _ending():
+    for number in ending():
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
     if os.name == "posix":
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ending())
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ending())
 
 
 def deafen() -> None:
     """Let nothing that asks a run to end disturb an interpreter that is ending."""
     import signal
 
-    for number in _ending():
+    for number in ending():
         signal.signal(number, signal.SIG_IGN)
 
 
-def _ending() -> list[Signals]:
+def ending() -> list[Signals]:
+    """List the signals that ask a run to end, as far as this system has them."""
     import signal
 
     return [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]

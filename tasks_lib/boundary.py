@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import signal
 import threading
 import time
@@ -13,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib import index, journal, report, toolbox, transaction
+from tasks_lib import bootstrap, index, journal, report, toolbox, transaction
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.manifests import PYPROJECT
 from tasks_lib.process import Interrupted
@@ -25,9 +24,6 @@ from tasks_lib.session import Answer, Session
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
-
-#: what asks a run to end
-_ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def answer(  # noqa: PLR0913 - what a person may say of any task
@@ -125,14 +121,12 @@ def _opened(source: str, *, combo: str, engine: str, python: str, command: str) 
 
 
 def _typable(result: Result) -> Result:
-    """Write the remedy's `invoke …` the way in which this person runs tasks."""
-    remedy = re.sub(r"\binvoke (?=[\w-]+)", f"{toolbox.program()} ", result.remedy)
-    return replace(result, remedy=remedy)
+    return replace(result, remedy=toolbox.typable(result.remedy))
 
 
 def _listen() -> dict[int, Any]:
     """Take what asks a run to end as an exception, unless whoever started it has it ignored (`nohup`)."""
-    heard = [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    heard = [number for number in bootstrap.ending() if signal.getsignal(number) is not signal.SIG_IGN]
     return {number: signal.signal(number, _interrupt) for number in heard}
 
 

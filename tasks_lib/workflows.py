@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tasks_lib import checks, diagnosis, graph, guard, platforms, process, requirements, shells, toolbox, transaction
 from tasks_lib.checks.base import Facts
 from tasks_lib.environments import conda_health, records
-from tasks_lib.environments.base import MADE, State
+from tasks_lib.environments.base import MADE, SEEDS, State
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.files import write
 from tasks_lib.manifests import CondaFile, spec_name, with_specs
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from tasks_lib.session import Session
 
 _AFTER_ENV = MADE[:-1]
-#: What a new virtual environment has before any lock; `uv venv --seed` and `python -m venv` put them there.
-_SEEDS = ("pip", "setuptools", "wheel", "packaging")
 
 
 def manifests_of(session: Session) -> list[Path]:
@@ -260,7 +258,7 @@ def strays(session: Session) -> list[str]:
     """Name what was put into the environment by hand: neither layer has it, and nothing that is declared needs it."""
     found = graph.read(Facts(session))
     rest = found.packages.keys() - found.reached()
-    return sorted(name for layer, name in rest if found.packages[layer, name].owner == "stray" and name not in _SEEDS)
+    return sorted(name for layer, name in rest if found.packages[layer, name].owner == "stray" and name not in SEEDS)
 
 
 def prune_steps(activation: Activation, names: Sequence[str]) -> list[Step]:

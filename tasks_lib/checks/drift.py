@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tasks_lib import journal, lockfile
 from tasks_lib.checks.base import Check, Facts, Finding, listed
 from tasks_lib.environments import records
+from tasks_lib.environments.base import SEEDS
 from tasks_lib.report.model import Status
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
     from tasks_lib.environments.records import Distribution
 
-#: What a new environment has before any lock.
-_SEEDS = {"pip", "setuptools", "wheel", "packaging"}
 _WANTS = re.compile(r"^Requires-Dist:[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
 
 
@@ -33,7 +32,7 @@ def _lock(facts: Facts) -> Iterable[Finding]:
     ]
     absent = locked.keys() - installed.keys()
     missing = sorted(absent & _needed(facts)) if absent else []
-    ours = {*locked, *facts.owned, *_SEEDS, facts.own_name, *_pip_names(facts)}
+    ours = {*locked, *facts.owned, *SEEDS, facts.own_name, *_pip_names(facts)}
     stray = [f"{one} {version}" for one, version in installed.items() if one not in ours]
     if missing:
         yield Finding(f"not installed: {listed(missing)}.", name, count=len(missing))

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 WINDOWS = os.name == "nt"
 #: The steps after which an environment is whole; what looks at it waits for those that a plan has.
 MADE = ("env.create", "env.update", "env.pip", "deps.install")
+#: What a new virtual environment has before any lock; `uv venv --seed` and `python -m venv` put them there.
+SEEDS = ("pip", "setuptools", "wheel", "packaging")
 
 
 @dataclass(frozen=True)
