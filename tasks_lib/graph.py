@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 #: a layer and a name: conda's `typing_extensions` and PyPI's are two packages
 Key = tuple[str, str]
-_WANTS = re.compile(r"^Requires-Dist:[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ def read(facts: Facts) -> Graph:
         graph.packages["conda", name] = Package(name, "conda", str(record["version"]))
     for name in facts.locked.keys() - brought.keys():
         graph.packages["python", name] = Package(name, "lock", "", ", ".join(sorted(facts.locked[name])))
-    metadata: dict[Key, str] = {}
+    wants: dict[Key, list[str]] = {}
     for one in facts.distributions:
         locked = ", ".join(sorted(facts.locked.get(one.name, ())))
         if one.name in facts.owned and facts.owned[one.name].folder == one.folder.name:
@@ -86,9 +84,9 @@ def read(facts: Facts) -> Graph:
         elif one.name != facts.own_name:
             owner = "lock" if one.name in facts.locked else "stray"
             graph.packages["python", one.name] = Package(one.name, owner, one.version, locked)
-            metadata["python", one.name] = (one.folder / "METADATA").read_text("utf-8", "replace")
+            wants["python", one.name] = records.requires(one)
     _conda_needs(facts, graph)
-    _python_needs(facts, graph, brought, metadata)
+    _python_needs(facts, graph, brought, wants)
     return graph
 
 
@@ -101,7 +99,7 @@ def _conda_needs(facts: Facts, graph: Graph) -> None:
         graph.roots[file.path.name] = [key for key in named if key in graph.packages]
 
 
-def _python_needs(facts: Facts, graph: Graph, brought: dict[str, Key], metadata: dict[Key, str]) -> None:
+def _python_needs(facts: Facts, graph: Graph, brought: dict[str, Key], wants: dict[Key, list[str]]) -> None:
     """Follow the requirements of what is installed, with the extras that somebody asks for."""
     from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - 0.03 s
 
@@ -120,7 +118,7 @@ def _python_needs(facts: Facts, graph: Graph, brought: dict[str, Key], metadata:
             named = graph.roots.setdefault(label, [])
             named += [key] if key not in named else []
             waiting += [(key, extra) for extra in ("", *wanted.extras)]
-    waiting += [(key, "") for key in metadata]
+    waiting += [(key, "") for key in wants]
     seen: set[tuple[Key, str]] = set()
     while waiting:
         one = waiting.pop()
@@ -128,7 +126,7 @@ def _python_needs(facts: Facts, graph: Graph, brought: dict[str, Key], metadata:
             continue
         seen.add(one)
         key, extra = one
-        for text in _WANTS.findall(metadata.get(key, "")):
+        for text in wants.get(key, ()):
             with contextlib.suppress(InvalidRequirement):  # `doctor` looks at the records
                 wanted = Requirement(text)
                 if other := found(wanted, records.normalised(extra)):

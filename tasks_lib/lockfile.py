@@ -11,9 +11,10 @@ import os
 import sys
 import threading
 import time
+from hashlib import sha256
 from typing import IO, TYPE_CHECKING
 
-from tasks_lib import process
+from tasks_lib import bootstrap, process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,6 +68,12 @@ def _beat(descriptor: int, ended: threading.Event) -> None:
     while not ended.wait(HEARTBEAT):
         with contextlib.suppress(OSError, TypeError):  # it has just been closed; Windows takes no descriptor
             os.utime(descriptor)
+
+
+def place(what: str) -> str:
+    """Name the file by which all runs of this user wait for each other at the path `what`."""
+    key = sha256(os.fsencode(what)).hexdigest()[:16]
+    return os.path.join(bootstrap.cache_folder(), "locks", f"{key}.lock")  # noqa: PTH118 - as below
 
 
 def is_held(path: str) -> bool:

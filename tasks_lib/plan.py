@@ -103,10 +103,14 @@ def put_right(error: BaseException, actions: Iterable[tuple[str, Callable[[], No
         except Exception as fault:  # noqa: BLE001 - the first error is the one that a person must see
             stuck.append(f"{name} ({fault})")
     if stuck:
-        text = f"This could not be put back as it was: {', '.join(stuck)}"
-        if not isinstance(error, LabError):
-            raise LabError(text, code=ExitCode.TOOL_FAILED) from error
-        error.message += f" {text}"
+        say_with(error, f"This could not be put back as it was: {', '.join(stuck)}")
+
+
+def say_with(error: BaseException, text: str) -> None:
+    """Add a sentence to the error that ends a run; one that can bear none is replaced by one that does."""
+    if not isinstance(error, LabError):
+        raise LabError(text, code=ExitCode.TOOL_FAILED) from error
+    error.message += f" {text}"
 
 
 def _runs(step_id: str, running: dict[Future[list[Result]], Step]) -> bool:

@@ -17,7 +17,7 @@ from tasks_lib import diagnosis, files, index, journal, lockfile, process, toolb
 from tasks_lib.environments import records
 from tasks_lib.environments.base import State
 from tasks_lib.errors import ExitCode, LabError
-from tasks_lib.plan import execute
+from tasks_lib.plan import execute, say_with
 from tasks_lib.process import Command
 from tasks_lib.report.model import Result, Status
 from tasks_lib.session import Session
@@ -92,10 +92,7 @@ def carry_out(
         refused = isinstance(error, LabError) and error.code is ExitCode.GUARD_REFUSED
         stuck = _put_back(session, noted.journal, without=kept if refused else ())
         if stuck:  # the journal stays, and the next run tries again
-            text = f"This could not be put back: {'; '.join(stuck)}"
-            if not isinstance(error, LabError):
-                raise LabError(text, code=ExitCode.TOOL_FAILED) from error
-            error.message += f" {text}"
+            say_with(error, f"This could not be put back: {'; '.join(stuck)}")
         else:
             journal.forget(root)
         raise

@@ -15,10 +15,6 @@ from tasks_lib.report.model import Status
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tasks_lib.environments.records import Distribution
-
-_WANTS = re.compile(r"^Requires-Dist:[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
-
 
 def _lock(facts: Facts) -> Iterable[Finding]:
     from packaging.utils import canonicalize_version  # noqa: PLC0415 - 0.03 s
@@ -63,14 +59,10 @@ def _needed(facts: Facts) -> set[str]:
         name = records.normalised(wanted.name)
         for more in {"", *map(records.normalised, wanted.extras)} - {one for it, one in seen if it == name}:
             seen.add((name, more))
-            for text in _WANTS.findall(_metadata(found[name])) if name in found else ():
+            for text in records.requires(found[name]) if name in found else ():
                 with contextlib.suppress(InvalidRequirement):
                     asked.append((Requirement(text), more))
     return {name for name, _ in seen}
-
-
-def _metadata(distribution: Distribution) -> str:
-    return (distribution.folder / "METADATA").read_text("utf-8", "replace")
 
 
 def _default_groups(facts: Facts) -> set[str]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _SHEBANG_READ = 512
 _HEADER = re.compile(r"^(Name|Version):[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
+_WANTS = re.compile(r"^Requires-Dist:[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
 _SEPARATORS = re.compile(r"[-_.]+")
 _SHOWN = 5
 _COLUMNS = 3  # of a RECORD: path, hash, size
@@ -92,6 +93,11 @@ def normalised(name: str) -> str:
 def installed(prefix: Path) -> dict[str, str]:
     """Give normalised names and versions of what is installed."""
     return {found.name: found.version for found in distributions(prefix)}
+
+
+def requires(distribution: Distribution) -> list[str]:
+    """Give what a distribution asks for, each with its marker, as its metadata has it."""
+    return _WANTS.findall((distribution.folder / "METADATA").read_text("utf-8", "replace"))
 
 
 def requirements(prefix: Path) -> dict[str, str]:
