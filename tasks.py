@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from importlib.util import find_spec
 
-if any(find_spec(name) is None for name in ("packaging", "poetry", "rattler", "rich", "tomlkit", "uv", "yaml")):
+if "--complete" in sys.argv or any(
+    find_spec(name) is None for name in ("packaging", "poetry", "rattler", "rich", "tomlkit", "uv", "yaml")
+):
     from tasks_lib.__main__ import rerun
 
     rerun(sys.argv[1:])

@@ -33,6 +33,8 @@ def main(argv: "list[str] | None" = None, *, own_tasks: bool = True) -> int:
             from tasks_lib import program  # noqa: PLC0415 - it needs the packages of the tool environment
 
             return program.main(argv, own_tasks=own_tasks)
+        if argv[:1] == ["--complete"] and bootstrap.fault(bootstrap.place(bootstrap.REQUIREMENTS)) is not None:
+            return 0  # nobody waits for a tool environment at a tab key
         python = bootstrap.ensured(bootstrap.REQUIREMENTS)
         return bootstrap.go_on(python, argv, {bootstrap.OWN_TASKS: "1"} if own_tasks else {})
     except KeyboardInterrupt:
@@ -50,7 +52,7 @@ def rerun(argv: "list[str]") -> None:
     from tasks_lib import bootstrap  # noqa: PLC0415 - an old Python cannot read it
     from tasks_lib.refusal import refuse  # noqa: PLC0415 - the same
 
-    if bootstrap.is_inside():  # going on would come back here for ever
+    if bootstrap.is_inside() and argv[:1] != ["--complete"]:  # going on would come back here for ever
         message = f"The tool environment {sys.prefix} lacks packages that tasks.py needs."
         raise SystemExit(
             refuse(argv, _TOOL_MISSING, message, f"remove the folder {sys.prefix}, then run this again", 0.0)

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
 def answer(  # noqa: PLR0913 - what a person may say of any task
     command: str,
-    work: Callable[[Session, Progress], Answer],
+    work: Callable[[Any, Progress], Answer],
     *,
+    project: bool = True,
     json: bool = False,
     format: str = "",  # noqa: A002 - the option's name
     output: str = "",
@@ -43,7 +44,7 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
 ) -> int:
     """Run `work` on the project of the current folder, print the answer, and give the exit code.
 
-    One that changes something has the project for itself meanwhile.
+    One that changes something has the project for itself meanwhile; without a `project`, `work` is given no session.
 
     Every error ends here, and no traceback reaches a person, unless MLOPS_LAB_DEBUG is set.
     """
@@ -59,10 +60,9 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
         threading.Thread(target=report.renderer, args=(shown,), daemon=True).start()  # while the tools run
         with Progress() as progress, contextlib.ExitStack() as held:
             put_right = held.enter_context(_alone(command, progress, source)) if changes else []
-            session = _opened(source, combo=combo, engine=engine, python=python, command=command)
-            progress.say(f"mlops-lab: {session.combo.id}, since {session.combo.reason}")
-            if changes:
-                held.enter_context(transaction.environment_alone(session, progress.say))
+            if project:
+                session = _opened(source, combo=combo, engine=engine, python=python, command=command)
+                held.enter_context(_announced(session, progress, changes=changes))
             found = work(session, progress)
             found = replace(found, results=(*put_right, *found.results))
         code = verdict(found.results, strict=strict) if found.code is None else found.code
@@ -109,6 +109,12 @@ def _alone(command: str, progress: Progress, source: str) -> AbstractContextMana
     root = root_of(Path.cwd())
     there = source or (root / PYPROJECT).is_file()
     return transaction.alone(root, command, progress.say) if there else contextlib.nullcontext([])
+
+
+def _announced(session: Session, progress: Progress, *, changes: bool) -> AbstractContextManager[None]:
+    """Say which combo it is and why, and hold the environment of a run that changes something."""
+    progress.say(f"mlops-lab: {session.combo.id}, since {session.combo.reason}")
+    return transaction.environment_alone(session, progress.say) if changes else contextlib.nullcontext()
 
 
 def _opened(source: str, *, combo: str, engine: str, python: str, command: str) -> Session:

@@ -21,17 +21,18 @@ if TYPE_CHECKING:
 
     from tasks_lib.session import Session
 
-_FORMS = {"requirements": "requirements.txt", "pylock": "pylock.toml"}
+_FILES = {"requirements": "requirements.txt", "pylock": "pylock.toml"}
+FORMS = (*_FILES, "environment")
 _NAME = re.compile(r"[\w.-]+")
 
 
 def export(session: Session, to: str, output: str) -> Answer:
     """Print one of the formats as it is, or write it to a file."""
-    if to not in (*_FORMS, "environment"):
-        text = f"nothing can be exported to {to!r}; the formats are {', '.join(_FORMS)}, environment."
+    if to not in FORMS:
+        text = f"nothing can be exported to {to!r}; the formats are {', '.join(FORMS)}."
         raise LabError(text, remedy="choose one, e.g. --to requirements", title="unknown format")
     session.manager.require_lock()
-    text = _environment(session) if to == "environment" else _exported(session, _FORMS[to])
+    text = _environment(session) if to == "environment" else _exported(session, _FILES[to])
     if not output:
         return Answer(data={"format": to, "script": text})
     write(Path(output), text.encode())

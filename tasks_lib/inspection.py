@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from tasks_lib.session import Session
 
 
-def listing(session: Session) -> Answer:
-    """List the project's environments of every kind, then conda's, each with what it is."""
+def listing(session: Session, name: str = "") -> Answer:
+    """List the project's environments of every kind, then conda's, each with what it is; only those of a `name`."""
     rows: list[dict[str, Any]] = []
     for layer in ENVIRONMENTS.values():
         if layer.applies(session.project):
@@ -44,7 +44,11 @@ def listing(session: Session) -> Answer:
         if str(prefix) not in known:
             base = is_base(prefix)
             rows.append(_row(prefix, "conda", "base" if base else prefix.name, State.PRESENT.value, mine=False))
-    return Answer(data={"environments": rows})
+    found = [row for row in rows if name in {"", row["name"]} and (not name or row["state"] != State.ABSENT.value)]
+    if name and not found:
+        text = f"there is no environment {name!r}; there are {', '.join(str(row['name']) for row in rows)}."
+        raise LabError(text, remedy="see all of them: invoke env.list", title="no such environment")
+    return Answer(data={"environments": found})
 
 
 def _row(prefix: Path, kind: str, name: str, state: str, *, mine: bool) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -9,10 +10,13 @@ from pathlib import Path
 from invoke.exceptions import CollectionNotFound, Exit, ParseError
 from invoke.program import Program
 
-from tasks_lib import __version__, bootstrap
+from tasks_lib import __version__, bootstrap, completion
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.refusal import refuse
 from tasks_lib.tasks import namespace
+
+#: what a shell's completion begins with, before the words up to the cursor
+COMPLETE = ["--complete", "--"]
 
 
 def main(argv: list[str], *, own_tasks: bool) -> int:
@@ -24,12 +28,26 @@ def main(argv: list[str], *, own_tasks: bool) -> int:
     program = Program(version=__version__, namespace=namespace() if bundled else None, name="mlops-lab")
     typed = os.environ.pop(bootstrap.PROGRAM, "python3 -m tasks_lib")
     sys.argv = ["mlops-lab" if own_tasks else typed, *argv]
+    if argv[:2] == COMPLETE:
+        return _complete(program, argv[2:])
     try:
         _run(program, argv)
     except SystemExit as left:
         return left.code if isinstance(left.code, int) else int(left.code is not None)
     finally:
         bootstrap.deafen()  # the answer is given, and there is no other
+    return ExitCode.DONE
+
+
+def _complete(program: Program, words: list[str]) -> int:
+    """Print what the last word could become, one a line; where the tasks cannot be read, nothing."""
+    sys.argv = sys.argv[:1]  # the folder's tasks.py looks there, and would come back here
+    program.create_config()
+    program.parse_core(["mlops-lab"])
+    with contextlib.suppress(CollectionNotFound, Exit):
+        program.parse_collection()
+    lines = completion.candidates(program.collection, words) if program.collection else []
+    sys.stdout.writelines(f"{line}\n" for line in lines)
     return ExitCode.DONE
 
 

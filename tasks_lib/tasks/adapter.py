@@ -38,18 +38,20 @@ def lab_task(
     *also: str,
     json: bool = True,
     changes: bool = False,
+    project: bool = True,
     help: dict[str, str] | None = None,
     **options: Any,
 ) -> Callable[[Callable[..., Answer]], Task[Any]]:
     """Make a task of a function that takes a session, a progress, and then the task's own options.
 
     `also` names further shared options (`python`, `strict`); `help` explains the task's own ones. One that `changes`
-    the project has it for itself, but for a dry run.
+    the project has it for itself, but for a dry run. Without a `project` it works in any folder, and gets no session.
     """
 
     def make(work: Callable[..., Answer]) -> Task[Any]:
         own = list(inspect.signature(work).parameters.values())[2:]
-        shared = {**dict.fromkeys((*_EVERYWHERE, *(name for name in also if name != "strict")), "")}
+        everywhere = _EVERYWHERE if project else ()
+        shared = {**dict.fromkeys((*everywhere, *(name for name in also if name != "strict")), "")}
         flags = [
             *(["strict"] if "strict" in also else []),
             *(["offline"] if changes else []),
@@ -62,7 +64,7 @@ def lab_task(
             mine = {one.name: given[one.name] for one in own}
             asked = {name: given[name] for name in _SHARED if name in given and (name == "json" or name not in mine)}
             asked |= {"source": given["from_"]} if "from_" in given else {}
-            asked["changes"] = changes and not given["dry_run"]
+            asked |= {"changes": changes and not given["dry_run"], "project": project}
             if "json" in mine:  # the task has to know whether its answer is a document
                 mine["json"] = given["json"] or given["format"] not in {"", "text"}
             finish(boundary.answer(command, lambda session, progress: work(session, progress, **mine), **asked))

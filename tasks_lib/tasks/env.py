@@ -29,12 +29,12 @@ def update(session: Session, progress: Progress, prune: bool = False, dry_run: b
     return updating.update(session, progress, prune=prune, dry_run=dry_run)
 
 
-@lab_task("env.list")
-def listing(session: Session, _: Progress) -> Answer:
+@lab_task("env.list", help={"name": "only those of this name; exit code 2 if there is none"})
+def listing(session: Session, _: Progress, name: str = "") -> Answer:
     """List the environments of this project and of conda, whichever engine made them."""
     from tasks_lib import inspection
 
-    return inspection.listing(session)
+    return inspection.listing(session, name)
 
 
 @lab_task("env.info")

@@ -25,3 +25,18 @@ def explain(session: Session, progress: Progress, task: str) -> Answer:
     from tasks_lib import explanation
 
     return explanation.explain(session, progress, task)
+
+
+@lab_task(
+    "completion",
+    project=False,
+    help={"undo": "take it out again", "show": "print the script instead", "shell": "bash, zsh, fish or powershell"},
+)
+def completion(_: None, __: Progress, shell: str = "", undo: bool = False, show: bool = False) -> Answer:
+    """Have your shell complete tasks, options, combos, groups, packages and environments."""
+    import os
+
+    from tasks_lib import shells
+    from tasks_lib.completion import scripts
+
+    return scripts.install(shell or shells.detect(os.environ), undo=undo, show=show)

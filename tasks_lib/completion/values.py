@@ -1,0 +1,67 @@
+"""The values that the arguments of tasks can have here, as far as they can be told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks_lib import combos, explanation, exports, inspection, report, shells, suite
+from tasks_lib.checks.catalogue import KNOWN, family
+from tasks_lib.completion import scripts
+from tasks_lib.environments import records
+from tasks_lib.environments.engines import ENGINES
+from tasks_lib.errors import LabError
+from tasks_lib.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+
+def of(task: str, argument: str) -> Iterable[str]:
+    """Give the values of a task's argument; none where they cannot be told, or a manifest cannot be read."""
+    place = f"{task} {argument}"
+    values = _VALUES.get(place) or _VALUES.get(argument)
+    try:
+        return values() if values else ()
+    except LabError:  # the task itself will say so
+        return ()
+
+
+def _packages() -> set[str]:
+    """Name what is declared, locked or installed here."""
+    session = Session.open()
+    names = {*session.project.pyproject.required_names(), *session.manager.locked()}
+    return names | records.installed(session.environment.prefix).keys() if session.environment.exists() else names
+
+
+def _environments() -> list[str]:
+    return [str(row["name"]) for row in inspection.listing(Session.open()).data["environments"]]
+
+
+def _groups() -> list[str]:
+    return list(Session.open().project.pyproject.table("dependency-groups"))
+
+
+def _checks() -> set[str]:
+    return {*KNOWN, *map(family, KNOWN)}
+
+
+#: by argument, or by task and argument where two tasks mean different things
+_VALUES: dict[str, Callable[[], Iterable[str]]] = {
+    "combo": combos.names,
+    "engine": lambda: ("auto", *ENGINES),
+    "format": lambda: report.FORMATS,
+    "shell": lambda: shells.SHELLS,
+    "completion shell": lambda: scripts.SHELLS,
+    "layer": lambda: ("python", "conda"),
+    "deps.export to": lambda: exports.FORMS,
+    "migrate to": combos.names,
+    "task": lambda: explanation.PLANNED,
+    "select": _checks,
+    "ignore": _checks,
+    "check": _checks,
+    "group": _groups,
+    "package": _packages,
+    "packages": _packages,
+    "name": _environments,
+    "only": lambda: suite.PARTS,
+}
