@@ -56,6 +56,8 @@ def test_list_and_info(made: Lab) -> None:
     assert (mine["name"], mine["kind"], mine["state"], mine["project"]) == (name, layer(made), "present", True)
     assert mine["python"].startswith(f"{VERSION}.")
     assert not any(row["active"] for row in rows)
+    assert made.ok("env.list", "--name", name).data["environments"] == [mine]
+    assert made("env.list", "--name", "other").code == 2
     assert name in text.stdout
     assert (info["combo"], info["manager"], info["state"]) == (made.case.combo, made.case.manager, "present")
     assert info["path"] == str(made.prefix)
