@@ -40,11 +40,13 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
     python: str = "",
     source: str = "",
     changes: bool = False,
+    new: bool = False,
     offline: bool = False,
 ) -> int:
     """Run `work` on the project of the current folder, print the answer, and give the exit code.
 
     One that changes something has the project for itself meanwhile; without a `project`, `work` is given no session.
+    A `new` project is the current folder itself.
 
     Every error ends here, and no traceback reaches a person, unless MLOPS_LAB_DEBUG is set.
     """
@@ -59,9 +61,9 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
         index.go_offline(os.environ, asked=offline)
         threading.Thread(target=report.renderer, args=(shown,), daemon=True).start()  # while the tools run
         with Progress() as progress, contextlib.ExitStack() as held:
-            put_right = held.enter_context(_alone(command, progress, source)) if changes else []
+            put_right = held.enter_context(_alone(command, progress, new=new or bool(source))) if changes else []
             if project:
-                session = _opened(source, combo=combo, engine=engine, python=python, command=command)
+                session = _opened(source, new=new, combo=combo, engine=engine, python=python, command=command)
                 held.enter_context(_announced(session, progress, changes=changes))
             found = work(session, progress)
             found = replace(found, results=(*put_right, *found.results))
@@ -104,10 +106,10 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
     return made.code
 
 
-def _alone(command: str, progress: Progress, source: str) -> AbstractContextManager[list[Result]]:
+def _alone(command: str, progress: Progress, *, new: bool) -> AbstractContextManager[list[Result]]:
     """Hold the project of the current folder, where there is one or is going to be one."""
-    root = root_of(Path.cwd())
-    there = source or (root / PYPROJECT).is_file()
+    root = Path.cwd() if new else root_of(Path.cwd())
+    there = new or (root / PYPROJECT).is_file()
     return transaction.alone(root, command, progress.say) if there else contextlib.nullcontext([])
 
 
@@ -117,13 +119,17 @@ def _announced(session: Session, progress: Progress, *, changes: bool) -> Abstra
     return transaction.environment_alone(session, progress.say) if changes else contextlib.nullcontext()
 
 
-def _opened(source: str, *, combo: str, engine: str, python: str, command: str) -> Session:
-    """Open the session of the current folder, or of the description that `source` names."""
+def _opened(source: str, *, new: bool, command: str, **asked: Any) -> Session:
+    """Open the session of the current folder, be it a project yet or not, or of what `source` describes."""
+    if new:
+        from tasks_lib import adoption  # noqa: PLC0415 - only one task needs it
+
+        return replace(adoption.opened(**asked), command=command)
     if not source:
-        return Session.open(combo=combo, engine=engine, python=python, command=command)
+        return Session.open(command=command, **asked)
     from tasks_lib import description  # noqa: PLC0415 - only one task needs it
 
-    return replace(description.opened(source, combo=combo, engine=engine, python=python), command=command)
+    return replace(description.opened(source, **asked), command=command)
 
 
 def _typable(result: Result) -> Result:

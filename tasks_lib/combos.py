@@ -11,7 +11,7 @@ from tasks_lib.errors import LabError
 from tasks_lib.managers import MANAGERS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from tasks_lib.environments.base import Environment
     from tasks_lib.project import Project
@@ -55,8 +55,16 @@ def parse(name: str, source: str, reason: str, *, file: str | None = None, line:
     return Combo(environment, manager, source, reason)
 
 
-def resolve(project: Project, asked: str | None, variables: Mapping[str, str]) -> Combo:
-    """Choose the combo by the stated precedence: flag, variable, pyproject, what exists, what is on PATH."""
+def resolve(
+    project: Project,
+    asked: str | None,
+    variables: Mapping[str, str],
+    otherwise: Callable[[Project], Combo | None] | None = None,
+) -> Combo:
+    """Choose the combo by the stated precedence: flag, variable, pyproject, what exists, what is on PATH.
+
+    `otherwise` chooses in place of the last two.
+    """
     if asked:
         return parse(asked, "flag", "--combo asked for it")
     if variables.get(VARIABLE):
@@ -66,15 +74,15 @@ def resolve(project: Project, asked: str | None, variables: Mapping[str, str]) -
         place = "[tool.mlops-lab] combo in pyproject.toml"
         line = project.pyproject.line_of("mlops-lab", "combo")
         return parse(settings.combo, "pyproject", f"{place} asks for it", file="pyproject.toml", line=line)
-    return _existing(project) or _default()
+    return (otherwise or _existing)(project) or _default()
 
 
 def _existing(project: Project) -> Combo | None:
     """Take the environment that exists already, with the manager whose lock lies beside it."""
-    manager = _locked_manager(project)
+    manager = locked_manager(project)
     for kind, layer in ENVIRONMENTS.items():
         environment = layer(project)
-        if layer.applies(project) and _exists(environment):
+        if layer.applies(project) and exists(environment):
             why = f"{environment.where} exists already"
             if manager:
                 return Combo(kind, manager, "existing", f"{why}, and {MANAGERS[manager].lock_name} lies beside it")
@@ -83,7 +91,7 @@ def _existing(project: Project) -> Combo | None:
     return None
 
 
-def _exists(environment: Environment) -> bool:
+def exists(environment: Environment) -> bool:
     """Tell whether there is a usable environment; a manifest that cannot be read is reported when it is needed."""
     try:
         return environment.exists()
@@ -91,7 +99,8 @@ def _exists(environment: Environment) -> bool:
         return False
 
 
-def _locked_manager(project: Project) -> str | None:
+def locked_manager(project: Project) -> str | None:
+    """Give the manager whose lock lies in the project, if it is one alone."""
     found = [name for name, manager in MANAGERS.items() if (project.root / manager.lock_name).is_file()]
     return found[0] if len(found) == 1 else None
 

@@ -151,7 +151,7 @@ def _platform() -> str:
     return f"{platform.system()}-{platform.machine()}".lower()
 
 
-def _python(environment: Environment) -> str:
+def python_of(environment: Environment) -> str:
     """Give the environment's Python version from its records."""
     prefix = environment.prefix
     if found := records.python_version(prefix):
@@ -173,8 +173,8 @@ def export(session: Session, output: str) -> Answer:
         "project": project.pyproject.table("project").get("name", ""),
         "combo": session.combo.id,
         "platform": _platform(),
-        "python": _python(environment),
-        "groups": _groups(session),
+        "python": python_of(environment),
+        "groups": installed_groups(session),
         "packages": [list(one.identity) for one in found.packages],
         "conda": described,
         "files": {name: {"sha256": _digest(text), "text": text} for name, text in texts.items()},
@@ -185,7 +185,7 @@ def export(session: Session, output: str) -> Answer:
     return Answer([Result("env.export", Status.PASS, f"write {output}", f"{len(found.packages)} packages")])
 
 
-def _groups(session: Session) -> list[str]:
+def installed_groups(session: Session) -> list[str]:
     """Name the dependency groups whose packages are all installed: no tool records which were asked for."""
     have = records.installed(session.environment.prefix)
     found = []
@@ -275,7 +275,7 @@ def _steps(session: Session, described: Description, absent: Sequence[str]) -> l
 
 def _compare(session: Session, described: Description) -> tuple[Result, ...]:
     found = {one.identity for one in layers.of(session).packages}
-    python = _python(session.environment)
+    python = python_of(session.environment)
     installed = conda_health.packages(session.environment.prefix)
     lacking, more = sorted(described.packages - found), sorted(found - described.packages)
     parts = [f"python {python} instead of {described.python}"] if python != described.python else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib import combos, updating, workflows
+from tasks_lib import adoption, combos, updating, workflows
 from tasks_lib.errors import LabError
 from tasks_lib.session import Answer, Session
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _PACKAGE = "PACKAGE"
 #: The tasks that change something, each as a dry run.
 PLANNED: dict[str, Callable[[Session, Watcher], Answer]] = {
+    "init": lambda one, watcher: adoption.init(one, watcher, dry_run=True),
     "setup": lambda one, watcher: workflows.setup(one, watcher, dry_run=True),
     "env.create": lambda one, watcher: workflows.create(one, watcher, dry_run=True),
     "env.update": lambda one, watcher: updating.update(one, watcher, dry_run=True),
@@ -42,6 +43,7 @@ _SAFE = {
     "deps.install": "takes nothing away, and the guard has refused what would replace something of conda's",
     "deps.uninstall": "takes out what the lock no longer names, never what conda owns",
     "deps.prune": "takes out what neither the lock nor conda has",
+    "env.files": "the manifests are put back if the run fails",
     "guard": "refuses with exit code 5 before anything of conda's is replaced",
 }
 

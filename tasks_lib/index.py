@@ -45,7 +45,7 @@ def resolve(variables: Mapping[str, str]) -> Index:
     for path in _pip_files(variables):
         if url := _pip_index(path):
             return Index(url, str(path))
-    return Index(_default(), "")
+    return Index(default(), "")
 
 
 def go_offline(variables: MutableMapping[str, str], *, asked: bool) -> None:
@@ -81,7 +81,8 @@ def for_poetry() -> dict[str, str | None]:
 
 
 @functools.cache
-def _default() -> str:
+def default() -> str:
+    """Give pip's own default, which is written down nowhere here."""
     from pip._internal.models.index import PyPI  # noqa: PLC0415 - pip is slow to import, and seldom needed
 
     return str(PyPI.simple_url)

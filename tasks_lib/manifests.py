@@ -169,13 +169,9 @@ class PyProject:
 
     def required_names(self) -> set[str]:
         """Give the names that it requires as they are written, in whichever table: extras, groups, Poetry's."""
-        project, old = self.table("project"), self.table("tool", "poetry")
-        lists = (
-            project.get("dependencies", ()),
-            *self.table("project", "optional-dependencies").values(),
-            *self.table("dependency-groups").values(),
-        )
-        tables = (old, *self.table("tool", "poetry", "group").values())
+        lists = [self.table("project").get("dependencies", ()), *self.table("dependency-groups").values()]
+        lists += self.table("project", "optional-dependencies").values()
+        tables = (self.table("tool", "poetry"), *self.table("tool", "poetry", "group").values())
         entries = [entry for found in lists if isinstance(found, list) for entry in found if isinstance(entry, str)]
         entries += [name for found in tables if isinstance(found, dict) for name in found.get("dependencies", ())]
         return {found[0] for entry in entries if (found := _NAME.match(entry.strip()))}
@@ -213,7 +209,12 @@ class CondaFile:
     @classmethod
     def read(cls, path: Path) -> CondaFile:
         """Read and check it; every error has the file and the line."""
-        return _CondaReader(path, read_text(path)).read()
+        return cls.parse(path, read_text(path))
+
+    @classmethod
+    def parse(cls, path: Path, text: str) -> CondaFile:
+        """Read what `text` would say at `path`."""
+        return _CondaReader(path, text).read()
 
     @property
     def python(self) -> str | None:
@@ -389,7 +390,7 @@ def with_specs(file: CondaFile, specs: Sequence[str], *, drop: bool = False) -> 
 def _says(file: CondaFile, text: str, dependencies: Sequence[str]) -> bool:
     """Tell whether `text` reads as `file` does, but for its dependencies, which are to be these."""
     try:
-        found = _CondaReader(file.path, text).read()
+        found = CondaFile.parse(file.path, text)
     except LabError:
         return False
     found = replace(found, dependencies=tuple(sorted(found.dependencies)), lines=file.lines)

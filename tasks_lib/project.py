@@ -45,10 +45,16 @@ class Project:
     python: str = ""
 
     @classmethod
-    def load(cls, start: Path, variables: Mapping[str, str], *, engine: str = "", python: str = "") -> Project:
-        """Find the project that `start` lies in and read its manifest; flags win over variables over settings."""
-        root = root_of(start)
-        pyproject = PyProject.read(root / PYPROJECT)
+    def load(
+        cls, start: Path, variables: Mapping[str, str], *, engine: str = "", python: str = "", new: bool = False
+    ) -> Project:
+        """Find the project that `start` lies in and read its manifest; flags win over variables over settings.
+
+        A `new` one is `start` itself, and may have no manifest yet.
+        """
+        root = start.absolute() if new else root_of(start)
+        path = root / PYPROJECT
+        pyproject = PyProject(path, {}, "") if new and not path.exists() else PyProject.read(path)
         settings = _settings(pyproject)
         return cls(
             root,

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tasks_lib.plan import Step, Watcher
 
 #: The steps that leave the environment as it is, beside the checks.
-_HARMLESS = {"deps.lock", "deps.edit", "conda.edit", "env.files"}
+_HARMLESS = {"deps.lock", "deps.edit", "conda.edit", "env.files", "migrate.lock", "migrate.clear"}
 
 #: What installers write at the top of an environment, be it there or not.
 _INSTALLED = {"bin", "lib", "lib64", "include", "share", "etc", ".lock", "Lib", "Scripts"}

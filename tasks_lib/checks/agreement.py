@@ -29,7 +29,7 @@ def _python(facts: Facts) -> Iterable[Finding]:
     from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415 - 0.03 s
 
     spec = facts.conda_file.python if facts.conda_file else None
-    wanted = conda_python(spec or "")
+    wanted = conda_specifiers(spec or "")
     try:
         project = SpecifierSet(facts.project.pyproject.requires_python)
     except InvalidSpecifier:
@@ -42,11 +42,11 @@ def _python(facts: Facts) -> Iterable[Finding]:
     yield Finding(text, *conda_line(facts, "python"))
 
 
-def conda_python(spec: str) -> list[SpecifierSet] | None:
+def conda_specifiers(spec: str) -> list[SpecifierSet] | None:
     """Translate conda's version spec (`=3.12`, `>=3.11,<3.13`, `3.11|3.12`), or `None` where that is not certain."""
     from packaging.specifiers import SpecifierSet  # noqa: PLC0415 - 0.03 s
 
-    rest = spec.rpartition("::")[2].strip().removeprefix("python").strip()
+    rest = spec.rpartition("::")[2].strip()[len(spec_name(spec)) :].strip()
     version = re.sub(r"(?<=[=<>!~,|])\s+|\s+(?=[,|])", "", rest)
     # a build string stands behind a second `=` or a blank: `3.12.*=*_cpython`, `3.12.1 h1_0`
     version = re.sub(r"^(==?|)([\d.*]+)(?:=|\s+)[\w*]+$", r"\1\2", version)

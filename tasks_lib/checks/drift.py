@@ -47,7 +47,7 @@ def _needed(facts: Facts) -> set[str]:
     """
     from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - 0.03 s
 
-    groups, short = {"", *_default_groups(facts)}, ".".join(facts.python.split(".")[:2])
+    groups, short = {"", *default_groups(facts)}, ".".join(facts.python.split(".")[:2])
     here = {"python_version": short, "python_full_version": facts.python}
     found = {one.name: one for one in facts.distributions}
     asked = [(wanted, "") for group, wanted in facts.declared() if group in groups]
@@ -65,7 +65,7 @@ def _needed(facts: Facts) -> set[str]:
     return {name for name, _ in seen}
 
 
-def _default_groups(facts: Facts) -> set[str]:
+def default_groups(facts: Facts) -> set[str]:
     """Give the groups that the manager installs unasked."""
     table = facts.project.pyproject.table
     groups = {*table("dependency-groups"), *table("tool", "poetry", "group")}

@@ -39,13 +39,15 @@ def lab_task(
     json: bool = True,
     changes: bool = False,
     project: bool = True,
+    new: bool = False,
     help: dict[str, str] | None = None,
     **options: Any,
 ) -> Callable[[Callable[..., Answer]], Task[Any]]:
     """Make a task of a function that takes a session, a progress, and then the task's own options.
 
     `also` names further shared options (`python`, `strict`); `help` explains the task's own ones. One that `changes`
-    the project has it for itself, but for a dry run. Without a `project` it works in any folder, and gets no session.
+    the project has it for itself, but for a dry run. Without a `project` it works in any folder, and gets no session; a `new`
+    one may have no manifest yet.
     """
 
     def make(work: Callable[..., Answer]) -> Task[Any]:
@@ -64,7 +66,7 @@ def lab_task(
             mine = {one.name: given[one.name] for one in own}
             asked = {name: given[name] for name in _SHARED if name in given and (name == "json" or name not in mine)}
             asked |= {"source": given["from_"]} if "from_" in given else {}
-            asked |= {"changes": changes and not given["dry_run"], "project": project}
+            asked |= {"changes": changes and not given["dry_run"], "project": project, "new": new}
             if "json" in mine:  # the task has to know whether its answer is a document
                 mine["json"] = given["json"] or given["format"] not in {"", "text"}
             finish(boundary.answer(command, lambda session, progress: work(session, progress, **mine), **asked))

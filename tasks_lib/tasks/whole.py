@@ -1,4 +1,4 @@
-"""`setup`: all of it."""
+"""`setup`: all of it; `init` and `migrate`: how a project comes to a combo, and to another."""
 
 from __future__ import annotations
 
@@ -40,3 +40,34 @@ def completion(_: None, __: Progress, shell: str = "", undo: bool = False, show:
     from tasks_lib.completion import scripts
 
     return scripts.install(shell or shells.detect(os.environ), undo=undo, show=show)
+
+
+@lab_task("init", changes=True, new=True)
+def init(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
+    """Adopt a project: find what it uses, show what comes into pyproject.toml, and write it; old files stay."""
+    from tasks_lib import adoption
+
+    return adoption.init(session, progress, dry_run=dry_run)
+
+
+@lab_task(
+    "migrate",
+    changes=True,
+    help={
+        "to": "the combo to move to",
+        "leave_behind": "leave behind what conda has and is no Python distribution",
+        "remove_old": "delete the old environment when the new one is proven",
+    },
+)
+def migrate(
+    session: Session,
+    progress: Progress,
+    to: str,
+    leave_behind: bool = False,
+    remove_old: bool = False,
+    dry_run: bool = False,
+) -> Answer:
+    """Move to another combo with the very versions that are installed, and prove it; or change nothing."""
+    from tasks_lib import migration
+
+    return migration.migrate(session, progress, to, leave_behind=leave_behind, remove_old=remove_old, dry_run=dry_run)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -54,7 +54,7 @@ def test_folder_without_a_manifest_is_named(root: Path) -> None:
     ],
 )
 def test_flags_win_over_variables_over_settings(
-    root: Path, text: str, variables: dict[str, str], flags: dict[str, str], expected: tuple[str, str]
+    root: Path, text: str, variables: dict[str, str], flags: dict[str, Any], expected: tuple[str, str]
 ) -> None:
     (root / "pyproject.toml").write_text(text)
     found = Project.load(root, variables, **flags)

@@ -1,0 +1,250 @@
+"""Adopt a project that has none of this: read what it uses, and write it as every combo reads it."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks_lib import combos, toolbox, transaction
+from tasks_lib.adoption import conda_files, requirements_files, setuptools_files, toml_tables, writing
+from tasks_lib.adoption.found import EXTRAS, GROUPS, MAIN, Found, Target, distribution
+from tasks_lib.combos import Combo
+from tasks_lib.environments import ENVIRONMENTS
+from tasks_lib.errors import LabError
+from tasks_lib.files import write
+from tasks_lib.managers import MANAGERS
+from tasks_lib.manifests import CONDA_FILES, PYPROJECT, CondaFile, read_text, spec_name
+from tasks_lib.plan import Step
+from tasks_lib.project import Project
+from tasks_lib.report.model import Result, Status
+from tasks_lib.session import Answer, Session, planned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tasks_lib.plan import Watcher
+
+#: how a person counts what is declared
+_KINDS: dict[Target, str] = {
+    MAIN: "dependencies",
+    EXTRAS: "in extras",
+    (GROUPS,): "in groups",
+    ("project",): "metadata",
+}
+_DYNAMIC: Target = ("project", "dynamic")
+_LEFT = "the files that were read stay as they are; from now on pyproject.toml is what counts"
+
+
+def opened(*, combo: str, engine: str, python: str) -> Session:
+    """Open a session on the current folder, which may have no manifest yet; what lies there tells the combo."""
+    project = Project.load(Path.cwd(), os.environ, engine=engine, python=python, new=True)
+    chosen = combos.resolve(project, combo, os.environ, _evident)
+    layer = ENVIRONMENTS[chosen.environment]
+    if layer.owns_packages and project.conda_path is None:
+        with_conda_file(project, conda_files.new_text(project.root.name, toolbox.running_python()))
+    return Session(project, chosen, layer(project), MANAGERS[chosen.manager](project))
+
+
+def with_conda_file(project: Project, text: str) -> None:
+    """Let a project have a conda file that is not written yet."""
+    path = project.root / CONDA_FILES[0]
+    vars(project).update(conda_path=path, conda_file=CondaFile.parse(path, text))
+
+
+def _evident(project: Project) -> Combo:
+    """Choose by what lies in the folder: an environment, a conda file, a lock, Poetry's table."""
+    made = [kind for kind, layer in ENVIRONMENTS.items() if _has(project, kind) and combos.exists(layer(project))]
+    kind = made[0] if made else "conda" if project.conda_path else "pip"
+    manager = combos.locked_manager(project)
+    poetry = bool(project.pyproject.table("tool", "poetry"))
+    conda = f"{project.conda_path.name} is here" if project.conda_path else "there is no conda file"
+    first = f"{ENVIRONMENTS[kind](project).where} exists already" if made else conda
+    second = (
+        f"{MANAGERS[manager].lock_name} lies beside it"
+        if manager
+        else f"[tool.poetry] is {'' if poetry else 'not '}used"
+    )
+    return Combo(kind, manager or ("poetry" if poetry else "uv"), "existing", f"{first}, and {second}")
+
+
+def _has(project: Project, kind: str) -> bool:
+    return not ENVIRONMENTS[kind].owns_packages or project.conda_path is not None
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What was found, and the new text of each file that is to be written."""
+
+    found: Sequence[Found]
+    texts: dict[Path, str]
+
+    @property
+    def results(self) -> list[Result]:
+        """Say what each file gave, and what a person has to see to."""
+        made = []
+        for one in self.found:
+            counts = Counter(_KINDS.get(item.target[:2], _KINDS.get(item.target[:1], "settings")) for item in one.items)
+            if counts:
+                told = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+                made.append(Result("init.found", Status.PASS, f"found {one.file}: {told}", file=one.file))
+            made += [Result("init.note", Status.PASS, f"{one.file}: {text}", file=one.file) for text in one.said]
+            title = f"{one.file} needs a look"
+            made += [Result("init.note", Status.WARN, title, text, file=one.file, line=at) for text, at in one.warned]
+        return made
+
+    def steps(self) -> list[Step]:
+        """Give the step for each file, which shows the difference that it makes."""
+        made = []
+        for path, text in self.texts.items():
+            old = read_text(path) if path.is_file() else ""
+            rows = difflib.unified_diff(old.splitlines(), text.splitlines(), path.name, path.name, lineterm="")
+            made.append(Step("env.files", f"write {path.name}", shown="\n".join(rows)))
+        return made
+
+
+def init(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
+    """Show what is found and what comes of it, and write that; a project that is adopted already stays as it is."""
+    pyproject = session.project.pyproject
+    old = any(found.items for found in toml_tables.read_poetry(session.project.root, pyproject))
+    if session.project.settings.combo and "name" in pyproject.table("project") and not old:
+        title = f"the project is adopted already, as {session.project.settings.combo}"
+        return Answer([Result("init", Status.PASS, title)], {"note": "nothing to do"})
+    plan = _planned(session)
+    steps = plan.steps()
+    shown: dict[str, Any] = planned(steps).data
+    if dry_run:
+        return Answer(plan.results, shown)
+
+    def work() -> tuple[Result, ...]:
+        for path, text in plan.texts.items():
+            write(path, text.encode())
+        return ()
+
+    title = f"write {', '.join(path.name for path in plan.texts)}"
+    whole = Step("env.files", title, work=work, shown=title)
+    results = transaction.carry_out(session, [whole], watcher, manifests=list(plan.texts))
+    return Answer([*plan.results, *results], {**shown, "note": _LEFT})
+
+
+def _planned(session: Session) -> _Plan:
+    """Read every source, the one that wins first, and compute the new files."""
+    project = session.project
+    root, pyproject = project.root, project.pyproject
+    found = list(_sources(project))
+    if not (found or pyproject.table("project")):
+        text = f"nothing in {root} tells what the project needs."
+        remedy = "go to the folder with its requirements.txt, environment.yml, setup.py, Pipfile or pyproject.toml"
+        raise LabError(text, remedy=f"{remedy}; a new project starts with: uv init --bare", title="nothing to adopt")
+    dynamic = pyproject.table("project").get("dynamic", ())
+    if "dependencies" in dynamic:  # which setuptools reads from files: they get a place in [project]
+        left = Found(PYPROJECT, drops=[_DYNAMIC, ("tool", "setuptools", "dynamic", "dependencies")])
+        if rest := [one for one in dynamic if one != "dependencies"]:
+            left.put(_DYNAMIC, rest, pyproject.line_of(*_DYNAMIC))
+        found.insert(0, left)
+    drops = [target for one in found for target in one.drops]
+    old = pyproject.text.replace("\r\n", "\n")  # the transaction keeps a file's line ends
+    for one in found:
+        if one.drops:
+            one.comments = toml_tables.lost_comments(old, writing.without(old, one.drops))
+    merged = writing.Merged(writing.less(pyproject.data, drops))
+    for one in found:
+        merged.take(one)
+    if "dependencies" in dynamic and not merged.entries(MAIN):
+        text = "its dependencies are dynamic, and no file that is read here declares them."
+        at = pyproject.line_of(*_DYNAMIC)
+        remedy = "write them to [project] dependencies, or to a requirements.txt"
+        raise LabError(text, file=PYPROJECT, line=at, remedy=remedy, title="dynamic dependencies")
+    settings = Found(PYPROJECT, adds=True)
+    settings.warned += [(text, None) for text in merged.constrain()]
+    complete(project, merged, settings, session.combo.id)
+    texts = {pyproject.path: writing.written(old, merged, drops)}
+    if session.environment.owns_packages:
+        texts |= _conda_text(project, merged)
+    elif project.conda_path and (alone := _only_conda(project.conda_file)):
+        why = f"a {session.combo.id} project has no conda layer, and conda alone has {', '.join(alone)}"
+        settings.warned.append((f"{why}: take a conda combo, e.g. --combo conda_uv", None))
+    found += [Found(PYPROJECT, warned=settings.warned)] if settings.warned else []
+    return _Plan(found, {path: text for path, text in texts.items() if not path.is_file() or read_text(path) != text})
+
+
+def _sources(project: Project) -> Iterator[Found]:
+    """Read the files in the order of their weight."""
+    yield from toml_tables.read_poetry(project.root, project.pyproject)
+    yield from setuptools_files.read_all(project.root)
+    yield from toml_tables.read_pipfile(project.root)
+    yield from requirements_files.read_all(project.root)
+    yield from conda_files.read_all(project.root)
+
+
+def _only_conda(file: CondaFile) -> list[str]:
+    return [name for spec in file.dependencies if (name := spec_name(spec)) not in {"python", "pip"}]
+
+
+def complete(project: Project, merged: writing.Merged, settings: Found, combo: str) -> None:
+    """Add what every combo needs: a name, a version, a Python, whether it is a package, and the same groups."""
+    for target, value in _settings(project, merged, combo):
+        settings.put(target, value, 1)
+    merged.take(settings)
+
+
+def _settings(project: Project, merged: writing.Merged, combo: str) -> Iterator[tuple[Target, object]]:
+    yield ("project", "name"), distribution(project.root.name) or "project"
+    dynamic = merged.at(_DYNAMIC) or ()
+    if "version" not in dynamic:
+        yield ("project", "version"), "0.1.0"
+    pinned = project.root / ".python-version"
+    words = read_text(pinned).split() if pinned.is_file() else []
+    python = next((word for word in words if re.fullmatch(r"3\.\d+(\.\d+)?", word)), toolbox.running_python())
+    yield ("project", "requires-python"), f">={'.'.join(python.split('.')[:2])}"
+    if not merged.entries(MAIN):
+        yield MAIN, []
+    package = _is_package(project, merged)
+    if package and "version" in dynamic:  # setuptools computes it; Poetry, which only installs, wants some
+        yield ("tool", "poetry", "version"), "0"
+    if not package:
+        yield ("tool", "uv", "package"), False
+        yield ("tool", "poetry", "package-mode"), False
+    groups = dict.fromkeys([*(merged.at((GROUPS,)) or ()), *(one[1] for one in merged.lists if one[0] == GROUPS)])
+    default = [name for name in groups if not merged.at(("tool", "poetry", "group", name, "optional"))]
+    if set(default) != {"dev"} & set(groups):  # which uv takes unasked; Poetry takes all
+        yield ("tool", "uv", "default-groups"), default
+    yield ("tool", "mlops-lab", "combo"), combo
+
+
+def _is_package(project: Project, merged: writing.Merged) -> bool:
+    """Tell whether the managers are to install the project itself; one of Poetry's has to have a module for that."""
+    from poetry.core.masonry.utils.module import Module  # noqa: PLC0415 - 0.1 s, for this alone
+
+    said = [merged.at(("tool", "poetry", "package-mode")), merged.at(("tool", "uv", "package"))]
+    backend = merged.at(("build-system", "build-backend"))
+    if False in said or backend is None:
+        return False
+    if not str(backend).startswith("poetry"):
+        return True
+    packages = project.pyproject.table("tool", "poetry").get("packages", ())
+    try:
+        Module(
+            str(merged.at(("project", "name"))), str(project.root), [{"format": ["wheel"], **one} for one in packages]
+        )
+    except (ValueError, TypeError, KeyError):
+        return False
+    return True
+
+
+def _conda_text(project: Project, merged: writing.Merged) -> dict[Path, str]:
+    """Give the conda file's new text: less its `pip:` section, or whole where there is none yet."""
+    from packaging.specifiers import SpecifierSet  # noqa: PLC0415 - 0.03 s
+
+    file = project.conda_file
+    if file.path.is_file():
+        return {file.path: conda_files.without_pip(file, read_text(file.path))} if file.pip else {}
+    wanted = SpecifierSet(str(merged.at(("project", "requires-python"))))
+    python = project.python or conda_files.fitting(wanted, toolbox.running_python())
+    text = conda_files.new_text(str(merged.at(("project", "name"))), python)
+    with_conda_file(project, text)
+    return {file.path: text}

@@ -1,0 +1,86 @@
+"""Read the conda file: what is conda's stays there, and its `pip:` section moves; make one where there is none."""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import TYPE_CHECKING
+
+import yaml
+
+from tasks_lib.adoption import requirements_files
+from tasks_lib.adoption.found import Found, comments
+from tasks_lib.checks.agreement import conda_specifiers
+from tasks_lib.environments import records
+from tasks_lib.manifests import CONDA_FILES, CondaFile, parse_yaml, read_text, spec_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from packaging.specifiers import SpecifierSet
+
+
+def read_all(root: Path) -> Iterator[Found]:
+    """Read the Python of the conda file, and its `pip:` section."""
+    path = CondaFile.find(root)
+    if path is None:
+        return
+    file, text = CondaFile.read(path), read_text(path)
+    for name in CONDA_FILES:
+        if name != path.name and (root / name).is_file():
+            yield Found(name, warned=[(f"it is not read: {path.name} is the project's conda file", None)])
+    found = Found(path.name, adds=True)
+    wanted = conda_specifiers(file.python or "")
+    if wanted and len(wanted) == 1:
+        found.put(("project", "requires-python"), str(wanted[0]), file.lines.get("python"))
+    found.put(("project", "name"), records.normalised(file.name), 1)
+    if file.pip:
+        (first, last), entries = pip_section(text, path.name)
+        found.comments = [one for one in comments(path.name, text) if first <= one.line <= last]
+        found.said.append(f"its pip: section ({len(entries)} entries) comes into pyproject.toml")
+        yield from requirements_files.read_entries(root, found, entries)
+    else:
+        yield found
+
+
+def pip_section(text: str, name: str) -> tuple[tuple[int, int], list[tuple[int, str]]]:
+    """Give the first and the last line of the `pip:` section, and its entries with their lines."""
+    top = parse_yaml(text, name, functools.partial(yaml.compose, Loader=yaml.SafeLoader))
+    for key, value in top.value:
+        for item in value.value if key.value == "dependencies" else ():
+            if isinstance(item, yaml.MappingNode):
+                entries = [(one.start_mark.line + 1, one.value) for _, some in item.value for one in some.value]
+                first = item.start_mark.line + 1
+                return (first, max([first, *(line for line, _ in entries)])), entries
+    return (1, 0), []
+
+
+def without_pip(file: CondaFile, text: str) -> str:
+    """Give the file's text without its `pip:` section; every other line stays, and pip itself is asked for."""
+    (first, last), _ = pip_section(text, file.path.name)
+    rows = text.splitlines(keepends=True)
+    head = rows[first - 1]
+    has_pip = any(spec_name(spec) == "pip" for spec in file.dependencies)
+    new = "" if has_pip else f"{head[: len(head) - len(head.lstrip())]}- pip\n"
+    made = "".join([*rows[: first - 1], new, *rows[last:]])
+    read = CondaFile.parse(file.path, made)
+    same = (read.name, read.channels, read.variables, read.pip) == (file.name, file.channels, file.variables, ())
+    if not same or {*read.dependencies} - {"pip"} != {*file.dependencies} - {"pip"}:
+        said = "its pip: section is written in a way that cannot be taken out safely: move it by hand"
+        Found(file.path.name).refuse(said, first)
+    return made
+
+
+def new_text(name: str, python: str) -> str:
+    """Write the conda file that a project without one gets."""
+    plain = re.sub(r"[^\w.-]+", "-", name).strip("-") or "env"
+    return f"name: {plain}\nchannels:\n  - conda-forge\ndependencies:\n  - python={python}\n  - pip\n"
+
+
+def fitting(wanted: SpecifierSet, here: str) -> str:
+    """Give the minor version of Python to ask for: this one where it fits, else the newest that does."""
+    minors = [".".join(here.split(".")[:2]), *(f"3.{minor}" for minor in range(14, 7, -1))]
+    return next(
+        (one for one in minors if any(f"{one}.{patch}" in wanted for patch in (0, *range(30, 0, -1)))), minors[0]
+    )

@@ -1,0 +1,160 @@
+"""What a manifest of another tool declares: each thing with its place in pyproject.toml, its line and comments."""
+
+from __future__ import annotations
+
+import io
+import re
+import tokenize
+from collections import defaultdict
+from dataclasses import dataclass, field
+from email.utils import parseaddr
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from tasks_lib.diagnosis import without_logins
+from tasks_lib.errors import LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from packaging.requirements import Requirement
+
+Target = tuple[str, ...]
+MAIN: Target = ("project", "dependencies")
+GROUPS, EXTRAS = "dependency-groups", ("project", "optional-dependencies")
+_TOML = re.compile(
+    r'"""(?:\\.|[^\\])*?"""|\'\'\'.*?\'\'\'|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|(?P<comment>#[^\r\n]*)', re.DOTALL
+)
+_QUOTED = re.compile(r'"(?:\\.|[^"\\])*"|\'[^\']*\'|(?P<comment>(?:^|(?<=\s))#.*)', re.MULTILINE)
+_LINE = re.compile(r"(?:^|(?<=\s))(?P<comment>#.*)", re.MULTILINE)
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_LANGUAGES = {"toml": _TOML, "Pipfile": _TOML, "yml": _QUOTED, "yaml": _QUOTED}
+
+
+@dataclass(frozen=True)
+class Item:
+    """One value, or (`listed`) one entry of a list, and the line that declares it, counted from 1."""
+
+    target: Target
+    value: Any
+    line: int
+    listed: bool = False
+
+
+@dataclass(frozen=True)
+class Comment:
+    """A comment, and whether it has its line for itself."""
+
+    line: int
+    text: str
+    alone: bool
+
+
+@dataclass
+class Found:
+    """What one file declares, what was done about it that a person should know, and what could not be taken over.
+
+    One that `adds` is no rival of the files before it: what they do not declare comes into their lists.
+    """
+
+    file: str
+    items: list[Item] = field(default_factory=list)
+    comments: list[Comment] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    warned: list[tuple[str, int | None]] = field(default_factory=list)
+    drops: list[Target] = field(default_factory=list)
+    adds: bool = False
+
+    def put(self, target: Target, value: object, line: int | None) -> None:
+        """Take a value over."""
+        self.items.append(Item(target, value, line or 1))
+
+    def require(self, target: Target, text: str, line: int | None, shown: str = "") -> Requirement:
+        """Take a requirement over, into a list; one that PEP 508 cannot read is an error with its place."""
+        wanted = self.parse(text, line, shown)
+        self.items.append(Item(target, text, line or 1, listed=True))
+        return wanted
+
+    def parse(self, text: str, line: int | None, shown: str = "") -> Requirement:
+        """Read a requirement; `shown` is what the file has in its place."""
+        from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - 0.03 s
+
+        try:
+            return Requirement(text)
+        except InvalidRequirement as error:
+            why = str(error).partition("\n")[0].rstrip(".")
+            self.refuse(f"{shown or text!r} is no requirement that Poetry and uv can both read: {why}", line)
+
+    def source(self, wanted: Requirement, group: str, path: str, line: int | None, *, editable: bool) -> None:
+        """Say for both managers in which folder or file a requirement is found."""
+        self.put(
+            ("tool", "uv", "sources", wanted.name), {"path": path, **({"editable": True} if editable else {})}, line
+        )
+        place = ("tool", "poetry", *(("group", group) if group else ()), "dependencies", wanted.name)
+        self.put(place, {"path": path, **({"develop": True} if editable else {})}, line)
+
+    def warn(self, text: str, line: int | None = None) -> None:
+        """Note what a person has to see to; no login is repeated."""
+        self.warned.append((without_logins(text, tokens=True), line))
+
+    def refuse(self, text: str, line: int | None) -> NoReturn:
+        """End the adoption at something that is written wrongly."""
+        said = f"{without_logins(text, tokens=True)}."
+        remedy = f"mend {self.file}"
+        raise LabError(said, file=self.file, line=line, remedy=remedy, title=f"wrong {self.file}") from None
+
+    def noted(self) -> Iterator[tuple[Item, list[str], list[str]]]:
+        """Give each item with the comments that stand before it, and behind it, in the file's order."""
+        items = sorted(self.items, key=lambda item: item.line)
+        before: dict[int, list[str]] = defaultdict(list)
+        behind: dict[int, list[str]] = defaultdict(list)
+        for one in self.comments:
+            last = max((at for at, item in enumerate(items) if item.line <= one.line), default=-1)
+            if not one.alone and last >= 0:
+                behind[last].append(one.text)
+            elif last + 1 < len(items):
+                before[last + 1].append(one.text)
+            else:
+                behind[last].append(one.text)
+        yield from ((item, before[at], behind[at]) for at, item in enumerate(items))
+
+
+def comments(file: str, text: str) -> list[Comment]:
+    """Give the comments of a file, by the language that its name tells."""
+    if file.endswith(".py"):
+        tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+        found = [(one.start, one.string) for one in tokens if one.type == tokenize.COMMENT]
+        return [Comment(row, said, not text.splitlines()[row - 1][:column].strip()) for (row, column), said in found]
+    pattern = _LANGUAGES.get(file.rpartition(".")[2].rpartition("/")[2], _LINE)
+    made = []
+    for match in pattern.finditer(text):
+        if said := match["comment"]:
+            start = match.start("comment")
+            ahead = text[text.rfind("\n", 0, start) + 1 : start].strip()
+            alone = not ahead or (pattern is _TOML and ahead[0] == "[")  # behind a header it speaks of what follows
+            made.append(Comment(text.count("\n", 0, start) + 1, said.rstrip(), alone))
+    return made
+
+
+def distribution(text: str) -> str:
+    """Turn words into a name that a distribution may have, empty where nothing is left."""
+    return text if _NAME.fullmatch(text) else re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")
+
+
+def people(texts: Sequence[str]) -> list[dict[str, str]]:
+    """Write `Name <address>` as the `[project]` table has it."""
+    pairs = [parseaddr(text) for text in texts]
+    both = [(("name", name), ("email", address if "@" in address else "")) for name, address in pairs]
+    return [
+        {key: value for key, value in one if value} or {"name": text} for one, text in zip(both, texts, strict=True)
+    ]
+
+
+def license_of(text: str, classifiers: Sequence[str]) -> object:
+    """Write a licence as an SPDX expression where it is one; beside a classifier of licences that is not allowed."""
+    from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression  # noqa: PLC0415 - as above
+
+    try:
+        spdx = canonicalize_license_expression(text)
+    except InvalidLicenseExpression:
+        return {"text": text}
+    return {"text": text} if any(one.startswith("License ::") for one in classifiers) else str(spdx)

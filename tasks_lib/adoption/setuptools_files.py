@@ -1,0 +1,228 @@
+"""Read `setup.cfg`, and `setup.py` as syntax alone: it is never run. Both give rows, which are taken over alike."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import re
+import warnings
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tasks_lib.adoption import requirements_files
+from tasks_lib.adoption.found import EXTRAS, MAIN, Comment, Found, Target, comments, license_of, people
+from tasks_lib.manifests import read_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+Rows = list[tuple[int, str]]
+_LINE = re.compile(r"\s*\0(\d+)$")
+_COMMENT = re.compile(r"(^|\s)#.*")
+#: what setuptools calls otherwise than `[project]`
+_PLAIN = {"name": "name", "description": "description", "summary": "description", "python_requires": "requires-python"}
+_URLS = {"url": "Homepage", "home_page": "Homepage", "download_url": "Download"}
+_SCRIPTS = {"console_scripts": "scripts", "gui_scripts": "gui-scripts"}
+_BUILD = {"requires": ["setuptools>=77"], "build-backend": "setuptools.build_meta"}
+
+
+def read_all(root: Path) -> Iterator[Found]:
+    """Read what a project that is built with setuptools declares."""
+    for name, read in (("setup.cfg", _read_cfg), ("setup.py", _read_py)):
+        if (root / name).is_file():
+            found = Found(name)
+            yield from [found, *read(root, found, read_text(root / name))]
+
+
+@dataclass
+class _Declared:
+    """What either file declares, by setuptools' own names: the text of each entry, and its line."""
+
+    rows: dict[str, Rows] = field(default_factory=dict)
+    extras: dict[str, Rows] = field(default_factory=dict)
+    points: dict[str, Rows] = field(default_factory=dict)
+
+    def text(self, key: str) -> str:
+        """Give a single value, empty where there is none."""
+        return next((text for _, text in self.rows.get(key, ())), "")
+
+    def put_all(self, root: Path, found: Found) -> list[Found]:
+        """Take all of it over; give what the files hold that it names."""
+        more = self._requirements(root, found)
+        classifiers = [text for _, text in self.rows.get("classifiers", ())]
+        for key, rows in self.rows.items():
+            (line, text), *_ = rows or [(1, "")]
+            if key in _PLAIN and text:
+                found.put(("project", _PLAIN[key]), text, line)
+            elif key == "license" and text:
+                found.put(("project", key), license_of(text, classifiers), line)
+            elif key in _URLS and text:
+                found.put(("project", "urls", _URLS[key]), text, line)
+            elif key == "version":
+                _version(found, text, line)
+            elif key == "long_description" and (root / (readme := text.removeprefix("file:").strip())).is_file():
+                found.put(("project", "readme"), readme, line)
+            elif key in {"classifiers", "keywords"} and rows:
+                found.put(("project", key), [one.strip() for _, row in rows for one in row.split(",")], line)
+            elif key == "project_urls":
+                _pairs(found, ("project", "urls"), rows)
+            elif key in {"author", "maintainer"}:
+                email = self.text(f"{key}_email")
+                found.put(("project", f"{key}s"), people([f"{text} <{email}>" if email else text]), line)
+        return more
+
+    def build(self, found: Found, line: int) -> None:
+        """Take scripts and other entry points over, and have setuptools build the package."""
+        for group, rows in self.points.items():
+            _pairs(
+                found, ("project", _SCRIPTS[group]) if group in _SCRIPTS else ("project", "entry-points", group), rows
+            )
+        for key, made in _BUILD.items():
+            found.put(("build-system", key), made, line)
+
+    def _requirements(self, root: Path, found: Found) -> list[Found]:
+        more: list[Found] = []
+        lists: list[tuple[Target, str, Rows]] = [(MAIN, "", self.rows.get("install_requires", []))]
+        for name, rows in self.extras.items():  # the name may end in a marker for all of it
+            extra, _, marker = name.partition(":")
+            lists.append(((*EXTRAS, extra) if extra else MAIN, marker, rows))
+        for target, marker, rows in lists:
+            for line, row in rows:
+                text = _COMMENT.sub("", row).strip()
+                if text.startswith("file:"):
+                    for name in text.removeprefix("file:").split(","):
+                        more += requirements_files.read_file(root, name.strip(), target, adds=True)
+                elif text:
+                    found.require(target, f"{text} ; {marker}" if marker else text, line)
+        return more
+
+
+def _version(found: Found, text: str, line: int) -> None:
+    """Take the version over, or leave it to setuptools."""
+    kind, _, place = text.partition(":")
+    if text and kind not in {"attr", "file"}:
+        found.put(("project", "version"), text, line)
+        return
+    found.put(("project", "dynamic"), ["version"], line)
+    if text:
+        found.put(("tool", "setuptools", "dynamic", "version"), {kind: place.strip()}, line)
+
+
+def _pairs(found: Found, target: Target, rows: Rows) -> None:
+    for line, text in rows:
+        name, _, value = text.partition("=")
+        found.put((*target, name.strip()), value.strip(), line)
+
+
+def _read_cfg(root: Path, found: Found, text: str) -> list[Found]:
+    """Have configparser read the text with the number of each line at its end, which it knows nothing of."""
+    numbered = [
+        row if not row.strip() or row.lstrip()[0] in "#;[" else f"{row}\0{number}"
+        for number, row in enumerate(text.splitlines(), 1)
+    ]
+    parser = configparser.RawConfigParser(default_section="\0")
+    parser.optionxform = str  # type: ignore[method-assign,assignment]  # the names of entry points have capitals
+    try:
+        parser.read_string("\n".join(numbered), found.file)
+    except configparser.Error as error:
+        number = error.errors[0][0] if isinstance(error, configparser.ParsingError) else getattr(error, "lineno", None)
+        found.refuse(f"it cannot be read ({type(error).__name__})", number)
+    tables: dict[str, dict[str, Rows]] = defaultdict(dict)
+    for section in parser.sections():
+        for key, value in parser.items(section):
+            rows = [
+                (int(mark[1]), _LINE.sub("", row).strip()) for row in value.split("\n") if (mark := _LINE.search(row))
+            ]
+            if "\n" not in value and (key == "install_requires" or section == "options.extras_require"):
+                rows = [(line, part.strip()) for line, row in rows for part in row.split(";")]
+            tables[section][key.replace("-", "_") if section == "metadata" else key] = [row for row in rows if row[1]]
+    if "metadata" not in tables and "options" not in tables:
+        return []  # it has the settings of other tools alone
+    declared = _Declared({**tables["metadata"], **tables["options"]})
+    declared.extras, declared.points = tables["options.extras_require"], tables["options.entry_points"]
+    more = declared.put_all(root, found)
+    if "name" in tables["metadata"]:
+        declared.build(found, 1)
+    found.comments = list(_cfg_comments(text, found))
+    return more
+
+
+def _cfg_comments(text: str, found: Found) -> Iterator[Comment]:
+    """Give the comments of the sections that are read: lines of their own, and those behind requirements."""
+    section, behind = "metadata", {one.line: one for one in comments(found.file, text)}
+    listed = {item.line for item in found.items if item.listed}
+    for number, row in enumerate(text.splitlines(), 1):
+        if head := re.match(r"\[([^\].]+)", row):
+            section = head[1]
+        if section in {"metadata", "options"} and row.lstrip()[:1] in {"#", ";"}:
+            yield Comment(number, f"#{row.strip()[1:]}", alone=True)
+        elif number in listed and number in behind:
+            yield behind[number]
+
+
+def _read_py(root: Path, found: Found, text: str) -> list[Found]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the escapes of old code
+            tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError) as error:
+        found.refuse(f"it is no Python: {error.args[0]}", getattr(error, "lineno", None))
+    calls = [one for one in ast.walk(tree) if isinstance(one, ast.Call) and ast.unparse(one.func).endswith("setup")]
+    if not calls:
+        found.warn("it calls no setup(), so nothing was read from it")
+        return []
+    reader, call = _Syntax(tree, found), calls[-1]
+    given = {one.arg or "**": reader.named(one.value) for one in call.keywords}
+    declared = _Declared()
+    for key, node in given.items():
+        if key in {"extras_require", "entry_points"}:
+            table = {name: reader.rows(value, key) for name, value in reader.pairs(node, key)}
+            declared.extras, declared.points = (
+                (table, declared.points) if key == "extras_require" else (declared.extras, table)
+            )
+        elif key == "project_urls":
+            pairs = [(name, row) for name, value in reader.pairs(node, key) for row in reader.rows(value, key)]
+            declared.rows[key] = [(line, f"{name} = {text}") for name, (line, text) in pairs]
+        elif key in {*_PLAIN, *_URLS, "install_requires", "classifiers", "keywords", "license", "version", "**"} or (
+            key.startswith(("author", "maintainer"))
+        ):
+            declared.rows[key] = reader.rows(node, key)
+    more = declared.put_all(root, found)
+    declared.build(found, call.lineno)
+    spans = [(one.lineno, one.end_lineno or one.lineno) for one in (call, *given.values())]
+    found.comments = [one for one in comments(found.file, text) if any(a <= one.line <= b for a, b in spans)]
+    return more
+
+
+class _Syntax:
+    """Read literals out of a syntax tree, and names that are literals of the module; say what is computed."""
+
+    def __init__(self, tree: ast.Module, found: Found) -> None:
+        self.found = found
+        pairs = [(one, node.value) for node in tree.body if isinstance(node, ast.Assign) for one in node.targets]
+        self.names = {one.id: value for one, value in pairs if isinstance(one, ast.Name)}
+
+    def named(self, node: ast.expr) -> ast.expr:
+        """Follow a name to what the module says it is."""
+        return self.names.get(node.id, node) if isinstance(node, ast.Name) else node
+
+    def rows(self, node: ast.expr, what: str) -> Rows:
+        """Give the strings of a list, or the lines of a string."""
+        node = self.named(node)
+        if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
+            return [row for one in node.elts for row in self.rows(one, what)]
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            return [(node.lineno, text) for row in node.value.splitlines() if (text := row.strip())]
+        self.found.warn(f"{what} is computed, and setup.py is never run: what it adds is not taken over", node.lineno)
+        return []
+
+    def pairs(self, node: ast.expr, what: str) -> Iterator[tuple[str, ast.expr]]:
+        """Give the names and values of a dictionary."""
+        keys = zip(node.keys, node.values, strict=True) if isinstance(node, ast.Dict) else [(None, node)]
+        for key, value in keys:
+            if isinstance(key, ast.Constant):
+                yield str(key.value), value
+            else:
+                self.rows(key or ast.Name("_", lineno=value.lineno), what)

@@ -1,0 +1,216 @@
+"""Read Poetry's own tables of `pyproject.toml`, and the Pipfile."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from tasks_lib import index
+from tasks_lib.adoption.found import (
+    EXTRAS,
+    GROUPS,
+    MAIN,
+    Comment,
+    Found,
+    Target,
+    comments,
+    distribution,
+    license_of,
+    people,
+)
+from tasks_lib.manifests import PYPROJECT, PyProject, read_toml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+_POETRY: Target = ("tool", "poetry")
+_URLS = {"homepage": "Homepage", "repository": "Repository", "documentation": "Documentation"}
+#: what PEP 508 cannot say, and stays in Poetry's table beside the requirement
+_KEPT = ("source", "allow-prereleases")
+_BUILD = {"requires": ["poetry-core>=2.0.0,<3.0.0"], "build-backend": "poetry.core.masonry.api"}
+_MARKERS = ("sys_platform", "os_name", "platform_system", "platform_machine", "python_version", "python_full_version")
+
+
+def read_poetry(root: Path, pyproject: PyProject) -> Iterator[Found]:
+    """Read what `[project]` and `[dependency-groups]` say today."""
+    if pyproject.table(*_POETRY):
+        yield _Poetry(root, pyproject).read()
+
+
+class _Poetry:
+    """Take the tables over key by key; `drops` names what has a new place."""
+
+    def __init__(self, root: Path, pyproject: PyProject) -> None:
+        self.root, self.pyproject, self.found = root, pyproject, Found(PYPROJECT)
+
+    def line(self, *names: str) -> int | None:
+        return self.pyproject.line_of(*_POETRY, *names) or self.pyproject.line_of(*names)
+
+    def table(self, *names: str) -> Mapping[str, Any]:
+        """Give a table of Poetry's; another thing in its place is an error with its line."""
+        value: Any = self.pyproject.table(*_POETRY)
+        for name in names:
+            value = value.get(name, {})
+            if not isinstance(value, dict):
+                self.found.refuse(f"[tool.poetry] {'.'.join(names)} must be a table", self.line(*names))
+        return value  # type: ignore[no-any-return]  # a table, as was just seen
+
+    def move(self, target: Target, value: object, *names: str) -> None:
+        """Give a value its new place."""
+        self.found.put(target, value, self.line(*names))
+        self.found.drops.append((*_POETRY, *names))
+
+    def read(self) -> Found:
+        """Read metadata, then dependencies of each kind; what `[project]` says already stays as it is."""
+        project, groups = self.pyproject.table("project"), self.pyproject.table(GROUPS)
+        if "name" not in project:
+            self.metadata()
+        if "dependencies" not in project:
+            self.extras(self.dependencies("", "dependencies"))
+        self.dependencies("dev", "dev-dependencies")
+        for group in self.table("group"):
+            if group not in groups:
+                self.dependencies(group, "group", group, "dependencies")
+        backend = str(self.pyproject.table("build-system").get("build-backend", ""))
+        for key, value in _BUILD.items() if self.found.items and backend.startswith("poetry") else ():
+            self.found.put(("build-system", key), value, self.pyproject.line_of("build-system", key))
+            self.found.drops.append(("build-system", key))
+        return self.found
+
+    def metadata(self) -> None:
+        """Move what `[project]` has a word for."""
+        table = self.table()
+        made = {key: table.get(key) for key in ("version", "description", "readme", "keywords", "classifiers")}
+        made["name"] = distribution(str(table["name"])) if "name" in table else None
+        if isinstance(text := table.get("license"), str):
+            made["license"] = license_of(text, table.get("classifiers", ()))
+        for role in ("authors", "maintainers"):
+            made[role] = people([str(one) for one in table[role]]) if isinstance(table.get(role), list) else None
+        for key, value in made.items():
+            if value is not None and not (key == "readme" and not isinstance(value, str)):
+                self.move(("project", key), value, key)
+        for key in _URLS.keys() & table.keys():
+            self.move(("project", "urls", _URLS[key]), table[key], key)
+        for name, value in (*self.table("urls").items(), *self.table("scripts").items()):
+            kind = "urls" if name in self.table("urls") else "scripts"
+            if isinstance(value, str):
+                self.move(("project", kind, name), value, kind, name)
+        for group in self.table("plugins"):
+            for name, value in self.table("plugins", group).items():
+                self.move(("project", "entry-points", group, name), value, "plugins", group, name)
+
+    def dependencies(self, group: str, *names: str) -> dict[str, str]:
+        """Take dependencies over; give those that are optional, by name."""
+        optional: dict[str, str] = {}
+        for name, wanted in self.table(*names).items():
+            line = self.line(*names, name)
+            for one in wanted if isinstance(wanted, list) else [wanted]:
+                text = self.requirement(name, one, line)
+                if name == "python" and not group:
+                    self.found.parse(text, line, f"{name} = {one!r}")
+                    self.found.put(("project", "requires-python"), text.removeprefix(name), line)
+                elif isinstance(one, dict) and one.get("optional") and not group:
+                    optional[name] = text
+                else:
+                    self.found.require((GROUPS, group) if group else MAIN, text, line, f"{name} = {one!r}")
+                    self.beside(text, one, group, line)
+        if names[0] in self.table():
+            self.found.drops.append((*_POETRY, *names))
+        return optional
+
+    def extras(self, optional: Mapping[str, str]) -> None:
+        """Give each extra its requirements; an optional one that no extra has gets one of its own name."""
+        given = {name: one for name, one in self.table("extras").items() if isinstance(one, list)}
+        loose = [name for name in optional if not any(name in names for names in given.values())]
+        for extra, names in {**given, **{name: [name] for name in loose}}.items():
+            for name in map(str, names):
+                line, text = self.line("dependencies", name), optional.get(name, name)
+                self.found.require((*EXTRAS, extra), text, line)
+                self.beside(text, self.table("dependencies").get(name), "", line)
+        if given:
+            self.found.drops.append((*_POETRY, "extras"))
+
+    def requirement(self, name: str, wanted: Any, line: int | None) -> str:  # noqa: ANN401 - what TOML holds
+        """Have poetry-core write a constraint of Poetry's as PEP 508; a folder has a table of its own beside it."""
+        from poetry.core.factory import Factory  # noqa: PLC0415 - 0.1 s, for this alone
+
+        if isinstance(wanted, dict):
+            wanted = {key: value for key, value in wanted.items() if key not in _KEPT}
+            if {"path", "file"} & wanted.keys():
+                wanted = {"version": "*"} | {k: v for k, v in wanted.items() if k in {"extras", "markers", "python"}}
+        try:
+            made = str(Factory.create_dependency(name, wanted, root_dir=self.root).to_pep_508())
+        except Exception as error:  # noqa: BLE001 - poetry-core raises errors of many kinds for what is written wrongly
+            self.found.refuse(f"{name} = {wanted!r} is no dependency: {error}", line)
+        return made if " @ " in made else re.sub(r"\s*\((.*?)\)", r"\1", made, count=1)
+
+    def beside(self, text: str, wanted: object, group: str, line: int | None) -> None:
+        """Keep what PEP 508 cannot say."""
+        if not isinstance(wanted, dict):
+            return
+        parsed = self.found.parse(text, line)
+        if path := wanted.get("path") or wanted.get("file"):
+            self.found.source(parsed, group, str(path), line, editable=bool(wanted.get("develop")))
+        if kept := {key: wanted[key] for key in _KEPT if key in wanted}:
+            place = (*_POETRY, *(("group", group) if group else ()), "dependencies", parsed.name)
+            self.found.put(place, kept, line)
+            self.found.warn(f"{parsed.name}: {', '.join(kept)} stays in Poetry's table, and uv does not read it", line)
+
+
+def lost_comments(before: str, after: str) -> list[Comment]:
+    """Give the comments that stood in what was taken out of a TOML file."""
+    kept = Counter(one.text for one in comments(PYPROJECT, after))
+    lost = []
+    for one in comments(PYPROJECT, before):
+        kept[one.text] -= 1
+        lost += [one] if kept[one.text] < 0 else []
+    return lost
+
+
+def read_pipfile(root: Path) -> Iterator[Found]:
+    """Read a Pipfile: packages, packages for development, and the Python."""
+    path = root / "Pipfile"
+    if not path.is_file():
+        return
+    data, text = read_toml(path)
+    lines, found = PyProject(path, data, text), Found(path.name, comments=comments(path.name, text))
+    for table in data.keys() - {"source", "requires", "pipenv", "scripts"}:
+        group = {"packages": "", "dev-packages": "dev"}.get(table, table)
+        if not isinstance(data[table], dict):
+            found.refuse(f"{table} must be a table", lines.line_of(table))
+        for name, wanted in data[table].items():
+            _package(found, name, wanted, group, lines.line_of(table, name) or lines.line_of(table))
+    requires = lines.table("requires")
+    for key, star in (("python_version", ".*"), ("python_full_version", "")):
+        if key in requires:
+            found.put(("project", "requires-python"), f"=={requires[key]}{star}", lines.line_of("requires", key))
+    for one in data.get("source", []):
+        if str(one.get("url", "")).rstrip("/") != index.default().rstrip("/"):
+            said = f"the source {one.get('name')} ({one.get('url')}) is not taken over: MLOPS_LAB_INDEX_URL takes one"
+            found.warn(said, lines.line_of("source", "url"))
+    if "scripts" in data:
+        found.warn("its scripts are pipenv's, and are not taken over", lines.line_of("scripts"))
+    yield found
+
+
+def _package(found: Found, name: str, wanted: object, group: str, line: int | None) -> None:
+    table: dict[str, Any] = wanted if isinstance(wanted, dict) else {"version": wanted}
+    extras = f"[{','.join(map(str, table['extras']))}]" if table.get("extras") else ""
+    version = str(table.get("version", "*")).strip()
+    text = f"{name}{extras}{'' if version == '*' else version}"
+    if kind := next((kind for kind in ("git", "hg", "svn") if kind in table), ""):
+        ref = f"@{table['ref']}" if "ref" in table else ""
+        folder = f"#subdirectory={table['subdirectory']}" if "subdirectory" in table else ""
+        text = f"{name}{extras} @ {kind}+{table[kind]}{ref}{folder}"
+    elif "://" in str(table.get("file")):
+        text = f"{name}{extras} @ {table.pop('file')}"
+    markers = [str(table["markers"])] if "markers" in table else []
+    markers += [f"{key} {table[key]}" for key in _MARKERS if key in table]
+    text += f" ; {' and '.join(f'({one})' if len(markers) > 1 else one for one in markers)}" if markers else ""
+    parsed = found.require((GROUPS, group) if group else MAIN, text, line, f"{name} = {wanted!r}")
+    if path := table.get("path") or table.get("file"):
+        found.source(parsed, group, str(path), line, editable=bool(table.get("editable")))
+    if "index" in table:
+        found.warn(f"{name} comes from the index {table['index']!r}: tell that to uv or Poetry", line)

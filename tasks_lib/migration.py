@@ -1,0 +1,278 @@
+"""Move a project from one combo to another, and prove that the same versions are installed.
+
+The old versions are pinned in a dependency group of their own, the new manager locks, the group goes, and it locks
+again: both managers keep what is locked and still fits.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from tasks_lib import adoption, combos, description, graph, guard, transaction, workflows
+from tasks_lib.adoption import conda_files, requirements_files, toml_tables, writing
+from tasks_lib.adoption.found import GROUPS, MAIN, Found, comments
+from tasks_lib.checks.agreement import conda_specifiers
+from tasks_lib.checks.base import Facts
+from tasks_lib.checks.drift import default_groups
+from tasks_lib.environments import ENVIRONMENTS, conda_health, records
+from tasks_lib.environments.base import SEEDS, State
+from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.files import write
+from tasks_lib.managers import MANAGERS
+from tasks_lib.manifests import PYPI, CondaFile, PyProject, read_text, spec_name, with_specs
+from tasks_lib.plan import Step
+from tasks_lib.report.model import Result, Status
+from tasks_lib.session import Answer, Session, planned
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from tasks_lib.report.progress import Progress
+
+_PINS = (GROUPS, "mlops-lab-migration")
+#: what a conda file asks for that every environment has anyway
+_COMMON = {"python", "pip", "setuptools", "wheel"}
+
+
+@dataclass(frozen=True)
+class _Installed:
+    """What the old environment has: versions that must be there again, and what nobody declares."""
+
+    python: str
+    versions: dict[str, str]
+    sources: dict[str, str]  # of what comes from no index: what asks for exactly it
+    required: frozenset[str]
+    strays: frozenset[str]
+    own: str
+
+
+class _DiffersError(LabError):
+    """The new environment is not what the old one was."""
+
+
+def migrate(  # noqa: PLR0913 - what a person may say of the move
+    session: Session, watcher: Progress, to: str, *, leave_behind: bool, remove_old: bool, dry_run: bool
+) -> Answer:
+    """Lock and install with the other combo what is installed now, compare, and record the combo; or change nothing."""
+    chosen = combos.parse(to, "flag", "--to asked for it")
+    if (chosen.environment, chosen.manager) == (session.combo.environment, session.combo.manager):
+        return Answer(
+            [Result("migrate", Status.PASS, f"the project is {chosen.id} already")], {"note": "nothing to do"}
+        )
+    session.environment.require()
+    session.manager.require_lock()
+    if any(found.items for found in toml_tables.read_poetry(session.project.root, session.project.pyproject)):
+        text = "pyproject.toml has Poetry's old tables, which Poetry alone can read."
+        raise LabError(text, file="pyproject.toml", remedy="adopt the project first: invoke init", title="not adopted")
+    had = _installed(session)
+    target, texts = _target(session, had, chosen, leave_behind=leave_behind)
+    steps = _steps(session, target, had, texts)
+    if dry_run:
+        return planned(steps)
+    manifests = [*texts, session.manager.lock_path, target.manager.lock_path]
+    try:
+        with transaction.environment_alone(target, watcher.say):
+            results = transaction.carry_out(target, steps, watcher, manifests=manifests)
+    except _DiffersError as error:
+        said = f"{error.message} Everything was put back."
+        return Answer([Result("migrate.same", Status.FAIL, error.title, said, error.remedy)])
+    old, stays = session.environment, session.environment.prefix != target.environment.prefix
+    if stays and remove_old:
+        old.discard()
+    note = (
+        f"{old.where} stays; take it away: invoke env.remove --combo {session.combo.id}"
+        if stays and not remove_old
+        else ""
+    )
+    return Answer([*results, *_left(had, stays=stays)], {"note": note})
+
+
+def _left(had: _Installed, *, stays: bool) -> list[Result]:
+    """Say which packages no manifest declares, where they did not come along."""
+    if not (stays and had.strays):
+        return []
+    text = f"no manifest declares {', '.join(sorted(had.strays))}"
+    return [
+        Result("migrate.strays", Status.WARN, "what was put in by hand did not come along", text, "invoke deps.add")
+    ]
+
+
+def _installed(session: Session) -> _Installed:
+    facts = Facts(session)
+    found, locked, prefix = graph.read(facts), session.manager.locked(), session.environment.prefix
+    reached = found.reached()
+    wanted, asked = {}, records.requirements(prefix)
+    for name, version in facts.installed.items():
+        owned = facts.owned.get(name)
+        key = ("conda", owned.package) if owned else ("python", name)
+        if name in locked or (key in reached and name not in _COMMON):
+            wanted[name] = version
+    wanted.pop(facts.own_name, None)
+    file = facts.conda_file if session.environment.owns_packages else None
+    declared = {_distribution(session, spec) for spec in (file.dependencies if file else ())}
+    return _Installed(
+        python=facts.python,
+        versions=wanted,
+        sources={name: asked[name] for name in session.manager.from_elsewhere() & wanted.keys()},
+        required=frozenset((locked.keys() | declared) & wanted.keys()),
+        strays=frozenset(facts.installed.keys() - wanted.keys() - {*SEEDS, facts.own_name} - facts.owned.keys()),
+        own=facts.own_name,
+    )
+
+
+def _distribution(session: Session, spec: str) -> str:
+    """Give the Python distribution that conda installed for a spec, empty where it is not one."""
+    name = spec_name(spec)
+    found = [one for one, owned in conda_health.owned(session.environment.prefix).items() if owned.package == name]
+    likely = PYPI.get(name, records.normalised(name))
+    return likely if likely in found else found[0] if found and name not in _COMMON else ""
+
+
+def _target(
+    session: Session, had: _Installed, chosen: combos.Combo, *, leave_behind: bool
+) -> tuple[Session, dict[Path, str]]:
+    """Compute the project as it will be: its session, and the new text of each manifest."""
+    project, layer = session.project, ENVIRONMENTS[chosen.environment]
+    pyproject, more = project.pyproject, list[Found]()
+    texts: dict[Path, str] = {}
+    if session.environment.owns_packages and not layer.owns_packages:
+        more, text = _out_of_conda(session, leave_behind=leave_behind)
+        texts[project.conda_file.path] = text
+    merged = writing.Merged(pyproject.data)
+    for one in more:
+        merged.take(one)
+    settings = Found(pyproject.path.name, adds=True)
+    for group in pyproject.table(GROUPS).keys() - default_groups(Facts(session)):
+        settings.put(("tool", "poetry", "group", group, "optional"), value=True, line=1)
+    merged.take(settings)
+    adoption.complete(project, merged, Found(pyproject.path.name, adds=True), chosen.id)
+    text = writing.with_value(
+        writing.written(pyproject.text.replace("\r\n", "\n"), merged), ("tool", "mlops-lab", "combo"), chosen.id
+    )
+    texts = {pyproject.path: text, **texts}
+    minor = ".".join(had.python.split(".")[:2])
+    new = replace(project, pyproject=PyProject(pyproject.path, tomllib.loads(text), text))
+    if not layer.owns_packages:
+        new = replace(new, python=minor)
+    elif project.conda_path is None:
+        made = conda_files.new_text(str(pyproject.table("project").get("name", project.root.name)), minor)
+        adoption.with_conda_file(new, made)
+        texts[new.conda_file.path] = made
+    manager = MANAGERS[chosen.manager](new)
+    return Session(new, chosen, layer(new), manager, session.command), texts
+
+
+def _out_of_conda(session: Session, *, leave_behind: bool) -> tuple[list[Found], str]:
+    """Declare for the manager what conda alone had, and give the conda file without it."""
+    file = session.project.conda_file
+    text = read_text(file.path)
+    found, moved, left = Found(file.path.name, adds=True), [], []
+    for spec in file.dependencies:
+        name = _distribution(session, spec)
+        if spec_name(spec) in _COMMON:
+            continue
+        if not name:
+            left.append(spec_name(spec))
+            continue
+        bare, choices = spec.rpartition("::")[2].strip() == spec_name(spec), conda_specifiers(spec)
+        version = conda_health.owned(session.environment.prefix)[name].version
+        limit = "" if bare else str(choices[0]) if choices and len(choices) == 1 else f"=={version}"
+        found.require(MAIN, f"{name}{limit}", file.lines.get(spec_name(spec)))
+        moved.append(spec)
+    if left and not leave_behind:
+        text = f"conda alone has {', '.join(left)}: no Python distribution, so a combo without conda cannot have it."
+        remedy = "stay with conda, or leave it behind: add --leave-behind"
+        raise LabError(
+            text, file=file.path.name, line=file.lines.get(left[0]), remedy=remedy, title="cannot come along"
+        )
+    lines = {item.line for item in found.items}
+    found.comments = [one for one in comments(file.path.name, text) if one.line in lines]
+    more, rest = [found], file
+    if file.pip:
+        (first, last), entries = conda_files.pip_section(text, file.path.name)
+        inner = Found(file.path.name, adds=True)
+        inner.comments = [one for one in comments(file.path.name, text) if first <= one.line <= last]
+        more += requirements_files.read_entries(session.project.root, inner, entries)
+    if moved:
+        text = with_specs(file, moved, drop=True)
+        rest = CondaFile.parse(file.path, text)
+    return more, conda_files.without_pip(rest, text) if rest.pip else text
+
+
+def _steps(session: Session, target: Session, had: _Installed, texts: dict[Path, str]) -> list[Step]:
+    environment, root = target.environment, target.project.root
+    path = target.project.pyproject.path
+    everything = target.environment.owns_packages is False
+    pinned = {name for name in had.versions if everything or name in session.manager.locked()} - had.sources.keys()
+    pins = [f"{name}=={had.versions[name]}" for name in sorted(pinned)]
+
+    def files(these: dict[Path, str]) -> tuple[Result, ...]:
+        for one, text in these.items():
+            write(one, text.encode())
+        return ()
+
+    def clear() -> tuple[Result, ...]:
+        session.manager.lock_path.unlink(missing_ok=True)
+        return ()
+
+    first = {**texts, path: writing.with_value(texts[path], _PINS, pins)}
+    environment.refuse_foreign()
+    there = environment.state() is State.PRESENT and not environment.lacking()
+    creation = [] if there else guard.creation(target)
+    lock = workflows.lock_step(target, after_environment=not there)
+    title = f"pin the {len(pins)} installed versions in a group of their own"
+    steps = [
+        Step("env.files", title, work=lambda: files(first), shown=f"write {', '.join(one.name for one in first)}"),
+        *(replace(step, needs=(*step.needs, "env.files")) for step in creation),
+        replace(lock, id="migrate.lock", title=f"{lock.title}, the pins included", needs=(*lock.needs, "env.files")),
+        Step(
+            "deps.edit",
+            "take the group out",
+            work=lambda: files(texts),
+            shown=f"write {path.name}",
+            needs=("migrate.lock",),
+        ),
+        replace(lock, title=f"{lock.title}, which keeps the versions", needs=("deps.edit",)),
+        *workflows.install_steps(target, environment.activation(), description.installed_groups(session)),
+    ]
+    title = "the same versions are installed"
+    look = Step(
+        "migrate.same", title, work=lambda: _compare(target, had), shown="", needs=("deps.install",), check=True
+    )
+    steps.append(look)
+    if session.manager.lock_path != target.manager.lock_path:
+        gone = f"rm {session.manager.lock_path.relative_to(root)}"
+        title = f"take {session.manager.lock_name} away: nobody renews it any more"
+        steps.append(Step("migrate.clear", title, work=clear, shown=gone, needs=("migrate.same",)))
+    return steps
+
+
+def _compare(target: Session, had: _Installed) -> Sequence[Result]:
+    """Compare name by name and version by version; what differs ends the run, and all is put back."""
+    from packaging.utils import canonicalize_version  # noqa: PLC0415 - 0.03 s
+
+    facts = Facts(target)
+    now, sources, locked = facts.installed, records.requirements(target.environment.prefix), target.manager.locked()
+    wrong = []
+    for name, version in had.versions.items():
+        if name in now and canonicalize_version(now[name]) != canonicalize_version(version):
+            wrong.append(f"{name} {version} is now {now[name]}")
+        elif name not in now and name in had.required:
+            wrong.append(f"{name} {version} is missing")
+        elif name in now and name not in facts.owned and name not in locked:
+            wrong.append(f"{name} is not in {target.manager.lock_name}")
+    wrong += [f"{name} is now {sources.get(name)}" for name, asked in had.sources.items() if sources.get(name) != asked]
+    known = {*had.versions, *had.strays, *SEEDS, had.own, *facts.owned}
+    wrong += [f"{name} {version} is new" for name, version in now.items() if name not in known]
+    if facts.python.split(".")[:2] != had.python.split(".")[:2]:
+        wrong.append(f"Python {had.python} is now {facts.python}")
+    title = "the same versions are installed"
+    if wrong:
+        remedy = f"where {target.environment.where} is an old one: invoke env.remove --combo {target.combo.id}"
+        text = f"{'; '.join(wrong)}."
+        raise _DiffersError(text, code=ExitCode.CHECK_FAILED, remedy=remedy, title=title)
+    same = sum(name in now for name in had.versions)
+    return [Result("migrate.same", Status.PASS, f"{title}: {same} packages, name by name and version by version")]

@@ -1,0 +1,5 @@
+__version__ = "1.4"
+
+
+def main():
+    """Do nothing."""
