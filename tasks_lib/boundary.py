@@ -119,7 +119,7 @@ def _announced(session: Session, progress: Progress, *, changes: bool) -> Abstra
     return transaction.environment_alone(session, progress.say) if changes else contextlib.nullcontext()
 
 
-def _opened(source: str, *, new: bool, command: str, **asked: Any) -> Session:
+def _opened(source: str, *, new: bool, command: str, **asked: Any) -> Session:  # noqa: ANN401 - options as they are
     """Open the session of the current folder, be it a project yet or not, or of what `source` describes."""
     if new:
         from tasks_lib import adoption  # noqa: PLC0415 - only one task needs it

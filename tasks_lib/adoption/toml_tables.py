@@ -199,7 +199,7 @@ def _package(found: Found, name: str, wanted: object, group: str, line: int | No
     table: dict[str, Any] = wanted if isinstance(wanted, dict) else {"version": wanted}
     extras = f"[{','.join(map(str, table['extras']))}]" if table.get("extras") else ""
     version = str(table.get("version", "*")).strip()
-    text = f"{name}{extras}{'' if version == '*' else version}"
+    text = f"{name}{extras} {'' if version == '*' else f'=={version}' if version[:1].isdigit() else version}".strip()
     if kind := next((kind for kind in ("git", "hg", "svn") if kind in table), ""):
         ref = f"@{table['ref']}" if "ref" in table else ""
         folder = f"#subdirectory={table['subdirectory']}" if "subdirectory" in table else ""

@@ -46,8 +46,8 @@ def lab_task(
     """Make a task of a function that takes a session, a progress, and then the task's own options.
 
     `also` names further shared options (`python`, `strict`); `help` explains the task's own ones. One that `changes`
-    the project has it for itself, but for a dry run. Without a `project` it works in any folder, and gets no session; a `new`
-    one may have no manifest yet.
+    the project has it for itself, but for a dry run. Without a `project` it works in any folder, and gets no session;
+    a `new` one may have no manifest yet.
     """
 
     def make(work: Callable[..., Answer]) -> Task[Any]:

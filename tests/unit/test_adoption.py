@@ -1,0 +1,227 @@
+"""What each kind of file declares comes into `pyproject.toml`, and what is wrong is one error with its place."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tasks_lib import adoption
+from tasks_lib.adoption.found import Found, comments
+from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.report.model import Status
+from tasks_lib.report.progress import Progress
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tasks_lib.session import Answer
+
+OLD = '[tool.poetry]\nname = "demo"\nversion = "1"\n[tool.poetry.dependencies]\npython = "^3.9"\n'
+
+
+def _init(root: Path, files: dict[str, str], combo: str = "pip_uv", *, dry_run: bool = False) -> Answer:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8", newline="")
+    with Progress() as progress:
+        session = adoption.opened(combo=combo, engine="rattler", python="")
+        return adoption.init(session, progress, dry_run=dry_run)
+
+
+def _said(answer: Answer) -> str:
+    return "\n".join(f"{one.status} {one.file}:{one.line} {one.title} {one.detail}" for one in answer.results)
+
+
+def _data(root: Path) -> dict[str, Any]:
+    return tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "expected"),
+    [
+        pytest.param("requirements.txt", "git+https://h/r.git@v1#egg=some", "some @ git+https://h/r.git@v1", id="git"),
+        pytest.param(
+            "requirements.txt", "-e git+https://h/r.git#egg=some[x]", "some[x] @ git+https://h/r.git", id="-e"
+        ),
+        pytest.param(
+            "requirements.txt", "https://h/a_b-1.0-py3-none-any.whl", "a-b @ https://h/a_b-1.0-py3-none-any.whl"
+        ),
+        pytest.param("requirements.txt", "a==1 --hash=sha256:00 \\\n  --hash=sha256:11", "a==1", id="hashes"),
+        pytest.param(
+            "requirements.txt", "a [x,y] >= 1 ; os_name=='nt' # why", "a [x,y] >= 1 ; os_name=='nt'", id="all"
+        ),
+        pytest.param(
+            "Pipfile", '[packages]\na = {git = "https://h/r", ref = "v1"}', "a @ git+https://h/r@v1", id="Pipfile git"
+        ),
+        pytest.param(
+            "Pipfile",
+            "[packages]\na = {version = '>1', extras = ['x'], os_name = \"== 'nt'\"}",
+            "a[x] >1 ; os_name == 'nt'",
+            id="Pipfile marker",
+        ),
+        pytest.param("Pipfile", "[packages]\na = '1.0'", "a ==1.0", id="Pipfile version"),
+        pytest.param("pyproject.toml", f"{OLD}a = '^0.2.3'", "a>=0.2.3,<0.3.0", id="caret"),
+        pytest.param("pyproject.toml", f"{OLD}a = '~1.2'", "a>=1.2,<1.3", id="tilde"),
+        pytest.param("pyproject.toml", f"{OLD}a = '1.0'", "a==1.0", id="plain"),
+        pytest.param(
+            "pyproject.toml", f"{OLD}a = {{git = 'https://h/r', tag = 'v1'}}", "a @ git+https://h/r@v1", id="old git"
+        ),
+        pytest.param(
+            "setup.py", "from setuptools import setup\nsetup(name='a', install_requires='x>1\\ny')", "x>1", id="lines"
+        ),
+        pytest.param("setup.cfg", "[metadata]\nname = a\n[options]\ninstall_requires = x>1; y", "x>1", id="one line"),
+    ],
+)
+def test_requirement_is_taken_over(root: Path, name: str, row: str, expected: str) -> None:
+    _init(root, {name: row})
+    assert _data(root)["project"]["dependencies"][0] == expected
+
+
+@pytest.mark.parametrize(
+    ("files", "line", "said"),
+    [
+        pytest.param({"requirements.txt": "a\nb==\n"}, 2, "'b==' is no requirement", id="requirement"),
+        pytest.param({"requirements.txt": "a\n\n--wrong\n"}, 3, "no such option: --wrong", id="option"),
+        pytest.param({"requirements.txt": "-r gone.txt\n"}, 1, "there is no such file", id="include"),
+        pytest.param({"requirements.txt": "-r https://u:secret@h/r.txt\n"}, 1, "https://h/r.txt", id="far away"),
+        pytest.param({"requirements.txt": "a\n./gone\n"}, 2, "there is no ./gone", id="folder"),
+        pytest.param({"requirements.txt": "https://h/archive\n"}, 1, "has no name", id="no name"),
+        pytest.param({"setup.cfg": "[metadata]\nname = a\n[options]\nwrong\n"}, 4, "ParsingError", id="setup.cfg"),
+        pytest.param(
+            {"setup.cfg": "[options]\ninstall_requires =\n    a\n    b==x\n"}, 4, "b==x", id="setup.cfg entry"
+        ),
+        pytest.param({"setup.py": "setup(\n  name=)\n"}, 2, "no Python", id="setup.py"),
+        pytest.param({"Pipfile": "[packages]\na = 1 2\n"}, 2, "not valid TOML", id="Pipfile"),
+        pytest.param({"Pipfile": "[packages]\na = 'x'\n"}, 2, "a = 'x' is no requirement", id="Pipfile entry"),
+        pytest.param({"pyproject.toml": f"{OLD}a = '2 || ^3'\n"}, 6, "a = '2 || ^3'", id="choice"),
+        pytest.param({"pyproject.toml": f"{OLD}a = 'latest'\n"}, 6, "Could not parse", id="old entry"),
+        pytest.param({"pyproject.toml": "[tool.poetry]\ndependencies = 3\n"}, 2, "must be a table", id="no table"),
+        pytest.param(
+            {"environment.yml": "name: e\ndependencies:\n- pip:\n  - a\n  - b==x\n"}, 5, "b==x", id="pip section"
+        ),
+        pytest.param(
+            {"pyproject.toml": "[project]\nname = 'a'\ndynamic = ['dependencies']\n"}, 3, "dynamic", id="dynamic"
+        ),
+        pytest.param({}, None, "nothing in", id="nothing"),
+    ],
+)
+def test_what_is_wrong_is_one_error_with_its_place(
+    root: Path, files: dict[str, str], line: int | None, said: str
+) -> None:
+    with pytest.raises(LabError) as caught:
+        _init(root, files)
+    error = caught.value
+    assert (error.code, error.line) == (ExitCode.BAD_REQUEST, line)
+    assert error.file == next(iter(files), None)
+    assert said in error.message
+    assert "secret" not in error.message
+    assert error.remedy
+    assert {path.name for path in root.iterdir() if path.is_file()} == set(files)
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        pytest.param(
+            {"requirements.txt": "--index-url https://u:pw@h/simple\na"}, "warn requirements.txt:1", id="index"
+        ),
+        pytest.param(
+            {"requirements.txt": "--no-binary :all:\na"}, "'--no-binary :all:' is not taken over", id="binary"
+        ),
+        pytest.param(
+            {"requirements.txt": "a", "requirements_gpu.txt": "b"}, "does not say whether", id="unknown purpose"
+        ),
+        pytest.param(
+            {"setup.py": "setup(name='a', install_requires=read())"}, "install_requires is computed", id="computed"
+        ),
+        pytest.param({"setup.py": "setup(**given)", "requirements.txt": "a"}, "** is computed", id="keywords"),
+        pytest.param(
+            {"requirements.txt": "a", "environment.yml": "name: e\ndependencies: [r-base]"}, "r-base", id="conda's"
+        ),
+        pytest.param({"requirements.txt": "a>1", "Pipfile": "[packages]\na='*'"}, "a>1 (there a)", id="rivals"),
+        pytest.param({"requirements.txt": "a\n-c c.txt", "c.txt": "b<2"}, "b<2 holds for uv alone", id="constraint"),
+        pytest.param({"pyproject.toml": f"{OLD}a = {{version='1', source='x'}}"}, "a: source stays", id="source"),
+        pytest.param(
+            {"conda.yml": "name: a", "environment.yml": "name: b"}, "environment.yml:None", id="two conda files"
+        ),
+    ],
+)
+def test_what_cannot_come_along_is_said(root: Path, files: dict[str, str], said: str) -> None:
+    warned = [one for one in _init(root, files, dry_run=True).results if one.status is Status.WARN]
+    text = _said(adoption.Answer(warned))
+    assert said in text
+    assert "pw" not in text
+    assert not (root / "pyproject.toml").exists() or "pyproject.toml" in files
+
+
+@pytest.mark.parametrize(
+    ("files", "combo"),
+    [
+        pytest.param({"requirements.txt": "a"}, "pip_uv", id="requirements"),
+        pytest.param({"pyproject.toml": OLD}, "pip_poetry", id="old tables"),
+        pytest.param({"requirements.txt": "a", "poetry.lock": ""}, "pip_poetry", id="lock"),
+        pytest.param({"environment.yml": "name: e", "pyproject.toml": OLD}, "conda_poetry", id="conda file"),
+        pytest.param({"environment.yml": "name: e", ".venv/pyvenv.cfg": ""}, "conda_uv", id="half an environment"),
+    ],
+)
+def test_combo_is_found_out(root: Path, files: dict[str, str], combo: str) -> None:
+    _init(root, files, combo="")
+    assert _data(root)["tool"]["mlops-lab"]["combo"] == combo
+
+
+def test_line_ends_and_what_stands_there_stay(root: Path) -> None:
+    kept = "# head\r\n\r\n[tool.black]\r\nline-length = 99  # wide\r\n"
+    _init(root, {"pyproject.toml": kept, "requirements.txt": "a # b\n"})
+    data = (root / "pyproject.toml").read_bytes()
+    assert b"\n" not in data.replace(b"\r\n", b"")
+    assert data.startswith(b"# head\r\n\r\n[project]\r\n")
+    assert b"[tool.black]\r\nline-length = 99  # wide\r\n" in data
+    assert b'"a", # b\r\n' in data
+
+
+def test_groups_are_the_same_for_both_managers(root: Path) -> None:
+    text = f"{OLD}[tool.poetry.group.docs]\noptional = true\n[tool.poetry.group.docs.dependencies]\na = '*'\n"
+    _init(
+        root,
+        {"pyproject.toml": text, "requirements-test.txt": "b\n", "requirements-dev.txt": "-r requirements-test.txt\n"},
+    )
+    data = _data(root)
+    assert data["dependency-groups"] == {"docs": ["a"], "dev": [{"include-group": "test"}], "test": ["b"]}
+    assert data["tool"]["poetry"]["group"] == {"docs": {"optional": True}}
+    assert data["tool"]["uv"]["default-groups"] == ["dev", "test"]
+
+
+def test_conda_file_loses_its_pip_section_alone(root: Path) -> None:
+    text = "# top\nname: e\ndependencies:\n  - r-base  # R\n  - pip:\n    # cli\n    - a>1  # why\n  - six\n"
+    _init(root, {"environment.yml": text}, combo="conda_poetry")
+    assert (
+        root / "environment.yml"
+    ).read_text() == "# top\nname: e\ndependencies:\n  - r-base  # R\n  - pip\n  - six\n"
+    assert '    # cli\n    "a>1", # why\n' in (root / "pyproject.toml").read_text()
+
+
+def test_second_run_finds_nothing_to_do(root: Path) -> None:
+    _init(root, {"requirements.txt": "a"})
+    before = (root / "pyproject.toml").read_bytes()
+    answer = _init(root, {})
+    assert answer.data["note"] == "nothing to do"
+    assert (root / "pyproject.toml").read_bytes() == before
+
+
+def test_comments_go_with_what_they_speak_of() -> None:
+    text = '# one\na = "#no" # two\n[b] # three\nc = 1\n# four\n'
+    assert [(one.line, one.text, one.alone) for one in comments("x.toml", text)] == [
+        (1, "# one", True),
+        (2, "# two", False),
+        (3, "# three", True),
+        (5, "# four", True),
+    ]
+    found = Found("x.toml", comments=comments("x.toml", text))
+    found.put(("project", "a"), "#no", 2)
+    found.put(("project", "c"), 1, 4)
+    assert [(before, behind) for _, before, behind in found.noted()] == [
+        (["# one"], ["# two"]),
+        (["# three"], ["# four"]),
+    ]
