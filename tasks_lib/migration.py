@@ -15,7 +15,6 @@ from tasks_lib.adoption import conda_files, requirements_files, toml_tables, wri
 from tasks_lib.adoption.found import GROUPS, MAIN, Found, comments
 from tasks_lib.checks.agreement import conda_specifiers
 from tasks_lib.checks.base import Facts
-from tasks_lib.checks.drift import default_groups
 from tasks_lib.environments import ENVIRONMENTS, conda_health, records
 from tasks_lib.environments.base import SEEDS, State
 from tasks_lib.errors import ExitCode, LabError
@@ -144,11 +143,7 @@ def _target(
     merged = writing.Merged(pyproject.data)
     for one in more:
         merged.take(one)
-    settings = Found(pyproject.path.name, adds=True)
-    for group in pyproject.table(GROUPS).keys() - default_groups(Facts(session)):
-        settings.put(("tool", "poetry", "group", group, "optional"), value=True, line=1)
-    merged.take(settings)
-    adoption.complete(project, merged, Found(pyproject.path.name, adds=True), chosen.id)
+    adoption.complete(session, merged, Found(pyproject.path.name, adds=True), chosen.id)
     text = writing.with_value(
         writing.written(pyproject.text.replace("\r\n", "\n"), merged), ("tool", "mlops-lab", "combo"), chosen.id
     )

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from tasks_lib import combos, toolbox, transaction
 from tasks_lib.adoption import conda_files, requirements_files, setuptools_files, toml_tables, writing
 from tasks_lib.adoption.found import EXTRAS, GROUPS, MAIN, Found, Target, distribution
+from tasks_lib.checks.base import Facts
+from tasks_lib.checks.drift import default_groups
 from tasks_lib.combos import Combo
 from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.errors import LabError
@@ -35,6 +37,8 @@ _KINDS: dict[Target, str] = {
     EXTRAS: "in extras",
     (GROUPS,): "in groups",
     ("project",): "metadata",
+    ("tool", "uv"): "for uv",
+    ("tool", "poetry"): "for Poetry",
 }
 _DYNAMIC: Target = ("project", "dynamic")
 _LEFT = "the files that were read stay as they are; from now on pyproject.toml is what counts"
@@ -161,7 +165,7 @@ def _planned(session: Session) -> _Plan:
         raise LabError(text, file=PYPROJECT, line=at, remedy=remedy, title="dynamic dependencies")
     settings = Found(PYPROJECT, adds=True)
     settings.warned += [(text, None) for text in merged.constrain()]
-    complete(project, merged, settings, session.combo.id)
+    complete(session, merged, settings, session.combo.id)
     texts = {pyproject.path: writing.written(old, merged, drops)}
     if session.environment.owns_packages:
         texts |= _conda_text(project, merged)
@@ -185,8 +189,11 @@ def _only_conda(file: CondaFile) -> list[str]:
     return [name for spec in file.dependencies if (name := spec_name(spec)) not in {"python", "pip"}]
 
 
-def complete(project: Project, merged: writing.Merged, settings: Found, combo: str) -> None:
-    """Add what every combo needs: a name, a version, a Python, whether it is a package, and the same groups."""
+def complete(session: Session, merged: writing.Merged, settings: Found, combo: str) -> None:
+    """Add what every combo needs: a name, a version, a Python, whether it is a package, and the same default groups."""
+    project = session.project
+    for group in sorted(project.pyproject.table(GROUPS).keys() - default_groups(Facts(session))):
+        merged.values.setdefault(("tool", "poetry", "group", group, "optional"), writing.Row(value=True))
     for target, value in _settings(project, merged, combo):
         settings.put(target, value, 1)
     merged.take(settings)

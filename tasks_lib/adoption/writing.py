@@ -25,7 +25,7 @@ _ORDER = ("name", "version", "description", "readme", "requires-python", "licens
 
 
 @dataclass
-class _Row:
+class Row:
     """One entry of a list, or one value, with its comments; without a value the comments alone."""
 
     value: Any
@@ -38,15 +38,15 @@ class Merged:
     """What goes where, by the order of the sources: the first that has something wins, and what differs is said."""
 
     data: Mapping[str, Any]
-    lists: dict[Target, list[_Row]] = field(default_factory=lambda: defaultdict(list))
-    values: dict[Target, _Row] = field(default_factory=dict)
+    lists: dict[Target, list[Row]] = field(default_factory=lambda: defaultdict(list))
+    values: dict[Target, Row] = field(default_factory=dict)
     owners: dict[Target, str] = field(default_factory=dict)
 
     def take(self, found: Found) -> None:
         """Take over what one file declares; what a file before it declares otherwise is a warning there."""
         differ: dict[str, list[str]] = defaultdict(list)
         for item, before, behind in found.noted():
-            target, value, row = item.target, item.value, _Row(item.value, before, behind)
+            target, value, row = item.target, item.value, Row(item.value, before, behind)
             there = self.at(target)
             if not item.listed:
                 if there is None:
@@ -60,7 +60,7 @@ class Merged:
             if owner != found.file and (known or not found.adds):
                 if value not in known and not any(_same(value, one) for one in known):
                     differ[owner].append(f"{value} ({f'there {known[0]}' if known else 'not there'})")
-                row = _Row(None, [*before, *behind])
+                row = Row(None, [*before, *behind])
             if row.value is not None or row.before:
                 self.lists[target].append(row)
         found.warned += [(f"{owner} won, and this differs: {', '.join(some)}", None) for owner, some in differ.items()]
@@ -219,7 +219,7 @@ def _set(expected: dict[str, Any], target: Target, value: object) -> None:
     expected[target[-1]] = value
 
 
-def _put(container: Any, target: Target, row: _Row) -> None:  # noqa: ANN401 - tomlkit's
+def _put(container: Any, target: Target, row: Row) -> None:  # noqa: ANN401 - tomlkit's
     """Set a key that is not there yet, below the comments that stood before it."""
     import tomlkit  # noqa: PLC0415 - as above
 
@@ -252,7 +252,7 @@ def _inline(value: Any) -> Any:  # noqa: ANN401 - tomlkit's
     return value
 
 
-def _extend(container: Any, target: Target, rows: Sequence[_Row]) -> None:  # noqa: ANN401 - tomlkit's
+def _extend(container: Any, target: Target, rows: Sequence[Row]) -> None:  # noqa: ANN401 - tomlkit's
     """Add entries to a list, each in a line of its own."""
     import tomlkit  # noqa: PLC0415 - as above
 

@@ -12,11 +12,10 @@ from tasks_lib.adoption.found import Found, comments
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.report.model import Status
 from tasks_lib.report.progress import Progress
+from tasks_lib.session import Answer
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from tasks_lib.session import Answer
 
 OLD = '[tool.poetry]\nname = "demo"\nversion = "1"\n[tool.poetry.dependencies]\npython = "^3.9"\n'
 
@@ -94,7 +93,7 @@ def test_requirement_is_taken_over(root: Path, name: str, row: str, expected: st
         ),
         pytest.param({"setup.py": "setup(\n  name=)\n"}, 2, "no Python", id="setup.py"),
         pytest.param({"Pipfile": "[packages]\na = 1 2\n"}, 2, "not valid TOML", id="Pipfile"),
-        pytest.param({"Pipfile": "[packages]\na = 'x'\n"}, 2, "a = 'x' is no requirement", id="Pipfile entry"),
+        pytest.param({"Pipfile": "[packages]\na = 'x'\n"}, 2, "is no requirement", id="Pipfile entry"),
         pytest.param({"pyproject.toml": f"{OLD}a = '2 || ^3'\n"}, 6, "a = '2 || ^3'", id="choice"),
         pytest.param({"pyproject.toml": f"{OLD}a = 'latest'\n"}, 6, "Could not parse", id="old entry"),
         pytest.param({"pyproject.toml": "[tool.poetry]\ndependencies = 3\n"}, 2, "must be a table", id="no table"),
@@ -150,7 +149,7 @@ def test_what_is_wrong_is_one_error_with_its_place(
 )
 def test_what_cannot_come_along_is_said(root: Path, files: dict[str, str], said: str) -> None:
     warned = [one for one in _init(root, files, dry_run=True).results if one.status is Status.WARN]
-    text = _said(adoption.Answer(warned))
+    text = _said(Answer(warned))
     assert said in text
     assert "pw" not in text
     assert not (root / "pyproject.toml").exists() or "pyproject.toml" in files
@@ -191,6 +190,13 @@ def test_groups_are_the_same_for_both_managers(root: Path) -> None:
     assert data["dependency-groups"] == {"docs": ["a"], "dev": [{"include-group": "test"}], "test": ["b"]}
     assert data["tool"]["poetry"]["group"] == {"docs": {"optional": True}}
     assert data["tool"]["uv"]["default-groups"] == ["dev", "test"]
+
+
+def test_groups_that_a_manager_leaves_out_stay_so(root: Path) -> None:
+    text = '[project]\nname = "a"\nversion = "1"\n[dependency-groups]\ndev = ["b"]\nlint = ["c"]\n'
+    _init(root, {"pyproject.toml": text})
+    assert _data(root)["tool"]["poetry"] == {"group": {"lint": {"optional": True}}, "package-mode": False}
+    assert "default-groups" not in _data(root)["tool"]["uv"]
 
 
 def test_conda_file_loses_its_pip_section_alone(root: Path) -> None:
