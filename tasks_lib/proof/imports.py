@@ -1,7 +1,8 @@
-"""Import what some distributions brought: run by the environment's own Python, with their names as arguments.
+"""Import what some distributions brought: run by the environment's own Python.
 
-Standard library alone, and nothing of mlops-lab. The last line on stdout is one JSON object: `imported` (modules by
-distribution), `failed` and `optional` (why, by module). The module whose turn it is stands on stderr, for a crash.
+The arguments are the environment's folder, the project's, and the distributions' names. Standard library alone, and
+nothing of mlops-lab. The last line on stdout is one JSON object: `imported` (modules by distribution), `failed` and
+`optional` (why, by module), and `interpreter`. The module whose turn it is stands on stderr, for a crash.
 """
 
 from __future__ import annotations
@@ -12,8 +13,12 @@ import importlib.metadata
 import importlib.util
 import inspect
 import json
+import os
+import platform
 import re
+import site
 import sys
+import sysconfig
 
 _CODE = (".py", *importlib.machinery.EXTENSION_SUFFIXES)
 #: Folders that some wheels put beside their packages by mistake.
@@ -60,7 +65,29 @@ def main(wanted: set[str]) -> dict[str, object]:
     return {"imported": imported, "failed": failed, "optional": optional}
 
 
+def interpreter(prefix: str, project: str) -> dict[str, object]:
+    """Describe this Python, and what it imports from that is neither its library nor in one of the two folders."""
+    library = os.path.realpath(sysconfig.get_path("stdlib"))
+    places = [path for path in sys.path if path and os.path.basename(path) != f"python{sys.version_info[0]}{sys.version_info[1]}.zip"]
+    user = site.getusersitepackages()
+    if sys.prefix == sys.base_prefix and os.path.isdir(user):  # a person's shell does not keep it out
+        places.append(user)
+    foreign = [path for path in map(os.path.realpath, dict.fromkeys(places)) if not _lies_in(path, prefix, project)]
+    packages = ("site-packages", "dist-packages")
+    return {
+        "version": platform.python_version(),
+        "prefix": os.path.realpath(sys.prefix),
+        "environment": os.path.realpath(prefix),
+        "foreign": [path for path in foreign if os.path.basename(path) in packages or not _lies_in(path, library)],
+    }
+
+
+def _lies_in(path: str, *folders: str) -> bool:
+    return any(f"{path}{os.sep}".startswith(f"{os.path.realpath(folder)}{os.sep}") for folder in folders)
+
+
 if __name__ == "__main__":
     sys.path[:] = [folder for folder in sys.path if folder != sys.path[0]]  # this file's own folder
-    sys.stdout.write("\n" + json.dumps(main(set(sys.argv[1:]))) + "\n")
+    seen = {"interpreter": interpreter(*sys.argv[1:3]), **main(set(sys.argv[3:]))}
+    sys.stdout.write("\n" + json.dumps(seen) + "\n")
     sys.stdout.flush()

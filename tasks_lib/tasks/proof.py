@@ -10,12 +10,15 @@ if TYPE_CHECKING:
     from tasks_lib.report.progress import Progress
     from tasks_lib.session import Answer, Session
 
-_CHANNEL = {"channel": "local, strict, or auto (a local channel where none of conda.yml's answers)"}
+_RUN = {
+    "channel": "local, strict, or auto (a local channel where none of conda.yml's answers)",
+    "proof": "the file to write the proof to; else one in .nox/proofs",
+}
 
 
-@lab_task("proof.run", "python", help=_CHANNEL)
-def run(session: Session, progress: Progress, channel: str = "auto") -> Answer:
+@lab_task("proof.run", "python", help=_RUN)
+def run(session: Session, progress: Progress, channel: str = "auto", proof: str = "") -> Answer:
     """Set the project up in a folder and a home of its own, use it, and make it again from the lock alone."""
-    from tasks_lib.proof import session as proof
+    from tasks_lib.proof.session import run
 
-    return proof.run(session, progress, channel=channel)
+    return run(session, progress, channel=channel, file=proof)
