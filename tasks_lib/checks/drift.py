@@ -78,6 +78,7 @@ def _default_groups(facts: Facts) -> set[str]:
 
 
 def pip_names(facts: Facts) -> set[str]:
+    """Give what the conda file has pip install."""
     entries = facts.conda_file.pip if facts.conda_file else ()
     return {records.normalised(re.split(r"[^\w.-]", entry, maxsplit=1)[0]) for entry in entries}
 

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-
 def differences(one: Mapping[str, str], other: Mapping[str, str], names: tuple[str, str]) -> str:
     """Say which packages differ, with the version that each side has; say nothing where none does."""
     first, second = names

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import platform
 import time
@@ -21,7 +20,7 @@ from tasks_lib.environments.base import SEEDS
 from tasks_lib.errors import LabError
 from tasks_lib.managers import MANAGERS
 from tasks_lib.process import Command
-from tasks_lib.proof import claims, compare, place
+from tasks_lib.proof import claims, compare, document, place
 from tasks_lib.report.model import Result, Status
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from tasks_lib.proof.steps import Proof
     from tasks_lib.session import Session
 
-SCHEMA = "mlops-lab-proof/1"
+_PEAK, _WRITTEN = "peak_memory_bytes", "written_bytes"
 #: each tool's download cache, by the variable that names it
 _CACHES = {
     "uv": "UV_CACHE_DIR",
@@ -57,7 +56,7 @@ class Ran:
 
 def step(result: Result, ran: Sequence[Ran], began: float, started: float) -> dict[str, Any]:
     """Describe a step; all times in it count from `began`, when the session did."""
-    took = {key: [one.measured[key] for one in ran if one.measured.get(key) is not None] for key in _TAKEN}
+    took = {key: [one.measured[key] for one in ran if one.measured.get(key) is not None] for key in (_PEAK, _WRITTEN)}
     parts = [part for one in ran for part in one.measured.get("timeline", ())]
     return {
         "id": result.id.removeprefix("proof."),
@@ -67,15 +66,13 @@ def step(result: Result, ran: Sequence[Ran], began: float, started: float) -> di
         "exit_code": ran[-1].code if ran else None,
         "started": _since(began, started),
         "seconds": round(result.seconds, 3),
-        **{key: how(took[key]) if took[key] else None for key, how in _TAKEN.items()},
+        _PEAK: max(took[_PEAK], default=None),
+        _WRITTEN: sum(took[_WRITTEN]) if took[_WRITTEN] else None,
         "detail": result.detail,
         "parts": [
             {**part, "started": _since(began, part["started"]), "seconds": round(part["seconds"], 3)} for part in parts
         ],
     }
-
-
-_TAKEN = {"peak_memory_bytes": max, "written_bytes": sum}
 
 
 def _since(began: float, moment: float) -> float:
@@ -123,11 +120,13 @@ def _sha256(path: Path) -> str:
 def caches(env: Mapping[str, str | None]) -> dict[str, str]:
     """Tell which download caches hold something; a tool's own marks are nothing."""
     folders = {tool: Path(env.get(name) or os.devnull) for tool, name in _CACHES.items()}
-    filled = {tool: folder.is_dir() and any(one.is_dir() for one in folder.iterdir()) for tool, folder in folders.items()}
+    filled = {
+        tool: folder.is_dir() and any(one.is_dir() for one in folder.iterdir()) for tool, folder in folders.items()
+    }
     return {tool: "warm" if filled[tool] else "cold" for tool in folders if env.get(_CACHES[tool])}
 
 
-def document(proof: Proof, channel: Channel, caches: Mapping[str, str]) -> dict[str, Any]:
+def gather(proof: Proof, channel: Channel, caches: Mapping[str, str]) -> dict[str, Any]:
     """Describe the session, with its verdict and its digest; call it while the environments still stand."""
     session, seen = proof.session, dict(proof.seen)
     project = session.project
@@ -136,40 +135,42 @@ def document(proof: Proof, channel: Channel, caches: Mapping[str, str]) -> dict[
     if lock is not None and kept is not None:
         lock["after"] = _pins(proof.manager)
         kept["after"] = _contents(proof.project)
-    made = report.hidden({
-        "schema": SCHEMA,
-        "made": datetime.fromtimestamp(proof.began, UTC).isoformat(timespec="seconds"),
-        "seconds": _since(proof.began, time.time()),
-        "combo": session.combo.id,
-        "engine": session.environment.engine,
-        "python": {"version": proof.python, "asked": project.python},
-        "platform": _platform(),
-        "tools": _tools(session),
-        "project": {"name": str(project.pyproject.table("project").get("name", "")), "commit": _commit(project.root)},
-        "sources": {
-            "index": {"kind": "set" if index.resolve(os.environ).source else "default"},
-            "channel": channel.as_dict(),
-        },
-        "caches": dict(caches),
-        "manifests": hashes(session),
-        "lock": lock,
-        "kept": kept,
-        "installed": installed(proof.prefix, proof.manager),
-        "steps": proof.log,
-        **seen,
-    })
+    made = report.hidden(
+        {
+            "schema": document.SCHEMA,
+            "made": datetime.fromtimestamp(proof.began, UTC).isoformat(timespec="seconds"),
+            "seconds": _since(proof.began, time.time()),
+            "combo": session.combo.id,
+            "engine": session.environment.engine,
+            "python": {"version": proof.python, "asked": project.python},
+            "platform": _platform(),
+            "tools": _tools(session),
+            "project": {
+                "name": str(project.pyproject.table("project").get("name", "")),
+                "commit": _commit(project.root),
+            },
+            "sources": {
+                "index": {"kind": "set" if index.resolve(os.environ).source else "default"},
+                "channel": channel.as_dict(),
+            },
+            "caches": dict(caches),
+            "manifests": _manifests(session),
+            "lock": lock,
+            "kept": kept,
+            "installed": installed(proof.prefix, proof.manager),
+            "steps": proof.log,
+            **seen,
+        }
+    )
     made["conda_files"] = None if before is None else _conda_files(before, proof.again_prefix)
     made["second"] = _second(proof, made) if proof.again_prefix else None
     made["verdict"] = claims.judge(made)
-    return {**made, "digest": digest(made)}
+    return {**made, "digest": document.digest(made)}
 
 
-def hashes(session: Session) -> dict[str, str]:
-    """Hash the project's manifests, by file."""
+def _manifests(session: Session) -> dict[str, str]:
     root, lock = session.project.root, session.manager.lock_path
-    return {
-        path.relative_to(root).as_posix(): _sha256(path) for path in place.manifests(session) if path != lock
-    }
+    return {path.relative_to(root).as_posix(): _sha256(path) for path in place.manifests(session) if path != lock}
 
 
 def installed(prefix: Path | None, manager: Manager) -> list[dict[str, Any]]:
@@ -201,13 +202,6 @@ def _conda_files(before: dict[str, str], prefix: Path | None) -> dict[str, Any]:
     now = conda_health.hashes(prefix) if prefix else {}
     after = {name: now.get(name) for name, digest in before.items() if now.get(name) != digest}
     return {"before": before, "after": after, **claims.roots(before, after)}
-
-
-def digest(made: Mapping[str, Any]) -> str:
-    """Hash a document less its digest: a change by hand shows, one by somebody who hashes it anew does not."""
-    rest = {key: value for key, value in made.items() if key != "digest"}
-    text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
 
 
 def _platform() -> dict[str, Any]:

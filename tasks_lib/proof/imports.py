@@ -13,14 +13,16 @@ import importlib.metadata
 import importlib.util
 import inspect
 import json
-import os
 import platform
 import re
 import site
 import sys
 import sysconfig
+from pathlib import Path
 
 _CODE = (".py", *importlib.machinery.EXTENSION_SUFFIXES)
+#: Folders of packages, which stand in a library beside what is Python's own.
+_PACKAGES = {"site-packages", "dist-packages"}
 #: Folders that some wheels put beside their packages by mistake.
 _STRAY = {"test", "tests", "doc", "docs", "example", "examples", "benchmarks", "scripts", "tools", "setup", "conftest"}
 
@@ -67,23 +69,25 @@ def main(wanted: set[str]) -> dict[str, object]:
 
 def interpreter(prefix: str, project: str) -> dict[str, object]:
     """Describe this Python, and what it imports from that is neither its library nor in one of the two folders."""
-    library = os.path.realpath(sysconfig.get_path("stdlib"))
-    places = [path for path in sys.path if path and os.path.basename(path) != f"python{sys.version_info[0]}{sys.version_info[1]}.zip"]
-    user = site.getusersitepackages()
-    if sys.prefix == sys.base_prefix and os.path.isdir(user):  # a person's shell does not keep it out
+    own, copied = Path(prefix).resolve(), Path(project).resolve()
+    library = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")}
+    zipped = "python{}{}.zip".format(*sys.version_info)
+    places = [Path(place).resolve() for place in sys.path if place and not place.endswith(zipped)]
+    user = Path(site.getusersitepackages())
+    if sys.prefix == sys.base_prefix and user.is_dir():  # a person's shell does not keep it out
         places.append(user)
-    foreign = [path for path in map(os.path.realpath, dict.fromkeys(places)) if not _lies_in(path, prefix, project)]
-    packages = ("site-packages", "dist-packages")
+    foreign = [
+        place
+        for place in dict.fromkeys(places)
+        if not any(place.is_relative_to(folder) for folder in (own, copied))
+        and not (_PACKAGES.isdisjoint(place.parts) and any(place.is_relative_to(folder) for folder in library))
+    ]
     return {
         "version": platform.python_version(),
-        "prefix": os.path.realpath(sys.prefix),
-        "environment": os.path.realpath(prefix),
-        "foreign": [path for path in foreign if os.path.basename(path) in packages or not _lies_in(path, library)],
+        "prefix": str(Path(sys.prefix).resolve()),
+        "environment": str(own),
+        "foreign": list(map(str, foreign)),
     }
-
-
-def _lies_in(path: str, *folders: str) -> bool:
-    return any(f"{path}{os.sep}".startswith(f"{os.path.realpath(folder)}{os.sep}") for folder in folders)
 
 
 if __name__ == "__main__":

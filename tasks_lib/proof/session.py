@@ -5,7 +5,6 @@ The folder is described in `place`, where conda packages come from in `channel`,
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import tempfile
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks_lib import files
 from tasks_lib.proof import channel as channels
-from tasks_lib.proof import evidence
+from tasks_lib.proof import document, evidence
 from tasks_lib.proof import place as places
 from tasks_lib.proof.steps import BAD, Proof
 from tasks_lib.report.model import Result, Status
@@ -42,10 +41,10 @@ def run(session: Session, progress: Progress, *, channel: str = "auto", file: st
         proof = Proof(session, progress, first, second, began)
         filled = evidence.caches(first.env)
         results = proof.carry_out()
-        document = evidence.document(proof, chosen, filled)
-        files.write(path, (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace"))
-        results.append(_verdict(document))
-        data = _summary(document, path)
+        made = evidence.gather(proof, chosen, filled)
+        document.write(path, made)
+        results.append(_verdict(made))
+        data = _summary(made, path)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -68,25 +67,25 @@ def _place(session: Session, file: str) -> Path:
     return path
 
 
-def _verdict(document: dict[str, Any]) -> Result:
+def _verdict(made: dict[str, Any]) -> Result:
     """Give the verdict as the last result."""
-    rows = document["verdict"]["claims"]
+    rows = made["verdict"]["claims"]
     broken = [f"{row['title']}: {row['reason']}" for row in rows if row["status"] == "fail"]
     status = Status.FAIL if broken else Status.PASS
     return Result("proof.verdict", status, "every claim of the proof holds", "; ".join(broken))
 
 
-def _summary(document: dict[str, Any], path: Path) -> dict[str, Any]:
+def _summary(made: dict[str, Any], path: Path) -> dict[str, Any]:
     """Give the parts of a proof that a person reads first."""
-    lock, channel = document["lock"], document["sources"]["channel"]
+    lock, channel = made["lock"], made["sources"]["channel"]
     return {
-        "combo": document["combo"],
-        "engine": document["engine"],
-        "python": document["python"]["version"] or document["python"]["asked"],
+        "combo": made["combo"],
+        "engine": made["engine"],
+        "python": made["python"]["version"] or made["python"]["asked"],
         "channel": None if channel["kind"] == channels.NONE.kind else channel,
-        "platform": f"{document['platform']['system']} {document['platform']['machine']}",
-        "tools": document["tools"],
+        "platform": f"{made['platform']['system']} {made['platform']['machine']}",
+        "tools": made["tools"],
         "lock": {lock["name"]: lock["sha256"]} if lock else {},
-        "installed": {row["name"]: row["version"] for row in document["installed"]},
+        "installed": {row["name"]: row["version"] for row in made["installed"]},
         "proof": str(path),
     }

@@ -22,3 +22,19 @@ def run(session: Session, progress: Progress, channel: str = "auto", proof: str 
     from tasks_lib.proof.session import run
 
     return run(session, progress, channel=channel, file=proof)
+
+
+@lab_task("proof.verify", "strict", help={"file": "a proof that proof.run wrote"})
+def verify(session: Session, _: Progress, file: str) -> Answer:
+    """Check a proof again: its digest, its verdict from its evidence, and whether the project is still the same."""
+    from tasks_lib.proof.verify import verify
+
+    return verify(session, file)
+
+
+@lab_task("proof.compare", help={"first": "a proof", "second": "another one"})
+def compare(_: Session, __: Progress, first: str, second: str) -> Answer:
+    """Explain the difference between two proofs, and say whether they agree in what counts."""
+    from tasks_lib.proof.difference import explain
+
+    return explain(first, second)
