@@ -26,6 +26,8 @@ ENTRY = ROOT / "tasks_lib" / "__main__.py"
 #: not a virtual environment's: what a person has who types `python3`
 PYTHON = str(getattr(sys, "_base_executable", sys.executable))
 VERSION = "{}.{}".format(*sys.version_info)
+#: A proof's channel is built only on Linux, and not from a system's own Python: elsewhere the declared one must answer.
+LOCAL_CHANNEL = "local" if sys.platform == "linux" and sys.base_prefix != "/usr" else "auto"
 #: nothing listens there
 DEAD = "http://127.0.0.1:9"
 _DROPPED = ("MLOPS_LAB_", "CONDA", "MAMBA", "POETRY_", "PYTEST_", "COVERAGE", "XDG_", "PYTHON", "INVOKE_", "_CE_")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from pathlib import Path
@@ -12,7 +13,7 @@ from tasks_lib.errors import LabError
 from tasks_lib.manifests import read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 SCHEMA = "mlops-lab-proof/1"
 _SCHEMA_FILE = Path(__file__).with_name("proof.schema.json")
@@ -54,15 +55,23 @@ def load(path: Path) -> dict[str, Any]:
 
 def fault(made: Mapping[str, Any]) -> str:
     """Say where a document breaks the schema; nothing where it keeps it."""
-    import fastjsonschema  # noqa: PLC0415 - 0.03 s, and seldom needed
+    from fastjsonschema import JsonSchemaValueException  # noqa: PLC0415 - 0.03 s, and seldom needed
+
+    try:
+        _validator()(made)
+    except JsonSchemaValueException as error:
+        return str(error.message)
+    return ""
+
+
+@functools.cache
+def _validator() -> Callable[[Any], Any]:
+    from fastjsonschema import compile  # noqa: A004, PLC0415 - the same
 
     schema = json.loads(_SCHEMA_FILE.read_text(encoding="utf-8"))
     del schema["$id"]  # which it takes for an address
-    try:
-        fastjsonschema.validate(schema, made)
-    except fastjsonschema.JsonSchemaValueException as error:
-        return str(error.message)
-    return ""
+    made: Callable[[Any], Any] = compile(schema)
+    return made
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

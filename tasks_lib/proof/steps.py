@@ -105,11 +105,20 @@ class Proof:
         return document
 
     def setup(self) -> str:
-        """Set the project up."""
-        document = self.lab(self.first, "setup")
+        """Set the project up; where no more than a check fails, there is an environment to go on with."""
+        failed: Unproven | None = None
+        try:
+            self.lab(self.first, "setup")
+        except Unproven as found:
+            if found.status is not Status.FAIL:
+                raise
+            failed = found
+        told = f"{len(self.ran[-1].results)} steps and checks"
         self.prefix, self.python = self._look(self.first)
         self.seen |= evidence.basis(self.session, self.project, self.made)
-        return f"{len(document['results'])} steps and checks"
+        if failed:
+            raise failed
+        return told
 
     def imports(self) -> str:
         """Import, inside the environment, what the lock pins and is installed, and the project itself."""
@@ -208,16 +217,16 @@ class Proof:
         return prefix, str(data["python"])
 
     def carry_out(self) -> list[Result]:
-        """Take the steps one after the other; what stands behind a failed one is skipped, and says so."""
+        """Take the steps one after the other, also after one that found a fault; behind an error they are skipped."""
         results: list[Result] = []
         stopped = ""
         for name, title in TITLES.items():
             if stopped:
-                results.append(Result(f"proof.{name}", Status.SKIP, title, f"not tried, since {stopped} failed"))
+                results.append(Result(f"proof.{name}", Status.SKIP, title, f"not tried, since {stopped} was an error"))
                 self.log.append(evidence.step(results[-1], [], self.began, time.time()))
                 continue
             result = self._take(Step(f"proof.{name}", title), getattr(self, name))
-            stopped = result.id if result.status in BAD else ""
+            stopped = result.id if result.status is Status.ERROR else ""
             results.append(result)
         return results
 

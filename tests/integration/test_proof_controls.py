@@ -1,0 +1,241 @@
+"""Negative controls: each breaks one thing for real while a session runs, and the proof must fail, and say why."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tasks_lib.environments import records
+from tasks_lib.proof import claims, document
+from tasks_lib.proof import session as sessions
+from tasks_lib.proof.steps import Proof
+from tasks_lib.report.model import Status
+from tasks_lib.report.progress import Progress
+from tasks_lib.session import Session
+from tests.lab import LOCAL_CHANNEL, tools, variables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from tasks_lib.proof.place import Place
+
+    Damage = Callable[["Hit"], AbstractContextManager[None]]
+
+_PYPROJECT = """\
+[project]
+name = "tiny"
+version = "0"
+requires-python = ">=3.11,<4"
+dependencies = ["click-default-group>=1.2"{more}]
+
+[tool.uv]
+package = false
+"""
+_CONDA = "name: tiny_env\nchannels: [conda-forge]\ndependencies: [python, pip, six]\n"
+
+
+@dataclass(frozen=True)
+class Hit:
+    """Where a control strikes: a place of the session, and its environment."""
+
+    place: Place
+    prefix: Path
+
+    @property
+    def site(self) -> Path:
+        """Give the environment's folder of packages."""
+        found = records.site_packages(self.prefix)
+        assert found is not None
+        return found
+
+    def uv(self, *words: str) -> None:
+        """Run uv as somebody would by hand."""
+        env = {**os.environ, "UV_PROJECT_ENVIRONMENT": str(self.prefix)}
+        argv = [str(tools() / "uv"), *words, "--quiet", "--python", str(self.prefix / "bin" / "python")]
+        subprocess.run(argv, cwd=self.place.project, env=env, check=True)
+
+
+def stray(hit: Hit) -> None:
+    hit.uv("pip", "install", "toolz")
+
+
+def behind_the_lock(hit: Hit) -> None:
+    hit.uv("pip", "install", "click<8.2")
+
+
+def edited_lock(hit: Hit) -> None:
+    hit.uv("lock", "--upgrade-package", "click<8.2")
+
+
+def foreign_path(hit: Hit) -> None:
+    folder = hit.place.project.parent / "elsewhere"
+    folder.mkdir()
+    (hit.site / "elsewhere.pth").write_text(str(folder))
+
+
+def user_site(hit: Hit) -> None:
+    folder = Path(str(hit.place.env["HOME"]), ".local", hit.site.relative_to(hit.prefix), "click-0.1.dist-info")
+    folder.mkdir(parents=True)
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: click\nVersion: 0.1\n")
+
+
+def cracked_module(hit: Hit) -> None:
+    path = hit.site / "click_default_group.py"
+    path.unlink()  # which may be a link into the cache
+    path.write_text("raise RuntimeError('it is cracked')\n")
+
+
+def missing_file(hit: Hit) -> None:
+    (hit.site / "click" / "_winconsole.py").unlink()
+
+
+def altered_conda_file(hit: Hit) -> None:
+    path = hit.site.parent / "this.py"
+    text = path.read_text()
+    path.unlink()  # the same
+    path.write_text(f"{text}# altered\n")
+
+
+def missing_lock(hit: Hit) -> None:
+    (hit.place.project / "uv.lock").unlink()
+
+
+@contextlib.contextmanager
+def other_interpreter(hit: Hit) -> Iterator[None]:
+    """Put another Python in the place of the environment's own: one that finds its packages all the same."""
+    python = hit.prefix / "bin" / "python"
+    own = python.readlink()
+    python.unlink()
+    python.write_text(f'#!/bin/sh\nPYTHONPATH="{hit.site}" exec "{own}" "$@"\n')
+    python.chmod(0o755)
+    yield
+    python.unlink()
+    python.symlink_to(own)
+
+
+def before(work: Callable[[Hit], None]) -> Damage:
+    @contextlib.contextmanager
+    def around(hit: Hit) -> Iterator[None]:
+        work(hit)
+        yield
+
+    return around
+
+
+def after(work: Callable[[Hit], None]) -> Damage:
+    @contextlib.contextmanager
+    def around(hit: Hit) -> Iterator[None]:
+        yield
+        work(hit)
+
+    return around
+
+
+@dataclass(frozen=True)
+class Control:
+    """What is broken around which task, in the first environment or the second, and which claims fail, and why."""
+
+    claim: str
+    damage: Damage
+    task: str
+    reason: str
+    also: tuple[str, ...] = ()
+    combo: str = "pip_uv"
+    second: bool = False
+
+
+CONTROLS = {
+    "missing lock": Control("steps", before(missing_lock), "deps.install", "there is no uv.lock", second=True),
+    "cracked module": Control("imports", before(cracked_module), "env.run", "it is cracked", ("checks", "steps")),
+    "missing file": Control("checks", before(missing_file), "check.all", "doctor.installed-files: fail", ("steps",)),
+    "other interpreter": Control("interpreter", other_interpreter, "env.run", "python is ", ("isolated",)),
+    "foreign path": Control("isolated", before(foreign_path), "env.run", "/elsewhere"),
+    "~/.local": Control(
+        "isolated", before(user_site), "env.run", "/.local/lib/", ("checks", "steps"), combo="conda_uv"
+    ),
+    "behind the lock": Control(
+        "lock.installed",
+        before(behind_the_lock),
+        "check.all",
+        "click is 8.1",
+        ("checks", "second.same", "steps"),
+    ),
+    "edited lock": Control(
+        "lock.unchanged", after(edited_lock), "check.all", "uv.lock: click was", ("second.same", "steps")
+    ),
+    "stray": Control("no-strays", after(stray), "check.all", "toolz", ("second.same", "steps")),
+    "altered conda file": Control(
+        "conda.untouched",
+        after(altered_conda_file),
+        "deps.install",
+        "this.py is altered",
+        combo="conda_uv",
+        second=True,
+    ),
+    "other second": Control(
+        "second.same", after(behind_the_lock), "deps.install", "click (first 8", ("steps",), second=True
+    ),
+}
+
+
+def prove(folder: Path, combo: str, patch: pytest.MonkeyPatch, control: Control | None = None) -> dict[str, Any]:
+    """Run a session of a tiny project in this process, and give the proof that it wrote."""
+
+    class Broken(Proof):
+        def lab(self, place: Place, task: str, *words: str) -> dict[str, Any]:
+            """Run the task, and break what is to be broken around it."""
+            struck = (
+                control is not None
+                and task == control.task
+                and place is (self.second if control.second else self.first)
+            )
+            prefix = self.again_prefix if place is self.second else self.prefix
+            if control is None or not struck or prefix is None:
+                return super().lab(place, task, *words)
+            with control.damage(Hit(place, prefix)):
+                return super().lab(place, task, *words)
+
+    home, project, temporary = (folder / name for name in ("a home", "my project", "t"))
+    for one in (home, project, temporary):
+        one.mkdir()
+    (project / "pyproject.toml").write_text(_PYPROJECT.format(more=""))
+    (project / "conda.yml").write_text(_CONDA)
+    own = {**variables(home), "TMPDIR": str(temporary)}
+    for name in os.environ.keys() - own.keys():
+        patch.delenv(name)
+    for name, value in own.items():
+        patch.setenv(name, value)
+    patch.setattr(tempfile, "tempdir", None)
+    patch.setattr(sessions, "Proof", Broken)
+    patch.chdir(project)
+    opened = Session.open(combo=combo, engine="rattler")
+    found = sessions.run(opened, Progress(), channel=LOCAL_CHANNEL)
+    made = document.load(Path(found.data["proof"]))
+    good = made["verdict"]["status"] == "pass"
+    assert good == all(result.status in {Status.PASS, Status.WARN} for result in found.results), found.results
+    assert good == (list(temporary.iterdir()) == [])
+    return made
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_a_session_in_which_something_breaks_fails_by_the_claim_it_breaks(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control = CONTROLS[name]
+    made = prove(tmp_path, control.combo, monkeypatch, control)
+    assert made["verdict"]["status"] == "fail"
+    broken = {row["id"]: row["reason"] for row in made["verdict"]["claims"] if row["status"] == "fail"}
+    assert set(broken) == {control.claim, *control.also}, broken
+    assert control.reason in broken[control.claim]
+
+
+def test_every_claim_has_a_control() -> None:
+    assert {control.claim for control in CONTROLS.values()} == {claim.id for claim in claims.CLAIMS}
