@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import tempfile
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tasks_lib.environments import records
-from tasks_lib.proof import claims, document
+from tasks_lib.proof import claims, difference, document, verify
 from tasks_lib.proof import session as sessions
 from tasks_lib.proof.steps import Proof
 from tasks_lib.report.model import Status
@@ -22,7 +23,7 @@ from tasks_lib.session import Session
 from tests.lab import LOCAL_CHANNEL, tools, variables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from tasks_lib.proof.place import Place
@@ -221,7 +222,7 @@ def prove(folder: Path, combo: str, patch: pytest.MonkeyPatch, control: Control 
     made = document.load(Path(found.data["proof"]))
     good = made["verdict"]["status"] == "pass"
     assert good == all(result.status in {Status.PASS, Status.WARN} for result in found.results), found.results
-    assert good == (list(temporary.iterdir()) == [])
+    assert good == (list(temporary.glob("mlops-lab*")) == [])
     return made
 
 
@@ -239,3 +240,180 @@ def test_a_session_in_which_something_breaks_fails_by_the_claim_it_breaks(
 
 def test_every_claim_has_a_control() -> None:
     assert {control.claim for control in CONTROLS.values()} == {claim.id for claim in claims.CLAIMS}
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A proof that holds, and the session of the project that it is of."""
+
+    made: dict[str, Any]
+    session: Session
+    folder: Path
+
+    def verify(self, made: dict[str, Any]) -> dict[str, Status]:
+        """Write the proof as somebody would by hand, check it again, and give how each result came out."""
+        path = self.folder / "edited.json"
+        path.write_text(json.dumps(made))
+        return {one.id.removeprefix("proof."): one.status for one in verify.verify(self.session, str(path)).results}
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
+    """Give the proof of a session in which nothing broke."""
+    folder = tmp_path_factory.mktemp("kept")
+    with pytest.MonkeyPatch.context() as patch:
+        made = prove(folder, "conda_uv", patch)
+        yield Kept(made, Session.open(combo="conda_uv"), folder)
+
+
+def _leaves(value: object, *path: str | int) -> Iterator[tuple[str | int, ...]]:
+    """Give the way to one leaf of each kind: the first of a list, and of a mapping whose keys are names."""
+    if isinstance(value, dict) and value:
+        named = any(len(key) > _LONGEST_KEY or not key.replace("_", "").isalpha() for key in value)
+        for key in [next(iter(value))] if named else value:
+            yield from _leaves(value[key], *path, key)
+    elif isinstance(value, list) and value:
+        yield from _leaves(value[0], *path, 0)
+    else:
+        yield path
+
+
+_LONGEST_KEY = 20
+
+
+def _edited(made: dict[str, Any], path: Sequence[str | int], change: Callable[[Any], Any]) -> dict[str, Any]:
+    edited: dict[str, Any] = json.loads(json.dumps(made))
+    inner: Any = edited
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = change(inner[path[-1]])
+    return edited
+
+
+def _other(value: object) -> object:
+    """Give another value of the same shape, so that the schema alone finds nothing."""
+    if isinstance(value, bool) or value is None:
+        return "0" * 64
+    if isinstance(value, str):
+        return f"{value[:-1]}{'0' if value[-1:] != '0' else '1'}"
+    if isinstance(value, (int, float)):
+        return value + 1
+    return [*value, "more"] if isinstance(value, list) else {**value, "more": "more"}  # type: ignore[dict-item]
+
+
+def test_any_value_that_is_edited_by_hand_makes_the_proof_fail(kept: Kept) -> None:
+    assert set(kept.verify(kept.made).values()) == {Status.PASS}
+    paths = [path for path in _leaves(kept.made) if path != ("schema",)]
+    assert len(paths) > 60
+    for path in paths:
+        states = kept.verify(_edited(kept.made, path, _other))
+        assert states["digest"] is Status.FAIL, path
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("combo",), "pip_uv"),
+        (("combo",), "conda_poetry"),
+        (("combo",), "pip_pip"),
+        (("python", "version"), "3.11.0"),
+        (("python", "asked"), "3.10"),
+        (("interpreter", "prefix"), "/usr"),
+        (("interpreter", "version"), "3.11.0"),
+        (("interpreter", "foreign"), ["/usr/lib/python3/dist-packages"]),
+        (("imports", "failed"), {"click": "no"}),
+        (("checks", "drift.lock"), "fail"),
+        (("checks",), {}),
+        (("installed", 0, "version"), "99"),
+        (("installed", -1, "owner"), "stray"),
+        (("installed",), []),
+        (("lock", "packages", "click"), ["99"]),
+        (("lock", "after", "click"), ["99"]),
+        (("lock", "needed"), ["click", "numpy"]),
+        (("lock", "name"), "poetry.lock"),
+        (("lock",), None),
+        (("kept", "after", "pyproject.toml"), "0" * 64),
+        (("conda_files", "root_before"), "0" * 64),
+        (("conda_files", "before", "bin/python"), "0" * 64),
+        (("conda_files", "after"), {"bin/python": None}),
+        (("conda_files",), None),
+        (("second", "installed", 0, "version"), "99"),
+        (("second", "differences"), [{"name": "click", "first": "1", "second": "2"}]),
+        (("second",), None),
+        (("steps", 0, "status"), "fail"),
+        (("steps", 0, "status"), "skip"),
+        (("steps", 0, "exit_code"), 1),
+        (("steps", 0, "seconds"), 9999),
+        (("steps", 2, "started"), 0),
+        (("steps",), []),
+        (("verdict", "status"), "fail"),
+        (("verdict", "claims", 3, "status"), "skip"),
+        (("verdict", "claims"), []),
+    ],
+    ids=str,
+)
+def test_what_the_evidence_contradicts_fails_though_the_digest_is_made_anew(
+    path: tuple[str | int, ...], value: object, kept: Kept
+) -> None:
+    edited = _edited(kept.made, path, lambda _: value)
+    states = kept.verify({**edited, "digest": document.digest(edited)})
+    assert states["digest"] is Status.PASS
+    assert Status.FAIL in states.values()
+
+
+def test_a_digest_that_is_made_anew_hides_what_nothing_contradicts(kept: Kept) -> None:
+    edited = {**kept.made, "made": "2020-01-01T00:00:00+00:00"}
+    assert set(kept.verify({**edited, "digest": document.digest(edited)}).values()) == {Status.PASS}
+
+
+def test_a_project_that_has_changed_since_is_a_warning_and_another_one_is_not_compared(kept: Kept) -> None:
+    path = kept.session.project.pyproject.path
+    text = path.read_text()
+    try:
+        path.write_text(f"{text}# changed\n")
+        assert kept.verify(kept.made)["project"] is Status.WARN
+    finally:
+        path.write_text(text)
+    edited = _edited(kept.made, ("project", "name"), lambda _: "other")
+    assert kept.verify(edited)["project"] is Status.SKIP
+
+
+def _newer(made: dict[str, Any]) -> None:
+    made["lock"]["packages"]["click"] = ["99"]
+    made["installed"] = [{**row, "version": "99"} if row["name"] == "click" else row for row in made["installed"]]
+
+
+def _by_hand(made: dict[str, Any]) -> None:
+    made["installed"].append({"name": "toolz", "version": "1", "owner": "stray", "bytes": 1})
+
+
+def _on_a_mac(made: dict[str, Any]) -> None:
+    made["platform"] |= {"system": "Darwin", "machine": "arm64"}
+    made["installed"] = [row for row in made["installed"] if row["name"] != "click"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "differ", "likely"),
+    [
+        ((), set(), "the load of the machine"),
+        ((lambda made: made["caches"].update(uv="cold"),), set(), "different times follow from cache uv"),
+        ((_newer,), {"packages", "lock"}, "at different times or places"),
+        ((_newer, lambda made: made["manifests"].update({"conda.yml": "0" * 64})), {"packages", "lock"}, "was changed"),
+        ((_on_a_mac,), {"packages"}, "follows from platform machine, platform system"),
+        ((_by_hand,), {"packages"}, "by hand"),
+        ((lambda made: made["verdict"].update(status="fail"),), {"verdict"}, "one of the sessions alone"),
+    ],
+)
+def test_the_difference_between_two_proofs_is_explained(
+    changes: tuple[Callable[[dict[str, Any]], None], ...], differ: set[str], likely: str, kept: Kept
+) -> None:
+    other = json.loads(json.dumps(kept.made))
+    for change in changes:
+        change(other)
+    paths = [kept.folder / name for name in ("one.json", "other.json")]
+    for path, made in zip(paths, (kept.made, other), strict=True):
+        document.write(path, made)
+    found = difference.explain(*map(str, paths))
+    assert {one.id.removeprefix("compare.") for one in found.results if one.status is Status.FAIL} == differ
+    assert likely in found.data["likely"]
+    assert [row["step"] for row in found.data["steps"]] == list(claims.STEPS)
