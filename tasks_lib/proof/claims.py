@@ -109,19 +109,21 @@ def _lock_installed(document: Mapping[str, Any]) -> Iterator[str]:
 
 def _lock_unchanged(document: Mapping[str, Any]) -> Iterator[str]:
     lock, kept = document["lock"], document["kept"]
-    for row in compare.rows(*({name: " or ".join(pins) for name, pins in lock[key].items()} for key in _TIMES)):
+    for row in compare.rows(pins(lock), pins(lock, "after")):
         yield f"{lock['name']}: {row['name']} was {row['first'] or 'not there'}, and is {row['second'] or 'gone'}"
     yield from (f"{row['name']} says something else" for row in compare.rows(kept["before"], kept["after"]))
 
 
-_TIMES = ("packages", "after")
+def pins(lock: Mapping[str, Any], when: str = "packages") -> dict[str, str]:
+    """Give what a lock pins, each name's versions in one text."""
+    return {name: " or ".join(versions) for name, versions in lock[when].items()}
 
 
 def _no_strays(document: Mapping[str, Any]) -> Iterator[str]:
     seeds = {*document["seeds"]}
-    for which, rows in (("", document["installed"]), ("the second has ", document["second"]["installed"])):
-        strays = (row for row in rows if row["owner"] == "stray" and row["name"] not in seeds)
-        yield from (f"{which}{row['name']} {row['version']}" for row in strays)
+    for which, made in (("first", document), ("second", document["second"] or {"installed": ()})):
+        strays = (row for row in made["installed"] if row["owner"] == "stray" and row["name"] not in seeds)
+        yield from (f"{row['name']} {row['version']} in the {which} environment" for row in strays)
 
 
 def _conda_untouched(document: Mapping[str, Any]) -> Iterator[str]:

@@ -21,7 +21,7 @@ def explain(first: str, second: str) -> Answer:
     made = [document.load(Path(file)) for file in (first, second)]
     around = compare.rows(*map(_surroundings, made))
     packages = compare.rows(*map(_packages, made))
-    lock = compare.rows(*map(_pins, made))
+    lock = compare.rows(*(claims.pins(one["lock"]) if one["lock"] else {} for one in made))
     verdict = compare.rows(*map(_verdict, made))
     results = [
         _result("packages", "the same packages are installed", packages),
@@ -69,10 +69,6 @@ def _packages(made: Mapping[str, Any]) -> dict[str, str]:
     owners |= {name: "came with the environment" for name in owners if owners[name] == "stray" and name in seeds}
     versions = claims.contents(made)
     return {name: f"{version} ({owners[name]})" if name in owners else version for name, version in versions.items()}
-
-
-def _pins(made: Mapping[str, Any]) -> dict[str, str]:
-    return {name: " or ".join(pins) for name, pins in (made["lock"] or {}).get("packages", {}).items()}
 
 
 def _verdict(made: Mapping[str, Any]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import platform
@@ -24,7 +25,7 @@ from tasks_lib.proof import claims, compare, document, place
 from tasks_lib.report.model import Result, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tasks_lib.environments.conda import Conda
     from tasks_lib.managers.base import Manager
@@ -128,13 +129,7 @@ def caches(env: Mapping[str, str | None]) -> dict[str, str]:
 
 def gather(proof: Proof, channel: Channel, caches: Mapping[str, str]) -> dict[str, Any]:
     """Describe the session, with its verdict and its digest; call it while the environments still stand."""
-    session, seen = proof.session, dict(proof.seen)
-    project = session.project
-    before = seen.pop("conda_before", None)
-    lock, kept = seen.pop("lock", None), seen.pop("kept", None)
-    if lock is not None and kept is not None:
-        lock["after"] = _pins(proof.manager)
-        kept["after"] = _contents(proof.project)
+    session, project = proof.session, proof.session.project
     made = report.hidden(
         {
             "schema": document.SCHEMA,
@@ -155,18 +150,32 @@ def gather(proof: Proof, channel: Channel, caches: Mapping[str, str]) -> dict[st
             },
             "caches": dict(caches),
             "manifests": _manifests(session),
-            "lock": lock,
-            "kept": kept,
-            "installed": installed(proof.prefix, proof.manager),
             "steps": proof.log,
-            **seen,
+            **_seen(proof),
         }
     )
-    made["conda_files"] = None if before is None else _conda_files(before, proof.again_prefix)
-    whole = any(one["id"] == "again" and one["status"] == Status.PASS for one in proof.log)
-    made["second"] = _second(proof, made) if whole else None
     made["verdict"] = claims.judge(made)
     return {**made, "digest": document.digest(made)}
+
+
+def _seen(proof: Proof) -> dict[str, Any]:
+    """Give what the steps saw, and what there is at the end; what cannot be read then is evidence that lacks."""
+    seen = {"lock": None, "installed": [], "conda_files": None, "second": None, **proof.seen}
+    before = seen.pop("conda_before", None)
+    readings: list[Callable[[], object]] = []
+    if seen["lock"]:
+        readings.append(lambda: seen["lock"].update(after=_pins(proof.manager)))
+        readings.append(lambda: seen["kept"].update(after=_contents(proof.project)))
+    if proof.prefix:
+        readings.append(lambda: seen.update(installed=installed(proof.prefix, proof.manager)))
+    if before is not None:
+        readings.append(lambda: seen.update(conda_files=_conda_files(before, proof.again_prefix)))
+    if any(one["id"] == "again" and one["status"] == Status.PASS for one in proof.log):
+        readings.append(lambda: seen.update(second=_second(proof, seen["installed"])))
+    for reading in readings:
+        with contextlib.suppress(LabError, OSError, ValueError):
+            reading()
+    return seen
 
 
 def _manifests(session: Session) -> dict[str, str]:
@@ -193,10 +202,10 @@ def installed(prefix: Path | None, manager: Manager) -> list[dict[str, Any]]:
     return rows
 
 
-def _second(proof: Proof, first: Mapping[str, Any]) -> dict[str, Any]:
-    rows = installed(proof.again_prefix, proof.manager)
-    found = {"python": proof.again_python, "installed": rows}
-    return {**found, "differences": compare.rows(claims.contents(first), claims.contents(found))}
+def _second(proof: Proof, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    first = {"python": proof.python, "installed": rows}
+    second = {"python": proof.again_python, "installed": installed(proof.again_prefix, proof.manager)}
+    return {**second, "differences": compare.rows(claims.contents(first), claims.contents(second))}
 
 
 def _conda_files(before: dict[str, str], prefix: Path | None) -> dict[str, Any]:

@@ -240,6 +240,8 @@ class Proof:
             result = replace(result, status=found.status, detail=found.detail, remedy=found.remedy)
         except LabError as error:
             result = replace(result, status=Status.ERROR, detail=error.message, remedy=error.remedy, file=error.file)
+        except OSError as error:  # something took away what was there a moment ago
+            result = replace(result, status=Status.ERROR, detail=f"{error.filename}: {error.strerror}")
         seconds = time.perf_counter() - started
         self.progress.end(step, seconds, ok=result.status not in BAD)
         result = replace(result, seconds=seconds)

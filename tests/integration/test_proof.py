@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ import pytest
 
 from tasks_lib import bootstrap
 from tasks_lib.proof import claims, compare, place
-from tests.lab import ENTRY, LOCAL_CHANNEL, PYTHON, ROOT, Answer, expect_contract, tools, variables
+from tests.lab import ENTRY, LOCAL_CHANNEL, PYTHON, ROOT, Answer, expect_contract, tools, variables, wheel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -230,13 +229,7 @@ def test_a_package_that_does_not_exist_fails_the_proof_and_its_folder_is_kept(co
 
 @pytest.mark.parametrize("combo", ["pip_uv", "pip_poetry"])
 def test_a_module_that_cannot_be_imported_fails_the_proof(combo: str, ground: Ground) -> None:
-    name = "cracked-1-py3-none-any.whl"
-    with zipfile.ZipFile(ground.project / name, "w") as wheel:
-        wheel.writestr("cracked/__init__.py", 'raise RuntimeError("it is cracked")\n')
-        wheel.writestr("cracked-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: cracked\nVersion: 1\n")
-        wheel.writestr("cracked-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        files = [*wheel.namelist(), "cracked-1.dist-info/RECORD"]
-        wheel.writestr(files[-1], "".join(f"{file},,\n" for file in files))
+    name = wheel(ground.project, "cracked", {"cracked/__init__.py": 'raise RuntimeError("it is cracked")\n'})
     table = "tool.uv.sources" if combo == "pip_uv" else "tool.poetry.dependencies"
     ground.write('"six", "cracked"', more=f'[{table}]\ncracked = {{ path = "{name}" }}\n')
     document = ground.prove(combo)

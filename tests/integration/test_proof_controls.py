@@ -20,7 +20,7 @@ from tasks_lib.proof.steps import Proof
 from tasks_lib.report.model import Status
 from tasks_lib.report.progress import Progress
 from tasks_lib.session import Session
-from tests.lab import LOCAL_CHANNEL, tools, variables
+from tests.lab import LOCAL_CHANNEL, tools, variables, wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -187,7 +187,9 @@ CONTROLS = {
 }
 
 
-def prove(folder: Path, combo: str, patch: pytest.MonkeyPatch, control: Control | None = None) -> dict[str, Any]:
+def prove(
+    folder: Path, combo: str, patch: pytest.MonkeyPatch, control: Control | None = None, clash: str = ""
+) -> dict[str, Any]:
     """Run a session of a tiny project in this process, and give the proof that it wrote."""
 
     class Broken(Proof):
@@ -207,7 +209,11 @@ def prove(folder: Path, combo: str, patch: pytest.MonkeyPatch, control: Control 
     home, project, temporary = (folder / name for name in ("a home", "my project", "t"))
     for one in (home, project, temporary):
         one.mkdir()
-    (project / "pyproject.toml").write_text(_PYPROJECT.format(more=""))
+    (project / "pyproject.toml").write_text(_PYPROJECT.format(more=', "clash"' if clash else ""))
+    if clash:
+        name = wheel(project, "clash", {clash: "# another\n"})
+        with (project / "pyproject.toml").open("a") as stream:
+            stream.write(f'[tool.uv.sources]\nclash = {{ path = "{name}" }}\n')
     (project / "conda.yml").write_text(_CONDA)
     own = {**variables(home), "TMPDIR": str(temporary)}
     for name in os.environ.keys() - own.keys():
@@ -236,6 +242,16 @@ def test_a_session_in_which_something_breaks_fails_by_the_claim_it_breaks(
     broken = {row["id"]: row["reason"] for row in made["verdict"]["claims"] if row["status"] == "fail"}
     assert set(broken) == {control.claim, *control.also}, broken
     assert control.reason in broken[control.claim]
+
+
+def test_a_locked_package_that_overwrites_a_file_of_condas_is_found_by_that_files_hash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = prove(tmp_path, "conda_uv", monkeypatch, clash="six.py")
+    broken = {row["id"]: row["reason"] for row in made["verdict"]["claims"] if row["status"] == "fail"}
+    assert set(broken) == {"steps", "checks", "conda.untouched"}, broken
+    assert "site-packages/six.py is altered" in broken["conda.untouched"]
+    assert [name for name in made["conda_files"]["after"] if not name.endswith("/six.py")] == []
 
 
 def test_every_claim_has_a_control() -> None:
