@@ -140,10 +140,7 @@ def gather(proof: Proof, channel: Channel, caches: Mapping[str, str]) -> dict[st
             "python": {"version": proof.python, "asked": project.python},
             "platform": _platform(),
             "tools": _tools(session),
-            "project": {
-                "name": str(project.pyproject.table("project").get("name", "")),
-                "commit": _commit(project.root),
-            },
+            "project": {"name": _name(project), "commit": _commit(project.root)},
             "sources": {
                 "index": {"kind": "set" if index.resolve(os.environ).source else "default"},
                 "channel": channel.as_dict(),
@@ -166,10 +163,9 @@ def _seen(proof: Proof) -> dict[str, Any]:
     if seen["lock"]:
         readings.append(lambda: seen["lock"].update(after=_pins(proof.manager)))
         readings.append(lambda: seen["kept"].update(after=_contents(proof.project)))
-    if proof.prefix:
-        readings.append(lambda: seen.update(installed=installed(proof.prefix, proof.manager)))
+        readings.append(lambda: seen.update(installed=installed(proof, proof.made)))
     if before is not None:
-        readings.append(lambda: seen.update(conda_files=_conda_files(before, proof.again_prefix)))
+        readings.append(lambda: seen.update(conda_files=_conda_files(before, proof.made_again)))
     if any(one["id"] == "again" and one["status"] == Status.PASS for one in proof.log):
         readings.append(lambda: seen.update(second=_second(proof, seen["installed"])))
     for reading in readings:
@@ -178,19 +174,22 @@ def _seen(proof: Proof) -> dict[str, Any]:
     return seen
 
 
+def _name(project: Project) -> str:
+    return str(project.pyproject.table("project").get("name", ""))
+
+
 def _manifests(session: Session) -> dict[str, str]:
     root, lock = session.project.root, session.manager.lock_path
     return {path.relative_to(root).as_posix(): _sha256(path) for path in place.manifests(session) if path != lock}
 
 
-def installed(prefix: Path | None, manager: Manager) -> list[dict[str, Any]]:
-    """List what an environment holds: who owns it, and which distributions a conda package brought."""
-    if prefix is None:
-        return []
-    own = records.normalised(str(manager.project.pyproject.table("project").get("name", "")))
+def installed(proof: Proof, prefix: Path) -> list[dict[str, Any]]:
+    """List what an environment holds, who owns it by the lock as it was, and what conda brought for Python."""
+    own = records.normalised(_name(proof.session.project))
+    locked = {name: set(pins) for name, pins in proof.seen["lock"]["packages"].items()}
     versions, brought = records.installed(prefix), conda_health.owned(prefix)
     rows = []
-    for one in layers.read(prefix, manager.locked(), own).packages:
+    for one in layers.read(prefix, locked, own).packages:
         owner = "project" if one.name == own and one.owner == "lock" else one.owner
         row: dict[str, Any] = {"name": one.name, "version": one.version, "owner": owner, "bytes": one.size}
         if owner == "conda":
@@ -204,12 +203,12 @@ def installed(prefix: Path | None, manager: Manager) -> list[dict[str, Any]]:
 
 def _second(proof: Proof, rows: list[dict[str, Any]]) -> dict[str, Any]:
     first = {"python": proof.python, "installed": rows}
-    second = {"python": proof.again_python, "installed": installed(proof.again_prefix, proof.manager)}
+    second = {"python": proof.again_python, "installed": installed(proof, proof.made_again)}
     return {**second, "differences": compare.rows(claims.contents(first), claims.contents(second))}
 
 
-def _conda_files(before: dict[str, str], prefix: Path | None) -> dict[str, Any]:
-    now = conda_health.hashes(prefix) if prefix else {}
+def _conda_files(before: dict[str, str], prefix: Path) -> dict[str, Any]:
+    now = conda_health.hashes(prefix)
     after = {name: now.get(name) for name, digest in before.items() if now.get(name) != digest}
     return {"before": before, "after": after, **claims.roots(before, after)}
 

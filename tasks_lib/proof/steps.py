@@ -74,6 +74,11 @@ class Proof:
         return self.prefix or Path()
 
     @property
+    def made_again(self) -> Path:
+        """Give the second environment's folder, once it was made."""
+        return self.again_prefix or Path()
+
+    @property
     def manager(self) -> Manager:
         """Give the manager of the copied project, as its manifests stand now."""
         return MANAGERS[self.session.combo.manager](self.project)
@@ -197,9 +202,9 @@ class Proof:
 
     def same(self) -> str:
         """Compare the two installed sets, name by name and version by version, and conda's by build too."""
-        places = ((self.made, self.python), (self.again_prefix, self.again_python))
+        places = ((self.made, self.python), (self.made_again, self.again_python))
         sets = [
-            claims.contents({"python": python, "installed": evidence.installed(prefix, self.manager)})
+            claims.contents({"python": python, "installed": evidence.installed(self, prefix)})
             for prefix, python in places
         ]
         if wrong := compare.differences(sets[0], sets[1], ("first", "second")):
