@@ -29,12 +29,12 @@ def explain(first: str, second: str) -> Answer:
         _result("verdict", "the verdicts are the same", verdict),
     ]
     data = {
-        "surroundings": around,
-        "packages": packages,
-        "lock": lock,
-        "conda_files": compare.rows(*map(_conda_files, made)),
+        "surroundings": _table("surroundings", around),
+        "packages": _table("package", packages),
+        "lock": _table("locked", lock),
+        "conda_files": _table("conda file", compare.rows(*map(_conda_files, made))),
         "steps": list(_steps(*made)),
-        "claims": verdict,
+        "claims": _table("claim", verdict),
         "likely": _likely({row["name"] for row in around}, bool(packages), bool(lock), bool(verdict)),
     }
     return Answer(results, {key: value for key, value in data.items() if value})
@@ -43,6 +43,11 @@ def explain(first: str, second: str) -> Answer:
 def _result(name: str, title: str, rows: list[dict[str, str]]) -> Result:
     told = listed(f"{row['name']} ({row['first'] or 'none'}, {row['second'] or 'none'})" for row in rows)
     return Result(f"compare.{name}", Status.FAIL if rows else Status.PASS, title, told)
+
+
+def _table(name: str, rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Give the rows under a heading of their own: in a terminal the tables stand below each other."""
+    return [{name: row["name"], "first": row["first"], "second": row["second"]} for row in rows]
 
 
 def _surroundings(made: Mapping[str, Any]) -> dict[str, str]:

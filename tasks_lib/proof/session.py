@@ -62,6 +62,8 @@ def _place(session: Session, file: str) -> Path:
     path = Path(file) if file else session.project.root / ".nox" / "proofs" / f"{name}.json"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(21, "it is a folder")
     except OSError as error:
         raise files.unwritable(path, error) from None
     return path
