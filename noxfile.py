@@ -21,7 +21,7 @@ COMBOS = ("pip_poetry", "pip_uv", "conda_poetry", "conda_uv")
 
 
 def proof(session: nox.Session) -> None:
-    """Prove the combo in isolation; behind --: --python 3.12, --engine conda, --channel strict, --json."""
+    """Prove the combo; behind --: --python 3.12, --engine conda, --channel strict, --proof FILE, --json."""
     lab(session, "proof.run", "--combo", session.name, *session.posargs)
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib import bootstrap, index, journal, report, toolbox, transaction
+from tasks_lib import bootstrap, index, journal, measuring, report, toolbox, transaction
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.manifests import PYPROJECT
 from tasks_lib.process import Interrupted
@@ -53,14 +53,14 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
     started = time.perf_counter()
     before = _listen()
     session: Session | None = None
-    found = Answer()
+    found, progress = Answer(), Progress()
     code: int
     shown, written = "json" if json else "text", ""
     try:
         shown, written = report.choose(json=json, asked=format, output=output)
         index.go_offline(os.environ, asked=offline)
         threading.Thread(target=report.renderer, args=(shown,), daemon=True).start()  # while the tools run
-        with Progress() as progress, contextlib.ExitStack() as held:
+        with progress, contextlib.ExitStack() as held:
             put_right = held.enter_context(_alone(command, progress, new=new or bool(source))) if changes else []
             if project:
                 session = _opened(source, new=new, combo=combo, engine=engine, python=python, command=command)
@@ -86,6 +86,7 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
     finally:
         for number in before:
             signal.signal(number, _too_late)
+    measure = os.environ.get(measuring.VARIABLE)
     made = Report(
         command=command,
         project=str(session.project.root if session else Path.cwd()),
@@ -93,7 +94,7 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
         combo=session.combo.as_dict() if session else None,
         seconds=time.perf_counter() - started,
         code=code,
-        data=found.data,
+        data={**found.data, "measured": measuring.measured(progress.timeline)} if measure else found.data,
     )
     if written:
         try:

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,8 @@ ENTRY = ROOT / "tasks_lib" / "__main__.py"
 #: not a virtual environment's: what a person has who types `python3`
 PYTHON = str(getattr(sys, "_base_executable", sys.executable))
 VERSION = "{}.{}".format(*sys.version_info)
+#: A proof's channel is built only on Linux, and not from a system's own Python: elsewhere the declared one must answer.
+LOCAL_CHANNEL = "local" if sys.platform == "linux" and sys.base_prefix != "/usr" else "auto"
 #: nothing listens there
 DEAD = "http://127.0.0.1:9"
 _DROPPED = ("MLOPS_LAB_", "CONDA", "MAMBA", "POETRY_", "PYTEST_", "COVERAGE", "XDG_", "PYTHON", "INVOKE_", "_CE_")
@@ -342,6 +345,21 @@ def _index() -> str:
     """Give the index that this user has set, since the other home has none of the user's files."""
     found = index.resolve(os.environ)
     return found.url if found.source else ""
+
+
+def wheel(folder: Path, name: str, files: Mapping[str, str]) -> str:
+    """Write a wheel of version 1 with these files into a folder, and give its file's name."""
+    meta = f"{name}-1.dist-info"
+    whole = {
+        **files,
+        f"{meta}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n",
+        f"{meta}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    with zipfile.ZipFile(folder / f"{name}-1-py3-none-any.whl", "w") as made:
+        for path, text in whole.items():
+            made.writestr(path, text)
+        made.writestr(f"{meta}/RECORD", "".join(f"{path},,\n" for path in (*whole, f"{meta}/RECORD")))
+    return f"{name}-1-py3-none-any.whl"
 
 
 def tools() -> Path:

@@ -27,8 +27,8 @@ def _lock(facts: Facts) -> Iterable[Finding]:
         and canonicalize_version(version) not in {canonicalize_version(wanted) for wanted in locked[one]}
     ]
     absent = locked.keys() - installed.keys()
-    missing = sorted(absent & _needed(facts)) if absent else []
-    ours = {*locked, *facts.owned, *SEEDS, facts.own_name, *_pip_names(facts)}
+    missing = sorted(absent & needed(facts)) if absent else []
+    ours = {*locked, *facts.owned, *SEEDS, facts.own_name, *pip_names(facts)}
     stray = [f"{one} {version}" for one, version in installed.items() if one not in ours]
     if missing:
         yield Finding(f"not installed: {listed(missing)}.", name, count=len(missing))
@@ -39,7 +39,7 @@ def _lock(facts: Facts) -> Iterable[Finding]:
         yield Finding(text, name, status=Status.WARN, count=len(stray))
 
 
-def _needed(facts: Facts) -> set[str]:
+def needed(facts: Facts) -> set[str]:
     """Give the names that are needed here: locks are for all platforms, groups and extras.
 
     They are what the manifest declares in what is installed by default, and what the installed distributions among
@@ -77,7 +77,8 @@ def default_groups(facts: Facts) -> set[str]:
     return groups & {one for one in default if isinstance(one, str)} if isinstance(default, list) else set()
 
 
-def _pip_names(facts: Facts) -> set[str]:
+def pip_names(facts: Facts) -> set[str]:
+    """Give what the conda file has pip install."""
     entries = facts.conda_file.pip if facts.conda_file else ()
     return {records.normalised(re.split(r"[^\w.-]", entry, maxsplit=1)[0]) for entry in entries}
 

@@ -185,6 +185,26 @@ def verify(prefix: Path) -> Iterator[Result]:
     yield _consistent(prefix)
 
 
+def hashes(prefix: Path) -> dict[str, str]:
+    """Hash every recorded file that is there, by its path; a link is known by where it leads."""
+    places = _places(prefix)
+    names = sorted({item["_path"] for record in packages(prefix).values() for item in _paths(record, places)})
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        shares = [names[start::_SHARES] for start in range(_SHARES)]
+        found = pool.map(lambda share: [(name, _hash(f"{prefix}/{name}")) for name in share], shares)
+        return dict(sorted((name, digest) for share in found for name, digest in share if digest))
+
+
+def _hash(path: str) -> str:
+    try:
+        if os.path.islink(path):  # noqa: PTH114 - thousands
+            return hashlib.sha256(os.fsencode(os.readlink(path))).hexdigest()  # noqa: PTH115 - the same
+        with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - the same
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
 def _places(prefix: Path) -> dict[str, str]:
     """Give where the two folders of a noarch Python package went: conda's records name them as the package does."""
     packages = records.site_packages(prefix)

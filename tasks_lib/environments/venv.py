@@ -79,7 +79,7 @@ class Venv(Environment):
         if has is None:
             return ()
         wanted = self.project.python
-        if wanted and not _is_python(wanted, has):
+        if wanted and not is_python(wanted, has):
             return (f"python {wanted} (it has {has})",)
         if not self.project.pyproject.allows(has):
             return (f"python {self.project.pyproject.requires_python} (it has {has})",)
@@ -109,7 +109,7 @@ class Venv(Environment):
         return []
 
 
-def _is_python(wanted: str, has: str) -> bool:
+def is_python(wanted: str, has: str) -> bool:
     """Tell whether a version is the one that was asked for: `3.12`, or a specifier; a path or a name is uv's affair."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415 - 0.03 s, and seldom needed
 

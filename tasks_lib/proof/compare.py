@@ -5,27 +5,29 @@ from __future__ import annotations
 import tomllib
 from typing import TYPE_CHECKING
 
-from tasks_lib.environments import conda_health, records
+from tasks_lib.checks.base import listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
-
-_SHOWN = 8
-
-
-def everything(prefix: Path, python: str) -> dict[str, str]:
-    """Give all that is installed in an environment, its Python and what conda brought (with builds) among it."""
-    conda = conda_health.packages(prefix)
-    builds = {f"{name} (conda)": f"{row['version']} {row['build']}" for name, row in conda.items()}
-    return {"Python": python, **records.installed(prefix), **builds}
 
 
 def differences(one: Mapping[str, str], other: Mapping[str, str], names: tuple[str, str]) -> str:
     """Say which packages differ, with the version that each side has; say nothing where none does."""
-    wrong = sorted(name for name in {*one, *other} if one.get(name) != other.get(name))
-    told = [f"{name} ({names[0]} {one.get(name, 'none')}, {names[1]} {other.get(name, 'none')})" for name in wrong]
-    return ", ".join(told[:_SHOWN]) + (f" and {len(told) - _SHOWN} more" if len(told) > _SHOWN else "")
+    first, second = names
+    return listed(
+        f"{row['name']} ({first} {row['first'] or 'none'}, {second} {row['second'] or 'none'})"
+        for row in rows(one, other)
+    )
+
+
+def rows(one: Mapping[str, str], other: Mapping[str, str]) -> list[dict[str, str]]:
+    """Give a row for each name that differs; what a side does not have is empty there."""
+    names = sorted({*one, *other})
+    return [
+        {"name": name, "first": one.get(name, ""), "second": other.get(name, "")}
+        for name in names
+        if one.get(name) != other.get(name)
+    ]
 
 
 def content(text: bytes) -> object:

@@ -1,7 +1,8 @@
-"""Import what some distributions brought: run by the environment's own Python, with their names as arguments.
+"""Import what some distributions brought: run by the environment's own Python.
 
-Standard library alone, and nothing of mlops-lab. The last line on stdout is one JSON object: `imported` (modules by
-distribution), `failed` and `optional` (why, by module). The module whose turn it is stands on stderr, for a crash.
+The arguments are the environment's folder, the project's, and the distributions' names. Standard library alone, and
+nothing of mlops-lab. The last line on stdout is one JSON object: `imported` (modules by distribution), `failed` and
+`optional` (why, by module), and `interpreter`. The module whose turn it is stands on stderr, for a crash.
 """
 
 from __future__ import annotations
@@ -12,10 +13,16 @@ import importlib.metadata
 import importlib.util
 import inspect
 import json
+import platform
 import re
+import site
 import sys
+import sysconfig
+from pathlib import Path
 
 _CODE = (".py", *importlib.machinery.EXTENSION_SUFFIXES)
+#: Folders of packages, which stand in a library beside what is Python's own.
+_PACKAGES = {"site-packages", "dist-packages"}
 #: Folders that some wheels put beside their packages by mistake.
 _STRAY = {"test", "tests", "doc", "docs", "example", "examples", "benchmarks", "scripts", "tools", "setup", "conftest"}
 
@@ -60,7 +67,31 @@ def main(wanted: set[str]) -> dict[str, object]:
     return {"imported": imported, "failed": failed, "optional": optional}
 
 
+def interpreter(prefix: str, project: str) -> dict[str, object]:
+    """Describe this Python, and what it imports from that is neither its library nor in one of the two folders."""
+    own, copied = Path(prefix).resolve(), Path(project).resolve()
+    library = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")}
+    zipped = "python{}{}.zip".format(*sys.version_info)
+    places = [Path(place).resolve() for place in sys.path if place and not place.endswith(zipped)]
+    user = Path(site.getusersitepackages())
+    if sys.prefix == sys.base_prefix and user.is_dir():  # a person's shell does not keep it out
+        places.append(user)
+    foreign = [
+        place
+        for place in dict.fromkeys(places)
+        if not any(place.is_relative_to(folder) for folder in (own, copied))
+        and not (_PACKAGES.isdisjoint(place.parts) and any(place.is_relative_to(folder) for folder in library))
+    ]
+    return {
+        "version": platform.python_version(),
+        "prefix": str(Path(sys.prefix).resolve()),
+        "environment": str(own),
+        "foreign": list(map(str, foreign)),
+    }
+
+
 if __name__ == "__main__":
     sys.path[:] = [folder for folder in sys.path if folder != sys.path[0]]  # this file's own folder
-    sys.stdout.write("\n" + json.dumps(main(set(sys.argv[1:]))) + "\n")
+    seen = {"interpreter": interpreter(*sys.argv[1:3]), **main(set(sys.argv[3:]))}
+    sys.stdout.write("\n" + json.dumps(seen) + "\n")
     sys.stdout.flush()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 import yaml
 
-from tasks_lib import bootstrap, index, process, toolbox
+from tasks_lib import bootstrap, index, measuring, process, toolbox
 from tasks_lib.manifests import PYPROJECT, read_text
 from tasks_lib.process import Command
 
@@ -31,7 +31,7 @@ _LOCAL = re.compile(r"^\s*[^#\n]*\b(?:path|workspace|from)\s*=|@\s*file:|^\s*\[t
 _FORGOTTEN = (
     *("CONDARC", "CONDA_ENVS_DIRS", "CONDA_ENVS_PATH", "CONDA_CHANNELS", "CONDA_DEFAULT_CHANNELS"),
     *("CONDA_CHANNEL_ALIAS", "CONDA_CHANNEL_PRIORITY", "CONDA_SSL_VERIFY", "CONDA_OFFLINE", "MAMBA_ROOT_PREFIX"),
-    *("POETRY_CONFIG_DIR", "POETRY_DATA_DIR", "POETRY_HOME"),
+    *("POETRY_CONFIG_DIR", "POETRY_DATA_DIR", "POETRY_HOME", "PYTHONUSERBASE"),
 )
 
 
@@ -69,6 +69,7 @@ def make(session: Session, folder: Path, home: str, channel: Channel) -> Place:
         "MLOPS_LAB_ENGINE": session.environment.engine if session.environment.kind == "conda" else "auto",
         "MLOPS_LAB_PYTHON": session.project.python or None,
         bootstrap.OWN_TASKS: "1",
+        measuring.VARIABLE: "1",
     }
     found = index.resolve(os.environ)
     if Path(found.source).is_absolute():  # a person's file, which is out of sight there

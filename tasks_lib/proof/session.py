@@ -5,32 +5,31 @@ The folder is described in `place`, where conda packages come from in `channel`,
 
 from __future__ import annotations
 
-import hashlib
-import platform
+import re
 import shutil
 import tempfile
+import time
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib import process
-from tasks_lib.environments import records
-from tasks_lib.process import Command
+from tasks_lib import files
 from tasks_lib.proof import channel as channels
+from tasks_lib.proof import document, evidence
 from tasks_lib.proof import place as places
 from tasks_lib.proof.steps import BAD, Proof
+from tasks_lib.report.model import Result, Status
 from tasks_lib.session import Answer
 
 if TYPE_CHECKING:
-    from tasks_lib.environments.conda import Conda
     from tasks_lib.report.progress import Progress
     from tasks_lib.session import Session
 
 
-def run(session: Session, progress: Progress, *, channel: str = "auto") -> Answer:
-    """Prove the session's combo; the folder is removed, unless a step failed and it is there to be looked at."""
+def run(session: Session, progress: Progress, *, channel: str = "auto", file: str = "") -> Answer:
+    """Prove the session's combo and write the proof; the folder is removed, unless something failed."""
     channels.expect_mode(channel)
+    began, path = time.time(), _place(session, file)
     is_conda = session.environment.kind == "conda"
     chosen = channels.choose(session, channel, progress.say) if is_conda else channels.NONE
     folder = Path(tempfile.mkdtemp(prefix="mlops-lab proof ")).resolve()
@@ -39,9 +38,13 @@ def run(session: Session, progress: Progress, *, channel: str = "auto") -> Answe
         first, second = homes[0], replace(homes[1], project=folder / "project2")
         name = f"{session.environment.name}-proof-{folder.name.rpartition(' ')[2]}"
         places.copy_project(session, first.project, name, chosen.instead)
-        proof = Proof(session, progress, first, second)
+        proof = Proof(session, progress, first, second, began)
+        filled = evidence.caches(first.env)
         results = proof.carry_out()
-        data = _evidence(proof, chosen.as_dict() if is_conda else None)
+        made = evidence.gather(proof, chosen, filled)
+        document.write(path, made)
+        results.append(_verdict(made))
+        data = _summary(made, path)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -52,21 +55,39 @@ def run(session: Session, progress: Progress, *, channel: str = "auto") -> Answe
     return Answer(results, data)
 
 
-def _evidence(proof: Proof, channel: dict[str, Any] | None) -> dict[str, Any]:
-    session, prefix = proof.session, proof.prefix
-    lock = proof.first.project / session.manager.lock_name
-    tools = {name: version(name) for name in ("uv", "poetry", "py-rattler")}
-    if session.environment.kind == "conda":
-        layer: Conda = session.environment  # type: ignore[assignment]  # the one kind named conda
-        if layer.engine in layer.engines_on_path():
-            tools[layer.engine] = process.run(Command((layer.maker.program, "--version"))).stdout.split()[-1]
+def _place(session: Session, file: str) -> Path:
+    """Give the path of the proof, in a folder that is there; without a name it lies where nox keeps its own files."""
+    asked = [session.project.python] if session.project.python else []
+    name = re.sub(r"[^\w.-]", "_", "-".join([session.combo.id, session.environment.engine, *asked]))
+    path = Path(file) if file else session.project.root / ".nox" / "proofs" / f"{name}.json"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(21, "it is a folder")
+    except OSError as error:
+        raise files.unwritable(path, error) from None
+    return path
+
+
+def _verdict(made: dict[str, Any]) -> Result:
+    """Give the verdict as the last result."""
+    rows = made["verdict"]["claims"]
+    broken = [f"{row['title']}: {row['reason']}" for row in rows if row["status"] == "fail"]
+    status = Status.FAIL if broken else Status.PASS
+    return Result("proof.verdict", status, "every claim of the proof holds", "; ".join(broken))
+
+
+def _summary(made: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Give the parts of a proof that a person reads first."""
+    lock, channel = made["lock"], made["sources"]["channel"]
     return {
-        "combo": session.combo.id,
-        "engine": session.environment.engine,
-        "python": proof.python or session.project.python,
-        "channel": channel,
-        "platform": f"{platform.system()} {platform.machine()}",
-        "tools": tools,
-        "lock": {lock.name: hashlib.sha256(lock.read_bytes()).hexdigest()} if lock.is_file() else {},
-        "installed": records.installed(prefix) if prefix else {},
+        "combo": made["combo"],
+        "engine": made["engine"],
+        "python": made["python"]["version"] or made["python"]["asked"],
+        "channel": None if channel["kind"] == channels.NONE.kind else channel,
+        "platform": f"{made['platform']['system']} {made['platform']['machine']}",
+        "tools": made["tools"],
+        "lock": {lock["name"]: lock["sha256"]} if lock else {},
+        "installed": {row["name"]: row["version"] for row in made["installed"]},
+        "proof": str(path),
     }

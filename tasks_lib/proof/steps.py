@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import sys
 import time
@@ -13,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from packaging.utils import canonicalize_name
 
 from tasks_lib import process
-from tasks_lib.environments import records
+from tasks_lib.environments import conda_health, records
 from tasks_lib.errors import LabError
 from tasks_lib.managers import MANAGERS
 from tasks_lib.plan import Step
 from tasks_lib.process import Command
 from tasks_lib.project import Project
-from tasks_lib.proof import compare
+from tasks_lib.proof import claims, compare, evidence
 from tasks_lib.report.model import Result, Status
 
 if TYPE_CHECKING:
@@ -55,9 +56,17 @@ class Proof:
     progress: Progress
     first: Place
     second: Place
+    began: float = field(default_factory=time.time)
     step: Step = field(default_factory=lambda: Step("proof", "prove"))
     prefix: Path | None = None
     python: str = ""
+    again_prefix: Path | None = None
+    again_python: str = ""
+    #: parts of the proof's document, as the steps see them, and what each step was
+    seen: dict[str, Any] = field(default_factory=dict)
+    log: list[dict[str, Any]] = field(default_factory=list)
+    #: the commands of the step under way
+    ran: list[evidence.Ran] = field(default_factory=list)
 
     @property
     def made(self) -> Path:
@@ -65,18 +74,30 @@ class Proof:
         return self.prefix or Path()
 
     @property
+    def made_again(self) -> Path:
+        """Give the second environment's folder, once it was made."""
+        return self.again_prefix or Path()
+
+    @property
     def manager(self) -> Manager:
         """Give the manager of the copied project, as its manifests stand now."""
-        kind = MANAGERS[self.session.combo.manager]
-        return kind(Project(self.first.project, Project.load(self.first.project, {}).pyproject))
+        return MANAGERS[self.session.combo.manager](self.project)
+
+    @property
+    def project(self) -> Project:
+        """Give the copied project, as its manifests stand now."""
+        return Project(self.first.project, Project.load(self.first.project, {}).pyproject)
 
     def lab(self, place: Place, task: str, *words: str) -> dict[str, Any]:
         """Run one task there and give its document; one that failed is what its first bad result says."""
         argv = (sys.executable, "-I", "-Xutf8", str(_MAIN), task, "--json", *words)
         command = Command(argv, env=place.env, cwd=place.project)
         outcome = process.run(command, on_line=lambda text: self.progress.line(self.step, text))
+        ran = evidence.Ran(f"invoke {shlex.join([task, *words])}", outcome.code)
+        self.ran.append(ran)
         try:
             document: dict[str, Any] = json.loads(outcome.stdout)
+            ran.results, ran.measured = document["results"], document.get("data", {}).pop("measured", {})
         except ValueError:
             text = f"{task} gave no answer (exit code {outcome.code}): {outcome.said[-300:]}"
             raise Unproven(text, status=Status.ERROR) from None
@@ -89,17 +110,33 @@ class Proof:
         return document
 
     def setup(self) -> str:
-        """Set the project up."""
-        document = self.lab(self.first, "setup")
+        """Set the project up; where no more than a check fails, there is an environment to go on with."""
+        failed: Unproven | None = None
+        try:
+            self.lab(self.first, "setup")
+        except Unproven as found:
+            if found.status is not Status.FAIL:
+                raise
+            failed = found
+        told = f"{len(self.ran[-1].results)} steps and checks"
         self.prefix, self.python = self._look(self.first)
-        return f"{len(document['results'])} steps and checks"
+        self.seen |= evidence.basis(self.session, self.project, self.made)
+        if failed:
+            raise failed
+        return told
 
     def imports(self) -> str:
         """Import, inside the environment, what the lock pins and is installed, and the project itself."""
         own = canonicalize_name(str(self.manager.project.pyproject.table("project").get("name", "")))
         wanted = sorted(records.installed(self.made).keys() & {*self.manager.locked(), own})
-        document = self.lab(self.first, "env.run", "--", "python", str(_IMPORTS), *wanted)
+        places = (str(_IMPORTS), str(self.made), str(self.first.project))
+        document = self.lab(self.first, "env.run", "--", "python", *places, *wanted)
         found = json.loads(document["data"]["stdout"].splitlines()[-1])
+        modules = sum(map(len, found["imported"].values()))
+        self.seen |= {
+            "interpreter": found["interpreter"],
+            "imports": {"modules": modules, "failed": found["failed"]},
+        }
         if found["failed"]:
             told = "; ".join(f"{module} ({why})" for module, why in list(found["failed"].items())[:_SHOWN])
             text = f"{len(found['failed'])} modules cannot be imported: {told}"
@@ -108,7 +145,6 @@ class Proof:
             text = f"{self.manager.lock_name} pins nothing that is installed, so there is nothing to import"
             raise Unproven(text, status=Status.SKIP)
         left = f"; left out: {'; '.join(found['optional'].values())}" if found["optional"] else ""
-        modules = sum(map(len, found["imported"].values()))
         return f"{modules} modules of {len(found['imported'])} distributions{left}"
 
     def edits(self) -> str:
@@ -142,7 +178,10 @@ class Proof:
 
     def checks(self) -> str:
         """Run all checks."""
-        results = self.lab(self.first, "check.all")["results"]
+        try:
+            results = self.lab(self.first, "check.all")["results"]
+        finally:
+            self.seen["checks"] = evidence.statuses(self.ran[-1].results)
         told = [f"{row['title']}: {row['detail']}" for row in results if row["status"] != "pass"]
         return f"{len(results)} checks{'; but ' if told else ''}{'; '.join(told)}"
 
@@ -151,16 +190,23 @@ class Proof:
         left_out = shutil.ignore_patterns(".venv")
         shutil.copytree(self.first.project, self.second.project, symlinks=True, ignore=left_out)
         self.lab(self.second, "env.create")
+        prefix, self.again_python = self._look(self.second)
+        if prefix == self.made:
+            text = f"the second environment is the first one: {prefix}"
+            raise Unproven(text)
+        self.again_prefix = prefix
+        if self.session.environment.owns_packages:
+            self.seen["conda_before"] = conda_health.hashes(prefix)
         self.lab(self.second, "deps.install")
         return f"made from {self.manager.lock_name} alone"
 
     def same(self) -> str:
         """Compare the two installed sets, name by name and version by version, and conda's by build too."""
-        prefix, python = self._look(self.second)
-        if prefix == self.made:
-            text = f"the second environment is the first one: {prefix}"
-            raise Unproven(text)
-        sets = [compare.everything(self.made, self.python), compare.everything(prefix, python)]
+        places = ((self.made, self.python), (self.made_again, self.again_python))
+        sets = [
+            claims.contents({"python": python, "installed": evidence.installed(self, prefix)})
+            for prefix, python in places
+        ]
         if wrong := compare.differences(sets[0], sets[1], ("first", "second")):
             text = f"the environment made from the lock alone differs: {wrong}"
             raise Unproven(text)
@@ -176,20 +222,21 @@ class Proof:
         return prefix, str(data["python"])
 
     def carry_out(self) -> list[Result]:
-        """Take the steps one after the other; what stands behind a failed one is skipped, and says so."""
+        """Take the steps one after the other, also after one that found a fault; behind an error they are skipped."""
         results: list[Result] = []
         stopped = ""
         for name, title in TITLES.items():
             if stopped:
-                results.append(Result(f"proof.{name}", Status.SKIP, title, f"not tried, since {stopped} failed"))
+                results.append(Result(f"proof.{name}", Status.SKIP, title, f"not tried, since {stopped} was an error"))
+                self.log.append(evidence.step(results[-1], [], self.began, time.time()))
                 continue
             result = self._take(Step(f"proof.{name}", title), getattr(self, name))
-            stopped = result.id if result.status in BAD else ""
+            stopped = result.id if result.status is Status.ERROR else ""
             results.append(result)
         return results
 
     def _take(self, step: Step, work: Callable[[], str]) -> Result:
-        self.step, started = step, time.perf_counter()
+        self.step, self.ran, started = step, [], time.perf_counter()
         self.progress.begin(step)
         result = Result(step.id, Status.PASS, step.title)
         try:
@@ -198,9 +245,13 @@ class Proof:
             result = replace(result, status=found.status, detail=found.detail, remedy=found.remedy)
         except LabError as error:
             result = replace(result, status=Status.ERROR, detail=error.message, remedy=error.remedy, file=error.file)
+        except OSError as error:  # something took away what was there a moment ago
+            result = replace(result, status=Status.ERROR, detail=f"{error.filename}: {error.strerror}")
         seconds = time.perf_counter() - started
         self.progress.end(step, seconds, ok=result.status not in BAD)
-        return replace(result, seconds=seconds)
+        result = replace(result, seconds=seconds)
+        self.log.append(evidence.step(result, self.ran, self.began, time.time() - seconds))
+        return result
 
 
 #: The steps in their order, each a method of `Proof`.

@@ -72,15 +72,16 @@ def _discreet(report: Report) -> Report:
     results = [
         replace(one, title=hide(one.title), detail=hide(one.detail), remedy=hide(one.remedy)) for one in report.results
     ]
-    return replace(report, results=results, data=report.data if report.script is not None else _hidden(report.data))
+    return replace(report, results=results, data=report.data if report.script is not None else hidden(report.data))
 
 
-def _hidden(value: Any) -> Any:  # noqa: ANN401 - what a document may hold
+def hidden(value: Any) -> Any:  # noqa: ANN401 - what a document may hold
+    """Take secrets out of every text of a document."""
     if isinstance(value, str):
         return without_secrets(value)
     if isinstance(value, dict):
-        return {key: _hidden(inner) for key, inner in value.items()}
-    return [_hidden(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+        return {key: hidden(inner) for key, inner in value.items()}
+    return [hidden(inner) for inner in value] if isinstance(value, (list, tuple)) else value
 
 
 def _odd(report: Report) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from tasks_lib.diagnosis import without_secrets
 from tasks_lib.report.model import printable
@@ -24,6 +24,8 @@ class Progress:
     def __init__(self) -> None:
         """Show nothing before the first step begins."""
         self._lock = threading.Lock()
+        #: each step that ended, as it would be typed, with its beginning (seconds since 1970)
+        self.timeline: list[dict[str, Any]] = []
         self._running: dict[str, tuple[str, float]] = {}
         self._spinner: Spinner | None = None
         self._live = sys.stderr.isatty()
@@ -61,8 +63,10 @@ class Progress:
 
     def end(self, step: Step, seconds: float, *, ok: bool) -> None:
         """Show that a step ended; how it ended is in the answer."""
-        del seconds, ok
+        del ok
         self._running.pop(step.id, None)
+        row = {"id": step.id, "title": step.title, "command": step.as_dict()["command"]}
+        self.timeline.append({**row, "started": time.time() - seconds, "seconds": seconds})
         self._show()
 
     def _show(self, text: str = "") -> None:

@@ -7,27 +7,25 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jsonschema
 import pytest
 
 from tasks_lib import bootstrap
-from tasks_lib.proof import compare, place
-from tests.lab import ENTRY, PYTHON, ROOT, Answer, expect_contract, tools, variables
+from tasks_lib.proof import claims, compare, place
+from tests.lab import ENTRY, LOCAL_CHANNEL, PYTHON, ROOT, Answer, expect_contract, tools, variables, wheel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 pytestmark = pytest.mark.processes
 
-#: A channel is built only on Linux, and not from a system's own Python: elsewhere the declared one must answer.
-LOCAL = "local" if sys.platform == "linux" and sys.base_prefix != "/usr" else "auto"
-STEPS = ["setup", "imports", "edits", "checks", "again", "same"]
+STEPS = [*claims.STEPS, "verdict"]
 _SECONDS = 600
+_SCHEMA = jsonschema.Draft202012Validator(json.loads((ROOT / "tasks_lib/proof/proof.schema.json").read_text("utf-8")))
 _PYPROJECT = """\
 [project]
 name = "tiny"
@@ -94,6 +92,14 @@ def passed(document: dict[str, Any]) -> None:
     assert "kept" not in document["data"]
 
 
+def proof_of(document: dict[str, Any]) -> dict[str, Any]:
+    """Give the proof that a session wrote, held to the published schema by another validator."""
+    made: dict[str, Any] = json.loads(Path(document["data"]["proof"]).read_text(encoding="utf-8"))
+    faults = [f"{error.json_path}: {error.message}" for error in _SCHEMA.iter_errors(made)]
+    assert not faults, faults
+    return made
+
+
 @pytest.fixture
 def ground(tmp_path: Path) -> Ground:
     """Give a tiny project, and a home and a folder for what is temporary that are empty."""
@@ -120,10 +126,24 @@ def nox(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.mark.parametrize("combo", ["pip_poetry", "pip_uv", "conda_poetry", "conda_uv"])
 def test_nox_proves_each_combo_of_this_project(combo: str, nox: str, ground: Ground, tmp_path: Path) -> None:
-    flags = ["--engine", "rattler", "--channel", LOCAL] if combo.startswith("conda") else []
-    argv = [nox, "-s", combo, "--envdir", str(tmp_path / "nox"), "--", "--json", *flags]
+    flags = ["--engine", "rattler", "--channel", LOCAL_CHANNEL] if combo.startswith("conda") else []
+    file = tmp_path / "proofs" / "a proof.json"
+    argv = [nox, "-s", combo, "--envdir", str(tmp_path / "nox"), "--", "--json", "--proof", str(file), *flags]
     document = answer(argv, ROOT, ground.env)
     passed(document)
+    made = proof_of(document)
+    assert Path(document["data"]["proof"]) == file
+    assert [path.name for path in file.parent.iterdir()] == [file.name], "nothing else is written beside it"
+    assert {row["id"]: row["status"] for row in made["verdict"]["claims"]} == {
+        claim.id: "skip" if claim.layer and not combo.startswith("conda") else "pass" for claim in claims.CLAIMS
+    }
+    for step in made["steps"][:5]:
+        assert step["peak_memory_bytes"] > 1 << 24
+        assert step["command"].startswith("invoke ")
+    parts = {part["id"]: part for part in made["steps"][0]["parts"]}
+    assert parts["deps.install"]["started"] >= parts["env.create"]["started"] + parts["env.create"]["seconds"] - 0.01
+    checked = answer([PYTHON, str(ENTRY), "proof.verify", str(file), "--strict", "--json"], ROOT, ground.env)
+    assert checked["exit_code"] == 0, checked
     data = document["data"]
     assert data["combo"] == document["combo"]["id"] == combo
     assert {"pandas", "uvicorn", "gunicorn"} <= data["installed"].keys()
@@ -131,7 +151,7 @@ def test_nox_proves_each_combo_of_this_project(combo: str, nox: str, ground: Gro
     assert len(data["lock"]) == 1
     if not combo.startswith("conda"):
         assert data["channel"] is None
-    elif LOCAL == "local":
+    elif LOCAL_CHANNEL == "local":
         assert data["channel"]["kind"] == "local"
         assert data["channel"]["urls"][0].startswith(Path(bootstrap.cache_folder()).as_uri())
     # the channel's builder and rustup's shim, which it asks for a version, keep these where the person's home is
@@ -151,7 +171,7 @@ def test_nox_lists_its_sessions_and_hands_on_a_failure(nox: str, ground: Ground,
     assert "auto, local, strict" in done.stdout
 
 
-@pytest.mark.skipif(LOCAL != "local", reason="the real conda of the tests is given a channel that is built here")
+@pytest.mark.skipif(LOCAL_CHANNEL != "local", reason="the tests' real conda is given a channel built here")
 def test_the_real_conda_proves_it_and_leaves_the_persons_own_environments_alone(ground: Ground, condabin: Path) -> None:
     theirs = ground.home / "theirs" / "tiny_env" / "conda-meta" / "history"
     theirs.parent.mkdir(parents=True)
@@ -164,10 +184,11 @@ def test_the_real_conda_proves_it_and_leaves_the_persons_own_environments_alone(
         assert document["data"]["engine"] == "conda"
         assert document["data"]["tools"]["conda"]
     assert tree(ground.home) == before
-    assert sorted(tree(ground.project)) == ["conda.yml", "pyproject.toml"]
+    proofs = [f".nox/proofs/{combo}-conda.json" for combo in ("conda_poetry", "conda_uv")]
+    assert sorted(tree(ground.project)) == [*proofs, "conda.yml", "pyproject.toml"]
 
 
-@pytest.mark.skipif(LOCAL != "local", reason="a channel is built here")
+@pytest.mark.skipif(LOCAL_CHANNEL != "local", reason="a channel is built here")
 def test_where_no_channel_answers_one_is_built_and_named_unless_that_is_forbidden(ground: Ground) -> None:
     silent = (ground.home / "nowhere" / "conda-forge").as_uri()
     ground.write(channel=silent)
@@ -195,7 +216,9 @@ def test_a_package_that_does_not_exist_fails_the_proof_and_its_folder_is_kept(co
     ground.write('"six==99999"')
     document = ground.prove(combo)
     assert document["exit_code"] == 4
-    assert states(document) == {**dict.fromkeys(STEPS, "skip"), "setup": "error"}
+    assert states(document) == {**dict.fromkeys(STEPS, "skip"), "setup": "error", "verdict": "fail"}
+    stated = {row["id"]: row["status"] for row in proof_of(document)["verdict"]["claims"]}
+    assert stated == {**dict.fromkeys(stated, "skip"), "steps": "fail"}
     assert "six" in document["results"][0]["detail"]
     kept = Path(document["data"]["kept"])
     assert " " in kept.name
@@ -206,18 +229,14 @@ def test_a_package_that_does_not_exist_fails_the_proof_and_its_folder_is_kept(co
 
 @pytest.mark.parametrize("combo", ["pip_uv", "pip_poetry"])
 def test_a_module_that_cannot_be_imported_fails_the_proof(combo: str, ground: Ground) -> None:
-    name = "cracked-1-py3-none-any.whl"
-    with zipfile.ZipFile(ground.project / name, "w") as wheel:
-        wheel.writestr("cracked/__init__.py", 'raise RuntimeError("it is cracked")\n')
-        wheel.writestr("cracked-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: cracked\nVersion: 1\n")
-        wheel.writestr("cracked-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        files = [*wheel.namelist(), "cracked-1.dist-info/RECORD"]
-        wheel.writestr(files[-1], "".join(f"{file},,\n" for file in files))
+    name = wheel(ground.project, "cracked", {"cracked/__init__.py": 'raise RuntimeError("it is cracked")\n'})
     table = "tool.uv.sources" if combo == "pip_uv" else "tool.poetry.dependencies"
     ground.write('"six", "cracked"', more=f'[{table}]\ncracked = {{ path = "{name}" }}\n')
     document = ground.prove(combo)
     assert document["exit_code"] == 1
-    assert states(document) == {"setup": "pass", "imports": "fail", **dict.fromkeys(STEPS[2:], "skip")}
+    assert states(document) == {**dict.fromkeys(STEPS, "pass"), "imports": "fail", "verdict": "fail"}
+    broken = [row["id"] for row in proof_of(document)["verdict"]["claims"] if row["status"] == "fail"]
+    assert broken == ["steps", "imports"]
     assert "cracked (cracked: RuntimeError: it is cracked)" in document["results"][1]["detail"]
     shutil.rmtree(document["data"]["kept"])
 

@@ -1,0 +1,243 @@
+"""What a session saw, as the document that `proof.schema.json` describes."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import platform
+import time
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks_lib import __version__, index, layers, process, report
+from tasks_lib.checks import drift
+from tasks_lib.checks.base import Facts
+from tasks_lib.environments import conda_health, records
+from tasks_lib.environments.base import SEEDS
+from tasks_lib.errors import LabError
+from tasks_lib.managers import MANAGERS
+from tasks_lib.process import Command
+from tasks_lib.proof import claims, compare, document, place
+from tasks_lib.report.model import Result, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from tasks_lib.environments.conda import Conda
+    from tasks_lib.managers.base import Manager
+    from tasks_lib.project import Project
+    from tasks_lib.proof.channel import Channel
+    from tasks_lib.proof.steps import Proof
+    from tasks_lib.session import Session
+
+_PEAK, _WRITTEN = "peak_memory_bytes", "written_bytes"
+#: each tool's download cache, by the variable that names it
+_CACHES = {
+    "uv": "UV_CACHE_DIR",
+    "poetry": "POETRY_CACHE_DIR",
+    "pip": "PIP_CACHE_DIR",
+    "rattler": "RATTLER_CACHE_DIR",
+    "conda": "CONDA_PKGS_DIRS",
+}
+
+
+@dataclass
+class Ran:
+    """One command of a step: what a person would type, its exit code, its results, and what it took."""
+
+    command: str
+    code: int
+    results: list[dict[str, Any]] = field(default_factory=list)
+    measured: dict[str, Any] = field(default_factory=dict)
+
+
+def step(result: Result, ran: Sequence[Ran], began: float, started: float) -> dict[str, Any]:
+    """Describe a step; all times in it count from `began`, when the session did."""
+    took = {key: [one.measured[key] for one in ran if one.measured.get(key) is not None] for key in (_PEAK, _WRITTEN)}
+    parts = [part for one in ran for part in one.measured.get("timeline", ())]
+    return {
+        "id": result.id.removeprefix("proof."),
+        "title": result.title,
+        "command": " && ".join(one.command for one in ran),
+        "status": result.status.value,
+        "exit_code": ran[-1].code if ran else None,
+        "started": _since(began, started),
+        "seconds": round(result.seconds, 3),
+        _PEAK: max(took[_PEAK], default=None),
+        _WRITTEN: sum(took[_WRITTEN]) if took[_WRITTEN] else None,
+        "detail": result.detail,
+        "parts": [
+            {**part, "started": _since(began, part["started"]), "seconds": round(part["seconds"], 3)} for part in parts
+        ],
+    }
+
+
+def _since(began: float, moment: float) -> float:
+    return round(max(moment - began, 0), 3)
+
+
+def statuses(results: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Give each check's status, the worst where it has several results."""
+    found: dict[str, str] = {}
+    for row in results:
+        found[row["id"]] = max(found.get(row["id"], "pass"), row["status"], key=[one.value for one in Status].index)
+    return found
+
+
+def basis(session: Session, project: Project, prefix: Path) -> dict[str, Any]:
+    """Describe what everything that follows is held to: the lock, the manifests, and what was there unasked."""
+    manager = MANAGERS[session.combo.manager](project)
+    facts = Facts(replace(session, project=project, manager=manager))
+    facts.prefix = prefix
+    lock = {
+        "name": manager.lock_name,
+        "sha256": _sha256(manager.lock_path),
+        "packages": _pins(manager),
+        "needed": sorted(drift.needed(facts)),
+    }
+    return {"lock": lock, "seeds": sorted({*SEEDS, *drift.pip_names(facts)}), "kept": {"before": _contents(project)}}
+
+
+def _pins(manager: Manager) -> dict[str, list[str]]:
+    return {name: sorted(versions) for name, versions in sorted(manager.locked().items())}
+
+
+def _contents(project: Project) -> dict[str, str]:
+    """Hash what the manifests say, in whatever order and form."""
+    said = {project.pyproject.path.name: repr(compare.content(project.pyproject.path.read_bytes())).encode()}
+    if project.conda_path:
+        said[project.conda_path.name] = project.conda_path.read_bytes()
+    return {name: hashlib.sha256(data).hexdigest() for name, data in said.items()}
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def caches(env: Mapping[str, str | None]) -> dict[str, str]:
+    """Tell which download caches hold something; a tool's own marks are nothing."""
+    folders = {tool: Path(env.get(name) or os.devnull) for tool, name in _CACHES.items()}
+    filled = {
+        tool: folder.is_dir() and any(one.is_dir() for one in folder.iterdir()) for tool, folder in folders.items()
+    }
+    return {tool: "warm" if filled[tool] else "cold" for tool in folders if env.get(_CACHES[tool])}
+
+
+def gather(proof: Proof, channel: Channel, caches: Mapping[str, str]) -> dict[str, Any]:
+    """Describe the session, with its verdict and its digest; call it while the environments still stand."""
+    session, project = proof.session, proof.session.project
+    made = report.hidden(
+        {
+            "schema": document.SCHEMA,
+            "made": datetime.fromtimestamp(proof.began, UTC).isoformat(timespec="seconds"),
+            "seconds": _since(proof.began, time.time()),
+            "combo": session.combo.id,
+            "engine": session.environment.engine,
+            "python": {"version": proof.python, "asked": project.python},
+            "platform": _platform(),
+            "tools": _tools(session),
+            "project": {"name": _name(project), "commit": _commit(project.root)},
+            "sources": {
+                "index": {"kind": "set" if index.resolve(os.environ).source else "default"},
+                "channel": channel.as_dict(),
+            },
+            "caches": dict(caches),
+            "manifests": _manifests(session),
+            "steps": proof.log,
+            **_seen(proof),
+        }
+    )
+    made["verdict"] = claims.judge(made)
+    return {**made, "digest": document.digest(made)}
+
+
+def _seen(proof: Proof) -> dict[str, Any]:
+    """Give what the steps saw, and what there is at the end; what cannot be read then is evidence that lacks."""
+    seen = {"lock": None, "installed": [], "conda_files": None, "second": None, **proof.seen}
+    before = seen.pop("conda_before", None)
+    readings: list[Callable[[], object]] = []
+    if seen["lock"]:
+        readings.append(lambda: seen["lock"].update(after=_pins(proof.manager)))
+        readings.append(lambda: seen["kept"].update(after=_contents(proof.project)))
+        readings.append(lambda: seen.update(installed=installed(proof, proof.made)))
+    if before is not None:
+        readings.append(lambda: seen.update(conda_files=_conda_files(before, proof.made_again)))
+    if any(one["id"] == "again" and one["status"] == Status.PASS for one in proof.log):
+        readings.append(lambda: seen.update(second=_second(proof, seen["installed"])))
+    for reading in readings:
+        with contextlib.suppress(LabError, OSError, ValueError):
+            reading()
+    return seen
+
+
+def _name(project: Project) -> str:
+    return str(project.pyproject.table("project").get("name", ""))
+
+
+def _manifests(session: Session) -> dict[str, str]:
+    root, lock = session.project.root, session.manager.lock_path
+    return {path.relative_to(root).as_posix(): _sha256(path) for path in place.manifests(session) if path != lock}
+
+
+def installed(proof: Proof, prefix: Path) -> list[dict[str, Any]]:
+    """List what an environment holds, who owns it by the lock as it was, and what conda brought for Python."""
+    own = records.normalised(_name(proof.session.project))
+    locked = {name: set(pins) for name, pins in proof.seen["lock"]["packages"].items()}
+    versions, brought = records.installed(prefix), conda_health.owned(prefix)
+    rows = []
+    for one in layers.read(prefix, locked, own).packages:
+        owner = "project" if one.name == own and one.owner == "lock" else one.owner
+        row: dict[str, Any] = {"name": one.name, "version": one.version, "owner": owner, "bytes": one.size}
+        if owner == "conda":
+            row["build"] = one.build
+            row["distributions"] = {
+                name: versions[name] for name, it in brought.items() if it.package == one.name and it.whole
+            }
+        rows.append(row)
+    return rows
+
+
+def _second(proof: Proof, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    first = {"python": proof.python, "installed": rows}
+    second = {"python": proof.again_python, "installed": installed(proof, proof.made_again)}
+    return {**second, "differences": compare.rows(claims.contents(first), claims.contents(second))}
+
+
+def _conda_files(before: dict[str, str], prefix: Path) -> dict[str, Any]:
+    now = conda_health.hashes(prefix)
+    after = {name: now.get(name) for name, digest in before.items() if now.get(name) != digest}
+    return {"before": before, "after": after, **claims.roots(before, after)}
+
+
+def _platform() -> dict[str, Any]:
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else None
+    return {
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "libc": " ".join(platform.libc_ver()).strip(),
+        "cores": os.cpu_count() or 1,
+        "memory_bytes": memory,
+    }
+
+
+def _tools(session: Session) -> dict[str, str]:
+    found = {"mlops-lab": __version__, **{name: version(name) for name in ("uv", "poetry", "py-rattler")}}
+    if session.environment.kind == "conda":
+        layer: Conda = session.environment  # type: ignore[assignment]  # the one kind named conda
+        if layer.engine in layer.engines_on_path():
+            found[layer.engine] = process.run(Command((layer.maker.program, "--version"))).stdout.split()[-1]
+    return found
+
+
+def _commit(root: Path) -> str | None:
+    """Ask git which commit this is; a folder of no repository has none."""
+    words = ("--no-optional-locks", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    try:
+        outcome = process.run(Command(("git", *words), "ask for the commit"))
+    except LabError:
+        return None
+    return outcome.stdout.strip() if outcome.ok else None

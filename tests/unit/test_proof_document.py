@@ -1,0 +1,52 @@
+"""What is no proof is refused with one error, whatever it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.proof import claims, document
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b"\xff\xfe",
+        b'{"schema": "mlops-lab/1"}',
+        b'{"schema": "mlops-lab-proof/1", "schema": "mlops-lab-proof/1"}',
+        b'{"schema": "mlops-lab-proof/1", "combo": "pip_uv"}',
+        b'{"schema": "mlops-lab-proof/1", "seconds": ' + b"9" * 5000 + b"}",
+        b"[" * 100_000,
+    ],
+    ids=range(9),
+)
+def test_a_file_that_is_no_proof_is_one_error(data: bytes, root: Path) -> None:
+    path = root / "a proof.json"
+    path.write_bytes(data)
+    with pytest.raises(LabError) as raised:
+        document.load(path)
+    assert raised.value.code is ExitCode.BAD_REQUEST
+    assert raised.value.file == str(path)
+
+
+def test_a_digest_does_not_depend_on_the_order_of_keys() -> None:
+    assert document.digest({"a": 1, "b": {"c": 2, "d": "\udc80"}}) == document.digest(
+        {"b": {"d": "\udc80", "c": 2}, "a": 1, "digest": "x"}
+    )
+
+
+def test_an_evidence_that_lacks_fails_unless_a_step_explains_why() -> None:
+    step = {"title": "t", "detail": "", "status": "pass", "exit_code": 0}
+    steps = [{**step, "id": name} for name in claims.STEPS]
+    whole = claims.judge({"combo": "conda_uv", "steps": steps})
+    assert [row["status"] for row in whole["claims"]] == ["pass", *["fail"] * (len(claims.CLAIMS) - 1)]
+    stopped = claims.judge({"combo": "conda_uv", "steps": [{**steps[0], "status": "error"}, *steps[1:]]})
+    assert [row["status"] for row in stopped["claims"]] == ["fail", *["skip"] * (len(claims.CLAIMS) - 1)]
