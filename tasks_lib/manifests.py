@@ -120,7 +120,7 @@ class PyProject:
         """Read and check the tables that everything here depends on."""
         if not path.is_file():
             text = f"there is no {PYPROJECT} in {path.parent}."
-            remedy = "go to the project's folder, or make one there: uv init --bare"
+            remedy = "go to the project's folder; or adopt this one: invoke init; or begin one: uv init --bare"
             raise LabError(text, file=PYPROJECT, remedy=remedy, title=f"no {PYPROJECT}")
         data, text = read_toml(path)
         self = cls(path, data, text)

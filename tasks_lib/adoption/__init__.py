@@ -139,6 +139,7 @@ def _planned(session: Session) -> _Plan:
     """Read every source, the one that wins first, and compute the new files."""
     project = session.project
     root, pyproject = project.root, project.pyproject
+    pyproject.allows(toolbox.running_python())  # a requires-python that is none is said with its line
     found = list(_sources(project))
     if not (found or pyproject.table("project")):
         text = f"nothing in {root} tells what the project needs."

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from tasks_lib.diagnosis import without_logins
 from tasks_lib.errors import LabError
+from tasks_lib.manifests import BAD_TEXT, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from packaging.requirements import Requirement
 
@@ -66,6 +68,8 @@ class Found:
 
     def put(self, target: Target, value: object, line: int | None) -> None:
         """Take a value over."""
+        if target == ("project", "requires-python"):
+            self.parse(f"python{value}", line, str(value))
         self.items.append(Item(target, value, line or 1))
 
     def require(self, target: Target, text: str, line: int | None, shown: str = "") -> Requirement:
@@ -91,6 +95,13 @@ class Found:
         )
         place = ("tool", "poetry", *(("group", group) if group else ()), "dependencies", wanted.name)
         self.put(place, {"path": path, **({"develop": True} if editable else {})}, line)
+
+    def read(self, root: Path) -> str:
+        """Read the file itself."""
+        text = read_text(root / self.file, self.file)
+        if bad := BAD_TEXT.search(text):
+            self.refuse("it has a character that no program can be given", text.count("\n", 0, bad.start()) + 1)
+        return text
 
     def warn(self, text: str, line: int | None = None) -> None:
         """Note what a person has to see to; no login is repeated."""

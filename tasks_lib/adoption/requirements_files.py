@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib.adoption.found import GROUPS, MAIN, Found, Item, Target, comments
-from tasks_lib.manifests import read_text, read_toml
+from tasks_lib.manifests import read_toml
 from tasks_lib.requirements import is_folder
 
 if TYPE_CHECKING:
@@ -53,9 +55,10 @@ def read_file(root: Path, name: str, target: Target, sources: Sequence[str] = ()
     """Read a requirements file and those that it names, but for `sources`, which are read for themselves."""
     from pip._internal.req.req_file import ignore_comments, join_lines  # noqa: PLC0415 - 0.2 s, for this alone
 
-    text = read_text(root / name, name)
+    found = Found(name, adds=adds)
+    text = found.read(root)
+    found.comments = comments(name, text)
     rows = ignore_comments(join_lines(enumerate(text.splitlines(), 1)))
-    found = Found(name, comments=comments(name, text), adds=adds)
     return read_entries(root, found, rows, target, sources)
 
 
@@ -88,7 +91,8 @@ class _Reader:
         from pip._internal.req.req_file import OptionParsingError  # noqa: PLC0415 - as above
 
         try:
-            wanted, options = self.split(text)
+            with contextlib.redirect_stderr(io.StringIO()):  # where it would print its usage
+                wanted, options = self.split(text)
         except OptionParsingError as error:
             self.found.refuse(f"{text!r} is no line of a requirements file: {_said(error.msg)}", line)
         for one in options.requirements:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from tasks_lib.adoption import requirements_files
 from tasks_lib.adoption.found import EXTRAS, MAIN, Comment, Found, Target, comments, license_of, people
-from tasks_lib.manifests import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +32,7 @@ def read_all(root: Path) -> Iterator[Found]:
     for name, read in (("setup.cfg", _read_cfg), ("setup.py", _read_py)):
         if (root / name).is_file():
             found = Found(name)
-            yield from [found, *read(root, found, read_text(root / name))]
+            yield from [found, *read(root, found, found.read(root))]
 
 
 @dataclass
@@ -127,7 +126,8 @@ def _read_cfg(root: Path, found: Found, text: str) -> list[Found]:
     try:
         parser.read_string("\n".join(numbered), found.file)
     except configparser.Error as error:
-        number = error.errors[0][0] if isinstance(error, configparser.ParsingError) else getattr(error, "lineno", None)
+        rows = [row for row, _ in getattr(error, "errors", ())]
+        number = getattr(error, "lineno", None) or next(iter(rows), None)
         found.refuse(f"it cannot be read ({type(error).__name__})", number)
     tables: dict[str, dict[str, Rows]] = defaultdict(dict)
     for section in parser.sections():

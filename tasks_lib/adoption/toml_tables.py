@@ -109,7 +109,6 @@ class _Poetry:
             for one in wanted if isinstance(wanted, list) else [wanted]:
                 text = self.requirement(name, one, line)
                 if name == "python" and not group:
-                    self.found.parse(text, line, f"{name} = {one!r}")
                     self.found.put(("project", "requires-python"), text.removeprefix(name), line)
                 elif isinstance(one, dict) and one.get("optional") and not group:
                     optional[name] = text

@@ -91,6 +91,9 @@ def test_requirement_is_taken_over(root: Path, name: str, row: str, expected: st
         pytest.param(
             {"setup.cfg": "[options]\ninstall_requires =\n    a\n    b==x\n"}, 4, "b==x", id="setup.cfg entry"
         ),
+        pytest.param({"setup.cfg": "name = a\n"}, 1, "MissingSectionHeaderError", id="setup.cfg head"),
+        pytest.param({"Pipfile": "[requires]\npython_version = 'x'\n"}, 2, "==x.*", id="Pipfile python"),
+        pytest.param({"requirements.txt": "a\n./b\0c\n"}, 2, "no program", id="zero byte"),
         pytest.param({"setup.py": "setup(\n  name=)\n"}, 2, "no Python", id="setup.py"),
         pytest.param({"Pipfile": "[packages]\na = 1 2\n"}, 2, "not valid TOML", id="Pipfile"),
         pytest.param({"Pipfile": "[packages]\na = 'x'\n"}, 2, "is no requirement", id="Pipfile entry"),
