@@ -44,7 +44,7 @@ def judge(document: Mapping[str, Any]) -> dict[str, Any]:
         except (KeyError, TypeError):
             status, reason = "fail", "the proof holds no evidence of it"
             if stopped:
-                status, reason = "skip", "the session did not come so far"
+                status, reason = "skip", "a step failed before it was seen"
         if claim.layer and not owns:
             status, reason = "skip", "this environment layer has no packages of its own"
         rows.append({"id": claim.id, "title": claim.title, "status": status, "reason": reason})
