@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib import combos, updating, workflows
+from tasks_lib import combos, editing, updating, workflows
 from tasks_lib.errors import LabError
 from tasks_lib.session import Answer, Session
 
@@ -25,8 +25,8 @@ PLANNED: dict[str, Callable[[Session, Watcher], Answer]] = {
     "deps.sync": lambda one, watcher: workflows.sync(one, watcher, dry_run=True),
     "deps.align": lambda one, watcher: workflows.align(one, watcher, dry_run=True),
     "deps.update": lambda one, watcher: workflows.update(one, watcher, (), group=None, dry_run=True),
-    "deps.add": lambda one, watcher: workflows.add(one, watcher, [_PACKAGE], group=None, dry_run=True),
-    "deps.remove": lambda one, watcher: workflows.withdraw(one, watcher, [_PACKAGE], group=None, dry_run=True),
+    "deps.add": lambda one, watcher: editing.add(one, watcher, [_PACKAGE], group=None, dry_run=True),
+    "deps.remove": lambda one, watcher: editing.withdraw(one, watcher, [_PACKAGE], group=None, dry_run=True),
 }
 _READS = "only reads"
 #: Why a step does no harm, by its id; a check of any kind only reads.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tasks_lib.diagnosis import without_logins
 from tasks_lib.errors import LabError
 from tasks_lib.manifests import PYPROJECT, CondaFile, PyProject
+from tasks_lib.members import root_above
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,9 +79,12 @@ class Project:
 
 
 def root_of(start: Path) -> Path:
-    """Give the nearest folder with a `pyproject.toml`, or `start` itself where there is none."""
+    """Give the nearest folder with a `pyproject.toml`, or `start` itself where there is none.
+
+    From within a member of a workspace that is the workspace's: there stand the lock and the environment.
+    """
     start = start.absolute()
-    return next((folder for folder in (start, *start.parents) if (folder / PYPROJECT).is_file()), start)
+    return root_above(next((folder for folder in (start, *start.parents) if (folder / PYPROJECT).is_file()), start))
 
 
 def _settings(pyproject: PyProject) -> Settings:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tasks_lib.environments.base import Activation
+    from tasks_lib.members import Member
     from tasks_lib.plan import Step
     from tasks_lib.process import Command, Outcome
     from tasks_lib.project import Project
@@ -47,6 +48,10 @@ class Manager(ABC):
 
     name: ClassVar[str]
     lock_name: ClassVar[str]
+    #: how a project gets a member
+    member_remedy: ClassVar[str]
+    #: whether a member is edited as if it stood alone: a lock is left beside it, and the project's own is still stale
+    edits_apart: ClassVar[bool] = False
     #: whose packages `outdated` answers for
     outdated_owners: ClassVar[tuple[str, ...]] = ("lock",)
 
@@ -95,13 +100,33 @@ class Manager(ABC):
 
     @abstractmethod
     def add(
-        self, activation: Activation, packages: Sequence[str], group: str | None, *, editable: bool = False
+        self,
+        activation: Activation,
+        packages: Sequence[str],
+        group: str | None,
+        *,
+        editable: bool = False,
+        member: Member | None = None,
     ) -> Command:
-        """Declare packages and lock them; a form that it cannot take is an error that says so."""
+        """Declare packages, in the manifest of `member` if given, and lock; what it cannot take is an error."""
 
     @abstractmethod
-    def remove(self, activation: Activation, packages: Sequence[str], group: str | None) -> Command:
+    def remove(
+        self, activation: Activation, packages: Sequence[str], group: str | None, *, member: Member | None = None
+    ) -> Command:
         """Take declared packages away and lock."""
+
+    @abstractmethod
+    def members(self) -> dict[str, Member]:
+        """Give by normalised name the projects in this one's folder that share its lock and its environment."""
+
+    def member(self, name: str) -> Member | None:
+        """Give a member, `None` for no name; an unknown one is an error that lists those there are."""
+        known = self.members()
+        if name and records.normalised(name) not in known:
+            text = f"this project has no member {name!r}; {self.name} knows {', '.join(known) or 'none'}."
+            raise LabError(text, file=PYPROJECT, remedy=self.member_remedy, title="unknown member")
+        return known[records.normalised(name)] if name else None
 
     @abstractmethod
     def export(self, activation: Activation | None, form: str, *, hashes: bool = True) -> Command:

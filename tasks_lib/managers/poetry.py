@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from tasks_lib import diagnosis, index, process, toolbox
+from tasks_lib import diagnosis, index, members, process, toolbox
 from tasks_lib.environments import records
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.managers.base import AFTER_LOCK, Change, Manager
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from tasks_lib.environments.base import Activation
+    from tasks_lib.members import Member
     from tasks_lib.process import Outcome
 
 _OPERATION = re.compile(r"^  - (Installing|Updating|Downgrading|Removing) (\S+) \(([^)]*)\)(.*)$", re.MULTILINE)
@@ -43,6 +44,8 @@ class Poetry(Manager):
 
     name: ClassVar[str] = "poetry"
     lock_name: ClassVar[str] = "poetry.lock"
+    member_remedy: ClassVar[str] = "depend on its folder: invoke deps.add ./FOLDER --editable"
+    edits_apart: ClassVar[bool] = True
 
     @property
     def program(self) -> str:
@@ -81,21 +84,36 @@ class Poetry(Manager):
             found.append(Change(records.normalised(root[1]), "", root[2]))
         return found
 
+    def members(self) -> dict[str, Member]:
+        """Read the projects that this one depends on by their path: Poetry has no workspaces."""
+        return members.read(self.project.root, members.by_path(self.project.pyproject))
+
     def add(
-        self, activation: Activation, packages: Sequence[str], group: str | None, *, editable: bool = False
+        self,
+        activation: Activation,
+        packages: Sequence[str],
+        group: str | None,
+        *,
+        editable: bool = False,
+        member: Member | None = None,
     ) -> Command:
         """Run `poetry add --lock`."""
+        if member and group:
+            text = f"Poetry installs no groups of a member, and {group!r} would be one of {member.name}."
+            raise LabError(text, remedy="leave out --group or --package", title="no groups of a member")
         for package in packages:
             if package.startswith("git+file:"):
                 text = f"Poetry takes no git+file address without a name: {package!r}."
                 raise LabError(text, remedy=f"name it: invoke deps.add 'NAME @ {package}'", title="no name")
-        options = [*(["--group", group] if group else []), *(["--editable"] if editable else [])]
+        options = [*_in(member, group), *(["--editable"] if editable else [])]
         argv = ["add", "--lock", *options, *packages]
         return self._command(argv, activation, "declare the packages in pyproject.toml and lock them")
 
-    def remove(self, activation: Activation, packages: Sequence[str], group: str | None) -> Command:
+    def remove(
+        self, activation: Activation, packages: Sequence[str], group: str | None, *, member: Member | None = None
+    ) -> Command:
         """Run `poetry remove --lock`."""
-        argv = ["remove", "--lock", *(["--group", group] if group else []), *packages]
+        argv = ["remove", "--lock", *_in(member, group), *packages]
         return self._command(argv, activation, "take the packages out of pyproject.toml and lock")
 
     def export(self, activation: Activation | None, form: str, *, hashes: bool = True) -> Command:
@@ -186,3 +204,8 @@ class Poetry(Manager):
         env = {**place, **index.for_poetry(), "POETRY_VIRTUALENVS_PATH": nowhere}
         words = (self.program, *argv, "--no-interaction", "--no-ansi")
         return Command(words, why, env=env, cwd=self.project.root)
+
+
+def _in(member: Member | None, group: str | None) -> list[str]:
+    """Say which table of which manifest is edited; paths stay as they are seen from the project's folder."""
+    return [*(["--project", member.place] if member else []), *(["--group", group] if group else [])]
