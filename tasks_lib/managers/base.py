@@ -133,6 +133,14 @@ class Manager(ABC):
         """Print what `install` would install, from a fresh lock: `form` is requirements.txt or pylock.toml."""
 
     @abstractmethod
+    def build(self, activation: Activation | None, into: Path, member: Member | None) -> Command:
+        """Build the source distribution and the wheel of the project, or of a member, into a folder."""
+
+    @abstractmethod
+    def publish(self, files: Sequence[Path], address: str, login: Mapping[str, str], member: Member | None) -> Command:
+        """Upload built files to an index; `login` has a TOKEN, or USERNAME and PASSWORD, and is in variables alone."""
+
+    @abstractmethod
     def outdated(self, activation: Activation) -> Command:
         """Ask the index for newer versions of what is installed."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -17,7 +18,7 @@ from tasks_lib.process import Command
 from tasks_lib.report.model import Result, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tasks_lib.environments.base import Activation
     from tasks_lib.members import Member
@@ -125,6 +126,21 @@ class Poetry(Manager):
         return self._command(
             [*argv, *([] if hashes else ["--without-hashes"])], activation, f"print the lock as {form}"
         )
+
+    def build(self, activation: Activation | None, into: Path, member: Member | None) -> Command:
+        """Run `poetry build`."""
+        argv = ["build", *_in(member, None), "--output", str(into)]
+        return self._command(argv, activation, "build the source distribution and the wheel")
+
+    def publish(self, files: Sequence[Path], address: str, login: Mapping[str, str], member: Member | None) -> Command:
+        """Run `poetry publish`; the index is named in a variable, since Poetry would else want it in its settings."""
+        argv = ["publish", *_in(member, None), *(["--repository", "lab"] if address else [])]
+        command = self._command([*argv, "--dist-dir", str(files[0].parent)], None, "upload the files")
+        name = "LAB" if address else "PYPI"
+        kinds = {key: "PYPI_TOKEN" if key == "TOKEN" else "HTTP_BASIC" for key in login}
+        mine = {f"POETRY_{kinds[k]}_{name}{'' if k == 'TOKEN' else f'_{k}'}": value for k, value in login.items()}
+        env = {key: value for key, value in command.env.items() if "PYPI" not in key}  # the login of a mirror
+        return replace(command, env={**env, "POETRY_REPOSITORIES_LAB_URL": address or None, **mine}, source=address)
 
     def ended(self, outcome: Outcome) -> Iterable[Result]:
         """Raise what failed; Poetry keeps a file that it has refused, and would refuse it for ever."""

@@ -15,7 +15,8 @@ from tasks_lib.process import Command
 from tasks_lib.report.model import Result, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from tasks_lib.environments.base import Activation
     from tasks_lib.members import Member
@@ -116,6 +117,18 @@ class Uv(Manager):
         """Run `uv export`."""
         argv = ["export", "--locked", *self._every, "--no-header", "--no-emit-project", "--format", form]
         return self._command([*argv, *([] if hashes else ["--no-hashes"])], activation, f"print uv.lock as {form}")
+
+    def build(self, activation: Activation | None, into: Path, member: Member | None) -> Command:
+        """Run `uv build`."""
+        argv = ["build", *_in(member, None), "--out-dir", str(into), "--no-create-gitignore"]
+        return self._command(argv, activation, "build the source distribution and the wheel")
+
+    def publish(self, files: Sequence[Path], address: str, login: Mapping[str, str], member: Member | None) -> Command:
+        """Run `uv publish`, whose own variables must not name another index."""
+        del member
+        argv = (self.program, "publish", *(["--publish-url", address] if address else []), *map(str, files))
+        env = {"UV_PUBLISH_URL": None, "UV_PUBLISH_INDEX": None} | {f"UV_PUBLISH_{k}": v for k, v in login.items()}
+        return Command(argv, "upload the files", env=env, cwd=self.project.root, source=address)
 
     def outdated(self, activation: Activation) -> Command:
         """Run `uv pip list --outdated`: `uv tree` has no data to read."""
