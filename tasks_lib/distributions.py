@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import shutil
 import zipfile
 from email.parser import HeaderParser
@@ -46,7 +47,7 @@ def build(session: Session, watcher: Watcher, *, package: str = "", dist: str = 
     def look() -> Iterator[Result]:
         for path in sorted(aside.glob("*.whl")):
             expect_metadata(path, pyproject)
-            yield Result("pkg.check", Status.PASS, f"{path.name} is what {PYPROJECT} says")
+            yield Result("pkg.check", Status.PASS, f"{path.name} has the name and version of {PYPROJECT}")
 
     def place() -> tuple[Result, ...]:
         try:
@@ -59,7 +60,7 @@ def build(session: Session, watcher: Watcher, *, package: str = "", dist: str = 
         return ()
 
     title = f"build {pyproject.name} with {session.manager.name}"
-    shown, rows = f"mv {aside.relative_to(root)}/* {folder}", list[dict[str, str]]()
+    shown, rows = f"mv {aside.relative_to(root)}/* {shlex.quote(str(folder))}", list[dict[str, str | int]]()
     steps = [
         Step("pkg.build", title, command, reads=session.manager.ended),
         Step("pkg.check", "hold the metadata to the manifest", work=look, needs=("pkg.build",), check=True),
@@ -97,10 +98,10 @@ def _folder(root: Path, dist: str) -> Path:
     return Path.cwd() / dist if dist else root / "dist"
 
 
-def _row(path: Path) -> dict[str, str]:
+def _row(path: Path) -> dict[str, str | int]:
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return {"file": path.name, "size": str(path.stat().st_size), "sha256": digest}
+    return {"file": path.name, "size": path.stat().st_size, "sha256": digest}
 
 
 def _expect_package(session: Session, member: Member | None) -> PyProject:

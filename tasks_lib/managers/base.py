@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -180,6 +181,18 @@ class Manager(ABC):
         for package in self._packages():
             if _is_foreign(package) and (not python or _applies(package, python)):
                 found.setdefault(records.normalised(package["name"]), set()).add(str(package.get("version", "")))
+        return found
+
+    def behind(self) -> list[str]:
+        """Name the members that ask for other names than the lock says, where a manager does not look at them."""
+        asked = {records.normalised(package["name"]): set(_asked(package)) for package in self._packages()}
+        found = []
+        for name, member in self.members().items():
+            entries = member.pyproject.table("project").get("dependencies", ())
+            wanted = {records.normalised(word) for entry in entries for word in re.findall(r"^[\w.-]+", str(entry))}
+            known = {records.normalised(one) for one in member.pyproject.required_names()}
+            if name in asked and (wanted - asked[name] or asked[name] - known):
+                found.append(f"{member.manifest} was changed since {self.lock_name} was written")
         return found
 
     def from_elsewhere(self) -> set[str]:

@@ -175,8 +175,8 @@ class Poetry(Manager):
         title = "poetry check finds nothing wrong"
         if not outcome.ok and not errors and "poetry.lock" in outcome.said and "TOML" in outcome.said:
             errors = about_lock = ["poetry.lock is damaged"]
-        if not outcome.ok and not errors:
-            errors = about_lock = self._damage()
+        if not errors:
+            errors = about_lock = self.behind() if outcome.ok else self._damage()
         if not outcome.ok and not errors and (found := _INVALID.search(outcome.said)):
             text = " ".join(found[0].split())
             yield Result("config.poetry", Status.FAIL, title, text, "mend pyproject.toml", file="pyproject.toml")
