@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _KEYS = ("combo", "engine", "python")
 _TABLES = ("checks", "mirror")
-#: what `[tool.mlops-lab.mirror]` may say, and the variable of which that is the default
-_MIRROR = {"index": "MLOPS_LAB_INDEX_URL", "channel": "CONDA_CHANNEL_ALIAS"}
+#: what `[tool.mlops-lab.mirror]` may say, and the variables of which that is the default
+_MIRROR = {"index": ("MLOPS_LAB_INDEX_URL", "PIP_INDEX_URL"), "channel": ("CONDA_CHANNEL_ALIAS",)}
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Settings:
     @property
     def variables(self) -> dict[str, str]:
         """Give the variables by which pip, uv, Poetry and conda are led to the mirror."""
-        return {_MIRROR[key]: address for key, address in self.mirror.items()}
+        return {name: address for key, address in self.mirror.items() for name in _MIRROR[key]}
 
 
 @dataclass(frozen=True)
