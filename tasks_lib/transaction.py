@@ -153,7 +153,9 @@ def recover(root: Path, say: Callable[[str], None], died: float | None) -> list[
 def _put_back(session: Session, before: Journal, *, without: Sequence[Path]) -> list[str]:
     root = session.project.root
     names = [name for name in before.files if name not in {journal.named(root, path) for path in without}]
-    return [*_environment_back(session, before, root), *_files_back(root, names, before)]
+    old, new = ([name for name in names if before.files[name] is there] for there in (True, False))
+    stuck = _files_back(root, old, before)  # first: what is installed for editing is installed from them
+    return [*stuck, *_environment_back(session, before, root), *_files_back(root, new, before)]
 
 
 def _changed_since(root: Path, before: Journal, died: float) -> list[str]:

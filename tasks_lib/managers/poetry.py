@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from tasks_lib import diagnosis, index, members, process, toolbox
+from tasks_lib import diagnosis, index, members, process, requirements, toolbox
 from tasks_lib.environments import records
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.managers.base import AFTER_LOCK, Change, Manager
@@ -106,6 +106,9 @@ class Poetry(Manager):
             if package.startswith("git+file:"):
                 text = f"Poetry takes no git+file address without a name: {package!r}."
                 raise LabError(text, remedy=f"name it: invoke deps.add 'NAME @ {package}'", title="no name")
+        if member:  # Poetry reads paths from there
+            root, there = self.project.root, requirements.is_folder
+            packages = [os.path.relpath(root / one, member.folder) if there(one) else one for one in packages]
         options = [*_in(member, group), *(["--editable"] if editable else [])]
         argv = ["add", "--lock", *options, *packages]
         return self._command(argv, activation, "declare the packages in pyproject.toml and lock them")
@@ -223,5 +226,5 @@ class Poetry(Manager):
 
 
 def _in(member: Member | None, group: str | None) -> list[str]:
-    """Say which table of which manifest is edited; paths stay as they are seen from the project's folder."""
+    """Say which table of which manifest is edited."""
     return [*(["--project", member.place] if member else []), *(["--group", group] if group else [])]
