@@ -167,6 +167,9 @@ def export(session: Session, output: str) -> Answer:
     paths = workflows.manifests_of(session) if environment.owns_packages else workflows.manifests_of(session)[:2]
     texts = {path.name: path.read_bytes().decode() for path in paths}
     refuse_secrets(session, texts)
+    if members := session.manager.members():
+        said = f"one file cannot hold the members of this project: {', '.join(members)}."
+        raise LabError(said, remedy="copy the project, and make it there: invoke setup", title="a workspace")
     described = [conda_health.public(one) for one in conda_health.packages(environment.prefix).values()]
     document = {
         "schema": SCHEMA,

@@ -129,6 +129,25 @@ RULES = (
         _BAD,
     ),
     _rule(_NO_REVISION, "no such revision", "The repository has no {0!r}.", "name a tag, a branch or a commit", _BAD),
+    _rule(
+        r"Failed to publish .*status code 409|HTTP Error 409: \w+ \||\b400\b[^\n]*File already exists",
+        "there already",
+        "The index has a file of this version already, and takes no other in its place.",
+        "raise the version in pyproject.toml, then: invoke pkg.build",
+        _BAD,
+    ),
+    _rule(
+        r"Failed to publish .*(?:status code 40[13]|Missing credentials)|HTTP Error 40[13]: \w+ \|",
+        "login refused",
+        "The index does not take this login.",
+        "set MLOPS_LAB_PUBLISH_TOKEN, or MLOPS_LAB_PUBLISH_USERNAME and MLOPS_LAB_PUBLISH_PASSWORD",
+    ),
+    _rule(
+        r"Error connecting to repository",
+        "no answer",
+        "{source} does not answer.",
+        "check the network and the address, then run it again",
+    ),
     _rule(_SILENT, "no answer", "{0} does not answer.", "check the network and the address, then run it again"),
     _rule(
         _BROKEN,

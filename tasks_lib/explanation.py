@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib import adoption, combos, updating, workflows
+from tasks_lib import adoption, combos, distributions, editing, updating, workflows
 from tasks_lib.errors import LabError
 from tasks_lib.session import Answer, Session
 
@@ -26,8 +26,10 @@ PLANNED: dict[str, Callable[[Session, Watcher], Answer]] = {
     "deps.sync": lambda one, watcher: workflows.sync(one, watcher, dry_run=True),
     "deps.align": lambda one, watcher: workflows.align(one, watcher, dry_run=True),
     "deps.update": lambda one, watcher: workflows.update(one, watcher, (), group=None, dry_run=True),
-    "deps.add": lambda one, watcher: workflows.add(one, watcher, [_PACKAGE], group=None, dry_run=True),
-    "deps.remove": lambda one, watcher: workflows.withdraw(one, watcher, [_PACKAGE], group=None, dry_run=True),
+    "deps.add": lambda one, watcher: editing.add(one, watcher, [_PACKAGE], group=None, dry_run=True),
+    "pkg.build": lambda one, watcher: distributions.build(one, watcher, dry_run=True),
+    "pkg.publish": lambda one, watcher: distributions.publish(one, watcher, to=distributions.PUBLIC, dry_run=True),
+    "deps.remove": lambda one, watcher: editing.withdraw(one, watcher, [_PACKAGE], group=None, dry_run=True),
 }
 _READS = "only reads"
 #: Why a step does no harm, by its id; a check of any kind only reads.
@@ -40,10 +42,14 @@ _SAFE = {
     "env.remove": "moved aside first, deleted when the run is through; manifests and lock stay",
     "deps.lock": "writes the lock alone, which is put back if the run fails",
     "deps.edit": "the manifest and the lock are put back if the run fails",
+    "deps.tidy": "a lock of the member's own that was there before stays",
     "deps.install": "takes nothing away, and the guard has refused what would replace something of conda's",
     "deps.uninstall": "takes out what the lock no longer names, never what conda owns",
     "deps.prune": "takes out what neither the lock nor conda has",
     "env.files": "the manifests are put back if the run fails",
+    "pkg.build": "writes in .mlops-lab alone",
+    "pkg.publish": "only to an index that is named; what is there is not replaced",
+    "pkg.place": "each file takes its place whole, and the others there stay",
     "guard": "refuses with exit code 5 before anything of conda's is replaced",
 }
 

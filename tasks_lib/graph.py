@@ -139,8 +139,10 @@ def _declared(facts: Facts) -> Iterator[tuple[str, Requirement]]:
     """Give each requirement of the manifests with the table that it stands in, for a person."""
     from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - 0.03 s
 
-    for group, wanted in facts.declared():
-        yield f"{PYPROJECT} (group {group})" if group else PYPROJECT, wanted
+    for member in (None, *facts.members):
+        name = member.manifest if member else PYPROJECT
+        for group, wanted in facts.declared(member):
+            yield f"{name} (group {group})" if group else name, wanted
     table = facts.project.pyproject.table
     groups = table("tool", "poetry", "group")
     old = {"": table("tool", "poetry"), **groups}

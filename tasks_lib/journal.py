@@ -31,6 +31,8 @@ _SCHEMA = "mlops-lab-journal/1"
 #: what a repair may hand to an installer: a name with a version or an address, or a folder
 _REQUIREMENT = re.compile(r"[a-z0-9][\w.-]*(==[\w.+!-]+| @ [a-z][\w+.-]*:\S+)?|editable:[^\0\n]+", re.ASCII)
 _NAME = re.compile(r"[\w][\w.-]*", re.ASCII)
+#: a manifest, as seen from the project's folder; one of a member stands deeper, and none outside
+_FILE = re.compile(r"(?:(?!\.\.?/)[^/\\:\0\n]+/)*[\w][\w.-]*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class Journal:
             python=project.python,
             prefix=str(prefix),
             state=state,
-            files={path.name: path.is_file() for path in manifests},
+            files={named(project.root, path): path.is_file() for path in manifests},
             **looked,
         )
 
@@ -93,7 +95,8 @@ class Journal:
         try:
             (folder / "before").mkdir(parents=True, exist_ok=True)
             for path in manifests:
-                copy = folder / "before" / path.name
+                copy = folder / "before" / named(root, path)
+                copy.parent.mkdir(parents=True, exist_ok=True)
                 copy.unlink(missing_ok=True)
                 if path.is_file():
                     shutil.copy2(path, copy)
@@ -104,6 +107,11 @@ class Journal:
     def text(self) -> str:
         """Give the journal as JSON."""
         return json.dumps({"schema": _SCHEMA, **asdict(self), "state": self.state.value}, indent=1)
+
+
+def named(root: Path, path: Path) -> str:
+    """Name a manifest as it is seen from the project's folder."""
+    return path.relative_to(root).as_posix()
 
 
 def packages(prefix: Path) -> dict[str, str]:
@@ -127,7 +135,7 @@ def read(root: Path) -> Journal | None:
 
     What it says is held to what a journal may say: it may have come with a repository.
     """
-    path = root / FOLDER / "journal.json"
+    path, top = root / FOLDER / "journal.json", root.resolve()
     if not exists(root):
         return None
     try:
@@ -140,10 +148,12 @@ def read(root: Path) -> Journal | None:
             raise ValueError  # noqa: TRY301 - one way out for every damage
         made = Journal(**{**data, "state": State(data["state"])})
         words = (made.command, made.combo, made.engine, made.python, made.prefix, made.machine, made.since)
-        names = [*made.files, *made.packages, *made.owned]
+        names = [*made.packages, *made.owned]
+        inside = [_FILE.fullmatch(name) and (root / name).parent.resolve().is_relative_to(top) for name in made.files]
         sound = (
             all(isinstance(word, str) for word in (*words, *made.owned, *made.packages.values()))
             and all(_NAME.fullmatch(name) for name in names)
+            and all(inside)
             and all(_REQUIREMENT.fullmatch(text) for text in made.packages.values())
             and all(isinstance(there, bool) for there in made.files.values())
             and all(isinstance(record["name"], str) and isinstance(record["url"], str) for record in made.conda)
@@ -167,4 +177,5 @@ def forget(root: Path) -> None:
     folder = root / FOLDER
     (folder / "journal.json").unlink(missing_ok=True)
     files.clear_unfinished(folder / "journal.json")
-    shutil.rmtree(folder / "before", ignore_errors=True)
+    for name in ("before", "build"):
+        shutil.rmtree(folder / name, ignore_errors=True)

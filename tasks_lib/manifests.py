@@ -139,9 +139,8 @@ class PyProject:
         """Refuse a key of the wrong type, with its line."""
         key, value = names[-1], self.table(*names[:-1]).get(names[-1])
         if value is not None and not isinstance(value, kind):
-            text = f"{key!r} must be {_KINDS[kind]}, and it is {value!r:.60}."
-            remedy = f"mend {PYPROJECT}"
-            raise LabError(text, file=PYPROJECT, line=self.line_of(*names), remedy=remedy, title=f"wrong {key}")
+            text, line = f"{key!r} must be {_KINDS[kind]}, and it is {value!r:.60}.", self.line_of(*names)
+            raise LabError(text, file=PYPROJECT, line=line, remedy=f"mend {PYPROJECT}", title=f"wrong {key}")
 
     def table(self, *names: str) -> Mapping[str, Any]:
         """Give a table, empty where there is none."""
@@ -161,6 +160,11 @@ class PyProject:
                 if path[-len(names) :] == names:
                     return number
         return None
+
+    @property
+    def name(self) -> str:
+        """Give the project's name, which Poetry's own table may have, or nothing."""
+        return str(self.table("project").get("name") or self.table("tool", "poetry").get("name", ""))
 
     @property
     def requires_python(self) -> str:

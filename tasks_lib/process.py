@@ -36,6 +36,7 @@ FOREIGN = (
 )
 #: how the variables begin that this program sets itself; others are the environment's own, and may be secrets
 _SHOWN = ("PATH", "VIRTUAL_ENV", "CONDA_", "UV_", "POETRY_", "PIP_", "PYTHON", "MLOPS_LAB_")
+_LOGINS = ("POETRY_HTTP_BASIC", "POETRY_PYPI_TOKEN", "UV_PUBLISH")
 _GRACE = 5.0
 
 
@@ -69,7 +70,7 @@ class Command:
 
 def _quoted(key: str, value: str) -> str:
     """Quote a variable's value; what PATH holds already is written `$PATH`, and what a person set is not shown."""
-    if not key.startswith(_SHOWN) or key.startswith("POETRY_HTTP_BASIC"):
+    if not key.startswith(_SHOWN) or key.startswith(_LOGINS):
         return "***"
     behind = f"{os.pathsep}{os.environ.get('PATH', '')}"
     if key == "PATH" and value.endswith(behind):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tasks_lib.diagnosis import without_logins
 from tasks_lib.errors import LabError
 from tasks_lib.manifests import PYPROJECT, CondaFile, PyProject
+from tasks_lib.members import root_above
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
 _KEYS = ("combo", "engine", "python")
 _TABLES = ("checks", "mirror")
-#: what `[tool.mlops-lab.mirror]` may say, and the variable of which that is the default
-_MIRROR = {"index": "MLOPS_LAB_INDEX_URL", "channel": "CONDA_CHANNEL_ALIAS"}
+#: what `[tool.mlops-lab.mirror]` may say, and the variables of which that is the default
+_MIRROR = {"index": ("MLOPS_LAB_INDEX_URL", "PIP_INDEX_URL"), "channel": ("CONDA_CHANNEL_ALIAS",)}
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Settings:
     @property
     def variables(self) -> dict[str, str]:
         """Give the variables by which pip, uv, Poetry and conda are led to the mirror."""
-        return {_MIRROR[key]: address for key, address in self.mirror.items()}
+        return {name: address for key, address in self.mirror.items() for name in _MIRROR[key]}
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,12 @@ class Project:
 
 
 def root_of(start: Path) -> Path:
-    """Give the nearest folder with a `pyproject.toml`, or `start` itself where there is none."""
+    """Give the nearest folder with a `pyproject.toml`, or `start` itself where there is none.
+
+    From within a member of a workspace that is the workspace's: there stand the lock and the environment.
+    """
     start = start.absolute()
-    return next((folder for folder in (start, *start.parents) if (folder / PYPROJECT).is_file()), start)
+    return root_above(next((folder for folder in (start, *start.parents) if (folder / PYPROJECT).is_file()), start))
 
 
 def _settings(pyproject: PyProject) -> Settings:

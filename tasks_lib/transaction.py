@@ -17,6 +17,7 @@ from tasks_lib import diagnosis, files, index, journal, lockfile, process, toolb
 from tasks_lib.environments import records
 from tasks_lib.environments.base import State
 from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.manifests import PYPROJECT
 from tasks_lib.plan import execute, say_with
 from tasks_lib.process import Command
 from tasks_lib.report.model import Result, Status
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from tasks_lib.plan import Step, Watcher
 
 #: The steps that leave the environment as it is, beside the checks.
-_HARMLESS = {"deps.lock", "deps.edit", "conda.edit", "env.files", "migrate.lock", "migrate.clear"}
+_HARMLESS = {"deps.lock", "deps.edit", "deps.tidy", "conda.edit", "env.files", "migrate.lock", "migrate.clear"}
 
 #: What installers write at the top of an environment, be it there or not.
 _INSTALLED = {"bin", "lib", "lib64", "include", "share", "etc", ".lock", "Lib", "Scripts"}
@@ -87,7 +88,9 @@ def carry_out(
     noted = _Noting(watcher, root, before)
     try:
         results = execute(steps, noted)
-        files.keep_line_ends(session.project.pyproject.path, _copy(root, session.project.pyproject.path.name))
+        for path in manifests:
+            if path.name == PYPROJECT:
+                files.keep_line_ends(path, _copy(root, journal.named(root, path)))
     except BaseException as error:
         refused = isinstance(error, LabError) and error.code is ExitCode.GUARD_REFUSED
         stuck = _put_back(session, noted.journal, without=kept if refused else ())
@@ -149,8 +152,10 @@ def recover(root: Path, say: Callable[[str], None], died: float | None) -> list[
 
 def _put_back(session: Session, before: Journal, *, without: Sequence[Path]) -> list[str]:
     root = session.project.root
-    names = [name for name in before.files if name not in {path.name for path in without}]
-    return [*_environment_back(session, before, root), *_files_back(root, names, before)]
+    names = [name for name in before.files if name not in {journal.named(root, path) for path in without}]
+    old, new = ([name for name in names if before.files[name] is there] for there in (True, False))
+    stuck = _files_back(root, old, before)  # first: what is installed for editing is installed from them
+    return [*stuck, *_environment_back(session, before, root), *_files_back(root, new, before)]
 
 
 def _changed_since(root: Path, before: Journal, died: float) -> list[str]:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tasks_lib import checks, diagnosis, graph, guard, platforms, process, requirements, shells, toolbox, transaction
+from tasks_lib import checks, diagnosis, graph, guard, process, shells, toolbox, transaction
 from tasks_lib.checks.base import Facts
 from tasks_lib.environments import conda_health, records
 from tasks_lib.environments.base import MADE, SEEDS, State
 from tasks_lib.errors import ExitCode, LabError
-from tasks_lib.files import write
-from tasks_lib.manifests import CondaFile, spec_name, with_specs
 from tasks_lib.plan import Step, execute
 from tasks_lib.process import Command
 from tasks_lib.report.model import Result, Status
@@ -25,17 +23,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tasks_lib.environments.base import Activation
-    from tasks_lib.environments.conda import Conda
+    from tasks_lib.members import Member
     from tasks_lib.plan import Watcher
     from tasks_lib.session import Session
 
 _AFTER_ENV = MADE[:-1]
 
 
-def manifests_of(session: Session) -> list[Path]:
+def manifests_of(session: Session, member: Member | None = None) -> list[Path]:
     """List the files of the project that a run may change, and that are put back when it fails."""
     project = session.project
     paths = [project.pyproject.path, session.manager.lock_path]
+    if member:
+        paths += [member.pyproject.path, member.folder / session.manager.lock_name]
     return [*paths, project.conda_path] if project.conda_path else paths
 
 
@@ -154,80 +154,27 @@ def update(
     return change(session, watcher, steps, dry_run=dry_run)
 
 
-@dataclass(frozen=True)
-class Edit:
-    """How packages are declared or taken away (`drop`): in which layer and group, and whether to be edited in place."""
+def uninstall_step(
+    session: Session, activation: Activation, packages: Sequence[str], member: Member | None = None
+) -> Step:
+    """Give the step that uninstalls what the lock names now, and no longer once it was written anew.
 
-    layer: str = "python"
-    group: str | None = None
-    drop: bool = False
-    editable: bool = False
-
-
-def edit(session: Session, watcher: Watcher, packages: Sequence[str], how: Edit, *, dry_run: bool) -> Answer:
-    """Declare packages or take them away, in the layer that was named."""
-    if how.layer == "conda":
-        return change_conda(session, watcher, packages, drop=how.drop, dry_run=dry_run)
-    if how.layer != "python":
-        text = f"there is no layer {how.layer!r}; the layers are python and conda."
-        raise LabError(text, remedy="choose one, e.g. --layer conda", title="unknown layer")
-    if how.drop:
-        return withdraw(session, watcher, packages, group=how.group, dry_run=dry_run)
-    return add(session, watcher, packages, group=how.group, editable=how.editable, dry_run=dry_run)
-
-
-def add(  # noqa: PLR0913 - what a person may say of the change
-    session: Session,
-    watcher: Watcher,
-    packages: Sequence[str],
-    *,
-    group: str | None,
-    editable: bool = False,
-    dry_run: bool = False,
-) -> Answer:
-    """Declare packages, lock and install them."""
-    activation = session.environment.require()
-    _expect_packages(packages)
-    if editable:
-        requirements.expect_editable(packages, session.project.root)
-    edit = session.manager.add(activation, packages, group, editable=editable)
-    steps = [
-        Step("deps.edit", f"declare {', '.join(packages)}", edit, reads=session.manager.ended),
-        *install_steps(session, activation, (group,) if group else ()),
-    ]
-    return change(session, watcher, steps, dry_run=dry_run)
-
-
-def withdraw(
-    session: Session, watcher: Watcher, packages: Sequence[str], *, group: str | None, dry_run: bool = False
-) -> Answer:
-    """Take packages out of the manifest and the lock, and uninstall what the lock no longer names."""
-    activation = session.environment.require()
-    _expect_packages(packages)
-    steps = [
-        Step("deps.edit", f"drop {', '.join(packages)}", session.manager.remove(activation, packages, group)),
-        uninstall_step(session, activation, packages),
-        *install_steps(session, activation),
-    ]
-    return change(session, watcher, steps, dry_run=dry_run)
-
-
-def uninstall_step(session: Session, activation: Activation, packages: Sequence[str]) -> Step:
-    """Give the step that uninstalls what the lock names now, and no longer once it was written anew."""
-    before = set(session.manager.locked())
+    A member goes too, and is installed again: its record says what it asked for when it was installed.
+    """
+    before, anew = set(session.manager.locked()), {records.normalised(member.name)} if member else set()
 
     def uninstall() -> tuple[Result, ...]:
         ours = set(records.installed(activation.prefix)) - set(conda_health.owned(activation.prefix))
-        gone = sorted((before - set(session.manager.locked())) & ours)
+        gone = sorted(((before - set(session.manager.locked())) | anew) & ours)
         if gone:
             diagnosis.demand(process.run(_uninstall(activation, gone)), title="uninstall")
         return ()
 
     return Step(
         "deps.uninstall",
-        "uninstall what the lock no longer names",
+        f"uninstall what the lock no longer names{f', and {member.name}, to install it anew' if member else ''}",
         work=uninstall,
-        shown=_uninstall(activation, packages).shown if packages else "",
+        shown=_uninstall(activation, [*packages, *anew]).shown if packages or anew else "",
         needs=("deps.edit", "deps.lock", "guard"),
     )
 
@@ -267,61 +214,24 @@ def prune_steps(activation: Activation, names: Sequence[str]) -> list[Step]:
     return [Step("deps.prune", title, _uninstall(activation, names), needs=("deps.install",))] if names else []
 
 
-def change_conda(
-    session: Session, watcher: Watcher, specs: Sequence[str], *, drop: bool = False, dry_run: bool = False
+def change(
+    session: Session, watcher: Watcher, steps: Sequence[Step], *, member: Member | None = None, dry_run: bool
 ) -> Answer:
-    """Add packages to conda.yml and to the conda environment, or take them out of both."""
-    environment = session.environment
-    if environment.kind != "conda":
-        text = f"--layer conda needs a conda combo, and this run's is {session.combo.id}."
-        raise LabError(text, remedy="take one: --combo conda_uv", title="no conda layer")
-    layer: Conda = environment  # type: ignore[assignment]  # the one kind named conda
-    activation = layer.require()
-    _expect_packages(specs)
-    file = layer.file
-    text = with_specs(file, specs, drop=drop)
-
-    def edit() -> tuple[Result, ...]:
-        write(file.path, text.encode())
-        return ()
-
-    names = [spec_name(spec) for spec in specs]
-    if drop:
-        rest = CondaFile(
-            **{**vars(file), "dependencies": tuple(d for d in file.dependencies if spec_name(d) not in names)}
-        )
-        command = layer.maker.uninstall(activation.prefix, rest, names)
-    else:
-        command = layer.maker.install(activation.prefix, file, specs)
-    what = ", ".join(specs)
-    title = f"{'remove' if drop else 'install'} {what} with {layer.engine}"
-    install = Step("conda.install", title, command, needs=("conda.edit",))
-    steps = [install] if drop else guard.before_conda(session, install)
-    said = f"{'take' if drop else 'write'} {what} {'out of' if drop else 'to'} {file.path.name}"
-    # the file first: it is put back when the engine fails, and an engine changes all or nothing
-    steps.insert(-1, Step("conda.edit", said, work=edit, needs=("guard.conda",)))
-    try:
-        return change(session, watcher, steps, dry_run=dry_run)
-    except LabError as error:
-        if error.code is ExitCode.BAD_REQUEST and not drop:
-            error.message += platforms.elsewhere(file, specs)
-        raise
-
-
-def change(session: Session, watcher: Watcher, steps: Sequence[Step], *, dry_run: bool) -> Answer:
     """Carry out steps that change manifests or packages; when one fails, everything is put back."""
     if dry_run:
         return planned(steps)
     environment = session.environment
     prefix = environment.prefix
     before = records.installed(prefix) if environment.exists() else None
-    results = _carry_out(session, steps, watcher)
+    results = _carry_out(session, steps, watcher, member=member)
     after = records.installed(prefix) if before is not None else {}
     return Answer(results, {"packages": difference(before or {}, after)})
 
 
-def _carry_out(session: Session, steps: Sequence[Step], watcher: Watcher, kept: Sequence[Path] = ()) -> list[Result]:
-    return transaction.carry_out(session, steps, watcher, manifests=manifests_of(session), kept=kept)
+def _carry_out(
+    session: Session, steps: Sequence[Step], watcher: Watcher, kept: Sequence[Path] = (), member: Member | None = None
+) -> list[Result]:
+    return transaction.carry_out(session, steps, watcher, manifests=manifests_of(session, member), kept=kept)
 
 
 def difference(before: dict[str, str], after: dict[str, str]) -> list[dict[str, str]]:
@@ -343,16 +253,6 @@ def install_steps(session: Session, activation: Activation, groups: Sequence[str
 def _uninstall(activation: Activation, names: Sequence[str]) -> Command:
     argv = (toolbox.uv(), "pip", "uninstall", "--python", str(activation.python), *names)
     return Command(argv, "uninstall packages")
-
-
-def _expect_packages(packages: Sequence[str]) -> None:
-    if not packages:
-        text = "no package was named."
-        raise LabError(text, remedy="name one: invoke deps.add PACKAGE", title="no package")
-    for package in packages:
-        if package.startswith("-"):
-            text = f"{package!r} is no package."
-            raise LabError(text, remedy="see invoke --help deps.add", title="no package")
 
 
 def _names_in_group(session: Session, group: str) -> list[str]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from tasks_lib.environments.records import Distribution
     from tasks_lib.manifests import CondaFile
+    from tasks_lib.members import Member
     from tasks_lib.session import Session
 
 _RECORD = re.compile(r"site-packages/([^/]+\.(?:dist-info|egg-info))(?:/|$)")
@@ -125,7 +126,7 @@ class Facts:
     @property
     def own_name(self) -> str:
         """Give the project's own normalised name."""
-        return records.normalised(str(self.project.pyproject.table("project").get("name", "")))
+        return records.normalised(self.project.pyproject.name)
 
     @cached_property
     def python(self) -> str:
@@ -135,11 +136,19 @@ class Facts:
         version = version or (records.python_version(self.prefix) if self.prefix else "") or ""
         return version or (site.parent.name.removeprefix("python") if site else "")
 
-    def declared(self) -> Iterator[tuple[str, Requirement]]:
-        """Give each requirement of `pyproject.toml` with its group (empty: the project's own dependencies)."""
+    @cached_property
+    def members(self) -> tuple[Member, ...]:
+        """Give the members of the project; where one cannot be read, the manager says so."""
+        try:
+            return tuple(self.session.manager.members().values())
+        except LabError:
+            return ()
+
+    def declared(self, member: Member | None = None) -> Iterator[tuple[str, Requirement]]:
+        """Give each requirement of a `pyproject.toml` with its group (empty: the project's own dependencies)."""
         from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - 0.03 s
 
-        table = self.project.pyproject.table
+        table = (member or self.project).pyproject.table
         lists = {"": table("project").get("dependencies", []), **table("dependency-groups")}
         old = {"": table("tool", "poetry"), **table("tool", "poetry", "group")}
         every = [(group, entry) for group, one in lists.items() if isinstance(one, list) for entry in one]

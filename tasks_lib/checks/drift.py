@@ -51,6 +51,7 @@ def needed(facts: Facts) -> set[str]:
     here = {"python_version": short, "python_full_version": facts.python}
     found = {one.name: one for one in facts.distributions}
     asked = [(wanted, "") for group, wanted in facts.declared() if group in groups]
+    asked += [(wanted, "") for one in facts.members for group, wanted in facts.declared(one) if not group]
     seen: set[tuple[str, str]] = set()
     while asked:
         wanted, extra = asked.pop()

@@ -41,6 +41,10 @@ def _groups() -> list[str]:
     return list(Session.open().project.pyproject.table("dependency-groups"))
 
 
+def _members() -> list[str]:
+    return [one.name for one in Session.open().manager.members().values()]
+
+
 def _checks() -> set[str]:
     return {*KNOWN, *map(family, KNOWN)}
 
@@ -61,6 +65,7 @@ _VALUES: dict[str, Callable[[], Iterable[str]]] = {
     "check": _checks,
     "group": _groups,
     "package": _packages,
+    **{f"{task} package": _members for task in ("deps.add", "deps.remove", "pkg.build", "pkg.publish")},
     "packages": _packages,
     "name": _environments,
     "only": lambda: suite.PARTS,

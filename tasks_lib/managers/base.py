@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tasks_lib.environments.base import Activation
+    from tasks_lib.members import Member
     from tasks_lib.plan import Step
     from tasks_lib.process import Command, Outcome
     from tasks_lib.project import Project
@@ -47,6 +49,10 @@ class Manager(ABC):
 
     name: ClassVar[str]
     lock_name: ClassVar[str]
+    #: how a project gets a member
+    member_remedy: ClassVar[str]
+    #: whether a member is edited as if it stood alone: a lock is left beside it, and the project's own is still stale
+    edits_apart: ClassVar[bool] = False
     #: whose packages `outdated` answers for
     outdated_owners: ClassVar[tuple[str, ...]] = ("lock",)
 
@@ -95,17 +101,45 @@ class Manager(ABC):
 
     @abstractmethod
     def add(
-        self, activation: Activation, packages: Sequence[str], group: str | None, *, editable: bool = False
+        self,
+        activation: Activation,
+        packages: Sequence[str],
+        group: str | None,
+        *,
+        editable: bool = False,
+        member: Member | None = None,
     ) -> Command:
-        """Declare packages and lock them; a form that it cannot take is an error that says so."""
+        """Declare packages, in the manifest of `member` if given, and lock; what it cannot take is an error."""
 
     @abstractmethod
-    def remove(self, activation: Activation, packages: Sequence[str], group: str | None) -> Command:
+    def remove(
+        self, activation: Activation, packages: Sequence[str], group: str | None, *, member: Member | None = None
+    ) -> Command:
         """Take declared packages away and lock."""
+
+    @abstractmethod
+    def members(self) -> dict[str, Member]:
+        """Give by normalised name the projects in this one's folder that share its lock and its environment."""
+
+    def member(self, name: str) -> Member | None:
+        """Give a member, `None` for no name; an unknown one is an error that lists those there are."""
+        known = self.members()
+        if name and records.normalised(name) not in known:
+            text = f"this project has no member {name!r}; {self.name} knows {', '.join(known) or 'none'}."
+            raise LabError(text, file=PYPROJECT, remedy=self.member_remedy, title="unknown member")
+        return known[records.normalised(name)] if name else None
 
     @abstractmethod
     def export(self, activation: Activation | None, form: str, *, hashes: bool = True) -> Command:
         """Print what `install` would install, from a fresh lock: `form` is requirements.txt or pylock.toml."""
+
+    @abstractmethod
+    def build(self, activation: Activation | None, into: Path, member: Member | None) -> Command:
+        """Build the source distribution and the wheel of the project, or of a member, into a folder."""
+
+    @abstractmethod
+    def publish(self, files: Sequence[Path], address: str, login: Mapping[str, str], member: Member | None) -> Command:
+        """Upload built files to an index; `login` has a TOKEN, or USERNAME and PASSWORD, and is in variables alone."""
 
     @abstractmethod
     def outdated(self, activation: Activation) -> Command:
@@ -147,6 +181,18 @@ class Manager(ABC):
         for package in self._packages():
             if _is_foreign(package) and (not python or _applies(package, python)):
                 found.setdefault(records.normalised(package["name"]), set()).add(str(package.get("version", "")))
+        return found
+
+    def behind(self) -> list[str]:
+        """Name the members that ask for other names than the lock says, where a manager does not look at them."""
+        asked = {records.normalised(package["name"]): set(_asked(package)) for package in self._packages()}
+        found = []
+        for name, member in self.members().items():
+            entries = member.pyproject.table("project").get("dependencies", ())
+            wanted = {records.normalised(word) for entry in entries for word in re.findall(r"^[\w.-]+", str(entry))}
+            known = {records.normalised(one) for one in member.pyproject.required_names()}
+            if name in asked and (wanted - asked[name] or asked[name] - known):
+                found.append(f"{member.manifest} was changed since {self.lock_name} was written")
         return found
 
     def from_elsewhere(self) -> set[str]:

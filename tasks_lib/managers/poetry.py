@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from tasks_lib import diagnosis, index, process, toolbox
+from tasks_lib import diagnosis, index, members, process, requirements, toolbox
 from tasks_lib.environments import records
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.managers.base import AFTER_LOCK, Change, Manager
@@ -17,9 +18,10 @@ from tasks_lib.process import Command
 from tasks_lib.report.model import Result, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tasks_lib.environments.base import Activation
+    from tasks_lib.members import Member
     from tasks_lib.process import Outcome
 
 _OPERATION = re.compile(r"^  - (Installing|Updating|Downgrading|Removing) (\S+) \(([^)]*)\)(.*)$", re.MULTILINE)
@@ -43,6 +45,8 @@ class Poetry(Manager):
 
     name: ClassVar[str] = "poetry"
     lock_name: ClassVar[str] = "poetry.lock"
+    member_remedy: ClassVar[str] = "depend on its folder: invoke deps.add ./FOLDER --editable"
+    edits_apart: ClassVar[bool] = True
 
     @property
     def program(self) -> str:
@@ -81,21 +85,39 @@ class Poetry(Manager):
             found.append(Change(records.normalised(root[1]), "", root[2]))
         return found
 
+    def members(self) -> dict[str, Member]:
+        """Read the projects that this one depends on by their path: Poetry has no workspaces."""
+        return members.read(self.project.root, members.by_path(self.project.pyproject))
+
     def add(
-        self, activation: Activation, packages: Sequence[str], group: str | None, *, editable: bool = False
+        self,
+        activation: Activation,
+        packages: Sequence[str],
+        group: str | None,
+        *,
+        editable: bool = False,
+        member: Member | None = None,
     ) -> Command:
         """Run `poetry add --lock`."""
+        if member and group:
+            text = f"Poetry installs no groups of a member, and {group!r} would be one of {member.name}."
+            raise LabError(text, remedy="leave out --group or --package", title="no groups of a member")
         for package in packages:
             if package.startswith("git+file:"):
                 text = f"Poetry takes no git+file address without a name: {package!r}."
                 raise LabError(text, remedy=f"name it: invoke deps.add 'NAME @ {package}'", title="no name")
-        options = [*(["--group", group] if group else []), *(["--editable"] if editable else [])]
+        if member:  # Poetry reads paths from there
+            root, there = self.project.root, requirements.is_folder
+            packages = [os.path.relpath(root / one, member.folder) if there(one) else one for one in packages]
+        options = [*_in(member, group), *(["--editable"] if editable else [])]
         argv = ["add", "--lock", *options, *packages]
         return self._command(argv, activation, "declare the packages in pyproject.toml and lock them")
 
-    def remove(self, activation: Activation, packages: Sequence[str], group: str | None) -> Command:
+    def remove(
+        self, activation: Activation, packages: Sequence[str], group: str | None, *, member: Member | None = None
+    ) -> Command:
         """Run `poetry remove --lock`."""
-        argv = ["remove", "--lock", *(["--group", group] if group else []), *packages]
+        argv = ["remove", "--lock", *_in(member, group), *packages]
         return self._command(argv, activation, "take the packages out of pyproject.toml and lock")
 
     def export(self, activation: Activation | None, form: str, *, hashes: bool = True) -> Command:
@@ -107,6 +129,21 @@ class Poetry(Manager):
         return self._command(
             [*argv, *([] if hashes else ["--without-hashes"])], activation, f"print the lock as {form}"
         )
+
+    def build(self, activation: Activation | None, into: Path, member: Member | None) -> Command:
+        """Run `poetry build`."""
+        argv = ["build", *_in(member, None), "--output", str(into)]
+        return self._command(argv, activation, "build the source distribution and the wheel")
+
+    def publish(self, files: Sequence[Path], address: str, login: Mapping[str, str], member: Member | None) -> Command:
+        """Run `poetry publish`; the index is named in a variable, since Poetry would else want it in its settings."""
+        argv = ["publish", *_in(member, None), *(["--repository", "lab"] if address else [])]
+        command = self._command([*argv, "--dist-dir", str(files[0].parent)], None, "upload the files")
+        name = "LAB" if address else "PYPI"
+        kinds = {key: "PYPI_TOKEN" if key == "TOKEN" else "HTTP_BASIC" for key in login}
+        mine = {f"POETRY_{kinds[k]}_{name}{'' if k == 'TOKEN' else f'_{k}'}": value for k, value in login.items()}
+        env = {key: value for key, value in command.env.items() if "PYPI" not in key}  # the login of a mirror
+        return replace(command, env={**env, "POETRY_REPOSITORIES_LAB_URL": address or None, **mine}, source=address)
 
     def ended(self, outcome: Outcome) -> Iterable[Result]:
         """Raise what failed; Poetry keeps a file that it has refused, and would refuse it for ever."""
@@ -141,8 +178,8 @@ class Poetry(Manager):
         title = "poetry check finds nothing wrong"
         if not outcome.ok and not errors and "poetry.lock" in outcome.said and "TOML" in outcome.said:
             errors = about_lock = ["poetry.lock is damaged"]
-        if not outcome.ok and not errors:
-            errors = about_lock = self._damage()
+        if not errors:
+            errors = about_lock = self.behind() if outcome.ok else self._damage()
         if not outcome.ok and not errors and (found := _INVALID.search(outcome.said)):
             text = " ".join(found[0].split())
             yield Result("config.poetry", Status.FAIL, title, text, "mend pyproject.toml", file="pyproject.toml")
@@ -186,3 +223,8 @@ class Poetry(Manager):
         env = {**place, **index.for_poetry(), "POETRY_VIRTUALENVS_PATH": nowhere}
         words = (self.program, *argv, "--no-interaction", "--no-ansi")
         return Command(words, why, env=env, cwd=self.project.root)
+
+
+def _in(member: Member | None, group: str | None) -> list[str]:
+    """Say which table of which manifest is edited."""
+    return [*(["--project", member.place] if member else []), *(["--group", group] if group else [])]

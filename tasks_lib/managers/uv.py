@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from tasks_lib import diagnosis, index, requirements, toolbox
+from tasks_lib import diagnosis, index, members, requirements, toolbox
 from tasks_lib.environments import records
 from tasks_lib.managers import pyproject_rules
 from tasks_lib.managers.base import AFTER_LOCK, Change, Manager
@@ -15,9 +15,11 @@ from tasks_lib.process import Command
 from tasks_lib.report.model import Result, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from tasks_lib.environments.base import Activation
+    from tasks_lib.members import Member
     from tasks_lib.process import Outcome
 
 
@@ -41,6 +43,7 @@ class Uv(Manager):
     name: ClassVar[str] = "uv"
     lock_name: ClassVar[str] = "uv.lock"
     outdated_owners: ClassVar[tuple[str, ...]] = ("lock", "stray")
+    member_remedy: ClassVar[str] = "name its folder under members in [tool.uv.workspace]"
 
     @property
     def program(self) -> str:
@@ -56,7 +59,8 @@ class Uv(Manager):
 
     def install(self, activation: Activation, groups: Sequence[str] = ()) -> Command:
         """Run `uv sync --inexact`: without that flag it deletes what conda or a person installed."""
-        argv = ["sync", "--inexact", "--locked", *(part for name in groups for part in ("--group", name))]
+        wanted = [*self._every, *(part for name in groups for part in ("--group", name))]
+        argv = ["sync", "--inexact", "--locked", *wanted]
         return self._command(argv, activation, "install what uv.lock names, and take nothing away")
 
     def preview(self, activation: Activation, groups: Sequence[str] = ()) -> Command:
@@ -73,11 +77,26 @@ class Uv(Manager):
         same = {name: signs.get("~", "") for name, signs in found.items()}
         return [Change(name, s.get("-", same[name]), s.get("+", same[name])) for name, s in found.items()]
 
+    def members(self) -> dict[str, Member]:
+        """Read the members of the workspace."""
+        return members.read(self.project.root, members.of_workspace(self.project.pyproject))
+
+    @property
+    def _every(self) -> list[str]:
+        """Give the flag that takes in every member: a workspace has one environment, and all of them are in it."""
+        return ["--all-packages"] if self.project.pyproject.table("tool", "uv", "workspace") else []
+
     def add(
-        self, activation: Activation, packages: Sequence[str], group: str | None, *, editable: bool = False
+        self,
+        activation: Activation,
+        packages: Sequence[str],
+        group: str | None,
+        *,
+        editable: bool = False,
+        member: Member | None = None,
     ) -> Command:
         """Run `uv add --no-sync`; unasked, it would make the project a workspace of a folder that lies in it."""
-        options = [*(["--group", group] if group else []), *(["--editable"] if editable else [])]
+        options = [*_in(member, group), *(["--editable"] if editable else [])]
         if any(map(requirements.is_folder, packages)) and not self.project.pyproject.table("tool", "uv", "workspace"):
             options.append("--no-workspace")
         argv = ["add", "--no-sync", *options, *packages]
@@ -87,15 +106,29 @@ class Uv(Manager):
             env["UV_INDEX_URL"] = env.pop("UV_DEFAULT_INDEX")
         return replace(command, env=env)
 
-    def remove(self, activation: Activation, packages: Sequence[str], group: str | None) -> Command:
+    def remove(
+        self, activation: Activation, packages: Sequence[str], group: str | None, *, member: Member | None = None
+    ) -> Command:
         """Run `uv remove --no-sync`."""
-        argv = ["remove", "--no-sync", *(["--group", group] if group else []), *packages]
+        argv = ["remove", "--no-sync", *_in(member, group), *packages]
         return self._command(argv, activation, "take the packages out of pyproject.toml and lock")
 
     def export(self, activation: Activation | None, form: str, *, hashes: bool = True) -> Command:
         """Run `uv export`."""
-        argv = ["export", "--locked", "--no-header", "--no-emit-project", "--format", form]
+        argv = ["export", "--locked", *self._every, "--no-header", "--no-emit-project", "--format", form]
         return self._command([*argv, *([] if hashes else ["--no-hashes"])], activation, f"print uv.lock as {form}")
+
+    def build(self, activation: Activation | None, into: Path, member: Member | None) -> Command:
+        """Run `uv build`."""
+        argv = ["build", *_in(member, None), "--out-dir", str(into), "--no-create-gitignore"]
+        return self._command(argv, activation, "build the source distribution and the wheel")
+
+    def publish(self, files: Sequence[Path], address: str, login: Mapping[str, str], member: Member | None) -> Command:
+        """Run `uv publish`, whose own variables must not name another index."""
+        del member
+        argv = (self.program, "publish", *(["--publish-url", address] if address else []), *map(str, files))
+        env = {"UV_PUBLISH_URL": None, "UV_PUBLISH_INDEX": None} | {f"UV_PUBLISH_{k}": v for k, v in login.items()}
+        return Command(argv, "upload the files", env=env, cwd=self.project.root, source=address)
 
     def outdated(self, activation: Activation) -> Command:
         """Run `uv pip list --outdated`: `uv tree` has no data to read."""
@@ -149,3 +182,8 @@ class Uv(Manager):
             words += ["--python", str(activation.python)]
             env["UV_PROJECT_ENVIRONMENT"] = str(activation.prefix)
         return Command(tuple(words), why, env=env, cwd=self.project.root)
+
+
+def _in(member: Member | None, group: str | None) -> list[str]:
+    """Say which table of which manifest is edited."""
+    return [*(["--package", member.name] if member else []), *(["--group", group] if group else [])]

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
-from tasks_lib.tasks import check, deps, env, proof
+from tasks_lib.tasks import check, deps, env, pkg, proof
 from tasks_lib.tasks.whole import completion, explain, init, migrate, setup
 
 
 def namespace() -> Collection:
     """Give the tasks that work in any project's folder."""
     made = Collection(setup, init, migrate, explain, completion)
-    for module in (env, deps, check, proof):
+    for module in (env, deps, check, pkg, proof):
         made.add_collection(Collection.from_module(module))
     return made

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _PACKAGES = {
     "packages": "'httpx[http2]>=0.27', 'x; sys_platform==\"linux\"', 'x @ git+https://…@v1', ./folder; more: behind --",
     "layer": "python (the manager), or conda (edits conda.yml)",
+    "package": "edit this member: of uv's workspace, or a folder that the project depends on with Poetry",
 }
 
 
@@ -106,14 +107,15 @@ def add(
     group: str = "",
     layer: str = "python",
     editable: bool = False,
+    package: str = "",
     dry_run: bool = False,
 ) -> Answer:
     """Declare packages, lock and install them; `--layer conda` writes them to conda.yml instead."""
-    from tasks_lib import requirements, workflows
+    from tasks_lib import editing, requirements
 
     names = requirements.words(packages, behind_dashes(), session.project.root)
-    how = workflows.Edit(layer, group or None, editable=editable)
-    return workflows.edit(session, progress, names, how, dry_run=dry_run)
+    how = editing.Edit(layer, group or None, editable=editable, package=package)
+    return editing.edit(session, progress, names, how, dry_run=dry_run)
 
 
 @lab_task("deps.remove", changes=True, help=_PACKAGES)
@@ -123,11 +125,12 @@ def remove(
     packages: str,
     group: str = "",
     layer: str = "python",
+    package: str = "",
     dry_run: bool = False,
 ) -> Answer:
     """Take packages out of the manifest and the lock, and uninstall what nothing needs any more."""
-    from tasks_lib import requirements, workflows
+    from tasks_lib import editing, requirements
 
     names = requirements.words(packages, behind_dashes(), session.project.root)
-    how = workflows.Edit(layer, group or None, drop=True)
-    return workflows.edit(session, progress, requirements.names(names), how, dry_run=dry_run)
+    how = editing.Edit(layer, group or None, drop=True, package=package)
+    return editing.edit(session, progress, requirements.names(names), how, dry_run=dry_run)

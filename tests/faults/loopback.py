@@ -39,7 +39,9 @@ class Shop:
     fault: str = ""
     place: str = ""
     slow: float = 0.0  # seconds that a package takes, little by little
+    closed: bool = False  # nothing is for those who give no login
     requests: list[str] = field(default_factory=list)
+    served: set[tuple[str, str]] = field(default_factory=set)  # the programs that got a package, and its folder
     struck: int = 0  # how many answers went wrong
     url: str = ""
     closing: threading.Event = field(default_factory=threading.Event)
@@ -114,7 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
         path = urlsplit(self.path).path
         shop.requests.append(f"{self.command} {path}")
         sent = self.headers.get("Authorization", "").removeprefix("Basic ")
-        if sent and base64.b64decode(sent).decode() != f"{USER}:{SECRET}":
+        if (sent or shop.closed) and base64.b64decode(sent).decode() != f"{USER}:{SECRET}":
             self._send(HTTPStatus.UNAUTHORIZED, b"no")
             return
         body = shop.body(path)
@@ -125,6 +127,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif body is None:
             self._send(HTTPStatus.NOT_FOUND, b"not here")
         else:
+            if place == "package":
+                shop.served.add((self.headers.get("User-Agent", "").partition("/")[0].lower(), path.split("/")[1]))
             self._send(HTTPStatus.OK, body, path, whole=whole, seconds=shop.slow if place == "package" else 0)
 
     def _misbehave(self, fault: str, path: str, body: bytes) -> None:
@@ -160,6 +164,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _head(self, path: str, length: int, status: HTTPStatus = HTTPStatus.OK) -> None:
         kind = "application/json" if path.endswith(".json") else "text/html"
         self.send_response(status)
+        if status is HTTPStatus.UNAUTHORIZED:
+            self.send_header("WWW-Authenticate", 'Basic realm="lab"')
         self.send_header("Content-Type", "application/octet-stream" if path.endswith(_PACKAGES) else kind)
         self.send_header("Content-Length", str(length))
         self.send_header("Cache-Control", "no-cache")

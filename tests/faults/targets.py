@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks_lib import checks, description, inspection, journal, layers, workflows
+from tasks_lib import checks, description, editing, inspection, journal, layers, workflows
 from tasks_lib.checks.catalogue import HYBRID, family
 from tasks_lib.environments.base import State
 from tasks_lib.session import Answer
@@ -196,7 +196,7 @@ _READING = ",".join(dict.fromkeys(family(check) for check in HYBRID))
 
 
 def _conda_edit(*, drop: bool) -> Callable[[Session, Progress], Answer]:
-    return lambda s, p: workflows.change_conda(s, p, ["numpy" if drop else "attrs>=2"], drop=drop, dry_run=True)
+    return lambda s, p: editing.change_conda(s, p, ["numpy" if drop else "attrs>=2"], drop=drop, dry_run=True)
 
 
 INFO = Look("env.info", lambda s, _: inspection.info(s))

@@ -272,7 +272,45 @@ error: Failed to install seed packages into virtual environment
     ),
 }
 
+#: how a server says it, behind which each tool prints a page of HTML
+_UPLOAD = "Hashing tiny_alpha-0.1.0-py3-none-any.whl (1014B)\nUploading tiny_alpha-0.1.0-py3-none-any.whl (1014B)\n"
+_NOT_PUBLISHED = "error: Failed to publish `dist/tiny_alpha-0.1.0-py3-none-any.whl` to `http://127.0.0.1:18999/`\n"
+UV |= {
+    "published already": Failure(
+        f"{_UPLOAD}{_NOT_PUBLISHED}  cause: Server returned status code 409 Conflict. Server says:\n  <!DOCTYPE HTML>",
+        ("file of this version already", "raise the version"),
+        BAD,
+        "there already",
+    ),
+    "wrong password": Failure(
+        f"{_UPLOAD}{_NOT_PUBLISHED}  cause: Server returned status code 403 Forbidden. Server says:\n  <!DOCTYPE HTML>",
+        ("does not take this login", "MLOPS_LAB_PUBLISH_TOKEN"),
+        FAILED,
+        "login refused",
+    ),
+    "no password": Failure(
+        f"{_UPLOAD}Note: Trusted publishing also failed. To use it, check the error below.\n"
+        "error: Trusted publishing failed\n  cause: Failed to fetch: https://127.0.0.1:18999/_/oidc/audience\n"
+        f"{_NOT_PUBLISHED}  cause: Failed to send POST request\n"
+        "  cause: Missing credentials for: http://127.0.0.1:18999/\n",
+        ("does not take this login",),
+        FAILED,
+        "login refused",
+    ),
+}
+
 POETRY = {
+    "published already": Failure(
+        "HTTP Error 409: Conflict | b'\\n    <!DOCTYPE HTML PUBLIC",
+        ("file of this version already",),
+        BAD,
+        "there already",
+        stdout="\nPublishing tiny-beta (0.2.0) to lab\n - Uploading tiny_beta-0.2.0.tar.gz 100%\n",
+    ),
+    "wrong password": Failure(
+        "HTTP Error 403: Forbidden | b'\\n    <!DOCTYPE", ("does not take this login",), FAILED, "login refused"
+    ),
+    "no index to publish to": Failure("Error connecting to repository\n", ("does not answer",), FAILED, "no answer"),
     "no such repository": Failure(
         f"{_POETRY}\nNo git repository was found at /srv/h%20o/git%20repo\n",
         ("no git repository at /srv/h%20o/git%20repo", "%20"),

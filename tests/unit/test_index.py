@@ -156,12 +156,14 @@ def test_one_setting_leads_all_tools_to_the_mirror(
     project: MakeProject, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CONDA_CHANNEL_ALIAS", "https://mine.example")  # a variable wins
-    monkeypatch.setenv(index.VARIABLE, "")
-    monkeypatch.delenv(index.VARIABLE)
+    for name in (index.VARIABLE, "PIP_INDEX_URL"):
+        monkeypatch.setenv(name, "")  # so that it is put back
+        monkeypatch.delenv(name)
     project(f'{MIRROR}index = "https://mirror.example/simple"\nchannel = "https://mirror.example/conda"\n')
     session = Session.open(combo="pip_uv", start=root)
     assert index.for_uv(session.project)["UV_DEFAULT_INDEX"] == "https://mirror.example/simple"
     assert index.for_poetry()["POETRY_PYPI_MIRROR_URL"] == "https://mirror.example/simple"
+    assert os.environ["PIP_INDEX_URL"] == "https://mirror.example/simple"
     assert os.environ["CONDA_CHANNEL_ALIAS"] == "https://mine.example"
 
 

@@ -242,11 +242,16 @@ def test_environment_that_was_set_aside_comes_back(session: Session, root: Path,
         pytest.param({"state": "unheard of"}, id="another state"),
         pytest.param({"combo": None}, id="no combo"),
         pytest.param({"more": 1}, id="another key"),
+        pytest.param({"files": {"a/../../x": True}}, id="a file elsewhere"),
+        pytest.param({"files": {"/x": True}}, id="a file at the top"),
+        pytest.param({"files": {"link/x": True}}, id="a file behind a link"),
         pytest.param({"conda": [{"name": 1}]}, id="no record"),
     ],
 )
 def test_journal_that_is_none_is_a_clear_error(session: Session, root: Path, change: dict[str, object]) -> None:
-    journal.Journal.of(session, []).save(root)
+    (root / "link").symlink_to(root.parent)
+    (root / "a").mkdir()
+    journal.Journal.of(session, [root / "a" / "pyproject.toml"]).save(root)
     assert journal.read(root) is not None
     path = root / ".mlops-lab" / "journal.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))

@@ -1,0 +1,40 @@
+"""Build the project's distributions, and publish them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks_lib.tasks.adapter import lab_task
+
+if TYPE_CHECKING:
+    from tasks_lib.report.progress import Progress
+    from tasks_lib.session import Answer, Session
+
+_OPTIONS = {
+    "package": "this member: of uv's workspace, or a folder that the project depends on with Poetry",
+    "dist": "the folder of the files; dist in the project if left out",
+}
+
+
+@lab_task("pkg.build", changes=True, help=_OPTIONS)
+def build(session: Session, progress: Progress, package: str = "", dist: str = "", dry_run: bool = False) -> Answer:
+    """Build the source distribution and the wheel, and give their sizes and hashes; a failure leaves the old files."""
+    from tasks_lib import distributions
+
+    return distributions.build(session, progress, package=package, dist=dist, dry_run=dry_run)
+
+
+_INDEX = {
+    "index": "needed: an address to upload to, the name of a [[tool.uv.index]] with a publish-url, or pypi; the login "
+    "is taken from MLOPS_LAB_PUBLISH_TOKEN, or MLOPS_LAB_PUBLISH_USERNAME and MLOPS_LAB_PUBLISH_PASSWORD",
+}
+
+
+@lab_task("pkg.publish", help={**_OPTIONS, **_INDEX})
+def publish(
+    session: Session, progress: Progress, index: str = "", package: str = "", dist: str = "", dry_run: bool = False
+) -> Answer:
+    """Publish what pkg.build made of the present version, to the index that is named; never to one that is not."""
+    from tasks_lib import distributions
+
+    return distributions.publish(session, progress, to=index, package=package, dist=dist, dry_run=dry_run)

@@ -1,0 +1,1 @@
+"""Hold nothing: this member is for its metadata."""
