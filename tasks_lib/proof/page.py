@@ -1,0 +1,182 @@
+"""Write what proofs say as one page that works offline, as Markdown for a job's summary, and as badges."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING
+
+from tasks_lib import files
+from tasks_lib.proof import cells as shown
+from tasks_lib.proof import charts
+from tasks_lib.report import html, markdown
+from tasks_lib.report.model import Status
+from tasks_lib.report.tables import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tasks_lib.proof.cells import Cell
+    from tasks_lib.proof.charts import Drawn
+
+_HERE = Path(__file__).parent
+_TONES = {Status.PASS: "#1a7040", Status.FAIL: "#b3261e"}
+_STEP = ("number", "step", "command", "status", "exit code", "began", "seconds", "peak memory", "written", "detail")
+
+
+def write(cells: Sequence[Cell], folder: Path) -> dict[str, str]:
+    """Write page.html, summary.md and badges/*.svg into the folder, each whole; give the paths."""
+    made = {"page": folder / "page.html", "summary": folder / "summary.md", "badges": folder / "badges"}
+    texts = {made["page"]: _page(cells), made["summary"]: summary(cells)}
+    groups = {"all": list(cells), **{cell.combo: [one for one in cells if one.combo == cell.combo] for cell in cells}}
+    texts |= {made["badges"] / f"{name}.svg": badge(name, group) for name, group in groups.items()}
+    try:
+        made["badges"].mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise files.unwritable(made["badges"], error) from None
+    for path, text in texts.items():
+        files.write(path, text.encode())
+    return {name: str(path) for name, path in made.items()}
+
+
+def verdict(cells: Sequence[Cell]) -> Status:
+    """Give the worst verdict."""
+    return max((cell.status for cell in cells), key=list(Status).index, default=Status.PASS)
+
+
+def counted(cells: Sequence[Cell]) -> str:
+    """Say how many of them pass."""
+    return f"{sum(cell.status is Status.PASS for cell in cells)} of {len(cells)} pass"
+
+
+def badge(name: str, cells: Sequence[Cell]) -> str:
+    """Draw one badge."""
+    label, said = "mlops-lab" if name == "all" else name, counted(cells)
+    left, right = (10 + 7 * len(text) for text in (label, said))
+    return Template((_HERE / "badge.svg").read_text(encoding="utf-8")).substitute(
+        label=html.escaped(label),
+        said=html.escaped(said),
+        tone=_TONES.get(verdict(cells), _TONES[Status.FAIL]),
+        left=left,
+        right=right,
+        width=left + right,
+        middle=left / 2,
+        other=left + right / 2,
+    )
+
+
+def summary(cells: Sequence[Cell]) -> str:
+    """Give the Markdown."""
+    pythons, rows = shown.matrix(cells)
+    lines = [f"## {markdown.MARKS[verdict(cells)]} mlops-lab proofs: {counted(cells)}"]
+    said = [
+        (*key[:2], *[key[2]] * any(one[2] for one in rows), *(_word(row.get(python)) for python in pythons))
+        for key, row in rows.items()
+    ]
+    heads = ("combo", "engine", *["platform"] * any(key[2] for key in rows), *(f"Python {one}" for one in pythons))
+    differing, _ = shown.packages(cells)
+    for table in (Table("", heads, said), shown.reasons(cells), shown.numbers(cells), differing):
+        lines += markdown.grid(table) if table.rows else []
+    return "\n".join(lines) + "\n"
+
+
+def _word(cell: Cell | None) -> str:
+    return f"{markdown.MARKS[cell.status]} {cell.status}, {cell.seconds:.1f} s" if cell else ""
+
+
+def _page(cells: Sequence[Cell]) -> str:
+    drawn, facts = charts.draw(cells), shown.facts(cells)
+    worst, reasons, (differing, same) = verdict(cells), shown.reasons(cells), shown.packages(cells)
+    return html.filled(
+        _HERE / "page.html",
+        {"bundle": drawn.script},
+        status=worst,
+        project=html.escaped(facts.pop("project") or "a project"),
+        counted=counted(cells),
+        facts=html.listed(facts),
+        matrix=_matrix(cells),
+        bad=f"<section><h2>{reasons.title}</h2>{html.grid(reasons)}</section>" if reasons.rows else "",
+        time=_figure("time", drawn),
+        disk=_figure("disk", drawn),
+        numbers=html.grid(shown.numbers(cells)),
+        packages=(html.grid(differing) if differing.rows else "<p>All cells have the same packages.</p>")
+        + _folded(f"{len(same.rows)} packages are the same in all", same),
+        cells="\n".join(_cell(number, cell, drawn) for number, cell in enumerate(cells)),
+        drawn=html.escaped(f"Charts: {drawn.drawn_by}."),
+        charts=json.dumps(drawn.charts).replace("<", "\\u003c"),
+    )
+
+
+def _matrix(cells: Sequence[Cell]) -> str:
+    pythons, rows = shown.matrix(cells)
+    heads = "".join(f'<th scope="col">{html.escaped(one)}</th>' for one in ("combo", *map("Python {}".format, pythons)))
+    body = "".join(
+        f'<tr><th scope="row">{html.escaped(" ".join(filter(None, key)))}</th>'
+        f"{''.join(_verdict(row[python], cells) if python in row else '<td>—</td>' for python in pythons)}</tr>"
+        for key, row in rows.items()
+    )
+    return (
+        '<div class="wide matrix" tabindex="0" role="region" aria-labelledby="verdicts">'
+        f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _verdict(cell: Cell, cells: Sequence[Cell]) -> str:
+    said = f'aria-label="{html.escaped(cell.label)}: {cell.status}"'
+    link = f'<a href="#cell{cells.index(cell)}" {said}><span class="mark">{cell.status}</span></a>'
+    return f'<td class="{cell.status}">{link} {cell.seconds:.1f} s</td>'
+
+
+def _figure(name: str, drawn: Drawn) -> str:
+    if name not in drawn.words:
+        return ""
+    said = html.escaped(drawn.words[name])
+    return f'<figure><div data-chart="{name}" role="img" aria-label="{said}"></div></figure>'
+
+
+def _folded(title: str, table: Table) -> str:
+    return f"<details><summary>{html.escaped(title)}</summary>{html.grid(table)}</details>" if table.rows else ""
+
+
+def _cell(number: int, cell: Cell, drawn: Drawn) -> str:
+    """Give what one proof says: the layers as they are, what ran beside what, each step, and each claim."""
+    steps = [
+        (
+            *(place, step["title"], step["command"], step.get("status", ""), str(step.get("exit_code", ""))),
+            *(f"{step[name]:.2f}" for name in ("started", "seconds")),
+            *(shown.size(step.get(name)) for name in ("peak_memory_bytes", "written_bytes")),
+            step.get("detail", ""),
+        )
+        for place, step in cell.steps()
+    ]
+    claims = [(one["status"], one["title"], one["reason"]) for one in cell.proof.get("verdict", {}).get("claims", ())]
+    return (
+        f'<article class="{cell.status}" aria-labelledby="cell{number}"><header><h2 id="cell{number}">'
+        f'{html.escaped(cell.label)}</h2><span class="mark">{cell.status}</span>'
+        f"<span>{html.escaped(cell.problem)}</span></header>{_layers(cell)}{_figure(f'cell{number}', drawn)}"
+        f"{_folded('Steps and commands', Table(f'Steps of {cell.label}', _STEP, steps))}"
+        f"{_folded('Claims', Table(f'Claims of {cell.label}', ('verdict', 'claim', 'why'), claims))}</article>"
+    )
+
+
+def _layers(cell: Cell) -> str:
+    """Draw the two layers as they are, the manager's on top of the environment's."""
+    if not cell.proof:
+        return ""
+    layer, _, manager = cell.combo.partition("_")
+    python = cell.proof["python"]["version"] or "none"
+    ground = f"environment layer: {layer}, made with {cell.engine}, Python {python}"
+    rows = []
+    for kind, title, owners in (
+        ("neither", "of neither layer", ("stray",)),
+        ("manager", f"dependency manager: {manager}", ("lock", "project")),
+        ("environment", ground, ("conda", "seed")),
+    ):
+        found = {name: one for name, one in cell.installed.items() if one[1] in owners}
+        if found or kind == "environment":
+            held = shown.size(sum(number for *_, number in found.values()))
+            head = html.escaped(f"{title}: {len(found)} packages, {held}")
+            names = html.escaped(", ".join(f"{name} {version}" for name, (version, *_) in found.items()))
+            rows.append(f'<div class="{kind}"><b>{head}</b><p>{names}</p></div>')
+    return f'<div class="layers">{"".join(rows)}</div>'
