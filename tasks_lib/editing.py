@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tasks_lib import guard, platforms, requirements, workflows
+from tasks_lib.conda_edit import with_specs
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.files import write
-from tasks_lib.manifests import CondaFile, spec_name, with_specs
+from tasks_lib.manifests import CondaFile, spec_name
 from tasks_lib.plan import Step
 
 if TYPE_CHECKING:

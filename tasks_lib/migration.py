@@ -15,12 +15,13 @@ from tasks_lib.adoption import conda_files, requirements_files, toml_tables, wri
 from tasks_lib.adoption.found import GROUPS, MAIN, Found, comments
 from tasks_lib.checks.agreement import conda_specifiers
 from tasks_lib.checks.base import Facts
+from tasks_lib.conda_edit import with_specs
 from tasks_lib.environments import ENVIRONMENTS, conda_health, records
 from tasks_lib.environments.base import SEEDS, State
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.files import write
 from tasks_lib.managers import MANAGERS
-from tasks_lib.manifests import PYPI, CondaFile, PyProject, read_text, spec_name, with_specs
+from tasks_lib.manifests import PYPI, CondaFile, PyProject, read_text, spec_name
 from tasks_lib.plan import Step
 from tasks_lib.report.model import Result, Status
 from tasks_lib.session import Answer, Session, planned

@@ -14,9 +14,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tasks_lib import description, journal, manifests
+from tasks_lib.conda_edit import with_specs
 from tasks_lib.environments import condarc
 from tasks_lib.errors import LabError
-from tasks_lib.manifests import CondaFile, PyProject, with_specs
+from tasks_lib.manifests import CondaFile, PyProject
 from tests.faults import fuzz_manifests, sandbox, targets
 from tests.faults.mutations import ODD, TOKENS
 from tests.faults.sandbox import Sandbox

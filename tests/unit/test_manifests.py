@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tasks_lib.conda_edit import with_specs
 from tasks_lib.errors import ExitCode, LabError
-from tasks_lib.manifests import CONDA_FILES, CondaFile, PyProject, read_text, spec_name, with_specs
+from tasks_lib.manifests import CONDA_FILES, CondaFile, PyProject, read_text, spec_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
