@@ -8,12 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tasks_lib.errors import LabError
-from tasks_lib.manifests import CondaFile, read_text, spec_name
+from tasks_lib.manifests import BREAK, CondaFile, read_text, spec_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-_BREAK = re.compile("(\r\n|[\n\r\x85\u2028\u2029])")  # what ends a line of YAML
 
 
 def with_specs(file: CondaFile, specs: Sequence[str], *, drop: bool = False) -> str:
@@ -27,7 +25,7 @@ def with_specs(file: CondaFile, specs: Sequence[str], *, drop: bool = False) -> 
         if name not in have:
             message = f"{name!r} is not among the dependencies of {file.path.name}."
             raise LabError(message, file=file.path.name, title="not declared")
-    parts = [*_BREAK.split(read_text(file.path)), ""]  # each line, and behind it its line break
+    parts = [*BREAK.split(read_text(file.path)), ""]  # each line, and behind it its line break
     heads = [at for at, row in enumerate(parts[::2], 1) if row.startswith("dependencies:")]
     last = max((file.lines[name] for name in have), default=heads[0] if heads else 1)
     for name, spec in wanted.items():

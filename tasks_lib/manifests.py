@@ -29,6 +29,7 @@ LARGEST, _LARGEST_YAML = 16 << 20, 1 << 20
 _LONGEST_NAME = 200  # it becomes a folder, and systems allow 255 bytes
 _AT_LINE = re.compile(r"line (\d+)")
 _HUGE = re.compile(r"\d[\d_]{4300}")  # Python reads no longer number, and does not say where it stood
+BREAK = re.compile("(\r\n|[\n\r\x85\u2028\u2029])")  # what ends a line of YAML
 _TOML_KEY = re.compile(r"\[\[?(?P<table>[^\]#]+)\]|(?P<key>[^=#\[\]]+)=")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 _KINDS: dict[type, str] = {dict: "a table", list: "a list", str: "a string"}
@@ -93,7 +94,7 @@ def parse_yaml(text: str, shown: str, parse: Callable[[str], Any]) -> Any:  # no
         line = None if mark is None else mark.line + 1
         raise _broken(shown, "YAML", line, error.problem or error.context) from None
     except yaml.reader.ReaderError as error:
-        line = len(_BREAK.findall(text[: error.position])) + 1
+        line = len(BREAK.findall(text[: error.position])) + 1
         raise _broken(shown, "YAML", line, error.reason) from None
     except Exception as error:  # noqa: BLE001 - PyYAML lets through whatever Python says to a bad number, date or escape
         raise _broken(shown, "YAML", None, error) from None

@@ -54,7 +54,7 @@ def test_task_without_a_plan_lists_those_that_have_one(project: MakeProject, roo
 
 
 def test_every_task_that_changes_something_can_be_explained() -> None:
-    """But for `check.fix` and `migrate`, whose plans need more than a name, and `proof.matrix`, which changes nothing."""
+    """But for `check.fix` and `migrate`, whose plans need more, and `proof.matrix`, which changes nothing."""
     has_plan = {name for name in namespace().task_names if _takes_dry_run(name)}
     assert has_plan - {"check.fix", "migrate", "proof.matrix"} == set(explanation.PLANNED)
 
