@@ -77,8 +77,7 @@ def migrate(  # noqa: PLR0913 - what a person may say of the move
         with transaction.environment_alone(target, watcher.say):
             results = transaction.carry_out(target, steps, watcher, manifests=manifests)
     except _DiffersError as error:
-        said = f"{error.message} Everything was put back."
-        return Answer([Result("migrate.same", Status.FAIL, error.title, said, error.remedy)])
+        return Answer([Result("migrate.same", Status.FAIL, error.title, error.message, error.remedy)])
     old, stays = session.environment, session.environment.prefix != target.environment.prefix
     if stays and remove_old:
         old.discard()

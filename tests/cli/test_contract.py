@@ -56,6 +56,8 @@ TASKS = (
     ("check.explain", "lock.fresh"),
     ("check.fix", "--dry-run"),
     ("explain", "setup"),
+    ("init", "--dry-run"),
+    ("migrate", "--to", "pip_poetry", "--dry-run"),
 )
 
 
