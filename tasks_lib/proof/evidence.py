@@ -64,7 +64,7 @@ def step(result: Result, ran: Sequence[Ran], began: float, started: float) -> di
         "title": result.title,
         "command": " && ".join(one.command for one in ran),
         "status": result.status.value,
-        "exit_code": ran[-1].code if ran else None,
+        "exit_code": next((one.code for one in ran if one.code), 0) if ran else None,
         "started": _since(began, started),
         "seconds": round(result.seconds, 3),
         _PEAK: max(took[_PEAK], default=None),

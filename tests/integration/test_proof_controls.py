@@ -251,6 +251,7 @@ def test_a_locked_package_that_overwrites_a_file_of_condas_is_found_by_that_file
     broken = {row["id"]: row["reason"] for row in made["verdict"]["claims"] if row["status"] == "fail"}
     assert set(broken) == {"steps", "checks", "conda.untouched"}, broken
     assert "site-packages/six.py is altered" in broken["conda.untouched"]
+    assert [step["exit_code"] for step in made["steps"]] == [1, 0, 0, 1, 0, None]
     assert [name for name in made["conda_files"]["after"] if not name.endswith("/six.py")] == []
 
 
