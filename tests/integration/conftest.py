@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks_lib import bootstrap
+from tests import browser as browsers
 from tests import real_conda
 from tests.lab import CASES, CONDA_YML, PYPROJECT, PYTHON, ROOT, Case, Lab, tools, variables
 
@@ -114,3 +115,10 @@ def made(request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]) -> Iter
     lab.ok("setup")
     yield lab
     shutil.rmtree(lab.home)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[browsers.Browser]:
+    """Give a window of a real Chromium."""
+    with browsers.window(tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
