@@ -1,4 +1,4 @@
-"""Answers as one page that works offline: filled from page.html, with every value escaped."""
+"""Answers as one page that works offline: filled from page.html and page.css, with every value escaped."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ import html
 import re
 from pathlib import Path
 from string import Template
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tasks_lib.report.model import Report, Result, Status, counted, printable
 from tasks_lib.report.tables import Table, tables
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _TEMPLATE = Path(__file__).with_name("page.html")
+_STYLE = Path(__file__).with_name("page.css")
 
 
 def render(report: Report) -> str:
-    """Give the page; its policy lets nothing run or load but its own style and script, known by their hashes."""
-    text = _TEMPLATE.read_text(encoding="utf-8")
+    """Give the page."""
     statuses = [result.status for result in report.results]
     buttons = [
         f'<button type="button" class="{status}" aria-pressed="false" value="{status}">'
@@ -36,27 +37,35 @@ def render(report: Report) -> str:
         "exit code": int(report.code),
         "seconds": f"{report.seconds:.1f}",
     }
-    return Template(text).substitute(
-        style=_hash(text, "style"),
-        script=_hash(text, "script"),
-        command=_escaped(report.command),
-        status=_escaped(report.status),
-        counted=_escaped(counted(report)),
+    return filled(
+        _TEMPLATE,
+        command=escaped(report.command),
+        status=escaped(report.status),
+        counted=escaped(counted(report)),
         facts="".join(
-            f"<div><dt>{name}</dt><dd>{_escaped(value)}</dd></div>" for name, value in facts.items() if value != ""
+            f"<div><dt>{name}</dt><dd>{escaped(value)}</dd></div>" for name, value in facts.items() if value != ""
         ),
         buttons="".join(buttons),
         none="" if statuses else "hidden",
         results="\n".join(map(_result, report.results)),
-        tables="\n".join(map(_table, tables(report.data))),
+        tables="\n".join(map(_section, tables(report.data))),
     )
 
 
-def _hash(text: str, tag: str) -> str:
-    """Give the source expression that allows exactly the template's own element."""
-    inner = re.search(f"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
-    digest = hashlib.sha256(inner[1].encode() if inner else b"").digest()
-    return f"'sha256-{base64.b64encode(digest).decode()}'"
+def filled(template: Path, code: Mapping[str, str] = MappingProxyType({}), **values: str) -> str:
+    """Fill a template of a page, whose policy lets nothing run or load but its own elements, known by their hashes.
+
+    What `<style>` and `<script>` hold is the template's own, the shared style (`$css`) and `code`: no value gets there.
+    """
+    text, own = template.read_text(encoding="utf-8"), {"css": _STYLE.read_text(encoding="utf-8"), **code}
+    inner = {tag: re.findall(f"<{tag}>(.*?)</{tag}>", text, re.DOTALL) for tag in ("style", "script")}
+    allowed = {tag: " ".join(_hash(Template(one).substitute(own)) for one in found) for tag, found in inner.items()}
+    return Template(text).substitute(own, **allowed, **values)
+
+
+def _hash(text: str) -> str:
+    """Give the source expression that allows exactly this text."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _result(result: Result) -> str:
@@ -65,27 +74,32 @@ def _result(result: Result) -> str:
         ("next", result.next),
         ("id", " · ".join(filter(None, (result.place, result.id)))),
     )
-    more = "".join(f'<p class="{kind}">{_escaped(text)}</p>' for kind, text in told if text)
+    more = "".join(f'<p class="{kind}">{escaped(text)}</p>' for kind, text in told if text)
     return (
         f'<li class="{result.status}" data-status="{result.status}"><span class="mark">{result.status}</span>'
-        f"<div><h3>{_escaped(result.title)}</h3>{more}</div>"
+        f"<div><h3>{escaped(result.title)}</h3>{more}</div>"
         f'<span class="time">{result.seconds:.1f} s</span></li>'
     )
 
 
-def _table(table: Table) -> str:
+def _section(table: Table) -> str:
+    return f"<section><h2>{escaped(table.title)}</h2>{grid(table)}</section>"
+
+
+def grid(table: Table) -> str:
+    """Give a table that can be scrolled by keyboard."""
     head = f"<tr>{_cells('th', table.columns)}</tr>"
     rows = "".join(f"<tr>{_cells('td', row)}</tr>" for row in table.rows)
-    title = _escaped(table.title)
     return (
-        f'<section><h2>{title}</h2><div class="wide" tabindex="0" role="region" aria-label="{title}">'
-        f"<table><thead>{head}</thead><tbody>{rows}</tbody></table></div></section>"
+        f'<div class="wide" tabindex="0" role="region" aria-label="{escaped(table.title)}">'
+        f"<table><thead>{head}</thead><tbody>{rows}</tbody></table></div>"
     )
 
 
 def _cells(tag: str, values: Sequence[str]) -> str:
-    return "".join(f"<{tag}>{_escaped(value)}</{tag}>" for value in values)
+    return "".join(f"<{tag}>{escaped(value)}</{tag}>" for value in values)
 
 
-def _escaped(value: object) -> str:
+def escaped(value: object) -> str:
+    """Write a value so that a page shows it, and nothing else."""
     return html.escape(printable(str(value)))

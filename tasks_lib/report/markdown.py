@@ -6,12 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 from tasks_lib.report.model import Report, Result, Status, counted, printable
-from tasks_lib.report.tables import tables
+from tasks_lib.report.tables import Table, tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
-_MARKS = {Status.PASS: "✅", Status.SKIP: "⏭️", Status.WARN: "⚠️", Status.FAIL: "❌", Status.ERROR: "💥"}
+#: how a verdict is seen at a glance
+MARKS = {Status.PASS: "✅", Status.SKIP: "⏭️", Status.WARN: "⚠️", Status.FAIL: "❌", Status.ERROR: "💥"}
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "@&#8203;", "\n": "<br>"}  # no mention, whatever is named
 
 
@@ -19,31 +20,32 @@ def render(report: Report) -> str:
     """Give the page."""
     combo = f", combo {report.combo['id']}" if report.combo else ""
     about = f"{counted(report)} in {report.seconds:.1f} s{combo}, project {report.project}"
-    lines = [f"## {_escaped(f'mlops-lab {report.command}: {report.status}')}", "", _escaped(about)]
+    lines = [f"## {escaped(f'mlops-lab {report.command}: {report.status}')}", "", escaped(about)]
     if report.results:
-        lines += _table("", ("", "check", "what was found", "next", "where"), map(_row, report.results))
+        lines += grid(Table("", ("", "check", "what was found", "next", "where"), [*map(_row, report.results)]))
     for table in tables(report.data):
-        lines += _table(table.title, table.columns, table.rows)
+        lines += grid(table)
     return "\n".join(lines) + "\n"
 
 
 def _row(result: Result) -> tuple[str, ...]:
-    mark = f"{_MARKS[result.status]} {result.status}"
+    mark = f"{MARKS[result.status]} {result.status}"
     return mark, f"{result.title} ({result.id})", result.detail, result.remedy, result.place
 
 
-def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    yield from (["", f"### {_escaped(title)}", ""] if title else [""])
-    yield _line(columns)
-    yield _line(["---"] * len(columns), escape=False)
-    yield from map(_line, rows)
+def grid(table: Table) -> Iterator[str]:
+    """Give the lines of a table, under its title where it has one."""
+    yield from (["", f"### {escaped(table.title)}", ""] if table.title else [""])
+    yield _line(table.columns)
+    yield _line(["---"] * len(table.columns), escape=False)
+    yield from map(_line, table.rows)
 
 
 def _line(cells: Iterable[str], *, escape: bool = True) -> str:
-    return f"| {' | '.join(_escaped(cell) if escape else cell for cell in cells)} |"
+    return f"| {' | '.join(escaped(cell) if escape else cell for cell in cells)} |"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Take every meaning away: from HTML by entities, which all dialects know, from Markdown by backslashes."""
     marked = re.sub(r"[\\`*_\[\]|~]", r"\\\g<0>", printable(text))
     return re.sub(r"[&<>@\n]", lambda match: _ENTITIES[match[0]], marked)
