@@ -1,0 +1,233 @@
+"""What proofs say beside each other: one cell for each, and what a page and its charts show of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rich import filesize
+
+from tasks_lib.errors import LabError
+from tasks_lib.report.model import Status
+from tasks_lib.report.tables import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+_SCHEMA = "mlops-lab-proof/1"
+_COMBO = re.compile("[a-z]+_[a-z]+")
+#: who owns what is installed, from the ground up
+OWNERS = ("conda", "lock", "project", "stray")
+_NONE = "—"
+_MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of the matrix: its proof, or what became of it where it left none."""
+
+    combo: str
+    engine: str
+    python: str  # without the last number
+    platform: str = ""
+    proof: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    problem: str = ""
+
+    @property
+    def label(self) -> str:
+        """Name it for a person."""
+        return " ".join(filter(None, (self.combo, self.engine, self.python, self.platform)))
+
+    @property
+    def status(self) -> Status:
+        """Give its verdict."""
+        return Status(self.proof["verdict"]["status"]) if self.proof else Status.ERROR
+
+    @property
+    def seconds(self) -> float:
+        """Give how long it took."""
+        return float(self.proof.get("seconds", 0))
+
+    @property
+    def disk(self) -> int:
+        """Give the bytes of what is installed."""
+        return sum(self.sizes.values())
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Give the bytes that each owner has there."""
+        found = dict.fromkeys(OWNERS, 0)
+        for one in self.proof.get("installed", ()):
+            found[one["owner"]] += one["bytes"] or 0
+        return {owner: size for owner, size in found.items() if size}
+
+    def peak(self, name: str) -> int:
+        """Give the largest of a measure over the steps."""
+        return max((step[name] or 0 for step in self.proof.get("steps", ())), default=0)
+
+    @property
+    def installed(self) -> dict[str, tuple[str, str]]:
+        """Give version and owner of each name."""
+        return {one["name"]: (one["version"], one["owner"]) for one in self.proof.get("installed", ())}
+
+    def reasons(self) -> Iterator[tuple[str, str, str]]:
+        """Give what did not come out well: the word for it, the claim, and why."""
+        if not self.proof:
+            yield Status.ERROR, "a proof", self.problem
+        for claim in self.proof.get("verdict", {}).get("claims", ()):
+            if claim["status"] != Status.PASS:
+                yield claim["status"], claim["title"], claim["reason"]
+        for one in (self.proof.get("second") or {}).get("differences", ()):
+            yield "differs", one["name"], f"first {one['first'] or _NONE}, second {one['second'] or _NONE}"
+
+    def steps(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Give each step, and below it its parts, with its number."""
+        for number, step in enumerate(self.proof.get("steps", ()), 1):
+            yield str(number), step
+            for inner, part in enumerate(step["parts"], 1):
+                yield f"{number}.{inner}", part
+
+
+def read(paths: Iterable[Path]) -> list[Cell]:
+    """Read proofs; the platform is named where there are several."""
+    proofs = [_read(path) for path in paths]
+    platforms = [f"{proof['platform']['system']} {proof['platform']['machine']}" for proof in proofs]
+    several = len(set(platforms)) > 1
+    cells = [
+        Cell(proof["combo"], proof["engine"], minor(proof["python"]), platform if several else "", proof)
+        for proof, platform in zip(proofs, platforms, strict=True)
+    ]
+    return sorted(cells, key=lambda cell: (cell.combo, cell.engine, cell.platform, _number(cell.python)))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        proof = json.loads(path.read_text(encoding="utf-8"))
+        sound = proof["schema"] == _SCHEMA and _COMBO.fullmatch(proof["combo"])
+    except OSError as error:
+        text = f"{path} cannot be read: {error.strerror}."
+        raise LabError(text, file=path, remedy="name files that proof.run wrote", title="no such proof") from None
+    except (ValueError, KeyError, TypeError):
+        sound = None
+    if not sound:
+        text = f"{path} is no proof."
+        raise LabError(text, file=path, remedy="name files that proof.run wrote", title="no proof")
+    return dict(proof)
+
+
+def minor(python: Mapping[str, str]) -> str:
+    """Give the Python's version without its last number, or what was asked for where none was made."""
+    return ".".join((python["version"] or python["asked"]).split(".")[:2])
+
+
+def _number(python: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", python)]
+
+
+def matrix(cells: Sequence[Cell]) -> tuple[list[str], dict[tuple[str, str, str], dict[str, Cell]]]:
+    """Give the Pythons, and for each combo, engine and platform its cell for each of them."""
+    rows: dict[tuple[str, str, str], dict[str, Cell]] = defaultdict(dict)
+    for cell in cells:
+        rows[cell.combo, cell.engine, cell.platform][cell.python] = cell
+    return sorted({cell.python for cell in cells}, key=_number), rows
+
+
+def numbers(cells: Sequence[Cell]) -> Table:
+    """Give the numbers of each cell."""
+    columns = ("combo", "engine", "Python", "verdict", "seconds", "disk", "peak memory", "written")
+    rows = [
+        (
+            *(cell.combo, " ".join(filter(None, (cell.engine, cell.platform))), cell.python, cell.status),
+            *(f"{cell.seconds:.1f}", size(cell.disk), size(cell.peak("peak_memory_bytes"))),
+            size(sum(step["written_bytes"] or 0 for step in cell.proof.get("steps", ()))),
+        )
+        for cell in cells
+    ]
+    return Table("Numbers", columns, rows)
+
+
+def size(number: int) -> str:
+    """Write bytes for a person; none were measured where there are none."""
+    return filesize.decimal(number) if number else _NONE
+
+
+def reasons(cells: Sequence[Cell]) -> Table:
+    """Give what did not come out well, and why."""
+    rows = [(cell.label, *row) for cell in cells for row in cell.reasons()]
+    return Table("What did not come out well", ("cell", "how", "what", "why"), rows)
+
+
+def packages(cells: Sequence[Cell]) -> tuple[Table, Table]:
+    """Give the packages that differ between cells, and those that are the same in all; equal sets share a column."""
+    sets: dict[tuple[tuple[str, tuple[str, str]], ...], list[Cell]] = defaultdict(list)
+    for cell in cells:
+        if cell.proof:
+            sets[tuple(sorted(cell.installed.items()))].append(cell)
+    found = [dict(one) for one in sets]
+    differing, same = [], []
+    for name in sorted({name for one in found for name in one}):
+        shown = [one.get(name, (_NONE, "")) for one in found]
+        words = [" ".join(filter(None, (version, owner and f"({owner})"))) for version, owner in shown]
+        versions, owners = ({pair[part] for pair in shown} for part in (0, 1))
+        if len(set(words)) == 1:
+            same.append((name, words[0]))
+            continue
+        how = "not in all" if _NONE in versions else "version differs" if len(versions) > 1 else "owner differs"
+        how = "version differs, not in all" if _NONE in versions and len(versions) > 2 else how  # noqa: PLR2004 - and two
+        differing.append((name, how, *words))
+    heads = ["\n".join(cell.label for cell in group) for group in sets.values()]
+    return (
+        Table("Packages that differ", ("package", "how", *heads), differing),
+        Table("Packages that are the same in all", ("package", "version (owner)"), same),
+    )
+
+
+def charts(cells: Sequence[Cell]) -> dict[str, dict[str, Any]]:
+    """Give what each chart draws, with the words for those who cannot see it."""
+    made = [cell for cell in cells if cell.proof]
+    told = "; ".join(f"{cell.label} {cell.seconds:.1f}" for cell in made)
+    asked: dict[str, dict[str, Any]] = {
+        "time": {
+            "kind": "bars",
+            "value": "seconds",
+            "part": "step",
+            "description": f"Bars of the seconds that each proof took, by step: {told}.",
+            "rows": [
+                {"cell": cell.label, "step": step["title"], "seconds": step["seconds"]}
+                for cell in made
+                for step in cell.proof["steps"]
+            ],
+        },
+        "disk": {
+            "kind": "bars",
+            "value": "megabytes",
+            "part": "owner",
+            "description": "Bars of the megabytes that are installed, by owner: "
+            f"{'; '.join(f'{cell.label} {cell.disk / _MEGABYTE:.0f}' for cell in made)}.",
+            "rows": [
+                {"cell": cell.label, "owner": owner, "megabytes": number / _MEGABYTE}
+                for cell in made
+                for owner, number in cell.sizes.items()
+            ],
+        },
+    }
+    for number, cell in enumerate(cells):
+        rows = [
+            {
+                "step": f"{place} {step['title']}",
+                "kind": "part" if "." in place else "step",
+                "command": step["command"],
+                "began": step["started"],
+                "ended": step["started"] + step["seconds"],
+            }
+            for place, step in cell.steps()
+        ]
+        said = "; ".join(f"{row['step']} from {row['began']:.1f} to {row['ended']:.1f}" for row in rows)
+        if rows:
+            described = f"Timeline of {cell.label} in seconds: {said}."
+            asked[f"cell{number}"] = {"kind": "timeline", "description": described, "rows": rows}
+    return asked

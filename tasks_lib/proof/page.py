@@ -1,0 +1,216 @@
+"""Write what proofs say as one page that works offline, as Markdown for a job's summary, and as badges."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+from tasks_lib import bootstrap, diagnosis, files, process
+from tasks_lib.proof import cells as shown
+from tasks_lib.report import html, markdown
+from tasks_lib.report.model import Status
+from tasks_lib.report.tables import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tasks_lib.proof.cells import Cell
+
+_HERE = Path(__file__).parent
+_TONES = {Status.PASS: "#1a7040", Status.FAIL: "#b3261e"}
+_STEP = ("number", "step", "command", "status", "exit code", "began", "seconds", "peak memory", "written", "detail")
+
+
+def write(cells: Sequence[Cell], folder: Path) -> dict[str, str]:
+    """Write page.html, summary.md and badges/*.svg into the folder, each whole; give the paths."""
+    made = {"page": folder / "page.html", "summary": folder / "summary.md", "badges": folder / "badges"}
+    texts = {made["page"]: _page(cells), made["summary"]: summary(cells)}
+    groups = {"all": list(cells), **{cell.combo: [one for one in cells if one.combo == cell.combo] for cell in cells}}
+    texts |= {made["badges"] / f"{name}.svg": badge(name, group) for name, group in groups.items()}
+    try:
+        made["badges"].mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise files.unwritable(made["badges"], error) from None
+    for path, text in texts.items():
+        files.write(path, text.encode())
+    return {name: str(path) for name, path in made.items()}
+
+
+def verdict(cells: Sequence[Cell]) -> Status:
+    """Give the worst verdict."""
+    return max((cell.status for cell in cells), key=list(Status).index, default=Status.PASS)
+
+
+def counted(cells: Sequence[Cell]) -> str:
+    """Say how many of them pass."""
+    return f"{sum(cell.status is Status.PASS for cell in cells)} of {len(cells)} pass"
+
+
+def badge(name: str, cells: Sequence[Cell]) -> str:
+    """Draw one badge."""
+    label, said = f"{'mlops-lab' if name == 'all' else name}", counted(cells)
+    left, right = (10 + 7 * len(text) for text in (label, said))
+    return Template((_HERE / "badge.svg").read_text(encoding="utf-8")).substitute(
+        label=html.escaped(label),
+        said=html.escaped(said),
+        tone=_TONES.get(verdict(cells), _TONES[Status.FAIL]),
+        left=left,
+        right=right,
+        width=left + right,
+        middle=left / 2,
+        other=left + right / 2,
+    )
+
+
+def summary(cells: Sequence[Cell]) -> str:
+    """Give the Markdown."""
+    pythons, rows = shown.matrix(cells)
+    lines = [f"## {markdown.MARKS[verdict(cells)]} mlops-lab proofs: {counted(cells)}"]
+    said = [
+        (*key[:2], *[key[2]] * any(one[2] for one in rows), *(_word(row.get(python)) for python in pythons))
+        for key, row in rows.items()
+    ]
+    heads = ("combo", "engine", *["platform"] * any(key[2] for key in rows), *(f"Python {one}" for one in pythons))
+    differing, _ = shown.packages(cells)
+    for table in (Table("", heads, said), shown.reasons(cells), shown.numbers(cells), differing):
+        lines += markdown.grid(table) if table.rows else []
+    return "\n".join(lines) + "\n"
+
+
+def _word(cell: Cell | None) -> str:
+    return f"{markdown.MARKS[cell.status]} {cell.status}, {cell.seconds:.1f} s" if cell else ""
+
+
+def _page(cells: Sequence[Cell]) -> str:
+    drawn = _draw(cells)
+    worst, reasons, (differing, same) = verdict(cells), shown.reasons(cells), shown.packages(cells)
+    return html.filled(
+        _HERE / "page.html",
+        {"bundle": drawn["script"]},
+        status=worst,
+        project=html.escaped(", ".join(_all(cells, "project", "name"))),
+        counted=counted(cells),
+        facts=_facts(cells),
+        matrix=_matrix(cells),
+        bad=f"<section><h2>{reasons.title}</h2>{html.grid(reasons)}</section>" if reasons.rows else "",
+        time=_figure("time", drawn),
+        disk=_figure("disk", drawn),
+        numbers=html.grid(shown.numbers(cells)),
+        packages=(html.grid(differing) if differing.rows else "<p>All cells have the same packages.</p>")
+        + _folded(f"{len(same.rows)} packages are the same in all", same),
+        cells="\n".join(_cell(number, cell, drawn) for number, cell in enumerate(cells)),
+        drawn=html.escaped(f"Charts: {drawn['drawn_by']}."),
+        charts=json.dumps(drawn["charts"]).replace("<", "\\u003c"),
+    )
+
+
+def _draw(cells: Sequence[Cell]) -> dict[str, Any]:
+    """Have the charts declared, in an environment of their own."""
+    python = bootstrap.ensure(_HERE / "charts.txt")
+    with tempfile.TemporaryDirectory(prefix="mlops-lab charts ") as folder:
+        asked = Path(folder, "charts.json")
+        charts = shown.charts(cells)
+        asked.write_text(json.dumps(charts), encoding="utf-8")
+        argv = (str(python), "-I", "-Xutf8", str(_HERE / "draw.py"), str(asked))
+        outcome = process.run(process.Command(argv, "declare the charts"))
+    diagnosis.demand(outcome, title="draw the charts")
+    said = {name: chart["description"] for name, chart in charts.items()}
+    return {**json.loads(outcome.stdout), "said": said}
+
+
+def _all(cells: Sequence[Cell], *names: str) -> list[str]:
+    """Give what the proofs say under these keys, each once."""
+    found: dict[str, None] = {}
+    for cell in cells:
+        value: Any = cell.proof
+        for name in names:
+            value = value.get(name) if value else None
+        found |= {str(value): None} if value else {}
+    return list(found)
+
+
+def _facts(cells: Sequence[Cell]) -> str:
+    made = sorted(_all(cells, "made"))
+    facts = {
+        "commit": ", ".join(_all(cells, "project", "commit")),
+        "made": " to ".join(dict.fromkeys((made[0], made[-1]))) if made else "",
+        "system": ", ".join(
+            " ".join((one["system"], one["machine"], one["libc"], f"{one['cores']} cores", shown.size(one["memory_bytes"] or 0)))
+            for one in {json.dumps(cell.proof["platform"]): cell.proof["platform"] for cell in cells if cell.proof}.values()
+        ),
+        "tools": ", ".join(sorted({f"{name} {one}" for cell in cells for name, one in cell.proof.get("tools", {}).items()})),
+    }
+    return "".join(f"<div><dt>{name}</dt><dd>{html.escaped(said)}</dd></div>" for name, said in facts.items() if said)
+
+
+def _matrix(cells: Sequence[Cell]) -> str:
+    pythons, rows = shown.matrix(cells)
+    numbers = {id(cell): number for number, cell in enumerate(cells)}
+
+    def verdict_of(cell: Cell | None) -> str:
+        if cell is None:
+            return "<td>—</td>"
+        link = f'<a href="#cell{numbers[id(cell)]}" aria-label="{html.escaped(cell.label)}: {cell.status}">'
+        return f'<td class="{cell.status}">{link}<span class="mark">{cell.status}</span></a> {cell.seconds:.1f} s</td>'
+
+    heads = "".join(f'<th scope="col">{html.escaped(one)}</th>' for one in ("combo", *(f"Python {one}" for one in pythons)))
+    body = "".join(
+        f'<tr><th scope="row">{html.escaped(" ".join(filter(None, key)))}</th>'
+        f"{''.join(verdict_of(row.get(python)) for python in pythons)}</tr>"
+        for key, row in rows.items()
+    )
+    return f'<div class="wide matrix"><table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _figure(name: str, drawn: dict[str, Any]) -> str:
+    if name not in drawn["said"]:
+        return ""
+    said = html.escaped(drawn["said"][name])
+    return f'<figure><div data-chart="{name}" role="img" aria-label="{said}"></div></figure>'
+
+
+def _folded(title: str, table: Table) -> str:
+    return f"<details><summary>{html.escaped(title)}</summary>{html.grid(table)}</details>" if table.rows else ""
+
+
+def _cell(number: int, cell: Cell, drawn: dict[str, Any]) -> str:
+    """Give what one proof says: the layers as they are, what ran beside what, each step, and each claim."""
+    steps = [
+        (place, step["title"], step["command"], step.get("status", ""), str(step.get("exit_code", "") or ""))
+        + (f"{step['started']:.2f}", f"{step['seconds']:.2f}")
+        + tuple(shown.size(step.get(name) or 0) for name in ("peak_memory_bytes", "written_bytes"))
+        + (step.get("detail", ""),)
+        for place, step in cell.steps()
+    ]
+    claims = [(one["status"], one["title"], one["reason"]) for one in cell.proof.get("verdict", {}).get("claims", ())]
+    return (
+        f'<article class="{cell.status}" aria-labelledby="cell{number}"><header><h2 id="cell{number}">'
+        f'{html.escaped(cell.label)}</h2><span class="mark">{cell.status}</span>'
+        f"<span>{html.escaped(cell.problem)}</span></header>{_layers(cell)}{_figure(f'cell{number}', drawn)}"
+        f"{_folded('Steps and commands', Table(f'Steps of {cell.label}', _STEP, steps))}"
+        f"{_folded('Claims', Table(f'Claims of {cell.label}', ('verdict', 'claim', 'why'), claims))}</article>"
+    )
+
+
+def _layers(cell: Cell) -> str:
+    """Draw the two layers as they are, the manager's on top of the environment's."""
+    if not cell.proof:
+        return ""
+    layer, _, manager = cell.combo.partition("_")
+    python = cell.proof["python"]["version"] or "none"
+    ground = f"environment layer: {layer}, made with {cell.engine}, Python {python}"
+    rows = []
+    for kind, title, owners in (
+        ("neither", "of neither layer", ("stray",)),
+        ("manager", f"dependency manager: {manager}", ("lock", "project")),
+        ("environment", ground, ("conda",)),
+    ):
+        names = [f"{name} {version}" for name, (version, owner) in cell.installed.items() if owner in owners]
+        if names or kind == "environment":
+            held = shown.size(sum(cell.sizes.get(owner, 0) for owner in owners))
+            head = html.escaped(f"{title}: {len(names)} packages, {held}")
+            rows.append(f'<div class="{kind}"><b>{head}</b><p>{html.escaped(", ".join(names))}</p></div>')
+    return f'<div class="layers">{"".join(rows)}</div>'
