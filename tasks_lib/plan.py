@@ -64,7 +64,7 @@ class Watcher(Protocol):
         """Hear that it ended."""
 
 
-def execute(steps: Sequence[Step], watcher: Watcher) -> list[Result]:
+def execute(steps: Sequence[Step], watcher: Watcher, *, at_once: int = _AT_ONCE) -> list[Result]:
     """Carry out `steps`, those that are independent at the same time, and give the results in the plan's order.
 
     The first step that fails ends the others, what they left half made is undone, and its error is raised.
@@ -73,7 +73,7 @@ def execute(steps: Sequence[Step], watcher: Watcher) -> list[Result]:
     waiting = {step.id: step for step in steps}
     done: dict[str, list[Result]] = {}
     running: dict[Future[list[Result]], Step] = {}
-    pool = ThreadPoolExecutor(max_workers=_AT_ONCE)
+    pool = ThreadPoolExecutor(max_workers=at_once)
     try:
         while waiting or running:
             for step in [s for s in waiting.values() if not any(n in waiting or _runs(n, running) for n in s.needs)]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -46,6 +47,14 @@ def find_python(request: str) -> Path | None:
     argv = (uv(), "python", "find", "--system", "--no-project", "--no-python-downloads", request)
     outcome = process.run(process.Command(argv, "look for the Python"))
     return Path(outcome.stdout.strip()) if outcome.ok else None
+
+
+def pythons() -> list[str]:
+    """List the versions of CPython on this machine, as uv finds them."""
+    argv = (uv(), "python", "list", "--only-installed", "--no-python-downloads", "--output-format", "json")
+    outcome = process.run(process.Command(argv, "look for the Pythons of this machine"))
+    rows = json.loads(outcome.stdout) if outcome.ok else []
+    return [row["version"] for row in rows if (row["implementation"], row["variant"]) == ("cpython", "default")]
 
 
 def program() -> str:

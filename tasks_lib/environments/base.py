@@ -74,6 +74,11 @@ class Environment(ABC):
     def applies(cls, project: Project) -> bool:
         """Tell whether the project has what this layer is made from."""
 
+    @classmethod
+    def choices(cls) -> list[str]:
+        """List what can make it on this machine, where a person may choose."""
+        return []
+
     @property
     @abstractmethod
     def prefix(self) -> Path:

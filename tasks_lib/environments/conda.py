@@ -48,6 +48,11 @@ class Conda(Environment):
         """List the conda CLIs of this machine."""
         return engines.on_path()
 
+    @classmethod
+    def choices(cls) -> list[str]:
+        """List the conda CLIs of this machine, and the library that needs none."""
+        return [*engines.on_path(), engines.Rattler.name]
+
     @property
     def file(self) -> CondaFile:
         """Give the conda file."""

@@ -79,7 +79,7 @@ class Cell:
         if not self.proof:
             yield Status.ERROR, "a proof", self.problem
         for claim in self.proof.get("verdict", {}).get("claims", ()):
-            if claim["status"] != Status.PASS:
+            if claim["status"] not in {Status.PASS, Status.SKIP}:
                 yield claim["status"], claim["title"], claim["reason"]
         for one in (self.proof.get("second") or {}).get("differences", ()):
             yield "differs", one["name"], f"first {one['first'] or _NONE}, second {one['second'] or _NONE}"
@@ -136,6 +136,23 @@ def matrix(cells: Sequence[Cell]) -> tuple[list[str], dict[tuple[str, str, str],
     return sorted({cell.python for cell in cells}, key=_number), rows
 
 
+def facts(cells: Sequence[Cell]) -> dict[str, str]:
+    """Give what the proofs say of themselves as a whole, each thing once."""
+    proofs = [cell.proof for cell in cells if cell.proof]
+    made = sorted(proof["made"] for proof in proofs)
+    systems = [
+        f"{one['system']} {one['machine']}, {one['libc']}, {one['cores']} cores, {size(one['memory_bytes'])}"
+        for one in (proof["platform"] for proof in proofs)
+    ]
+    return {
+        "project": ", ".join(dict.fromkeys(proof["project"]["name"] for proof in proofs)),
+        "commit": ", ".join(dict.fromkeys(proof["project"]["commit"] or _NONE for proof in proofs)),
+        "made": " to ".join(dict.fromkeys((*made[:1], *made[-1:]))),
+        "system": "; ".join(dict.fromkeys(systems)),
+        "tools": ", ".join(sorted({f"{name} {one}" for proof in proofs for name, one in proof["tools"].items()})),
+    }
+
+
 def numbers(cells: Sequence[Cell]) -> Table:
     """Give the numbers of each cell."""
     columns = ("combo", "engine", "Python", "verdict", "seconds", "disk", "peak memory", "written")
@@ -150,7 +167,7 @@ def numbers(cells: Sequence[Cell]) -> Table:
     return Table("Numbers", columns, rows)
 
 
-def size(number: int) -> str:
+def size(number: int | None) -> str:
     """Write bytes for a person; none were measured where there are none."""
     return filesize.decimal(number) if number else _NONE
 
@@ -172,13 +189,16 @@ def packages(cells: Sequence[Cell]) -> tuple[Table, Table]:
     for name in sorted({name for one in found for name in one}):
         shown = [one.get(name, (_NONE, "")) for one in found]
         words = [" ".join(filter(None, (version, owner and f"({owner})"))) for version, owner in shown]
-        versions, owners = ({pair[part] for pair in shown} for part in (0, 1))
-        if len(set(words)) == 1:
+        versions = {version for version, _ in shown} - {_NONE}
+        how = [
+            *(["not in all"] if _NONE in words else []),
+            *(["version differs"] if len(versions) > 1 else []),
+            *(["owner differs"] if len({owner for _, owner in shown if owner}) > 1 else []),
+        ]
+        if how:
+            differing.append((name, ", ".join(how), *words))
+        else:
             same.append((name, words[0]))
-            continue
-        how = "not in all" if _NONE in versions else "version differs" if len(versions) > 1 else "owner differs"
-        how = "version differs, not in all" if _NONE in versions and len(versions) > 2 else how  # noqa: PLR2004 - and two
-        differing.append((name, how, *words))
     heads = ["\n".join(cell.label for cell in group) for group in sets.values()]
     return (
         Table("Packages that differ", ("package", "how", *heads), differing),

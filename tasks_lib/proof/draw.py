@@ -1,7 +1,7 @@
-"""Declare the charts of the page of proofs: Altair's, run in an environment of its own (charts.txt).
+"""Declare the charts of the page of proofs with Altair, in the environment that charts.txt pins.
 
-`draw.py FILE` reads the rows of each chart from a JSON file and prints one document: the script that draws in a browser,
-its origin, and each chart as Vega-Lite. Colours are the page's own variables, so a chart follows its scheme.
+`draw.py FILE` reads the rows of each chart from a JSON file and prints one document: the script that draws in a
+browser, what it is, and each chart as Vega-Lite. Colours are the page's own variables, so a chart follows its scheme.
 """
 
 from __future__ import annotations
@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import altair as alt
 import vl_convert
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _WIDTH, _ROW = 600, 22
 _INK = "var(--ink)"
@@ -56,7 +59,7 @@ def timeline(rows: list[dict[str, Any]], description: str) -> alt.Chart:
     )
 
 
-CHARTS = {"bars": bars, "timeline": timeline}
+CHARTS: dict[str, Callable[..., alt.Chart]] = {"bars": bars, "timeline": timeline}
 
 
 def main(file: str) -> None:
@@ -71,11 +74,11 @@ def main(file: str) -> None:
             .configure_legend(**_LABELS, orient="top")
         )
         specs[name] = themed.to_dict()
+    lite = alt.SCHEMA_VERSION.lstrip("v")
     # of its many names at the top only those that it hands to the window are wanted
-    script = vl_convert.javascript_bundle(vl_version=".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2]))
-    script = "(() => {" + script.replace("</script", "<\\/script") + "})();"
-    versions = f"Vega {vl_convert.get_vega_version()}, Vega-Lite {alt.SCHEMA_VERSION.lstrip('v')}, Altair {alt.__version__}"
-    json.dump({"script": script, "drawn_by": f"{versions} (BSD 3-Clause licence)", "charts": specs}, sys.stdout)
+    script = vl_convert.javascript_bundle(vl_version=lite.rpartition(".")[0]).replace("</script", "<\\/script")
+    drawn_by = f"Vega {vl_convert.get_vega_version()} and Vega-Lite {lite}, BSD 3-Clause licence"
+    json.dump({"script": "(() => {" + script + "})();", "drawn_by": drawn_by, "charts": specs}, sys.stdout)
 
 
 if __name__ == "__main__":

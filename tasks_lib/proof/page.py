@@ -91,7 +91,7 @@ def _page(cells: Sequence[Cell]) -> str:
         _HERE / "page.html",
         {"bundle": drawn["script"]},
         status=worst,
-        project=html.escaped(", ".join(_all(cells, "project", "name"))),
+        project=html.escaped(shown.facts(cells)["project"] or "a project"),
         counted=counted(cells),
         facts=_facts(cells),
         matrix=_matrix(cells),
@@ -121,48 +121,30 @@ def _draw(cells: Sequence[Cell]) -> dict[str, Any]:
     return {**json.loads(outcome.stdout), "said": said}
 
 
-def _all(cells: Sequence[Cell], *names: str) -> list[str]:
-    """Give what the proofs say under these keys, each once."""
-    found: dict[str, None] = {}
-    for cell in cells:
-        value: Any = cell.proof
-        for name in names:
-            value = value.get(name) if value else None
-        found |= {str(value): None} if value else {}
-    return list(found)
-
-
 def _facts(cells: Sequence[Cell]) -> str:
-    made = sorted(_all(cells, "made"))
-    facts = {
-        "commit": ", ".join(_all(cells, "project", "commit")),
-        "made": " to ".join(dict.fromkeys((made[0], made[-1]))) if made else "",
-        "system": ", ".join(
-            " ".join((one["system"], one["machine"], one["libc"], f"{one['cores']} cores", shown.size(one["memory_bytes"] or 0)))
-            for one in {json.dumps(cell.proof["platform"]): cell.proof["platform"] for cell in cells if cell.proof}.values()
-        ),
-        "tools": ", ".join(sorted({f"{name} {one}" for cell in cells for name, one in cell.proof.get("tools", {}).items()})),
-    }
-    return "".join(f"<div><dt>{name}</dt><dd>{html.escaped(said)}</dd></div>" for name, said in facts.items() if said)
+    return "".join(
+        f"<div><dt>{name}</dt><dd>{html.escaped(said)}</dd></div>" for name, said in shown.facts(cells).items() if said
+    )
 
 
 def _matrix(cells: Sequence[Cell]) -> str:
     pythons, rows = shown.matrix(cells)
-    numbers = {id(cell): number for number, cell in enumerate(cells)}
-
-    def verdict_of(cell: Cell | None) -> str:
-        if cell is None:
-            return "<td>—</td>"
-        link = f'<a href="#cell{numbers[id(cell)]}" aria-label="{html.escaped(cell.label)}: {cell.status}">'
-        return f'<td class="{cell.status}">{link}<span class="mark">{cell.status}</span></a> {cell.seconds:.1f} s</td>'
-
-    heads = "".join(f'<th scope="col">{html.escaped(one)}</th>' for one in ("combo", *(f"Python {one}" for one in pythons)))
+    heads = "".join(f'<th scope="col">{html.escaped(one)}</th>' for one in ("combo", *map("Python {}".format, pythons)))
     body = "".join(
         f'<tr><th scope="row">{html.escaped(" ".join(filter(None, key)))}</th>'
-        f"{''.join(verdict_of(row.get(python)) for python in pythons)}</tr>"
+        f"{''.join(_verdict(row[python], cells) if python in row else '<td>—</td>' for python in pythons)}</tr>"
         for key, row in rows.items()
     )
-    return f'<div class="wide matrix"><table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>'
+    return (
+        '<div class="wide matrix" tabindex="0" role="region" aria-labelledby="verdicts">'
+        f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _verdict(cell: Cell, cells: Sequence[Cell]) -> str:
+    said = f'aria-label="{html.escaped(cell.label)}: {cell.status}"'
+    link = f'<a href="#cell{cells.index(cell)}" {said}><span class="mark">{cell.status}</span></a>'
+    return f'<td class="{cell.status}">{link} {cell.seconds:.1f} s</td>'
 
 
 def _figure(name: str, drawn: dict[str, Any]) -> str:
@@ -179,10 +161,16 @@ def _folded(title: str, table: Table) -> str:
 def _cell(number: int, cell: Cell, drawn: dict[str, Any]) -> str:
     """Give what one proof says: the layers as they are, what ran beside what, each step, and each claim."""
     steps = [
-        (place, step["title"], step["command"], step.get("status", ""), str(step.get("exit_code", "") or ""))
-        + (f"{step['started']:.2f}", f"{step['seconds']:.2f}")
-        + tuple(shown.size(step.get(name) or 0) for name in ("peak_memory_bytes", "written_bytes"))
-        + (step.get("detail", ""),)
+        (
+            *(place, step["title"], step["command"], step.get("status", "")),
+            *("" if step.get("exit_code") is None else str(step["exit_code"]), f"{step['started']:.2f}"),
+            *(
+                f"{step['seconds']:.2f}",
+                shown.size(step.get("peak_memory_bytes")),
+                shown.size(step.get("written_bytes")),
+            ),
+            step.get("detail", ""),
+        )
         for place, step in cell.steps()
     ]
     claims = [(one["status"], one["title"], one["reason"]) for one in cell.proof.get("verdict", {}).get("claims", ())]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks_lib.tasks.adapter import lab_task
+from tasks_lib.tasks.adapter import behind_dashes, lab_task
 
 if TYPE_CHECKING:
     from tasks_lib.report.progress import Progress
@@ -38,3 +38,42 @@ def compare(_: Session, __: Progress, first: str, second: str) -> Answer:
     from tasks_lib.proof.difference import explain
 
     return explain(first, second)
+
+
+_MATRIX = {
+    "only": "prove this combo alone; may be given again",
+    "engine": "this engine alone; may be given again",
+    "python": "this Python, e.g. 3.12, and not all that are found; may be given again",
+    "jobs": "how many at once; else by cores and memory",
+    "output": "the folder for the proofs and their page; else .nox/proofs",
+}
+
+
+@lab_task("proof.matrix", help={**_RUN, **_MATRIX}, iterable=["only", "engine", "python"])
+def matrix(
+    session: Session,
+    progress: Progress,
+    only: list[str],
+    engine: list[str],
+    python: list[str],
+    jobs: str = "",
+    channel: str = "auto",
+    output: str = "",
+    dry_run: bool = False,
+) -> Answer:
+    """Prove every combo with every engine and Python that is here, and write one page, its Markdown and badges."""
+    from tasks_lib.proof.matrix import Choice, run
+
+    choice = Choice(only, engine, python, jobs, channel, output)
+    return run(session, progress, choice, dry_run=dry_run)
+
+
+@lab_task(
+    "proof.page", help={"proofs": "a file, or a folder of them; more: behind --", "output": "the folder to write to"}
+)
+def page(session: Session, _: Progress, proofs: str, output: str = ".nox/proofs") -> Answer:
+    """Write proofs that were made before as one page, as Markdown and as badges."""
+    from tasks_lib.proof.matrix import draw
+
+    del session
+    return draw([proofs, *behind_dashes()], output)

@@ -1,0 +1,176 @@
+"""Prove every combo with every engine and Python of this machine, several at once, and write one page of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks_lib import bootstrap, combos, plan, toolbox
+from tasks_lib.environments import ENVIRONMENTS, engines
+from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.plan import Step
+from tasks_lib.process import Command
+from tasks_lib.proof import cells as shown
+from tasks_lib.proof import page
+from tasks_lib.proof.cells import Cell
+from tasks_lib.report.model import Result, Status, from_error
+from tasks_lib.session import Answer, planned
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tasks_lib.process import Outcome
+    from tasks_lib.project import Project
+    from tasks_lib.report.progress import Progress
+    from tasks_lib.session import Session
+
+_MAIN = Path(__file__).resolve().parents[1] / "__main__.py"
+#: what one proof may need at its peak: a solver, and the tool that started it
+_MEMORY = 1_500_000_000
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a person wants of the whole matrix; all of it where nothing is said."""
+
+    combos: Sequence[str] = ()
+    engines: Sequence[str] = ()
+    pythons: Sequence[str] = ()
+    jobs: str = ""
+    channel: str = "auto"
+    folder: str = ""
+
+
+def run(session: Session, progress: Progress, choice: Choice, *, dry_run: bool = False) -> Answer:
+    """Carry out the proofs, each in a process of its own; one that fails leaves the others alone."""
+    project = session.project
+    folder = Path(choice.folder).absolute() if choice.folder else project.root / ".nox" / "proofs"
+    wanted, left_out = _cells(project, choice)
+    jobs = _jobs(choice.jobs, len(wanted))
+    made: dict[Cell, Cell] = {}
+    steps = [_step(session, cell, choice, _file(folder, cell), made, progress) for cell in wanted]
+    if dry_run:
+        return planned(steps)
+    for cell in wanted:
+        _file(folder, cell).unlink(missing_ok=True)
+    progress.say(f"{len(steps)} proofs, {jobs} at once")
+    results = [*plan.execute(steps, progress, at_once=jobs), *left_out]
+    cells = [made[cell] for cell in wanted]
+    data: dict[str, Any] = {"proofs": str(folder)}
+    try:
+        data |= page.write(cells, folder)
+    except LabError as error:  # the proofs themselves are there
+        results.append(from_error(error, title="draw the page"))
+    table = shown.numbers(cells)
+    return Answer(results, {"matrix": [dict(zip(table.columns, row, strict=True)) for row in table.rows], **data})
+
+
+def draw(places: Sequence[str], folder: str) -> Answer:
+    """Write the page of proofs that were made before; a folder stands for all that lie in it."""
+    given = [sorted(place.rglob("*.json")) if place.is_dir() else [place] for place in map(Path, places)]
+    paths = [path for found in given for path in found]
+    if not paths:
+        text = f"no proof lies in {', '.join(places)}."
+        raise LabError(text, remedy="make one: invoke proof.run", title="no proof")
+    cells = shown.read(paths)
+    results = [Result(_id(cell), Status.PASS, f"draw {cell.label}: {cell.status}") for cell in cells]
+    return Answer(results, dict(page.write(cells, Path(folder))))
+
+
+def _cells(project: Project, choice: Choice) -> tuple[list[Cell], list[Result]]:
+    """Give the cells to prove, and why some combos have none; neighbours differ, so that few wait for one cache."""
+    kinds = {name: combos.parse(name, "flag", "").environment for name in choice.combos or combos.names()}
+    asked = [engines.choose(name).name for name in choice.engines]
+    pythons = _pythons(project, choice.pythons)
+    cells, left_out = [], []
+    for name, kind in kinds.items():
+        layer = ENVIRONMENTS[kind]
+        if not choice.combos and not layer.applies(project):
+            why = f"the project has nothing to make the layer {kind} from"
+            left_out.append(Result(f"proof.{name}", Status.SKIP, f"prove {name}", why))
+            continue
+        offered = layer.choices()
+        chosen = [one for one in offered if not asked or one in asked] if offered else [layer(project).engine]
+        cells += [Cell(name, engine, python) for engine in chosen for python in pythons]
+    if not cells:
+        text = "nothing of the matrix is left to prove."
+        raise LabError(text, remedy="leave out --engine, or choose another --only", title="nothing to prove")
+    return sorted(cells, key=lambda cell: cell.python), left_out
+
+
+def _pythons(project: Project, asked: Sequence[str]) -> list[str]:
+    """Give the Pythons asked for, else one of each minor version that is here and that the project allows."""
+    missing = next((one for one in asked if toolbox.find_python(one) is None), None)
+    if missing:
+        text = f"there is no Python {missing} on this machine."
+        raise LabError(text, code=ExitCode.TOOL_MISSING, remedy=f"uv python install {missing}", title="no such Python")
+    allowed = [one for one in toolbox.pythons() if project.pyproject.allows(one)]
+    found = list(asked) or list(dict.fromkeys(".".join(one.split(".")[:2]) for one in allowed))
+    if not found:
+        text = f"no Python of this machine fits requires-python {project.pyproject.requires_python!r}."
+        remedy = "install one, e.g. uv python install 3.12"
+        raise LabError(text, code=ExitCode.TOOL_MISSING, remedy=remedy, title="no such Python")
+    return found
+
+
+def _jobs(asked: str, cells: int) -> int:
+    """Give how many proofs run at once: as many as there are cores, and memory that is free."""
+    if asked and not (asked.isdecimal() and int(asked)):
+        text = f"--jobs is no number above 0: {asked!r}."
+        raise LabError(text, remedy="say e.g. --jobs 2", title="wrong number of jobs")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        free = re.search(r"MemAvailable:\s*(\d+) kB", Path("/proc/meminfo").read_text(encoding="ascii"))
+    except OSError:
+        free = None
+    room = int(free[1]) * 1024 // _MEMORY if free else cores
+    return min(int(asked) if asked else max(1, min(cores, room)), cells)
+
+
+def _file(folder: Path, cell: Cell) -> Path:
+    return folder / f"{cell.combo}-{cell.engine}-{cell.python}.json"
+
+
+def _id(cell: Cell) -> str:
+    return "proof." + re.sub(r"[^\w.-]", "-", f"{cell.combo}.{cell.engine}.{cell.python.replace('.', '-')}")
+
+
+def _step(  # noqa: PLR0913, PLR0917 - one command line, and where its outcome goes
+    session: Session, cell: Cell, choice: Choice, file: Path, made: dict[Cell, Cell], progress: Progress
+) -> Step:
+    """Give the step that proves a cell, and puts what it found in `made`."""
+    options = ["--combo", cell.combo, "--python", cell.python, "--channel", choice.channel, "--proof", str(file)]
+    options += ["--engine", cell.engine] if ENVIRONMENTS[cell.combo.partition("_")[0]].choices() else []
+    argv = (sys.executable, "-I", "-Xutf8", str(_MAIN), "proof.run", "--json", *options)
+    title = f"prove {cell.label}"
+
+    def reads(outcome: Outcome) -> list[Result]:
+        found, result = _found(cell, file, outcome)
+        made[cell] = found
+        progress.say(f"{result.status}: {cell.label}, {outcome.seconds:.1f} s")
+        return [replace(result, id=_id(cell), title=title, seconds=outcome.seconds)]
+
+    command = Command(argv, title, env={bootstrap.OWN_TASKS: "1"}, cwd=session.project.root)
+    return Step(_id(cell), title, command, reads=reads, check=True)
+
+
+def _found(cell: Cell, file: Path, outcome: Outcome) -> tuple[Cell, Result]:
+    """Judge a proof by its file and by how its process ended; where there is no file, the process says why."""
+    bad = Status.FAIL if outcome.code == ExitCode.CHECK_FAILED else Status.ERROR
+    if file.is_file():
+        (proved,) = shown.read([file])
+        proved = replace(proved, python=cell.python)
+        why = "; ".join(f"{what}: {reason}" for _, what, reason in proved.reasons())
+        status = Status.PASS if outcome.ok and proved.status is Status.PASS else bad
+        return proved, Result("proof", status, "", why)
+    try:
+        row = next(one for one in json.loads(outcome.stdout)["results"] if one["status"] in {"fail", "error"})
+        said, remedy = f"{row['title']}: {row['detail']}", row["remedy"]
+    except (ValueError, KeyError, StopIteration):
+        said, remedy = f"it ended with exit code {outcome.code} and no answer: {outcome.said[-300:]}", ""
+    return replace(cell, problem=said), Result("proof", Status.ERROR, "", said, remedy)
