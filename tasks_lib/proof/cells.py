@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich import filesize
 
-from tasks_lib.errors import LabError
+from tasks_lib.proof import document
 from tasks_lib.report.model import Status
 from tasks_lib.report.tables import Table
 
@@ -18,17 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-_SCHEMA = "mlops-lab-proof/1"
-_COMBO = re.compile("[a-z]+_[a-z]+")
-#: who owns what is installed, from the ground up
-OWNERS = ("conda", "lock", "project", "stray")
+#: who owns what is installed, from the ground up; a seed is what a virtual environment is made with
+OWNERS = ("conda", "seed", "lock", "project", "stray")
 _NONE = "—"
 _MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of the matrix: its proof, or what became of it where it left none."""
+    """One cell of the matrix: its proof, or what became of it where it left none that can be believed."""
 
     combo: str
     engine: str
@@ -45,7 +42,7 @@ class Cell:
     @property
     def status(self) -> Status:
         """Give its verdict."""
-        return Status(self.proof["verdict"]["status"]) if self.proof else Status.ERROR
+        return Status(self.proof["verdict"]["status"]) if self.proof and not self.problem else Status.ERROR
 
     @property
     def seconds(self) -> float:
@@ -58,26 +55,34 @@ class Cell:
         return sum(self.sizes.values())
 
     @property
+    def installed(self) -> dict[str, tuple[str, str, int]]:
+        """Give version, owner and bytes of each name."""
+        seeds = self.proof.get("seeds", ())
+        return {
+            one["name"]: (
+                one["version"],
+                "seed" if one["owner"] == "stray" and one["name"] in seeds else one["owner"],
+                one["bytes"] or 0,
+            )
+            for one in self.proof.get("installed", ())
+        }
+
+    @property
     def sizes(self) -> dict[str, int]:
         """Give the bytes that each owner has there."""
         found = dict.fromkeys(OWNERS, 0)
-        for one in self.proof.get("installed", ()):
-            found[one["owner"]] += one["bytes"] or 0
-        return {owner: size for owner, size in found.items() if size}
+        for _, owner, number in self.installed.values():
+            found[owner] += number
+        return {owner: number for owner, number in found.items() if number}
 
     def peak(self, name: str) -> int:
         """Give the largest of a measure over the steps."""
         return max((step[name] or 0 for step in self.proof.get("steps", ())), default=0)
 
-    @property
-    def installed(self) -> dict[str, tuple[str, str]]:
-        """Give version and owner of each name."""
-        return {one["name"]: (one["version"], one["owner"]) for one in self.proof.get("installed", ())}
-
     def reasons(self) -> Iterator[tuple[str, str, str]]:
         """Give what did not come out well: the word for it, the claim, and why."""
-        if not self.proof:
-            yield Status.ERROR, "a proof", self.problem
+        if self.problem:
+            yield Status.ERROR, "the proof", self.problem
         for claim in self.proof.get("verdict", {}).get("claims", ()):
             if claim["status"] not in {Status.PASS, Status.SKIP}:
                 yield claim["status"], claim["title"], claim["reason"]
@@ -93,30 +98,22 @@ class Cell:
 
 
 def read(paths: Iterable[Path]) -> list[Cell]:
-    """Read proofs; the platform is named where there are several."""
-    proofs = [_read(path) for path in paths]
+    """Read proofs; the platform is named where there are several, and one that was changed is no pass."""
+    proofs = [document.load(path) for path in paths]
     platforms = [f"{proof['platform']['system']} {proof['platform']['machine']}" for proof in proofs]
     several = len(set(platforms)) > 1
-    cells = [
-        Cell(proof["combo"], proof["engine"], minor(proof["python"]), platform if several else "", proof)
+    return [
+        Cell(
+            *(proof["combo"], proof["engine"], minor(proof["python"]), platform if several else "", proof),
+            "" if document.digest(proof) == proof["digest"] else "it was changed after it was made",
+        )
         for proof, platform in zip(proofs, platforms, strict=True)
     ]
+
+
+def ordered(cells: Iterable[Cell]) -> list[Cell]:
+    """Put neighbours together: a combo's engines, and an engine's Pythons in their order."""
     return sorted(cells, key=lambda cell: (cell.combo, cell.engine, cell.platform, _number(cell.python)))
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        proof = json.loads(path.read_text(encoding="utf-8"))
-        sound = proof["schema"] == _SCHEMA and _COMBO.fullmatch(proof["combo"])
-    except OSError as error:
-        text = f"{path} cannot be read: {error.strerror}."
-        raise LabError(text, file=path, remedy="name files that proof.run wrote", title="no such proof") from None
-    except (ValueError, KeyError, TypeError):
-        sound = None
-    if not sound:
-        text = f"{path} is no proof."
-        raise LabError(text, file=path, remedy="name files that proof.run wrote", title="no proof")
-    return dict(proof)
 
 
 def minor(python: Mapping[str, str]) -> str:
@@ -183,7 +180,7 @@ def packages(cells: Sequence[Cell]) -> tuple[Table, Table]:
     sets: dict[tuple[tuple[str, tuple[str, str]], ...], list[Cell]] = defaultdict(list)
     for cell in cells:
         if cell.proof:
-            sets[tuple(sorted(cell.installed.items()))].append(cell)
+            sets[tuple(sorted((name, one[:2]) for name, one in cell.installed.items()))].append(cell)
     found = [dict(one) for one in sets]
     differing, same = [], []
     for name in sorted({name for one in found for name in one}):
@@ -215,6 +212,7 @@ def charts(cells: Sequence[Cell]) -> dict[str, dict[str, Any]]:
             "kind": "bars",
             "value": "seconds",
             "part": "step",
+            "parts": list(dict.fromkeys(step["title"] for cell in made for step in cell.proof["steps"])),
             "description": f"Bars of the seconds that each proof took, by step: {told}.",
             "rows": [
                 {"cell": cell.label, "step": step["title"], "seconds": step["seconds"]}
@@ -226,6 +224,7 @@ def charts(cells: Sequence[Cell]) -> dict[str, dict[str, Any]]:
             "kind": "bars",
             "value": "megabytes",
             "part": "owner",
+            "parts": OWNERS,
             "description": "Bars of the megabytes that are installed, by owner: "
             f"{'; '.join(f'{cell.label} {cell.disk / _MEGABYTE:.0f}' for cell in made)}.",
             "rows": [

@@ -23,9 +23,8 @@ _TONES = [f"var(--tone{number})" for number in range(1, 7)]
 _LABELS = {"labelColor": _INK, "titleColor": _INK, "labelLimit": 320, "labelFontSize": 12, "titleFontSize": 12}
 
 
-def bars(rows: list[dict[str, Any]], description: str, value: str, part: str) -> alt.Chart:
+def bars(rows: list[dict[str, Any]], description: str, value: str, part: str, parts: list[str]) -> alt.Chart:
     """Give one bar for each cell, made of its parts in their order."""
-    parts = list(dict.fromkeys(row[part] for row in rows))
     return (
         alt.Chart(alt.Data(values=rows), description=description)
         .transform_window(order="row_number()")

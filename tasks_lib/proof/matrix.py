@@ -60,7 +60,7 @@ def run(session: Session, progress: Progress, choice: Choice, *, dry_run: bool =
         _file(folder, cell).unlink(missing_ok=True)
     progress.say(f"{len(steps)} proofs, {jobs} at once")
     results = [*plan.execute(steps, progress, at_once=jobs), *left_out]
-    cells = [made[cell] for cell in wanted]
+    cells = shown.ordered(made[cell] for cell in wanted)
     data: dict[str, Any] = {"proofs": str(folder)}
     try:
         data |= page.write(cells, folder)
@@ -77,7 +77,7 @@ def draw(places: Sequence[str], folder: str) -> Answer:
     if not paths:
         text = f"no proof lies in {', '.join(places)}."
         raise LabError(text, remedy="make one: invoke proof.run", title="no proof")
-    cells = shown.read(paths)
+    cells = shown.ordered(shown.read(paths))
     results = [Result(_id(cell), Status.PASS, f"draw {cell.label}: {cell.status}") for cell in cells]
     return Answer(results, dict(page.write(cells, Path(folder))))
 

@@ -122,9 +122,8 @@ def _draw(cells: Sequence[Cell]) -> dict[str, Any]:
 
 
 def _facts(cells: Sequence[Cell]) -> str:
-    return "".join(
-        f"<div><dt>{name}</dt><dd>{html.escaped(said)}</dd></div>" for name, said in shown.facts(cells).items() if said
-    )
+    facts = {name: said for name, said in shown.facts(cells).items() if said and name != "project"}
+    return "".join(f"<div><dt>{name}</dt><dd>{html.escaped(said)}</dd></div>" for name, said in facts.items())
 
 
 def _matrix(cells: Sequence[Cell]) -> str:
@@ -194,11 +193,12 @@ def _layers(cell: Cell) -> str:
     for kind, title, owners in (
         ("neither", "of neither layer", ("stray",)),
         ("manager", f"dependency manager: {manager}", ("lock", "project")),
-        ("environment", ground, ("conda",)),
+        ("environment", ground, ("conda", "seed")),
     ):
-        names = [f"{name} {version}" for name, (version, owner) in cell.installed.items() if owner in owners]
-        if names or kind == "environment":
-            held = shown.size(sum(cell.sizes.get(owner, 0) for owner in owners))
-            head = html.escaped(f"{title}: {len(names)} packages, {held}")
-            rows.append(f'<div class="{kind}"><b>{head}</b><p>{html.escaped(", ".join(names))}</p></div>')
+        found = {name: one for name, one in cell.installed.items() if one[1] in owners}
+        if found or kind == "environment":
+            held = shown.size(sum(number for *_, number in found.values()))
+            head = html.escaped(f"{title}: {len(found)} packages, {held}")
+            names = html.escaped(", ".join(f"{name} {version}" for name, (version, *_) in found.items()))
+            rows.append(f'<div class="{kind}"><b>{head}</b><p>{names}</p></div>')
     return f'<div class="layers">{"".join(rows)}</div>'
