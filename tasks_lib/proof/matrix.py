@@ -50,8 +50,8 @@ def run(session: Session, progress: Progress, choice: Choice, *, dry_run: bool =
     """Carry out the proofs, each in a process of its own; one that fails leaves the others alone."""
     project = session.project
     folder = Path(choice.folder).absolute() if choice.folder else project.root / ".nox" / "proofs"
-    wanted, left_out = _cells(project, choice)
-    jobs = _jobs(choice.jobs, len(wanted))
+    wanted, left_out = chosen(project, choice)
+    jobs = room(choice.jobs, len(wanted))
     made: dict[Cell, Cell] = {}
     steps = [_step(session, cell, choice, _file(folder, cell), made, progress) for cell in wanted]
     if dry_run:
@@ -82,7 +82,7 @@ def draw(places: Sequence[str], folder: str) -> Answer:
     return Answer(results, dict(page.write(cells, Path(folder))))
 
 
-def _cells(project: Project, choice: Choice) -> tuple[list[Cell], list[Result]]:
+def chosen(project: Project, choice: Choice) -> tuple[list[Cell], list[Result]]:
     """Give the cells to prove, and why some combos have none; neighbours differ, so that few wait for one cache."""
     kinds = {name: combos.parse(name, "flag", "").environment for name in choice.combos or combos.names()}
     asked = [engines.choose(name).name for name in choice.engines]
@@ -95,8 +95,8 @@ def _cells(project: Project, choice: Choice) -> tuple[list[Cell], list[Result]]:
             left_out.append(Result(f"proof.{name}", Status.SKIP, f"prove {name}", why))
             continue
         offered = layer.choices()
-        chosen = [one for one in offered if not asked or one in asked] if offered else [layer(project).engine]
-        cells += [Cell(name, engine, python) for engine in chosen for python in pythons]
+        taken = [one for one in offered if not asked or one in asked] if offered else [layer(project).engine]
+        cells += [Cell(name, engine, python) for engine in taken for python in pythons]
     if not cells:
         text = "nothing of the matrix is left to prove."
         raise LabError(text, remedy="leave out --engine, or choose another --only", title="nothing to prove")
@@ -118,7 +118,7 @@ def _pythons(project: Project, asked: Sequence[str]) -> list[str]:
     return found
 
 
-def _jobs(asked: str, cells: int) -> int:
+def room(asked: str, cells: int) -> int:
     """Give how many proofs run at once: as many as there are cores, and memory that is free."""
     if asked and not (asked.isdecimal() and int(asked)):
         text = f"--jobs is no number above 0: {asked!r}."
@@ -128,8 +128,8 @@ def _jobs(asked: str, cells: int) -> int:
         free = re.search(r"MemAvailable:\s*(\d+) kB", Path("/proc/meminfo").read_text(encoding="ascii"))
     except OSError:
         free = None
-    room = int(free[1]) * 1024 // _MEMORY if free else cores
-    return min(int(asked) if asked else max(1, min(cores, room)), cells)
+    fitting = int(free[1]) * 1024 // _MEMORY if free else cores
+    return min(int(asked) if asked else max(1, min(cores, fitting)), cells)
 
 
 def _file(folder: Path, cell: Cell) -> Path:
@@ -150,7 +150,7 @@ def _step(  # noqa: PLR0913, PLR0917 - one command line, and where its outcome g
     title = f"prove {cell.label}"
 
     def reads(outcome: Outcome) -> list[Result]:
-        found, result = _found(cell, file, outcome)
+        found, result = judged(cell, file, outcome)
         made[cell] = found
         progress.say(f"{result.status}: {cell.label}, {outcome.seconds:.1f} s")
         return [replace(result, id=_id(cell), title=title, seconds=outcome.seconds)]
@@ -159,7 +159,7 @@ def _step(  # noqa: PLR0913, PLR0917 - one command line, and where its outcome g
     return Step(_id(cell), title, command, reads=reads, check=True)
 
 
-def _found(cell: Cell, file: Path, outcome: Outcome) -> tuple[Cell, Result]:
+def judged(cell: Cell, file: Path, outcome: Outcome) -> tuple[Cell, Result]:
     """Judge a proof by its file and by how its process ended; where there is no file, the process says why."""
     bad = Status.FAIL if outcome.code == ExitCode.CHECK_FAILED else Status.ERROR
     if file.is_file():
