@@ -30,6 +30,12 @@ for combo in COMBOS:
 
 
 @nox.session(default=False)
+def proofs(session: nox.Session) -> None:
+    """Prove all combos with every engine and Python that is here; behind --: --only pip_uv, --python 3.12, --jobs 1."""
+    lab(session, "proof.matrix", *session.posargs)
+
+
+@nox.session(default=False)
 def tests(session: nox.Session) -> None:
     """Run the linters and the tests; what stands behind -- goes to pytest."""
     lab(session, "test", *(["--", *session.posargs] if session.posargs else []))

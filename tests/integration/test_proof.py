@@ -165,7 +165,7 @@ def test_nox_lists_its_sessions_and_hands_on_a_failure(nox: str, ground: Ground,
     run = [nox, "--envdir", str(tmp_path / "nox")]
     listed = subprocess.run([*run, "-l"], cwd=ROOT, env=ground.env, capture_output=True, text=True, check=True)
     names = {line.split()[1] for line in listed.stdout.splitlines() if line[:2] in {"* ", "- "}}
-    assert names == {"pip_poetry", "pip_uv", "conda_poetry", "conda_uv", "tests", "bench", "faults"}
+    assert names == {"pip_poetry", "pip_uv", "conda_poetry", "conda_uv", "proofs", "tests", "bench", "faults"}
     argv = [*run, "-s", "pip_uv", "--", "--channel", "none"]
     done = subprocess.run(argv, cwd=ROOT, env=ground.env, capture_output=True, text=True, check=False)
     assert done.returncode == 1
