@@ -51,7 +51,7 @@ def counted(cells: Sequence[Cell]) -> str:
 
 def badge(name: str, cells: Sequence[Cell]) -> str:
     """Draw one badge."""
-    label, said = f"{'mlops-lab' if name == 'all' else name}", counted(cells)
+    label, said = "mlops-lab" if name == "all" else name, counted(cells)
     left, right = (10 + 7 * len(text) for text in (label, said))
     return Template((_HERE / "badge.svg").read_text(encoding="utf-8")).substitute(
         label=html.escaped(label),
@@ -85,15 +85,15 @@ def _word(cell: Cell | None) -> str:
 
 
 def _page(cells: Sequence[Cell]) -> str:
-    drawn = _draw(cells)
+    drawn, facts = _draw(cells), shown.facts(cells)
     worst, reasons, (differing, same) = verdict(cells), shown.reasons(cells), shown.packages(cells)
     return html.filled(
         _HERE / "page.html",
         {"bundle": drawn["script"]},
         status=worst,
-        project=html.escaped(shown.facts(cells)["project"] or "a project"),
+        project=html.escaped(facts.pop("project") or "a project"),
         counted=counted(cells),
-        facts=_facts(cells),
+        facts=html.listed(facts),
         matrix=_matrix(cells),
         bad=f"<section><h2>{reasons.title}</h2>{html.grid(reasons)}</section>" if reasons.rows else "",
         time=_figure("time", drawn),
@@ -119,11 +119,6 @@ def _draw(cells: Sequence[Cell]) -> dict[str, Any]:
     diagnosis.demand(outcome, title="draw the charts")
     said = {name: chart["description"] for name, chart in charts.items()}
     return {**json.loads(outcome.stdout), "said": said}
-
-
-def _facts(cells: Sequence[Cell]) -> str:
-    facts = {name: said for name, said in shown.facts(cells).items() if said and name != "project"}
-    return "".join(f"<div><dt>{name}</dt><dd>{html.escaped(said)}</dd></div>" for name, said in facts.items())
 
 
 def _matrix(cells: Sequence[Cell]) -> str:
@@ -161,13 +156,9 @@ def _cell(number: int, cell: Cell, drawn: dict[str, Any]) -> str:
     """Give what one proof says: the layers as they are, what ran beside what, each step, and each claim."""
     steps = [
         (
-            *(place, step["title"], step["command"], step.get("status", "")),
-            *("" if step.get("exit_code") is None else str(step["exit_code"]), f"{step['started']:.2f}"),
-            *(
-                f"{step['seconds']:.2f}",
-                shown.size(step.get("peak_memory_bytes")),
-                shown.size(step.get("written_bytes")),
-            ),
+            *(place, step["title"], step["command"], step.get("status", ""), str(step.get("exit_code", ""))),
+            *(f"{step[name]:.2f}" for name in ("started", "seconds")),
+            *(shown.size(step.get(name)) for name in ("peak_memory_bytes", "written_bytes")),
             step.get("detail", ""),
         )
         for place, step in cell.steps()

@@ -42,9 +42,7 @@ def render(report: Report) -> str:
         command=escaped(report.command),
         status=escaped(report.status),
         counted=escaped(counted(report)),
-        facts="".join(
-            f"<div><dt>{name}</dt><dd>{escaped(value)}</dd></div>" for name, value in facts.items() if value != ""
-        ),
+        facts=listed(facts),
         buttons="".join(buttons),
         none="" if statuses else "hidden",
         results="\n".join(map(_result, report.results)),
@@ -80,6 +78,12 @@ def _result(result: Result) -> str:
         f"<div><h3>{escaped(result.title)}</h3>{more}</div>"
         f'<span class="time">{result.seconds:.1f} s</span></li>'
     )
+
+
+def listed(facts: Mapping[str, object]) -> str:
+    """Give names and values, less those that are empty."""
+    found = ((name, value) for name, value in facts.items() if value != "")
+    return "".join(f"<div><dt>{name}</dt><dd>{escaped(value)}</dd></div>" for name, value in found)
 
 
 def _section(table: Table) -> str:

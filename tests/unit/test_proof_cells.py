@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tasks_lib import toolbox
-from tasks_lib.environments import engines
 from tasks_lib.errors import LabError
 from tasks_lib.process import Command, Outcome
 from tasks_lib.proof import cells, matrix, page
@@ -101,7 +101,7 @@ def test_a_cell_is_what_its_proof_says_and_a_pass_needs_both(tmp_path: Path) -> 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give a machine with mamba and four Pythons, one of which is too old for the project."""
-    monkeypatch.setattr(engines.shutil, "which", lambda name: "/x/mamba" if name == "mamba" else None)
+    monkeypatch.setattr(shutil, "which", lambda name: "/x/mamba" if name == "mamba" else None)
     monkeypatch.setattr(toolbox, "pythons", lambda: ["3.12.9", "3.12.1", "3.11.7", "3.10.13"])
 
 
