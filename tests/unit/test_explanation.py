@@ -54,7 +54,7 @@ def test_task_without_a_plan_lists_those_that_have_one(project: MakeProject, roo
 
 
 def test_every_task_that_changes_something_can_be_explained() -> None:
-    """But for `check.fix`, whose plan comes of what the checks find, and `proof.matrix`, which leaves the project alone."""
+    """But for `check.fix`, whose plan comes of what the checks find, and `proof.matrix`, which changes no project."""
     has_plan = {name for name in namespace().task_names if _takes_dry_run(name)}
     assert has_plan - {"check.fix", "proof.matrix"} == set(explanation.PLANNED)
 
