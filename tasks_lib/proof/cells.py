@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -98,17 +98,17 @@ class Cell:
 
 
 def read(paths: Iterable[Path]) -> list[Cell]:
-    """Read proofs; the platform is named where there are several, and one that was changed is no pass."""
+    """Read proofs; the platform is named where there are several, as is the number of one that is there again."""
     proofs = [document.load(path) for path in paths]
     platforms = [f"{proof['platform']['system']} {proof['platform']['machine']}" for proof in proofs]
-    several = len(set(platforms)) > 1
-    return [
-        Cell(
-            *(proof["combo"], proof["engine"], minor(proof["python"]), platform if several else "", proof),
-            "" if document.digest(proof) == proof["digest"] else "it was changed after it was made",
-        )
-        for proof, platform in zip(proofs, platforms, strict=True)
-    ]
+    several, seen, cells = len(set(platforms)) > 1, Counter[tuple[str, ...]](), []
+    for proof, platform in zip(proofs, platforms, strict=True):
+        key = (proof["combo"], proof["engine"], minor(proof["python"]))
+        seen[*key, platform] += 1
+        again = f"#{seen[*key, platform]}" if seen[*key, platform] > 1 else ""
+        problem = "" if document.digest(proof) == proof["digest"] else "it was changed after it was made"
+        cells.append(Cell(*key, " ".join(filter(None, (platform if several else "", again))), proof, problem))
+    return cells
 
 
 def ordered(cells: Iterable[Cell]) -> list[Cell]:

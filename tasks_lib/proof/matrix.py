@@ -16,7 +16,7 @@ from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.plan import Step
 from tasks_lib.process import Command
 from tasks_lib.proof import cells as shown
-from tasks_lib.proof import page
+from tasks_lib.proof import channel, page
 from tasks_lib.proof.cells import Cell
 from tasks_lib.report.model import Result, Status, from_error
 from tasks_lib.session import Answer, planned
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _MAIN = Path(__file__).resolve().parents[1] / "__main__.py"
 #: what one proof may need at its peak: a solver, and the tool that started it
-_MEMORY = 1_500_000_000
+_MEMORY = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ class Choice:
 
 def run(session: Session, progress: Progress, choice: Choice, *, dry_run: bool = False) -> Answer:
     """Carry out the proofs, each in a process of its own; one that fails leaves the others alone."""
+    channel.expect_mode(choice.channel)
     project = session.project
     folder = Path(choice.folder).absolute() if choice.folder else project.root / ".nox" / "proofs"
     wanted, left_out = chosen(project, choice)
@@ -110,7 +111,7 @@ def _pythons(project: Project, asked: Sequence[str]) -> list[str]:
         text = f"there is no Python {missing} on this machine."
         raise LabError(text, code=ExitCode.TOOL_MISSING, remedy=f"uv python install {missing}", title="no such Python")
     allowed = [one for one in toolbox.pythons() if project.pyproject.allows(one)]
-    found = list(asked) or list(dict.fromkeys(".".join(one.split(".")[:2]) for one in allowed))
+    found = list(dict.fromkeys(asked)) or list(dict.fromkeys(".".join(one.split(".")[:2]) for one in allowed))
     if not found:
         text = f"no Python of this machine fits requires-python {project.pyproject.requires_python!r}."
         remedy = "install one, e.g. uv python install 3.12"

@@ -46,6 +46,17 @@ def test_packages_are_told_apart_by_version_by_owner_and_by_being_there(tmp_path
     assert list(same.rows) == [("same", "1 (lock)")]
 
 
+def test_two_proofs_of_one_cell_stand_beside_each_other_and_so_do_two_systems(tmp_path: Path) -> None:
+    assert [one.label for one in cells.read(write(tmp_path, proof(), proof(seconds=6.0)))] == [
+        "pip_uv uv 3.11",
+        "pip_uv uv 3.11 #2",
+    ]
+    mac = {**proof()["platform"], "system": "Darwin"}
+    found = cells.ordered(cells.read(write(tmp_path, proof(), proof(platform=mac))))
+    assert [one.label for one in found] == ["pip_uv uv 3.11 Darwin x86_64", "pip_uv uv 3.11 Linux x86_64"]
+    assert "| pip\\_uv | uv | Darwin x86\\_64 | ✅ pass, 5.0 s |" in page.summary(found)
+
+
 def test_the_worst_verdict_and_every_reason_reach_the_summary_and_the_badge(tmp_path: Path) -> None:
     hostile = "</text><script>evil</script> | @all"
     found = [
