@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 #: who owns what is installed, from the ground up; a seed is what a virtual environment is made with
 OWNERS = ("conda", "seed", "lock", "project", "stray")
 _NONE = "—"
-_MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -201,52 +200,3 @@ def packages(cells: Sequence[Cell]) -> tuple[Table, Table]:
         Table("Packages that differ", ("package", "how", *heads), differing),
         Table("Packages that are the same in all", ("package", "version (owner)"), same),
     )
-
-
-def charts(cells: Sequence[Cell]) -> dict[str, dict[str, Any]]:
-    """Give what each chart draws, with the words for those who cannot see it."""
-    made = [cell for cell in cells if cell.proof]
-    told = "; ".join(f"{cell.label} {cell.seconds:.1f}" for cell in made)
-    asked: dict[str, dict[str, Any]] = {
-        "time": {
-            "kind": "bars",
-            "value": "seconds",
-            "part": "step",
-            "parts": list(dict.fromkeys(step["title"] for cell in made for step in cell.proof["steps"])),
-            "description": f"Bars of the seconds that each proof took, by step: {told}.",
-            "rows": [
-                {"cell": cell.label, "step": step["title"], "seconds": step["seconds"]}
-                for cell in made
-                for step in cell.proof["steps"]
-            ],
-        },
-        "disk": {
-            "kind": "bars",
-            "value": "megabytes",
-            "part": "owner",
-            "parts": OWNERS,
-            "description": "Bars of the megabytes that are installed, by owner: "
-            f"{'; '.join(f'{cell.label} {cell.disk / _MEGABYTE:.0f}' for cell in made)}.",
-            "rows": [
-                {"cell": cell.label, "owner": owner, "megabytes": number / _MEGABYTE}
-                for cell in made
-                for owner, number in cell.sizes.items()
-            ],
-        },
-    }
-    for number, cell in enumerate(cells):
-        rows = [
-            {
-                "step": f"{place} {step['title']}",
-                "kind": "part" if "." in place else "step",
-                "command": step["command"],
-                "began": step["started"],
-                "ended": step["started"] + step["seconds"],
-            }
-            for place, step in cell.steps()
-        ]
-        said = "; ".join(f"{row['step']} from {row['began']:.1f} to {row['ended']:.1f}" for row in rows)
-        if rows:
-            described = f"Timeline of {cell.label} in seconds: {said}."
-            asked[f"cell{number}"] = {"kind": "timeline", "description": described, "rows": rows}
-    return asked

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tasks_lib import bootstrap, diagnosis, files, process
+from tasks_lib import files
 from tasks_lib.proof import cells as shown
+from tasks_lib.proof import charts
 from tasks_lib.report import html, markdown
 from tasks_lib.report.model import Status
 from tasks_lib.report.tables import Table
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tasks_lib.proof.cells import Cell
+    from tasks_lib.proof.charts import Drawn
 
 _HERE = Path(__file__).parent
 _TONES = {Status.PASS: "#1a7040", Status.FAIL: "#b3261e"}
@@ -85,11 +86,11 @@ def _word(cell: Cell | None) -> str:
 
 
 def _page(cells: Sequence[Cell]) -> str:
-    drawn, facts = _draw(cells), shown.facts(cells)
+    drawn, facts = charts.draw(cells), shown.facts(cells)
     worst, reasons, (differing, same) = verdict(cells), shown.reasons(cells), shown.packages(cells)
     return html.filled(
         _HERE / "page.html",
-        {"bundle": drawn["script"]},
+        {"bundle": drawn.script},
         status=worst,
         project=html.escaped(facts.pop("project") or "a project"),
         counted=counted(cells),
@@ -102,23 +103,9 @@ def _page(cells: Sequence[Cell]) -> str:
         packages=(html.grid(differing) if differing.rows else "<p>All cells have the same packages.</p>")
         + _folded(f"{len(same.rows)} packages are the same in all", same),
         cells="\n".join(_cell(number, cell, drawn) for number, cell in enumerate(cells)),
-        drawn=html.escaped(f"Charts: {drawn['drawn_by']}."),
-        charts=json.dumps(drawn["charts"]).replace("<", "\\u003c"),
+        drawn=html.escaped(f"Charts: {drawn.drawn_by}."),
+        charts=json.dumps(drawn.charts).replace("<", "\\u003c"),
     )
-
-
-def _draw(cells: Sequence[Cell]) -> dict[str, Any]:
-    """Have the charts declared, in an environment of their own."""
-    python = bootstrap.ensure(_HERE / "charts.txt")
-    with tempfile.TemporaryDirectory(prefix="mlops-lab charts ") as folder:
-        asked = Path(folder, "charts.json")
-        charts = shown.charts(cells)
-        asked.write_text(json.dumps(charts), encoding="utf-8")
-        argv = (str(python), "-I", "-Xutf8", str(_HERE / "draw.py"), str(asked))
-        outcome = process.run(process.Command(argv, "declare the charts"))
-    diagnosis.demand(outcome, title="draw the charts")
-    said = {name: chart["description"] for name, chart in charts.items()}
-    return {**json.loads(outcome.stdout), "said": said}
 
 
 def _matrix(cells: Sequence[Cell]) -> str:
@@ -141,10 +128,10 @@ def _verdict(cell: Cell, cells: Sequence[Cell]) -> str:
     return f'<td class="{cell.status}">{link} {cell.seconds:.1f} s</td>'
 
 
-def _figure(name: str, drawn: dict[str, Any]) -> str:
-    if name not in drawn["said"]:
+def _figure(name: str, drawn: Drawn) -> str:
+    if name not in drawn.words:
         return ""
-    said = html.escaped(drawn["said"][name])
+    said = html.escaped(drawn.words[name])
     return f'<figure><div data-chart="{name}" role="img" aria-label="{said}"></div></figure>'
 
 
@@ -152,7 +139,7 @@ def _folded(title: str, table: Table) -> str:
     return f"<details><summary>{html.escaped(title)}</summary>{html.grid(table)}</details>" if table.rows else ""
 
 
-def _cell(number: int, cell: Cell, drawn: dict[str, Any]) -> str:
+def _cell(number: int, cell: Cell, drawn: Drawn) -> str:
     """Give what one proof says: the layers as they are, what ran beside what, each step, and each claim."""
     steps = [
         (
