@@ -32,6 +32,12 @@ def poetry() -> str:
     return tool("poetry")
 
 
+def itself(task: str, *words: str) -> tuple[str, ...]:
+    """Give the arguments that run one of mlops-lab's own tasks, which answers in JSON, in a process of its own."""
+    main = Path(__file__).with_name("__main__.py")
+    return (sys.executable, "-I", "-Xutf8", str(main), task, "--json", *words)
+
+
 def base_python() -> str:
     """Give the interpreter that the tool environment was made from."""
     return str(getattr(sys, "_base_executable", sys.executable))

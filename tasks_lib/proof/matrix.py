@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from tasks_lib.report.progress import Progress
     from tasks_lib.session import Session
 
-_MAIN = Path(__file__).resolve().parents[1] / "__main__.py"
 #: what one proof may need at its peak: a solver, and the tool that started it
 _MEMORY = 1_000_000_000
 
@@ -138,7 +137,8 @@ def _file(folder: Path, cell: Cell) -> Path:
 
 
 def _id(cell: Cell) -> str:
-    return "proof." + re.sub(r"[^\w.-]", "-", f"{cell.combo}.{cell.engine}.{cell.python.replace('.', '-')}")
+    parts = (cell.combo, cell.engine or "none", cell.python or "none")
+    return ".".join(("proof", *(re.sub(r"[^A-Za-z0-9_-]+", "-", part) for part in parts)))
 
 
 def _step(  # noqa: PLR0913, PLR0917 - one command line, and where its outcome goes
@@ -147,7 +147,6 @@ def _step(  # noqa: PLR0913, PLR0917 - one command line, and where its outcome g
     """Give the step that proves a cell, and puts what it found in `made`."""
     options = ["--combo", cell.combo, "--python", cell.python, "--channel", choice.channel, "--proof", str(file)]
     options += ["--engine", cell.engine] if ENVIRONMENTS[cell.combo.partition("_")[0]].choices() else []
-    argv = (sys.executable, "-I", "-Xutf8", str(_MAIN), "proof.run", "--json", *options)
     title = f"prove {cell.label}"
 
     def reads(outcome: Outcome) -> list[Result]:
@@ -156,14 +155,16 @@ def _step(  # noqa: PLR0913, PLR0917 - one command line, and where its outcome g
         progress.say(f"{result.status}: {cell.label}, {outcome.seconds:.1f} s")
         return [replace(result, id=_id(cell), title=title, seconds=outcome.seconds)]
 
-    command = Command(argv, title, env={bootstrap.OWN_TASKS: "1"}, cwd=session.project.root)
+    command = Command(
+        toolbox.itself("proof.run", *options), title, env={bootstrap.OWN_TASKS: "1"}, cwd=session.project.root
+    )
     return Step(_id(cell), title, command, reads=reads, check=True)
 
 
 def judged(cell: Cell, file: Path, outcome: Outcome) -> tuple[Cell, Result]:
     """Judge a proof by its file and by how its process ended; where there is no file, the process says why."""
     bad = Status.FAIL if outcome.code == ExitCode.CHECK_FAILED else Status.ERROR
-    if file.is_file():
+    with contextlib.suppress(LabError):  # there is none, or half of one
         (proved,) = shown.read([file])
         proved = replace(proved, python=cell.python)
         why = "; ".join(f"{what}: {reason}" for _, what, reason in proved.reasons())

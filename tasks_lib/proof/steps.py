@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
-import sys
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
-from tasks_lib import process
+from tasks_lib import process, toolbox
 from tasks_lib.environments import conda_health, records
 from tasks_lib.errors import LabError
 from tasks_lib.managers import MANAGERS
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from tasks_lib.report.progress import Progress
     from tasks_lib.session import Session
 
-_MAIN = Path(__file__).resolve().parents[1] / "__main__.py"
 _IMPORTS = Path(__file__).with_name("imports.py")
 #: Small, pure Python, and without dependencies: the first that the project does not have is added and removed.
 CANDIDATES = ("iniconfig", "toolz", "itsdangerous", "tabulate", "colorama")
@@ -90,8 +88,7 @@ class Proof:
 
     def lab(self, place: Place, task: str, *words: str) -> dict[str, Any]:
         """Run one task there and give its document; one that failed is what its first bad result says."""
-        argv = (sys.executable, "-I", "-Xutf8", str(_MAIN), task, "--json", *words)
-        command = Command(argv, env=place.env, cwd=place.project)
+        command = Command(toolbox.itself(task, *words), env=place.env, cwd=place.project)
         outcome = process.run(command, on_line=lambda text: self.progress.line(self.step, text))
         ran = evidence.Ran(f"invoke {shlex.join([task, *words])}", outcome.code)
         self.ran.append(ran)

@@ -103,7 +103,7 @@ def test_a_cell_is_what_its_proof_says_and_a_pass_needs_both(tmp_path: Path) -> 
     assert said(0)[0] is Status.PASS
     assert said(1)[0] is Status.FAIL
     assert said(4)[0] is Status.ERROR
-    file.unlink()
+    file.write_text(file.read_text()[:99])
     assert said(-9) == (Status.ERROR, "it ended with exit code -9 and no answer: boom")
     answer = {"results": [{"status": "pass"}, {"status": "error", "title": "no", "detail": "index", "remedy": ""}]}
     assert said(4, json.dumps(answer)) == (Status.ERROR, "no: index")
