@@ -47,7 +47,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def opened(browser: Browser, file: Path, charts: int) -> None:
     """Open a page, and wait until its charts are drawn."""
     browser("/url", {"url": file.as_uri()})
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while browser.run("document.documentElement.dataset.drawn") != str(charts):
         assert time.monotonic() < until, browser.console()
         time.sleep(0.1)
@@ -160,7 +160,7 @@ def test_ctrl_c_ends_the_whole_matrix(tmp_path: Path) -> None:
     shutil.copy(Path(__file__).parents[2] / "pyproject.toml", lab.project)
     argv = lab.argv("proof.matrix", "--python", VERSION, "--only", "pip_uv", "--only", "pip_poetry", json=True)
     with lab.start(argv) as running:
-        until = time.monotonic() + 60
+        until = time.monotonic() + 120
         while len(list((tmp_path / "t").glob("mlops-lab proof */project"))) < 2:
             assert time.monotonic() < until
             time.sleep(0.1)
