@@ -88,7 +88,6 @@ SPEAKERS = (
     "tasks_lib/environments/rattler_worker.py",
     "tasks_lib/proof/build_channel.py",
     "tasks_lib/proof/imports.py",
-    "tasks_lib/proof/draw.py",
     "tasks.py",
     "noxfile.py",
 )
