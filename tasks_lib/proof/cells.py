@@ -124,12 +124,15 @@ def _number(python: str) -> list[int]:
     return [int(part) for part in re.findall(r"\d+", python)]
 
 
-def matrix(cells: Sequence[Cell]) -> tuple[list[str], dict[tuple[str, str, str], dict[str, Cell]]]:
-    """Give the Pythons, and for each combo, engine and platform its cell for each of them."""
+def matrix(cells: Sequence[Cell]) -> tuple[list[str], list[tuple[list[str], list[Cell | None]]]]:
+    """Give the heads of the matrix, and for each row its own heads and a cell for each Python, where there is one."""
+    pythons = sorted({cell.python for cell in cells}, key=_number)
     rows: dict[tuple[str, str, str], dict[str, Cell]] = defaultdict(dict)
     for cell in cells:
         rows[cell.combo, cell.engine, cell.platform][cell.python] = cell
-    return sorted({cell.python for cell in cells}, key=_number), rows
+    named = 3 if any(cell.platform for cell in cells) else 2
+    heads = [*("combo", "engine", "system")[:named], *(f"Python {one}" for one in pythons)]
+    return heads, [([*key[:named]], [row.get(python) for python in pythons]) for key, row in rows.items()]
 
 
 def facts(cells: Sequence[Cell]) -> dict[str, str]:

@@ -68,13 +68,9 @@ def badge(name: str, cells: Sequence[Cell]) -> str:
 
 def summary(cells: Sequence[Cell]) -> str:
     """Give the Markdown."""
-    pythons, rows = shown.matrix(cells)
+    heads, rows = shown.matrix(cells)
     lines = [f"## {markdown.MARKS[verdict(cells)]} mlops-lab proofs: {counted(cells)}"]
-    said = [
-        (*key[:2], *[key[2]] * any(one[2] for one in rows), *(_word(row.get(python)) for python in pythons))
-        for key, row in rows.items()
-    ]
-    heads = ("combo", "engine", *["platform"] * any(key[2] for key in rows), *(f"Python {one}" for one in pythons))
+    said = [(*names, *map(_word, found)) for names, found in rows]
     differing, _ = shown.packages(cells)
     for table in (Table("", heads, said), shown.reasons(cells), shown.numbers(cells), differing):
         lines += markdown.grid(table) if table.rows else []
@@ -109,20 +105,23 @@ def _page(cells: Sequence[Cell]) -> str:
 
 
 def _matrix(cells: Sequence[Cell]) -> str:
-    pythons, rows = shown.matrix(cells)
-    heads = "".join(f'<th scope="col">{html.escaped(one)}</th>' for one in ("combo", *map("Python {}".format, pythons)))
+    heads, rows = shown.matrix(cells)
     body = "".join(
-        f'<tr><th scope="row">{html.escaped(" ".join(filter(None, key)))}</th>'
-        f"{''.join(_verdict(row[python], cells) if python in row else '<td>—</td>' for python in pythons)}</tr>"
-        for key, row in rows.items()
+        f"<tr>{_heads('row', names)}{''.join(_verdict(cell, cells) for cell in found)}</tr>" for names, found in rows
     )
     return (
-        '<div class="wide matrix" tabindex="0" role="region" aria-labelledby="verdicts">'
-        f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
+        '<div class="wide matrix" tabindex="0" role="region" aria-labelledby="verdicts"><table>'
+        f"<thead><tr>{_heads('col', heads)}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
-def _verdict(cell: Cell, cells: Sequence[Cell]) -> str:
+def _heads(scope: str, names: Sequence[str]) -> str:
+    return "".join(f'<th scope="{scope}">{html.escaped(name)}</th>' for name in names)
+
+
+def _verdict(cell: Cell | None, cells: Sequence[Cell]) -> str:
+    if cell is None:
+        return "<td>—</td>"
     said = f'aria-label="{html.escaped(cell.label)}: {cell.status}"'
     link = f'<a href="#cell{cells.index(cell)}" {said}><span class="mark">{cell.status}</span></a>'
     return f'<td class="{cell.status}">{link} {cell.seconds:.1f} s</td>'
