@@ -29,6 +29,8 @@ PYTHON = str(getattr(sys, "_base_executable", sys.executable))
 VERSION = "{}.{}".format(*sys.version_info)
 #: A proof's channel is built only on Linux, and not from a system's own Python: elsewhere the declared one must answer.
 LOCAL_CHANNEL = "local" if sys.platform == "linux" and sys.base_prefix != "/usr" else "auto"
+#: the tasks that need no project, and take no combo
+ANYWHERE = {"completion", "proof.verify", "proof.compare", "proof.page"}
 #: nothing listens there
 DEAD = "http://127.0.0.1:9"
 _DROPPED = ("MLOPS_LAB_", "CONDA", "MAMBA", "POETRY_", "PYTEST_", "COVERAGE", "XDG_", "PYTHON", "INVOKE_", "_CE_")
@@ -201,7 +203,7 @@ class Lab:
         """Give the command line: the options of the case stand behind the task's name."""
         task, *rest = args
         options = ["--json"] if json else []
-        if self.case and "--combo" not in rest:
+        if self.case and "--combo" not in rest and task not in ANYWHERE:
             options += ["--combo", self.case.combo]
             options += ["--engine", self.case.engine] if self.case.engine else []
         return [PYTHON, str(ENTRY), task, *options, *rest]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from tasks_lib import combos
 from tasks_lib.checks.base import listed
 from tasks_lib.managers import MANAGERS
+from tasks_lib.manifests import PYPROJECT, PyProject
+from tasks_lib.project import root_of
 from tasks_lib.proof import claims, compare, document
 from tasks_lib.report.model import Result, Status
 from tasks_lib.session import Answer
@@ -16,13 +18,11 @@ from tasks_lib.session import Answer
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tasks_lib.session import Session
-
 _SLACK = 0.01  # seconds: each time is rounded for itself
 
 
-def verify(session: Session, file: str) -> Answer:
-    """Check a proof again.
+def verify(folder: Path, file: str) -> Answer:
+    """Check a proof again, and whether the project that `folder` lies in is the one that it is of, and is as it was.
 
     A digest tells that nobody changed the file by hand. It cannot tell who wrote it: whoever hashes it anew makes
     another, and then only what contradicts itself shows. A signature is needed for that.
@@ -35,7 +35,7 @@ def verify(session: Session, file: str) -> Answer:
     if not shape:
         wrong = listed(_contradictions(made))
         results.append(_result("evidence", "the parts of its evidence fit each other", wrong))
-        results += [_verdict(made), _project(session, made)]
+        results += [_verdict(made), _project(root_of(folder), made)]
     data = {key: made.get(key) for key in ("combo", "engine", "made", "digest")}
     return Answer(results, data)
 
@@ -81,9 +81,11 @@ def _verdict(made: Mapping[str, Any]) -> Result:
     return _result("verdict", title, told, Status.WARN)
 
 
-def _project(session: Session, made: Mapping[str, Any]) -> Result:
-    title, root = "the project is what it was", session.project.root
-    name = str(session.project.pyproject.table("project").get("name", ""))
+def _project(root: Path, made: Mapping[str, Any]) -> Result:
+    title = "the project is what it was"
+    if not (root / PYPROJECT).is_file():
+        return _result("project", title, "there is no project here to look at", Status.SKIP)
+    name = str(PyProject.read(root / PYPROJECT).table("project").get("name", ""))
     if name != made["project"]["name"]:
         text = f"it is a proof of {made['project']['name']}, and this is {name}"
         return _result("project", title, text, Status.SKIP)

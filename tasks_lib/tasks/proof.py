@@ -24,16 +24,18 @@ def run(session: Session, progress: Progress, channel: str = "auto", proof: str 
     return run(session, progress, channel=channel, file=proof)
 
 
-@lab_task("proof.verify", "strict", help={"file": "a proof that proof.run wrote"})
-def verify(session: Session, _: Progress, file: str) -> Answer:
+@lab_task("proof.verify", "strict", project=False, help={"file": "a proof that proof.run wrote"})
+def verify(_: None, __: Progress, file: str) -> Answer:
     """Check a proof again: its digest, its verdict from its evidence, and whether the project is still the same."""
+    from pathlib import Path
+
     from tasks_lib.proof.verify import verify
 
-    return verify(session, file)
+    return verify(Path.cwd(), file)
 
 
-@lab_task("proof.compare", help={"first": "a proof", "second": "another one"})
-def compare(_: Session, __: Progress, first: str, second: str) -> Answer:
+@lab_task("proof.compare", project=False, help={"first": "a proof", "second": "another one"})
+def compare(_: None, __: Progress, first: str, second: str) -> Answer:
     """Explain the difference between two proofs, and say whether they agree in what counts."""
     from tasks_lib.proof.difference import explain
 
@@ -69,11 +71,12 @@ def matrix(
 
 
 @lab_task(
-    "proof.page", help={"proofs": "a file, or a folder of them; more: behind --", "output": "the folder to write to"}
+    "proof.page",
+    project=False,
+    help={"proofs": "a file, or a folder of them; more: behind --", "output": "the folder to write to"},
 )
-def page(session: Session, _: Progress, proofs: str, output: str = ".nox/proofs") -> Answer:
+def page(_: None, __: Progress, proofs: str, output: str = ".nox/proofs") -> Answer:
     """Write proofs that were made before as one page, as Markdown and as badges."""
     from tasks_lib.proof.matrix import draw
 
-    del session
     return draw([proofs, *behind_dashes()], output)

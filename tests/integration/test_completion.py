@@ -68,16 +68,16 @@ def test_a_tab_key_completes_in_a_real_shell_until_it_is_undone(lab: Lab, shell:
     file = lab.home / _FILES[shell]
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(_MINE, encoding="utf-8")
-    install = [PYTHON, str(ENTRY), "completion", "--shell", shell]
-    assert lab.run(install).code == 0
+    install = ("completion", "--shell", shell)
+    lab.ok(*install)
     installed = file.read_bytes()
     assert installed.startswith(_MINE.encode())
-    assert lab.run(install).code == 0
+    lab.ok(*install)
     assert file.read_bytes() == installed
     show = completions if shell == "fish" else line
     for typed, wanted in TYPED.items():
         assert wanted in show(lab, shell, typed, wanted)
-    assert lab.run([*install, "--undo"]).code == 0
+    lab.ok(*install, "--undo")
     assert file.read_text(encoding="utf-8") == _MINE
 
 

@@ -271,7 +271,10 @@ class Kept:
         """Write the proof as somebody would by hand, check it again, and give how each result came out."""
         path = self.folder / "edited.json"
         path.write_text(json.dumps(made))
-        return {one.id.removeprefix("proof."): one.status for one in verify.verify(self.session, str(path)).results}
+        return {
+            one.id.removeprefix("proof."): one.status
+            for one in verify.verify(self.session.project.root, str(path)).results
+        }
 
 
 @pytest.fixture(scope="module")
