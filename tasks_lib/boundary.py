@@ -89,7 +89,7 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
     measure = os.environ.get(measuring.VARIABLE)
     made = Report(
         command=command,
-        project=str(session.project.root if session else Path.cwd()),
+        project=str(session.project.root) if session else _here(),
         results=tuple(_typable(result) for result in found.results),
         combo=session.combo.as_dict() if session else None,
         seconds=time.perf_counter() - started,
@@ -105,6 +105,12 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
     for number, handler in before.items():
         signal.signal(number, handler)
     return made.code
+
+
+def _here() -> str:
+    with contextlib.suppress(OSError):  # the folder is gone
+        return str(Path.cwd())
+    return ""
 
 
 def _alone(command: str, progress: Progress, *, new: bool) -> AbstractContextManager[list[Result]]:

@@ -202,7 +202,8 @@ def _steps(session: Session, target: Session, had: _Installed, texts: dict[Path,
     path = target.project.pyproject.path
     everything = target.environment.owns_packages is False
     pinned = {name for name in had.versions if everything or name in session.manager.locked()} - had.sources.keys()
-    pins = [f"{name}=={had.versions[name]}" for name in sorted(pinned)]
+    here = f"python_version == '{'.'.join(had.python.split('.')[:2])}'"  # elsewhere the lock may have others
+    pins = [f"{name}=={had.versions[name]} ; {here}" for name in sorted(pinned)]
 
     def files(these: dict[Path, str]) -> tuple[Result, ...]:
         for one, text in these.items():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks_lib import combos, toolbox, transaction
 from tasks_lib.adoption import conda_files, requirements_files, setuptools_files, toml_tables, writing
-from tasks_lib.adoption.found import EXTRAS, GROUPS, MAIN, Found, Target, distribution
+from tasks_lib.adoption.found import EXTRAS, GROUPS, MAIN, Comment, Found, Target, distribution
 from tasks_lib.checks.base import Facts
 from tasks_lib.checks.drift import default_groups
 from tasks_lib.combos import Combo
@@ -140,25 +140,21 @@ def _planned(session: Session) -> _Plan:
     project = session.project
     root, pyproject = project.root, project.pyproject
     pyproject.allows(toolbox.running_python())  # a requires-python that is none is said with its line
-    found = list(_sources(project))
+    found = _read(project)
     if not (found or pyproject.table("project")):
         text = f"nothing in {root} tells what the project needs."
         remedy = "go to the folder with its requirements.txt, environment.yml, setup.py, Pipfile or pyproject.toml"
         raise LabError(text, remedy=f"{remedy}; a new project starts with: uv init --bare", title="nothing to adopt")
     dynamic = pyproject.table("project").get("dynamic", ())
-    if "dependencies" in dynamic:  # which setuptools reads from files: they get a place in [project]
-        left = Found(PYPROJECT, drops=[_DYNAMIC, ("tool", "setuptools", "dynamic", "dependencies")])
-        if rest := [one for one in dynamic if one != "dependencies"]:
-            left.put(_DYNAMIC, rest, pyproject.line_of(*_DYNAMIC))
-        found.insert(0, left)
     drops = [target for one in found for target in one.drops]
     old = pyproject.text.replace("\r\n", "\n")  # the transaction keeps a file's line ends
-    for one in found:
-        if one.drops:
-            one.comments = toml_tables.lost_comments(old, writing.without(old, one.drops))
+    _keep_comments(found, old)
     merged = writing.Merged(writing.less(pyproject.data, drops))
     for one in found:
         merged.take(one)
+    for row in [row for rows in merged.lists.values() for row in rows if isinstance(row.value, dict)]:
+        if merged.at(group := (GROUPS, row.value["include-group"])) is None:
+            merged.lists.setdefault(group, [])  # it has to be there, with nothing in it too
     if "dependencies" in dynamic and not merged.entries(MAIN):
         text = "its dependencies are dynamic, and no file that is read here declares them."
         at = pyproject.line_of(*_DYNAMIC)
@@ -175,6 +171,40 @@ def _planned(session: Session) -> _Plan:
         settings.warned.append((f"{why}: take a conda combo, e.g. --combo conda_uv", None))
     found += [Found(PYPROJECT, warned=settings.warned)] if settings.warned else []
     return _Plan(found, {path: text for path, text in texts.items() if not path.is_file() or read_text(path) != text})
+
+
+def _read(project: Project) -> list[Found]:
+    """Read all there is; a file that another names is read once."""
+    found = [*_setuptools_files(project), *_sources(project)]
+    earlier = [[(other.file, other.items) for other in found[:at]] for at in range(len(found))]
+    return [one for one, them in zip(found, earlier, strict=True) if not one.items or (one.file, one.items) not in them]
+
+
+def _setuptools_files(project: Project) -> Iterator[Found]:
+    """Read the files that setuptools takes dynamic dependencies from: they get a place in `[project]`."""
+    pyproject, place = project.pyproject, ("tool", "setuptools", "dynamic", "dependencies")
+    dynamic = pyproject.table("project").get("dynamic", ())
+    if "dependencies" not in dynamic:
+        return
+    left = Found(PYPROJECT, drops=[_DYNAMIC, place])
+    if rest := [one for one in dynamic if one != "dependencies"]:
+        left.put(_DYNAMIC, rest, pyproject.line_of(*_DYNAMIC))
+    yield left
+    named = pyproject.table(*place).get("file", ())
+    for name in [named] if isinstance(named, str) else named:
+        yield from requirements_files.read_file(project.root, name, MAIN, adds=True)
+
+
+def _keep_comments(found: Sequence[Found], old: str) -> None:
+    """Give the comments of what is dropped to the file that dropped it, or to the first that says something."""
+    for one in found:
+        if one.drops:
+            lost = toml_tables.lost_comments(old, writing.without(old, one.drops))
+            heir = one if one.items else next((other for other in found if other.items), one)
+            heir.comments = [
+                *(lost if heir is one else [Comment(0, note.text, alone=True) for note in lost]),
+                *heir.comments,
+            ]
 
 
 def _sources(project: Project) -> Iterator[Found]:
@@ -203,13 +233,17 @@ def complete(session: Session, merged: writing.Merged, settings: Found, combo: s
 def _settings(project: Project, merged: writing.Merged, combo: str) -> Iterator[tuple[Target, object]]:
     yield ("project", "name"), distribution(project.root.name) or "project"
     dynamic = merged.at(_DYNAMIC) or ()
+    backend = str(merged.at(("build-system", "build-backend")) or "")
+    if not dynamic and merged.at(("project", "version")) is None and backend.startswith("setuptools"):
+        dynamic = ["version"]  # a plugin of setuptools computes it
+        yield _DYNAMIC, dynamic
     if "version" not in dynamic:
         yield ("project", "version"), "0.1.0"
     pinned = project.root / ".python-version"
     words = read_text(pinned).split() if pinned.is_file() else []
     python = next((word for word in words if re.fullmatch(r"3\.\d+(\.\d+)?", word)), toolbox.running_python())
     yield ("project", "requires-python"), f">={'.'.join(python.split('.')[:2])}"
-    if not merged.entries(MAIN):
+    if not merged.entries(MAIN) and "dependencies" not in dynamic:
         yield MAIN, []
     package = _is_package(project, merged)
     if package and "version" in dynamic:  # setuptools computes it; Poetry, which only installs, wants some

@@ -101,9 +101,9 @@ class _Poetry:
             for name, value in self.table("plugins", group).items():
                 self.move(("project", "entry-points", group, name), value, "plugins", group, name)
 
-    def dependencies(self, group: str, *names: str) -> dict[str, str]:
+    def dependencies(self, group: str, *names: str) -> dict[str, list[tuple[str, object]]]:
         """Take dependencies over; give those that are optional, by name."""
-        optional: dict[str, str] = {}
+        optional: dict[str, list[tuple[str, object]]] = {}
         for name, wanted in self.table(*names).items():
             line = self.line(*names, name)
             for one in wanted if isinstance(wanted, list) else [wanted]:
@@ -111,7 +111,7 @@ class _Poetry:
                 if name == "python" and not group:
                     self.found.put(("project", "requires-python"), text.removeprefix(name), line)
                 elif isinstance(one, dict) and one.get("optional") and not group:
-                    optional[name] = text
+                    optional.setdefault(name, []).append((text, one))
                 else:
                     self.found.require((GROUPS, group) if group else MAIN, text, line, f"{name} = {one!r}")
                     self.beside(text, one, group, line)
@@ -119,15 +119,16 @@ class _Poetry:
             self.found.drops.append((*_POETRY, *names))
         return optional
 
-    def extras(self, optional: Mapping[str, str]) -> None:
+    def extras(self, optional: Mapping[str, list[tuple[str, object]]]) -> None:
         """Give each extra its requirements; an optional one that no extra has gets one of its own name."""
         given = {name: one for name, one in self.table("extras").items() if isinstance(one, list)}
         loose = [name for name in optional if not any(name in names for names in given.values())]
         for extra, names in {**given, **{name: [name] for name in loose}}.items():
             for name in map(str, names):
-                line, text = self.line("dependencies", name), optional.get(name, name)
-                self.found.require((*EXTRAS, extra), text, line)
-                self.beside(text, self.table("dependencies").get(name), "", line)
+                line = self.line("dependencies", name)
+                for text, one in optional.get(name, [(name, None)]):
+                    self.found.require((*EXTRAS, extra), text, line)
+                    self.beside(text, one, "", line)
         if given:
             self.found.drops.append((*_POETRY, "extras"))
 
@@ -176,11 +177,7 @@ def read_pipfile(root: Path) -> Iterator[Found]:
     data, text = read_toml(path)
     lines, found = PyProject(path, data, text), Found(path.name, comments=comments(path.name, text))
     for table in data.keys() - {"source", "requires", "pipenv", "scripts"}:
-        group = {"packages": "", "dev-packages": "dev"}.get(table, table)
-        if not isinstance(data[table], dict):
-            found.refuse(f"{table} must be a table", lines.line_of(table))
-        for name, wanted in data[table].items():
-            _package(found, name, wanted, group, lines.line_of(table, name) or lines.line_of(table))
+        _packages(root, found, lines, table)
     requires = lines.table("requires")
     for key, star in (("python_version", ".*"), ("python_full_version", "")):
         if key in requires:
@@ -192,6 +189,17 @@ def read_pipfile(root: Path) -> Iterator[Found]:
     if "scripts" in data:
         found.warn("its scripts are pipenv's, and are not taken over", lines.line_of("scripts"))
     yield found
+
+
+def _packages(root: Path, found: Found, lines: PyProject, table: str) -> None:
+    """Take a table of packages over, but for the project itself, which the manager installs if it is a package."""
+    if not isinstance(lines.data[table], dict):
+        found.refuse(f"{table} must be a table", lines.line_of(table))
+    group = {"packages": "", "dev-packages": "dev"}.get(table, table)
+    for name, wanted in lines.data[table].items():
+        path = wanted.get("path") if isinstance(wanted, dict) else None
+        if not path or (root / str(path)).resolve() != root.resolve():
+            _package(found, name, wanted, group, lines.line_of(table, name) or lines.line_of(table))
 
 
 def _package(found: Found, name: str, wanted: object, group: str, line: int | None) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tasks_lib import adoption
+from tasks_lib import adoption, boundary
 from tasks_lib.adoption.found import Found, comments
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.report.model import Status
@@ -234,3 +235,48 @@ def test_comments_go_with_what_they_speak_of() -> None:
         (["# one"], ["# two"]),
         (["# three"], ["# four"]),
     ]
+
+
+_BUILT = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n[project]\nname = "a"\n'
+
+
+def test_alternatives_of_an_optional_dependency_are_all_kept(root: Path) -> None:
+    rows = (
+        "a = [{version = '1', python = '<3.10', optional = true}, {version = '2', python = '>=3.10', optional = true}]"
+    )
+    _init(root, {"pyproject.toml": f"{OLD}{rows}\n[tool.poetry.extras]\nx = ['a']\n"})
+    assert [one[:4] for one in _data(root)["project"]["optional-dependencies"]["x"]] == ["a==1", "a==2"]
+
+
+def test_files_of_dynamic_dependencies_are_read_once(root: Path) -> None:
+    text = f"{_BUILT}dynamic = ['version', 'dependencies']\n"
+    text += "[tool.setuptools.dynamic]\ndependencies = {file = ['deps.in']}\n"
+    answer = _init(
+        root, {"pyproject.toml": text, "deps.in": "a\n-r requirements.txt\n", "requirements.txt": "b # why\n"}
+    )
+    assert _data(root)["project"]["dependencies"] == ["a", "b"]
+    assert _said(answer).count("found requirements.txt") == 1
+
+
+def test_version_that_a_plugin_computes_stays_dynamic(root: Path) -> None:
+    _init(root, {"pyproject.toml": _BUILT})
+    assert _data(root)["project"]["dynamic"] == ["version"]
+    assert "version" not in _data(root)["project"]
+
+
+def test_group_that_another_includes_is_there(root: Path) -> None:
+    _init(root, {"requirements-dev.txt": "-r requirements-test.txt\na\n", "requirements-test.txt": "# none yet\n"})
+    assert _data(root)["dependency-groups"] == {"dev": [{"include-group": "test"}, "a"], "test": []}
+
+
+def test_project_itself_is_no_dependency(root: Path) -> None:
+    _init(
+        root, {"Pipfile": "[packages]\nme = {path = '.', editable = true}\na = '*'\n", "setup.py": "setup(name='me')"}
+    )
+    assert _data(root)["project"]["dependencies"] == ["a"]
+
+
+def test_answer_of_a_folder_that_is_gone(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    root.rmdir()
+    assert boundary.answer("init", lambda *_: Answer(), json=True, new=True) == ExitCode.TOOL_FAILED
+    assert json.loads(capfd.readouterr().out)["project"] == ""
