@@ -90,11 +90,21 @@ class Found:
 
     def source(self, wanted: Requirement, group: str, path: str, line: int | None, *, editable: bool) -> None:
         """Say for both managers in which folder or file a requirement is found."""
-        self.put(
-            ("tool", "uv", "sources", wanted.name), {"path": path, **({"editable": True} if editable else {})}, line
-        )
-        place = ("tool", "poetry", *(("group", group) if group else ()), "dependencies", wanted.name)
-        self.put(place, {"path": path, **({"develop": True} if editable else {})}, line)
+        mode = {"editable": True} if editable else {}
+        if self.place(("tool", "uv", "sources", wanted.name), {"path": path, **mode}, line):
+            place = ("tool", "poetry", *(("group", group) if group else ()), "dependencies", wanted.name)
+            self.place(place, {"path": path, **({"develop": True} if editable else {})}, line)
+
+    def place(self, target: Target, value: dict[str, Any], line: int | None) -> bool:
+        """Say where one manager finds a requirement; tell whether that is so: a second place is not taken over."""
+        first = next((one.value for one in self.items if one.target == target), value)
+        if first == value:
+            self.put(target, value, line)
+        else:
+            here, there = (", ".join(f"{key} {said!r}" for key, said in one.items()) for one in (value, first))
+            text = f"{target[-1]}: {here} is NOT taken over, and {there} holds for all its alternatives"
+            self.warn(f"{text}: write both into pyproject.toml, each manager's in its own way", line)
+        return first == value
 
     def read(self, root: Path) -> str:
         """Read the file itself."""

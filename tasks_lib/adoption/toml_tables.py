@@ -155,8 +155,9 @@ class _Poetry:
             self.found.source(parsed, group, str(path), line, editable=bool(wanted.get("develop")))
         if kept := {key: wanted[key] for key in _KEPT if key in wanted}:
             place = (*_POETRY, *(("group", group) if group else ()), "dependencies", parsed.name)
-            self.found.put(place, kept, line)
-            self.found.warn(f"{parsed.name}: {', '.join(kept)} stays in Poetry's table, and uv does not read it", line)
+            if self.found.place(place, kept, line):
+                text = f"{parsed.name}: {', '.join(kept)} stays in Poetry's table, and uv does not read it"
+                self.found.warn(text, line)
 
 
 def lost_comments(before: str, after: str) -> list[Comment]:

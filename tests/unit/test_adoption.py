@@ -147,6 +147,16 @@ def test_what_is_wrong_is_one_error_with_its_place(
         pytest.param({"requirements.txt": "a\n-c c.txt", "c.txt": "b<2"}, "b<2 holds for uv alone", id="constraint"),
         pytest.param({"pyproject.toml": f"{OLD}a = {{version='1', source='x'}}"}, "a: source stays", id="source"),
         pytest.param(
+            {"pyproject.toml": f"{OLD}a = [{{version='1', source='x'}}, {{version='2', source='y'}}]"},
+            "a: source 'y' is NOT taken over, and source 'x' holds",
+            id="second source",
+        ),
+        pytest.param(
+            {"pyproject.toml": f"{OLD}a = [{{path='x', python='3.9'}}, {{path='y', python='>3.9'}}]"},
+            "a: path 'y' is NOT taken over, and path 'x' holds",
+            id="second path",
+        ),
+        pytest.param(
             {"conda.yml": "name: a", "environment.yml": "name: b"}, "environment.yml:None", id="two conda files"
         ),
     ],
