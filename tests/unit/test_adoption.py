@@ -136,6 +136,7 @@ def test_what_is_wrong_is_one_error_with_its_place(
         pytest.param(
             {"requirements.txt": "a", "requirements_gpu.txt": "b"}, "does not say whether", id="unknown purpose"
         ),
+        pytest.param({"requirements-dev.txt": "a\n-e .[dev]"}, "installed without its extra dev", id="own extra"),
         pytest.param(
             {"setup.py": "setup(name='a', install_requires=read())"}, "install_requires is computed", id="computed"
         ),
