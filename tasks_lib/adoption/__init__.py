@@ -140,6 +140,7 @@ def _planned(session: Session) -> _Plan:
     project = session.project
     root, pyproject = project.root, project.pyproject
     pyproject.allows(toolbox.running_python())  # a requires-python that is none is said with its line
+    toml_tables.demand_requirements(pyproject)
     found = _read(project)
     if not (found or pyproject.table("project")):
         text = f"nothing in {root} tells what the project needs."

@@ -160,6 +160,18 @@ class _Poetry:
                 self.found.warn(text, line)
 
 
+def demand_requirements(pyproject: PyProject) -> None:
+    """Stop at an entry of the lists that stand there already which is no requirement, with its line."""
+    places = [MAIN, *((*EXTRAS, name) for name in pyproject.table(*EXTRAS))]
+    for target in [*places, *((GROUPS, name) for name in pyproject.table(GROUPS))]:
+        first = pyproject.line_of(*target) or 1
+        rows = pyproject.text.split("\n")[first - 1 :]
+        for entry in pyproject.table(*target[:-1]).get(target[-1], ()):
+            if isinstance(entry, str):
+                line = next((number for number, row in enumerate(rows, first) if entry in row), first)
+                Found(PYPROJECT).parse(entry, line)
+
+
 def lost_comments(before: str, after: str) -> list[Comment]:
     """Give the comments that stood in what was taken out of a TOML file."""
     kept = Counter(one.text for one in comments(PYPROJECT, after))

@@ -107,6 +107,12 @@ def test_requirement_is_taken_over(root: Path, name: str, row: str, expected: st
         pytest.param(
             {"pyproject.toml": "[project]\nname = 'a'\ndynamic = ['dependencies']\n"}, 3, "dynamic", id="dynamic"
         ),
+        pytest.param(
+            {"pyproject.toml": "[project]\ndependencies = [\n  'a',\n  'b=>8',\n]\n", "requirements.txt": "b\n"},
+            4,
+            "'b=>8' is no requirement",
+            id="entry that stands there",
+        ),
         pytest.param({}, None, "nothing in", id="nothing"),
     ],
 )
