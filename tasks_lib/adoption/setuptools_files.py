@@ -83,6 +83,9 @@ class _Declared:
 
     def _requirements(self, root: Path, found: Found) -> list[Found]:
         more: list[Found] = []
+        if tests := self.rows.get("tests_require"):
+            needed = " ".join(f"'{_COMMENT.sub('', row).strip()}'" for _, row in tests)
+            found.warn(f"tests_require is not taken over: invoke deps.add {needed} --group test", tests[0][0])
         lists: list[tuple[Target, str, Rows]] = [(MAIN, "", self.rows.get("install_requires", []))]
         for name, rows in self.extras.items():  # the name may end in a marker for all of it
             extra, _, marker = name.partition(":")
@@ -185,9 +188,17 @@ def _read_py(root: Path, found: Found, text: str) -> list[Found]:
         elif key == "project_urls":
             pairs = [(name, row) for name, value in reader.pairs(node, key) for row in reader.rows(value, key)]
             declared.rows[key] = [(line, f"{name} = {text}") for name, (line, text) in pairs]
-        elif key in {*_PLAIN, *_URLS, "install_requires", "classifiers", "keywords", "license", "version", "**"} or (
-            key.startswith(("author", "maintainer"))
-        ):
+        elif key in {
+            *_PLAIN,
+            *_URLS,
+            "install_requires",
+            "tests_require",
+            "classifiers",
+            "keywords",
+            "license",
+            "version",
+            "**",
+        } or (key.startswith(("author", "maintainer"))):
             declared.rows[key] = reader.rows(node, key)
     more = declared.put_all(root, found)
     declared.build(found, call.lineno)

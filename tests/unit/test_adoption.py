@@ -146,6 +146,12 @@ def test_what_is_wrong_is_one_error_with_its_place(
         pytest.param(
             {"setup.py": "setup(name='a', install_requires=read())"}, "install_requires is computed", id="computed"
         ),
+        pytest.param(
+            {"setup.py": "setup(name='a', tests_require=['b>1'])"}, "deps.add 'b>1' --group test", id="tests_require"
+        ),
+        pytest.param(
+            {"setup.cfg": "[metadata]\nname = a\n[options]\ntests_require = b\n"}, "setup.cfg:4 ", id="in setup.cfg"
+        ),
         pytest.param({"setup.py": "setup(**given)", "requirements.txt": "a"}, "** is computed", id="keywords"),
         pytest.param(
             {"requirements.txt": "a", "environment.yml": "name: e\ndependencies: [r-base]"}, "r-base", id="conda's"
