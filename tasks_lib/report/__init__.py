@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
@@ -45,9 +46,12 @@ def show(report: Report, name: str) -> None:
     report = _discreet(report)
     encoding = sys.stdout.encoding if name == "text" and report.script is None else "utf-8"
     data = renderer(name)(report).encode(encoding, _odd(report))
-    sys.stdout.flush()
-    sys.stdout.buffer.write(data)
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read it has seen enough; what is left would be written as Python ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def save(report: Report, name: str, path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -104,6 +105,17 @@ def test_talk_goes_to_stderr(lab: Lab) -> None:
     assert answer.code == 0
     assert subprocess.run([shutil.which("bash") or "", "-n", "-c", answer.stdout], check=False).returncode == 0
     assert "mlops-lab" not in answer.stdout.splitlines()[0]
+
+
+@pytest.mark.parametrize(("task", "code"), [("env.list", 0), ("env.activate", 2)])
+def test_reader_that_has_gone_leaves_the_exit_code(lab: Lab, task: str, code: int) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    argv = lab.argv(task, "--combo", "pip_uv", json=True)
+    with os.fdopen(writing, "wb") as closed:
+        done = subprocess.run(argv, cwd=lab.project, env=lab.env, stdout=closed, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == code
+    assert b"BrokenPipe" not in done.stderr
 
 
 def test_a_plan_says_what_and_why(lab: Lab) -> None:
