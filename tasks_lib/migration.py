@@ -38,7 +38,7 @@ _COMMON = {"python", "pip", "setuptools", "wheel"}
 
 
 @dataclass(frozen=True)
-class _Installed:
+class Installed:
     """What the old environment has: versions that must be there again, and what nobody declares."""
 
     python: str
@@ -70,17 +70,18 @@ def migrate(  # noqa: PLR0913 - what a person may say of the move
     had = _installed(session)
     target, texts = _target(session, had, chosen, leave_behind=leave_behind)
     steps = _steps(session, target, had, texts)
+    old, stays = session.environment, session.environment.prefix != target.environment.prefix
+    leaving = [replace(session, command="env.remove")] if stays and remove_old else []
     if dry_run:
-        return planned(steps)
+        plans = [planned(steps), *(workflows.remove(one, watcher, dry_run=True) for one in leaving)]
+        return Answer(data={"plan": [step for one in plans for step in one.data["plan"]]})
     manifests = [*texts, session.manager.lock_path, target.manager.lock_path]
     try:
         with transaction.environment_alone(target, watcher.say):
             results = transaction.carry_out(target, steps, watcher, manifests=manifests)
     except _DiffersError as error:
         return Answer([Result("migrate.same", Status.FAIL, error.title, error.message, error.remedy)])
-    old, stays = session.environment, session.environment.prefix != target.environment.prefix
-    if stays and remove_old:
-        old.discard()
+    results += [result for one in leaving for result in _removed(one, watcher)]
     note = (
         f"{old.where} stays; take it away: invoke env.remove --combo {session.combo.id}"
         if stays and not remove_old
@@ -89,7 +90,18 @@ def migrate(  # noqa: PLR0913 - what a person may say of the move
     return Answer([*results, *_left(had, stays=stays)], {"note": note})
 
 
-def _left(had: _Installed, *, stays: bool) -> list[Result]:
+def _removed(session: Session, watcher: Progress) -> Sequence[Result]:
+    """Remove the old environment, in a run of its own: where that fails, it is put back, and the move stays made."""
+    try:
+        return workflows.remove(session, watcher).results
+    except LabError as error:
+        title = f"{session.environment.where} is not removed"
+        return [
+            Result("env.remove", Status.WARN, title, error.message, f"invoke env.remove --combo {session.combo.id}")
+        ]
+
+
+def _left(had: Installed, *, stays: bool) -> list[Result]:
     """Say which packages no manifest declares, where they did not come along."""
     if not (stays and had.strays):
         return []
@@ -99,7 +111,7 @@ def _left(had: _Installed, *, stays: bool) -> list[Result]:
     ]
 
 
-def _installed(session: Session) -> _Installed:
+def _installed(session: Session) -> Installed:
     facts = Facts(session)
     found, locked, prefix = graph.read(facts), session.manager.locked(), session.environment.prefix
     reached = found.reached()
@@ -112,7 +124,7 @@ def _installed(session: Session) -> _Installed:
     wanted.pop(facts.own_name, None)
     file = facts.conda_file if session.environment.owns_packages else None
     declared = {_distribution(session, spec) for spec in (file.dependencies if file else ())}
-    return _Installed(
+    return Installed(
         python=facts.python,
         versions=wanted,
         sources={name: asked[name] for name in session.manager.from_elsewhere() & wanted.keys()},
@@ -131,7 +143,7 @@ def _distribution(session: Session, spec: str) -> str:
 
 
 def _target(
-    session: Session, had: _Installed, chosen: combos.Combo, *, leave_behind: bool
+    session: Session, had: Installed, chosen: combos.Combo, *, leave_behind: bool
 ) -> tuple[Session, dict[Path, str]]:
     """Compute the project as it will be: its session, and the new text of each manifest."""
     project, layer = session.project, ENVIRONMENTS[chosen.environment]
@@ -197,7 +209,7 @@ def _out_of_conda(session: Session, *, leave_behind: bool) -> tuple[list[Found],
     return more, conda_files.without_pip(rest, text) if rest.pip else text
 
 
-def _steps(session: Session, target: Session, had: _Installed, texts: dict[Path, str]) -> list[Step]:
+def _steps(session: Session, target: Session, had: Installed, texts: dict[Path, str]) -> list[Step]:
     environment, root = target.environment, target.project.root
     path = target.project.pyproject.path
     everything = target.environment.owns_packages is False
@@ -236,7 +248,12 @@ def _steps(session: Session, target: Session, had: _Installed, texts: dict[Path,
     ]
     title = "the same versions are installed"
     look = Step(
-        "migrate.same", title, work=lambda: _compare(target, had), shown="", needs=("deps.install",), check=True
+        "migrate.same",
+        title,
+        work=lambda: compare(target, had, made=not there),
+        shown="",
+        needs=("deps.install",),
+        check=True,
     )
     steps.append(look)
     if session.manager.lock_path != target.manager.lock_path:
@@ -246,7 +263,7 @@ def _steps(session: Session, target: Session, had: _Installed, texts: dict[Path,
     return steps
 
 
-def _compare(target: Session, had: _Installed) -> Sequence[Result]:
+def compare(target: Session, had: Installed, *, made: bool) -> Sequence[Result]:
     """Compare name by name and version by version; what differs ends the run, and all is put back."""
     from packaging.utils import canonicalize_version  # noqa: PLC0415 - 0.03 s
 
@@ -267,7 +284,11 @@ def _compare(target: Session, had: _Installed) -> Sequence[Result]:
         wrong.append(f"Python {had.python} is now {facts.python}")
     title = "the same versions are installed"
     if wrong:
-        remedy = f"where {target.environment.where} is an old one: invoke env.remove --combo {target.combo.id}"
+        minor = ".".join(had.python.split(".")[:2])
+        remedy = f"narrow requires-python, e.g. to =={minor}.*, or raise the lower bound of what differs"
+        if not made:
+            again = f"invoke env.remove --combo {target.combo.id}"
+            remedy = f"{target.environment.where} was there already; have it made anew: {again}"
         text = f"{'; '.join(wrong)}."
         raise _DiffersError(text, code=ExitCode.CHECK_FAILED, remedy=remedy, title=title)
     same = sum(name in now for name in had.versions)

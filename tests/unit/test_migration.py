@@ -1,0 +1,77 @@
+"""What a move to another combo does beside the tools: the plan, the old environment, and what to do where it fails."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from unittest.mock import Mock
+
+import pytest
+
+from tasks_lib import combos, migration
+from tasks_lib.environments import ENVIRONMENTS
+from tasks_lib.errors import LabError
+from tasks_lib.managers import MANAGERS
+from tasks_lib.plan import Step
+from tasks_lib.report.model import Result, Status
+from tasks_lib.report.progress import Progress
+from tasks_lib.session import Answer, Session
+from tests.lab import CONDA_YML
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import MakeProject
+    from tests.unit.conftest import Install
+
+HAD = migration.Installed("3.11.7", {"a": "1"}, {}, frozenset({"a"}), frozenset(), "demo")
+
+
+def _session(made: MakeProject, combo: str) -> Session:
+    found, chosen = made(conda=CONDA_YML, files={"uv.lock": "version = 1\n"}), combos.parse(combo, "flag", "asked")
+    return Session(found, chosen, ENVIRONMENTS[chosen.environment](found), MANAGERS[chosen.manager](found), "migrate")
+
+
+def _moved(session: Session, target: Session, monkeypatch: pytest.MonkeyPatch, *, dry_run: bool = False) -> Answer:
+    moved = Step("deps.edit", "move", work=lambda: [Result("migrate.same", Status.PASS, "moved")])
+    monkeypatch.setattr(migration, "_installed", lambda _: HAD)
+    monkeypatch.setattr(migration, "_target", lambda *_, **__: (target, {}))
+    monkeypatch.setattr(migration, "_steps", lambda *_: [moved])
+    with Progress() as progress:
+        return migration.migrate(session, progress, "conda_uv", leave_behind=False, remove_old=True, dry_run=dry_run)
+
+
+def test_removal_of_the_old_environment_is_in_the_plan(
+    project: MakeProject, venv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, target = _session(project, "pip_uv"), _session(project, "conda_uv")
+    plan = _moved(session, target, monkeypatch, dry_run=True).data["plan"]
+    assert [step["id"] for step in plan] == ["deps.edit", "env.remove"]
+    assert venv.exists()
+    assert [one.id for one in _moved(session, target, monkeypatch).results] == [
+        "migrate.same",
+        "deps.edit",
+        "env.remove",
+    ]
+    assert not venv.exists()
+    assert not session.environment.aside.exists()
+
+
+def test_removal_that_fails_leaves_the_move_made(
+    project: MakeProject, venv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = _session(project, "pip_uv")
+
+    error = LabError("it is in use.")
+    monkeypatch.setattr(session.environment, "set_aside", Mock(side_effect=error))
+    moved, _, removal = _moved(session, _session(project, "conda_uv"), monkeypatch).results
+    assert (moved.id, moved.status) == ("migrate.same", Status.PASS)
+    assert (removal.id, removal.status, removal.detail) == ("env.remove", Status.WARN, "it is in use.")
+    assert venv.exists()
+
+
+@pytest.mark.parametrize(("made", "remedy"), [(True, "narrow requires-python"), (False, "env.remove --combo pip_uv")])
+def test_remedy_of_what_differs(project: MakeProject, venv: Path, install: Install, *, made: bool, remedy: str) -> None:
+    install(venv, "a", "2")
+    with pytest.raises(LabError, match="a 1 is now 2") as caught:
+        migration.compare(_session(project, "pip_uv"), HAD, made=made)
+    assert remedy in caught.value.remedy
