@@ -153,7 +153,9 @@ class _Reader:
                 )
                 if extras := (parts["extras"] or "").strip("[] "):
                     why = f"'{text}': the project itself is installed without its extra {extras}"
-                    found.warn(f"{why}; what the extra needs, write to a group: invoke deps.add ... --group dev", line)
+                    found.warn(
+                        f"{why}; what the extra needs, write to a group: invoke deps.add PACKAGE --group dev", line
+                    )
                 return
             name = self.named(path, line)
             wanted = found.require(target, f"{name}{parts['extras'] or ''}{parts['marker'] or ''}", line)

@@ -205,13 +205,15 @@ def read_pipfile(root: Path) -> Iterator[Found]:
 
 
 def _packages(root: Path, found: Found, lines: PyProject, table: str) -> None:
-    """Take a table of packages over, but for the project itself, which the manager installs if it is a package."""
+    """Take a table of packages over, but for the project itself."""
     if not isinstance(lines.data[table], dict):
         found.refuse(f"{table} must be a table", lines.line_of(table))
     group = {"packages": "", "dev-packages": "dev"}.get(table, table)
     for name, wanted in lines.data[table].items():
         path = wanted.get("path") if isinstance(wanted, dict) else None
-        if not path or (root / str(path)).resolve() != root.resolve():
+        if path and (root / str(path)).resolve() == root.resolve():
+            found.said.append(f"{name} is the project itself, which the manager installs if it is a package")
+        else:
             _package(found, name, wanted, group, lines.line_of(table, name) or lines.line_of(table))
 
 

@@ -7,7 +7,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from tasks_lib import combos, migration
+from tasks_lib import combos, migration, transaction
 from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.errors import LabError
 from tasks_lib.managers import MANAGERS
@@ -75,3 +75,17 @@ def test_remedy_of_what_differs(project: MakeProject, venv: Path, install: Insta
     with pytest.raises(LabError, match="a 1 is now 2") as caught:
         migration.compare(_session(project, "pip_uv"), HAD, made=made)
     assert remedy in caught.value.remedy
+
+
+@pytest.mark.usefixtures("venv")
+def test_pins_hold_for_this_python_alone(project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = _session(project, "pip_uv")
+    carried = Mock(return_value=[])
+    monkeypatch.setattr(migration, "_installed", lambda _: HAD)
+    monkeypatch.setattr(transaction, "carry_out", carried)
+    with Progress() as progress:
+        migration.migrate(session, progress, "pip_poetry", leave_behind=False, remove_old=False, dry_run=False)
+    first = carried.call_args[0][1][0]
+    assert first.work is not None
+    first.work()
+    assert "a==1 ; python_version == '3.11'" in session.project.pyproject.path.read_text("utf-8")
