@@ -213,9 +213,10 @@ def _steps(session: Session, target: Session, had: Installed, texts: dict[Path, 
     environment, root = target.environment, target.project.root
     path = target.project.pyproject.path
     everything = target.environment.owns_packages is False
-    pinned = {name for name in had.versions if everything or name in session.manager.locked()} - had.sources.keys()
-    here = f"python_version == '{'.'.join(had.python.split('.')[:2])}'"  # elsewhere the lock may have others
-    pins = [f"{name}=={had.versions[name]} ; {here}" for name in sorted(pinned)]
+    locked = session.manager.locked()  # what has one version for every Python keeps it for every Python
+    pinned = {name for name in had.versions if everything or name in locked} - had.sources.keys()
+    here = f" ; python_version == '{'.'.join(had.python.split('.')[:2])}'"
+    pins = [f"{name}=={had.versions[name]}{here if len(locked.get(name, ())) > 1 else ''}" for name in sorted(pinned)]
 
     def files(these: dict[Path, str]) -> tuple[Result, ...]:
         for one, text in these.items():

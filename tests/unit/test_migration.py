@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from unittest.mock import Mock
 
@@ -78,14 +80,21 @@ def test_remedy_of_what_differs(project: MakeProject, venv: Path, install: Insta
 
 
 @pytest.mark.usefixtures("venv")
-def test_pins_hold_for_this_python_alone(project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pin_holds_for_this_python_alone_where_the_lock_has_several(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
     session = _session(project, "pip_uv")
+    rows = [("a", "1"), ("a", "2"), ("b", "1")]
+    source = 'source = { registry = "here" }'
+    tables = [f'[[package]]\nname = "{name}"\nversion = "{version}"\n{source}\n' for name, version in rows]
+    session.manager.lock_path.write_text("version = 1\n" + "\n".join(tables))
     carried = Mock(return_value=[])
-    monkeypatch.setattr(migration, "_installed", lambda _: HAD)
+    monkeypatch.setattr(migration, "_installed", lambda _: replace(HAD, versions={"a": "1", "b": "1"}))
     monkeypatch.setattr(transaction, "carry_out", carried)
     with Progress() as progress:
         migration.migrate(session, progress, "pip_poetry", leave_behind=False, remove_old=False, dry_run=False)
     first = carried.call_args[0][1][0]
     assert first.work is not None
     first.work()
-    assert "a==1 ; python_version == '3.11'" in session.project.pyproject.path.read_text("utf-8")
+    groups = tomllib.loads(session.project.pyproject.path.read_text("utf-8"))["dependency-groups"]
+    assert groups["mlops-lab-migration"] == ["a==1 ; python_version == '3.11'", "b==1"]
