@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import shlex
 import shutil
+import tempfile
 import zipfile
 from email.parser import HeaderParser
 from pathlib import Path
@@ -40,7 +42,10 @@ def build(session: Session, watcher: Watcher, *, package: str = "", dist: str = 
     root, environment = session.project.root, session.environment
     member, folder = session.manager.member(package), _folder(root, dist)
     pyproject = _expect_package(session, member)
-    aside = root / journal.FOLDER / "build"
+    if journal.exists(root):  # a backend may pack whatever lies in the folder
+        text = f"a run is changing this project, or was cut short: {root / journal.FOLDER}."
+        raise LabError(text, remedy="wait for it, or put it right: invoke setup", title="a project in change")
+    aside = Path(tempfile.gettempdir(), f"mlops-lab build {secrets.token_hex(4)}")
     activation = environment.activation() if environment.exists() else None
     command = session.manager.build(activation, aside, member)
 
@@ -60,7 +65,7 @@ def build(session: Session, watcher: Watcher, *, package: str = "", dist: str = 
         return ()
 
     title = f"build {pyproject.name} with {session.manager.name}"
-    shown, rows = f"mv {aside.relative_to(root)}/* {shlex.quote(str(folder))}", list[dict[str, str | int]]()
+    shown, rows = f"mv {shlex.quote(str(aside))}/* {shlex.quote(str(folder))}", list[dict[str, str | int]]()
     steps = [
         Step("pkg.build", title, command, reads=session.manager.ended),
         Step("pkg.check", "hold the metadata to the manifest", work=look, needs=("pkg.build",), check=True),
@@ -127,7 +132,8 @@ def expect_metadata(wheel: Path, pyproject: PyProject) -> None:
 
     try:
         with zipfile.ZipFile(wheel) as archive:
-            name = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+            names = [name for name in archive.namelist() if name.count("/") == 1]  # deeper lies what it vendors
+            name = next(name for name in names if name.endswith(".dist-info/METADATA"))
             said = HeaderParser().parsestr(archive.read(name).decode())
         version = Version(_version(pyproject) or said["Version"])
         same = normalised(said["Name"]) == normalised(pyproject.name) and Version(said["Version"]) == version

@@ -39,6 +39,9 @@ def edit(session: Session, watcher: Watcher, packages: Sequence[str], how: Edit,
     if member and how.layer == "conda":
         text = "conda.yml has no members: --package names the manifest of the manager's layer that is edited."
         raise LabError(text, remedy="leave out --layer or --package", title="no members")
+    if how.layer == "conda" and (how.group or how.editable):
+        text = f"conda.yml has no {'groups' if how.group else 'editable packages'}."
+        raise LabError(text, remedy="leave out --layer, or --group and --editable", title="not in conda.yml")
     if how.layer == "conda":
         return change_conda(session, watcher, packages, drop=how.drop, dry_run=dry_run)
     if how.layer != "python":

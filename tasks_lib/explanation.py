@@ -47,7 +47,7 @@ _SAFE = {
     "deps.uninstall": "takes out what the lock no longer names, never what conda owns",
     "deps.prune": "takes out what neither the lock nor conda has",
     "env.files": "the manifests are put back if the run fails",
-    "pkg.build": "writes in .mlops-lab alone",
+    "pkg.build": "writes in a folder of its own",
     "pkg.publish": "only to an index that is named; what is there is not replaced",
     "pkg.place": "each file takes its place whole, and the others there stay",
     "guard": "refuses with exit code 5 before anything of conda's is replaced",

@@ -177,5 +177,4 @@ def forget(root: Path) -> None:
     folder = root / FOLDER
     (folder / "journal.json").unlink(missing_ok=True)
     files.clear_unfinished(folder / "journal.json")
-    for name in ("before", "build"):
-        shutil.rmtree(folder / name, ignore_errors=True)
+    shutil.rmtree(folder / "before", ignore_errors=True)

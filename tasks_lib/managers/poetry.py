@@ -142,8 +142,10 @@ class Poetry(Manager):
         name = "LAB" if address else "PYPI"
         kinds = {key: "PYPI_TOKEN" if key == "TOKEN" else "HTTP_BASIC" for key in login}
         mine = {f"POETRY_{kinds[k]}_{name}{'' if k == 'TOKEN' else f'_{k}'}": value for k, value in login.items()}
+        own = (f"POETRY_PYPI_TOKEN_{name}", *(f"POETRY_HTTP_BASIC_{name}_{key}" for key in ("USERNAME", "PASSWORD")))
         env = {key: value for key, value in command.env.items() if "PYPI" not in key}  # the login of a mirror
-        return replace(command, env={**env, "POETRY_REPOSITORIES_LAB_URL": address or None, **mine}, source=address)
+        env |= {**dict.fromkeys(own), "POETRY_REPOSITORIES_LAB_URL": address or None, **mine}
+        return replace(command, env=env, source=address)
 
     def ended(self, outcome: Outcome) -> Iterable[Result]:
         """Raise what failed; Poetry keeps a file that it has refused, and would refuse it for ever."""

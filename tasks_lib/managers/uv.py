@@ -124,10 +124,12 @@ class Uv(Manager):
         return self._command(argv, activation, "build the source distribution and the wheel")
 
     def publish(self, files: Sequence[Path], address: str, login: Mapping[str, str], member: Member | None) -> Command:
-        """Run `uv publish`, whose own variables must not name another index."""
+        """Run `uv publish`, whose own variables must not name another index, nor a person's login for one."""
         del member
-        argv = (self.program, "publish", *(["--publish-url", address] if address else []), *map(str, files))
-        env = {"UV_PUBLISH_URL": None, "UV_PUBLISH_INDEX": None} | {f"UV_PUBLISH_{k}": v for k, v in login.items()}
+        to = ("--publish-url", address) if address else ()
+        argv = (self.program, "publish", "--trusted-publishing", "never", *to, *map(str, files))
+        names = ("URL", "INDEX", "CHECK_URL", "TOKEN", "USERNAME", "PASSWORD")
+        env = dict.fromkeys(f"UV_PUBLISH_{name}" for name in names) | {f"UV_PUBLISH_{k}": v for k, v in login.items()}
         return Command(argv, "upload the files", env=env, cwd=self.project.root, source=address)
 
     def outdated(self, activation: Activation) -> Command:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import re
 import shutil
@@ -13,6 +15,7 @@ import platformdirs
 import yaml
 
 from tasks_lib import bootstrap, index, measuring, process, toolbox
+from tasks_lib.errors import LabError
 from tasks_lib.manifests import PYPROJECT, read_text
 from tasks_lib.process import Command
 
@@ -24,13 +27,17 @@ if TYPE_CHECKING:
 
 #: What is never copied: histories, environments, caches and what is built.
 _LEFT_OUT = shutil.ignore_patterns(
-    ".git", ".hg", ".svn", ".venv", "venv", ".nox", ".tox", "__pycache__", ".*_cache", "node_modules", "build", "dist"
+    ".git", ".hg", ".svn", ".nox", ".tox", "__pycache__", ".*_cache", "node_modules", ".mlops-lab"
 )
+#: What is built, at the top; deeper, a folder of that name may be a package.
+_BUILT = {"build", "dist"}
 _LOCAL = re.compile(r"^\s*[^#\n]*\b(?:path|workspace|from)\s*=|@\s*file:|^\s*\[tool\.uv\.workspace", re.MULTILINE)
 #: Settings of a person that would lead out of the proof's home. What they say of channels is written there instead.
 _FORGOTTEN = (
     *("CONDARC", "CONDA_ENVS_DIRS", "CONDA_ENVS_PATH", "CONDA_CHANNELS", "CONDA_DEFAULT_CHANNELS"),
     *("CONDA_CHANNEL_ALIAS", "CONDA_CHANNEL_PRIORITY", "CONDA_SSL_VERIFY", "CONDA_OFFLINE", "MAMBA_ROOT_PREFIX"),
+    *("UV_CONFIG_FILE", "UV_RESOLUTION", "UV_PRERELEASE", "UV_CONSTRAINT", "UV_OVERRIDE", "UV_EXCLUDE_NEWER"),
+    *("PIP_CONFIG_FILE", "PIP_CONSTRAINT"),
     *("POETRY_CONFIG_DIR", "POETRY_DATA_DIR", "POETRY_HOME", "PYTHONUSERBASE"),
 )
 
@@ -104,7 +111,12 @@ def copy_project(session: Session, to: Path, name: str, channels: Mapping[str, s
     """
     root = session.project.root
     if needs_sources(session):
-        shutil.copytree(root, to, symlinks=True, ignore=_left_out)
+        try:
+            shutil.copytree(root, to, symlinks=True, ignore=functools.partial(_left_out, str(root)))
+        except shutil.Error as error:
+            path, _, why = error.args[0][0]
+            text = f"{path} cannot be copied: {why}."
+            raise LabError(text, remedy="move it away, or make it readable", title="a project in part") from None
     else:
         for path in dict.fromkeys(manifests(session)):
             target = to / path.relative_to(root)
@@ -115,11 +127,11 @@ def copy_project(session: Session, to: Path, name: str, channels: Mapping[str, s
         (to / session.project.conda_path.name).write_bytes(text.encode())
 
 
-def _left_out(folder: str, names: list[str]) -> set[str]:
+def _left_out(root: str, folder: str, names: list[str]) -> set[str]:
     environments = {
         name for name in names for mark in ("pyvenv.cfg", "conda-meta") if Path(folder, name, mark).exists()
     }
-    return {*_LEFT_OUT(folder, names), *environments}
+    return {*_LEFT_OUT(folder, names), *environments, *(_BUILT if folder == root else ())}
 
 
 def needs_sources(session: Session) -> bool:
@@ -143,7 +155,9 @@ def manifests(session: Session) -> Iterator[Path]:
     for value in (table.get("readme"), table.get("license"), *([poetry] if isinstance(poetry, str) else poetry)):
         names += [str(value.get("file") or "") if isinstance(value, dict) else str(value or "")]
     found = [root / name for name in names if name]
-    found += [path for pattern in patterns if not Path(pattern).is_absolute() for path in root.glob(pattern)]
+    for pattern in patterns:
+        with contextlib.suppress(ValueError, TypeError, NotImplementedError):  # no pattern; the manager says so itself
+            found += root.glob(pattern)
     yield from (path for path in found if path.is_file() and path.resolve().is_relative_to(root.resolve()))
 
 

@@ -128,7 +128,11 @@ class Proof:
         wanted = sorted(records.installed(self.made).keys() & {*self.manager.locked(), own})
         places = (str(_IMPORTS), str(self.made), str(self.first.project))
         document = self.lab(self.first, "env.run", "--", "python", *places, *wanted)
-        found = json.loads(document["data"]["stdout"].splitlines()[-1])
+        try:
+            found = json.loads(document["data"]["stdout"].splitlines()[-1])
+        except (ValueError, IndexError):
+            text = f"the interpreter ended before it had answered: {document['data']['stderr'].strip()[-300:]}"
+            raise Unproven(text) from None
         modules = sum(map(len, found["imported"].values()))
         self.seen |= {
             "interpreter": found["interpreter"],

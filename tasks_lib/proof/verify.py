@@ -97,6 +97,8 @@ def _project(root: Path, made: Mapping[str, Any]) -> Result:
 
 
 def _hash(root: Path, name: str) -> str:
+    if "\0" in name:
+        return ""
     path = (root / name).resolve()
     if not path.is_relative_to(root.resolve()) or not path.is_file():
         return ""

@@ -16,7 +16,7 @@ _OPTIONS = {
 }
 
 
-@lab_task("pkg.build", changes=True, help=_OPTIONS)
+@lab_task("pkg.build", help=_OPTIONS)
 def build(session: Session, progress: Progress, package: str = "", dist: str = "", dry_run: bool = False) -> Answer:
     """Build the source distribution and the wheel, and give their sizes and hashes; a failure leaves the old files."""
     from tasks_lib import distributions

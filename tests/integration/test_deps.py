@@ -158,6 +158,8 @@ def test_adding_what_cannot_be_solved(lab: Lab) -> None:
 
 @pytest.mark.parametrize("made", LAYERS[1:], ids=str, indirect=True)
 def test_adding_to_the_conda_layer_what_is_nowhere(lab: Lab) -> None:
+    for word in ("--group=dev", "--package=x"):
+        refused(lab, "deps.add", "six", "--layer", "conda", word)
     error = refused(lab, "deps.remove", "six", "--layer", "conda")
     assert "conda.yml" in f"{error['file']} {error['detail']}"
     for spec in ("no-such-package-anywhere", "six>=99"):

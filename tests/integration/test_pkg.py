@@ -8,6 +8,7 @@ import hashlib
 import socket
 import subprocess
 import sys
+import tarfile
 import time
 import zipfile
 from dataclasses import dataclass
@@ -93,6 +94,8 @@ def test_build_publish_install(case: Case, new_lab: Callable[[Case], Lab], serve
         assert (row["size"], row["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
     with zipfile.ZipFile(dist / "tiny_beta-0.2.0-py3-none-any.whl") as wheel:
         assert "tiny_beta/__init__.py" in wheel.namelist()
+    with tarfile.open(dist / "tiny_beta-0.2.0.tar.gz") as archive:
+        assert [name for name in archive.getnames() if ".mlops-lab" in name] == []
 
     to = ("--index", server.url)
     answers = [lab("pkg.publish", *one)]

@@ -15,7 +15,9 @@ import jsonschema
 import pytest
 
 from tasks_lib import bootstrap
+from tasks_lib.errors import LabError
 from tasks_lib.proof import claims, compare, place
+from tasks_lib.session import Session
 from tests.lab import ENTRY, LOCAL_CHANNEL, PYTHON, ROOT, Answer, expect_contract, tools, variables, wheel
 
 if TYPE_CHECKING:
@@ -230,7 +232,8 @@ def test_a_package_that_does_not_exist_fails_the_proof_and_its_folder_is_kept(co
 
 @pytest.mark.parametrize("combo", ["pip_uv", "pip_poetry"])
 def test_a_module_that_cannot_be_imported_fails_the_proof(combo: str, ground: Ground) -> None:
-    name = wheel(ground.project, "cracked", {"cracked/__init__.py": 'raise RuntimeError("it is cracked")\n'})
+    cracked = 'import atexit\natexit.register(print, "bye")\nraise RuntimeError("it is cracked")\n'
+    name = wheel(ground.project, "cracked", {"cracked/__init__.py": cracked})
     table = "tool.uv.sources" if combo == "pip_uv" else "tool.poetry.dependencies"
     ground.write('"six", "cracked"', more=f'[{table}]\ncracked = {{ path = "{name}" }}\n')
     document = ground.prove(combo)
@@ -264,6 +267,22 @@ def test_every_difference_between_two_environments_is_named() -> None:
     told = compare.differences(one, other, ("first", "second"))
     assert told == "b (first 1, second 2), c (first 1, second none), d (first none, second 1)"
     assert compare.differences(one, dict(one), ("first", "second")) == ""
+
+
+def test_a_package_of_any_name_is_copied_and_what_is_built_is_not(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    kept = {"src/lab/build/a.py", "src/lab/dist/b.py", "src/venv/c.py", "pyproject.toml"}
+    for name in (*kept, "build/d.py", "dist/e.whl", ".mlops-lab/lock", ".git/HEAD", "env/pyvenv.cfg"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    (root / "pyproject.toml").write_text('[project]\nname = "a"\nversion = "1"\n[build-system]\nrequires = []\n')
+    session = Session.open(combo="pip_uv", start=root)
+    place.copy_project(session, tmp_path / "copy", "a", {})
+    copied = tmp_path / "copy"
+    assert {path.relative_to(copied).as_posix() for path in copied.rglob("*") if path.is_file()} == kept
+    os.mkfifo(root / "pipe")
+    with pytest.raises(LabError, match="pipe cannot be copied"):
+        place.copy_project(session, tmp_path / "again", "a", {})
 
 
 def test_a_conda_file_gets_another_name_and_channels_and_nothing_else() -> None:

@@ -28,6 +28,7 @@ def _session(project: MakeProject, text: str = HEAD + BUILD, manager: str = "uv"
 
 def _wheel(root: Path, *lines: str) -> Path:
     with zipfile.ZipFile(root / WHEEL, "w") as archive:
+        archive.writestr("demo_x/_vendor/six-1.17.0.dist-info/METADATA", "Name: six\nVersion: 1.17.0\n")
         archive.writestr("demo_x-1.0.dist-info/METADATA", "\n".join(lines))
     return root / WHEEL
 
@@ -100,9 +101,10 @@ def test_an_index_is_named_without_a_login(project: MakeProject, to: str, why: s
 
 
 #: whole commands, since a word too many could publish elsewhere
+_UV = "UV_PUBLISH_PASSWORD=*** UV_PUBLISH_USERNAME=*** uv publish --trusted-publishing never"
 COMMANDS = {
-    ("uv", "lab"): "UV_PUBLISH_PASSWORD=*** UV_PUBLISH_USERNAME=*** uv publish --publish-url https://h/up {}",
-    ("uv", "pypi"): "UV_PUBLISH_PASSWORD=*** UV_PUBLISH_USERNAME=*** uv publish {}",
+    ("uv", "lab"): f"{_UV} --publish-url https://h/up {{}}",
+    ("uv", "pypi"): f"{_UV} {{}}",
     ("poetry", "lab"): "POETRY_HTTP_BASIC_LAB_PASSWORD=*** POETRY_HTTP_BASIC_LAB_USERNAME=*** "
     "POETRY_REPOSITORIES_LAB_URL=https://h/up poetry publish --repository lab",
     ("poetry", "pypi"): "POETRY_HTTP_BASIC_PYPI_PASSWORD=*** POETRY_HTTP_BASIC_PYPI_USERNAME=*** poetry publish",
@@ -138,6 +140,22 @@ def test_publishing_is_shown_without_the_login(
     assert "TOKEN" in step["command"]
     assert "PASSWORD" not in step["command"]
     assert "a-token" not in str(step)
+
+
+#: what a person has set for an index of their own, and must not reach the one that is named here
+PERSONAL = {
+    "uv": ("UV_PUBLISH_TOKEN", "UV_PUBLISH_USERNAME", "UV_PUBLISH_PASSWORD", "UV_PUBLISH_URL", "UV_PUBLISH_INDEX"),
+    "poetry": ("POETRY_PYPI_TOKEN_PYPI", "POETRY_HTTP_BASIC_PYPI_USERNAME", "POETRY_HTTP_BASIC_PYPI_PASSWORD"),
+}
+
+
+@pytest.mark.parametrize("manager", PERSONAL)
+def test_a_login_of_a_persons_own_goes_nowhere(project: MakeProject, root: Path, manager: str) -> None:
+    session = _session(project, manager=manager)
+    command = session.manager.publish([root / WHEEL], "", {"TOKEN": "mine"}, None)
+    given = {name: value for name, value in command.env.items() if name in PERSONAL[manager]}
+    token = PERSONAL[manager][0]
+    assert given == {**dict.fromkeys(PERSONAL[manager]), token: "mine"}
 
 
 def test_without_a_fixed_version_one_alone_must_be_there(project: MakeProject, root: Path) -> None:
