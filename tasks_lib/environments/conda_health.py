@@ -9,7 +9,7 @@ import re
 import stat
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from tasks_lib.diagnosis import without_logins
 from tasks_lib.environments import records
@@ -17,13 +17,14 @@ from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.report.model import Result, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import rattler
 
     from tasks_lib.process import Outcome
 
+_Job = TypeVar("_Job")
 _SHOWN = 5
 _SHARES = 8
 _ANEW = "make it anew: invoke env.remove setup"
@@ -169,18 +170,15 @@ def verify(prefix: Path) -> Iterator[Result]:
     yield Result("doctor.conda-meta", Status.PASS, "conda's records are whole", f"{len(installed)} packages")
     root, places = str(prefix), _places(prefix)
     jobs = [(name, item) for name, record in installed.items() for item in _paths(record, places)]
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        shares = [jobs[start::_SHARES] for start in range(_SHARES)]
-        states = [list(found) for found in pool.map(lambda share: [_state(root, item) for _, item in share], shares)]
+    states = _each(lambda job: _state(root, job[1]), jobs)
     for check, title, wanted in (
         ("doctor.missing-files", "every file that conda installed is there", "missing"),
         ("doctor.altered-files", "no file that conda installed was altered", "altered"),
     ):
         wrong: dict[str, list[str]] = defaultdict(list)
-        for share, found in zip(shares, states, strict=True):
-            for (name, item), state in zip(share, found, strict=True):
-                if state == wanted:
-                    wrong[name].append(item["_path"])
+        for (name, item), state in states:
+            if state == wanted:
+                wrong[name].append(item["_path"])
         yield _report(check, title, {name: f"{len(files)} ({files[0]})" for name, files in wrong.items()}, wanted)
     yield _consistent(prefix)
 
@@ -189,10 +187,17 @@ def hashes(prefix: Path) -> dict[str, str]:
     """Hash every recorded file that is there, by its path; a link is known by where it leads."""
     places = _places(prefix)
     names = sorted({item["_path"] for record in packages(prefix).values() for item in _paths(record, places)})
+    return dict(
+        sorted((name, digest) for name, digest in _each(lambda name: _hash(f"{prefix}/{name}"), names) if digest)
+    )
+
+
+def _each(work: Callable[[_Job], str], jobs: Sequence[_Job]) -> list[tuple[_Job, str]]:
+    """Give each job with what came of it: several run at once, in shares, since there are thousands."""
+    shares = [jobs[start::_SHARES] for start in range(_SHARES)]
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        shares = [names[start::_SHARES] for start in range(_SHARES)]
-        found = pool.map(lambda share: [(name, _hash(f"{prefix}/{name}")) for name in share], shares)
-        return dict(sorted((name, digest) for share in found for name, digest in share if digest))
+        found = pool.map(lambda share: [(job, work(job)) for job in share], shares)
+        return [pair for share in found for pair in share]
 
 
 def _hash(path: str) -> str:
