@@ -53,9 +53,10 @@ class Journal:
     pid: int = field(default_factory=os.getpid)
     since: str = field(default_factory=lambda: time.strftime("%Y-%m-%d %H:%M:%S"))
     touched: bool = False  # whether the environment may differ already
+    stays: bool = True  # whether a new environment that is whole may stay, though the run did not end well
 
     @classmethod
-    def of(cls, session: Session, manifests: Sequence[Path]) -> Journal:
+    def of(cls, session: Session, manifests: Sequence[Path], *, stays: bool = True) -> Journal:
         """Look at a project."""
         environment, project = session.environment, session.project
         prefix, state = environment.prefix, environment.state()
@@ -75,6 +76,7 @@ class Journal:
             python=project.python,
             prefix=str(prefix),
             state=state,
+            stays=stays,
             files={named(project.root, path): path.is_file() for path in manifests},
             **looked,
         )
@@ -158,6 +160,7 @@ def read(root: Path) -> Journal | None:
             and all(isinstance(there, bool) for there in made.files.values())
             and all(isinstance(record["name"], str) and isinstance(record["url"], str) for record in made.conda)
             and isinstance(made.pid, int)
+            and isinstance(made.stays, bool)
         )
         if not sound:
             raise ValueError  # noqa: TRY301 - as above

@@ -78,7 +78,8 @@ def migrate(  # noqa: PLR0913 - what a person may say of the move
     manifests = [*texts, session.manager.lock_path, target.manager.lock_path]
     try:
         with transaction.environment_alone(target, watcher.say):
-            results = transaction.carry_out(target, steps, watcher, manifests=manifests)
+            # no part of the move may stay: the environment that exists tells which combo a project has
+            results = transaction.carry_out(target, steps, watcher, manifests=manifests, stays=False)
     except _DiffersError as error:
         return Answer([Result("migrate.same", Status.FAIL, error.title, error.message, error.remedy)])
     results += [result for one in leaving for result in _removed(one, watcher)]

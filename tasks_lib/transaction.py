@@ -73,13 +73,23 @@ def environment_alone(session: Session, say: Callable[[str], None]) -> Iterator[
         yield
 
 
-def carry_out(
-    session: Session, steps: Sequence[Step], watcher: Watcher, *, manifests: Sequence[Path], kept: Sequence[Path] = ()
+def carry_out(  # noqa: PLR0913 - what is changed, and what of it may stay
+    session: Session,
+    steps: Sequence[Step],
+    watcher: Watcher,
+    *,
+    manifests: Sequence[Path],
+    kept: Sequence[Path] = (),
+    stays: bool = True,
 ) -> list[Result]:
-    """Carry out steps, and put everything back unless all of them end well; `kept` stay where the guard refused."""
+    """Carry out steps, and put everything back unless all of them end well.
+
+    Manifests that are `kept` stay where the guard refused; a new environment that is whole `stays`, so that the next
+    run need not make it again.
+    """
     root, environment = session.project.root, session.environment
     environment.discard_aside()  # what a run left that was killed when it was through
-    before = journal.Journal.of(session, manifests)
+    before = journal.Journal.of(session, manifests, stays=stays)
     try:
         before.save(root, manifests=manifests)
     except LabError:
@@ -208,7 +218,7 @@ def _environment_back(session: Session, before: Journal, root: Path) -> list[str
             return []
         state = environment.state()
         if before.state is not State.PRESENT:
-            if state is not State.ABSENT and not (state is State.PRESENT and _is_whole(environment)):
+            if state is not State.ABSENT and not (before.stays and state is State.PRESENT and _is_whole(environment)):
                 environment.discard()
             return []
         return [] if state is State.ABSENT else _repaired(session, before, root)

@@ -1,22 +1,19 @@
 """A run is stopped at many moments, in every way; the next one ends well, and nothing that a person wrote is lost.
 
-The moments are spread over the time that an undisturbed run takes. How many there are is `MLOPS_LAB_MOMENTS` (for one
-task of one combo); `nox -s faults` sets it.
+The moments are spread over the time that an undisturbed run takes; there are `MOMENTS` for one task of one combo.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shutil
-import signal
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab import CASES, CONDA_YML, PYPROJECT, Answer, expect_no_traceback, tools
+from tests.faults.stopping import KILL, MOMENTS, WAYS, stopped_run
+from tests.lab import CASES, CONDA_YML, PYPROJECT, tools
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,33 +21,8 @@ if TYPE_CHECKING:
 
     from tests.lab import Case, Lab
 
-MOMENTS = int(os.environ.get("MLOPS_LAB_MOMENTS", "2"))
 STRAY = "toolz==1.0.0"
 ADDED = "iniconfig==2.0.0"
-
-
-@dataclass(frozen=True)
-class Way:
-    """How a run is stopped: signals to the process, or to its whole group, one after the other."""
-
-    signals: tuple[signal.Signals, ...]
-    group: bool = False
-
-    def __str__(self) -> str:
-        """Give the test's id."""
-        return "+".join(number.name for number in self.signals) + ("-group" if self.group else "")
-
-
-KILL = (Way((signal.SIGKILL,)), Way((signal.SIGKILL,), group=True))
-WAYS = (
-    KILL[0],
-    Way((signal.SIGINT,), group=True),
-    KILL[1],
-    Way((signal.SIGTERM,)),
-    KILL[0],
-    Way((signal.SIGINT, signal.SIGINT)),
-    Way((signal.SIGHUP,)),
-)
 
 
 @dataclass(frozen=True)
@@ -116,7 +88,7 @@ def test_run_that_is_stopped_is_put_right(lab: Lab, name: str) -> None:
         scenario.prepare(lab)
         assert lab.manifests() == begin
         way = WAYS[moment % len(WAYS)]
-        stopped = _stop(lab, scenario.act, way, seconds * (moment + 0.5) / MOMENTS)
+        stopped = stopped_run(lab, scenario.act, way, seconds * (moment + 0.5) / MOMENTS)
         where = (str(way), moment, stopped)
         if way not in KILL and len(way.signals) == 1:  # it had the time to put all back, or was through
             assert lab.manifests() in (begin, end), where
@@ -131,28 +103,6 @@ def test_run_that_is_stopped_is_put_right(lab: Lab, name: str) -> None:
         assert not _left(lab), where
     lab.write("pyproject.toml", PYPROJECT)
     lab.ok("setup")
-
-
-def _stop(lab: Lab, act: tuple[str, ...], way: Way, after: float) -> Answer:
-    """Start a task, and stop it `after` seconds."""
-    child = lab.start(lab.argv(*act, json=True))
-    with contextlib.suppress(TimeoutError):
-        _wait(child.poll, after)
-    for number in way.signals:
-        with contextlib.suppress(ProcessLookupError):
-            (os.killpg if way.group else os.kill)(child.pid, number)
-        time.sleep(0.05)
-    stdout, stderr = child.communicate(timeout=120)
-    answer = Answer(child.returncode, stdout, stderr)
-    if "tasks_lib" in stderr:  # else it is Python itself that was starting
-        expect_no_traceback(answer)
-    return answer
-
-
-def _wait(poll: Callable[[], object], seconds: float) -> None:
-    deadline = time.perf_counter() + seconds
-    while poll() is None and time.perf_counter() < deadline:
-        time.sleep(0.005)
 
 
 def _left(lab: Lab) -> list[Path]:

@@ -303,7 +303,9 @@ def test_what_cannot_be_moved_changes_nothing(traveller: Lab) -> None:
     text = record.read_text("utf-8").replace("Version: 2.0.0", "Version: 2.0.0.post9")
     record.unlink()  # it is a link into uv's cache
     record.write_text(text, "utf-8")
+    lab.ok("env.remove", "--combo", "pip_uv")
     answer = lab("migrate", "--to", "pip_uv", "--leave-behind")  # no such version is in the index
+    assert not (lab.project / ".venv").exists()  # it would tell that the project is one of pip
     assert answer.code in {2, 4}
     assert "iniconfig" in answer.error()["detail"]
     assert lab.manifests() == before

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks_lib import combos, journal, process, transaction
+from tasks_lib.environments.base import State
 from tasks_lib.environments.venv import Venv
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.managers.uv import Uv
@@ -203,6 +204,19 @@ def test_environment_that_was_not_made_to_its_end_is_discarded(session: Session,
     assert (root / ".venv").exists() is not touched
 
 
+@pytest.mark.parametrize("stays", [True, False])
+def test_new_environment_that_is_whole_stays_where_it_may(
+    session: Session, root: Path, venv: Path, install: Install, *, stays: bool
+) -> None:
+    install(venv, "pip", "26.0")
+    (venv / "bin/activate").write_text(f"VIRTUAL_ENV={venv}\n")
+    before = journal.Journal.of(session, [], stays=stays)
+    replace(before, state=State.ABSENT, packages={}, touched=True).save(root)
+    with transaction.alone(root, "migrate", lambda _: None):
+        pass
+    assert venv.exists() is stays
+
+
 def test_environment_of_another_machine_is_left_alone(session: Session, root: Path) -> None:
     """A journal may come with a repository: what it says of an environment is not true of this one."""
     before = replace(journal.Journal.of(session, []), touched=True, machine="another")
@@ -235,6 +249,7 @@ def test_environment_that_was_set_aside_comes_back(session: Session, root: Path,
         pytest.param({"schema": "mlops-lab-journal/9"}, id="another schema"),
         pytest.param({"files": {"../../elsewhere": True}}, id="a path that leaves the project"),
         pytest.param({"files": {"pyproject.toml": 1}}, id="no bool"),
+        pytest.param({"stays": "no"}, id="no bool either"),
         pytest.param({"packages": {"click": "--index-url=https://example.org"}}, id="an option"),
         pytest.param({"packages": {"click": "click @ --pre"}}, id="an option behind a name"),
         pytest.param({"packages": {"click": "click==1 --pre"}}, id="an option behind a version"),

@@ -1,0 +1,99 @@
+"""`init` and `migrate` are stopped at many moments, in every way: the next run ends as an undisturbed one does."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.faults.stopping import KILL, MOMENTS, WAYS, stopped_run
+from tests.lab import ROOT, Case
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.faults.conftest import Tried
+    from tests.lab import Lab
+
+_SHAPE = ROOT / "tests" / "resources" / "projects" / "environment"
+#: from where, and where to; the engine is that of the conda layer
+_MOVES = (("pip_uv", "conda_poetry"), ("conda_poetry", "pip_uv"))
+
+
+def _restore(lab: Lab, files: dict[str, bytes]) -> None:
+    for path in lab.project.iterdir():
+        if path.is_file():
+            path.unlink()
+    for name, data in files.items():
+        (lab.project / name).write_bytes(data)
+
+
+def _left(lab: Lab) -> list[Path]:
+    """List what no finished run leaves in the project, or beside its conda environment."""
+    beside = lab.home / ".conda" / "envs"
+    found = [*lab.project.iterdir(), *(beside.iterdir() if beside.is_dir() else ())]
+    return [path for path in found if path.name.startswith(".") and path.name != ".venv"]
+
+
+def _stopped_and_run_again(
+    lab: Lab, act: tuple[str, ...], prepare: Callable[[], None], whole: Callable[[], object]
+) -> None:
+    """Stop a task at each moment, run it again, and hold what then is there to what an undisturbed run leaves."""
+    prepare()
+    begin = lab.manifests()
+    started = time.perf_counter()
+    lab.ok(*act)
+    seconds = time.perf_counter() - started
+    end, expected = lab.manifests(), whole()
+    assert begin != end
+    for moment in range(MOMENTS):
+        prepare()
+        assert lab.manifests() == begin
+        way = WAYS[moment % len(WAYS)]
+        stopped = stopped_run(lab, act, way, seconds * (moment + 0.5) / MOMENTS)
+        where = (str(way), moment, stopped)
+        if way not in KILL and len(way.signals) == 1:  # it had the time to put all back, or was through
+            assert lab.manifests() in (begin, end), where
+        again = lab(*act)
+        assert again.code == 0, (where, again)
+        assert lab.manifests() == end, (where, again)
+        assert whole() == expected, (where, again)
+        assert not _left(lab), (where, _left(lab))
+
+
+def test_init_that_is_stopped_is_put_right(new_lab: Callable[[Case], Lab], tried: Tried) -> None:
+    tried("stopped: init", MOMENTS)
+    lab = new_lab(Case("conda_uv", "rattler"))
+    lab.case = None
+    files = {path.name: path.read_bytes() for path in _SHAPE.iterdir() if path.is_file()}
+    _stopped_and_run_again(lab, ("init",), lambda: _restore(lab, files), dict)
+    shutil.rmtree(lab.home)
+
+
+@pytest.mark.parametrize(("here", "there"), _MOVES, ids=[f"{here}-to-{there}" for here, there in _MOVES])
+def test_migrate_that_is_stopped_is_put_right(
+    here: str, there: str, new_lab: Callable[[Case], Lab], tried: Tried
+) -> None:
+    tried("stopped: migrate", MOMENTS)
+    lab = new_lab(Case("conda_uv", "rattler"))
+    lab.case = None
+    if here.startswith("pip"):  # the move makes it
+        (lab.project / "conda.yml").unlink()
+    lab.ok("setup", "--combo", here)
+    files = lab.manifests()
+
+    def prepare() -> None:
+        if lab.manifests() != files:
+            lab.ok("env.remove", "--combo", there)
+        _restore(lab, files)
+
+    def whole() -> object:
+        lab.ok("check.all")
+        rows = lab.ok("deps.list").data["packages"]
+        return lab.ok("env.info").data["combo"], sorted((row["name"], row["version"], row["owner"]) for row in rows)
+
+    _stopped_and_run_again(lab, ("migrate", "--to", there), prepare, whole)
+    shutil.rmtree(lab.home)
