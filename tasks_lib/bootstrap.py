@@ -89,7 +89,7 @@ def go_on(python: str, argv: list[str], changes: Mapping[str, str]) -> int:
         os.execve(python, command, env)  # noqa: S606 - there is no shell here, and none is wanted
     from tasks_lib import process
 
-    return process.replace(command, env)
+    return process.call(command, env)
 
 
 def hear() -> None:
@@ -130,6 +130,11 @@ def cache_folder() -> str:
     if os.path.isabs(xdg):  # the XDG specification has relative ones ignored
         return os.path.join(xdg, "mlops-lab")
     return os.path.join(os.path.expanduser("~/Library/Caches" if sys.platform == "darwin" else "~/.cache"), "mlops-lab")
+
+
+def lock_place(what: str) -> str:
+    """Name the file by which all runs of this user wait for each other at the path `what`."""
+    return os.path.join(cache_folder(), "locks", f"{sha256(os.fsencode(what)).hexdigest()[:16]}.lock")
 
 
 def place(requirements: str) -> str:

@@ -11,14 +11,13 @@ import os
 import sys
 import threading
 import time
-from hashlib import sha256
 from typing import IO, TYPE_CHECKING
-
-from tasks_lib import bootstrap, process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+#: the locks that every process keeps which is started from here on; Windows hands on none
+INHERITED: set[int] = set()
 #: how often a holder shows that it is alive, in seconds
 HEARTBEAT = 0.5
 _PATIENCE = 0.5
@@ -34,8 +33,12 @@ def held(path: str, purpose: str, say: Callable[[str], None]) -> Iterator[float 
     Gives the time at which a holder that did not end well was last alive, in seconds since the epoch; `None` where the
     last one did.
     """
-    with taken(path, purpose, say) as (descriptor, died), process.inherited(descriptor):
-        yield died
+    with taken(path, purpose, say) as (descriptor, died):
+        INHERITED.add(descriptor)
+        try:
+            yield died
+        finally:
+            INHERITED.discard(descriptor)
 
 
 @contextlib.contextmanager
@@ -70,16 +73,10 @@ def _beat(descriptor: int, ended: threading.Event) -> None:
             os.utime(descriptor)
 
 
-def place(what: str) -> str:
-    """Name the file by which all runs of this user wait for each other at the path `what`."""
-    key = sha256(os.fsencode(what)).hexdigest()[:16]
-    return os.path.join(bootstrap.cache_folder(), "locks", f"{key}.lock")  # noqa: PTH118 - as below
-
-
 def is_held(path: str) -> bool:
     """Tell whether a run, or what a dead one started, holds the lock of that file; nothing is written."""
     try:
-        with open(path, "rb") as stream:  # noqa: PTH123 - as below
+        with open(path, "rb") as stream:  # noqa: PTH123 - as above
             return not _locked(stream)
     except OSError:
         return False
