@@ -223,38 +223,35 @@ def _are_remains(environment: Environment) -> bool:
 
 def _is_whole(environment: Environment) -> bool:
     """Tell whether an environment was made to its end."""
-    if any(result.status is Status.FAIL for result in environment.health()) or environment.lacking():
+    if _is_damaged(environment) or environment.lacking():
         return False
     return set(environment.seeds) <= set(records.installed(environment.prefix))
 
 
 def _repaired(session: Session, before: Journal, root: Path) -> list[str]:
     """Bring an existing environment back to the packages of the journal, name by name and version by version."""
-    environment = session.environment
-    commands: list[Command] = []
-    if before.conda and (_conda_differs(environment, before) or _is_damaged(environment)):
-        commands += environment.repair(root / journal.FOLDER / "journal.json", before.conda)
-    failed = [command for command in commands if not process.run(command).ok]
-    failed += [command for command in _python_repair(session, before) if not process.run(command).ok]
-    after = journal.packages(environment.prefix)
+    failed = [command for command in _repair(session, before, root) if not process.run(command).ok]
+    after = journal.packages(session.environment.prefix)
     wrong = sorted(name for name in {*before.packages, *after} if before.packages.get(name) != after.get(name))
     said = [f"{failed[0].shown} failed"] if failed else []
     said += [f"{', '.join(wrong)} differ from what was installed"] if wrong else []
     return [diagnosis.without_secrets(text) for text in said]
 
 
-def _conda_differs(environment: Environment, before: Journal) -> bool:
-    names = {f"{one['name']}-{one.get('version')}-{one.get('build')}.json" for one in before.conda}
-    return names != {path.name for path in environment.marker.glob("*.json")}
-
-
 def _is_damaged(environment: Environment) -> bool:
     return any(result.status is Status.FAIL for result in environment.health())
 
 
-def _python_repair(session: Session, before: Journal) -> Iterator[Command]:
-    """Give the commands for what is neither as it was nor conda's; damaged records go first, which no tool can read."""
+def _repair(session: Session, before: Journal, root: Path) -> Iterator[Command]:
+    """Give the commands for conda's packages, and when these are through, for what is neither as it was nor conda's.
+
+    Damaged records go first, which no tool can read.
+    """
     environment = session.environment
+    if before.conda:
+        names = {f"{one['name']}-{one.get('version')}-{one.get('build')}.json" for one in before.conda}
+        if names != {path.name for path in environment.marker.glob("*.json")} or _is_damaged(environment):
+            yield from environment.repair(root / journal.FOLDER / "journal.json", before.conda)
     python, common = str(environment.python), (toolbox.uv(), "pip")
     damaged, after = records.damaged(environment.prefix), journal.packages(environment.prefix)
     theirs = {name for name, asked in before.packages.items() if name not in before.owned}

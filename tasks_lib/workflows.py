@@ -114,13 +114,8 @@ def remove(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answ
     environment.refuse_foreign()
     if environment.state() is State.ABSENT:
         return Answer([Result("env.remove", Status.PASS, f"there is no {environment.prefix}", "nothing to remove")])
-    title = f"remove {environment.where}"
-
-    def work() -> tuple[Result, ...]:
-        environment.set_aside()  # and it is deleted when the run is through
-        return ()
-
-    steps = [Step("env.remove", title, work=work, shown=f"rm -r {environment.prefix}")]
+    title, shown = f"remove {environment.where}", f"rm -r {environment.prefix}"
+    steps = [Step("env.remove", title, work=environment.set_aside, shown=shown)]  # deleted when the run is through
     return planned(steps) if dry_run else Answer(_carry_out(session, steps, watcher))
 
 
@@ -163,12 +158,11 @@ def uninstall_step(
     """
     before, anew = set(session.manager.locked()), {records.normalised(member.name)} if member else set()
 
-    def uninstall() -> tuple[Result, ...]:
+    def uninstall() -> None:
         ours = set(records.installed(activation.prefix)) - set(conda_health.owned(activation.prefix))
         gone = sorted(((before - set(session.manager.locked())) | anew) & ours)
         if gone:
             diagnosis.demand(process.run(_uninstall(activation, gone)), title="uninstall")
-        return ()
 
     return Step(
         "deps.uninstall",
