@@ -14,7 +14,6 @@ from hashlib import sha256
 TYPE_CHECKING = False  # typing's own costs 9 ms
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
     from signal import Signals
 
     from tasks_lib.errors import LabError
@@ -42,19 +41,15 @@ _SILENT = "connection broken by|Could not fetch URL|Max retries exceeded|Connect
 _REASON = r"\w+ (denied|refused)|Read-only file system|Not a directory|File exists|[Nn]ame (or|res)[ \w]+|timed out"
 
 
-def ensure(requirements: Path) -> Path:
+def ensure(requirements: str | os.PathLike[str]) -> str:
     """Give the interpreter of the tool environment that `requirements` pins, made or mended if need be.
 
     Raises `LabError` when it cannot be made; nothing half made is left then.
     """
-    return type(requirements)(ensured(os.path.abspath(requirements)))
-
-
-def ensured(requirements: str) -> str:
-    """Do what `ensure` does, without the price of `pathlib`."""
-    home = place(requirements)
+    path = os.path.abspath(requirements)
+    home = place(path)
     if fault(home) is not None:
-        _make(home, requirements)
+        _make(home, path)
     return interpreter(home)
 
 
