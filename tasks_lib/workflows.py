@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tasks_lib import checks, diagnosis, graph, guard, process, shells, toolbox, transaction
+from tasks_lib import checks, diagnosis, graph, guard, process, requirements, shells, toolbox, transaction
 from tasks_lib.checks.base import Facts
 from tasks_lib.environments import conda_health, records
 from tasks_lib.environments.base import MADE, SEEDS, State
@@ -45,12 +44,10 @@ def setup(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answe
     looks = checks.steps(session)
     if dry_run:
         return planned([*changes, *looks])
-    if not changes:  # what was just observed need not be asked again
-        looks = [_known(look, known[look.id]) if look.id in known else look for look in looks]
     if changes:  # a new lock stays where the guard refuses: `deps.align` goes on from it
         results = _carry_out(session, [*changes, *looks], watcher, kept=[session.manager.lock_path])
-    else:
-        results = execute(looks, watcher)
+    else:  # what was just observed need not be asked again
+        results = execute([_known(look, known[look.id]) if look.id in known else look for look in looks], watcher)
     done = [step.title for step in changes if not step.check]
     asked = f" --combo {session.combo.id}" if session.combo.source == "flag" else ""
     hint = shells.hint(shells.detect(os.environ), toolbox.program()).replace("env.activate", f"env.activate{asked}")
@@ -255,5 +252,4 @@ def _names_in_group(session: Session, group: str) -> list[str]:
     if group not in groups:
         text = f"pyproject.toml has no dependency group {group!r}; it has {', '.join(groups) or 'none'}."
         raise LabError(text, file="pyproject.toml", code=ExitCode.BAD_REQUEST, title="unknown group")
-    names = [re.match(r"[\w.-]*", entry) for entry in groups[group] if isinstance(entry, str)]
-    return [found[0] for found in names if found and found[0]]
+    return requirements.names([entry.strip() for entry in groups[group] if isinstance(entry, str)])
