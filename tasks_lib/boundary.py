@@ -140,7 +140,7 @@ def _too_late(_number: int, _frame: object) -> None:
 
 def _stopped() -> Result:
     text = "nothing is half made"
-    if journal.exists(root_of(Path.cwd())):
+    if (here := _here()) and journal.exists(root_of(Path(here))):
         text = "the next run that changes the project puts back what this one had changed"
     return Result("error.interrupted", Status.ERROR, "interrupted", f"The run was stopped; {text}.")
 

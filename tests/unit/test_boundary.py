@@ -1,0 +1,30 @@
+"""Every end of a task becomes an answer."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from tasks_lib import boundary
+from tasks_lib.errors import ExitCode
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+def test_interrupted_run_whose_folder_is_gone_is_answered_too(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = root / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+    def work(*_: object) -> None:
+        folder.rmdir()
+        raise KeyboardInterrupt
+
+    assert boundary.answer("completion", work, project=False, json=True) == ExitCode.INTERRUPTED  # type: ignore[arg-type]  # it never answers
+    document = json.loads(capsys.readouterr().out)
+    assert (document["project"], document["results"][0]["id"]) == ("", "error.interrupted")
