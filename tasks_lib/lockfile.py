@@ -52,24 +52,27 @@ def taken(
     """
     stream = _taken(path, say, check)
     ended = threading.Event()
+    heart = threading.Thread(target=_beat, args=(stream.fileno(), ended), daemon=True)
     try:
         facts = os.fstat(stream.fileno())
         stream.truncate(0)
         stream.write(f"{os.getpid()}\n{purpose}\n{time.strftime('%H:%M:%S')}\n".encode())
         stream.flush()
-        threading.Thread(target=_beat, args=(stream.fileno(), ended), daemon=True).start()
+        heart.start()
         yield stream.fileno(), facts.st_mtime if facts.st_size else None
     finally:
         ended.set()
         with contextlib.suppress(OSError):  # Windows does not delete what is open
             os.unlink(path)  # noqa: PTH108 - pathlib costs the first start 10 ms
+        if heart.is_alive():  # the number of a closed file is soon another's, whose time it must not set
+            heart.join()
         stream.close()
 
 
 def _beat(descriptor: int, ended: threading.Event) -> None:
     """Let the file tell when its holder was last alive."""
     while not ended.wait(HEARTBEAT):
-        with contextlib.suppress(OSError, TypeError):  # it has just been closed; Windows takes no descriptor
+        with contextlib.suppress(OSError, TypeError):  # Windows takes no descriptor
             os.utime(descriptor)
 
 
