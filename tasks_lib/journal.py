@@ -139,19 +139,16 @@ def read(root: Path) -> Journal | None:
     if not exists(root):
         return None
     try:
-        text = read_text(path, str(path))
-    except LabError:
-        raise _damaged(path) from None
-    try:
-        data = json.loads(text)
-        if path.is_symlink() or data.pop("schema") != _SCHEMA:
-            raise ValueError  # noqa: TRY301 - one way out for every damage
+        data = json.loads(read_text(path, str(path)))
+        schema = data.pop("schema")
         made = Journal(**{**data, "state": State(data["state"])})
         words = (made.command, made.combo, made.engine, made.python, made.prefix, made.machine, made.since)
         names = [*made.packages, *made.owned]
         inside = [_FILE.fullmatch(name) and (root / name).parent.resolve().is_relative_to(top) for name in made.files]
         sound = (
-            all(isinstance(word, str) for word in (*words, *made.owned, *made.packages.values()))
+            schema == _SCHEMA
+            and not path.is_symlink()
+            and all(isinstance(word, str) for word in (*words, *made.owned, *made.packages.values()))
             and all(_NAME.fullmatch(name) for name in names)
             and all(inside)
             and all(_REQUIREMENT.fullmatch(text) for text in made.packages.values())
@@ -159,10 +156,10 @@ def read(root: Path) -> Journal | None:
             and all(isinstance(record["name"], str) and isinstance(record["url"], str) for record in made.conda)
             and isinstance(made.pid, int)
         )
-        if not sound:
-            raise ValueError  # noqa: TRY301 - as above
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (LabError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise _damaged(path) from None
+    if not sound:
+        raise _damaged(path)
     return made
 
 

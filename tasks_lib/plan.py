@@ -76,13 +76,13 @@ def execute(steps: Sequence[Step], watcher: Watcher, *, at_once: int = _AT_ONCE)
     pool = ThreadPoolExecutor(max_workers=at_once)
     try:
         while waiting or running:
-            for step in [s for s in waiting.values() if not any(n in waiting or _runs(n, running) for n in s.needs)]:
+            unfinished = {*waiting, *(step.id for step in running.values())}
+            for step in [one for one in waiting.values() if unfinished.isdisjoint(one.needs)]:
                 del waiting[step.id]
                 running[pool.submit(_carry_out, step, watcher, children)] = step
             ended, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in ended:
-                step = running[future]
-                done[step.id] = future.result()
+                done[running[future].id] = future.result()
                 del running[future]
     except BaseException as error:
         children.stop()
@@ -112,10 +112,6 @@ def say_with(error: BaseException, text: str) -> None:
     if not isinstance(error, LabError):
         raise LabError(text, code=ExitCode.TOOL_FAILED) from error
     error.message += f" {text}"
-
-
-def _runs(step_id: str, running: dict[Future[list[Result]], Step]) -> bool:
-    return any(step.id == step_id for step in running.values())
 
 
 def _carry_out(step: Step, watcher: Watcher, children: process.Children) -> list[Result]:
