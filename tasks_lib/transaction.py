@@ -132,8 +132,7 @@ def recover(root: Path, say: Callable[[str], None], died: float | None) -> list[
     say(f"{before.who} was cut short: putting the project back as it was")
     died = died or journal.written(root)  # somebody deleted the lock file
     kept = _changed_since(root, before, died)
-    names = [name for name in before.files if name not in kept]
-    _demand_files(root, [name for name in names if before.files[name]], before)
+    _demand_files(root, before, kept, old=True)
     stuck = [f"{name} was changed since, and is left as it is" for name in kept]
     try:
         session = Session.open(combo=before.combo, engine=before.engine, python=before.python, start=root)
@@ -141,7 +140,7 @@ def recover(root: Path, say: Callable[[str], None], died: float | None) -> list[
             stuck += _environment_back(session, before, root)
     except LabError as error:
         stuck.append(f"the environment was not looked at ({error.message})")
-    _demand_files(root, [name for name in names if not before.files[name]], before)  # they may tell the environment
+    _demand_files(root, before, kept, old=False)  # they may tell the environment
     journal.forget(root)
     title = f"{before.command} was cut short, and what it had changed is put back"
     if not stuck:
@@ -152,10 +151,9 @@ def recover(root: Path, say: Callable[[str], None], died: float | None) -> list[
 
 def _put_back(session: Session, before: Journal, *, without: Sequence[Path]) -> list[str]:
     root = session.project.root
-    names = [name for name in before.files if name not in {journal.named(root, path) for path in without}]
-    old, new = ([name for name in names if before.files[name] is there] for there in (True, False))
-    stuck = _files_back(root, old, before)  # first: what is installed for editing is installed from them
-    return [*stuck, *_environment_back(session, before, root), *_files_back(root, new, before)]
+    kept = [journal.named(root, path) for path in without]
+    stuck = _files_back(root, before, kept, old=True)  # first: what is installed for editing is installed from them
+    return [*stuck, *_environment_back(session, before, root), *_files_back(root, before, kept, old=False)]
 
 
 def _changed_since(root: Path, before: Journal, died: float) -> list[str]:
@@ -165,22 +163,22 @@ def _changed_since(root: Path, before: Journal, died: float) -> list[str]:
     return [name for name in found if not (before.files[name] and files.same(root / name, _copy(root, name)))]
 
 
-def _demand_files(root: Path, names: Sequence[str], before: Journal) -> None:
+def _demand_files(root: Path, before: Journal, kept: Sequence[str], *, old: bool) -> None:
     """Put manifests back, or stop with the journal still there: without it their copies would be lost."""
-    if stuck := _files_back(root, names, before):
+    if stuck := _files_back(root, before, kept, old=old):
         text = f"{before.who} was cut short, and this cannot be put back: {'; '.join(stuck)}"
         remedy = f"make that possible; the copies are in {root / journal.FOLDER / 'before'}"
         raise LabError(text, code=ExitCode.TOOL_FAILED, remedy=remedy, title="not put back")
 
 
-def _files_back(root: Path, names: Sequence[str], before: Journal) -> list[str]:
-    """Put manifests back from their copies; one that there was not is deleted. Say what could not be."""
+def _files_back(root: Path, before: Journal, kept: Sequence[str], *, old: bool) -> list[str]:
+    """Put the `old` manifests back from their copies, or delete those that there were not. Say what could not be."""
     stuck = []
-    for name in names:
+    for name in (name for name, there in before.files.items() if there is old and name not in kept):
         path = root / name
         try:
             files.clear_unfinished(path)
-            if before.files[name]:
+            if old:
                 files.put_back(path, _copy(root, name))
             elif path.is_file() or path.is_symlink():
                 path.unlink()
