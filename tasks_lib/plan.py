@@ -64,10 +64,13 @@ class Watcher(Protocol):
         """Hear that it ended."""
 
 
-def execute(steps: Sequence[Step], watcher: Watcher, *, at_once: int = _AT_ONCE) -> list[Result]:
+def execute(
+    steps: Sequence[Step], watcher: Watcher, *, at_once: int = _AT_ONCE, first: Callable[[Step], None] = lambda _: None
+) -> list[Result]:
     """Carry out `steps`, those that are independent at the same time, and give the results in the plan's order.
 
-    The first step that fails ends the others, what they left half made is undone, and its error is raised.
+    The first step that fails ends the others, what they left half made is undone, and its error is raised. `first` is
+    called with each step before it starts.
     """
     children = process.Children()
     waiting = {step.id: step for step in steps}
@@ -79,7 +82,7 @@ def execute(steps: Sequence[Step], watcher: Watcher, *, at_once: int = _AT_ONCE)
             unfinished = {*waiting, *(step.id for step in running.values())}
             for step in [one for one in waiting.values() if unfinished.isdisjoint(one.needs)]:
                 del waiting[step.id]
-                running[pool.submit(_carry_out, step, watcher, children)] = step
+                running[pool.submit(_carry_out, step, watcher, children, first)] = step
             ended, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in ended:
                 done[running[future].id] = future.result()
@@ -114,8 +117,9 @@ def say_with(error: BaseException, text: str) -> None:
     error.message += f" {text}"
 
 
-def _carry_out(step: Step, watcher: Watcher, children: process.Children) -> list[Result]:
+def _carry_out(step: Step, watcher: Watcher, children: process.Children, first: Callable[[Step], None]) -> list[Result]:
     started = time.perf_counter()
+    first(step)
     watcher.begin(step)
     try:
         if step.command is not None:

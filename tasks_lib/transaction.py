@@ -85,15 +85,23 @@ def carry_out(
     except LabError:
         journal.forget(root)  # half a journal, on a full disk
         raise
-    noted = _Noting(watcher, root, before)
+    noted = before
+
+    def note(step: Step) -> None:
+        """Enter in the journal that the environment is about to be changed."""
+        nonlocal noted
+        if not (noted.touched or step.check or step.id in _HARMLESS):
+            noted = replace(noted, touched=True)
+            noted.save(root)
+
     try:
-        results = execute(steps, noted)
+        results = execute(steps, watcher, first=note)
         for path in manifests:
             if path.name == PYPROJECT:
                 files.keep_line_ends(path, _copy(root, journal.named(root, path)))
     except BaseException as error:
         refused = isinstance(error, LabError) and error.code is ExitCode.GUARD_REFUSED
-        stuck = _put_back(session, noted.journal, without=kept if refused else ())
+        stuck = _put_back(session, noted, without=kept if refused else ())
         if stuck:  # the journal stays, and the next run tries again
             say_with(error, f"This could not be put back: {'; '.join(stuck)}")
         else:
@@ -102,25 +110,6 @@ def carry_out(
     journal.forget(root)
     environment.discard_aside()
     return results
-
-
-class _Noting:
-    """A watcher that enters in the journal that the environment is about to be changed."""
-
-    def __init__(self, watcher: Watcher, root: Path, before: Journal) -> None:
-        self._watcher, self._root, self.journal = watcher, root, before
-
-    def begin(self, step: Step) -> None:
-        if not (self.journal.touched or step.check or step.id in _HARMLESS):
-            self.journal = replace(self.journal, touched=True)
-            self.journal.save(self._root)
-        self._watcher.begin(step)
-
-    def line(self, step: Step, text: str) -> None:
-        self._watcher.line(step, text)
-
-    def end(self, step: Step, seconds: float, *, ok: bool) -> None:
-        self._watcher.end(step, seconds, ok=ok)
 
 
 def recover(root: Path, say: Callable[[str], None], died: float | None) -> list[Result]:
