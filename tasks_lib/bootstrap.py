@@ -178,10 +178,9 @@ def fingerprint(home: str) -> str:
 
 def _make(home: str, requirements: str) -> None:
     """Make the environment `home` while no other process does, or take the one that another has just made."""
-    try:
-        os.makedirs(os.path.dirname(home), exist_ok=True)
-        from tasks_lib import lockfile
+    from tasks_lib import lockfile
 
+    try:
         with lockfile.held(f"{home}.lock", "the run that makes the tool environment", _say):
             why = fault(home)
             if why is not None:

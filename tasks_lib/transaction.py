@@ -98,7 +98,7 @@ def carry_out(
         results = execute(steps, watcher, first=note)
         for path in manifests:
             if path.name == PYPROJECT:
-                files.keep_line_ends(path, _copy(root, journal.named(root, path)))
+                files.keep_line_ends(path, journal.copies(root) / journal.named(root, path))
     except BaseException as error:
         refused = isinstance(error, LabError) and error.code is ExitCode.GUARD_REFUSED
         stuck = _put_back(session, noted, without=kept if refused else ())
@@ -119,7 +119,7 @@ def recover(root: Path, say: Callable[[str], None], died: float | None) -> list[
         journal.forget(root)  # copies without a journal are from a run that had not begun
         return []
     say(f"{before.who} was cut short: putting the project back as it was")
-    died = died or journal.written(root)  # somebody deleted the lock file
+    died = died or journal.place(root).stat().st_mtime  # somebody deleted the lock file
     kept = _changed_since(root, before, died)
     _demand_files(root, before, kept, old=True)
     stuck = [f"{name} was changed since, and is left as it is" for name in kept]
@@ -149,14 +149,14 @@ def _changed_since(root: Path, before: Journal, died: float) -> list[str]:
     """Name the manifests that were written later than the run's death, and its last beat of heart: by a person."""
     late = died + 2 * lockfile.HEARTBEAT
     found = [name for name in before.files if (root / name).is_file() and (root / name).stat().st_mtime > late]
-    return [name for name in found if not (before.files[name] and files.same(root / name, _copy(root, name)))]
+    return [name for name in found if not (before.files[name] and files.same(root / name, journal.copies(root) / name))]
 
 
 def _demand_files(root: Path, before: Journal, kept: Sequence[str], *, old: bool) -> None:
     """Put manifests back, or stop with the journal still there: without it their copies would be lost."""
     if stuck := _files_back(root, before, kept, old=old):
         text = f"{before.who} was cut short, and this cannot be put back: {'; '.join(stuck)}"
-        remedy = f"make that possible; the copies are in {root / journal.FOLDER / 'before'}"
+        remedy = f"make that possible; the copies are in {journal.copies(root)}"
         raise LabError(text, code=ExitCode.TOOL_FAILED, remedy=remedy, title="not put back")
 
 
@@ -168,16 +168,12 @@ def _files_back(root: Path, before: Journal, kept: Sequence[str], *, old: bool) 
         try:
             files.clear_unfinished(path)
             if old:
-                files.put_back(path, _copy(root, name))
+                files.put_back(path, journal.copies(root) / name)
             elif path.is_file() or path.is_symlink():
                 path.unlink()
         except (LabError, OSError) as error:
             stuck.append(f"{name} ({error})")
     return stuck
-
-
-def _copy(root: Path, name: str) -> Path:
-    return root / journal.FOLDER / "before" / name
 
 
 def _environment_back(session: Session, before: Journal, root: Path) -> list[str]:
@@ -238,7 +234,7 @@ def _repair(session: Session, before: Journal, root: Path) -> Iterator[Command]:
     if before.conda:
         names = {f"{one['name']}-{one.get('version')}-{one.get('build')}.json" for one in before.conda}
         if names != {path.name for path in environment.marker.glob("*.json")} or _is_damaged(environment):
-            yield from environment.repair(root / journal.FOLDER / "journal.json", before.conda)
+            yield from environment.repair(journal.place(root), before.conda)
     python, common = str(environment.python), (toolbox.uv(), "pip")
     damaged, after = records.damaged(environment.prefix), journal.packages(environment.prefix)
     theirs = {name for name, asked in before.packages.items() if name not in before.owned}
@@ -263,7 +259,7 @@ def _asked(requirement: str) -> tuple[str, ...]:
 def _tidy(folder: Path) -> None:
     """Leave nothing but the journal of a run that could not be put right, with the time of its end."""
     if journal.exists(folder.parent):
-        os.utime(folder / "journal.json")
+        os.utime(journal.place(folder.parent))
     else:
         for name in (".gitignore", "explicit.txt"):
             (folder / name).unlink(missing_ok=True)
