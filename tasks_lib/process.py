@@ -140,13 +140,8 @@ class Children:
 
 def environment(changes: Mapping[str, str | None]) -> dict[str, str]:
     """Give this process's environment without `FOREIGN`, with `changes` laid over it."""
-    env = {key: value for key, value in os.environ.items() if key not in FOREIGN}
-    for key, value in changes.items():
-        if value is None:
-            env.pop(key, None)
-        else:
-            env[key] = value
-    return env
+    kept = {key: value for key, value in os.environ.items() if key not in FOREIGN}
+    return {key: value for key, value in {**kept, **changes}.items() if value is not None}
 
 
 def run(
@@ -163,12 +158,12 @@ def run(
     children = children or Children()
     with _turn(command, children, on_line) as kept:
         started = time.perf_counter()
-        child = _start(command, piped=True, kept=kept)
-        children.add(child)
         said: tuple[list[str], list[str]] = ([], [])
-        streams = zip((child.stdout, child.stderr), said, strict=True)
-        readers = [threading.Thread(target=_drain, args=(*one, on_line), daemon=True) for one in streams]
+        child = _start(command, piped=True, kept=kept)
         try:
+            children.add(child)
+            streams = zip((child.stdout, child.stderr), said, strict=True)
+            readers = [threading.Thread(target=_drain, args=(*one, on_line), daemon=True) for one in streams]
             for reader in readers:
                 reader.start()
             child.wait(timeout)
