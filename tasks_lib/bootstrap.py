@@ -8,13 +8,13 @@ Every start passes through here. So a sound environment is found with `os` and `
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from hashlib import sha256
 
 TYPE_CHECKING = False  # typing's own costs 9 ms
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from signal import Signals
 
     from tasks_lib.errors import LabError
 
@@ -77,8 +77,6 @@ def go_on(python: str, argv: list[str], changes: Mapping[str, str]) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
     if os.name == "posix":
-        import signal
-
         # what asks a run to end waits until the other interpreter has started, which would answer with a traceback
         signal.pthread_sigmask(signal.SIG_BLOCK, ending())
         os.execve(python, command, env)  # noqa: S606 - there is no shell here, and none is wanted
@@ -89,8 +87,6 @@ def go_on(python: str, argv: list[str], changes: Mapping[str, str]) -> int:
 
 def hear() -> None:
     """Take what asks a run to end as Ctrl-C, and let through what `go_on` held back."""
-    import signal
-
     for number in ending():
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
@@ -100,16 +96,12 @@ def hear() -> None:
 
 def deafen() -> None:
     """Let nothing that asks a run to end disturb an interpreter that is ending."""
-    import signal
-
     for number in ending():
         signal.signal(number, signal.SIG_IGN)
 
 
-def ending() -> list[Signals]:
+def ending() -> list[signal.Signals]:
     """List the signals that ask a run to end, as far as this system has them."""
-    import signal
-
     return [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
