@@ -23,6 +23,7 @@ from tasks_lib.session import Answer, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
 
 def answer(  # noqa: PLR0913 - what a person may say of any task
@@ -60,9 +61,7 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
         index.go_offline(os.environ, asked=offline)
         threading.Thread(target=report.renderer, args=(shown,), daemon=True).start()  # while the tools run
         with progress, contextlib.ExitStack() as held:
-            root = Path.cwd() if new or source else root_of(Path.cwd())
-            there = new or source or (root / PYPROJECT).is_file()
-            put_right = held.enter_context(transaction.alone(root, command, progress.say)) if changes and there else []
+            put_right = held.enter_context(_alone(command, progress, new=new or bool(source))) if changes else []
             if project:
                 session = _opened(source, new=new, combo=combo, engine=engine, python=python, command=command)
                 progress.say(f"mlops-lab: {session.combo.id}, since {session.combo.reason}")
@@ -105,6 +104,13 @@ def _here() -> str:
     with contextlib.suppress(OSError):  # the folder is gone
         return str(Path.cwd())
     return ""
+
+
+def _alone(command: str, progress: Progress, *, new: bool) -> AbstractContextManager[list[Result]]:
+    """Hold the project of the current folder, where there is one or is going to be one."""
+    root = Path.cwd() if new else root_of(Path.cwd())
+    there = new or (root / PYPROJECT).is_file()
+    return transaction.alone(root, command, progress.say) if there else contextlib.nullcontext([])
 
 
 def _opened(source: str, *, new: bool, command: str, **asked: Any) -> Session:  # noqa: ANN401 - options as they are

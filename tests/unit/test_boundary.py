@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING
 
 from tasks_lib import boundary
 from tasks_lib.errors import ExitCode
+from tasks_lib.session import Answer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
+
+
+def test_task_that_needs_no_project_needs_no_folder_either(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root.rmdir()
+    assert boundary.answer("completion", lambda *_: Answer(), project=False, json=True) == ExitCode.DONE
+    assert json.loads(capsys.readouterr().out)["project"] == ""
 
 
 def test_interrupted_run_whose_folder_is_gone_is_answered_too(
