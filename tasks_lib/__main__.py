@@ -35,7 +35,7 @@ def main(argv: "list[str] | None" = None, *, own_tasks: bool = True) -> int:
             return program.main(argv, own_tasks=own_tasks)
         if argv[:1] == ["--complete"] and bootstrap.fault(bootstrap.place(bootstrap.REQUIREMENTS)) is not None:
             return 0  # nobody waits for a tool environment at a tab key
-        python = bootstrap.ensured(bootstrap.REQUIREMENTS)
+        python = bootstrap.ensure(bootstrap.REQUIREMENTS)
         return bootstrap.go_on(python, argv, {bootstrap.OWN_TASKS: "1"} if own_tasks else {})
     except KeyboardInterrupt:
         return refuse(argv, _INTERRUPTED, "Interrupted; nothing was left half made.", "", time.time() - began)

@@ -8,14 +8,13 @@ Every start passes through here. So a sound environment is found with `os` and `
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from hashlib import sha256
 
 TYPE_CHECKING = False  # typing's own costs 9 ms
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
-    from signal import Signals
 
     from tasks_lib.errors import LabError
 
@@ -42,19 +41,15 @@ _SILENT = "connection broken by|Could not fetch URL|Max retries exceeded|Connect
 _REASON = r"\w+ (denied|refused)|Read-only file system|Not a directory|File exists|[Nn]ame (or|res)[ \w]+|timed out"
 
 
-def ensure(requirements: Path) -> Path:
+def ensure(requirements: str | os.PathLike[str]) -> str:
     """Give the interpreter of the tool environment that `requirements` pins, made or mended if need be.
 
     Raises `LabError` when it cannot be made; nothing half made is left then.
     """
-    return type(requirements)(ensured(os.path.abspath(requirements)))
-
-
-def ensured(requirements: str) -> str:
-    """Do what `ensure` does, without the price of `pathlib`."""
-    home = place(requirements)
+    path = os.path.abspath(requirements)
+    home = place(path)
     if fault(home) is not None:
-        _make(home, requirements)
+        _make(home, path)
     return interpreter(home)
 
 
@@ -82,20 +77,16 @@ def go_on(python: str, argv: list[str], changes: Mapping[str, str]) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
     if os.name == "posix":
-        import signal
-
         # what asks a run to end waits until the other interpreter has started, which would answer with a traceback
         signal.pthread_sigmask(signal.SIG_BLOCK, ending())
         os.execve(python, command, env)  # noqa: S606 - there is no shell here, and none is wanted
     from tasks_lib import process
 
-    return process.replace(command, env)
+    return process.call(command, env)
 
 
 def hear() -> None:
     """Take what asks a run to end as Ctrl-C, and let through what `go_on` held back."""
-    import signal
-
     for number in ending():
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
@@ -105,16 +96,12 @@ def hear() -> None:
 
 def deafen() -> None:
     """Let nothing that asks a run to end disturb an interpreter that is ending."""
-    import signal
-
     for number in ending():
         signal.signal(number, signal.SIG_IGN)
 
 
-def ending() -> list[Signals]:
+def ending() -> list[signal.Signals]:
     """List the signals that ask a run to end, as far as this system has them."""
-    import signal
-
     return [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
@@ -130,6 +117,11 @@ def cache_folder() -> str:
     if os.path.isabs(xdg):  # the XDG specification has relative ones ignored
         return os.path.join(xdg, "mlops-lab")
     return os.path.join(os.path.expanduser("~/Library/Caches" if sys.platform == "darwin" else "~/.cache"), "mlops-lab")
+
+
+def lock_place(what: str) -> str:
+    """Name the file by which all runs of this user wait for each other at the path `what`."""
+    return os.path.join(cache_folder(), "locks", f"{sha256(os.fsencode(what)).hexdigest()[:16]}.lock")
 
 
 def place(requirements: str) -> str:
@@ -178,10 +170,9 @@ def fingerprint(home: str) -> str:
 
 def _make(home: str, requirements: str) -> None:
     """Make the environment `home` while no other process does, or take the one that another has just made."""
-    try:
-        os.makedirs(os.path.dirname(home), exist_ok=True)
-        from tasks_lib import lockfile
+    from tasks_lib import lockfile
 
+    try:
         with lockfile.held(f"{home}.lock", "the run that makes the tool environment", _say):
             why = fault(home)
             if why is not None:

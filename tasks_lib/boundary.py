@@ -64,24 +64,17 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
             put_right = held.enter_context(_alone(command, progress, new=new or bool(source))) if changes else []
             if project:
                 session = _opened(source, new=new, combo=combo, engine=engine, python=python, command=command)
-                held.enter_context(_announced(session, progress, changes=changes))
+                progress.say(f"mlops-lab: {session.combo.id}, since {session.combo.reason}")
+                if changes:
+                    held.enter_context(transaction.environment_alone(session, progress.say))
             found = work(session, progress)
             found = replace(found, results=(*put_right, *found.results))
         code = verdict(found.results, strict=strict) if found.code is None else found.code
     except LabError as error:
         code, found = error.code, Answer([from_error(error)])
     except (KeyboardInterrupt, Interrupted):
-        half = journal.exists(root_of(Path.cwd()))
-        text = (
-            "the next run that changes the project puts back what this one had changed"
-            if half
-            else "nothing is half made"
-        )
-        stopped = Result("error.interrupted", Status.ERROR, "interrupted", f"The run was stopped; {text}.")
-        code, found = ExitCode.INTERRUPTED, Answer([stopped])
+        code, found = ExitCode.INTERRUPTED, Answer([_stopped()])
     except Exception as error:  # noqa: BLE001 - the last resort: a fault of this program is reported as one
-        if os.environ.get("MLOPS_LAB_DEBUG"):
-            traceback.print_exc()
         code, found = ExitCode.TOOL_FAILED, Answer([_fault(error)])
     finally:
         for number in before:
@@ -120,12 +113,6 @@ def _alone(command: str, progress: Progress, *, new: bool) -> AbstractContextMan
     return transaction.alone(root, command, progress.say) if there else contextlib.nullcontext([])
 
 
-def _announced(session: Session, progress: Progress, *, changes: bool) -> AbstractContextManager[None]:
-    """Say which combo it is and why, and hold the environment of a run that changes something."""
-    progress.say(f"mlops-lab: {session.combo.id}, since {session.combo.reason}")
-    return transaction.environment_alone(session, progress.say) if changes else contextlib.nullcontext()
-
-
 def _opened(source: str, *, new: bool, command: str, **asked: Any) -> Session:  # noqa: ANN401 - options as they are
     """Open the session of the current folder, be it a project yet or not, or of what `source` describes."""
     if new:
@@ -157,7 +144,16 @@ def _too_late(_number: int, _frame: object) -> None:
     """Go on: the run is over, and its answer is being given."""
 
 
+def _stopped() -> Result:
+    text = "nothing is half made"
+    if (here := _here()) and journal.exists(root_of(Path(here))):
+        text = "the next run that changes the project puts back what this one had changed"
+    return Result("error.interrupted", Status.ERROR, "interrupted", f"The run was stopped; {text}.")
+
+
 def _fault(error: Exception) -> Result:
+    if os.environ.get("MLOPS_LAB_DEBUG"):
+        traceback.print_exc()
     if isinstance(error, OSError):
         place = f" ({error.filename})" if error.filename else ""
         return Result("error.system", Status.ERROR, "the system refused", f"{error.strerror or error}{place}.")

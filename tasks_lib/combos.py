@@ -83,11 +83,9 @@ def _existing(project: Project) -> Combo | None:
     for kind, layer in ENVIRONMENTS.items():
         environment = layer(project)
         if layer.applies(project) and exists(environment):
-            why = f"{environment.where} exists already"
-            if manager:
-                return Combo(kind, manager, "existing", f"{why}, and {MANAGERS[manager].lock_name} lies beside it")
-            fallback = "poetry" if kind == "conda" else "uv"
-            return Combo(kind, fallback, "existing", why)
+            beside = f", and {MANAGERS[manager].lock_name} lies beside it" if manager else ""
+            usual = "poetry" if kind == Conda.kind else "uv"
+            return Combo(kind, manager or usual, "existing", f"{environment.where} exists already{beside}")
     return None
 
 

@@ -93,22 +93,31 @@ class Journal:
 
     def save(self, root: Path, *, manifests: Sequence[Path] = ()) -> None:
         """Copy the manifests, then write the journal: without it the copies count for nothing."""
-        folder = root / FOLDER
         try:
-            (folder / "before").mkdir(parents=True, exist_ok=True)
+            copies(root).mkdir(parents=True, exist_ok=True)
             for path in manifests:
-                copy = folder / "before" / named(root, path)
+                copy = copies(root) / named(root, path)
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 copy.unlink(missing_ok=True)
                 if path.is_file():
                     shutil.copy2(path, copy)
         except OSError as error:
-            raise files.unwritable(folder, error, "nothing was changed: ") from None
-        files.write(folder / "journal.json", self.text().encode())
+            raise files.unwritable(root / FOLDER, error, "nothing was changed: ") from None
+        files.write(place(root), self.text().encode())
 
     def text(self) -> str:
         """Give the journal as JSON."""
         return json.dumps({"schema": _SCHEMA, **asdict(self), "state": self.state.value}, indent=1)
+
+
+def place(root: Path) -> Path:
+    """Give the path of a project's journal."""
+    return root / FOLDER / "journal.json"
+
+
+def copies(root: Path) -> Path:
+    """Give the folder with the manifests as they were, by their names."""
+    return root / FOLDER / "before"
 
 
 def named(root: Path, path: Path) -> str:
@@ -124,12 +133,7 @@ def packages(prefix: Path) -> dict[str, str]:
 
 def exists(root: Path) -> bool:
     """Tell whether a run is in progress, or was cut short."""
-    return os.path.lexists(root / FOLDER / "journal.json")
-
-
-def written(root: Path) -> float:
-    """Give the time at which the journal was last written, in seconds since the epoch."""
-    return (root / FOLDER / "journal.json").stat().st_mtime
+    return os.path.lexists(place(root))
 
 
 def read(root: Path) -> Journal | None:
@@ -137,23 +141,20 @@ def read(root: Path) -> Journal | None:
 
     What it says is held to what a journal may say: it may have come with a repository.
     """
-    path, top = root / FOLDER / "journal.json", root.resolve()
+    path, top = place(root), root.resolve()
     if not exists(root):
         return None
     try:
-        text = read_text(path, str(path))
-    except LabError:
-        raise _damaged(path) from None
-    try:
-        data = json.loads(text)
-        if path.is_symlink() or data.pop("schema") != _SCHEMA:
-            raise ValueError  # noqa: TRY301 - one way out for every damage
+        data = json.loads(read_text(path, str(path)))
+        schema = data.pop("schema")
         made = Journal(**{**data, "state": State(data["state"])})
         words = (made.command, made.combo, made.engine, made.python, made.prefix, made.machine, made.since)
         names = [*made.packages, *made.owned]
         inside = [_FILE.fullmatch(name) and (root / name).parent.resolve().is_relative_to(top) for name in made.files]
         sound = (
-            all(isinstance(word, str) for word in (*words, *made.owned, *made.packages.values()))
+            schema == _SCHEMA
+            and not path.is_symlink()
+            and all(isinstance(word, str) for word in (*words, *made.owned, *made.packages.values()))
             and all(_NAME.fullmatch(name) for name in names)
             and all(inside)
             and all(_REQUIREMENT.fullmatch(text) for text in made.packages.values())
@@ -162,10 +163,10 @@ def read(root: Path) -> Journal | None:
             and isinstance(made.pid, int)
             and isinstance(made.stays, bool)
         )
-        if not sound:
-            raise ValueError  # noqa: TRY301 - as above
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (LabError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise _damaged(path) from None
+    if not sound:
+        raise _damaged(path)
     return made
 
 
@@ -177,7 +178,6 @@ def _damaged(path: Path) -> LabError:
 
 def forget(root: Path) -> None:
     """Delete the journal first, which ends the run, then the copies."""
-    folder = root / FOLDER
-    (folder / "journal.json").unlink(missing_ok=True)
-    files.clear_unfinished(folder / "journal.json")
-    shutil.rmtree(folder / "before", ignore_errors=True)
+    place(root).unlink(missing_ok=True)
+    files.clear_unfinished(place(root))
+    shutil.rmtree(copies(root), ignore_errors=True)

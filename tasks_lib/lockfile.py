@@ -11,14 +11,13 @@ import os
 import sys
 import threading
 import time
-from hashlib import sha256
 from typing import IO, TYPE_CHECKING
-
-from tasks_lib import bootstrap, process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+#: the locks that every process keeps which is started from here on; Windows hands on none
+INHERITED: set[int] = set()
 #: how often a holder shows that it is alive, in seconds
 HEARTBEAT = 0.5
 _PATIENCE = 0.5
@@ -34,8 +33,12 @@ def held(path: str, purpose: str, say: Callable[[str], None]) -> Iterator[float 
     Gives the time at which a holder that did not end well was last alive, in seconds since the epoch; `None` where the
     last one did.
     """
-    with taken(path, purpose, say) as (descriptor, died), process.inherited(descriptor):
-        yield died
+    with taken(path, purpose, say) as (descriptor, died):
+        INHERITED.add(descriptor)
+        try:
+            yield died
+        finally:
+            INHERITED.discard(descriptor)
 
 
 @contextlib.contextmanager
@@ -49,37 +52,34 @@ def taken(
     """
     stream = _taken(path, say, check)
     ended = threading.Event()
+    heart = threading.Thread(target=_beat, args=(stream.fileno(), ended), daemon=True)
     try:
         facts = os.fstat(stream.fileno())
         stream.truncate(0)
         stream.write(f"{os.getpid()}\n{purpose}\n{time.strftime('%H:%M:%S')}\n".encode())
         stream.flush()
-        threading.Thread(target=_beat, args=(stream.fileno(), ended), daemon=True).start()
+        heart.start()
         yield stream.fileno(), facts.st_mtime if facts.st_size else None
     finally:
         ended.set()
         with contextlib.suppress(OSError):  # Windows does not delete what is open
             os.unlink(path)  # noqa: PTH108 - pathlib costs the first start 10 ms
+        if heart.is_alive():  # the number of a closed file is soon another's, whose time it must not set
+            heart.join()
         stream.close()
 
 
 def _beat(descriptor: int, ended: threading.Event) -> None:
     """Let the file tell when its holder was last alive."""
     while not ended.wait(HEARTBEAT):
-        with contextlib.suppress(OSError, TypeError):  # it has just been closed; Windows takes no descriptor
+        with contextlib.suppress(OSError, TypeError):  # Windows takes no descriptor
             os.utime(descriptor)
-
-
-def place(what: str) -> str:
-    """Name the file by which all runs of this user wait for each other at the path `what`."""
-    key = sha256(os.fsencode(what)).hexdigest()[:16]
-    return os.path.join(bootstrap.cache_folder(), "locks", f"{key}.lock")  # noqa: PTH118 - as below
 
 
 def is_held(path: str) -> bool:
     """Tell whether a run, or what a dead one started, holds the lock of that file; nothing is written."""
     try:
-        with open(path, "rb") as stream:  # noqa: PTH123 - as below
+        with open(path, "rb") as stream:  # noqa: PTH123 - as above
             return not _locked(stream)
     except OSError:
         return False

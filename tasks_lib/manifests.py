@@ -217,7 +217,7 @@ class CondaFile:
     @classmethod
     def parse(cls, path: Path, text: str) -> CondaFile:
         """Read what `text` would say at `path`."""
-        return _CondaReader(path, text).read()
+        return _CondaReader(path).read(text)
 
     @property
     def python(self) -> str | None:
@@ -234,26 +234,24 @@ def spec_name(spec: str) -> str:
 class _CondaReader:
     """Walk the YAML nodes by hand: they know their lines, and an alias is never expanded."""
 
-    def __init__(self, path: Path, text: str) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self.text = text
         self.lines: dict[str, int] = {}
 
-    def wrong(self, text: str, node: yaml.Node | None = None, *, title: str = "") -> LabError:
-        line = None if node is None else node.start_mark.line + 1
-        remedy = f"mend {self.path.name}"
-        return LabError(text, file=self.path.name, line=line, remedy=remedy, title=title or f"wrong {self.path.name}")
+    def wrong(self, node: yaml.Node | None, text: str, *, title: str = "") -> LabError:
+        line, name = None if node is None else node.start_mark.line + 1, self.path.name
+        return LabError(text, file=name, line=line, remedy=f"mend {name}", title=title or f"wrong {name}")
 
-    def read(self) -> CondaFile:
-        top = self._compose()
+    def read(self, text: str) -> CondaFile:
+        top = parse_yaml(text, self.path.name, functools.partial(yaml.compose, Loader=yaml.SafeLoader))
+        if not isinstance(top, yaml.MappingNode):
+            raise self.wrong(top, "the file must be a mapping with 'name', 'channels' and 'dependencies'.")
         known: dict[str, yaml.Node] = {}
         for key, value in top.value:
             if not isinstance(key, yaml.ScalarNode):
-                text = "a key must be a word."
-                raise self.wrong(text, key)
+                raise self.wrong(key, "a key must be a word.")
             if key.value in known:
-                text = f"{key.value!r} is there twice."
-                raise self.wrong(text, key)
+                raise self.wrong(key, f"{key.value!r} is there twice.")
             known[key.value] = value
         dependencies, pip = self._dependencies(known.get("dependencies"))
         return CondaFile(
@@ -266,60 +264,49 @@ class _CondaReader:
             lines=self.lines,
         )
 
-    def _compose(self) -> yaml.MappingNode:
-        top = parse_yaml(self.text, self.path.name, functools.partial(yaml.compose, Loader=yaml.SafeLoader))
-        if not isinstance(top, yaml.MappingNode):
-            said = "the file must be a mapping with 'name', 'channels' and 'dependencies'."
-            raise self.wrong(said, top)
-        return top
-
     def _name(self, node: yaml.Node | None, top: yaml.Node) -> str:
         if node is None:
-            text = "it gives the environment no name."
-            raise self.wrong(text, top, title="no name")
+            raise self.wrong(top, "it gives the environment no name.", title="no name")
         name = self._string(node, "name")
         if not name or _BAD_NAME.search(name) or name in {".", ".."}:
-            text = f"{name!r} is no name for a conda environment: no '/', ' ', ':' or '#'."
-            raise self.wrong(text, node)
+            raise self.wrong(node, f"{name!r} is no name for a conda environment: no '/', ' ', ':' or '#'.")
         if len(name.encode()) > _LONGEST_NAME:
-            text = f"the name {name[:20]!r}… is longer than {_LONGEST_NAME} bytes."
-            raise self.wrong(text, node)
+            raise self.wrong(node, f"the name {name[:20]!r}… is longer than {_LONGEST_NAME} bytes.")
         if name.lower() in {"base", "root"}:
             text = f"the environment may not be called {name!r}: conda's base environment is never touched."
-            raise self.wrong(text, node)
+            raise self.wrong(node, text)
         return name
 
     def _string(self, node: yaml.Node, what: str, *, secret: bool = False) -> str:
         if not isinstance(node, yaml.ScalarNode) or _is_null(node):
-            text = f"{what} must be a string."
-            raise self.wrong(text, node)
+            raise self.wrong(node, f"{what} must be a string.")
         if BAD_TEXT.search(node.value):
-            text = f"{what} has a character that no program can be given{'' if secret else f': {node.value!r}'}."
-            raise self.wrong(text, node)
+            shown = "" if secret else f": {node.value!r}"
+            raise self.wrong(node, f"{what} has a character that no program can be given{shown}.")
         return str(node.value)
 
-    def _items(self, node: yaml.Node | None, what: str) -> list[yaml.Node]:
+    def _inside(self, node: yaml.Node | None, kind: type[yaml.CollectionNode], what: str) -> list[Any]:
+        """Give what a list or a mapping holds, and nothing where there is none."""
         if node is None or _is_null(node):
             return []
-        if not isinstance(node, yaml.SequenceNode):
-            text = f"{what} must be a list."
-            raise self.wrong(text, node)
+        if not isinstance(node, kind):
+            raise self.wrong(node, f"{what} must be a {'list' if kind is yaml.SequenceNode else 'mapping'}.")
         return list(node.value)
 
     def _strings(self, node: yaml.Node | None, what: str) -> tuple[str, ...]:
-        return tuple(self._string(item, f"an entry of {what}") for item in self._items(node, what))
+        items = self._inside(node, yaml.SequenceNode, what)
+        return tuple(self._string(item, f"an entry of {what}") for item in items)
 
     def _dependencies(self, node: yaml.Node | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
         specs: list[str] = []
         pip: list[str] = []
-        for item in self._items(node, "dependencies"):
+        for item in self._inside(node, yaml.SequenceNode, "dependencies"):
             if isinstance(item, yaml.MappingNode):
                 pip += self._pip(item)
             else:
                 spec = self._string(item, "an entry of dependencies").strip()
                 if not spec_name(spec):
-                    text = f"{spec!r} is no dependency."
-                    raise self.wrong(text, item)
+                    raise self.wrong(item, f"{spec!r} is no dependency.")
                 specs.append(spec)
                 self.lines.setdefault(spec_name(spec), item.start_mark.line + 1)
         return tuple(specs), tuple(pip)
@@ -328,24 +315,17 @@ class _CondaReader:
         found: list[str] = []
         for key, value in node.value:
             if getattr(key, "value", None) != "pip":
-                text = "only a 'pip:' section may stand among the dependencies."
-                raise self.wrong(text, key)
+                raise self.wrong(key, "only a 'pip:' section may stand among the dependencies.")
             found += self._strings(value, "the pip section")
             self.lines.setdefault("pip:", key.start_mark.line + 1)
         return found
 
     def _variables(self, node: yaml.Node | None) -> dict[str, str]:
-        if node is None or _is_null(node):
-            return {}
-        if not isinstance(node, yaml.MappingNode):
-            text = "variables must be a mapping."
-            raise self.wrong(text, node)
         found: dict[str, str] = {}
-        for key, value in node.value:
+        for key, value in self._inside(node, yaml.MappingNode, "variables"):
             name = self._string(key, "a variable")
             if not name or "=" in name:
-                text = f"{name!r} is no name for a variable."
-                raise self.wrong(text, key)
+                raise self.wrong(key, f"{name!r} is no name for a variable.")
             found[name] = self._string(value, f"the value of {name!r}", secret=True)
         return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tasks_lib import diagnosis, process
@@ -31,7 +31,7 @@ class Step:
     id: str
     title: str
     command: Command | None = None
-    work: Callable[[], Iterable[Result]] | None = field(default=None, compare=False)
+    work: Callable[[], Iterable[Result] | None] | None = field(default=None, compare=False)
     shown: str = ""
     why: str = ""
     needs: tuple[str, ...] = ()
@@ -64,10 +64,13 @@ class Watcher(Protocol):
         """Hear that it ended."""
 
 
-def execute(steps: Sequence[Step], watcher: Watcher, *, at_once: int = _AT_ONCE) -> list[Result]:
+def execute(
+    steps: Sequence[Step], watcher: Watcher, *, at_once: int = _AT_ONCE, first: Callable[[Step], None] = lambda _: None
+) -> list[Result]:
     """Carry out `steps`, those that are independent at the same time, and give the results in the plan's order.
 
-    The first step that fails ends the others, what they left half made is undone, and its error is raised.
+    The first step that fails ends the others, what they left half made is undone, and its error is raised. `first` is
+    called with each step before it starts.
     """
     children = process.Children()
     waiting = {step.id: step for step in steps}
@@ -76,32 +79,33 @@ def execute(steps: Sequence[Step], watcher: Watcher, *, at_once: int = _AT_ONCE)
     pool = ThreadPoolExecutor(max_workers=at_once)
     try:
         while waiting or running:
-            for step in [s for s in waiting.values() if not any(n in waiting or _runs(n, running) for n in s.needs)]:
+            unfinished = {*waiting, *(step.id for step in running.values())}
+            for step in [one for one in waiting.values() if unfinished.isdisjoint(one.needs)]:
                 del waiting[step.id]
-                running[pool.submit(_carry_out, step, watcher, children)] = step
+                running[pool.submit(_carry_out, step, watcher, children, first)] = step
             ended, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in ended:
-                step = running[future]
-                done[step.id] = future.result()
+                done[running[future].id] = future.result()
                 del running[future]
     except BaseException as error:
         children.stop()
         pool.shutdown(wait=True, cancel_futures=True)
         failed = [step for future, step in running.items() if not future.cancelled() and future.exception()]
-        put_right(error, [(f"what '{step.title}' left", step.undo) for step in failed if step.undo])
+        _undo(failed, error)
         raise
     pool.shutdown()
     return [result for step in steps for result in done[step.id]]
 
 
-def put_right(error: BaseException, actions: Iterable[tuple[str, Callable[[], None]]]) -> None:
-    """Carry out each action, though others fail, and say with the error that ends the run which ones did."""
+def _undo(failed: Iterable[Step], error: BaseException) -> None:
+    """Undo each step, though another's undo fails, and say with the error that ends the run which ones did."""
     stuck = []
-    for name, action in actions:
+    for step in failed:
         try:
-            action()
+            if step.undo:
+                step.undo()
         except Exception as fault:  # noqa: BLE001 - the first error is the one that a person must see
-            stuck.append(f"{name} ({fault})")
+            stuck.append(f"what '{step.title}' left ({fault})")
     if stuck:
         say_with(error, f"This could not be put back as it was: {', '.join(stuck)}")
 
@@ -113,12 +117,9 @@ def say_with(error: BaseException, text: str) -> None:
     error.message += f" {text}"
 
 
-def _runs(step_id: str, running: dict[Future[list[Result]], Step]) -> bool:
-    return any(step.id == step_id for step in running.values())
-
-
-def _carry_out(step: Step, watcher: Watcher, children: process.Children) -> list[Result]:
+def _carry_out(step: Step, watcher: Watcher, children: process.Children, first: Callable[[Step], None]) -> list[Result]:
     started = time.perf_counter()
+    first(step)
     watcher.begin(step)
     try:
         if step.command is not None:
@@ -131,7 +132,7 @@ def _carry_out(step: Step, watcher: Watcher, children: process.Children) -> list
                 diagnosis.demand(outcome, title=step.title)
             found = list(step.reads(outcome)) if step.reads else []
         else:
-            found = list(step.work()) if step.work else []
+            found = list(step.work() or ()) if step.work else []
     except LabError as error:
         error.title = error.title or f"{step.title} failed"
         watcher.end(step, time.perf_counter() - started, ok=False)
@@ -139,9 +140,5 @@ def _carry_out(step: Step, watcher: Watcher, children: process.Children) -> list
     seconds = time.perf_counter() - started
     watcher.end(step, seconds, ok=True)
     if step.check:
-        return [_timed(result, seconds) for result in found]
+        return [replace(result, seconds=result.seconds or seconds) for result in found]
     return [*found, Result(step.id, Status.PASS, step.title, detail=step.why, seconds=seconds)]
-
-
-def _timed(result: Result, seconds: float) -> Result:
-    return Result(**{**vars(result), "seconds": result.seconds or seconds})

@@ -7,13 +7,13 @@ import os
 import shlex
 import signal
 import subprocess
-import sys
 import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from tasks_lib import lockfile
 from tasks_lib.errors import ExitCode, LabError
 
 if TYPE_CHECKING:
@@ -99,20 +99,6 @@ class Outcome:
         return "\n".join(part for part in (self.stdout.strip(), self.stderr.strip()) if part)
 
 
-#: descriptors that every process started from here on keeps open
-_INHERITED: set[int] = set()
-
-
-@contextlib.contextmanager
-def inherited(descriptor: int) -> Iterator[None]:
-    """Hand `descriptor` on to every process that is started meanwhile; Windows hands on none."""
-    _INHERITED.add(descriptor)
-    try:
-        yield
-    finally:
-        _INHERITED.discard(descriptor)
-
-
 class Interrupted(BaseException):
     """A run was stopped by a signal or because another step failed."""
 
@@ -154,13 +140,8 @@ class Children:
 
 def environment(changes: Mapping[str, str | None]) -> dict[str, str]:
     """Give this process's environment without `FOREIGN`, with `changes` laid over it."""
-    env = {key: value for key, value in os.environ.items() if key not in FOREIGN}
-    for key, value in changes.items():
-        if value is None:
-            env.pop(key, None)
-        else:
-            env[key] = value
-    return env
+    kept = {key: value for key, value in os.environ.items() if key not in FOREIGN}
+    return {key: value for key, value in {**kept, **changes}.items() if value is not None}
 
 
 def run(
@@ -176,63 +157,43 @@ def run(
     """
     children = children or Children()
     with _turn(command, children, on_line) as kept:
-        return _run(command, kept, children, on_line, timeout)
+        started = time.perf_counter()
+        said: tuple[list[str], list[str]] = ([], [])
+        child = _start(command, piped=True, kept=kept)
+        try:
+            children.add(child)
+            streams = zip((child.stdout, child.stderr), said, strict=True)
+            readers = [threading.Thread(target=_drain, args=(*one, on_line), daemon=True) for one in streams]
+            for reader in readers:
+                reader.start()
+            child.wait(timeout)
+            for reader in readers:
+                reader.join(_GRACE)
+        except subprocess.TimeoutExpired:
+            _end(child)
+            text = f"{command.program} did not end within {timeout:.0f} s."
+            raise LabError(text, code=ExitCode.TOOL_FAILED) from None
+        except BaseException:
+            _end(child)
+            raise
+        finally:
+            children.discard(child)
+        children.check()
+        stdout, stderr = map("".join, said)
+        return Outcome(command, child.returncode, stdout, stderr, time.perf_counter() - started)
 
 
 @contextlib.contextmanager
 def _turn(command: Command, children: Children, on_line: Callable[[str], None] | None) -> Iterator[tuple[int, ...]]:
     """Wait for the command's turn, and give the descriptor that the process has to keep open for it."""
-    if command.turn is None:
-        yield ()
-        return
-    from tasks_lib import lockfile  # noqa: PLC0415 - it needs this module
-
     with contextlib.ExitStack() as stack:
         kept: tuple[int, ...] = ()
         with contextlib.suppress(OSError):  # where no lock can be made, the command goes without, and may well fail
-            say = on_line or (lambda _: None)
-            taken = lockfile.taken(str(command.turn), command.why, say, check=children.check)
-            kept = stack.enter_context(taken)[:1]
+            if command.turn is not None:
+                say = on_line or (lambda _: None)
+                taken = lockfile.taken(str(command.turn), command.why, say, check=children.check)
+                kept = stack.enter_context(taken)[:1]
         yield kept
-
-
-def _run(
-    command: Command,
-    kept: tuple[int, ...],
-    children: Children,
-    on_line: Callable[[str], None] | None,
-    timeout: float | None,
-) -> Outcome:
-    started = time.perf_counter()
-    child = _start(command, piped=True, kept=kept)
-    children.add(child)
-    if child.stdout is None or child.stderr is None:
-        raise AssertionError  # both were asked for
-    lines: list[str] = []
-    errors: list[str] = []
-    readers = [
-        threading.Thread(target=_drain, args=(child.stdout, lines, on_line), daemon=True),
-        threading.Thread(target=_drain, args=(child.stderr, errors, on_line), daemon=True),
-    ]
-    try:
-        for reader in readers:
-            reader.start()
-        child.wait(timeout)
-        for reader in readers:
-            reader.join(_GRACE)
-    except subprocess.TimeoutExpired:
-        _end(child)
-        text = f"{command.program} did not end within {timeout:.0f} s."
-        raise LabError(text, code=ExitCode.TOOL_FAILED) from None
-    except BaseException:
-        _end(child)
-        raise
-    finally:
-        children.discard(child)
-    if children.stopped:
-        raise Interrupted
-    seconds = time.perf_counter() - started
-    return Outcome(command, child.returncode, "".join(lines), "".join(errors), seconds)
 
 
 def run_attached(command: Command) -> int:
@@ -247,12 +208,8 @@ def run_attached(command: Command) -> int:
             child.terminate()
 
 
-def replace(argv: list[str], env: Mapping[str, str]) -> int:
-    """Go on as another program; where the system cannot (Windows), run it and give its exit code."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if os.name == "posix":
-        os.execve(argv[0], argv, dict(env))  # noqa: S606 - there is no shell here, and none is wanted
+def call(argv: list[str], env: Mapping[str, str]) -> int:
+    """Run a program in exactly this environment and give its exit code: where the system cannot go on as another."""
     return subprocess.call(argv, env=dict(env))  # noqa: S603 - an argument list, no shell
 
 
@@ -271,7 +228,7 @@ def _start(command: Command, *, piped: bool, kept: tuple[int, ...] = ()) -> subp
             encoding="utf-8",
             errors="replace",
             start_new_session=piped and os.name == "posix",
-            pass_fds=(*_INHERITED, *kept) if os.name == "posix" else (),
+            pass_fds=(*lockfile.INHERITED, *kept) if os.name == "posix" else (),
             creationflags=flags,
         )
     except (OSError, ValueError) as error:

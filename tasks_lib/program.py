@@ -31,12 +31,11 @@ def main(argv: list[str], *, own_tasks: bool) -> int:
     if argv[:2] == COMPLETE:
         return _complete(program, argv[2:])
     try:
-        _run(program, argv)
+        return _run(program, argv)
     except SystemExit as left:
         return left.code if isinstance(left.code, int) else int(left.code is not None)
     finally:
         bootstrap.deafen()  # the answer is given, and there is no other
-    return ExitCode.DONE
 
 
 def _complete(program: Program, words: list[str]) -> int:
@@ -51,7 +50,7 @@ def _complete(program: Program, words: list[str]) -> int:
     return ExitCode.DONE
 
 
-def _run(program: Program, argv: list[str]) -> None:
+def _run(program: Program, argv: list[str]) -> int:
     program.create_config()
     try:
         program.parse_core(["mlops-lab", *(argv or ["--list"])])
@@ -59,15 +58,12 @@ def _run(program: Program, argv: list[str]) -> None:
         program.parse_tasks()
         program.parse_cleanup()
         program.update_config()
+        program.execute()
     except (ParseError, CollectionNotFound) as error:
         text = str(error).replace("No idea what", "there is no task or option named").replace(" is!", ".")
-        remedy = f"{sys.argv[0]} --list"
-        raise SystemExit(refuse(argv, int(ExitCode.BAD_REQUEST), text, remedy, 0.0, "bad request")) from None
-    except Exit as left:
-        raise SystemExit(left.code) from None
-    try:
-        program.execute()
-    except Exit as left:
-        raise SystemExit(left.code) from None
+        return refuse(argv, int(ExitCode.BAD_REQUEST), text, f"{sys.argv[0]} --list", 0.0, "bad request")
     except LabError as error:  # of a task that has no project to answer for
-        raise SystemExit(refuse(argv, int(error.code), error.message, error.remedy, 0.0, "bad request")) from None
+        return refuse(argv, int(error.code), error.message, error.remedy, 0.0, "bad request")
+    except Exit as left:
+        return int(left.code)
+    return ExitCode.DONE

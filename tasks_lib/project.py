@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -56,18 +56,23 @@ class Project:
         root = start.absolute() if new else root_of(start)
         path = root / PYPROJECT
         pyproject = PyProject(path, {}, "") if new and not path.exists() else PyProject.read(path)
-        settings = _settings(pyproject)
-        return cls(
-            root,
-            pyproject,
-            engine=engine or variables.get("MLOPS_LAB_ENGINE", "") or settings.engine or "auto",
-            python=python or variables.get("MLOPS_LAB_PYTHON", "") or settings.python,
+        self = cls(root, pyproject)
+        return replace(
+            self,
+            engine=engine or variables.get("MLOPS_LAB_ENGINE", "") or self.settings.engine or "auto",
+            python=python or variables.get("MLOPS_LAB_PYTHON", "") or self.settings.python,
         )
 
     @cached_property
     def settings(self) -> Settings:
-        """Give the settings of `[tool.mlops-lab]`."""
-        return _settings(self.pyproject)
+        """Read the settings of `[tool.mlops-lab]`; a wrong one is a clear error."""
+        table = self.pyproject.table("tool", "mlops-lab")
+        for key, value in table.items():
+            if key not in (*_KEYS, *_TABLES):
+                raise _wrong(self.pyproject, key, f"has no setting {key!r}; it has {', '.join((*_KEYS, *_TABLES))}")
+            if key not in _TABLES and not isinstance(value, str):
+                raise _wrong(self.pyproject, key, f"{key} must be a string, and it is {value!r:.60}")
+        return Settings(**{key: table.get(key, "") for key in _KEYS}, mirror=_mirror(self.pyproject))
 
     @cached_property
     def conda_path(self) -> Path | None:
@@ -91,16 +96,6 @@ def root_of(start: Path) -> Path:
     """
     start = start.absolute()
     return root_above(next((folder for folder in (start, *start.parents) if (folder / PYPROJECT).is_file()), start))
-
-
-def _settings(pyproject: PyProject) -> Settings:
-    table = pyproject.table("tool", "mlops-lab")
-    for key, value in table.items():
-        if key not in (*_KEYS, *_TABLES):
-            raise _wrong(pyproject, key, f"has no setting {key!r}; it has {', '.join((*_KEYS, *_TABLES))}")
-        if key not in _TABLES and not isinstance(value, str):
-            raise _wrong(pyproject, key, f"{key} must be a string, and it is {value!r:.60}")
-    return Settings(**{key: table.get(key, "") for key in _KEYS}, mirror=_mirror(pyproject))
 
 
 def _mirror(pyproject: PyProject) -> dict[str, str]:

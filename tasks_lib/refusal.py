@@ -26,7 +26,7 @@ def refuse(  # noqa: PLR0913, PLR0917 - each is one part of an answer
         }
         document = {
             "schema": "mlops-lab/1",
-            "command": _task(argv),
+            "command": next((word for word in argv if not word.startswith("-")), ""),  # the first task
             "status": "error",
             "exit_code": code,
             "project": os.getcwd(),  # noqa: PTH109 - no pathlib on the way to a refusal
@@ -36,8 +36,3 @@ def refuse(  # noqa: PLR0913, PLR0917 - each is one part of an answer
         }
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     return code
-
-
-def _task(argv: "list[str]") -> str:
-    """Name the first task that `argv` asks for."""
-    return next((word for word in argv if not word.startswith("-")), "")

@@ -95,15 +95,23 @@ def carry_out(  # noqa: PLR0913 - what is changed, and what of it may stay
     except LabError:
         journal.forget(root)  # half a journal, on a full disk
         raise
-    noted = _Noting(watcher, root, before)
+    noted = before
+
+    def note(step: Step) -> None:
+        """Enter in the journal that the environment is about to be changed."""
+        nonlocal noted
+        if not (noted.touched or step.check or step.id in _HARMLESS):
+            noted = replace(noted, touched=True)
+            noted.save(root)
+
     try:
-        results = execute(steps, noted)
+        results = execute(steps, watcher, first=note)
         for path in manifests:
             if path.name == PYPROJECT:
-                files.keep_line_ends(path, _copy(root, journal.named(root, path)))
+                files.keep_line_ends(path, journal.copies(root) / journal.named(root, path))
     except BaseException as error:
         refused = isinstance(error, LabError) and error.code is ExitCode.GUARD_REFUSED
-        stuck = _put_back(session, noted.journal, without=kept if refused else ())
+        stuck = _put_back(session, noted, without=kept if refused else ())
         if stuck:  # the journal stays, and the next run tries again
             say_with(error, f"This could not be put back: {'; '.join(stuck)}")
         else:
@@ -114,25 +122,6 @@ def carry_out(  # noqa: PLR0913 - what is changed, and what of it may stay
     return results
 
 
-class _Noting:
-    """A watcher that enters in the journal that the environment is about to be changed."""
-
-    def __init__(self, watcher: Watcher, root: Path, before: Journal) -> None:
-        self._watcher, self._root, self.journal = watcher, root, before
-
-    def begin(self, step: Step) -> None:
-        if not (self.journal.touched or step.check or step.id in _HARMLESS):
-            self.journal = replace(self.journal, touched=True)
-            self.journal.save(self._root)
-        self._watcher.begin(step)
-
-    def line(self, step: Step, text: str) -> None:
-        self._watcher.line(step, text)
-
-    def end(self, step: Step, seconds: float, *, ok: bool) -> None:
-        self._watcher.end(step, seconds, ok=ok)
-
-
 def recover(root: Path, say: Callable[[str], None], died: float | None) -> list[Result]:
     """Put right what a run left that was killed at the time `died`, and say so."""
     before = journal.read(root)
@@ -140,10 +129,9 @@ def recover(root: Path, say: Callable[[str], None], died: float | None) -> list[
         journal.forget(root)  # copies without a journal are from a run that had not begun
         return []
     say(f"{before.who} was cut short: putting the project back as it was")
-    died = died or journal.written(root)  # somebody deleted the lock file
+    died = died or journal.place(root).stat().st_mtime  # somebody deleted the lock file
     kept = _changed_since(root, before, died)
-    names = [name for name in before.files if name not in kept]
-    _demand_files(root, [name for name in names if before.files[name]], before)
+    _demand_files(root, before, kept, old=True)
     stuck = [f"{name} was changed since, and is left as it is" for name in kept]
     try:
         session = Session.open(combo=before.combo, engine=before.engine, python=before.python, start=root)
@@ -151,7 +139,7 @@ def recover(root: Path, say: Callable[[str], None], died: float | None) -> list[
             stuck += _environment_back(session, before, root)
     except LabError as error:
         stuck.append(f"the environment was not looked at ({error.message})")
-    _demand_files(root, [name for name in names if not before.files[name]], before)  # they may tell the environment
+    _demand_files(root, before, kept, old=False)  # they may tell the environment
     journal.forget(root)
     title = f"{before.command} was cut short, and what it had changed is put back"
     if not stuck:
@@ -162,45 +150,40 @@ def recover(root: Path, say: Callable[[str], None], died: float | None) -> list[
 
 def _put_back(session: Session, before: Journal, *, without: Sequence[Path]) -> list[str]:
     root = session.project.root
-    names = [name for name in before.files if name not in {journal.named(root, path) for path in without}]
-    old, new = ([name for name in names if before.files[name] is there] for there in (True, False))
-    stuck = _files_back(root, old, before)  # first: what is installed for editing is installed from them
-    return [*stuck, *_environment_back(session, before, root), *_files_back(root, new, before)]
+    kept = [journal.named(root, path) for path in without]
+    stuck = _files_back(root, before, kept, old=True)  # first: what is installed for editing is installed from them
+    return [*stuck, *_environment_back(session, before, root), *_files_back(root, before, kept, old=False)]
 
 
 def _changed_since(root: Path, before: Journal, died: float) -> list[str]:
     """Name the manifests that were written later than the run's death, and its last beat of heart: by a person."""
     late = died + 2 * lockfile.HEARTBEAT
     found = [name for name in before.files if (root / name).is_file() and (root / name).stat().st_mtime > late]
-    return [name for name in found if not (before.files[name] and files.same(root / name, _copy(root, name)))]
+    return [name for name in found if not (before.files[name] and files.same(root / name, journal.copies(root) / name))]
 
 
-def _demand_files(root: Path, names: Sequence[str], before: Journal) -> None:
+def _demand_files(root: Path, before: Journal, kept: Sequence[str], *, old: bool) -> None:
     """Put manifests back, or stop with the journal still there: without it their copies would be lost."""
-    if stuck := _files_back(root, names, before):
+    if stuck := _files_back(root, before, kept, old=old):
         text = f"{before.who} was cut short, and this cannot be put back: {'; '.join(stuck)}"
-        remedy = f"make that possible; the copies are in {root / journal.FOLDER / 'before'}"
+        remedy = f"make that possible; the copies are in {journal.copies(root)}"
         raise LabError(text, code=ExitCode.TOOL_FAILED, remedy=remedy, title="not put back")
 
 
-def _files_back(root: Path, names: Sequence[str], before: Journal) -> list[str]:
-    """Put manifests back from their copies; one that there was not is deleted. Say what could not be."""
+def _files_back(root: Path, before: Journal, kept: Sequence[str], *, old: bool) -> list[str]:
+    """Put the `old` manifests back from their copies, or delete those that there were not. Say what could not be."""
     stuck = []
-    for name in names:
+    for name in (name for name, there in before.files.items() if there is old and name not in kept):
         path = root / name
         try:
             files.clear_unfinished(path)
-            if before.files[name]:
-                files.put_back(path, _copy(root, name))
+            if old:
+                files.put_back(path, journal.copies(root) / name)
             elif path.is_file() or path.is_symlink():
                 path.unlink()
         except (LabError, OSError) as error:
             stuck.append(f"{name} ({error})")
     return stuck
-
-
-def _copy(root: Path, name: str) -> Path:
-    return root / journal.FOLDER / "before" / name
 
 
 def _environment_back(session: Session, before: Journal, root: Path) -> list[str]:
@@ -233,38 +216,35 @@ def _are_remains(environment: Environment) -> bool:
 
 def _is_whole(environment: Environment) -> bool:
     """Tell whether an environment was made to its end."""
-    if any(result.status is Status.FAIL for result in environment.health()) or environment.lacking():
+    if _is_damaged(environment) or environment.lacking():
         return False
     return set(environment.seeds) <= set(records.installed(environment.prefix))
 
 
 def _repaired(session: Session, before: Journal, root: Path) -> list[str]:
     """Bring an existing environment back to the packages of the journal, name by name and version by version."""
-    environment = session.environment
-    commands: list[Command] = []
-    if before.conda and (_conda_differs(environment, before) or _is_damaged(environment)):
-        commands += environment.repair(root / journal.FOLDER / "journal.json", before.conda)
-    failed = [command for command in commands if not process.run(command).ok]
-    failed += [command for command in _python_repair(session, before) if not process.run(command).ok]
-    after = journal.packages(environment.prefix)
+    failed = [command for command in _repair(session, before, root) if not process.run(command).ok]
+    after = journal.packages(session.environment.prefix)
     wrong = sorted(name for name in {*before.packages, *after} if before.packages.get(name) != after.get(name))
     said = [f"{failed[0].shown} failed"] if failed else []
     said += [f"{', '.join(wrong)} differ from what was installed"] if wrong else []
     return [diagnosis.without_secrets(text) for text in said]
 
 
-def _conda_differs(environment: Environment, before: Journal) -> bool:
-    names = {f"{one['name']}-{one.get('version')}-{one.get('build')}.json" for one in before.conda}
-    return names != {path.name for path in environment.marker.glob("*.json")}
-
-
 def _is_damaged(environment: Environment) -> bool:
     return any(result.status is Status.FAIL for result in environment.health())
 
 
-def _python_repair(session: Session, before: Journal) -> Iterator[Command]:
-    """Give the commands for what is neither as it was nor conda's; damaged records go first, which no tool can read."""
+def _repair(session: Session, before: Journal, root: Path) -> Iterator[Command]:
+    """Give the commands for conda's packages, and when these are through, for what is neither as it was nor conda's.
+
+    Damaged records go first, which no tool can read.
+    """
     environment = session.environment
+    if before.conda:
+        names = {f"{one['name']}-{one.get('version')}-{one.get('build')}.json" for one in before.conda}
+        if names != {path.name for path in environment.marker.glob("*.json")} or _is_damaged(environment):
+            yield from environment.repair(journal.place(root), before.conda)
     python, common = str(environment.python), (toolbox.uv(), "pip")
     damaged, after = records.damaged(environment.prefix), journal.packages(environment.prefix)
     theirs = {name for name, asked in before.packages.items() if name not in before.owned}
@@ -289,7 +269,7 @@ def _asked(requirement: str) -> tuple[str, ...]:
 def _tidy(folder: Path) -> None:
     """Leave nothing but the journal of a run that could not be put right, with the time of its end."""
     if journal.exists(folder.parent):
-        os.utime(folder / "journal.json")
+        os.utime(journal.place(folder.parent))
     else:
         for name in (".gitignore", "explicit.txt"):
             (folder / name).unlink(missing_ok=True)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tasks_lib import checks, diagnosis, graph, guard, process, shells, toolbox, transaction
+from tasks_lib import checks, diagnosis, graph, guard, process, requirements, shells, toolbox, transaction
 from tasks_lib.checks.base import Facts
 from tasks_lib.environments import conda_health, records
 from tasks_lib.environments.base import MADE, SEEDS, State
@@ -45,12 +44,10 @@ def setup(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answe
     looks = checks.steps(session)
     if dry_run:
         return planned([*changes, *looks])
-    if not changes:  # what was just observed need not be asked again
-        looks = [_known(look, known[look.id]) if look.id in known else look for look in looks]
     if changes:  # a new lock stays where the guard refuses: `deps.align` goes on from it
         results = _carry_out(session, [*changes, *looks], watcher, kept=[session.manager.lock_path])
-    else:
-        results = execute(looks, watcher)
+    else:  # what was just observed need not be asked again
+        results = execute([_known(look, known[look.id]) if look.id in known else look for look in looks], watcher)
     done = [step.title for step in changes if not step.check]
     asked = f" --combo {session.combo.id}" if session.combo.source == "flag" else ""
     hint = shells.hint(shells.detect(os.environ), toolbox.program()).replace("env.activate", f"env.activate{asked}")
@@ -114,13 +111,8 @@ def remove(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answ
     environment.refuse_foreign()
     if environment.state() is State.ABSENT:
         return Answer([Result("env.remove", Status.PASS, f"there is no {environment.prefix}", "nothing to remove")])
-    title = f"remove {environment.where}"
-
-    def work() -> tuple[Result, ...]:
-        environment.set_aside()  # and it is deleted when the run is through
-        return ()
-
-    steps = [Step("env.remove", title, work=work, shown=f"rm -r {environment.prefix}")]
+    title, shown = f"remove {environment.where}", f"rm -r {environment.prefix}"
+    steps = [Step("env.remove", title, work=environment.set_aside, shown=shown)]  # deleted when the run is through
     return planned(steps) if dry_run else Answer(_carry_out(session, steps, watcher))
 
 
@@ -163,12 +155,11 @@ def uninstall_step(
     """
     before, anew = set(session.manager.locked()), {records.normalised(member.name)} if member else set()
 
-    def uninstall() -> tuple[Result, ...]:
+    def uninstall() -> None:
         ours = set(records.installed(activation.prefix)) - set(conda_health.owned(activation.prefix))
         gone = sorted(((before - set(session.manager.locked())) | anew) & ours)
         if gone:
             diagnosis.demand(process.run(_uninstall(activation, gone)), title="uninstall")
-        return ()
 
     return Step(
         "deps.uninstall",
@@ -261,5 +252,4 @@ def _names_in_group(session: Session, group: str) -> list[str]:
     if group not in groups:
         text = f"pyproject.toml has no dependency group {group!r}; it has {', '.join(groups) or 'none'}."
         raise LabError(text, file="pyproject.toml", code=ExitCode.BAD_REQUEST, title="unknown group")
-    names = [re.match(r"[\w.-]*", entry) for entry in groups[group] if isinstance(entry, str)]
-    return [found[0] for found in names if found and found[0]]
+    return requirements.names([entry.strip() for entry in groups[group] if isinstance(entry, str)])

@@ -366,4 +366,4 @@ def wheel(folder: Path, name: str, files: Mapping[str, str]) -> str:
 
 def tools() -> Path:
     """Give the folder of the tool environment's programs."""
-    return Path(bootstrap.ensured(bootstrap.REQUIREMENTS)).parent
+    return Path(bootstrap.ensure(bootstrap.REQUIREMENTS)).parent

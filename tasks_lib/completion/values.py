@@ -33,14 +33,6 @@ def _packages() -> set[str]:
     return names | records.installed(session.environment.prefix).keys() if session.environment.exists() else names
 
 
-def _environments() -> list[str]:
-    return [str(row["name"]) for row in inspection.listing(Session.open()).data["environments"]]
-
-
-def _groups() -> list[str]:
-    return list(Session.open().project.pyproject.table("dependency-groups"))
-
-
 def _members() -> list[str]:
     return [one.name for one in Session.open().manager.members().values()]
 
@@ -63,10 +55,10 @@ _VALUES: dict[str, Callable[[], Iterable[str]]] = {
     "select": _checks,
     "ignore": _checks,
     "check": _checks,
-    "group": _groups,
+    "group": lambda: Session.open().project.pyproject.table("dependency-groups"),
     "package": _packages,
     **{f"{task} package": _members for task in ("deps.add", "deps.remove", "pkg.build", "pkg.publish")},
     "packages": _packages,
-    "name": _environments,
+    "name": lambda: [str(row["name"]) for row in inspection.listing(Session.open()).data["environments"]],
     "only": lambda: suite.PARTS,
 }

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tasks_lib import diagnosis, index, lockfile, toolbox
+from tasks_lib import bootstrap, diagnosis, index, toolbox
 from tasks_lib.environments import conda_health, engines, records
 from tasks_lib.environments.base import MADE, WINDOWS, Activation, Environment, State
 from tasks_lib.environments.condarc import Condarc
@@ -256,7 +256,7 @@ class Conda(Environment):
     @property
     def lock_path(self) -> Path | None:
         """Give a file in the cache: projects whose conda files bear the same name share one environment."""
-        return Path(lockfile.place(str(self.prefix)))
+        return Path(bootstrap.lock_place(str(self.prefix)))
 
     def discard(self) -> None:
         """Delete it, and take it off conda's list of environments."""

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from tasks_lib import diagnosis, index, lockfile, toolbox
+from tasks_lib import bootstrap, diagnosis, index, toolbox
 from tasks_lib.environments.conda_health import solver_spec
 from tasks_lib.environments.condarc import Condarc
 from tasks_lib.errors import ExitCode, LabError
@@ -84,7 +84,7 @@ class CondaCli(Engine):
     def turn(self) -> Path:
         """Give the file by which this user's commands take turns at a package cache: conda itself does not lock it."""
         first = next(iter(Condarc.load(os.environ, self.root).values.get("pkgs_dirs", ())), str(self.root))
-        return Path(lockfile.place(os.path.expanduser(first)))  # noqa: PTH111 - as in conda.py
+        return Path(bootstrap.lock_place(os.path.expanduser(first)))  # noqa: PTH111 - as in conda.py
 
     def _command(self, argv: tuple[str, ...], why: str, file: CondaFile) -> Command:
         """Give a command that downloads into the package cache, alone, from the file's channels."""

@@ -28,9 +28,12 @@ _HELP = {
     "group": "a dependency group of pyproject.toml",
     "shell": "bash, zsh, fish, powershell or cmd; found out if left out",
 }
-_EVERYWHERE = ("combo", "engine")
-#: what the boundary takes; all else is the task's own
-_SHARED = (*_EVERYWHERE, "python", "strict", "offline", "json", "format", "output")
+#: what the boundary takes, in the order by which Invoke gives out short names; all else is the task's own
+_SHARED: dict[str, str | bool] = {
+    **dict.fromkeys(("combo", "engine", "python"), ""),
+    **dict.fromkeys(("strict", "offline", "json"), False),
+    **dict.fromkeys(("format", "output"), ""),
+}
 
 
 def lab_task(
@@ -49,34 +52,28 @@ def lab_task(
     the project has it for itself, but for a dry run. Without a `project` it works in any folder, and gets no session;
     a `new` one may have no manifest yet.
     """
+    shared = {*also, *(("offline",) if changes else ())}
+    shared |= {*(("combo", "engine") if project else ()), *(("json", "format", "output") if json else ())}
 
     def make(work: Callable[..., Answer]) -> Task[Any]:
         own = list(inspect.signature(work).parameters.values())[2:]
-        everywhere = _EVERYWHERE if project else ()
-        shared = {**dict.fromkeys((*everywhere, *(name for name in also if name != "strict")), "")}
-        flags = [
-            *(["strict"] if "strict" in also else []),
-            *(["offline"] if changes else []),
-            *(["json"] if json else []),
-        ]
+        names = {one.name for one in own}
 
         def body(_: Context, **given: Any) -> None:
             from tasks_lib import boundary
 
-            mine = {one.name: given[one.name] for one in own}
-            asked = {name: given[name] for name in _SHARED if name in given and (name == "json" or name not in mine)}
+            mine = {name: given[name] for name in names}
+            asked = {name: given[name] for name in shared if name == "json" or name not in names}
             asked |= {"source": given["from_"]} if "from_" in given else {}
             asked |= {"changes": changes and not given["dry_run"], "project": project, "new": new}
-            if "json" in mine:  # the task has to know whether its answer is a document
+            if "json" in names:  # the task has to know whether its answer is a document
                 mine["json"] = given["json"] or given["format"] not in {"", "text"}
             finish(boundary.answer(command, lambda session, progress: work(session, progress, **mine), **asked))
 
         keyword = inspect.Parameter.POSITIONAL_OR_KEYWORD
-        common = [inspect.Parameter(name, keyword, default=value) for name, value in shared.items()]
-        common += [inspect.Parameter(name, keyword, default=False) for name in flags]
-        common += [inspect.Parameter(name, keyword, default="") for name in ("format", "output") if json]
-        names = {one.name for one in own}
-        parameters = [inspect.Parameter("context", keyword), *own, *(one for one in common if one.name not in names)]
+        common = {name: default for name, default in _SHARED.items() if name in shared - names}
+        parameters = [inspect.Parameter("context", keyword), *own]
+        parameters += [inspect.Parameter(name, keyword, default=default) for name, default in common.items()]
         body.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what Invoke reads
         body.__doc__, body.__name__, body.__module__ = work.__doc__, work.__name__, work.__module__
         known = {**_HELP, **(help or {})}

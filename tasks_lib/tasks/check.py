@@ -2,44 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tasks_lib.tasks.adapter import lab_task
 
 if TYPE_CHECKING:
+    from invoke.tasks import Task
+
     from tasks_lib.report.progress import Progress
     from tasks_lib.session import Answer, Session
 
 
-def _run(session: Session, progress: Progress, *families: str) -> Answer:
-    from tasks_lib import checks
+def _family(name: str, text: str) -> Task[Any]:
+    """Make the task that runs one family of checks."""
 
-    return checks.run(session, progress, families)
+    def check(session: Session, progress: Progress) -> Answer:
+        from tasks_lib import checks
 
+        return checks.run(session, progress, (name,))
 
-@lab_task("check.config", "strict")
-def config(session: Session, progress: Progress) -> Answer:
-    """Check pyproject.toml and conda.yml, as poetry check does."""
-    return _run(session, progress, "config")
-
-
-@lab_task("check.lock", "strict")
-def lock(session: Session, progress: Progress) -> Answer:
-    """Check that the lock fits pyproject.toml, as uv lock --check does."""
-    return _run(session, progress, "lock")
+    check.__doc__ = text
+    return lab_task(f"check.{name}", "strict")(check)
 
 
-@lab_task("check.doctor", "strict")
-def doctor(session: Session, progress: Progress) -> Answer:
-    """Check that the environment is sound, as conda doctor does."""
-    return _run(session, progress, "doctor")
-
-
-@lab_task("check.compat", "strict")
-def compat(session: Session, progress: Progress) -> Answer:
-    """Check that the installed packages fit each other, as pip check does."""
-    return _run(session, progress, "compat")
-
+config = _family("config", "Check pyproject.toml and conda.yml, as poetry check does.")
+lock = _family("lock", "Check that the lock fits pyproject.toml, as uv lock --check does.")
+doctor = _family("doctor", "Check that the environment is sound, as conda doctor does.")
+compat = _family("compat", "Check that the installed packages fit each other, as pip check does.")
 
 _CHOICE = {
     "select": "only these ids and families, separated by commas",

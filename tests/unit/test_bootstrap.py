@@ -108,8 +108,8 @@ def test_the_place_depends_on_the_list_and_on_the_interpreter(
 def test_it_is_made_once_from_hashed_files_without_dependencies(
     runs: FakeRuns, requirements: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    python = bootstrap.ensure(requirements)
-    assert bootstrap.ensure(requirements) == python
+    python = Path(bootstrap.ensure(requirements))
+    assert bootstrap.ensure(requirements) == str(python)
     home = python.parent.parent
     venv, config, install = (command.argv for command in runs.commands)
     assert venv[1:] == ("-I", "-m", "venv", str(home))
@@ -163,7 +163,7 @@ def test_what_pip_is_told(  # noqa: PLR0913, PLR0917 - three columns of a table 
 def test_a_damaged_one_is_made_anew(
     runs: FakeRuns, requirements: Path, capsys: pytest.CaptureFixture[str], damage: str, why: str | None
 ) -> None:
-    python = bootstrap.ensure(requirements)
+    python = Path(bootstrap.ensure(requirements))
     home = python.parent.parent
     (home / "lib/__pycache__").mkdir(parents=True)
     (home / "lib/a.py").write_text("a")
@@ -267,7 +267,7 @@ def test_a_refusal_is_one_json_document_and_one_line(
         raise LabError(text, code=ExitCode.TOOL_FAILED, remedy="do that")
 
     monkeypatch.setattr(bootstrap, "is_inside", lambda: False)
-    monkeypatch.setattr(bootstrap, "ensured", failing)
+    monkeypatch.setattr(bootstrap, "ensure", failing)
     assert entry.main(["-e", "check.all", "--json"]) == ExitCode.TOOL_FAILED
     out, err = capsys.readouterr()
     document = json.loads(out)
@@ -298,7 +298,7 @@ def test_interrupted_gives_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
         raise KeyboardInterrupt
 
     monkeypatch.setattr(bootstrap, "is_inside", lambda: False)
-    monkeypatch.setattr(bootstrap, "ensured", interrupted)
+    monkeypatch.setattr(bootstrap, "ensure", interrupted)
     assert entry.main(["setup"]) == ExitCode.INTERRUPTED
     assert capsys.readouterr().out == ""
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -46,6 +47,22 @@ def test_nothing_is_left_of_a_lock_that_was_let_go(tmp_path: Path) -> None:
     with lockfile.held(str(tmp_path / "in" / "lock"), "setup", print):
         assert (tmp_path / "in" / "lock").read_text().split("\n")[:2] == [str(os.getpid()), "setup"]
     assert not list((tmp_path / "in").iterdir())
+
+
+def test_nothing_is_heard_of_a_holder_that_has_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number of a file that was closed is soon that of another one, whose time must not be changed."""
+    began, ended = threading.Event(), threading.Event()
+
+    def slow(_: int) -> None:
+        began.set()
+        time.sleep(0.3)
+        ended.set()
+
+    monkeypatch.setattr(lockfile, "HEARTBEAT", 0.01)
+    monkeypatch.setattr(os, "utime", slow)
+    with lockfile.held(str(tmp_path / "lock"), "setup", print):
+        assert began.wait(5)
+    assert ended.is_set()
 
 
 def test_another_waits_and_is_told_for_whom(tmp_path: Path) -> None:
