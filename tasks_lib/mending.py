@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tasks_lib import checks, guard, toolbox, workflows
+from tasks_lib.checks.base import Check
+from tasks_lib.checks.catalogue import HYBRID, KNOWN, listing
+from tasks_lib.errors import LabError
 from tasks_lib.report.model import Result, Status
 from tasks_lib.session import Answer, planned
 
@@ -38,10 +41,14 @@ _NO_FIX = "nothing that is safe to do unasked: see the remedy"
 
 
 def explain(check: str) -> Answer:
-    """Say why a check exists, how to mend what it finds, and what `check.fix` does about it."""
-    data = checks.explain(check).data
-    fix = FIXES[check][0] if check in FIXES else _NO_FIX
-    return Answer(data={**data, "remedy": toolbox.typable(data["remedy"]), "fix": fix})
+    """Say why a check exists, how to mend what it finds, and what `check.fix` does; an unknown id lists all."""
+    told = KNOWN.get(check)
+    if told is None:
+        text = f"there is no check {check!r}; {listing()}."
+        raise LabError(text, remedy=f"try one: invoke check.explain {next(iter(HYBRID))}", title="unknown check")
+    severity = {"severity": told.severity.value} if isinstance(told, Check) else {}
+    remedy, fix = toolbox.typable(told.remedy), FIXES[check][0] if check in FIXES else _NO_FIX
+    return Answer(data={"check": check, "title": told.title, **severity, "why": told.why, "remedy": remedy, "fix": fix})
 
 
 def fix(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:

@@ -115,9 +115,8 @@ def _stray_lock(facts: Facts) -> Iterable[Finding]:
             yield Finding(f"{name} lies here, and nothing in this project uses its manager.", name)
 
 
-CHECKS = (
-    Check(
-        "agreement.python",
+CHECKS = {
+    "agreement.python": Check(
         "both manifests can have one Python",
         "conda installs the interpreter and the manager resolves for `requires-python`. Where no version is allowed by "
         "both, the environment is made first, and only then does the manager refuse it.",
@@ -126,8 +125,7 @@ CHECKS = (
         lambda facts: bool(facts.conda_file and facts.conda_file.python and facts.project.pyproject.requires_python),
         Status.FAIL,
     ),
-    Check(
-        "agreement.both-layers",
+    "agreement.both-layers": Check(
         "each package is declared in one layer",
         "A package that both manifests ask for is resolved twice, by two solvers that do not know each other, and the "
         "one that installs last wins. A pin to the very version that conda has is fine: `deps.align` writes it.",
@@ -135,8 +133,7 @@ CHECKS = (
         _both_layers,
         lambda facts: facts.conda_file is not None,
     ),
-    Check(
-        "agreement.locks",
+    "agreement.locks": Check(
         "poetry.lock and uv.lock pin the same versions",
         "A project with two locks is installed from either, by whoever has that manager. Where they differ, so do "
         "the results, and nobody sees why.",
@@ -144,8 +141,7 @@ CHECKS = (
         _locks,
         lambda facts: all((facts.project.root / made.lock_name).is_file() for made in MANAGERS.values()),
     ),
-    Check(
-        "agreement.stray-lock",
+    "agreement.stray-lock": Check(
         "no lock is left of a manager that nobody uses",
         "A lock whose manager no table of pyproject.toml mentions is never renewed. Scanners read it, and people "
         "install from it, years later.",
@@ -153,4 +149,4 @@ CHECKS = (
         _stray_lock,
         lambda facts: any((facts.project.root / name).is_file() for name in _LOCKS),
     ),
-)
+}

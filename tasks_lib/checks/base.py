@@ -39,13 +39,18 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Check:
-    """One check: `why` and `remedy` are for `check.explain`, and it is silent where it does not apply."""
+class Told:
+    """What `check.explain` tells of a check."""
 
-    id: str
     title: str
     why: str
     remedy: str
+
+
+@dataclass(frozen=True)
+class Check(Told):
+    """A check that reads for itself; it is silent where it does not apply."""
+
     look: Callable[[Facts], Iterable[Finding]]
     applies: Callable[[Facts], bool]
     severity: Status = Status.WARN

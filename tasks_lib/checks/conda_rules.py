@@ -114,9 +114,8 @@ def _has_file(facts: Facts) -> bool:
     return facts.conda_file is not None
 
 
-CHECKS = (
-    Check(
-        "conda.defaults",
+CHECKS = {
+    "conda.defaults": Check(
         "conda-forge is not mixed with the defaults channel",
         "conda-forge and Anaconda's defaults build against other libraries, and an environment of both breaks in ways "
         "that no solver sees. The defaults are also under terms of service that ask larger organisations for a paid "
@@ -125,8 +124,7 @@ CHECKS = (
         _defaults,
         _has_file,
     ),
-    Check(
-        "conda.torch",
+    "conda.torch": Check(
         "all of torch is for the CPU, or all for the GPU",
         "torch, torchvision and torchaudio are built for one CUDA version or for none. Where conda brings one kind and "
         "the manager another, the import fails, or the GPU is not seen.",
@@ -135,8 +133,7 @@ CHECKS = (
         lambda facts: bool(_TORCH & facts.installed.keys() or _TORCH & facts.locked.keys()),
         Status.FAIL,
     ),
-    Check(
-        "conda.cuda",
+    "conda.cuda": Check(
         "CUDA is there where it is asked for",
         "conda resolves packages for the CUDA driver that it finds (the virtual package __cuda). Without one the "
         "environment cannot be made, or is made with builds that do not run. CONDA_OVERRIDE_CUDA tells conda, and this "
@@ -145,8 +142,7 @@ CHECKS = (
         _cuda,
         lambda facts: facts.conda_layer and facts.conda_file is not None,
     ),
-    Check(
-        "conda.pip-section",
+    "conda.pip-section": Check(
         "the conda file leaves Python packages to the lock",
         "pip resolves the `pip:` section of a conda file anew each time, without a lock and without regard to the "
         "manager's. The same file gives another environment next month.",
@@ -154,4 +150,4 @@ CHECKS = (
         _pip_section,
         _has_file,
     ),
-)
+}

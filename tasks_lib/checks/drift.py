@@ -101,9 +101,8 @@ def _interrupted(facts: Facts) -> Iterable[Finding]:
         yield Finding(f"{root / journal.FOLDER} holds the record of a run that did not end.")
 
 
-CHECKS = (
-    Check(
-        "drift.lock",
+CHECKS = {
+    "drift.lock": Check(
         "the lock is what is installed",
         "An environment in which somebody installed by hand works on that machine alone. Compared with the lock it has "
         "packages missing, at other versions, or that nobody asked for; the latter are a warning, the others a "
@@ -113,8 +112,7 @@ CHECKS = (
         lambda facts: facts.prefix is not None and facts.session.manager.lock_path.is_file(),
         Status.FAIL,
     ),
-    Check(
-        "drift.conda",
+    "drift.conda": Check(
         "the conda file is what is installed",
         "A conda file that was edited after the environment was made describes an environment that nobody has. "
         "Whoever makes it next gets another one.",
@@ -123,8 +121,7 @@ CHECKS = (
         lambda facts: facts.conda_layer and facts.prefix is not None and facts.conda_file is not None,
         Status.FAIL,
     ),
-    Check(
-        "drift.interrupted",
+    "drift.interrupted": Check(
         "no run was cut short",
         "A run that was killed, or that another process is in the midst of, leaves a state that is neither the one "
         "before nor the one after. The next run that changes the project puts it back first.",
@@ -133,4 +130,4 @@ CHECKS = (
         lambda _: True,
         Status.FAIL,
     ),
-)
+}

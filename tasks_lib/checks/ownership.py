@@ -88,9 +88,8 @@ def _base(facts: Facts) -> Iterable[Finding]:
         yield Finding(f"{prefix} is conda's base environment: conda itself runs from there.")
 
 
-CHECKS = (
-    Check(
-        "ownership.clobbered",
+CHECKS = {
+    "ownership.clobbered": Check(
         "what conda installed is as conda installed it",
         "pip, uv and Poetry replace or remove what conda installed without a word, since to them it is a distribution "
         "like any other. conda's records then describe files that are gone, `conda doctor` reports them and exits 0, "
@@ -100,8 +99,7 @@ CHECKS = (
         lambda facts: facts.owns,
         Status.FAIL,
     ),
-    Check(
-        "ownership.duplicated",
+    "ownership.duplicated": Check(
         "no distribution has two owners",
         "A distribution that both conda and another installer put into one site-packages is recorded twice. Python "
         "imports a mixture of both, and either tool may delete files that the other one needs.",
@@ -110,8 +108,7 @@ CHECKS = (
         lambda facts: facts.owns,
         Status.FAIL,
     ),
-    Check(
-        "ownership.shadowed",
+    "ownership.shadowed": Check(
         "no module of the project hides an installed one",
         "Python looks in the folder that it is started in first. A file there that has the name of an installed "
         "package is imported in its place, and the error that follows speaks of the package.",
@@ -119,8 +116,7 @@ CHECKS = (
         _shadowed,
         lambda facts: facts.prefix is not None,
     ),
-    Check(
-        "base",
+    "base": Check(
         "the environment is not conda's base",
         "conda runs from its base environment: a package that changes there can leave no conda to mend it with. It is "
         "recognised from the folder itself, since variables and names can say anything.",
@@ -129,4 +125,4 @@ CHECKS = (
         lambda facts: facts.prefix is not None,
         Status.FAIL,
     ),
-)
+}
