@@ -95,8 +95,8 @@ RULES = (
     ),
     Rule(
         r"(?:Failed to fetch|error sending request for url|Connection to|attempts to connect to|"
-        r"channel does not answer|CondaHTTPError|UnavailableInvalidChannel|could not find subdir|HTTPConnectionError|could not fetch|"
-        r"Max retries exceeded with url|HTTP status \w+ error|error following redirect|"
+        r"channel does not answer|CondaHTTPError|UnavailableInvalidChannel|could not find subdir|HTTPConnectionError|"
+        r"could not fetch|Max retries exceeded with url|HTTP status \w+ error|error following redirect|"
         r"\d{3} (?:Server|Client) Error)[^\n]*?((?:https?|file)://[^\s`'\")<>]+|[\w.-]+:\d+)|"
         r"unable\s+to\s+access\s+'([^'\n]+)'|Error connecting to repository|"
         r"connection broken by [^\n]*?host='([\w.-]+', port=\d+)(?=.*from versions: none)",

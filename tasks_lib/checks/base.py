@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,12 +17,12 @@ if TYPE_CHECKING:
 
     from packaging.requirements import Requirement
 
+    from tasks_lib.environments.conda_health import Owned
     from tasks_lib.environments.records import Distribution
     from tasks_lib.manifests import CondaFile
     from tasks_lib.members import Member
     from tasks_lib.session import Session
 
-_RECORD = re.compile(r"site-packages/([^/]+\.(?:dist-info|egg-info))(?:/|$)")
 _SHOWN = 8
 
 
@@ -54,14 +53,6 @@ class Check(Told):
     look: Callable[[Facts], Iterable[Finding]]
     applies: Callable[[Facts], bool]
     severity: Status = Status.WARN
-
-
-@dataclass(frozen=True)
-class Owned:
-    """A distribution that conda brought: the conda package, and the name of its record's folder."""
-
-    package: str
-    folder: str
 
 
 class Facts:
@@ -109,11 +100,7 @@ class Facts:
     @cached_property
     def owned(self) -> dict[str, Owned]:
         """Give the distributions that conda owns by file."""
-        found: dict[str, Owned] = {}
-        for package, record in self.conda.items():
-            for folder in {match[1] for file in record.get("files") or () if (match := _RECORD.search(file))}:
-                found[records.normalised(folder.partition("-")[0])] = Owned(package, folder)
-        return found
+        return conda_health.owned(self.prefix, self.conda) if self.prefix else {}
 
     @cached_property
     def locked(self) -> dict[str, set[str]]:

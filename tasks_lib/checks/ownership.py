@@ -24,15 +24,14 @@ def _clobbered(facts: Facts) -> Iterable[Finding]:
     """Compare the records that conda installed with those that lie there now."""
     there = {found.folder.name: found for found in facts.distributions}
     for name, owned in facts.owned.items():
-        had = owned.folder.partition("-")[2].rpartition(".")[0]
         if owned.folder in there:
             installer = _installer(facts, owned.package, there[owned.folder].folder)
             if installer:
-                yield Finding(f"{name} {had}, which conda owns, was installed over by {installer}.")
+                yield Finding(f"{name} {owned.version}, which conda owns, was installed over by {installer}.")
         elif owned.folder.endswith(".dist-info"):
             now = facts.installed.get(name)
             what = f"was replaced by {now}" if now else "was removed"
-            yield Finding(f"{name} {had}, which conda owns (package {owned.package}), {what}.")
+            yield Finding(f"{name} {owned.version}, which conda owns (package {owned.package}), {what}.")
 
 
 def _installer(facts: Facts, package: str, folder: Path) -> str:
@@ -51,11 +50,10 @@ def _installer(facts: Facts, package: str, folder: Path) -> str:
 
 def _duplicated(facts: Facts) -> Iterable[Finding]:
     for name, owned in facts.owned.items():
-        found = [one for one in facts.distributions if one.name == name]
-        others = [one.version for one in found if one.folder.name != owned.folder]
-        if others and len(found) > len(others):
-            mine = next(one.version for one in found if one.folder.name == owned.folder)
-            yield Finding(f"{name} is there twice: {mine} of conda's and {', '.join(others)} of another installer.")
+        found = {one.folder.name: one.version for one in facts.distributions if one.name == name}
+        mine, others = found.pop(owned.folder, None), ", ".join(found.values())
+        if mine and others:
+            yield Finding(f"{name} is there twice: {mine} of conda's and {others} of another installer.")
 
 
 def _shadowed(facts: Facts) -> Iterable[Finding]:
