@@ -78,11 +78,11 @@ def read(facts: Facts) -> Graph:
     wants: dict[Key, list[str]] = {}
     for one in facts.distributions:
         locked = ", ".join(sorted(facts.locked.get(one.name, ())))
-        if one.name in facts.owned and facts.owned[one.name].folder == one.folder.name:
+        owner = facts.owner(one)
+        if owner == "conda":
             key, kept = brought[one.name], graph.packages[brought[one.name]]
             graph.packages[key] = Package(kept.name, kept.owner, kept.version, locked)
         elif one.name != facts.own_name:
-            owner = "lock" if one.name in facts.locked else "stray"
             graph.packages["python", one.name] = Package(one.name, owner, one.version, locked)
             wants["python", one.name] = records.requires(one)
     _conda_needs(facts, graph)

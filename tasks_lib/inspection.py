@@ -8,14 +8,17 @@ import shlex
 import shutil
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib import process, shells, toolbox
-from tasks_lib.environments import ENVIRONMENTS, conda_health, others, records
+from tasks_lib.checks.base import Facts
+from tasks_lib.environments import ENVIRONMENTS, conda_health, others
 from tasks_lib.environments.base import State
 from tasks_lib.environments.conda import Conda, envs_dirs, is_base
 from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.layers import OWNERS
 from tasks_lib.report.model import Result, Status
 from tasks_lib.session import Answer
 
@@ -53,17 +56,9 @@ def listing(session: Session, name: str = "") -> Answer:
 
 def _row(prefix: Path, kind: str, name: str, state: str, *, mine: bool) -> dict[str, Any]:
     active = str(prefix) in {os.environ.get("VIRTUAL_ENV"), os.environ.get("CONDA_PREFIX")}
-    python = _python_version(prefix) if state == State.PRESENT.value else ""
+    python = conda_health.python_version(prefix) if state == State.PRESENT.value else ""
     row: dict[str, Any] = {"name": name, "kind": kind, "python": python, "state": state}
     return {**row, "project": mine, "active": active, "path": str(prefix)}
-
-
-def _python_version(prefix: Path) -> str:
-    """Give the Python version from the records, without starting it."""
-    if found := records.python_version(prefix):
-        return found
-    names = sorted((prefix / "conda-meta").glob("python-[0-9]*.json"))
-    return names[0].name.split("-")[1] if names else ""
 
 
 def _conda_prefixes() -> list[Path]:
@@ -91,17 +86,12 @@ def info(session: Session) -> Answer:
         "path": str(environment.prefix),
     }
     if state is State.PRESENT:
-        packages = records.installed(environment.prefix)
-        owned = conda_health.owned(environment.prefix)
-        locked = manager.locked()
-        data["python"] = _python_version(environment.prefix)
+        facts = Facts(session)
+        owners = Counter({one.name: facts.owner(one) for one in facts.distributions}.values())
+        data["python"] = conda_health.python_version(environment.prefix)
         data["interpreter"] = str(environment.python)
-        data["packages"] = len(packages)
-        data["packages_by_owner"] = {
-            "conda": sum(name in owned for name in packages),
-            "lock": sum(name in locked and name not in owned for name in packages),
-            "stray": sum(name not in locked and name not in owned for name in packages),
-        }
+        data["packages"] = owners.total()
+        data["packages_by_owner"] = {owner: owners[owner] for owner in OWNERS}
     lock = manager.lock_path
     data["lock"] = f"{lock.name} ({len(manager.locked())} packages)" if lock.is_file() else f"no {lock.name}"
     data["platform"] = f"{platform.system()} {platform.machine()}"

@@ -102,6 +102,13 @@ class Facts:
         """Give the distributions that conda owns by file."""
         return conda_health.owned(self.prefix, self.conda) if self.prefix else {}
 
+    def owner(self, one: Distribution) -> str:
+        """Say whose a distribution is; the project's own is installed with the lock."""
+        mine = self.owned.get(one.name)
+        if mine and mine.folder == one.folder.name:
+            return "conda"
+        return "lock" if one.name in self.locked or one.name == self.own_name else "stray"
+
     @cached_property
     def locked(self) -> dict[str, set[str]]:
         """Give what the manager's lock pins."""
@@ -123,10 +130,9 @@ class Facts:
     @cached_property
     def python(self) -> str:
         """Give the version of the environment's Python, as far as its folders tell."""
-        site = records.site_packages(self.prefix) if self.prefix else None
-        version = str(self.conda.get("python", {}).get("version", "")) if self.owns else ""
-        version = version or (records.python_version(self.prefix) if self.prefix else "") or ""
-        return version or (site.parent.name.removeprefix("python") if site else "")
+        version = conda_health.python_version(self.prefix) if self.prefix else ""
+        site = records.site_packages(self.prefix) if self.prefix and not version else None
+        return site.parent.name.removeprefix("python") if site else version
 
     @cached_property
     def members(self) -> tuple[Member, ...]:

@@ -113,9 +113,9 @@ def owned(prefix: Path, installed: Mapping[str, dict[str, Any]] | None = None) -
 
 
 def python_version(prefix: Path) -> str:
-    """Give the version of conda's Python, by the name of its record; nothing where there is none."""
+    """Give the version of an environment's Python, by the name of conda's record, or as a virtual one says it."""
     names = [path.name.split("-") for path in (prefix / "conda-meta").glob("python-[0-9]*.json")]
-    return names[0][1] if len(names) == 1 else ""
+    return names[0][1] if len(names) == 1 else records.python_version(prefix) or ""
 
 
 def owned_or_none(prefix: Path) -> dict[str, Owned]:
