@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -156,10 +157,21 @@ class Facts:
                 if name != "python" and not isinstance(wanted, (dict, list)):  # these may be for other platforms
                     every.append((group, name))
         for group, entry in every:
-            try:
+            with contextlib.suppress(InvalidRequirement, TypeError):  # `config` reports it
                 yield group, Requirement(entry)
-            except (InvalidRequirement, TypeError):
-                continue  # `config` reports it
+
+    def asked(self, requirements: Iterable[Requirement | str], extra: str = "") -> Iterator[tuple[str, str]]:
+        """Give the names that are asked for on this platform and Python by one who has `extra`, with each extra."""
+        from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - 0.03 s
+
+        short = ".".join(self.python.split(".")[:2])
+        here = {"python_version": short, "python_full_version": self.python, "extra": extra}
+        for one in requirements:
+            with contextlib.suppress(InvalidRequirement):  # `doctor` looks at the records
+                wanted = Requirement(str(one))
+                if wanted.marker is None or wanted.marker.evaluate(here):
+                    name = records.normalised(wanted.name)
+                    yield from ((name, more) for more in ("", *map(records.normalised, wanted.extras)))
 
 
 def conda_line(facts: Facts, name: str) -> tuple[str | None, int | None]:

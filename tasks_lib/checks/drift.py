@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from typing import TYPE_CHECKING
 
@@ -45,24 +44,15 @@ def needed(facts: Facts) -> set[str]:
     They are what the manifest declares in what is installed by default, and what the installed distributions among
     these ask for in turn, with the extras that were asked for.
     """
-    from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - 0.03 s
-
-    groups, short = {"", *default_groups(facts)}, ".".join(facts.python.split(".")[:2])
-    here = {"python_version": short, "python_full_version": facts.python}
-    found = {one.name: one for one in facts.distributions}
-    asked = [(wanted, "") for group, wanted in facts.declared() if group in groups]
-    asked += [(wanted, "") for one in facts.members for group, wanted in facts.declared(one) if not group]
-    seen: set[tuple[str, str]] = set()
-    while asked:
-        wanted, extra = asked.pop()
-        if wanted.marker and not wanted.marker.evaluate({**here, "extra": extra}):
-            continue
-        name = records.normalised(wanted.name)
-        for more in {"", *map(records.normalised, wanted.extras)} - {one for it, one in seen if it == name}:
-            seen.add((name, more))
-            for text in records.requires(found[name]) if name in found else ():
-                with contextlib.suppress(InvalidRequirement):
-                    asked.append((Requirement(text), more))
+    groups, found = {"", *default_groups(facts)}, {one.name: one for one in facts.distributions}
+    declared = [wanted for group, wanted in facts.declared() if group in groups]
+    declared += [wanted for one in facts.members for group, wanted in facts.declared(one) if not group]
+    waiting, seen = list(facts.asked(declared)), set[tuple[str, str]]()
+    while waiting:
+        name, extra = one = waiting.pop()
+        if one not in seen:
+            seen.add(one)
+            waiting += facts.asked(records.requires(found[name]) if name in found else (), extra)
     return {name for name, _ in seen}
 
 
