@@ -132,14 +132,11 @@ def _declared(facts: Facts) -> Iterator[tuple[str, Requirement]]:
         name = member.manifest if member else PYPROJECT
         for group, wanted in facts.declared(member):
             yield f"{name} (group {group})" if group else name, wanted
-    table = facts.project.pyproject.table
-    groups = table("tool", "poetry", "group")
-    old = {"": table("tool", "poetry"), **groups}
-    lists = [(f"{PYPROJECT} (extra {name})", each) for name, each in table("project", "optional-dependencies").items()]
+    extras = facts.project.pyproject.table("project", "optional-dependencies")
+    lists = [(f"{PYPROJECT} (extra {name})", each) for name, each in extras.items()]
     lists += [
         (f"{PYPROJECT} (group {group})" if group else PYPROJECT, [_with_extras(name, value)])
-        for group, entries in old.items()
-        for name, value in (entries.get("dependencies", {}) if isinstance(entries, dict) else {}).items()
+        for group, name, value in facts.in_poetry()
         if isinstance(value, dict)
     ]
     if facts.conda_layer and (file := facts.conda_file):

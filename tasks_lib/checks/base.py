@@ -149,16 +149,22 @@ class Facts:
 
         table = (member or self.project).pyproject.table
         lists = {"": table("project").get("dependencies", []), **table("dependency-groups")}
-        old = {"": table("tool", "poetry"), **table("tool", "poetry", "group")}
         every = [(group, entry) for group, one in lists.items() if isinstance(one, list) for entry in one]
-        for group, entries in old.items():
-            names = entries.get("dependencies", {}) if isinstance(entries, dict) else {}
-            for name, wanted in names.items() if isinstance(names, dict) else ():
-                if name != "python" and not isinstance(wanted, (dict, list)):  # these may be for other platforms
-                    every.append((group, name))
+        for group, name, wanted in self.in_poetry(member):
+            if not isinstance(wanted, (dict, list)):  # these may be for other platforms
+                every.append((group, name))
         for group, entry in every:
             with contextlib.suppress(InvalidRequirement, TypeError):  # `config` reports it
                 yield group, Requirement(entry)
+
+    def in_poetry(self, member: Member | None = None) -> Iterator[tuple[str, str, object]]:
+        """Give the dependencies in Poetry's own tables, but for the Python: group, name, and what is wanted of it."""
+        table = (member or self.project).pyproject.table
+        for group in ("", *table("tool", "poetry", "group")):
+            place = ("group", group) if group else ()
+            for name, wanted in table("tool", "poetry", *place, "dependencies").items():
+                if name != "python":
+                    yield group, name, wanted
 
     def asked(self, requirements: Iterable[Requirement | str], extra: str = "") -> Iterator[tuple[str, str]]:
         """Give the names that are asked for on this platform and Python by one who has `extra`, with each extra."""
