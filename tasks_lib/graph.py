@@ -52,20 +52,14 @@ class Graph:
 
     def chains(self, target: Key) -> Iterator[tuple[str, list[Key]]]:
         """Give for each declaration that needs `target` its table and the shortest chain from it."""
-        towards: dict[Key, Key | None] = {target: None}
+        towards = {target: [target]}
         for key in (order := [target]):
             for other, wanted in self.needs.items():
                 if key in wanted and other not in towards:
-                    towards[other] = key
+                    towards[other] = [other, *towards[key]]
                     order.append(other)
         for label, keys in self.roots.items():
-            for key in keys:
-                chain, at = [], key if key in towards else None
-                while at is not None:
-                    chain.append(at)
-                    at = towards[at]
-                if chain:
-                    yield label, chain
+            yield from ((label, towards[key]) for key in keys if key in towards)
 
 
 def read(facts: Facts) -> Graph:

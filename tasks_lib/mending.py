@@ -18,24 +18,19 @@ if TYPE_CHECKING:
     from tasks_lib.session import Session
 
 
-def _lock(session: Session) -> Sequence[Step]:
-    return [workflows.lock_step(session, after_environment=False)]
-
-
 def _conda(session: Session) -> Sequence[Step]:
     session.environment.require()
     return guard.creation(session)
 
 
-def _install(session: Session) -> Sequence[Step]:
-    return workflows.install_plan(session, session.environment.require())
-
-
 #: The safe fixes, in the order in which they are made; each is what a task does too, behind the same guard.
 FIXES: dict[str, tuple[str, Callable[[Session], Sequence[Step]]]] = {
     "drift.conda": ("installs what the conda file asks for and is missing", _conda),
-    "lock.fresh": ("locks anew", _lock),
-    "drift.lock": ("installs what the lock names, behind the guard; strays stay", _install),
+    "lock.fresh": ("locks anew", lambda session: [workflows.lock_step(session, after_environment=False)]),
+    "drift.lock": (
+        "installs what the lock names, behind the guard; strays stay",
+        lambda session: workflows.install_plan(session, session.environment.require()),
+    ),
 }
 _NO_FIX = "nothing that is safe to do unasked: see the remedy"
 

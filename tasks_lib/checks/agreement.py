@@ -82,18 +82,18 @@ def _both_layers(facts: Facts) -> Iterable[Finding]:
         declared.setdefault(records.normalised(wanted.name), set()).add(str(wanted.specifier))
     for name in map(spec_name, file.dependencies if file else ()):
         python = PYPI.get(name, records.normalised(name))
-        owned = facts.conda.get(name, {}).get("version") if facts.owns else None
+        owned = facts.conda.get(name, {}).get("version")
         aligned = declared.get(python) == {f"=={owned}"}  # what `deps.align` writes
         if python in declared and python not in _BOTH_MAY and not aligned:
             yield Finding(f"{name} is asked for here, and in pyproject.toml too.", *conda_line(facts, name))
 
 
 def _locks(facts: Facts) -> Iterable[Finding]:
-    ours, others = facts.locked, [made(facts.project) for name, made in MANAGERS.items() if not _mine(facts, name)]
-    for other in others:
+    ours, mine = facts.locked, facts.session.manager
+    for other in (made(facts.project) for name, made in MANAGERS.items() if name != mine.name):
         theirs = other.locked()
         differ = [
-            f"{name} ({facts.session.manager.lock_name}: {' or '.join(sorted(ours[name]))}, "
+            f"{name} ({mine.lock_name}: {' or '.join(sorted(ours[name]))}, "
             f"{other.lock_name}: {' or '.join(sorted(theirs[name]))})"
             for name in sorted(ours.keys() & theirs.keys())
             if ours[name] != theirs[name]
@@ -102,15 +102,11 @@ def _locks(facts: Facts) -> Iterable[Finding]:
             yield Finding(f"the locks pin other versions: {listed(differ)}.", other.lock_name, count=len(differ))
 
 
-def _mine(facts: Facts, name: str) -> bool:
-    return facts.session.manager.name == name
-
-
 def _stray_lock(facts: Facts) -> Iterable[Finding]:
     root, pyproject = facts.project.root, facts.project.pyproject
     backend = str(pyproject.table("build-system").get("build-backend", ""))
     for name, user in _LOCKS.items():
-        used = _mine(facts, user) or user in pyproject.table("tool") or backend.startswith(user)
+        used = user == facts.session.manager.name or user in pyproject.table("tool") or backend.startswith(user)
         if (root / name).is_file() and not used and not (root / user).is_file():
             yield Finding(f"{name} lies here, and nothing in this project uses its manager.", name)
 

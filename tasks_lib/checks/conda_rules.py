@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tasks_lib.checks.base import Check, Facts, Finding, conda_line, listed
+from tasks_lib.environments import conda_health
 from tasks_lib.manifests import read_text, spec_name
 from tasks_lib.report.model import Status
 
@@ -86,21 +87,9 @@ def _cuda(facts: Facts) -> Iterable[Finding]:
     for name, record in facts.conda.items():
         if any(text.split()[:1] == ["__cuda"] for text in record.get("depends") or ()):
             asked.setdefault(name, f"{name} {record['version']} needs __cuda")
-    if not asked or _has_cuda():
-        return
-    for name, text in asked.items():
+    there = asked and "__cuda" in conda_health.virtual_packages()
+    for name, text in asked.items() if not there else ():
         yield Finding(f"{text}, and this machine has no CUDA driver.", *conda_line(facts, name))
-
-
-def _has_cuda() -> bool:
-    """Ask what the solver would see; CONDA_OVERRIDE_CUDA says it for a machine without the driver, as in conda."""
-    import rattler  # noqa: PLC0415 - costs 0.05 s, and few ask for CUDA
-
-    told = os.environ.get("CONDA_OVERRIDE_CUDA")
-    if told is not None:
-        return bool(told)
-    found = (one.into_generic() for one in rattler.VirtualPackage.detect())
-    return any(package.name.normalized == "__cuda" for package in found)
 
 
 def _pip_section(facts: Facts) -> Iterable[Finding]:
