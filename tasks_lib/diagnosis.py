@@ -178,7 +178,7 @@ RULES = (
         ExitCode.TOOL_MISSING,
     ),
     Rule(
-        r"No solution found|version solving failed|LibMambaUnsatisfiableError|UnsatisfiableError|cannot be solved|"
+        r"No solution found|version solving failed|UnsatisfiableError|cannot be solved|"
         r"depends on both",
         "cannot be solved",
         "No set of versions fits all that is asked for: {said}",

@@ -60,13 +60,11 @@ class Selection:
     def of(cls, project: Project, select: str = "", ignore: str = "") -> Selection:
         """Read the settings; an option stands in place of the setting of its name."""
         table = _settings(project)
-        chosen: dict[str, frozenset[str]] = {}
         for name, text in (("select", select), ("ignore", ignore)):
             words = [word.strip() for word in text.split(",") if word.strip()]
             _known(words, f"--{name}")
-            chosen[name] = frozenset(words or table.get(name, ()))
-        severity, threshold, strict = table.get("severity", {}), table.get("threshold", {}), table.get("strict", False)
-        return cls(chosen["select"], chosen["ignore"], severity, threshold, strict)
+            table[name] = frozenset(words or table.get(name, ()))
+        return cls(**table)
 
     def wants(self, check: str) -> bool:
         """Tell whether a check's results are asked for."""
@@ -87,7 +85,7 @@ class Selection:
         return replace(result, status=Status(told)) if told and result.status in {Status.WARN, Status.FAIL} else result
 
 
-def _settings(project: Project) -> Mapping[str, Any]:
+def _settings(project: Project) -> dict[str, Any]:
     """Give the table; what is wrong in it is an error with its line."""
     pyproject = project.pyproject
     table: Any = pyproject.table("tool", "mlops-lab").get("checks", {})

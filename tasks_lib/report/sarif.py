@@ -11,7 +11,6 @@ from urllib.parse import quote
 from tasks_lib import __version__
 from tasks_lib.errors import ExitCode
 from tasks_lib.report.model import Report, Result, Status, printable
-from tasks_lib.report.places import from_root, root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +40,7 @@ def render(report: Report) -> str:
     run = {
         "tool": {"driver": driver},
         "automationDetails": {"id": f"mlops-lab/{printable(report.command)}/"},
-        "originalUriBaseIds": {"ROOT": {"uri": f"{_uri(root(report)).rstrip('/')}/"}},
+        "originalUriBaseIds": {"ROOT": {"uri": f"{_uri(report.root).rstrip('/')}/"}},
         "invocations": [invocation],
         "results": [_result(report, one, rules.index(one.id)) for one in report.results if one.status in _LEVELS],
     }
@@ -61,7 +60,7 @@ def _result(report: Report, result: Result, index: int) -> dict[str, Any]:
 
 
 def _artifact(report: Report, file: str | None) -> Mapping[str, str]:
-    path = Path(from_root(report, file or "pyproject.toml"))
+    path = Path(report.from_root(file or "pyproject.toml"))
     return {"uri": _uri(path)} if path.is_absolute() else {"uri": _quoted(path), "uriBaseId": "ROOT"}
 
 
