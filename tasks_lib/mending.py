@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tasks_lib import checks, guard, toolbox, workflows
 from tasks_lib.checks.base import Check
 from tasks_lib.checks.catalogue import HYBRID, KNOWN, listing
 from tasks_lib.errors import LabError
-from tasks_lib.report.model import Result, Status
+from tasks_lib.report.model import Status
 from tasks_lib.session import Answer, planned
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def fix(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
     for name in mended:
         steps += [step for step in FIXES[name][1](session) if step.id not in {one.id for one in steps}]
     left = [
-        Result(one.id, Status.WARN, f"left to you: {one.title}", one.detail, one.remedy, one.file, one.line)
+        replace(one, status=Status.WARN, title=f"left to you: {one.title}", seconds=0.0)
         for one in found
         if one.status in {Status.WARN, Status.FAIL} and one.id not in mended
     ]

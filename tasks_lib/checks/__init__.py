@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -61,22 +62,18 @@ def _answer(session: Session, watcher: Watcher, chosen: Selection) -> Answer:
     families = {"doctor" if name == "env" else name for name in map(family, filter(chosen.wants, KNOWN))}
     plan = steps(session, [name for name in FAMILIES if name in families])
     if wanted := list(filter(chosen.wants, HYBRID)):
-        plan.append(hybrid_step(session, wanted, chosen))
+        work = functools.partial(_all_of, wanted, chosen, Facts(session))
+        plan.append(Step("check.hybrid", "compare the two layers", work=work, needs=MADE, check=True))
     results = [chosen.judged(one) for one in execute(plan, watcher) if chosen.keeps(one.id)]
     return Answer(results, code=verdict(results, strict=True) if chosen.strict else None)
 
 
-def hybrid_step(session: Session, wanted: Sequence[str], chosen: Selection) -> Step:
-    """Give the one step of all checks that read for themselves: they share what one of them has read."""
-    facts = Facts(session)
-
-    def work() -> Iterator[Result]:
-        for name in wanted:
-            started = time.perf_counter()
-            for result in looked_at(name, facts, chosen):
-                yield replace(result, seconds=time.perf_counter() - started)
-
-    return Step("check.hybrid", "compare the two layers", work=work, needs=MADE, check=True)
+def _all_of(wanted: Sequence[str], chosen: Selection, facts: Facts) -> Iterator[Result]:
+    """Carry out the checks that read for themselves, in one step: they share what one of them has read."""
+    for name in wanted:
+        started = time.perf_counter()
+        for result in looked_at(name, facts, chosen):
+            yield replace(result, seconds=time.perf_counter() - started)
 
 
 def looked_at(name: str, facts: Facts, chosen: Selection) -> list[Result]:

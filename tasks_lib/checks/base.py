@@ -52,7 +52,7 @@ class Check(Told):
     """A check that reads for itself; it is silent where it does not apply."""
 
     look: Callable[[Facts], Iterable[Finding]]
-    applies: Callable[[Facts], bool]
+    applies: Callable[[Facts], bool] = lambda _: True
     severity: Status = Status.WARN
 
 

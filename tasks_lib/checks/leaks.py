@@ -146,7 +146,6 @@ CHECKS = {
         f"Every Python searches the folders of PYTHONPATH before any environment's packages. {_BY_HAND}",
         "unset it: unset PYTHONPATH" if not WINDOWS else "unset it: set PYTHONPATH=",
         _pythonpath,
-        lambda _: True,
     ),
     "leak.virtual-env": Check(
         "no other virtual environment stands before this one",
@@ -154,7 +153,6 @@ CHECKS = {
         f"a stale variable or folder makes them install somewhere else. {_BY_HAND}",
         "deactivate it, and delete a .venv that nobody uses",
         _virtual_env,
-        lambda _: True,
     ),
     "leak.poetry": Check(
         "Poetry typed by hand finds this environment",
