@@ -119,15 +119,8 @@ def verdict(results: Sequence[Result], *, strict: bool = False) -> ExitCode:
 
 def from_error(error: LabError, *, title: str = "") -> Result:
     """Turn an error into the result that reports it."""
-    return Result(
-        id=f"error.{error.code.name.lower()}",
-        status=Status.ERROR,
-        title=error.title or title or "the run stopped",
-        detail=error.message,
-        remedy=error.remedy,
-        file=error.file,
-        line=error.line,
-    )
+    name, title = f"error.{error.code.name.lower()}", error.title or title or "the run stopped"
+    return Result(name, Status.ERROR, title, error.message, error.remedy, error.file, error.line)
 
 
 def counted(report: Report) -> str:
