@@ -76,7 +76,8 @@ def read(prefix: Path, locked: Mapping[str, set[str]], own: str = "") -> Layers:
 def of(session: Session) -> Layers:
     """Read the layers of a session's environment."""
     prefix = session.environment.require().prefix
-    return read(prefix, session.manager.locked(), records.normalised(session.project.pyproject.name))
+    own = records.normalised(session.project.pyproject.name)
+    return read(prefix, session.manager.locked(), own)
 
 
 def show(session: Session, *, mermaid: bool = False) -> Answer:
