@@ -47,7 +47,7 @@ def listing(session: Session, name: str = "") -> Answer:
         if str(prefix) not in known:
             base = is_base(prefix)
             rows.append(_row(prefix, "conda", "base" if base else prefix.name, State.PRESENT.value, mine=False))
-    found = [row for row in rows if name in {"", row["name"]} and (not name or row["state"] != State.ABSENT.value)]
+    found = [row for row in rows if not name or (row["name"] == name and row["state"] != State.ABSENT.value)]
     if name and not found:
         text = f"there is no environment {name!r}; there are {', '.join(str(row['name']) for row in rows)}."
         raise LabError(text, remedy="see all of them: invoke env.list", title="no such environment")
@@ -64,7 +64,8 @@ def _row(prefix: Path, kind: str, name: str, state: str, *, mine: bool) -> dict[
 def _conda_prefixes() -> list[Path]:
     """Find conda's environments as `conda env list` does: its own list, then its folders."""
     known = toolbox.home() / ".conda" / "environments.txt"
-    found = [Path(line) for line in known.read_text("utf-8").splitlines() if line.strip()] if known.is_file() else []
+    listed = known.read_text("utf-8", "surrogateescape").splitlines() if known.is_file() else ()
+    found = [Path(line) for line in listed if line.strip()]
     programs = [shutil.which(name) for name in Conda.engines_on_path()]
     roots = [Path(program).resolve().parent.parent for program in programs if program]
     for folder in envs_dirs(roots[0] if roots else None):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -88,6 +89,15 @@ def test_all_answers_agree_on_the_owners(project: MakeProject, venv: Path, insta
         "by-hand": "stray",
     }
     assert inspection.info(session).data["packages_by_owner"] == {"conda": 0, "lock": 2, "stray": 1}
+
+
+def test_list_of_conda_need_not_be_utf8(project: MakeProject, home: Path) -> None:
+    session = Session.open(combo="pip_uv", start=project().root)
+    prefix = home / os.fsdecode(b"caf\xe9")
+    (prefix / "conda-meta").mkdir(parents=True)
+    (home / ".conda").mkdir(exist_ok=True)
+    (home / ".conda/environments.txt").write_bytes(os.fsencode(f"{prefix}\n"))
+    assert str(prefix) in {row["path"] for row in inspection.listing(session).data["environments"]}
 
 
 HOSTILE = 'a"]\n```\n<script>;#quot;`[click](x)\x1b[31m'
