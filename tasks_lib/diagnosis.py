@@ -25,8 +25,6 @@ _SECRETS = (
     re.compile(r"(https?://[^/\s]+/t/)[^/\s]+"),
     re.compile(r"([?&][^\s=&]*(?:token|key|sig|secret|pass|auth|cred)[^\s=&]*=)[^\s&\"'`)>]+", re.IGNORECASE),
 )
-
-
 #: variables that hold a secret whole, and the password in one that holds an address
 _SECRET_NAME = re.compile("TOKEN|PASSW|SECRET|CREDENTIAL|(?:API|ACCESS|PRIVATE)_?KEY", re.IGNORECASE)
 _PASSWORD = re.compile(r"://[^/\s]*?:([^/\s]+)@|https?://[^/\s]+/t/([^/\s]+)")
@@ -38,212 +36,186 @@ _SHORTEST = 6  # what is shorter stands in too many words
 
 @dataclass(frozen=True)
 class Rule:
-    """What a tool says when something is wrong, and what that means; `{0}` is the pattern's first group."""
+    """What a tool says when something is wrong, and what that means; `{0}` is the pattern's group, or the source."""
 
-    pattern: re.Pattern[str]
+    pattern: str
     title: str
     message: str
     remedy: str
-    code: ExitCode = ExitCode.TOOL_FAILED
+    code: ExitCode = ExitCode.BAD_REQUEST
 
 
-def _rule(pattern: str, title: str, message: str, remedy: str, code: ExitCode = ExitCode.TOOL_FAILED) -> Rule:
-    return Rule(re.compile(pattern, re.IGNORECASE | re.DOTALL), title, message, remedy, code)
-
-
-_BAD = ExitCode.BAD_REQUEST
-_SILENT = (
-    r"(?:Failed to fetch|error sending request for url|Connection to|attempts to connect to|channel does not answer|"
-    r"CondaHTTPError|UnavailableInvalidChannel|could not find subdir|HTTPConnectionError|could not fetch|"
-    r"Max retries exceeded with url|HTTP status \w+ error|error following redirect|"
-    r"\d{3} (?:Server|Client) Error)[^\n]*?((?:https?|file)://[^\s`'\")<>]+|[\w.-]+:\d+)|"
-    r"unable\s+to\s+access\s+'([^'\n]+)'|"
-    r"connection broken by [^\n]*?host='([\w.-]+', port=\d+)(?=.*from versions: none)"
-)
-_NO_CANDIDATE = (
-    r"No candidates were found for ([^\n]+?)(?: \*)?\.?(?:\n|$)|No matching distribution found for ([^\n]+)|"
-    r"ResolvePackageNotFound:\s*-?\s*([^\n]+)|PackagesNotFoundError[^\n]*\n+\s*-\s*([^\n]+)|"
-    r"nothing provides (?:requested )?([^\n,]+)"
-)
-_UNSOLVED = (
-    r"No solution found|version solving failed|LibMambaUnsatisfiableError|UnsatisfiableError|cannot be solved|"
-    r"depends on both"
-)
-_FORBIDDEN = (
-    r"Permission denied|Read-only file system|os error 13\b|os error 30\b|EnvironmentNotWritable|NotWritableError|"
-    r"Unable to create prefix directory|CondaError: Failed to write to"
-)
-_WRONG_PYTHON = (
-    r"requested interpreter resolved to Python (\S+), which is incompatible with the project|"
-    r"Current Python version \(([^)]+)\) is not allowed by the project"
-)
-_DAMAGED = (
-    r"hash(?:es)? (?:mismatch|do(?:es)? not match|for [^\n]+ not found)|do not match the hashes|"
-    r"(?:Hash|Checksum)Mismatch|Invalid checksum|"
-    r"did not match any known checksums|Data corruption detected|CondaVerificationError|InvalidArchiveError"
-)
-#: what is no wheel, no page or no package: uv says so of a file that was cut off, and calls it unsolvable
-_BROKEN = (
-    r"invalid package format|Failed to extract archive|Failed to read from zip file|error decoding response body|"
-    r"error reading a body|unexpected HTML from|Missing `Content-Type`|network timeout|failed to parse repodata|"
-    r"Connection broken|IncompleteRead|ChunkedEncodingError|Read timed out|ReadTimeoutError|not a zip file|Bad CRC|"
-    r"Exceeded \d+ redirects"
-)
-_NOT_THERE = (
-    r"dependency `([^`]+)` could not be found|The following packages were not found: ([^\n]+)|"
-    r"missing from the target environment:\s*-\s*([^\n]+)"
-)
-_REQUEST = (
-    r"invalid request: ([^\n]+)|invalid package specification: ([^\n]+)|Invalid spec ([^\n]+)|"
-    r"Failed to parse: `([^`\n]+)`|requirement is invalid: ([^\n]*\n+[^\n]+)|"
-    r"Could not parse version constraint: ([^\n]+)"
-)
-# uv folds long lines, between any two words
-_NO_REPOSITORY = (
-    r"No git repository was found at ([^\n]+)|'([^']+)'\s+does\s+not\s+appear\s+to\s+be\s+a\s+git\s+repository|"
-    r"repository\s+'([^']+)'\s+not\s+found"
-)
-_NO_REVISION = (
-    r"failed\s+to\s+fetch\s+(?:branch|tag|commit)\s+(?:or\s+tag\s+)?`([^`]+)`|at '([^'\n]+)', verify ref exists"
-)
+_FAILED = ExitCode.TOOL_FAILED
+_NETWORK = "check the network and the address, then run it again"
 #: In this order: the first that matches is the reason. The words are those of uv 0.13, Poetry 2.5, conda 24 and 26,
 #: mamba 2 and py-rattler 0.28, each taken from a real failure.
 RULES = (
-    _rule(
+    Rule(
         r"No space left on device|os error 28\b|disk quota exceeded",
         "the disk is full",
         "There is no space left on the disk.",
         "free some space, then run it again",
+        _FAILED,
     ),
-    _rule(
-        _DAMAGED,
+    Rule(
+        r"hash(?:es)? (?:mismatch|do(?:es)? not match|for [^\n]+ not found)|do not match the hashes|"
+        r"(?:Hash|Checksum)Mismatch|Invalid checksum|"
+        r"did not match any known checksums|Data corruption detected|CondaVerificationError|InvalidArchiveError",
         "hash mismatch",
         "A file from {source} is not the one that the lock or the channel names: {said}",
         "clear the cache of the tool, then run it again",
+        _FAILED,
     ),
-    _rule(
-        _NO_REPOSITORY,
+    Rule(
+        # uv folds long lines, between any two words
+        r"No git repository was found at ([^\n]+)|'([^']+)'\s+does\s+not\s+appear\s+to\s+be\s+a\s+git\s+repository|"
+        r"repository\s+'([^']+)'\s+not\s+found",
         "no such repository",
         "There is no git repository at {0}.",
         "check the address; Poetry reads a path as it is written, without %20",
-        _BAD,
     ),
-    _rule(_NO_REVISION, "no such revision", "The repository has no {0!r}.", "name a tag, a branch or a commit", _BAD),
-    _rule(
+    Rule(
+        r"failed\s+to\s+fetch\s+(?:branch|tag|commit)\s+(?:or\s+tag\s+)?`([^`]+)`|at '([^'\n]+)', verify ref exists",
+        "no such revision",
+        "The repository has no {0!r}.",
+        "name a tag, a branch or a commit",
+    ),
+    Rule(
         r"Failed to publish .*status code 409|HTTP Error 409: \w+ \||\b400\b[^\n]*File already exists",
         "there already",
         "The index has a file of this version already, and takes no other in its place.",
         "raise the version in pyproject.toml, then: invoke pkg.build",
-        _BAD,
     ),
-    _rule(
+    Rule(
         r"Failed to publish .*(?:status code 40[13]|Missing credentials)|HTTP Error 40[13]: \w+ \|",
         "login refused",
         "The index does not take this login.",
         "set MLOPS_LAB_PUBLISH_TOKEN, or MLOPS_LAB_PUBLISH_USERNAME and MLOPS_LAB_PUBLISH_PASSWORD",
+        _FAILED,
     ),
-    _rule(
-        r"Error connecting to repository",
+    Rule(
+        r"(?:Failed to fetch|error sending request for url|Connection to|attempts to connect to|"
+        r"channel does not answer|CondaHTTPError|UnavailableInvalidChannel|could not find subdir|HTTPConnectionError|"
+        r"could not fetch|Max retries exceeded with url|HTTP status \w+ error|error following redirect|"
+        r"\d{3} (?:Server|Client) Error)[^\n]*?((?:https?|file)://[^\s`'\")<>]+|[\w.-]+:\d+)|"
+        r"unable\s+to\s+access\s+'([^'\n]+)'|Error connecting to repository|"
+        r"connection broken by [^\n]*?host='([\w.-]+', port=\d+)(?=.*from versions: none)",
         "no answer",
-        "{source} does not answer.",
-        "check the network and the address, then run it again",
+        "{0} does not answer.",
+        _NETWORK,
+        _FAILED,
     ),
-    _rule(_SILENT, "no answer", "{0} does not answer.", "check the network and the address, then run it again"),
-    _rule(
-        _BROKEN,
+    Rule(
+        # what is no wheel, no page or no package: uv says so of a file that was cut off, and calls it unsolvable
+        r"invalid package format|Failed to extract archive|Failed to read from zip file|error decoding response body|"
+        r"error reading a body|unexpected HTML from|Missing `Content-Type`|network timeout|failed to parse repodata|"
+        r"Connection broken|IncompleteRead|ChunkedEncodingError|Read timed out|ReadTimeoutError|not a zip file|Bad CRC|"
+        r"Exceeded \d+ redirects",
         "broken download",
         "What {source} sent is not whole: {said}",
-        "check the network and the address, then run it again",
+        _NETWORK,
+        _FAILED,
     ),
-    _rule(_FORBIDDEN, "cannot be written", "A file cannot be written: {said}", "see to the room and the rights there"),
-    _rule(
+    Rule(
+        r"Permission denied|Read-only file system|os error 13\b|os error 30\b|EnvironmentNotWritable|NotWritableError|"
+        r"Unable to create prefix directory|CondaError: Failed to write to",
+        "cannot be written",
+        "A file cannot be written: {said}",
+        "see to the room and the rights there",
+        _FAILED,
+    ),
+    Rule(
         r"Because ([\w.-]+) was not found in the package registry",
         "no such package",
         "There is no package {0!r} in the index.",
         "check the spelling",
-        _BAD,
     ),
-    _rule(
+    Rule(
         r"Could not find a matching version of package ([\w.-]+)",
         "no such package or version",
         "The index has no package {0!r} that matches what was asked for.",
         "check the name and the version",
-        _BAD,
     ),
-    _rule(
+    Rule(
         r"there (?:is no version|are no versions) of ([^\s]+)",
         "no such version",
         "There is no version {0} in the index.",
         "ask for a version that exists",
-        _BAD,
     ),
-    _rule(
-        _NOT_THERE, "not declared", "{0} is not there to be removed: {said}", "check the spelling and the group", _BAD
+    Rule(
+        r"dependency `([^`]+)` could not be found|The following packages were not found: ([^\n]+)|"
+        r"missing from the target environment:\s*-\s*([^\n]+)",
+        "not declared",
+        "{0} is not there to be removed: {said}",
+        "check the spelling and the group",
     ),
-    _rule(
-        _NO_CANDIDATE,
+    Rule(
+        r"No candidates were found for ([^\n]+?)(?: \*)?\.?(?:\n|$)|No matching distribution found for ([^\n]+)|"
+        r"ResolvePackageNotFound:\s*-?\s*([^\n]+)|PackagesNotFoundError[^\n]*\n+\s*-\s*([^\n]+)|"
+        r"nothing provides (?:requested )?([^\n,]+)",
         "no such package",
         "The package {0} is not to be had.",
         "check its spelling, its version, and the channels in conda.yml",
-        _BAD,
     ),
-    _rule(
-        _WRONG_PYTHON,
+    Rule(
+        r"requested interpreter resolved to Python (\S+), which is incompatible with the project|"
+        r"Current Python version \(([^)]+)\) is not allowed by the project",
         "wrong Python",
         "The environment's Python {0} is not what requires-python wants.",
         "change requires-python or the Python in conda.yml, or pass --python",
-        _BAD,
     ),
-    _rule(
+    Rule(
         r"current project's supported Python range \(([^)]*)\) is not compatible",
         "Python range too wide",
         "requires-python ({0}) allows Pythons that a dependency does not support.",
         "narrow requires-python in pyproject.toml",
-        _BAD,
     ),
-    _rule(
+    Rule(
         r"No interpreter found (?:for|at path) ([^\n]+?)(?: in |\n|$)",
         "no such Python",
         "There is no {0} on this machine.",
         "install it, or pass another --python",
         ExitCode.TOOL_MISSING,
     ),
-    _rule(
-        _UNSOLVED,
+    Rule(
+        r"No solution found|version solving failed|UnsatisfiableError|cannot be solved|"
+        r"depends on both",
         "cannot be solved",
         "No set of versions fits all that is asked for: {said}",
         "loosen one of the constraints named above",
-        _BAD,
     ),
-    _rule(
+    Rule(
         r"Failed to parse `(\w+\.lock)`|Unable to find lockfile at `(\w+\.lock)`",
         "no usable lock",
         "{0} is missing or cannot be read: {said}",
         "lock anew: invoke deps.lock",
-        _BAD,
     ),
-    _rule(
+    Rule(
         r"Group `([^`]+)` is not defined|Group\(s\) not found: ([^\n]+)",
         "no such group",
         "There is no group {0} in pyproject.toml's dependency-groups.",
         "check the spelling, or add a package to it first",
-        _BAD,
     ),
-    _rule(
+    Rule(
         r"Failed to parse: `pyproject.toml`|Invalid TOML|TOML parse error",
         "wrong pyproject.toml",
         "pyproject.toml cannot be read: {said}",
         "mend pyproject.toml",
-        _BAD,
     ),
-    _rule(
+    Rule(
         r"lockfile at `uv.lock` needs to be updated|pyproject.toml changed significantly since poetry.lock",
         "stale lock",
         "The lock does not fit pyproject.toml any more.",
         "lock anew: invoke deps.lock",
-        _BAD,
     ),
-    _rule(_REQUEST, "wrong request", "This cannot be read: {0}", "mend what you typed, or conda.yml", _BAD),
+    Rule(
+        r"invalid request: ([^\n]+)|invalid package specification: ([^\n]+)|Invalid spec ([^\n]+)|"
+        r"Failed to parse: `([^`\n]+)`|requirement is invalid: ([^\n]*\n+[^\n]+)|"
+        r"Could not parse version constraint: ([^\n]+)",
+        "wrong request",
+        "This cannot be read: {0}",
+        "mend what you typed, or conda.yml",
+    ),
 )
 
 
@@ -280,11 +252,12 @@ def explain(outcome: Outcome, *, title: str = "") -> LabError:
     """Give the error that a failed command amounts to; an unknown one shows the last lines that it printed."""
     said = without_secrets(outcome.said)
     for rule in RULES:
-        found = rule.pattern.search(said)
-        if found is not None:
-            group = " ".join(next((group for group in found.groups() if group), "the index or channel").split())
+        pattern = re.compile(rule.pattern, re.IGNORECASE | re.DOTALL)
+        if found := pattern.search(said):
+            source = _source(outcome, said)
+            group = " ".join(next(filter(None, found.groups()), source).split())
             group = group.replace("', port=", ":")  # as pip prints an address
-            message = rule.message.format(group, said=_telling(said, rule.pattern), source=_source(outcome, said))
+            message = rule.message.format(group, said=_telling(said, pattern), source=source)
             return LabError(message, code=rule.code, remedy=rule.remedy, title=rule.title)
     last = _telling(said, _TELLING) or "it printed nothing."
     message = f"{outcome.command.program} ended with exit code {outcome.code}: {last}"

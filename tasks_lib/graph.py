@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tasks_lib.environments import records
 from tasks_lib.manifests import PYPROJECT, spec_name
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 #: a layer and a name: conda's `typing_extensions` and PyPI's are two packages
 Key = tuple[str, str]
+_Asker = TypeVar("_Asker")
 
 
 @dataclass(frozen=True)
@@ -51,20 +52,14 @@ class Graph:
 
     def chains(self, target: Key) -> Iterator[tuple[str, list[Key]]]:
         """Give for each declaration that needs `target` its table and the shortest chain from it."""
-        towards: dict[Key, Key | None] = {target: None}
+        towards = {target: [target]}
         for key in (order := [target]):
             for other, wanted in self.needs.items():
                 if key in wanted and other not in towards:
-                    towards[other] = key
+                    towards[other] = [other, *towards[key]]
                     order.append(other)
         for label, keys in self.roots.items():
-            for key in keys:
-                chain, at = [], key if key in towards else None
-                while at is not None:
-                    chain.append(at)
-                    at = towards[at]
-                if chain:
-                    yield label, chain
+            yield from ((label, towards[key]) for key in keys if key in towards)
 
 
 def read(facts: Facts) -> Graph:
@@ -75,16 +70,16 @@ def read(facts: Facts) -> Graph:
         graph.packages["conda", name] = Package(name, "conda", str(record["version"]))
     for name in facts.locked.keys() - brought.keys():
         graph.packages["python", name] = Package(name, "lock", "", ", ".join(sorted(facts.locked[name])))
-    wants: dict[Key, list[str]] = {}
+    wants: dict[str, list[str]] = {}
     for one in facts.distributions:
         locked = ", ".join(sorted(facts.locked.get(one.name, ())))
-        if one.name in facts.owned and facts.owned[one.name].folder == one.folder.name:
+        owner = facts.owner(one)
+        if owner == "conda":
             key, kept = brought[one.name], graph.packages[brought[one.name]]
             graph.packages[key] = Package(kept.name, kept.owner, kept.version, locked)
         elif one.name != facts.own_name:
-            owner = "lock" if one.name in facts.locked else "stray"
             graph.packages["python", one.name] = Package(one.name, owner, one.version, locked)
-            wants["python", one.name] = records.requires(one)
+            wants[one.name] = records.requires(one)
     _conda_needs(facts, graph)
     _python_needs(facts, graph, brought, wants)
     return graph
@@ -99,40 +94,28 @@ def _conda_needs(facts: Facts, graph: Graph) -> None:
         graph.roots[file.path.name] = [key for key in named if key in graph.packages]
 
 
-def _python_needs(facts: Facts, graph: Graph, brought: dict[str, Key], wants: dict[Key, list[str]]) -> None:
+def _python_needs(facts: Facts, graph: Graph, brought: dict[str, Key], wants: dict[str, list[str]]) -> None:
     """Follow the requirements of what is installed, with the extras that somebody asks for."""
-    from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - 0.03 s
 
-    here = {"python_version": ".".join(facts.python.split(".")[:2]), "python_full_version": facts.python}
+    def note(asked_for: dict[_Asker, list[Key]], asker: _Asker, name: str) -> None:
+        key = ("python", name) if ("python", name) in graph.packages else brought.get(name)
+        if key and key not in asked_for.setdefault(asker, []):
+            asked_for[asker].append(key)
 
-    def found(wanted: Requirement, extra: str = "") -> Key | None:
-        if wanted.marker and not wanted.marker.evaluate({**here, "extra": extra}):
-            return None
-        name = records.normalised(wanted.name)
-        key = ("python", name)
-        return key if key in graph.packages else brought.get(name)
-
-    waiting: list[tuple[Key, str]] = []
+    waiting: list[tuple[str, str]] = []
     for label, wanted in _declared(facts):
-        if key := found(wanted):
-            named = graph.roots.setdefault(label, [])
-            named += [key] if key not in named else []
-            waiting += [(key, extra) for extra in ("", *wanted.extras)]
-    waiting += [(key, "") for key in wants]
-    seen: set[tuple[Key, str]] = set()
+        for name, extra in facts.asked([wanted]):
+            note(graph.roots, label, name)
+            waiting.append((name, extra))
+    waiting += [(name, "") for name in wants]
+    seen: set[tuple[str, str]] = set()
     while waiting:
-        one = waiting.pop()
-        if one in seen:
-            continue
-        seen.add(one)
-        key, extra = one
-        for text in wants.get(key, ()):
-            with contextlib.suppress(InvalidRequirement):  # `doctor` looks at the records
-                wanted = Requirement(text)
-                if other := found(wanted, records.normalised(extra)):
-                    needs = graph.needs.setdefault(key, [])
-                    needs += [other] if other not in needs else []
-                    waiting += [(other, more) for more in ("", *wanted.extras)]
+        asker, had = one = waiting.pop()
+        if one not in seen:
+            seen.add(one)
+            for name, extra in facts.asked(wants.get(asker, ()), had):
+                note(graph.needs, ("python", asker), name)
+                waiting.append((name, extra))
 
 
 def _declared(facts: Facts) -> Iterator[tuple[str, Requirement]]:
@@ -143,14 +126,11 @@ def _declared(facts: Facts) -> Iterator[tuple[str, Requirement]]:
         name = member.manifest if member else PYPROJECT
         for group, wanted in facts.declared(member):
             yield f"{name} (group {group})" if group else name, wanted
-    table = facts.project.pyproject.table
-    groups = table("tool", "poetry", "group")
-    old = {"": table("tool", "poetry"), **groups}
-    lists = [(f"{PYPROJECT} (extra {name})", each) for name, each in table("project", "optional-dependencies").items()]
+    extras = facts.project.pyproject.table("project", "optional-dependencies")
+    lists = [(f"{PYPROJECT} (extra {name})", each) for name, each in extras.items()]
     lists += [
         (f"{PYPROJECT} (group {group})" if group else PYPROJECT, [_with_extras(name, value)])
-        for group, entries in old.items()
-        for name, value in (entries.get("dependencies", {}) if isinstance(entries, dict) else {}).items()
+        for group, name, value in facts.in_poetry()
         if isinstance(value, dict)
     ]
     if facts.conda_layer and (file := facts.conda_file):

@@ -8,14 +8,17 @@ import shlex
 import shutil
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib import process, shells, toolbox
-from tasks_lib.environments import ENVIRONMENTS, conda_health, others, records
+from tasks_lib.checks.base import Facts
+from tasks_lib.environments import ENVIRONMENTS, conda_health, others
 from tasks_lib.environments.base import State
 from tasks_lib.environments.conda import Conda, envs_dirs, is_base
 from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.layers import OWNERS
 from tasks_lib.report.model import Result, Status
 from tasks_lib.session import Answer
 
@@ -44,7 +47,7 @@ def listing(session: Session, name: str = "") -> Answer:
         if str(prefix) not in known:
             base = is_base(prefix)
             rows.append(_row(prefix, "conda", "base" if base else prefix.name, State.PRESENT.value, mine=False))
-    found = [row for row in rows if name in {"", row["name"]} and (not name or row["state"] != State.ABSENT.value)]
+    found = [row for row in rows if not name or (row["name"] == name and row["state"] != State.ABSENT.value)]
     if name and not found:
         text = f"there is no environment {name!r}; there are {', '.join(str(row['name']) for row in rows)}."
         raise LabError(text, remedy="see all of them: invoke env.list", title="no such environment")
@@ -53,23 +56,16 @@ def listing(session: Session, name: str = "") -> Answer:
 
 def _row(prefix: Path, kind: str, name: str, state: str, *, mine: bool) -> dict[str, Any]:
     active = str(prefix) in {os.environ.get("VIRTUAL_ENV"), os.environ.get("CONDA_PREFIX")}
-    python = _python_version(prefix) if state == State.PRESENT.value else ""
+    python = conda_health.python_version(prefix) if state == State.PRESENT.value else ""
     row: dict[str, Any] = {"name": name, "kind": kind, "python": python, "state": state}
     return {**row, "project": mine, "active": active, "path": str(prefix)}
-
-
-def _python_version(prefix: Path) -> str:
-    """Give the Python version from the records, without starting it."""
-    if found := records.python_version(prefix):
-        return found
-    names = sorted((prefix / "conda-meta").glob("python-[0-9]*.json"))
-    return names[0].name.split("-")[1] if names else ""
 
 
 def _conda_prefixes() -> list[Path]:
     """Find conda's environments as `conda env list` does: its own list, then its folders."""
     known = toolbox.home() / ".conda" / "environments.txt"
-    found = [Path(line) for line in known.read_text("utf-8").splitlines() if line.strip()] if known.is_file() else []
+    listed = known.read_text("utf-8", "surrogateescape").splitlines() if known.is_file() else ()
+    found = [Path(line) for line in listed if line.strip()]
     programs = [shutil.which(name) for name in Conda.engines_on_path()]
     roots = [Path(program).resolve().parent.parent for program in programs if program]
     for folder in envs_dirs(roots[0] if roots else None):
@@ -91,17 +87,12 @@ def info(session: Session) -> Answer:
         "path": str(environment.prefix),
     }
     if state is State.PRESENT:
-        packages = records.installed(environment.prefix)
-        owned = conda_health.owned(environment.prefix)
-        locked = manager.locked()
-        data["python"] = _python_version(environment.prefix)
+        facts = Facts(session)
+        owners = Counter({one.name: facts.owner(one) for one in facts.distributions}.values())
+        data["python"] = conda_health.python_version(environment.prefix)
         data["interpreter"] = str(environment.python)
-        data["packages"] = len(packages)
-        data["packages_by_owner"] = {
-            "conda": sum(name in owned for name in packages),
-            "lock": sum(name in locked and name not in owned for name in packages),
-            "stray": sum(name not in locked and name not in owned for name in packages),
-        }
+        data["packages"] = owners.total()
+        data["packages_by_owner"] = {owner: owners[owner] for owner in OWNERS}
     lock = manager.lock_path
     data["lock"] = f"{lock.name} ({len(manager.locked())} packages)" if lock.is_file() else f"no {lock.name}"
     data["platform"] = f"{platform.system()} {platform.machine()}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from tasks_lib.environments.conda_health import Owned
     from tasks_lib.environments.records import Distribution
     from tasks_lib.session import Session
 
 OWNERS = ("conda", "lock", "stray")
-_FOLDER = re.compile(r"site-packages/(?P<folder>(?P<name>[^/]+?)-(?P<version>[^-/]+)[^/]*\.(?:dist|egg)-info)(?:/|$)")
 
 
 @dataclass(frozen=True, order=True)
@@ -60,7 +59,8 @@ class Layers:
 def read(prefix: Path, locked: Mapping[str, set[str]], own: str = "") -> Layers:
     """Read both layers; `own` is the project's own distribution, which the manager installs with the lock."""
     conda = conda_health.packages(prefix)
-    linked = {found["folder"]: found for record in conda.values() for found in _folders(record)}
+    owned = conda_health.owned(prefix, conda)
+    linked = {one.folder for one in owned.values()}
     found = list(records.distributions(prefix))
     others = [one for one in found if one.folder.name not in linked]
     packages = [
@@ -70,13 +70,13 @@ def read(prefix: Path, locked: Mapping[str, set[str]], own: str = "") -> Layers:
     for one in others:
         owner = "lock" if one.name in locked or one.name == own else "stray"
         packages.append(Package(owner, one.name, one.version, size=records.size(one)))
-    return Layers(tuple(sorted(packages)), tuple(_overlaps(linked, found, others, locked)))
+    return Layers(tuple(sorted(packages)), tuple(_overlaps(owned, found, others, locked)))
 
 
 def of(session: Session) -> Layers:
     """Read the layers of a session's environment."""
     prefix = session.environment.require().prefix
-    own = records.normalised(str(session.project.pyproject.table("project").get("name", "")))
+    own = records.normalised(session.project.pyproject.name)
     return read(prefix, session.manager.locked(), own)
 
 
@@ -105,24 +105,20 @@ def _row(package: Package) -> dict[str, Any]:
     return {key: row[key] for key in ("name", "version", "build", "size") if key != "build" or row[key]}
 
 
-def _folders(record: Mapping[str, Any]) -> Iterator[re.Match[str]]:
-    return (found for file in record.get("files") or () if (found := _FOLDER.search(file)))
-
-
 def _overlaps(
-    linked: Mapping[str, re.Match[str]],
+    owned: Mapping[str, Owned],
     found: list[Distribution],
     others: list[Distribution],
     locked: Mapping[str, set[str]],
 ) -> Iterator[Overlap]:
     """Compare, name by name, what conda linked, what stands there, and what the lock pins."""
-    owned = {records.normalised(match["name"]): (folder, match["version"]) for folder, match in linked.items()}
     there = {one.folder.name for one in found if one.version}  # an uninstaller may leave a folder without METADATA
     rest: dict[str, list[str]] = defaultdict(list)
     for one in others:
         rest[one.name].append(one.version)
     for name in sorted({*owned, *rest}):
-        folder, version = owned.get(name, ("", ""))
+        mine = owned.get(name)
+        folder, version = (mine.folder, mine.version) if mine else ("", "")
         pins, also = locked.get(name, set()), rest.get(name, [])
         if len(also) + (folder in there) > 1:
             why = "installed twice"

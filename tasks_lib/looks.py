@@ -32,21 +32,16 @@ def _read(session: Session) -> Graph:
 def everything(session: Session) -> Answer:
     """List every package with its owner, and the tables of the manifests that name it."""
     found = _read(session)
-    tables: dict[Key, list[str]] = {}
-    for label, keys in found.roots.items():
-        for key in keys:
-            tables.setdefault(key, []).append(label)
-    rows = [
-        {**_row(found, key), "locked": found.packages[key].locked, "declared": ", ".join(tables.get(key, ()))}
-        for key in _ordered(found.packages)
-    ]
+    rows = []
+    for key in _ordered(found.packages):
+        tables = ", ".join(label for label, keys in found.roots.items() if key in keys)
+        rows.append({**_row(found, key), "locked": found.packages[key].locked, "declared": tables})
     return Answer(data={"packages": rows})
 
 
 def tree(session: Session) -> Answer:
     """Give the packages under who asks for them, depth first; one that comes again is not followed again."""
-    found = _read(session)
-    return Answer(data={"tree": list(_branches(found))})
+    return Answer(data={"tree": list(_branches(_read(session)))})
 
 
 def _branches(found: Graph) -> Iterator[dict[str, Any]]:

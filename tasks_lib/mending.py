@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tasks_lib import checks, guard, toolbox, workflows
-from tasks_lib.report.model import Result, Status
+from tasks_lib.checks.base import Check
+from tasks_lib.checks.catalogue import HYBRID, KNOWN, listing
+from tasks_lib.errors import LabError
+from tasks_lib.report.model import Status
 from tasks_lib.session import Answer, planned
 
 if TYPE_CHECKING:
@@ -15,33 +19,32 @@ if TYPE_CHECKING:
     from tasks_lib.session import Session
 
 
-def _lock(session: Session) -> Sequence[Step]:
-    return [workflows.lock_step(session, after_environment=False)]
-
-
 def _conda(session: Session) -> Sequence[Step]:
     session.environment.require()
     return guard.creation(session)
 
 
-def _install(session: Session) -> Sequence[Step]:
-    return workflows.install_plan(session, session.environment.require())
-
-
 #: The safe fixes, in the order in which they are made; each is what a task does too, behind the same guard.
 FIXES: dict[str, tuple[str, Callable[[Session], Sequence[Step]]]] = {
     "drift.conda": ("installs what the conda file asks for and is missing", _conda),
-    "lock.fresh": ("locks anew", _lock),
-    "drift.lock": ("installs what the lock names, behind the guard; strays stay", _install),
+    "lock.fresh": ("locks anew", lambda session: [workflows.lock_step(session, after_environment=False)]),
+    "drift.lock": (
+        "installs what the lock names, behind the guard; strays stay",
+        lambda session: workflows.install_plan(session, session.environment.require()),
+    ),
 }
 _NO_FIX = "nothing that is safe to do unasked: see the remedy"
 
 
 def explain(check: str) -> Answer:
-    """Say why a check exists, how to mend what it finds, and what `check.fix` does about it."""
-    data = checks.explain(check).data
-    fix = FIXES[check][0] if check in FIXES else _NO_FIX
-    return Answer(data={**data, "remedy": toolbox.typable(data["remedy"]), "fix": fix})
+    """Say why a check exists, how to mend what it finds, and what `check.fix` does; an unknown id lists all."""
+    told = KNOWN.get(check)
+    if told is None:
+        text = f"there is no check {check!r}; {listing()}."
+        raise LabError(text, remedy=f"try one: invoke check.explain {next(iter(HYBRID))}", title="unknown check")
+    severity = {"severity": told.severity.value} if isinstance(told, Check) else {}
+    remedy, fix = toolbox.typable(told.remedy), FIXES[check][0] if check in FIXES else _NO_FIX
+    return Answer(data={"check": check, "title": told.title, **severity, "why": told.why, "remedy": remedy, "fix": fix})
 
 
 def fix(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
@@ -53,7 +56,7 @@ def fix(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
     for name in mended:
         steps += [step for step in FIXES[name][1](session) if step.id not in {one.id for one in steps}]
     left = [
-        Result(one.id, Status.WARN, f"left to you: {one.title}", one.detail, one.remedy, one.file, one.line)
+        replace(one, status=Status.WARN, title=f"left to you: {one.title}", seconds=0.0)
         for one in found
         if one.status in {Status.WARN, Status.FAIL} and one.id not in mended
     ]

@@ -82,18 +82,18 @@ def _both_layers(facts: Facts) -> Iterable[Finding]:
         declared.setdefault(records.normalised(wanted.name), set()).add(str(wanted.specifier))
     for name in map(spec_name, file.dependencies if file else ()):
         python = PYPI.get(name, records.normalised(name))
-        owned = facts.conda.get(name, {}).get("version") if facts.owns else None
+        owned = facts.conda.get(name, {}).get("version")
         aligned = declared.get(python) == {f"=={owned}"}  # what `deps.align` writes
         if python in declared and python not in _BOTH_MAY and not aligned:
             yield Finding(f"{name} is asked for here, and in pyproject.toml too.", *conda_line(facts, name))
 
 
 def _locks(facts: Facts) -> Iterable[Finding]:
-    ours, others = facts.locked, [made(facts.project) for name, made in MANAGERS.items() if not _mine(facts, name)]
-    for other in others:
+    ours, mine = facts.locked, facts.session.manager
+    for other in (made(facts.project) for name, made in MANAGERS.items() if name != mine.name):
         theirs = other.locked()
         differ = [
-            f"{name} ({facts.session.manager.lock_name}: {' or '.join(sorted(ours[name]))}, "
+            f"{name} ({mine.lock_name}: {' or '.join(sorted(ours[name]))}, "
             f"{other.lock_name}: {' or '.join(sorted(theirs[name]))})"
             for name in sorted(ours.keys() & theirs.keys())
             if ours[name] != theirs[name]
@@ -102,22 +102,17 @@ def _locks(facts: Facts) -> Iterable[Finding]:
             yield Finding(f"the locks pin other versions: {listed(differ)}.", other.lock_name, count=len(differ))
 
 
-def _mine(facts: Facts, name: str) -> bool:
-    return facts.session.manager.name == name
-
-
 def _stray_lock(facts: Facts) -> Iterable[Finding]:
     root, pyproject = facts.project.root, facts.project.pyproject
     backend = str(pyproject.table("build-system").get("build-backend", ""))
     for name, user in _LOCKS.items():
-        used = _mine(facts, user) or user in pyproject.table("tool") or backend.startswith(user)
+        used = user == facts.session.manager.name or user in pyproject.table("tool") or backend.startswith(user)
         if (root / name).is_file() and not used and not (root / user).is_file():
             yield Finding(f"{name} lies here, and nothing in this project uses its manager.", name)
 
 
-CHECKS = (
-    Check(
-        "agreement.python",
+CHECKS = {
+    "agreement.python": Check(
         "both manifests can have one Python",
         "conda installs the interpreter and the manager resolves for `requires-python`. Where no version is allowed by "
         "both, the environment is made first, and only then does the manager refuse it.",
@@ -126,8 +121,7 @@ CHECKS = (
         lambda facts: bool(facts.conda_file and facts.conda_file.python and facts.project.pyproject.requires_python),
         Status.FAIL,
     ),
-    Check(
-        "agreement.both-layers",
+    "agreement.both-layers": Check(
         "each package is declared in one layer",
         "A package that both manifests ask for is resolved twice, by two solvers that do not know each other, and the "
         "one that installs last wins. A pin to the very version that conda has is fine: `deps.align` writes it.",
@@ -135,8 +129,7 @@ CHECKS = (
         _both_layers,
         lambda facts: facts.conda_file is not None,
     ),
-    Check(
-        "agreement.locks",
+    "agreement.locks": Check(
         "poetry.lock and uv.lock pin the same versions",
         "A project with two locks is installed from either, by whoever has that manager. Where they differ, so do "
         "the results, and nobody sees why.",
@@ -144,8 +137,7 @@ CHECKS = (
         _locks,
         lambda facts: all((facts.project.root / made.lock_name).is_file() for made in MANAGERS.values()),
     ),
-    Check(
-        "agreement.stray-lock",
+    "agreement.stray-lock": Check(
         "no lock is left of a manager that nobody uses",
         "A lock whose manager no table of pyproject.toml mentions is never renewed. Scanners read it, and people "
         "install from it, years later.",
@@ -153,4 +145,4 @@ CHECKS = (
         _stray_lock,
         lambda facts: any((facts.project.root / name).is_file() for name in _LOCKS),
     ),
-)
+}

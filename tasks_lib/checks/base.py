@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import contextlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from packaging.requirements import Requirement
 
+    from tasks_lib.environments.conda_health import Owned
     from tasks_lib.environments.records import Distribution
     from tasks_lib.manifests import CondaFile
     from tasks_lib.members import Member
     from tasks_lib.session import Session
 
-_RECORD = re.compile(r"site-packages/([^/]+\.(?:dist-info|egg-info))(?:/|$)")
 _SHOWN = 8
 
 
@@ -39,24 +39,21 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Check:
-    """One check: `why` and `remedy` are for `check.explain`, and it is silent where it does not apply."""
+class Told:
+    """What `check.explain` tells of a check."""
 
-    id: str
     title: str
     why: str
     remedy: str
-    look: Callable[[Facts], Iterable[Finding]]
-    applies: Callable[[Facts], bool]
-    severity: Status = Status.WARN
 
 
 @dataclass(frozen=True)
-class Owned:
-    """A distribution that conda brought: the conda package, and the name of its record's folder."""
+class Check(Told):
+    """A check that reads for itself; it is silent where it does not apply."""
 
-    package: str
-    folder: str
+    look: Callable[[Facts], Iterable[Finding]]
+    applies: Callable[[Facts], bool] = lambda _: True
+    severity: Status = Status.WARN
 
 
 class Facts:
@@ -104,11 +101,14 @@ class Facts:
     @cached_property
     def owned(self) -> dict[str, Owned]:
         """Give the distributions that conda owns by file."""
-        found: dict[str, Owned] = {}
-        for package, record in self.conda.items():
-            for folder in {match[1] for file in record.get("files") or () if (match := _RECORD.search(file))}:
-                found[records.normalised(folder.partition("-")[0])] = Owned(package, folder)
-        return found
+        return conda_health.owned(self.prefix, self.conda) if self.prefix else {}
+
+    def owner(self, one: Distribution) -> str:
+        """Say whose a distribution is; the project's own is installed with the lock."""
+        mine = self.owned.get(one.name)
+        if mine and mine.folder == one.folder.name:
+            return "conda"
+        return "lock" if one.name in self.locked or one.name == self.own_name else "stray"
 
     @cached_property
     def locked(self) -> dict[str, set[str]]:
@@ -131,10 +131,9 @@ class Facts:
     @cached_property
     def python(self) -> str:
         """Give the version of the environment's Python, as far as its folders tell."""
-        site = records.site_packages(self.prefix) if self.prefix else None
-        version = str(self.conda.get("python", {}).get("version", "")) if self.owns else ""
-        version = version or (records.python_version(self.prefix) if self.prefix else "") or ""
-        return version or (site.parent.name.removeprefix("python") if site else "")
+        version = conda_health.python_version(self.prefix) if self.prefix else ""
+        site = records.site_packages(self.prefix) if self.prefix and not version else None
+        return site.parent.name.removeprefix("python") if site else version
 
     @cached_property
     def members(self) -> tuple[Member, ...]:
@@ -150,18 +149,35 @@ class Facts:
 
         table = (member or self.project).pyproject.table
         lists = {"": table("project").get("dependencies", []), **table("dependency-groups")}
-        old = {"": table("tool", "poetry"), **table("tool", "poetry", "group")}
         every = [(group, entry) for group, one in lists.items() if isinstance(one, list) for entry in one]
-        for group, entries in old.items():
-            names = entries.get("dependencies", {}) if isinstance(entries, dict) else {}
-            for name, wanted in names.items() if isinstance(names, dict) else ():
-                if name != "python" and not isinstance(wanted, (dict, list)):  # these may be for other platforms
-                    every.append((group, name))
+        for group, name, wanted in self.in_poetry(member):
+            if not isinstance(wanted, (dict, list)):  # these may be for other platforms
+                every.append((group, name))
         for group, entry in every:
-            try:
+            with contextlib.suppress(InvalidRequirement, TypeError):  # `config` reports it
                 yield group, Requirement(entry)
-            except (InvalidRequirement, TypeError):
-                continue  # `config` reports it
+
+    def in_poetry(self, member: Member | None = None) -> Iterator[tuple[str, str, object]]:
+        """Give the dependencies in Poetry's own tables, but for the Python: group, name, and what is wanted of it."""
+        table = (member or self.project).pyproject.table
+        for group in ("", *table("tool", "poetry", "group")):
+            place = ("group", group) if group else ()
+            for name, wanted in table("tool", "poetry", *place, "dependencies").items():
+                if name != "python":
+                    yield group, name, wanted
+
+    def asked(self, requirements: Iterable[Requirement | str], extra: str = "") -> Iterator[tuple[str, str]]:
+        """Give the names that are asked for on this platform and Python by one who has `extra`, with each extra."""
+        from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - 0.03 s
+
+        short = ".".join(self.python.split(".")[:2])
+        here = {"python_version": short, "python_full_version": self.python, "extra": extra}
+        for one in requirements:
+            with contextlib.suppress(InvalidRequirement):  # `doctor` looks at the records
+                wanted = Requirement(str(one))
+                if wanted.marker is None or wanted.marker.evaluate(here):
+                    name = records.normalised(wanted.name)
+                    yield from ((name, more) for more in ("", *map(records.normalised, wanted.extras)))
 
 
 def conda_line(facts: Facts, name: str) -> tuple[str | None, int | None]:

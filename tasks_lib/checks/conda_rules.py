@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tasks_lib.checks.base import Check, Facts, Finding, conda_line, listed
+from tasks_lib.environments import conda_health
 from tasks_lib.manifests import read_text, spec_name
 from tasks_lib.report.model import Status
 
@@ -86,21 +87,9 @@ def _cuda(facts: Facts) -> Iterable[Finding]:
     for name, record in facts.conda.items():
         if any(text.split()[:1] == ["__cuda"] for text in record.get("depends") or ()):
             asked.setdefault(name, f"{name} {record['version']} needs __cuda")
-    if not asked or _has_cuda():
-        return
-    for name, text in asked.items():
+    there = asked and "__cuda" in conda_health.virtual_packages()
+    for name, text in asked.items() if not there else ():
         yield Finding(f"{text}, and this machine has no CUDA driver.", *conda_line(facts, name))
-
-
-def _has_cuda() -> bool:
-    """Ask what the solver would see; CONDA_OVERRIDE_CUDA says it for a machine without the driver, as in conda."""
-    import rattler  # noqa: PLC0415 - costs 0.05 s, and few ask for CUDA
-
-    told = os.environ.get("CONDA_OVERRIDE_CUDA")
-    if told is not None:
-        return bool(told)
-    found = (one.into_generic() for one in rattler.VirtualPackage.detect())
-    return any(package.name.normalized == "__cuda" for package in found)
 
 
 def _pip_section(facts: Facts) -> Iterable[Finding]:
@@ -114,9 +103,8 @@ def _has_file(facts: Facts) -> bool:
     return facts.conda_file is not None
 
 
-CHECKS = (
-    Check(
-        "conda.defaults",
+CHECKS = {
+    "conda.defaults": Check(
         "conda-forge is not mixed with the defaults channel",
         "conda-forge and Anaconda's defaults build against other libraries, and an environment of both breaks in ways "
         "that no solver sees. The defaults are also under terms of service that ask larger organisations for a paid "
@@ -125,8 +113,7 @@ CHECKS = (
         _defaults,
         _has_file,
     ),
-    Check(
-        "conda.torch",
+    "conda.torch": Check(
         "all of torch is for the CPU, or all for the GPU",
         "torch, torchvision and torchaudio are built for one CUDA version or for none. Where conda brings one kind and "
         "the manager another, the import fails, or the GPU is not seen.",
@@ -135,8 +122,7 @@ CHECKS = (
         lambda facts: bool(_TORCH & facts.installed.keys() or _TORCH & facts.locked.keys()),
         Status.FAIL,
     ),
-    Check(
-        "conda.cuda",
+    "conda.cuda": Check(
         "CUDA is there where it is asked for",
         "conda resolves packages for the CUDA driver that it finds (the virtual package __cuda). Without one the "
         "environment cannot be made, or is made with builds that do not run. CONDA_OVERRIDE_CUDA tells conda, and this "
@@ -145,8 +131,7 @@ CHECKS = (
         _cuda,
         lambda facts: facts.conda_layer and facts.conda_file is not None,
     ),
-    Check(
-        "conda.pip-section",
+    "conda.pip-section": Check(
         "the conda file leaves Python packages to the lock",
         "pip resolves the `pip:` section of a conda file anew each time, without a lock and without regard to the "
         "manager's. The same file gives another environment next month.",
@@ -154,4 +139,4 @@ CHECKS = (
         _pip_section,
         _has_file,
     ),
-)
+}

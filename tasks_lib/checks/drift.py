@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from typing import TYPE_CHECKING
 
@@ -45,24 +44,15 @@ def needed(facts: Facts) -> set[str]:
     They are what the manifest declares in what is installed by default, and what the installed distributions among
     these ask for in turn, with the extras that were asked for.
     """
-    from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - 0.03 s
-
-    groups, short = {"", *default_groups(facts)}, ".".join(facts.python.split(".")[:2])
-    here = {"python_version": short, "python_full_version": facts.python}
-    found = {one.name: one for one in facts.distributions}
-    asked = [(wanted, "") for group, wanted in facts.declared() if group in groups]
-    asked += [(wanted, "") for one in facts.members for group, wanted in facts.declared(one) if not group]
-    seen: set[tuple[str, str]] = set()
-    while asked:
-        wanted, extra = asked.pop()
-        if wanted.marker and not wanted.marker.evaluate({**here, "extra": extra}):
-            continue
-        name = records.normalised(wanted.name)
-        for more in {"", *map(records.normalised, wanted.extras)} - {one for it, one in seen if it == name}:
-            seen.add((name, more))
-            for text in records.requires(found[name]) if name in found else ():
-                with contextlib.suppress(InvalidRequirement):
-                    asked.append((Requirement(text), more))
+    groups, found = {"", *default_groups(facts)}, {one.name: one for one in facts.distributions}
+    declared = [wanted for group, wanted in facts.declared() if group in groups]
+    declared += [wanted for one in facts.members for group, wanted in facts.declared(one) if not group]
+    waiting, seen = list(facts.asked(declared)), set[tuple[str, str]]()
+    while waiting:
+        name, extra = one = waiting.pop()
+        if one not in seen:
+            seen.add(one)
+            waiting += facts.asked(records.requires(found[name]) if name in found else (), extra)
     return {name for name, _ in seen}
 
 
@@ -101,9 +91,8 @@ def _interrupted(facts: Facts) -> Iterable[Finding]:
         yield Finding(f"{root / journal.FOLDER} holds the record of a run that did not end.")
 
 
-CHECKS = (
-    Check(
-        "drift.lock",
+CHECKS = {
+    "drift.lock": Check(
         "the lock is what is installed",
         "An environment in which somebody installed by hand works on that machine alone. Compared with the lock it has "
         "packages missing, at other versions, or that nobody asked for; the latter are a warning, the others a "
@@ -113,8 +102,7 @@ CHECKS = (
         lambda facts: facts.prefix is not None and facts.session.manager.lock_path.is_file(),
         Status.FAIL,
     ),
-    Check(
-        "drift.conda",
+    "drift.conda": Check(
         "the conda file is what is installed",
         "A conda file that was edited after the environment was made describes an environment that nobody has. "
         "Whoever makes it next gets another one.",
@@ -123,14 +111,12 @@ CHECKS = (
         lambda facts: facts.conda_layer and facts.prefix is not None and facts.conda_file is not None,
         Status.FAIL,
     ),
-    Check(
-        "drift.interrupted",
+    "drift.interrupted": Check(
         "no run was cut short",
         "A run that was killed, or that another process is in the midst of, leaves a state that is neither the one "
         "before nor the one after. The next run that changes the project puts it back first.",
         "put it right: invoke setup",
         _interrupted,
-        lambda _: True,
-        Status.FAIL,
+        severity=Status.FAIL,
     ),
-)
+}

@@ -131,9 +131,8 @@ def _poetry_cache() -> str:
 
 _BY_HAND = "The tasks unset or pass over it; what is typed by hand does not."
 
-CHECKS = (
-    Check(
-        "leak.user-site",
+CHECKS = {
+    "leak.user-site": Check(
         "no package of the user's hides one of the environment",
         "`pip install --user` writes to the user's own folder, which a conda environment's Python searches before its "
         "own packages. Then the version that the lock names is installed, and another one is imported.",
@@ -142,25 +141,20 @@ CHECKS = (
         lambda facts: facts.prefix is not None,
         Status.FAIL,
     ),
-    Check(
-        "leak.pythonpath",
+    "leak.pythonpath": Check(
         "PYTHONPATH brings nothing from elsewhere",
         f"Every Python searches the folders of PYTHONPATH before any environment's packages. {_BY_HAND}",
         "unset it: unset PYTHONPATH" if not WINDOWS else "unset it: set PYTHONPATH=",
         _pythonpath,
-        lambda _: True,
     ),
-    Check(
-        "leak.virtual-env",
+    "leak.virtual-env": Check(
         "no other virtual environment stands before this one",
         "Poetry and uv look at VIRTUAL_ENV before conda's variables, and uv takes a .venv in the project before both: "
         f"a stale variable or folder makes them install somewhere else. {_BY_HAND}",
         "deactivate it, and delete a .venv that nobody uses",
         _virtual_env,
-        lambda _: True,
     ),
-    Check(
-        "leak.poetry",
+    "leak.poetry": Check(
         "Poetry typed by hand finds this environment",
         "`poetry env use` leaves an entry in Poetry's envs.toml that wins over the active environment for good, and "
         f"virtualenvs.in-project = false makes Poetry pass over .venv. {_BY_HAND}",
@@ -168,4 +162,4 @@ CHECKS = (
         _poetry,
         lambda facts: facts.session.manager.name == "poetry",
     ),
-)
+}

@@ -24,15 +24,14 @@ def _clobbered(facts: Facts) -> Iterable[Finding]:
     """Compare the records that conda installed with those that lie there now."""
     there = {found.folder.name: found for found in facts.distributions}
     for name, owned in facts.owned.items():
-        had = owned.folder.partition("-")[2].rpartition(".")[0]
         if owned.folder in there:
             installer = _installer(facts, owned.package, there[owned.folder].folder)
             if installer:
-                yield Finding(f"{name} {had}, which conda owns, was installed over by {installer}.")
+                yield Finding(f"{name} {owned.version}, which conda owns, was installed over by {installer}.")
         elif owned.folder.endswith(".dist-info"):
             now = facts.installed.get(name)
             what = f"was replaced by {now}" if now else "was removed"
-            yield Finding(f"{name} {had}, which conda owns (package {owned.package}), {what}.")
+            yield Finding(f"{name} {owned.version}, which conda owns (package {owned.package}), {what}.")
 
 
 def _installer(facts: Facts, package: str, folder: Path) -> str:
@@ -51,11 +50,10 @@ def _installer(facts: Facts, package: str, folder: Path) -> str:
 
 def _duplicated(facts: Facts) -> Iterable[Finding]:
     for name, owned in facts.owned.items():
-        found = [one for one in facts.distributions if one.name == name]
-        others = [one.version for one in found if one.folder.name != owned.folder]
-        if others and len(found) > len(others):
-            mine = next(one.version for one in found if one.folder.name == owned.folder)
-            yield Finding(f"{name} is there twice: {mine} of conda's and {', '.join(others)} of another installer.")
+        found = {one.folder.name: one.version for one in facts.distributions if one.name == name}
+        mine, others = found.pop(owned.folder, None), ", ".join(found.values())
+        if mine and others:
+            yield Finding(f"{name} is there twice: {mine} of conda's and {others} of another installer.")
 
 
 def _shadowed(facts: Facts) -> Iterable[Finding]:
@@ -88,9 +86,8 @@ def _base(facts: Facts) -> Iterable[Finding]:
         yield Finding(f"{prefix} is conda's base environment: conda itself runs from there.")
 
 
-CHECKS = (
-    Check(
-        "ownership.clobbered",
+CHECKS = {
+    "ownership.clobbered": Check(
         "what conda installed is as conda installed it",
         "pip, uv and Poetry replace or remove what conda installed without a word, since to them it is a distribution "
         "like any other. conda's records then describe files that are gone, `conda doctor` reports them and exits 0, "
@@ -100,8 +97,7 @@ CHECKS = (
         lambda facts: facts.owns,
         Status.FAIL,
     ),
-    Check(
-        "ownership.duplicated",
+    "ownership.duplicated": Check(
         "no distribution has two owners",
         "A distribution that both conda and another installer put into one site-packages is recorded twice. Python "
         "imports a mixture of both, and either tool may delete files that the other one needs.",
@@ -110,8 +106,7 @@ CHECKS = (
         lambda facts: facts.owns,
         Status.FAIL,
     ),
-    Check(
-        "ownership.shadowed",
+    "ownership.shadowed": Check(
         "no module of the project hides an installed one",
         "Python looks in the folder that it is started in first. A file there that has the name of an installed "
         "package is imported in its place, and the error that follows speaks of the package.",
@@ -119,8 +114,7 @@ CHECKS = (
         _shadowed,
         lambda facts: facts.prefix is not None,
     ),
-    Check(
-        "base",
+    "base": Check(
         "the environment is not conda's base",
         "conda runs from its base environment: a package that changes there can leave no conda to mend it with. It is "
         "recognised from the folder itself, since variables and names can say anything.",
@@ -129,4 +123,4 @@ CHECKS = (
         lambda facts: facts.prefix is not None,
         Status.FAIL,
     ),
-)
+}

@@ -37,10 +37,11 @@ _LOCAL = ("files", "paths_data", "link", "extracted_package_dir", "package_tarba
 
 
 class Owned(NamedTuple):
-    """A distribution that conda brought: the conda package, its version, and whether its record is there still."""
+    """A distribution that conda brought: the conda package, its version, its record, and whether that is there."""
 
     package: str
     version: str
+    folder: str
     whole: bool
 
 
@@ -99,22 +100,22 @@ def size(record: dict[str, Any]) -> int:
     return sum(number for item in _listed(record) if isinstance(number := item.get("size_in_bytes"), int))
 
 
-def owned(prefix: Path) -> dict[str, Owned]:
-    """Give the distributions that conda owns by file, by their normalised names."""
+def owned(prefix: Path, installed: Mapping[str, dict[str, Any]] | None = None) -> dict[str, Owned]:
+    """Give the distributions that conda owns by file, by their normalised names; `installed` are its packages."""
     found: dict[str, Owned] = {}
-    for name, record in packages(prefix).items():
+    for name, record in (packages(prefix) if installed is None else installed).items():
         for file in record.get("files") or ():
             if (match := _RECORD.match(file)) and (python := records.normalised(match["name"])) not in found:
                 folder = prefix / match[0]
                 whole = folder.is_file() or any((folder / one).is_file() for one in ("METADATA", "PKG-INFO"))
-                found[python] = Owned(name, match["version"], whole)
+                found[python] = Owned(name, match["version"], folder.name, whole)
     return found
 
 
 def python_version(prefix: Path) -> str:
-    """Give the version of conda's Python, by the name of its record; nothing where there is none."""
+    """Give the version of an environment's Python, by the name of conda's record, or as a virtual one says it."""
     names = [path.name.split("-") for path in (prefix / "conda-meta").glob("python-[0-9]*.json")]
-    return names[0][1] if len(names) == 1 else ""
+    return names[0][1] if len(names) == 1 else records.python_version(prefix) or ""
 
 
 def owned_or_none(prefix: Path) -> dict[str, Owned]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tasks_lib.report.model import Report, Result, Status, counted, printable
-from tasks_lib.report.places import from_root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +24,7 @@ def _result(report: Report, result: Result) -> str:
     command = _COMMANDS.get(result.status, "error")
     if command == "debug":
         return _line(command, result.title, {})
-    file = from_root(report, result.file) if result.file else ""
+    file = report.from_root(result.file) if result.file else ""
     properties = {"file": file, "line": str(result.line or "") if file else "", "title": result.title}
     return _line(command, "\n".join(filter(None, (result.detail or result.title, result.next))), properties)
 

@@ -29,8 +29,8 @@ def _title(data: Mapping[str, Any], layer: Mapping[str, Any]) -> str:
     return _TITLES.get(str(layer["owner"]), str(data["lock"]))
 
 
-def _packages(data: Mapping[str, Any], layer: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Give the label of each package, and what is wrong with it."""
+def _packages(data: Mapping[str, Any], layer: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Give the label of each package, its size, and what is wrong with it."""
     both = {one["name"]: one for one in data["in_both"]}
     for package in layer["packages"]:
         build = f" {package['build']}" if package.get("build") else ""
@@ -41,7 +41,7 @@ def _packages(data: Mapping[str, Any], layer: Mapping[str, Any]) -> Iterator[tup
             versions = {"conda": one["conda"], "lock": one["locked"], "installed": one["installed"]}
             said = ", ".join(f"{key} {value}" for key, value in versions.items() if value)
             why, also = (f"{one['why']} ({said})", "") if one["why"] else ("", f", in {data['lock']} too")
-        yield f"{package['name']} {package['version']}{build}{also}", why
+        yield f"{package['name']} {package['version']}{build}{also}", _size(package["size"]), why
 
 
 def tree(data: Mapping[str, Any]) -> Tree:
@@ -54,8 +54,8 @@ def tree(data: Mapping[str, Any]) -> Tree:
         count = len(layer["packages"])
         head = f"{_plain(_title(data, layer))}  {count} package{'' if count == 1 else 's'}, {_size(layer['size'])}"
         branch = root.add(Text(head, style="bold cyan"))
-        for (label, why), package in zip(_packages(data, layer), layer["packages"], strict=True):
-            line = Text.assemble(_plain(label), (f"  {_size(package['size'])}", "dim"))
+        for label, size, why in _packages(data, layer):
+            line = Text.assemble(_plain(label), (f"  {size}", "dim"))
             branch.add(line.append(f"  ! {_plain(why)}", style="red") if why else line)
     return root
 
@@ -67,8 +67,7 @@ def mermaid(data: Mapping[str, Any]) -> str:
     for layer in data["layers"]:
         owner = layer["owner"]
         rows.append(f'  subgraph {owner}["{_entity(_title(data, layer))}: {_size(layer["size"])}"]')
-        for number, (label, why) in enumerate(_packages(data, layer)):
-            size = _size(layer["packages"][number]["size"])
+        for number, (label, size, why) in enumerate(_packages(data, layer)):
             rows.append(f'    {owner}{number}["{_entity(label)}<br/>{size}{f"<br/>{_entity(why)}" if why else ""}"]')
             marked += [f"{owner}{number}"] if why else []
         rows += ["  end", f"  env --> {owner}"]

@@ -37,12 +37,12 @@ def grid(table: Table) -> Iterator[str]:
     """Give the lines of a table, under its title where it has one."""
     yield from (["", f"### {escaped(table.title)}", ""] if table.title else [""])
     yield _line(table.columns)
-    yield _line(["---"] * len(table.columns), escape=False)
+    yield _line(["---"] * len(table.columns))
     yield from map(_line, table.rows)
 
 
-def _line(cells: Iterable[str], *, escape: bool = True) -> str:
-    return f"| {' | '.join(escaped(cell) if escape else cell for cell in cells)} |"
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(map(escaped, cells))} |"
 
 
 def escaped(text: str) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib.errors import ExitCode, LabError
@@ -69,6 +71,17 @@ class Report:
         return "fail" if self.code == ExitCode.CHECK_FAILED else "error"
 
     @property
+    def root(self) -> Path:
+        """Give the repository's folder where GitHub names it and the project lies in it, else the project's."""
+        project, named = Path(self.project), Path(os.environ.get("GITHUB_WORKSPACE", ""))
+        return named if named.is_absolute() and project.is_relative_to(named) else project
+
+    def from_root(self, file: str) -> str:
+        """Give a file's path from there, with forward slashes; one that lies elsewhere keeps its whole path."""
+        path = Path(self.project, file)
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
+
+    @property
     def script(self) -> str | None:
         """Give the script for `eval`, where that is the whole answer."""
         whole = "script" in self.data and all(result.status is Status.PASS for result in self.results)
@@ -106,15 +119,8 @@ def verdict(results: Sequence[Result], *, strict: bool = False) -> ExitCode:
 
 def from_error(error: LabError, *, title: str = "") -> Result:
     """Turn an error into the result that reports it."""
-    return Result(
-        id=f"error.{error.code.name.lower()}",
-        status=Status.ERROR,
-        title=error.title or title or "the run stopped",
-        detail=error.message,
-        remedy=error.remedy,
-        file=error.file,
-        line=error.line,
-    )
+    name, title = f"error.{error.code.name.lower()}", error.title or title or "the run stopped"
+    return Result(name, Status.ERROR, title, error.message, error.remedy, error.file, error.line)
 
 
 def counted(report: Report) -> str:

@@ -11,8 +11,6 @@ from tasks_lib.diagnosis import without_secrets
 from tasks_lib.report.model import printable
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from rich.status import Status as Spinner
 
     from tasks_lib.plan import Step
@@ -26,7 +24,7 @@ class Progress:
         self._lock = threading.Lock()
         #: each step that ended, as it would be typed, with its beginning (seconds since 1970)
         self.timeline: list[dict[str, Any]] = []
-        self._running: dict[str, tuple[str, float]] = {}
+        self._running: dict[str, str] = {}
         self._spinner: Spinner | None = None
         self._live = sys.stderr.isatty()
 
@@ -39,7 +37,7 @@ class Progress:
             self._spinner.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *error: object) -> None:
         """Take the live line away."""
         if self._spinner is not None:
             self._spinner.stop()
@@ -52,7 +50,7 @@ class Progress:
 
     def begin(self, step: Step) -> None:
         """Show that a step starts."""
-        self._running[step.id] = (step.title, time.perf_counter())
+        self._running[step.id] = step.title
         self._show()
         if not self._live and not step.check:
             self.say(f"… {step.title}")
@@ -71,7 +69,7 @@ class Progress:
 
     def _show(self, text: str = "") -> None:
         if self._spinner is not None:
-            shown = text or " · ".join(title for title, _ in list(self._running.values()))
+            shown = text or " · ".join(list(self._running.values()))
             from rich.text import Text  # noqa: PLC0415 - imported already by then
 
             self._spinner.update(Text(printable(without_secrets(shown)[:110])))

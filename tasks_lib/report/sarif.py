@@ -11,7 +11,6 @@ from urllib.parse import quote
 from tasks_lib import __version__
 from tasks_lib.errors import ExitCode
 from tasks_lib.report.model import Report, Result, Status, printable
-from tasks_lib.report.places import root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +40,7 @@ def render(report: Report) -> str:
     run = {
         "tool": {"driver": driver},
         "automationDetails": {"id": f"mlops-lab/{printable(report.command)}/"},
-        "originalUriBaseIds": {"ROOT": {"uri": f"{_base(report)}"}},
+        "originalUriBaseIds": {"ROOT": {"uri": f"{_uri(report.root).rstrip('/')}/"}},
         "invocations": [invocation],
         "results": [_result(report, one, rules.index(one.id)) for one in report.results if one.status in _LEVELS],
     }
@@ -61,18 +60,17 @@ def _result(report: Report, result: Result, index: int) -> dict[str, Any]:
 
 
 def _artifact(report: Report, file: str | None) -> Mapping[str, str]:
-    uri = _uri(Path(report.project, file or "pyproject.toml"))
-    base = _base(report)
-    return {"uri": uri.removeprefix(base), "uriBaseId": "ROOT"} if uri.startswith(base) else {"uri": uri}
-
-
-def _base(report: Report) -> str:
-    return f"{_uri(root(report)).rstrip('/')}/"
+    path = Path(report.from_root(file or "pyproject.toml"))
+    return {"uri": _uri(path)} if path.is_absolute() else {"uri": _quoted(path), "uriBaseId": "ROOT"}
 
 
 def _uri(path: Path) -> str:
     """Give a file's address, which `Path.as_uri` refuses for a name that a record invents and no disk can have."""
-    return f"file:///{quote(path.as_posix().lstrip('/'), safe='/:', errors='surrogatepass')}"
+    return f"file:///{_quoted(path).lstrip('/')}"
+
+
+def _quoted(path: Path) -> str:
+    return quote(path.as_posix(), safe="/:", errors="surrogatepass")
 
 
 def _message(result: Result) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,11 +33,9 @@ def tables(data: Mapping[str, object]) -> Iterator[Table]:
     loose = []
     for key, value in shaped(data).items():
         title = key.replace("_", " ")
-        if isinstance(value, list) and value and isinstance(value[0], Mapping):
-            inner = [name for name, one in value[0].items() if isinstance(one, list) and one and _is_row(one[0])]
-            columns = (
-                ("why", "command") if key == "plan" else tuple(str(name) for name in value[0] if name not in inner)
-            )
+        if are_rows(value):
+            inner = [name for name, one in value[0].items() if are_rows(one)]
+            columns = ("why", "command") if key == "plan" else tuple(name for name in value[0] if name not in inner)
             yield Table(title, columns, [[cell(row.get(name)) for name in columns] for row in value])
             for row in value:  # what a row holds is a table of its own
                 yield from tables({f"{cell(row[columns[0]])} {name}": row.get(name, []) for name in inner})
@@ -51,8 +49,9 @@ def tables(data: Mapping[str, object]) -> Iterator[Table]:
         yield Table("details", ("name", "value"), loose)
 
 
-def _is_row(value: object) -> bool:
-    return isinstance(value, Mapping)
+def are_rows(value: object) -> TypeGuard[list[Mapping[str, object]]]:
+    """Tell whether a value is rows with columns."""
+    return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
 
 
 def shaped(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from tasks_lib.report import layers
 from tasks_lib.report.model import Report, Result, Status, printable
-from tasks_lib.report.tables import cell, shaped
+from tasks_lib.report.tables import are_rows, cell, shaped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -94,7 +94,7 @@ def _plan(out: Console, plan: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _value(out: Console, key: str, value: object) -> None:
-    if isinstance(value, list) and value and isinstance(value[0], dict):
+    if are_rows(value):
         table = Table(box=None, pad_edge=False, header_style="bold")
         for name in value[0]:
             table.add_column(escape(printable(str(name))), overflow="fold")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks_lib import checks
-from tasks_lib.checks import compat, doctor, manifest
+from tasks_lib.checks import tools
+from tasks_lib.checks.catalogue import Selection
 from tasks_lib.managers import pyproject_rules
 from tasks_lib.process import Command, Outcome
 from tasks_lib.report.model import Result, Status
@@ -46,10 +47,9 @@ def test_family_takes_its_own_steps_alone(project: MakeProject) -> None:
 
 
 def test_only_the_families_asked_for_are_answered() -> None:
-    results = [
-        Result(name, Status.PASS, "") for name in ("config.x", "lock.fresh", "doctor.x", "compat.x", "env.exists")
-    ]
-    assert [one.id for one in checks.select(results, ("lock",))] == ["lock.fresh", "env.exists"]
+    results = ("config.uv", "lock.fresh", "doctor.records", "compat.requirements", "env.exists")
+    assert list(filter(Selection(frozenset({"lock"})).keeps, results)) == ["lock.fresh", "env.exists"]
+    assert not Selection(ignore=frozenset({"env.exists"})).keeps("env.exists")
 
 
 @pytest.mark.parametrize(
@@ -61,18 +61,18 @@ def test_only_the_families_asked_for_are_answered() -> None:
     ],
 )
 def test_conda_file_is_checked(project: MakeProject, conda: str, status: Status, line: int | None) -> None:
-    step = next(step for step in manifest.steps(_session(project, conda=conda)) if step.id == "check.config.conda")
+    step = next(step for step in tools.manifest(_session(project, conda=conda)) if step.id == "check.config.conda")
     assert step.work is not None
     (result,) = step.work() or ()
     assert (result.id, result.status, result.file, result.line) == ("config.conda", status, "conda.yml", line)
 
 
 def test_project_without_a_conda_file_has_nothing_to_check_of_it(project: MakeProject) -> None:
-    assert "check.config.conda" not in {step.id for step in manifest.steps(_session(project, conda=None))}
+    assert "check.config.conda" not in {step.id for step in tools.manifest(_session(project, conda=None))}
 
 
 def _doctor(session: Session) -> list[Result]:
-    step = next(step for step in doctor.steps(session) if step.id == "check.doctor")
+    step = next(step for step in tools.doctor(session) if step.id == "check.doctor")
     assert step.work is not None
     return list(step.work() or ())
 
@@ -133,7 +133,7 @@ def test_environment_is_looked_into(project: MakeProject, venv: Path) -> None:
 def test_answers_of_uv_pip_check(
     project: MakeProject, code: int, stdout: str, stderr: str, expected: list[tuple[Status, str]]
 ) -> None:
-    (step,) = compat.steps(_session(project))
+    (step,) = tools.compat(_session(project))
     assert step.reads is not None
     outcome = Outcome(Command(("uv", "pip", "check", "--python", ".venv/bin/python")), code, stdout, stderr, 0.1)
     results = list(step.reads(outcome))

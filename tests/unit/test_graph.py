@@ -86,6 +86,13 @@ def test_edges_of_both_layers(session: Session) -> None:
     assert {name for _, name in found.packages.keys() - found.reached()} == {"libold", "other", "by-hand", "its-own"}
 
 
+@pytest.mark.parametrize("odd", ["dependencies = ['x']", "dependencies = 5", "group = {a = {dependencies = 5}, b = 5}"])
+def test_tables_that_only_poetry_reads_may_hold_anything(session: Session, root: Path, odd: str) -> None:
+    (root / "pyproject.toml").write_text(f'[project]\nname = "demo"\nversion = "1"\n[tool.poetry]\n{odd}\n')
+    session = Session.open(combo="conda_uv", engine="rattler", start=root)
+    assert looks.tree(session).data["tree"]
+
+
 def test_list(session: Session) -> None:
     rows = {row["name"]: row for row in looks.everything(session).data["packages"]}
     assert {name: row["owner"] for name, row in rows.items() if row["owner"] != "conda"} == {

@@ -10,8 +10,8 @@ import pytest
 from tasks_lib import bootstrap, checks, lockfile, mending
 from tasks_lib.checks import agreement, catalogue, leaks
 from tasks_lib.checks.base import Facts
-from tasks_lib.checks.catalogue import HYBRID, KNOWN, TOOLS
-from tasks_lib.checks.selection import Selection
+from tasks_lib.checks.catalogue import HYBRID, KNOWN, Selection
+from tasks_lib.checks.tools import FAMILIES, TOOLS
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.report.model import Result, Status
 from tasks_lib.session import Session
@@ -73,7 +73,7 @@ def look(root: Path) -> Look:
 
     def run(check: str, combo: str = "conda_uv") -> list[Result]:
         session = Session.open(combo=combo, engine="rattler", start=root)
-        return checks.looked_at(HYBRID[check], Facts(session), Selection())
+        return checks.looked_at(check, Facts(session), Selection())
 
     return run
 
@@ -365,14 +365,14 @@ def test_threshold_lets_so_many_pass(sound: Path, root: Path) -> None:
     session = Session.open(combo="conda_uv", engine="rattler", start=root)
     for allowed, status in ((1, Status.WARN), (2, Status.PASS)):
         chosen = Selection(threshold={"conda.pip-section": allowed})
-        (result,) = checks.looked_at(HYBRID["conda.pip-section"], Facts(session), chosen)
+        (result,) = checks.looked_at("conda.pip-section", Facts(session), chosen)
         assert result.status is status
 
 
 def test_asked_for_by_its_id_it_says_that_it_does_not_apply(project: MakeProject, root: Path) -> None:
     project(PYPROJECT)
     session = Session.open(combo="pip_uv", engine="rattler", start=root)
-    (result,) = checks.looked_at(HYBRID["drift.conda"], Facts(session), Selection(frozenset({"drift.conda"})))
+    (result,) = checks.looked_at("drift.conda", Facts(session), Selection(frozenset({"drift.conda"})))
     assert (result.status, "pip_uv" in result.detail) == (Status.SKIP, True)
 
 
@@ -390,5 +390,5 @@ def test_explanation(check: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_tables_agree() -> None:
     assert set(mending.FIXES) <= set(KNOWN)
     assert not set(TOOLS) & set(HYBRID)
-    assert {catalogue.family(check) for check in TOOLS} - {"env"} == set(checks.FAMILIES)
-    assert set(agreement.CHECKS) <= set(HYBRID.values())
+    assert {catalogue.family(check) for check in TOOLS} - {"env"} == set(FAMILIES)
+    assert set(agreement.CHECKS) <= set(HYBRID)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import io
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from rich.console import Console
 
-from tasks_lib import layers
+from tasks_lib import inspection, layers
 from tasks_lib.report import layers as shown
+from tasks_lib.session import Session
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.conftest import MakeProject
     from tests.unit.conftest import Install, Link
 
 RECORD = "lib/python3.11/site-packages/click-8.1.7.dist-info/METADATA"
@@ -72,6 +75,29 @@ def test_twice_without_conda(venv: Path, install: Install) -> None:
     install(venv, "six", "1.17.0")
     (found,) = layers.read(venv, {"six": {"1.17.0"}}).overlaps
     assert (found.name, found.why, found.conda) == ("six", "installed twice", "")
+
+
+def test_all_answers_agree_on_the_owners(project: MakeProject, venv: Path, install: Install) -> None:
+    lock = '[[package]]\nname = "six"\nversion = "1"\n'
+    root = project('[project]\nname = "Demo_X"\nversion = "0.1.0"\n', files={"uv.lock": lock}).root
+    for name in ("demo_x", "six", "by_hand"):
+        install(venv, name, "1")
+    session = Session.open(combo="pip_uv", start=root)
+    assert {one.name: one.owner for one in layers.of(session).packages} == {
+        "demo-x": "lock",
+        "six": "lock",
+        "by-hand": "stray",
+    }
+    assert inspection.info(session).data["packages_by_owner"] == {"conda": 0, "lock": 2, "stray": 1}
+
+
+def test_list_of_conda_need_not_be_utf8(project: MakeProject, home: Path) -> None:
+    session = Session.open(combo="pip_uv", start=project().root)
+    prefix = home / os.fsdecode(b"caf\xe9")
+    (prefix / "conda-meta").mkdir(parents=True)
+    (home / ".conda").mkdir(exist_ok=True)
+    (home / ".conda/environments.txt").write_bytes(os.fsencode(f"{prefix}\n"))
+    assert str(prefix) in {row["path"] for row in inspection.listing(session).data["environments"]}
 
 
 HOSTILE = 'a"]\n```\n<script>;#quot;`[click](x)\x1b[31m'
