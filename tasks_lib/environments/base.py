@@ -60,6 +60,8 @@ class Environment(ABC):
     """One environment layer of one project; it returns steps and commands, and runs nothing."""
 
     kind: ClassVar[str]
+    #: the name of what only this kind of environment has
+    mark: ClassVar[str]
     #: whether it holds packages of its own that a manager could destroy
     owns_packages: ClassVar[bool] = False
     #: the distributions that it is made with
@@ -100,9 +102,9 @@ class Environment(ABC):
         """Say which environment this is, for a sentence."""
 
     @property
-    @abstractmethod
     def marker(self) -> Path:
         """Give the file or folder that only this kind of environment has."""
+        return self.prefix / self.mark
 
     @abstractmethod
     def creation(self) -> tuple[Step, ...]:
