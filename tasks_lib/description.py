@@ -31,7 +31,6 @@ from tasks_lib.session import Answer, Session, planned
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tasks_lib.environments.base import Environment
     from tasks_lib.plan import Watcher
 
 SCHEMA = "mlops-lab-environment/1"
@@ -151,14 +150,6 @@ def _platform() -> str:
     return f"{platform.system()}-{platform.machine()}".lower()
 
 
-def python_of(environment: Environment) -> str:
-    """Give the environment's Python version from its records."""
-    prefix = environment.prefix
-    if found := records.python_version(prefix):
-        return found
-    return str(conda_health.packages(prefix).get("python", {}).get("version", ""))
-
-
 def export(session: Session, output: str) -> Answer:
     """Write the description of the session's environment."""
     found = layers.of(session)
@@ -176,7 +167,7 @@ def export(session: Session, output: str) -> Answer:
         "project": project.pyproject.table("project").get("name", ""),
         "combo": session.combo.id,
         "platform": _platform(),
-        "python": python_of(environment),
+        "python": conda_health.python_version(environment.prefix),
         "groups": installed_groups(session),
         "packages": [list(one.identity) for one in found.packages],
         "conda": described,
@@ -278,7 +269,7 @@ def _steps(session: Session, described: Description, absent: Sequence[str]) -> l
 
 def _compare(session: Session, described: Description) -> tuple[Result, ...]:
     found = {one.identity for one in layers.of(session).packages}
-    python = python_of(session.environment)
+    python = conda_health.python_version(session.environment.prefix)
     installed = conda_health.packages(session.environment.prefix)
     lacking, more = sorted(described.packages - found), sorted(found - described.packages)
     parts = [f"python {python} instead of {described.python}"] if python != described.python else []

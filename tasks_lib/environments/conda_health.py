@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import re
-import stat
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -112,9 +111,9 @@ def owned(prefix: Path) -> dict[str, Owned]:
 
 
 def python_version(prefix: Path) -> str:
-    """Give the version of conda's Python, by the name of its record; nothing where there is none."""
+    """Give the version of an environment's Python, by the name of conda's record, or as a virtual one says it."""
     names = [path.name.split("-") for path in (prefix / "conda-meta").glob("python-[0-9]*.json")]
-    return names[0][1] if len(names) == 1 else ""
+    return names[0][1] if len(names) == 1 else records.python_version(prefix) or ""
 
 
 def owned_or_none(prefix: Path) -> dict[str, Owned]:
@@ -153,11 +152,8 @@ def virtual_packages() -> dict[str, str]:
     import rattler  # noqa: PLC0415 - costs 0.05 s, which only the conda layer should pay
 
     found = rattler.VirtualPackage.detect(rattler.VirtualPackageOverrides.from_env())
-    versions = {}
-    for one in (each.into_generic() for each in found):
-        build = str(one.build_string)
-        versions[one.name.normalized] = f"{one.version}{'' if build in {'', '0'} else f'={build}'}"
-    return versions
+    each = (str(one.into_generic()).split("=", 1) for one in found)
+    return {name: version.removesuffix("=0") for name, version in each}
 
 
 def verify(prefix: Path) -> Iterator[Result]:
@@ -179,7 +175,8 @@ def verify(prefix: Path) -> Iterator[Result]:
         for (name, item), state in states:
             if state == wanted:
                 wrong[name].append(item["_path"])
-        yield _report(check, title, {name: f"{len(files)} ({files[0]})" for name, files in wrong.items()}, wanted)
+        found = [f"{name} {len(files)} ({files[0]})" for name, files in sorted(wrong.items())]
+        yield records.listed(check, title, found, wanted, _ANEW, more="more packages")
     yield _consistent(prefix)
 
 
@@ -201,13 +198,9 @@ def _each(work: Callable[[_Job], str], jobs: Sequence[_Job]) -> list[tuple[_Job,
 
 
 def _hash(path: str) -> str:
-    try:
-        if os.path.islink(path):  # noqa: PTH114 - thousands
-            return hashlib.sha256(os.fsencode(os.readlink(path))).hexdigest()  # noqa: PTH115 - the same
-        with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - the same
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:
-        return ""
+    if os.path.islink(path):  # noqa: PTH114 - thousands
+        return hashlib.sha256(os.fsencode(os.readlink(path))).hexdigest()  # noqa: PTH115 - the same
+    return (records.digest(path) or b"").hex()
 
 
 def _places(prefix: Path) -> dict[str, str]:
@@ -228,17 +221,13 @@ def _paths(record: dict[str, Any], places: dict[str, str]) -> list[dict[str, Any
 
 def _state(root: str, item: dict[str, Any]) -> str:
     """Tell whether a recorded file is sound, missing or altered; thousands of these run, so `os` serves, not `Path`."""
-    path = f"{root}/{item['_path']}"
-    expected = item.get("sha256_in_prefix") or item.get("sha256")
-    try:
-        mode = os.lstat(path).st_mode
-        if not expected or stat.S_ISLNK(mode) or item.get("path_type") in {"softlink", "directory"}:
-            return "sound"
-        with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - see above
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:
+    path, expected = f"{root}/{item['_path']}", item.get("sha256_in_prefix") or item.get("sha256")
+    if not os.path.lexists(path):
         return "missing"
-    return "sound" if found == expected else "altered"
+    if not expected or os.path.islink(path) or item.get("path_type") in {"softlink", "directory"}:  # noqa: PTH114 - see above
+        return "sound"
+    found = records.digest(path)
+    return "missing" if found is None else "sound" if found.hex() == expected else "altered"
 
 
 def _consistent(prefix: Path) -> Result:
@@ -260,15 +249,8 @@ def _consistent(prefix: Path) -> Result:
                 met = False
             if not met:
                 wrong[record.name.normalized] = f"needs {text}"
-    return _report("doctor.consistent", title, wrong, "unmet:")
-
-
-def _report(check: str, title: str, wrong: dict[str, str], what: str) -> Result:
-    if not wrong:
-        return Result(check, Status.PASS, title)
-    shown = [f"{name} {text}" for name, text in sorted(wrong.items())[:_SHOWN]]
-    more = f" and {len(wrong) - _SHOWN} more packages" if len(wrong) > _SHOWN else ""
-    return Result(check, Status.FAIL, title, f"{what} {', '.join(shown)}{more}.", _ANEW)
+    unmet = [f"{name} {text}" for name, text in sorted(wrong.items())]
+    return records.listed("doctor.consistent", title, unmet, "unmet:", _ANEW, more="more packages")
 
 
 def read_doctor(outcome: Outcome) -> Iterator[Result]:
