@@ -207,43 +207,17 @@ class Conda(Environment):
         title = f"{self.engine} doctor"
         return Step("check.doctor.tool", title, command, reads=conda_health.read_doctor, needs=MADE, check=True)
 
-    def refuse_foreign(self) -> None:
-        """Stop where the environment is conda's base, however it is named, or no environment at all."""
-        self._refuse_base()
-        super().refuse_foreign()
-
-    def _refuse_base(self) -> None:
+    def refuse_base(self) -> None:
+        """Stop where the environment is conda's base."""
         if is_base(self.prefix, self.maker.root):
             text = f"{self.prefix} is conda's base environment, and that is never touched."
             remedy = f"give the environment another name in {self.file.path.name}"
             raise LabError(text, code=ExitCode.GUARD_REFUSED, remedy=remedy, title="base refused")
 
-    def require(self) -> Activation:
-        """Give its activation; base is refused here too, since everything that writes asks for it."""
-        self._refuse_base()
-        return super().require()
-
     @property
     def lock_path(self) -> Path | None:
         """Give a file in the cache: projects whose conda files bear the same name share one environment."""
         return Path(lockfile.place(str(self.prefix)))
-
-    def discard(self) -> None:
-        """Delete it, and take it off conda's list of environments."""
-        self._refuse_base()
-        super().discard()
-        self._list(there=False)
-
-    def set_aside(self) -> None:
-        """Take it out of its place, and off conda's list of environments."""
-        self._refuse_base()
-        super().set_aside()
-        self._list(there=False)
-
-    def bring_back(self) -> None:
-        """Put it in its place again, and on conda's list of environments."""
-        super().bring_back()
-        self._list(there=True)
 
     def repair(self, journal: Path, packages: Sequence[Mapping[str, Any]]) -> tuple[Command, ...]:
         """Link exactly the recorded packages anew, and take out those that came later."""
