@@ -103,9 +103,9 @@ class Conda(Environment):
         python = self.project.python
         if state is State.PRESENT:
             title = f"bring {self.where} to what {file.path.name} says"
-            specs = self._lacking_specs()
+            specs, pip = self._lacking()
             update = [Step("env.update", title, maker.install(self.prefix, file, specs))] if specs else []
-            return (*update, *([self._pip_section()] if self._lacking_pip() else []))
+            return (*update, *([self._pip_section()] if pip else []))
         made = maker.install(self.prefix, file, self._wanted(), new=True) if python else maker.create(self.prefix, file)
         title = f"make {self.where} with {maker.name}"
         steps = [Step("env.create", title, made, reads=self._made, undo=self.discard, needs=("env.clear",))]
@@ -179,13 +179,12 @@ class Conda(Environment):
 
     def lacking(self) -> tuple[str, ...]:
         """Give what the conda file asks for and is not installed: its own packages and those of its pip section."""
-        return (*self._lacking_specs(), *self._lacking_pip())
+        specs, pip = self._lacking()
+        return (*specs, *pip)
 
-    def _lacking_pip(self) -> tuple[str, ...]:
-        return records.unsatisfied(self.prefix, self.file.pip)
-
-    def _lacking_specs(self) -> tuple[str, ...]:
-        return conda_health.unsatisfied(self.prefix, self._wanted())
+    def _lacking(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        prefix = self.prefix
+        return conda_health.unsatisfied(prefix, self._wanted()), records.unsatisfied(prefix, self.file.pip)
 
     def _wanted(self) -> list[str]:
         """Give the file's specs, with the Python that was asked for in place of the file's own."""

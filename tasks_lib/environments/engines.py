@@ -217,9 +217,7 @@ def choose(name: str) -> Engine:
     if name not in ENGINES:
         text = f"there is no engine {name!r}; the engines are auto, {', '.join(ENGINES)}."
         raise LabError(text, remedy="choose one, e.g. --engine rattler", title="unknown engine")
-    if name == Rattler.name:
-        return Rattler(sys.executable)
-    program = shutil.which(name)
+    program = sys.executable if name == Rattler.name else shutil.which(name)
     if program is None:
         text = f"the engine {name} is not on PATH."
         remedy = f"install {name}, or take the engine that needs none: --engine rattler"
