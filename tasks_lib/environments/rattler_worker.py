@@ -133,11 +133,14 @@ def client(options: argparse.Namespace, seconds: float = 0) -> Client:
     return Client.from_config(config, max_retries=options.retries, timeout=round(seconds or _LISTS * options.timeout))
 
 
+def gateway(options: argparse.Namespace) -> rattler.Gateway:
+    """Make what reads the channels' lists; offline, from the cache alone."""
+    source = rattler.SourceConfig(cache_action="force-cache-only" if options.offline else "cache-or-fetch")
+    return rattler.Gateway(client=client(options), default_config=source)
+
+
 async def install(options: argparse.Namespace) -> int:
     """Solve for the specs together with what is installed, and link the difference."""
-    web = client(options)
-    source = rattler.SourceConfig(cache_action="force-cache-only" if options.offline else "cache-or-fetch")
-    gateway = rattler.Gateway(client=web, default_config=source)
     installed = _installed(options.prefix)
     specs = [rattler.MatchSpec(text) for text in options.spec]
     kept = [rattler.MatchSpec(text) for record in installed for text in record.requested_specs]
@@ -148,7 +151,7 @@ async def install(options: argparse.Namespace) -> int:
     records = await rattler.solve(
         [rattler.Channel(url) for url in options.channel],
         specs,
-        gateway=gateway,
+        gateway=gateway(options),
         locked_packages=locked,
         virtual_packages=rattler.VirtualPackage.detect(rattler.VirtualPackageOverrides.from_env()),
         channel_priority=priority,
@@ -194,10 +197,10 @@ def _described(file: Path) -> list[rattler.PrefixRecord]:
 
 async def probe(options: argparse.Namespace) -> int:
     """End well if any of the channels answers."""
-    gateway = rattler.Gateway(client=client(options))
+    reader = gateway(options)
     for url in options.channel:
         try:
-            await gateway.names([rattler.Channel(url)], [rattler.Subdir.current(), rattler.Subdir("noarch")])
+            await reader.names([rattler.Channel(url)], [rattler.Subdir.current(), rattler.Subdir("noarch")])
         except GatewayError as error:
             say(f"{url}: {str(error).splitlines()[0]}")
         else:
@@ -208,12 +211,12 @@ async def probe(options: argparse.Namespace) -> int:
 
 async def search(options: argparse.Namespace) -> int:
     """Print for each name the newest version that each platform has of it, from the first channel that has the name."""
-    gateway = rattler.Gateway(client=client(options))
+    reader = gateway(options)
     subdirs = [rattler.Subdir(name) for name in options.subdir] or [rattler.Subdir.current(), rattler.Subdir("noarch")]
     found: dict[str, dict[str, str]] = {}
     for url in options.channel:
         names = [name for name in options.spec if name not in found]
-        answers = await gateway.query([rattler.Channel(url)], subdirs, names, recursive=False)
+        answers = await reader.query([rattler.Channel(url)], subdirs, names, recursive=False)
         for one in sorted(chain.from_iterable(answers), key=lambda record: record.version):
             found.setdefault(one.name.normalized, {})[one.subdir] = str(one.version)
     sys.stdout.write(json.dumps(found))
