@@ -244,10 +244,7 @@ def is_base(prefix: Path, root: Path | None = None) -> bool:
 def envs_dirs(root: Path | None) -> list[Path]:
     """Give the folders of conda's environments, in the order in which conda looks (conda's documentation)."""
     condarc = Condarc.load(os.environ, root)
-    folders = [
-        Path(os.path.expanduser(text))  # noqa: PTH111 - Path.expanduser raises for an unknown user
-        for text in condarc.values.get("envs_dirs", ())
-    ]
+    folders = [Path(text) for text in condarc.values.get("envs_dirs", ())]
     user = toolbox.home() / ".conda" / "envs"
     if root is not None:
         folders += [root / "envs", user] if os.access(root, os.W_OK) else [user, root / "envs"]

@@ -55,8 +55,8 @@ class Engine:
         """Give a command that downloads from the file's channels, and takes its turn: conda locks no package cache."""
         condarc = Condarc.load(os.environ, self.root)
         cache = next(iter(condarc.values.get("pkgs_dirs", ())), str(self.root))
-        turn = Path(lockfile.place(os.path.expanduser(cache)))  # noqa: PTH111 - as in conda.py
-        return Command((self.program, *words), why, turn=turn, source=", ".join(condarc.channels(file.channels)))
+        source = ", ".join(condarc.channels(file.channels))
+        return Command((self.program, *words), why, turn=Path(lockfile.place(cache)), source=source)
 
     def create(self, prefix: Path, file: CondaFile) -> Command:
         """Make the environment that a conda file describes."""
