@@ -109,7 +109,7 @@ def _requirement(distribution: Distribution) -> str:
     try:
         source = json.loads((distribution.folder / "direct_url.json").read_text(encoding="utf-8"))
         url, local = str(source["url"]), source.get("dir_info", {}).get("editable", False)
-        version_control = source.get("vcs_info", {})
+        version_control, folder = source.get("vcs_info", {}), source.get("subdirectory")
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return f"{distribution.name}=={distribution.version}" if distribution.version else distribution.name
     if local:
@@ -118,7 +118,7 @@ def _requirement(distribution: Distribution) -> str:
         return f"editable:{url2pathname(urlsplit(url).path)}"
     if version_control:
         url = f"{version_control.get('vcs')}+{url}@{version_control.get('commit_id')}"
-    return f"{distribution.name} @ {url}"
+    return f"{distribution.name} @ {url}{f'#subdirectory={folder}' if folder else ''}"
 
 
 def damaged(prefix: Path) -> dict[str, Distribution]:
