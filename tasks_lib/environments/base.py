@@ -38,11 +38,10 @@ class Activation:
     scripts: tuple[Path, ...] = ()
     undo_scripts: tuple[Path, ...] = ()
 
-    def env(self, path: str | None = None) -> dict[str, str | None]:
-        """Give the changes for a process: the variables, and the folders ahead of `path` (PATH if left out)."""
-        behind = os.environ.get("PATH", "") if path is None else path
+    def env(self) -> dict[str, str | None]:
+        """Give the changes for a process: the variables, and the folders ahead of PATH."""
         ahead = [str(folder) for folder in self.path]
-        rest = [part for part in behind.split(os.pathsep) if part and part not in ahead]
+        rest = [part for part in os.environ.get("PATH", "").split(os.pathsep) if part and part not in ahead]
         return {**self.variables, "PATH": os.pathsep.join([*ahead, *rest])}
 
 
