@@ -22,29 +22,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+CONDA: dict[str, tuple[str, ...]] = {
+    "create": ("env", "create", "--yes", "--file", "{file}", "--prefix", "{prefix}"),
+    "new": ("create", "--yes", "--prefix", "{prefix}", "--channel", "a", "--channel", "b", "six", "x y"),
+    "install": ("install", "--yes", "--prefix", "{prefix}", "--channel", "a", "--channel", "b", "six", "x y"),
+    "uninstall": ("remove", "--yes", "--prefix", "{prefix}", "six"),
+    "explicit": ("create", "--yes", "--prefix", "{prefix}", "--file", "{listed}"),
+    "doctor": ("doctor", "--prefix", "{prefix}"),
+}
 ARGUMENTS: dict[str, dict[str, tuple[str, ...]]] = {
-    "conda": {
-        "create": ("env", "create", "--yes", "--file", "{file}", "--prefix", "{prefix}"),
-        "new": ("create", "--yes", "--prefix", "{prefix}", "--channel", "a", "--channel", "b", "six", "x y"),
-        "install": ("install", "--yes", "--prefix", "{prefix}", "--channel", "a", "--channel", "b", "six", "x y"),
-        "uninstall": ("remove", "--yes", "--prefix", "{prefix}", "six"),
-        "explicit": ("create", "--yes", "--prefix", "{prefix}", "--file", "{listed}"),
-        "doctor": ("doctor", "--prefix", "{prefix}"),
-    },
-    "mamba": {
-        "create": ("env", "create", "--yes", "--file", "{file}", "--prefix", "{prefix}"),
-        "new": ("create", "--yes", "--prefix", "{prefix}", "--channel", "a", "--channel", "b", "six", "x y"),
-        "install": ("install", "--yes", "--prefix", "{prefix}", "--channel", "a", "--channel", "b", "six", "x y"),
-        "uninstall": ("remove", "--yes", "--prefix", "{prefix}", "six"),
-        "explicit": ("create", "--yes", "--prefix", "{prefix}", "--file", "{listed}"),
-        "doctor": (),
-    },
+    "conda": CONDA,
+    "mamba": {**CONDA, "doctor": ()},
     "micromamba": {
+        **CONDA,
         "create": ("create", "--yes", "--file", "{file}", "--prefix", "{prefix}"),
-        "new": ("create", "--yes", "--prefix", "{prefix}", "--channel", "a", "--channel", "b", "six", "x y"),
-        "install": ("install", "--yes", "--prefix", "{prefix}", "--channel", "a", "--channel", "b", "six", "x y"),
-        "uninstall": ("remove", "--yes", "--prefix", "{prefix}", "six"),
-        "explicit": ("create", "--yes", "--prefix", "{prefix}", "--file", "{listed}"),
         "doctor": (),
     },
     "rattler": {
