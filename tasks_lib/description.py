@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from tasks_lib import combos, index, layers, toolbox, transaction, workflows
+from tasks_lib.checks.base import listed
 from tasks_lib.environments import ENVIRONMENTS, conda_health, records
 from tasks_lib.environments.base import State
 from tasks_lib.errors import ExitCode, LabError
@@ -29,16 +30,14 @@ from tasks_lib.report.model import Result, Status
 from tasks_lib.session import Answer, Session, planned
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from tasks_lib.environments.base import Environment
     from tasks_lib.plan import Watcher
 
 SCHEMA = "mlops-lab-environment/1"
 _FILES = (PYPROJECT, *CONDA_FILES, *(manager.lock_name for manager in MANAGERS.values()))
 _HASHES = {"sha256": re.compile(r"[0-9a-f]{64}"), "md5": re.compile(r"[0-9a-f]{32}")}
 _WORD = re.compile(r"\w[\w.+!-]*", re.ASCII)  # what stands on a command line or in conda's explicit list
-_SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -76,32 +75,32 @@ class Description:
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             text = f"{path} is no description of an environment that this version reads."
             raise _wrong(path, text, "no description") from None
-        self._hold(hashes)
+        for fault in self._faults(hashes):
+            raise _wrong(path, fault)
         return self
 
-    def _hold(self, hashes: dict[str, object]) -> None:
-        """Refuse texts that are not what their hashes say, addresses of another package, and words no tool may get."""
+    def _faults(self, hashes: dict[str, object]) -> Iterator[str]:
+        """Tell of texts that are not what their hashes say, addresses of another package, and words no tool may get."""
         words = [*self.groups, self.python, *(word for one in self.packages for word in one[:3])]
         words += [word for *_, word in self.packages if word]
-        if odd := [word for word in words if not _WORD.fullmatch(word)]:
-            said = f"{odd[0]!r:.60} is no name and no version."
-            raise _wrong(self.path, said)
+        yield from (f"{word!r:.60} is no name and no version." for word in words if not _WORD.fullmatch(word))
         for name, text in self.files.items():
             if name not in _FILES:
-                said = f"it holds a file {name!r}, and only manifests and locks belong there."
-                raise _wrong(self.path, said)
+                yield f"it holds a file {name!r}, and only manifests and locks belong there."
             if _digest(text) != hashes[name]:
-                said = f"the text of {name} is not the one that its sha256 names."
-                raise _wrong(self.path, said)
+                yield f"the text of {name} is not the one that its sha256 names."
         if PYPROJECT not in self.files:
-            said = f"it holds no {PYPROJECT}."
-            raise _wrong(self.path, said)
+            yield f"it holds no {PYPROJECT}."
         for record in self.conda:
-            _expect_sound(self.path, record)
+            name, url = "-".join(str(record.get(key)) for key in ("name", "version", "build")), str(record.get("url"))
+            if url.rpartition("/")[2] not in {f"{name}.conda", f"{name}.tar.bz2"} or url != "".join(url.split()):
+                yield f"conda's package {name} has the address of another: {url}."
+            given = {kind: str(record[kind]) for kind in _HASHES if record.get(kind)}
+            if not given or not all(_HASHES[kind].fullmatch(text) for kind, text in given.items()):
+                yield f"conda's package {name} has no sha256 or md5 to verify it by."
         conda = {("conda", str(one["name"]), str(one["version"]), str(one["build"])) for one in self.conda}
         if conda != {one for one in self.packages if one[0] == "conda"}:
-            said = "its list of conda's packages and their records differ."
-            raise _wrong(self.path, said)
+            yield "its list of conda's packages and their records differ."
 
     @property
     def strays(self) -> tuple[str, ...]:
@@ -112,18 +111,6 @@ class Description:
 def _wrong(path: Path, text: str, title: str = "altered description") -> LabError:
     """Give the error for a description that cannot be used."""
     return LabError(text, file=path, remedy="write it anew where the environment is: invoke env.export", title=title)
-
-
-def _expect_sound(path: Path, record: dict[str, Any]) -> None:
-    name = "-".join(str(record.get(key)) for key in ("name", "version", "build"))
-    url = str(record.get("url"))
-    if url.rpartition("/")[2] not in {f"{name}.conda", f"{name}.tar.bz2"} or url != "".join(url.split()):
-        said = f"conda's package {name} has the address of another: {url}."
-        raise _wrong(path, said)
-    hashes = {kind: str(record[kind]) for kind in _HASHES if record.get(kind)}
-    if not hashes or not all(_HASHES[kind].fullmatch(text) for kind, text in hashes.items()):
-        said = f"conda's package {name} has no sha256 or md5 to verify it by."
-        raise _wrong(path, said)
 
 
 def _verify(described: Description) -> tuple[Result, ...]:
@@ -151,14 +138,6 @@ def _platform() -> str:
     return f"{platform.system()}-{platform.machine()}".lower()
 
 
-def python_of(environment: Environment) -> str:
-    """Give the environment's Python version from its records."""
-    prefix = environment.prefix
-    if found := records.python_version(prefix):
-        return found
-    return str(conda_health.packages(prefix).get("python", {}).get("version", ""))
-
-
 def export(session: Session, output: str) -> Answer:
     """Write the description of the session's environment."""
     found = layers.of(session)
@@ -176,7 +155,7 @@ def export(session: Session, output: str) -> Answer:
         "project": project.pyproject.table("project").get("name", ""),
         "combo": session.combo.id,
         "platform": _platform(),
-        "python": python_of(environment),
+        "python": conda_health.python_version(environment.prefix),
         "groups": installed_groups(session),
         "packages": [list(one.identity) for one in found.packages],
         "conda": described,
@@ -278,7 +257,7 @@ def _steps(session: Session, described: Description, absent: Sequence[str]) -> l
 
 def _compare(session: Session, described: Description) -> tuple[Result, ...]:
     found = {one.identity for one in layers.of(session).packages}
-    python = python_of(session.environment)
+    python = conda_health.python_version(session.environment.prefix)
     installed = conda_health.packages(session.environment.prefix)
     lacking, more = sorted(described.packages - found), sorted(found - described.packages)
     parts = [f"python {python} instead of {described.python}"] if python != described.python else []
@@ -294,5 +273,4 @@ def _compare(session: Session, described: Description) -> tuple[Result, ...]:
 
 
 def _named(packages: Sequence[tuple[str, str, str, str]]) -> str:
-    words = [" ".join(filter(None, (name, version, build, f"({owner})"))) for owner, name, version, build in packages]
-    return ", ".join(words[:_SHOWN]) + (f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else "")
+    return listed(" ".join(filter(None, (*words, f"({owner})"))) for owner, *words in packages)

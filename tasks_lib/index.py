@@ -39,12 +39,10 @@ def resolve(variables: Mapping[str, str]) -> Index:
     for name in (VARIABLE, "UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"):
         if variables.get(name):
             return Index(variables[name], name)
-    for path in _uv_files(variables):
-        if url := _uv_index(path):
-            return Index(url, str(path))
-    for path in _pip_files(variables):
-        if url := _pip_index(path):
-            return Index(url, str(path))
+    for files, read in ((_uv_files, _uv_index), (_pip_files, _pip_index)):
+        for path in files(variables):
+            if path.is_file() and (url := read(path)):
+                return Index(url, str(path))
     return Index(default(), "")
 
 
@@ -90,9 +88,8 @@ def default() -> str:
 
 def _uv_files(variables: Mapping[str, str]) -> list[Path]:
     config = Path(variables.get("XDG_CONFIG_HOME") or toolbox.home() / ".config")
-    found = [Path(variables["UV_CONFIG_FILE"])] if variables.get("UV_CONFIG_FILE") else []
-    found += [config / "uv" / "uv.toml", Path("/etc/uv/uv.toml")]
-    return [path for path in found if path.is_file()]
+    own = [Path(variables["UV_CONFIG_FILE"])] if variables.get("UV_CONFIG_FILE") else []
+    return [*own, config / "uv" / "uv.toml", Path("/etc/uv/uv.toml")]
 
 
 def _uv_index(path: Path) -> str:
@@ -107,18 +104,14 @@ def _uv_index(path: Path) -> str:
 
 def _pip_files(variables: Mapping[str, str]) -> list[Path]:
     """List pip's configuration files, the strongest first (pip's documentation, 'Configuration')."""
-    home = toolbox.home()
+    from platformdirs import PlatformDirs  # noqa: PLC0415 - seldom needed
+
     name = "pip.ini" if os.name == "nt" else "pip.conf"
-    found = [Path(variables["PIP_CONFIG_FILE"])] if variables.get("PIP_CONFIG_FILE") else []
-    if os.name == "nt":
-        found += [Path(variables.get("APPDATA") or home) / "pip" / name, home / "pip" / name]
-    else:
-        found += [Path(variables.get("XDG_CONFIG_HOME") or home / ".config") / "pip" / name, home / ".pip" / name]
-        if sys.platform == "darwin":
-            found += [home / "Library/Application Support/pip" / name, Path("/Library/Application Support/pip") / name]
-        found += [Path(folder) / "pip" / name for folder in (variables.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":")]
-        found += [Path("/etc") / name]
-    return [path for path in found if path.is_file()]
+    own = [Path(variables["PIP_CONFIG_FILE"])] if variables.get("PIP_CONFIG_FILE") else []
+    user, *every = PlatformDirs("pip", appauthor=False, roaming=True, multipath=True).iter_config_paths()
+    older = {"darwin": (".config/pip", ".pip"), "win32": ("pip",)}.get(sys.platform, (".pip",))
+    folders = (user, *(toolbox.home() / folder for folder in older), *every, Path("/etc"))
+    return [*own, *(folder / name for folder in folders)]
 
 
 def _pip_index(path: Path) -> str:

@@ -56,18 +56,12 @@ def _fill(template: str, **values: str) -> str:
     return re.sub(r"<([a-z]+)>", lambda match: values[match[1]], template)
 
 
-def _quoted_posix(value: str) -> str:
-    """Quote always: zsh expands `=word`, which `shlex.quote` leaves bare."""
-    return "'" + value.replace("'", "'\"'\"'") + "'"
+def _quoting(special: str, by: str) -> Callable[[str], str]:
+    """Put quotes around every value: zsh expands `=word`, which `shlex.quote` leaves bare."""
+    return lambda value: "'" + re.sub(special, by, value) + "'"
 
 
-def _quoted_fish(value: str) -> str:
-    return "'" + re.sub(r"(['\\])", r"\\\1", value) + "'"
-
-
-def _quoted_powershell(value: str) -> str:
-    """Double each quote, the typographic ones too, which PowerShell takes for its own."""
-    return "'" + re.sub("(['\u2018-\u201b])", r"\1\1", value) + "'"
+_quoted_posix = _quoting("'", "'\"'\"'")
 
 
 def _quoted_cmd(value: str) -> str:
@@ -79,8 +73,7 @@ def _quoted_cmd(value: str) -> str:
 
 
 def _write(file: Path, text: str, encoding: str = "utf-8") -> str:
-    with file.open("w", encoding=encoding, errors="surrogateescape", newline="") as stream:
-        stream.write(text)
+    file.write_text(text, encoding, "surrogateescape", newline="")
     return str(file)
 
 
@@ -157,7 +150,7 @@ _BASH = Shell(
 _FISH = Shell(
     name="fish",
     suffix=".fish",
-    quote=_quoted_fish,
+    quote=_quoting(r"(['\\])", r"\\\1"),
     between=" ",
     begin="if functions -q mlops_deactivate; mlops_deactivate; end",
     save="if set -q <name>; set -g _MLOPS_OLD_<name> $<name>; else; set -eg _MLOPS_OLD_<name>; end",
@@ -175,7 +168,7 @@ _FISH = Shell(
 _POWERSHELL = Shell(
     name="powershell",
     suffix=".ps1",
-    quote=_quoted_powershell,
+    quote=_quoting("(['\u2018-\u201b])", r"\1\1"),  # it takes the typographic ones for quotes too
     between=" + [IO.Path]::PathSeparator + ",
     begin="if (Test-Path Function:mlops_deactivate) { mlops_deactivate }\n$global:_MLOPS_OLD = @{}",
     save="$global:_MLOPS_OLD['<name>'] = [Environment]::GetEnvironmentVariable('<name>')",

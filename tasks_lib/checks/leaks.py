@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
 import re
 from pathlib import Path
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks_lib import bootstrap, toolbox
 from tasks_lib.checks.base import Check, Facts, Finding, listed
-from tasks_lib.environments import records
+from tasks_lib.environments import others, records
 from tasks_lib.environments.base import WINDOWS
 from tasks_lib.manifests import read_toml
 from tasks_lib.report.model import Status
@@ -19,7 +17,6 @@ from tasks_lib.report.model import Status
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_HIDDEN = re.compile(r'[ $`!*@"\\\r\n\t]')
 _POETRY = "pypoetry"
 
 
@@ -78,23 +75,16 @@ def _poetry(facts: Facts) -> Iterable[Finding]:
     in_project = next((value for value in map(_in_project, settings) if value is not None), None)
     cache = next((str(one["cache-dir"]) for one in settings if one.get("cache-dir")), "")
     virtualenvs = (str(one["virtualenvs"]["path"]) for one in settings if _of_virtualenvs(one).get("path"))
-    place = next(virtualenvs, "{cache-dir}/virtualenvs").replace("{cache-dir}", cache or _poetry_cache())
+    place = next(virtualenvs, "{cache-dir}/virtualenvs").replace("{cache-dir}", cache or others.poetry_cache())
     if facts.conda_layer:
         file = Path(place).expanduser() / "envs.toml"
-        name = env_name(str(facts.project.pyproject.table("project").get("name", "")), facts.project.root)
+        name = others.poetry_name(facts.project.pyproject.name, facts.project.root)
         entry = read_toml(file, str(file))[0].get(name) if file.is_file() else None
         if entry:
             text = f"an old `poetry env use` redirects Poetry to a virtual environment: [{name}] in {file}."
             yield Finding(text, str(file))
     elif in_project is False:
         yield Finding("virtualenvs.in-project is false, so Poetry passes .venv over where it is not active.")
-
-
-def env_name(name: str, root: Path) -> str:
-    """Give the name under which Poetry records a project's environment (`EnvManager.generate_env_name`)."""
-    name = records.normalised(name) or "non-package-mode"
-    digest = hashlib.sha256(os.path.normcase(root.resolve()).encode()).digest()
-    return f"{_HIDDEN.sub('_', name)[:42]}-{base64.urlsafe_b64encode(digest).decode()[:8]}"
 
 
 def _poetry_settings(facts: Facts) -> Iterator[dict[str, Any]]:
@@ -121,12 +111,6 @@ def _of_virtualenvs(settings: dict[str, Any]) -> dict[str, Any]:
 def _in_project(settings: dict[str, Any]) -> bool | None:
     found = _of_virtualenvs(settings).get("in-project")
     return found if isinstance(found, bool) else None
-
-
-def _poetry_cache() -> str:
-    from platformdirs import user_cache_path  # noqa: PLC0415 - only this check needs it
-
-    return str(user_cache_path(_POETRY, appauthor=False))
 
 
 _BY_HAND = "The tasks unset or pass over it; what is typed by hand does not."

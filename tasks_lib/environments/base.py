@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 from abc import ABC, abstractmethod
@@ -14,7 +13,7 @@ from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.plan import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from tasks_lib.process import Command
@@ -39,11 +38,10 @@ class Activation:
     scripts: tuple[Path, ...] = ()
     undo_scripts: tuple[Path, ...] = ()
 
-    def env(self, path: str | None = None) -> dict[str, str | None]:
-        """Give the changes for a process: the variables, and the folders ahead of `path` (PATH if left out)."""
-        behind = os.environ.get("PATH", "") if path is None else path
+    def env(self) -> dict[str, str | None]:
+        """Give the changes for a process: the variables, and the folders ahead of PATH."""
         ahead = [str(folder) for folder in self.path]
-        rest = [part for part in behind.split(os.pathsep) if part and part not in ahead]
+        rest = [part for part in os.environ.get("PATH", "").split(os.pathsep) if part and part not in ahead]
         return {**self.variables, "PATH": os.pathsep.join([*ahead, *rest])}
 
 
@@ -60,6 +58,8 @@ class Environment(ABC):
     """One environment layer of one project; it returns steps and commands, and runs nothing."""
 
     kind: ClassVar[str]
+    #: the name of what only this kind of environment has
+    mark: ClassVar[str]
     #: whether it holds packages of its own that a manager could destroy
     owns_packages: ClassVar[bool] = False
     #: the distributions that it is made with
@@ -100,9 +100,9 @@ class Environment(ABC):
         """Say which environment this is, for a sentence."""
 
     @property
-    @abstractmethod
     def marker(self) -> Path:
         """Give the file or folder that only this kind of environment has."""
+        return self.prefix / self.mark
 
     @abstractmethod
     def creation(self) -> tuple[Step, ...]:
@@ -162,7 +162,8 @@ class Environment(ABC):
         return self.state() is State.PRESENT
 
     def require(self) -> Activation:
-        """Give its activation, or a clear error where there is no environment yet."""
+        """Give its activation, or a clear error where there is none yet; all that writes in it asks for it here."""
+        self.refuse_base()
         if self.state() is not State.PRESENT:
             text = f"{self.where} does not exist yet."
             raise LabError(text, remedy="make it: invoke setup", title="no environment")
@@ -180,44 +181,48 @@ class Environment(ABC):
 
     def set_aside(self) -> None:
         """Take it out of its place in one move, so that it can be brought back whole."""
-        with _deleting(self.prefix):
-            _delete(self.aside)
-            self.prefix.replace(self.aside)
+        self.refuse_base()
+        self._clear(self.aside, self.prefix)
+        self._list(there=False)
 
     def bring_back(self) -> None:
         """Put what was set aside in its place again."""
-        with _deleting(self.prefix):
-            _delete(self.prefix)
-            self.aside.replace(self.prefix)
+        self._clear(self.prefix, self.aside)
+        self._list(there=True)
 
     def discard_aside(self) -> None:
         """Delete what was set aside."""
-        with _deleting(self.aside):
-            _delete(self.aside)
+        self._clear(self.aside)
 
     def discard(self) -> None:
         """Delete it, whole or half made; a link is cut, and what it points to stays."""
-        with _deleting(self.prefix):
-            _delete(self.prefix)
+        self.refuse_base()
+        self._clear(self.prefix)
+        self._list(there=False)
+
+    def _clear(self, place: Path, new: Path | None = None) -> None:
+        """Delete what stands at a place, which `new` takes then."""
+        try:
+            if place.is_symlink() or place.is_file():
+                place.unlink()
+            elif place.exists():
+                shutil.rmtree(place)
+            if new:
+                new.replace(place)
+        except OSError as error:
+            text = f"{self.prefix if new else place} cannot be deleted: {error.strerror}."
+            raise LabError(text, code=ExitCode.TOOL_FAILED, title="cannot delete") from None
+
+    def _list(self, *, there: bool) -> None:
+        """Enter it in the list of its kind's environments, or take it off, where there is such a list."""
+        del there
+
+    def refuse_base(self) -> None:  # noqa: B027 - not every kind has one
+        """Stop where it is an environment that is never touched, however it is named."""
 
     def refuse_foreign(self) -> None:
-        """Stop before anything is written where something else than an environment stands."""
+        """Stop before anything is written where something else than an environment stands, or conda's base."""
+        self.refuse_base()
         if self.state() is State.FOREIGN:
             text = f"{self.prefix} is there already, and it is no {self.kind} environment."
             raise LabError(text, remedy=f"move it away: {self.prefix}", title="something is in the way")
-
-
-def _delete(path: Path) -> None:
-    if path.is_symlink() or path.is_file():
-        path.unlink()
-    elif path.exists():
-        shutil.rmtree(path)
-
-
-@contextlib.contextmanager
-def _deleting(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        text = f"{path} cannot be deleted: {error.strerror}."
-        raise LabError(text, code=ExitCode.TOOL_FAILED, title="cannot delete") from None

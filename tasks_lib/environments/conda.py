@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -26,27 +27,21 @@ if TYPE_CHECKING:
     from tasks_lib.project import Project
     from tasks_lib.report.model import Result
 
+_WINDOWS_PATH = ("", "Library/mingw-w64/bin", "Library/usr/bin", "Library/bin", "Scripts", "bin")
+
 
 class Conda(Environment):
     """The environment that the project's conda file names."""
 
     kind: ClassVar[str] = "conda"
+    mark: ClassVar[str] = "conda-meta"
     owns_packages: ClassVar[bool] = True
-
-    def __init__(self, project: Project) -> None:
-        """Keep the project; the engine is looked for when it is needed."""
-        super().__init__(project)
-        self._engine: engines.Engine | None = None
+    engines_on_path = staticmethod(engines.on_path)
 
     @classmethod
     def applies(cls, project: Project) -> bool:
         """Apply where there is a conda file."""
         return project.conda_path is not None
-
-    @classmethod
-    def engines_on_path(cls) -> list[str]:
-        """List the conda CLIs of this machine."""
-        return engines.on_path()
 
     @classmethod
     def choices(cls) -> list[str]:
@@ -63,12 +58,10 @@ class Conda(Environment):
         """Give the name in the conda file."""
         return self.file.name
 
-    @property
+    @cached_property
     def maker(self) -> engines.Engine:
-        """Give the engine itself."""
-        if self._engine is None:
-            self._engine = engines.choose(self.project.engine)
-        return self._engine
+        """Give the engine itself, looked for when it is needed."""
+        return engines.choose(self.project.engine)
 
     @property
     def engine(self) -> str:
@@ -81,35 +74,22 @@ class Conda(Environment):
         return f"the conda environment {self.name!r}"
 
     @property
-    def marker(self) -> Path:
-        """Give the folder that makes a folder a conda environment."""
-        return self.prefix / "conda-meta"
-
-    @property
     def prefix(self) -> Path:
         """Give the folder where conda has it, or would make it: the first of its folders that can be written."""
         folders = envs_dirs(self.maker.root)
         for folder in folders:
-            if (folder / self.name / "conda-meta").is_dir():
+            if (folder / self.name / self.mark).is_dir():
                 return folder / self.name
         return next((folder for folder in folders if _writable(folder)), folders[0]) / self.name
 
     def activation(self) -> Activation:
         """Give the interpreter, the folders and the variables that `conda activate` would set."""
         prefix = self.prefix
-        path: tuple[Path, ...]
-        if WINDOWS:
-            parts = ("", "Library/mingw-w64/bin", "Library/usr/bin", "Library/bin", "Scripts", "bin")
-            path = tuple(prefix / part for part in parts)
-            python = prefix / "python.exe"
-        else:
-            path = (prefix / "bin",)
-            python = prefix / "bin" / "python"
         variables = {"CONDA_PREFIX": str(prefix), "CONDA_DEFAULT_ENV": self.name, "CONDA_SHLVL": "1"}
         return Activation(
             prefix,
-            python,
-            path,
+            prefix / ("python.exe" if WINDOWS else "bin/python"),
+            tuple(prefix / folder for folder in (_WINDOWS_PATH if WINDOWS else ("bin",))),
             {**_variables(prefix), **variables},
             tuple(sorted((prefix / "etc/conda/activate.d").glob("*"))),
             tuple(sorted((prefix / "etc/conda/deactivate.d").glob("*"), reverse=True)),
@@ -123,20 +103,16 @@ class Conda(Environment):
         python = self.project.python
         if state is State.PRESENT:
             title = f"bring {self.where} to what {file.path.name} says"
-            specs = self._lacking_specs()
+            specs, pip = self._lacking()
             update = [Step("env.update", title, maker.install(self.prefix, file, specs))] if specs else []
-            return (*update, *([self._pip_section()] if self._lacking_pip() else []))
-        if python:
-            renewed = self._wanted()
-            command = maker.install(self.prefix, file, renewed, new=True)
-        else:
-            command = maker.create(self.prefix, file)
+            return (*update, *([self._pip_section()] if pip else []))
+        made = maker.install(self.prefix, file, self._wanted(), new=True) if python else maker.create(self.prefix, file)
         title = f"make {self.where} with {maker.name}"
-        steps = [Step("env.create", title, command, reads=self._made, undo=self.discard, needs=("env.clear",))]
+        steps = [Step("env.create", title, made, reads=self._made, undo=self.discard, needs=("env.clear",))]
         if state is State.BROKEN:
             why = f"{self.where} has no working interpreter, so it is made anew"
             steps.insert(0, self.clearing(why))
-        if file.pip and (python or not maker.installs_pip_section):
+        if file.pip and (python or not maker.is_cli):
             steps.append(replace(self._pip_section(), undo=self.discard))
         return tuple(steps)
 
@@ -146,7 +122,7 @@ class Conda(Environment):
         maker, title = self.maker, f"make {self.where} from {description.name} with {self.maker.name}"
         listed = self.prefix.with_name(f".{self.name}.explicit.txt")
         steps: list[Step] = []
-        if maker.reads_explicit_list:
+        if maker.is_cli:
             records, out = shlex.quote(str(description)), shlex.quote(str(listed))
             shown = f"""jq -r '"@EXPLICIT", (.conda[] | .url + "#" + .md5)' {records} > {out}"""
 
@@ -165,7 +141,7 @@ class Conda(Environment):
             listed.unlink(missing_ok=True)
             return self._made(outcome)
 
-        command = maker.explicit(self.prefix, self.file, listed if maker.reads_explicit_list else description)
+        command = maker.explicit(self.prefix, self.file, listed if maker.is_cli else description)
         return (*steps, Step("env.create", title, command, reads=remade, undo=clear, needs=("env.list",)))
 
     def _made(self, outcome: Outcome) -> tuple[Result, ...]:
@@ -175,29 +151,23 @@ class Conda(Environment):
             text = f"{self.file.path.name} asks for no Python, and the managers need one."
             remedy = f"add '- python' to the dependencies in {self.file.path.name}"
             raise LabError(text, file=self.file.path.name, remedy=remedy, title="no Python")
-        state = self.prefix / "conda-meta" / "state"
+        state = self.marker / "state"
         if self.file.variables and not state.exists():  # on no command line: every user of the machine can read those
             write(state, json.dumps({"version": 1, "env_vars": dict(self.file.variables)}).encode())
-        self._list()
+        self._list(there=True)
         return ()
 
-    def _list(self) -> None:
-        """Enter it in conda's list of environments."""
-        known = _known_environments()
-        known.parent.mkdir(parents=True, exist_ok=True)
-        listed = known.read_text("utf-8") if known.is_file() else ""
-        if str(self.prefix) not in listed.splitlines():
+    def _list(self, *, there: bool) -> None:
+        """Enter it in conda's own list of the user's environments, or take it off."""
+        known = toolbox.home() / ".conda" / "environments.txt"
+        lines = known.read_text("utf-8").splitlines(keepends=True) if known.is_file() else []
+        rest = [line for line in lines if line.strip() != str(self.prefix)]
+        if not there and rest != lines:
+            write(known, "".join(rest).encode())
+        elif there and rest == lines:  # added to the file as it is: other projects may add theirs at this moment
+            known.parent.mkdir(parents=True, exist_ok=True)
             with known.open("a", encoding="utf-8") as stream:
-                stream.write(f"{'' if listed.endswith(chr(10)) or not listed else chr(10)}{self.prefix}\n")
-
-    def _unlist(self) -> None:
-        """Take it off conda's list of environments."""
-        known = _known_environments()
-        if known.is_file():
-            lines = known.read_text(encoding="utf-8").splitlines(keepends=True)
-            kept = [line for line in lines if line.strip() != str(self.prefix)]
-            if kept != lines:
-                write(known, "".join(kept).encode())
+                stream.write(f"{'' if not lines or lines[-1].endswith(chr(10)) else chr(10)}{self.prefix}\n")
 
     def _pip_section(self) -> Step:
         """Install the `pip:` section; its entries are arguments of pip, as conda hands them on."""
@@ -209,13 +179,12 @@ class Conda(Environment):
 
     def lacking(self) -> tuple[str, ...]:
         """Give what the conda file asks for and is not installed: its own packages and those of its pip section."""
-        return (*self._lacking_specs(), *self._lacking_pip())
+        specs, pip = self._lacking()
+        return (*specs, *pip)
 
-    def _lacking_pip(self) -> tuple[str, ...]:
-        return records.unsatisfied(self.prefix, self.file.pip)
-
-    def _lacking_specs(self) -> tuple[str, ...]:
-        return conda_health.unsatisfied(self.prefix, self._wanted())
+    def _lacking(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        prefix = self.prefix
+        return conda_health.unsatisfied(prefix, self._wanted()), records.unsatisfied(prefix, self.file.pip)
 
     def _wanted(self) -> list[str]:
         """Give the file's specs, with the Python that was asked for in place of the file's own."""
@@ -237,50 +206,24 @@ class Conda(Environment):
         title = f"{self.engine} doctor"
         return Step("check.doctor.tool", title, command, reads=conda_health.read_doctor, needs=MADE, check=True)
 
-    def refuse_foreign(self) -> None:
-        """Stop where the environment is conda's base, however it is named, or no environment at all."""
-        self._refuse_base()
-        super().refuse_foreign()
-
-    def _refuse_base(self) -> None:
+    def refuse_base(self) -> None:
+        """Stop where the environment is conda's base."""
         if is_base(self.prefix, self.maker.root):
             text = f"{self.prefix} is conda's base environment, and that is never touched."
             remedy = f"give the environment another name in {self.file.path.name}"
             raise LabError(text, code=ExitCode.GUARD_REFUSED, remedy=remedy, title="base refused")
-
-    def require(self) -> Activation:
-        """Give its activation; base is refused here too, since everything that writes asks for it."""
-        self._refuse_base()
-        return super().require()
 
     @property
     def lock_path(self) -> Path | None:
         """Give a file in the cache: projects whose conda files bear the same name share one environment."""
         return Path(bootstrap.lock_place(str(self.prefix)))
 
-    def discard(self) -> None:
-        """Delete it, and take it off conda's list of environments."""
-        self._refuse_base()
-        super().discard()
-        self._unlist()
-
-    def set_aside(self) -> None:
-        """Take it out of its place, and off conda's list of environments."""
-        self._refuse_base()
-        super().set_aside()
-        self._unlist()
-
-    def bring_back(self) -> None:
-        """Put it in its place again, and on conda's list of environments."""
-        super().bring_back()
-        self._list()
-
     def repair(self, journal: Path, packages: Sequence[Mapping[str, Any]]) -> tuple[Command, ...]:
         """Link exactly the recorded packages anew, and take out those that came later."""
         maker, wanted = self.maker, {one["name"] for one in packages}
         new = sorted({path.name.rsplit("-", 2)[0] for path in self.marker.glob("*.json")} - wanted)
         listed = journal
-        if maker.reads_explicit_list:
+        if maker.is_cli:
             listed = journal.with_name("explicit.txt")
             write(listed, _explicit_list(packages).encode())
         return maker.repair(self.prefix, self.file, listed, new)
@@ -301,19 +244,11 @@ def is_base(prefix: Path, root: Path | None = None) -> bool:
 def envs_dirs(root: Path | None) -> list[Path]:
     """Give the folders of conda's environments, in the order in which conda looks (conda's documentation)."""
     condarc = Condarc.load(os.environ, root)
-    folders = [
-        Path(os.path.expanduser(text))  # noqa: PTH111 - Path.expanduser raises for an unknown user
-        for text in condarc.values.get("envs_dirs", ())
-    ]
+    folders = [Path(text) for text in condarc.values.get("envs_dirs", ())]
     user = toolbox.home() / ".conda" / "envs"
     if root is not None:
         folders += [root / "envs", user] if os.access(root, os.W_OK) else [user, root / "envs"]
     return list(dict.fromkeys([*folders, user]))
-
-
-def _known_environments() -> Path:
-    """Give conda's own list of the user's environments."""
-    return toolbox.home() / ".conda" / "environments.txt"
 
 
 def _writable(folder: Path) -> bool:

@@ -6,10 +6,8 @@ import hashlib
 import json
 import os
 import re
-import stat
-from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tasks_lib.diagnosis import without_logins
 from tasks_lib.environments import records
@@ -17,14 +15,13 @@ from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.report.model import Result, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     import rattler
 
     from tasks_lib.process import Outcome
 
-_Job = TypeVar("_Job")
 _SHOWN = 5
 _SHARES = 8
 _ANEW = "make it anew: invoke env.remove setup"
@@ -154,11 +151,8 @@ def virtual_packages() -> dict[str, str]:
     import rattler  # noqa: PLC0415 - costs 0.05 s, which only the conda layer should pay
 
     found = rattler.VirtualPackage.detect(rattler.VirtualPackageOverrides.from_env())
-    versions = {}
-    for one in (each.into_generic() for each in found):
-        build = str(one.build_string)
-        versions[one.name.normalized] = f"{one.version}{'' if build in {'', '0'} else f'={build}'}"
-    return versions
+    each = (str(one.into_generic()).split("=", 1) for one in found)
+    return {name: version.removesuffix("=0") for name, version in each}
 
 
 def verify(prefix: Path) -> Iterator[Result]:
@@ -169,46 +163,34 @@ def verify(prefix: Path) -> Iterator[Result]:
         yield Result("doctor.conda-meta", Status.FAIL, "conda's records are whole", error.message, error.remedy)
         return
     yield Result("doctor.conda-meta", Status.PASS, "conda's records are whole", f"{len(installed)} packages")
-    root, places = str(prefix), _places(prefix)
-    jobs = [(name, item) for name, record in installed.items() for item in _paths(record, places)]
-    states = _each(lambda job: _state(root, job[1]), jobs)
-    for check, title, wanted in (
+    there, places = hashes(prefix, installed), _places(prefix)
+    wrong: dict[str, dict[str, list[str]]] = {"missing": {}, "altered": {}, "sound": {}}
+    for name, record in sorted(installed.items()):
+        for item in _paths(record, places):
+            wrong[_state(prefix, item, there)].setdefault(name, []).append(item["_path"])
+    for check, title, state in (
         ("doctor.missing-files", "every file that conda installed is there", "missing"),
         ("doctor.altered-files", "no file that conda installed was altered", "altered"),
     ):
-        wrong: dict[str, list[str]] = defaultdict(list)
-        for (name, item), state in states:
-            if state == wanted:
-                wrong[name].append(item["_path"])
-        yield _report(check, title, {name: f"{len(files)} ({files[0]})" for name, files in wrong.items()}, wanted)
+        found = [f"{name} {len(files)} ({files[0]})" for name, files in wrong[state].items()]
+        yield records.listed(check, title, found, state, _ANEW, more="more packages")
     yield _consistent(prefix)
 
 
-def hashes(prefix: Path) -> dict[str, str]:
+def hashes(prefix: Path, installed: Mapping[str, dict[str, Any]] | None = None) -> dict[str, str]:
     """Hash every recorded file that is there, by its path; a link is known by where it leads."""
-    places = _places(prefix)
-    names = sorted({item["_path"] for record in packages(prefix).values() for item in _paths(record, places)})
-    return dict(
-        sorted((name, digest) for name, digest in _each(lambda name: _hash(f"{prefix}/{name}"), names) if digest)
-    )
-
-
-def _each(work: Callable[[_Job], str], jobs: Sequence[_Job]) -> list[tuple[_Job, str]]:
-    """Give each job with what came of it: several run at once, in shares, since there are thousands."""
-    shares = [jobs[start::_SHARES] for start in range(_SHARES)]
+    places, every = _places(prefix), packages(prefix) if installed is None else installed
+    names = sorted({item["_path"] for record in every.values() for item in _paths(record, places)})
+    shares = [names[start::_SHARES] for start in range(_SHARES)]  # several at once, since there are thousands
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        found = pool.map(lambda share: [(job, work(job)) for job in share], shares)
-        return [pair for share in found for pair in share]
+        found = pool.map(lambda share: [(name, _hash(f"{prefix}/{name}")) for name in share], shares)
+        return dict(sorted(pair for share in found for pair in share if pair[1]))
 
 
 def _hash(path: str) -> str:
-    try:
-        if os.path.islink(path):  # noqa: PTH114 - thousands
-            return hashlib.sha256(os.fsencode(os.readlink(path))).hexdigest()  # noqa: PTH115 - the same
-        with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - the same
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:
-        return ""
+    if os.path.islink(path):  # noqa: PTH114 - thousands
+        return hashlib.sha256(os.fsencode(os.readlink(path))).hexdigest()  # noqa: PTH115 - the same
+    return (records.digest(path) or b"").hex()
 
 
 def _places(prefix: Path) -> dict[str, str]:
@@ -227,19 +209,16 @@ def _paths(record: dict[str, Any], places: dict[str, str]) -> list[dict[str, Any
     return [{**item, "_path": f"{places.get(top, top)}{slash}{rest}"} for item, top, slash, rest in moved]
 
 
-def _state(root: str, item: dict[str, Any]) -> str:
-    """Tell whether a recorded file is sound, missing or altered; thousands of these run, so `os` serves, not `Path`."""
-    path = f"{root}/{item['_path']}"
-    expected = item.get("sha256_in_prefix") or item.get("sha256")
-    try:
-        mode = os.lstat(path).st_mode
-        if not expected or stat.S_ISLNK(mode) or item.get("path_type") in {"softlink", "directory"}:
-            return "sound"
-        with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - see above
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:
-        return "missing"
-    return "sound" if found == expected else "altered"
+def _state(prefix: Path, item: dict[str, Any], there: Mapping[str, str]) -> str:
+    """Tell whether a recorded file is sound, missing or altered; a link is sound wherever it leads."""
+    found, expected = there.get(item["_path"]), item.get("sha256_in_prefix") or item.get("sha256")
+    if found and found == expected:
+        return "sound"
+    path = f"{prefix}/{item['_path']}"
+    loose = not expected or item.get("path_type") in {"softlink", "directory"} or os.path.islink(path)  # noqa: PTH114 - thousands
+    if loose and os.path.lexists(path):
+        return "sound"
+    return "altered" if found else "missing"
 
 
 def _consistent(prefix: Path) -> Result:
@@ -261,15 +240,8 @@ def _consistent(prefix: Path) -> Result:
                 met = False
             if not met:
                 wrong[record.name.normalized] = f"needs {text}"
-    return _report("doctor.consistent", title, wrong, "unmet:")
-
-
-def _report(check: str, title: str, wrong: dict[str, str], what: str) -> Result:
-    if not wrong:
-        return Result(check, Status.PASS, title)
-    shown = [f"{name} {text}" for name, text in sorted(wrong.items())[:_SHOWN]]
-    more = f" and {len(wrong) - _SHOWN} more packages" if len(wrong) > _SHOWN else ""
-    return Result(check, Status.FAIL, title, f"{what} {', '.join(shown)}{more}.", _ANEW)
+    unmet = [f"{name} {text}" for name, text in sorted(wrong.items())]
+    return records.listed("doctor.consistent", title, unmet, "unmet:", _ANEW, more="more packages")
 
 
 def read_doctor(outcome: Outcome) -> Iterator[Result]:

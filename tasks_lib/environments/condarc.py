@@ -80,7 +80,10 @@ class Condarc:
             if text:
                 separator = os.pathsep if key.endswith("_dirs") else ","
                 _merge(merged, {key: text.split(separator) if key in _LISTS else text})
-        return cls(merged)
+        expanded: dict[str, Any] = _expanded(merged)
+        for key in expanded.keys() & {*_FOLDERS}:
+            expanded[key] = [os.path.expanduser(text) for text in expanded[key]]  # noqa: PTH111 - as in _files
+        return cls(expanded)
 
     def urls(self, channel: str) -> tuple[str, ...]:
         """Give the addresses that a channel's name stands for; as in conda, what it stands for are plain channels."""
@@ -135,6 +138,15 @@ def _read(path: Path) -> dict[str, Any]:
             text = f"{key} must be {kind}."
             raise LabError(text, file=path, remedy=f"mend {path}", title="broken .condarc")
     return found
+
+
+def _expanded(value: Any) -> Any:  # noqa: ANN401 - whatever stands in a file
+    """Put in the variables that it names; conda's documentation, 'Expansion of environment variables'."""
+    if isinstance(value, dict):
+        return {key: _expanded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_expanded(item) for item in value]
+    return os.path.expandvars(value) if isinstance(value, str) else value
 
 
 def _merge(into: dict[str, Any], new: Mapping[str, Any]) -> None:

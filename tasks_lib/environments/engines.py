@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import sys
-from abc import ABC, abstractmethod
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -24,16 +23,24 @@ if TYPE_CHECKING:
     from tasks_lib.process import Outcome
 
 WORKER = Path(__file__).with_name("rattler_worker.py")
+#: settings of the user's `.condarc`, the values at which they count, and what the worker is told then
+_SWITCHES = (
+    ("channel_priority", {"disabled", "false"}, "--any-channel"),
+    ("ssl_verify", {"false"}, "--no-tls-verify"),
+    ("offline", {"true"}, "--offline"),
+)
 
 
-class Engine(ABC):
-    """Make, change and remove a conda environment at a prefix; every method returns a command and runs nothing."""
+class Engine:
+    """The `conda` on PATH, from which the others differ; every method returns a command and runs nothing."""
 
-    name: ClassVar[str]
-    #: whether `create` installs the `pip:` section of a whole conda file by itself
-    installs_pip_section: ClassVar[bool] = True
-    #: whether `explicit` reads conda's own kind of list, not a description with whole records
-    reads_explicit_list: ClassVar[bool] = True
+    name: ClassVar[str] = "conda"
+    #: whether it is a command line of conda's kind: `create` installs the `pip:` section of a conda file by itself,
+    #: and `explicit` reads conda's own kind of list, not a description with whole records
+    is_cli: ClassVar[bool] = True
+    has_doctor: ClassVar[bool] = True
+    #: the words that make what a conda file describes
+    creates: ClassVar[tuple[str, ...]] = ("env", "create")
 
     def __init__(self, program: str) -> None:
         """Keep the path of the program."""
@@ -41,125 +48,81 @@ class Engine(ABC):
 
     @property
     def root(self) -> Path | None:
-        """Give the folder of the conda installation itself, whose environment is base."""
-        return None
-
-    @abstractmethod
-    def create(self, prefix: Path, file: CondaFile) -> Command:
-        """Make the environment that a conda file describes."""
-
-    @abstractmethod
-    def install(self, prefix: Path, file: CondaFile, specs: Sequence[str], *, new: bool = False) -> Command:
-        """Make an existing environment (or, with `new`, one from nothing) satisfy `specs`."""
-
-    @abstractmethod
-    def uninstall(self, prefix: Path, file: CondaFile, names: Sequence[str]) -> Command:
-        """Take packages, and what nothing else needs, out of an environment."""
-
-    @abstractmethod
-    def explicit(self, prefix: Path, file: CondaFile, listed: Path) -> Command:
-        """Link exactly the packages of a list of conda's (`@EXPLICIT`), or of a description."""
-
-    @abstractmethod
-    def repair(self, prefix: Path, file: CondaFile, listed: Path, new: Sequence[str]) -> tuple[Command, ...]:
-        """Bring an existing environment back to exactly the packages listed; `new` are those that it has besides."""
-
-    def doctor(self, prefix: Path) -> Command | None:
-        """Give the engine's own health report, where it has one."""
-        del prefix
-        return None
-
-
-class CondaCli(Engine):
-    """The `conda` on PATH."""
-
-    name: ClassVar[str] = "conda"
-
-    @property
-    def root(self) -> Path | None:
-        """Give the folder above `bin` or `condabin`."""
+        """Give the folder of the conda installation itself, whose environment is base: above `bin` or `condabin`."""
         return Path(self.program).resolve().parent.parent
 
-    @property
-    def turn(self) -> Path:
-        """Give the file by which this user's commands take turns at a package cache: conda itself does not lock it."""
-        first = next(iter(Condarc.load(os.environ, self.root).values.get("pkgs_dirs", ())), str(self.root))
-        return Path(bootstrap.lock_place(os.path.expanduser(first)))  # noqa: PTH111 - as in conda.py
-
-    def _command(self, argv: tuple[str, ...], why: str, file: CondaFile) -> Command:
-        """Give a command that downloads into the package cache, alone, from the file's channels."""
-        channels = Condarc.load(os.environ, self.root).channels(file.channels)
-        return Command(argv, why, turn=self.turn, source=", ".join(channels))
+    def _command(self, why: str, file: CondaFile, *words: str) -> Command:
+        """Give a command that downloads from the file's channels, and takes its turn: conda locks no package cache."""
+        condarc = Condarc.load(os.environ, self.root)
+        first = next(iter(condarc.values.get("pkgs_dirs", ())), str(self.root))
+        cache = os.path.expanduser(first)  # noqa: PTH111 - as in conda.py
+        source = ", ".join(condarc.channels(file.channels))
+        return Command((self.program, *words), why, turn=Path(bootstrap.lock_place(cache)), source=source)
 
     def create(self, prefix: Path, file: CondaFile) -> Command:
-        """Run `conda env create`."""
-        argv = (self.program, "env", "create", "--yes", "--file", str(file.path), "--prefix", str(prefix))
+        """Make the environment that a conda file describes."""
         why = f"make the conda environment that {file.path.name} describes"
-        return replace(self._command(argv, why, file), env=_pip_index(file))
+        words = (*self.creates, "--yes", "--file", str(file.path), "--prefix", str(prefix))
+        return replace(self._command(why, file, *words), env=_pip_index(file))
 
     def install(self, prefix: Path, file: CondaFile, specs: Sequence[str], *, new: bool = False) -> Command:
-        """Run `conda create` or `conda install`, with the file's channels."""
+        """Make an existing environment (or, with `new`, one from nothing) satisfy `specs`, from the file's channels."""
         channels = [part for channel in file.channels if channel != "nodefaults" for part in ("--channel", channel)]
         verb = "create" if new else "install"
-        argv = (self.program, verb, "--yes", "--prefix", str(prefix), *channels, *specs)
-        return self._command(argv, f"{verb} with the packages asked for", file)
+        why = f"{verb} with the packages asked for"
+        return self._command(why, file, verb, "--yes", "--prefix", str(prefix), *channels, *specs)
 
     def uninstall(self, prefix: Path, file: CondaFile, names: Sequence[str]) -> Command:
-        """Run `conda remove`."""
-        argv = (self.program, "remove", "--yes", "--prefix", str(prefix), *names)
-        return self._command(argv, "remove the conda packages", file)
+        """Take packages, and what nothing else needs, out of an environment."""
+        return self._command("remove the conda packages", file, "remove", "--yes", "--prefix", str(prefix), *names)
 
     def explicit(self, prefix: Path, file: CondaFile, listed: Path) -> Command:
-        """Run `conda create --file` with a list of addresses and hashes: nothing is solved."""
-        argv = (self.program, "create", "--yes", "--prefix", str(prefix), "--file", str(listed))
-        return self._command(argv, "link exactly the packages of the list, verified by their hashes", file)
+        """Link exactly the packages of a list of conda's (`@EXPLICIT`), or of a description: nothing is solved."""
+        why = "link exactly the packages of the list, verified by their hashes"
+        return self._command(why, file, "create", "--yes", "--prefix", str(prefix), "--file", str(listed))
 
     def repair(self, prefix: Path, file: CondaFile, listed: Path, new: Sequence[str]) -> tuple[Command, ...]:
-        """Run `conda remove --force` and `conda install --file`, which links every package of the list anew."""
-        why = "bring conda's packages back"
-        common = ("--yes", "--prefix", str(prefix))
-        remove = [self._command((self.program, "remove", "--force", *common, *new), why, file)] if new else []
-        install = (self.program, "install", *common, "--file", str(listed))
-        return (*remove, self._command(install, why, file))
+        """Bring an existing environment back to exactly the packages listed; `new` are those that it has besides."""
+        why, common = "bring conda's packages back", ("--yes", "--prefix", str(prefix))
+        remove = [self._command(why, file, "remove", "--force", *common, *new)] if new else []
+        return (*remove, self._command(why, file, "install", *common, "--file", str(listed)))
 
     def doctor(self, prefix: Path) -> Command | None:
-        """Run `conda doctor`, which always exits 0."""
-        return Command((self.program, "doctor", "--prefix", str(prefix)), "ask conda about the environment's health")
+        """Give the engine's own health report, where it has one; conda's always exits 0."""
+        why = "ask conda about the environment's health"
+        return Command((self.program, "doctor", "--prefix", str(prefix)), why) if self.has_doctor else None
 
 
-class Mamba(CondaCli):
-    """The `mamba` on PATH; it has no doctor."""
+class Mamba(Engine):
+    """The `mamba` on PATH."""
 
     name: ClassVar[str] = "mamba"
-
-    def doctor(self, prefix: Path) -> Command | None:
-        """Give nothing: mamba has no doctor."""
-        del prefix
-        return None
+    has_doctor: ClassVar[bool] = False
 
 
 class Micromamba(Mamba):
     """The `micromamba` on PATH; its folder of environments is named by a variable."""
 
     name: ClassVar[str] = "micromamba"
+    creates: ClassVar[tuple[str, ...]] = ("create",)
 
     @property
     def root(self) -> Path | None:
         """Give MAMBA_ROOT_PREFIX, or micromamba's own default."""
         return Path(os.environ.get("MAMBA_ROOT_PREFIX") or toolbox.home() / ".local/share/mamba")
 
-    def create(self, prefix: Path, file: CondaFile) -> Command:
-        """Run `micromamba create`, which reads conda files itself."""
-        argv = (self.program, "create", "--yes", "--file", str(file.path), "--prefix", str(prefix))
-        return Command(argv, f"make the conda environment that {file.path.name} describes", env=_pip_index(file))
-
 
 class Rattler(Engine):
     """The library py-rattler, in a process of its own: it needs no conda at all."""
 
     name: ClassVar[str] = "rattler"
-    installs_pip_section: ClassVar[bool] = False
-    reads_explicit_list: ClassVar[bool] = False
+    is_cli: ClassVar[bool] = False
+    has_doctor: ClassVar[bool] = False
+
+    @property
+    def root(self) -> Path | None:
+        """Give nothing: there is no installation, and no base."""
+        return None
 
     def create(self, prefix: Path, file: CondaFile) -> Command:
         """Solve and install every dependency of the file."""
@@ -168,61 +131,54 @@ class Rattler(Engine):
     def install(self, prefix: Path, file: CondaFile, specs: Sequence[str], *, new: bool = False) -> Command:
         """Solve for `specs` and what is installed, and bring the prefix there."""
         why = "make the conda environment with py-rattler" if new else "install the conda packages with py-rattler"
-        return self._worker(prefix, file, [], specs, why)
+        return self._worker(why, file, "install", prefix, *_specs(specs))
 
     def uninstall(self, prefix: Path, file: CondaFile, names: Sequence[str]) -> Command:
         """Solve for what is left when `names` are no longer asked for."""
         dropped = [f"--drop={name}" for name in names]
-        return self._worker(prefix, file, dropped, file.dependencies, "remove the conda packages with py-rattler")
+        why = "remove the conda packages with py-rattler"
+        return self._worker(why, file, "install", prefix, *dropped, *_specs(file.dependencies))
 
     def explicit(self, prefix: Path, file: CondaFile, listed: Path) -> Command:
         """Link the records of a description: nothing is solved."""
         why = "link exactly the described packages with py-rattler, verified by their hashes"
-        return self._worker(prefix, file, [f"--description={listed}"], file.dependencies, why, action="explicit")
+        words = (f"--description={listed}", *_specs(file.dependencies))
+        return self._worker(why, file, "explicit", prefix, *words)
 
     def repair(self, prefix: Path, file: CondaFile, listed: Path, new: Sequence[str]) -> tuple[Command, ...]:
         """Link every described package anew, and unlink what is not described."""
         del new
         why = "bring conda's packages back with py-rattler"
-        return (self._worker(prefix, file, [f"--description={listed}"], (), why, action="repair"),)
+        return (self._worker(why, file, "explicit", prefix, f"--description={listed}"),)
 
     def probe(self, file: CondaFile) -> Command:
         """Ask whether any of the file's channels answers."""
-        return self._worker(None, file, [], [], "see whether a channel answers", action="probe")
+        return self._worker("see whether a channel answers", file, "probe", None)
 
     def search(self, file: CondaFile, names: Sequence[str], subdirs: Sequence[str] = ()) -> Command:
         """Ask the file's channels for the newest version of each name on each platform (this one and noarch)."""
-        more = [f"--subdir={name}" for name in subdirs]
-        return self._worker(None, file, more, names, "ask the channels what versions there are", action="search")
+        words = (*(f"--subdir={name}" for name in subdirs), *_specs(names))
+        return self._worker("ask the channels what versions there are", file, "search", None, *words)
 
-    def _worker(  # noqa: PLR0913, PLR0917 - one command line, all of whose parts differ between the callers
-        self,
-        prefix: Path | None,
-        file: CondaFile,
-        more: Sequence[str],
-        specs: Sequence[str],
-        why: str,
-        action: str = "install",
-    ) -> Command:
+    def _worker(self, why: str, file: CondaFile, action: str, prefix: Path | None, *words: str) -> Command:
         condarc = Condarc.load(os.environ)
-        argv = [sys.executable, str(WORKER), action, *(["--prefix", str(prefix)] if prefix else [])]
+        argv = [self.program, str(WORKER), action, *(["--prefix", str(prefix)] if prefix else [])]
         for channel in condarc.channels(file.channels):
             argv += ["--channel", channel]
         for address, mirrors in condarc.mirrors(file.channels).items():
             argv += [part for mirror in mirrors for part in ("--mirror", f"{address}={mirror}")]
-        if str(condarc.values.get("channel_priority", "")).lower() in {"disabled", "false"}:
-            argv.append("--any-channel")
-        if str(condarc.values.get("ssl_verify", "")).lower() == "false":
-            argv.append("--no-tls-verify")
-        if str(condarc.values.get("offline", "")).lower() == "true":
-            argv.append("--offline")
+        for key, values, option in _SWITCHES:
+            argv += [option] if str(condarc.values.get(key, "")).lower() in values else []
         for key, option in (("remote_read_timeout_secs", "--timeout"), ("remote_max_retries", "--retries")):
-            if key in condarc.values:
-                argv.append(f"{option}={condarc.values[key]}")
-        return Command((*argv, *more, *(f"--spec={solver_spec(spec)}" for spec in specs)), why)
+            argv += [f"{option}={condarc.values[key]}"] if key in condarc.values else []
+        return Command((*argv, *words), why)
 
 
-ENGINES: dict[str, type[Engine]] = {engine.name: engine for engine in (CondaCli, Mamba, Micromamba, Rattler)}
+def _specs(specs: Sequence[str]) -> list[str]:
+    return [f"--spec={solver_spec(spec)}" for spec in specs]
+
+
+ENGINES: dict[str, type[Engine]] = {engine.name: engine for engine in (Engine, Mamba, Micromamba, Rattler)}
 
 
 def preview(command: Command) -> Command:
@@ -262,9 +218,7 @@ def choose(name: str) -> Engine:
     if name not in ENGINES:
         text = f"there is no engine {name!r}; the engines are auto, {', '.join(ENGINES)}."
         raise LabError(text, remedy="choose one, e.g. --engine rattler", title="unknown engine")
-    if name == Rattler.name:
-        return Rattler(sys.executable)
-    program = shutil.which(name)
+    program = sys.executable if name == Rattler.name else shutil.which(name)
     if program is None:
         text = f"the engine {name} is not on PATH."
         remedy = f"install {name}, or take the engine that needs none: --engine rattler"

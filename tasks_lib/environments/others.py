@@ -6,11 +6,11 @@ import base64
 import hashlib
 import os
 import re
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tasks_lib import toolbox
+from tasks_lib.environments import records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tasks_lib.project import Project
 
 _MARK = "pyvenv.cfg"
+_HIDDEN = re.compile(r'[ $`!*@"\\\r\n\t]')
 
 
 class Found(NamedTuple):
@@ -43,44 +44,39 @@ def _beside(project: Project, variables: Mapping[str, str]) -> Iterator[Found]:
 
 
 def _of_poetry(project: Project, variables: Mapping[str, str]) -> Iterator[Found]:
-    """Poetry names them NAME-HASH-pyVERSION, by the project's name and the hash of its folder."""
-    name = re.sub(r'[ $`!*@"\\\r\n\t]', "_", _name(project))[:42]
-    digest = hashlib.sha256(os.fsencode(os.path.normcase(project.root.resolve()))).digest()
-    own = base64.urlsafe_b64encode(digest).decode()[:8]
-    where = re.compile(rf"{re.escape(name)}-(?P<hash>[\w-]{{8}})-py[\d.]+")
-    for path in _folders(_poetry_folder(variables)):
-        if match := where.fullmatch(path.name):
-            yield Found("poetry", path, mine=match["hash"] == own)
+    """Poetry appends the version of the Python to the name that it gives the project and its folder."""
+    cache = Path(variables.get("POETRY_CACHE_DIR") or poetry_cache(), "virtualenvs")
+    own = poetry_name(project.pyproject.name, project.root)
+    where = re.compile(rf"(?P<own>{re.escape(own[:-8])}[\w-]{{8}})-py[\d.]+")
+    for path in _folders(Path(variables.get("POETRY_VIRTUALENVS_PATH") or cache)):
+        match = where.fullmatch(path.name)
+        if match and (match["own"] == own or project.pyproject.name):  # all projects without a name share one
+            yield Found("poetry", path, mine=match["own"] == own)
 
 
-def _poetry_folder(variables: Mapping[str, str]) -> Path:
-    if variables.get("POETRY_VIRTUALENVS_PATH"):
-        return Path(variables["POETRY_VIRTUALENVS_PATH"])
-    if variables.get("POETRY_CACHE_DIR"):
-        return Path(variables["POETRY_CACHE_DIR"], "virtualenvs")
-    home = toolbox.home()
-    if os.name == "nt":
-        cache = Path(variables.get("LOCALAPPDATA") or home, "pypoetry", "Cache")
-    elif sys.platform == "darwin":
-        cache = home / "Library/Caches/pypoetry"
-    else:
-        cache = Path(variables.get("XDG_CACHE_HOME") or home / ".cache", "pypoetry")
-    return cache / "virtualenvs"
+def poetry_name(name: str, root: Path) -> str:
+    """Give the name under which Poetry records a project's environment (`EnvManager.generate_env_name`)."""
+    name = records.normalised(name) or "non-package-mode"
+    digest = hashlib.sha256(os.fsencode(os.path.normcase(root.resolve()))).digest()
+    return f"{_HIDDEN.sub('_', name)[:42]}-{base64.urlsafe_b64encode(digest).decode()[:8]}"
+
+
+def poetry_cache() -> str:
+    """Give Poetry's cache where nobody set another."""
+    from platformdirs import user_cache_path  # noqa: PLC0415 - seldom needed
+
+    return str(user_cache_path("pypoetry", appauthor=False))
 
 
 def _of_pipenv(project: Project, variables: Mapping[str, str]) -> Iterator[Found]:
     """Pipenv and virtualenvwrapper write the project's folder into `.project`, and name them by it."""
-    home, names = toolbox.home(), {_name(project), project.root.name.lower()}
+    home, names = toolbox.home(), {project.pyproject.name.lower(), project.root.name.lower()} - {""}
     folders = {Path(variables.get("WORKON_HOME") or home / ".virtualenvs"), home / ".local/share/virtualenvs"}
     for path in (one for folder in sorted(folders) for one in _folders(folder)):
         told = path / ".project"
         mine = told.is_file() and told.read_text("utf-8", "replace").strip() == str(project.root)
         if mine or re.sub(r"-[\w-]{8}$", "", path.name).lower() in names:
             yield Found("pipenv", path, mine)
-
-
-def _name(project: Project) -> str:
-    return str(project.pyproject.table("project").get("name", "")).lower() or project.root.name.lower()
 
 
 def _folders(folder: Path) -> list[Path]:

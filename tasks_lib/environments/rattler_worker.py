@@ -13,8 +13,9 @@ import os
 import sys
 import tempfile
 import time
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import rattler
 from rattler.exceptions import GatewayError, InvalidChannelError, InvalidMatchSpecError, SolverError
@@ -22,15 +23,14 @@ from rattler.install import InstallerReporter
 from rattler.networking import Client
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from collections.abc import Iterable, Sequence
 
 _DAY = 24 * 60 * 60
 _LISTS = 5  # times as long may a channel's list take as a package may be silent
 
 
-class Reporter:
-    """Say on stderr what is being done; rattler calls its methods by their names."""
+class Reporter(InstallerReporter):
+    """Say on stderr what is being done, and know how long nothing came."""
 
     def __init__(self) -> None:
         """Start with no download, and something heard just now."""
@@ -41,32 +41,26 @@ class Reporter:
         """Give the seconds since anything came, where something is awaited."""
         return time.monotonic() - self._heard if self._downloads > 0 else 0
 
-    def on_download_progress(self, *_: object) -> int:
-        """Note that something came."""
-        self._heard = time.monotonic()
-        return 0
+    def _hear(self, downloads: int = 0) -> None:
+        self._downloads, self._heard = self._downloads + downloads, time.monotonic()
 
-    def on_download_completed(self, *_: object) -> int:
-        """Note that one download less is awaited."""
-        self._downloads -= 1
-        return self.on_download_progress()
-
-    def __getattr__(self, name: str) -> Callable[..., int]:
-        """Answer the callbacks that nothing is said of."""
-        if not name.startswith("on_"):
-            raise AttributeError(name)
-        return lambda *_: 0
-
-    def on_download_start(self, operation: int) -> int:
+    def on_download_start(self, cache_entry: int) -> int:
         """Say that a package comes over the network."""
         say("downloading")
-        self._downloads += 1
-        self.on_download_progress()
-        return operation
+        self._hear(1)
+        return cache_entry
 
-    def on_link_start(self, operation: int, package: str) -> int:
+    def on_download_progress(self, download_idx: int, progress: int, total: int | None) -> None:  # noqa: ARG002 - theirs
+        """Note that something came."""
+        self._hear()
+
+    def on_download_completed(self, download_idx: int) -> None:  # noqa: ARG002 - rattler's own
+        """Note that one download less is awaited."""
+        self._hear(-1)
+
+    def on_link_start(self, operation: int, package_name: str) -> int:
         """Name the package that is being linked."""
-        say(f"linking {package}")
+        say(f"linking {package_name}")
         return operation
 
 
@@ -79,7 +73,7 @@ def say(text: str) -> None:
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     made = argparse.ArgumentParser(description=__doc__)
-    made.add_argument("action", choices=("install", "explicit", "repair", "probe", "search"))
+    made.add_argument("action", choices=_ACTIONS)
     made.add_argument("--prefix", type=Path)
     made.add_argument("--description", type=Path, help="the file whose conda packages `explicit` links")
     made.add_argument("--channel", action="append", default=[])
@@ -96,14 +90,26 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-async def link(options: argparse.Namespace, records: list[rattler.RepoDataRecord], **more: Any) -> None:  # noqa: ANN401 - handed on
-    """Download and link records; a download that brings nothing for too long ends it.
+async def link(
+    options: argparse.Namespace,
+    records: Sequence[rattler.RepoDataRecord],
+    specs: Iterable[rattler.MatchSpec],
+    anew: set[str] | None = None,
+) -> None:
+    """Download and link records, those named in `anew` though they are there, and leave what conda looks for.
 
-    The client's own limit is one of a whole request, and a large package on a slow line takes as long as it takes.
+    A download that brings nothing for too long ends it: the client's own limit is one of a whole request, and a large
+    package on a slow line takes as long as it takes.
     """
-    reporter = Reporter()
-    web = client(options, _DAY)
-    work = rattler.install(records, options.prefix, client=web, reporter=cast(InstallerReporter, reporter), **more)
+    reporter = Reporter()  # type: ignore[abstract]  # all that it leaves out does nothing
+    work = rattler.install(
+        list(records),
+        options.prefix,
+        reinstall_packages=anew,
+        client=client(options, _DAY),
+        requested_specs=[spec._match_spec for spec in specs],  # noqa: SLF001 - 0.28 hands them on as they are
+        reporter=reporter,
+    )
     task = asyncio.ensure_future(work)
     while not task.done():
         await asyncio.wait({task}, timeout=0.5)
@@ -111,6 +117,7 @@ async def link(options: argparse.Namespace, records: list[rattler.RepoDataRecord
             text = f"Read timed out: nothing came for {options.timeout:.0f} s from {' or '.join(options.channel)}"
             raise OSError(text)
     task.result()
+    finish(options.prefix / "conda-meta")
 
 
 def client(options: argparse.Namespace, seconds: float = 0) -> Client:
@@ -126,11 +133,14 @@ def client(options: argparse.Namespace, seconds: float = 0) -> Client:
     return Client.from_config(config, max_retries=options.retries, timeout=round(seconds or _LISTS * options.timeout))
 
 
+def gateway(options: argparse.Namespace) -> rattler.Gateway:
+    """Make what reads the channels' lists; offline, from the cache alone."""
+    source = rattler.SourceConfig(cache_action="force-cache-only" if options.offline else "cache-or-fetch")
+    return rattler.Gateway(client=client(options), default_config=source)
+
+
 async def install(options: argparse.Namespace) -> int:
     """Solve for the specs together with what is installed, and link the difference."""
-    web = client(options)
-    source = rattler.SourceConfig(cache_action="force-cache-only" if options.offline else "cache-or-fetch")
-    gateway = rattler.Gateway(client=web, default_config=source)
     installed = _installed(options.prefix)
     specs = [rattler.MatchSpec(text) for text in options.spec]
     kept = [rattler.MatchSpec(text) for record in installed for text in record.requested_specs]
@@ -141,60 +151,36 @@ async def install(options: argparse.Namespace) -> int:
     records = await rattler.solve(
         [rattler.Channel(url) for url in options.channel],
         specs,
-        gateway=gateway,
+        gateway=gateway(options),
         locked_packages=locked,
         virtual_packages=rattler.VirtualPackage.detect(rattler.VirtualPackageOverrides.from_env()),
         channel_priority=priority,
     )
     say(f"solved: {len(records)} packages")
     if options.dry_run:
-        there = {(one.name.normalized, str(one.version), one.build) for one in installed}
-        new = [one for one in records if (one.name.normalized, str(one.version), one.build) not in there]
+        there = set(map(_identity, installed))
+        new = [one for one in records if _identity(one) not in there]
         linked = [{"name": one.name.normalized, "version": str(one.version)} for one in new]
         sys.stdout.write(json.dumps({"actions": {"LINK": linked}}))
         return 0
-    await link(
-        options,
-        records,
-        installed_packages=installed,
-        requested_specs=[spec._match_spec for spec in specs],  # noqa: SLF001 - 0.28 hands them on as they are
-    )
-    finish(options.prefix)
+    await link(options, records, specs)
     return 0
 
 
 async def explicit(options: argparse.Namespace) -> int:
-    """Link the packages of a description without solving, each verified by its hash."""
-    await link(
-        options,
-        cast(list[rattler.RepoDataRecord], _described(options.description)),
-        installed_packages=[],
-        requested_specs=[rattler.MatchSpec(text)._match_spec for text in options.spec],  # noqa: SLF001 - as above
-    )
-    finish(options.prefix)
-    return 0
-
-
-async def repair(options: argparse.Namespace) -> int:
-    """Bring a prefix to exactly the described packages, each linked anew."""
+    """Bring a prefix to exactly the packages of a description, each verified by its hash; nothing is solved."""
     records = _described(options.description)
-    await link(
-        options,
-        cast(list[rattler.RepoDataRecord], records),
-        installed_packages=_installed(options.prefix),
-        reinstall_packages={record.name.normalized for record in records},
-        requested_specs=[
-            rattler.MatchSpec(text)._match_spec  # noqa: SLF001 - as above
-            for record in records
-            for text in record.requested_specs
-        ],
-    )
-    finish(options.prefix)
+    asked = options.spec or [text for record in records for text in record.requested_specs]
+    await link(options, records, map(rattler.MatchSpec, asked), {record.name.normalized for record in records})
     return 0
 
 
 def _installed(prefix: Path) -> list[rattler.PrefixRecord]:
     return [rattler.PrefixRecord.from_path(path) for path in sorted((prefix / "conda-meta").glob("*.json"))]
+
+
+def _identity(record: rattler.RepoDataRecord) -> tuple[object, ...]:
+    return record.name.normalized, str(record.version), record.build
 
 
 def _described(file: Path) -> list[rattler.PrefixRecord]:
@@ -211,10 +197,10 @@ def _described(file: Path) -> list[rattler.PrefixRecord]:
 
 async def probe(options: argparse.Namespace) -> int:
     """End well if any of the channels answers."""
-    gateway = rattler.Gateway(client=client(options))
+    reader = gateway(options)
     for url in options.channel:
         try:
-            await gateway.names([rattler.Channel(url)], [rattler.Subdir.current(), rattler.Subdir("noarch")])
+            await reader.names([rattler.Channel(url)], [rattler.Subdir.current(), rattler.Subdir("noarch")])
         except GatewayError as error:
             say(f"{url}: {str(error).splitlines()[0]}")
         else:
@@ -225,32 +211,25 @@ async def probe(options: argparse.Namespace) -> int:
 
 async def search(options: argparse.Namespace) -> int:
     """Print for each name the newest version that each platform has of it, from the first channel that has the name."""
-    gateway = rattler.Gateway(client=client(options))
+    reader = gateway(options)
     subdirs = [rattler.Subdir(name) for name in options.subdir] or [rattler.Subdir.current(), rattler.Subdir("noarch")]
     found: dict[str, dict[str, str]] = {}
     for url in options.channel:
         names = [name for name in options.spec if name not in found]
-        newest: dict[tuple[str, str], rattler.RepoDataRecord] = {}
-        for records in await gateway.query([rattler.Channel(url)], subdirs, names, recursive=False):
-            for one in records:
-                key = (one.name.normalized, one.subdir)
-                newest[key] = max(newest.get(key, one), one, key=lambda record: record.version)
-        for (name, subdir), one in newest.items():
-            found.setdefault(name, {})[subdir] = str(one.version)
+        answers = await reader.query([rattler.Channel(url)], subdirs, names, recursive=False)
+        for one in sorted(chain.from_iterable(answers), key=lambda record: record.version):
+            found.setdefault(one.name.normalized, {})[one.subdir] = str(one.version)
     sys.stdout.write(json.dumps(found))
     return 0
 
 
-def finish(prefix: Path) -> None:
-    """Leave what conda looks for: the history file."""
-    meta = prefix / "conda-meta"
+def finish(meta: Path) -> None:
+    """Leave what conda looks for: the history file, and links without hashes.
+
+    rattler hashes where a link points, and conda what it points to; conda would call it altered.
+    """
     meta.mkdir(parents=True, exist_ok=True)
     (meta / "history").touch()
-    _forget_link_hashes(meta)
-
-
-def _forget_link_hashes(meta: Path) -> None:
-    """Drop the hashes of links: rattler hashes where a link points, conda what it points to, and calls it altered."""
     for path in meta.glob("*.json"):
         record = json.loads(path.read_text(encoding="utf-8"))
         links = [item for item in record["paths_data"]["paths"] if item.get("path_type") == "softlink"]
@@ -258,22 +237,24 @@ def _forget_link_hashes(meta: Path) -> None:
             path.write_text(json.dumps(record, indent=2), encoding="utf-8")
 
 
+_ACTIONS = {"install": install, "explicit": explicit, "probe": probe, "search": search}
+_MEANINGS: dict[type[Exception], str] = {
+    InvalidMatchSpecError: "invalid request",
+    InvalidChannelError: "invalid request",
+    SolverError: "cannot be solved",
+    GatewayError: "channel does not answer",
+    OSError: "",
+}
+
+
 def main() -> int:
     """Run one action; what went wrong is one line that `diagnosis` reads."""
     options = parser().parse_args()
     try:
-        actions = {"install": install, "explicit": explicit, "repair": repair, "probe": probe, "search": search}
-        return asyncio.run(actions[options.action](options))
-    except (InvalidMatchSpecError, InvalidChannelError) as error:
-        say(f"rattler: invalid request: {error}")
-    except SolverError as error:
-        say(f"rattler: cannot be solved: {error}")
-    except GatewayError as error:
-        say(f"rattler: channel does not answer: {error}")
-    except OSError as error:
-        say(f"rattler: {error}")
+        return asyncio.run(_ACTIONS[options.action](options))
     except Exception as error:  # noqa: BLE001 - rattler raises many kinds; each is one line for the person, none is lost
-        say(f"rattler: {type(error).__name__}: {error}")
+        meaning = next((text for kind, text in _MEANINGS.items() if isinstance(error, kind)), type(error).__name__)
+        say(f"rattler: {meaning}{': ' if meaning else ''}{error}")
     return 1
 
 

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from tasks_lib.report.model import Result, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
 _SHEBANG_READ = 512
 _HEADER = re.compile(r"^(Name|Version):[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
@@ -109,7 +109,7 @@ def _requirement(distribution: Distribution) -> str:
     try:
         source = json.loads((distribution.folder / "direct_url.json").read_text(encoding="utf-8"))
         url, local = str(source["url"]), source.get("dir_info", {}).get("editable", False)
-        version_control = source.get("vcs_info", {})
+        version_control, folder = source.get("vcs_info", {}), source.get("subdirectory")
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return f"{distribution.name}=={distribution.version}" if distribution.version else distribution.name
     if local:
@@ -118,7 +118,7 @@ def _requirement(distribution: Distribution) -> str:
         return f"editable:{url2pathname(urlsplit(url).path)}"
     if version_control:
         url = f"{version_control.get('vcs')}+{url}@{version_control.get('commit_id')}"
-    return f"{distribution.name} @ {url}"
+    return f"{distribution.name} @ {url}{f'#subdirectory={folder}' if folder else ''}"
 
 
 def damaged(prefix: Path) -> dict[str, Distribution]:
@@ -155,19 +155,19 @@ def health(prefix: Path, verified: Collection[str] = ()) -> Iterator[Result]:
     found = list(distributions(prefix))
     missing = {one: _missing(one) for one in found}
     damaged = [one.folder.name for one, files in missing.items() if not one.version or files is None]
-    yield _listed("doctor.records", "every distribution record is whole", damaged, "no METADATA or RECORD in", again)
+    yield listed("doctor.records", "every distribution record is whole", damaged, "no METADATA or RECORD in", again)
     by_name: dict[str, list[str]] = defaultdict(list)
     for one in found:
         by_name[one.name].append(one.folder.name)
     twice = [" and ".join(folders) for folders in by_name.values() if len(folders) > 1]
-    yield _listed("doctor.duplicates", "no distribution is recorded twice", twice, "recorded twice:", again)
+    yield listed("doctor.duplicates", "no distribution is recorded twice", twice, "recorded twice:", again)
     gone = [_few(one, files) for one, files in missing.items() if files]
-    yield _listed("doctor.installed-files", "every installed file is there", gone, "files are missing from", again)
+    yield listed("doctor.installed-files", "every installed file is there", gone, "files are missing from", again)
     theirs = [one for one in found if one.name not in verified]
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         altered = [_few(one, files) for one, files in zip(theirs, pool.map(_altered, theirs), strict=True) if files]
     title = "every installed file is as it was installed"
-    yield _listed(
+    yield listed(
         "doctor.installed-altered", title, altered, "files were altered in", "clear the tool's cache; " + again
     )
 
@@ -177,26 +177,30 @@ def _few(distribution: Distribution, files: Sequence[str]) -> str:
 
 
 def _altered(distribution: Distribution) -> list[str]:
-    """Give the files whose SHA-256 is not the recorded one, less those that are gone, and bytecode."""
-    root, wrong = str(distribution.folder.parent), []
-    for name, recorded, _ in _rows(distribution) or ():
-        kind, _, expected = recorded.partition("=")
-        if kind != "sha256" or name.endswith(".pyc"):
-            continue
-        try:
-            with open(os.path.join(root, name), "rb", buffering=0) as stream:  # noqa: PTH118, PTH123 - thousands
-                digest = hashlib.file_digest(stream, "sha256").digest()
-        except OSError:
-            continue  # that is said already
-        if base64.urlsafe_b64encode(digest).decode().rstrip("=") != expected.rstrip("="):
-            wrong.append(name)
-    return wrong
+    """Give the files whose SHA-256 is not the recorded one, less those that are gone (said already), and bytecode."""
+    root = str(distribution.folder.parent)
+    return [
+        name
+        for name, recorded, _ in _rows(distribution) or ()
+        if recorded.startswith("sha256=") and not name.endswith(".pyc")
+        if (found := digest(os.path.join(root, name)))  # noqa: PTH118 - thousands
+        if base64.urlsafe_b64encode(found).decode().rstrip("=") != recorded[7:].rstrip("=")
+    ]
+
+
+def digest(path: str) -> bytes | None:
+    """Give a file's SHA-256, nothing where it cannot be read; `open` serves, not `Path`: there are thousands."""
+    try:
+        with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - see above
+            return hashlib.file_digest(stream, "sha256").digest()
+    except OSError:
+        return None
 
 
 def moved(prefix: Path) -> Result:
     """Look whether the folder was moved: scripts name the interpreter by its old place."""
     title = "the folder stands where it was made"
-    for script in sorted((prefix / "bin").glob("*")) if (prefix / "bin").is_dir() else ():
+    for script in sorted((prefix / "bin").glob("*")):
         if not script.is_file() or script.is_symlink():
             continue
         with script.open("rb") as stream:
@@ -233,9 +237,11 @@ def _rows(distribution: Distribution) -> list[list[str]] | None:
     return rows if rows and all(len(row) == _COLUMNS for row in rows) else None
 
 
-def _listed(check: str, title: str, wrong: Iterable[str], text: str, remedy: str) -> Result:
-    names = list(wrong)
-    if not names:
+def listed(  # noqa: PLR0913 - the parts of a result
+    check: str, title: str, wrong: Sequence[str], text: str, remedy: str, *, more: str = "more"
+) -> Result:
+    """Give the result of a check: a failure that names the first few of what is wrong, if there is any."""
+    if not wrong:
         return Result(check, Status.PASS, title)
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return Result(check, Status.FAIL, title, f"{text} {', '.join(names[:_SHOWN])}{more}.", remedy)
+    rest = f" and {len(wrong) - _SHOWN} {more}" if len(wrong) > _SHOWN else ""
+    return Result(check, Status.FAIL, title, f"{text} {', '.join(wrong[:_SHOWN])}{rest}.", remedy)

@@ -22,7 +22,11 @@ class Venv(Environment):
     """A virtual environment, made by `uv venv` with pip in it, as `python -m venv` would."""
 
     kind: ClassVar[str] = "pip"
+    mark: ClassVar[str] = "pyvenv.cfg"  # PEP 405
     seeds: ClassVar[tuple[str, ...]] = ("pip",)
+    name = ".venv"
+    engine = "uv"
+    where = "the virtual environment .venv"
 
     @classmethod
     def applies(cls, project: Project) -> bool:
@@ -32,27 +36,7 @@ class Venv(Environment):
     @property
     def prefix(self) -> Path:
         """Give `.venv` in the project."""
-        return self.project.root / ".venv"
-
-    @property
-    def name(self) -> str:
-        """Give `.venv`."""
-        return self.prefix.name
-
-    @property
-    def engine(self) -> str:
-        """Name uv, which makes it."""
-        return "uv"
-
-    @property
-    def where(self) -> str:
-        """Say which environment this is."""
-        return "the virtual environment .venv"
-
-    @property
-    def marker(self) -> Path:
-        """Give the file that makes a folder a virtual environment (PEP 405)."""
-        return self.prefix / "pyvenv.cfg"
+        return self.project.root / self.name
 
     def activation(self) -> Activation:
         """Give the interpreter and variables that `activate` would set; conda's are unset by `process`."""

@@ -138,6 +138,21 @@ def test_environment_of_nothing_passes(conda_env: Path) -> None:
     assert {result.status for result in found(conda_env).values()} == {Status.PASS}
 
 
+@pytest.mark.parametrize(
+    ("names", "version"),
+    [
+        (("python-3.12.4-h1_0.json", "python-dateutil-2.9-py_0.json", "python_abi-3.12-x.json"), "3.12.4"),
+        (("python-3.12.4-h1_0.json", "python-3.11.7-h1_0.json"), ""),
+    ],
+    ids=["one", "two"],
+)
+def test_python_version_of_a_conda_environment(root: Path, names: tuple[str, ...], version: str) -> None:
+    (root / "conda-meta").mkdir()
+    for name in names:
+        (root / "conda-meta" / name).touch()
+    assert conda_health.python_version(root) == version
+
+
 def test_owner_of_each_distribution_is_known_by_its_files(sound: Path, link: Link) -> None:
     link(
         sound, "typing_extensions", "4", files={"site-packages/Typing.Extensions-4.egg-info/PKG-INFO": ""}, noarch=True

@@ -73,6 +73,21 @@ def test_variables_win_over_files(home: Path) -> None:
     assert values["envs_dirs"] == ["/one", "/two", "/file"]
 
 
+def test_variables_and_home_stand_in_files(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """See 'Expansion of environment variables' in conda's documentation."""
+    monkeypatch.setenv("MINE", "mirror")
+    _write(
+        home / ".condarc",
+        "channel_alias: http://$MINE/conda\nchannels: ['${MINE}', b$UNSET]\ncustom_channels: {b: http://$MINE/b}\n"
+        "envs_dirs: [~/$MINE/envs, /plain]\npkgs_dirs: ~/pkgs\n",
+    )
+    made = Condarc.load(os.environ)
+    assert made.channels(("x", "b")) == (
+        "http://mirror/conda/x", "http://mirror/b/b", "http://mirror/conda/mirror", "http://mirror/conda/b$UNSET",
+    )  # fmt: skip
+    assert (made.values["envs_dirs"], made.values["pkgs_dirs"]) == ([f"{home}/mirror/envs", "/plain"], [f"{home}/pkgs"])
+
+
 VALUES = {
     "channel_alias": "http://alias/",
     "custom_channels": {"inner": "http://inside", "deep/er": "file:///d"},

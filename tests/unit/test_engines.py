@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+import threading
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
+from tasks_lib import process
 from tasks_lib.environments import engines
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.manifests import CondaFile
@@ -18,29 +22,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+CONDA: dict[str, tuple[str, ...]] = {
+    "create": ("env", "create", "--yes", "--file", "{file}", "--prefix", "{prefix}"),
+    "new": ("create", "--yes", "--prefix", "{prefix}", "--channel", "a", "--channel", "b", "six", "x y"),
+    "install": ("install", "--yes", "--prefix", "{prefix}", "--channel", "a", "--channel", "b", "six", "x y"),
+    "uninstall": ("remove", "--yes", "--prefix", "{prefix}", "six"),
+    "explicit": ("create", "--yes", "--prefix", "{prefix}", "--file", "{listed}"),
+    "doctor": ("doctor", "--prefix", "{prefix}"),
+}
 ARGUMENTS: dict[str, dict[str, tuple[str, ...]]] = {
-    "conda": {
-        "create": ("env", "create", "--yes", "--file", "{file}", "--prefix", "{prefix}"),
-        "new": ("create", "--yes", "--prefix", "{prefix}", "--channel", "a", "--channel", "b", "six", "x y"),
-        "install": ("install", "--yes", "--prefix", "{prefix}", "--channel", "a", "--channel", "b", "six", "x y"),
-        "uninstall": ("remove", "--yes", "--prefix", "{prefix}", "six"),
-        "explicit": ("create", "--yes", "--prefix", "{prefix}", "--file", "{listed}"),
-        "doctor": ("doctor", "--prefix", "{prefix}"),
-    },
-    "mamba": {
-        "create": ("env", "create", "--yes", "--file", "{file}", "--prefix", "{prefix}"),
-        "new": ("create", "--yes", "--prefix", "{prefix}", "--channel", "a", "--channel", "b", "six", "x y"),
-        "install": ("install", "--yes", "--prefix", "{prefix}", "--channel", "a", "--channel", "b", "six", "x y"),
-        "uninstall": ("remove", "--yes", "--prefix", "{prefix}", "six"),
-        "explicit": ("create", "--yes", "--prefix", "{prefix}", "--file", "{listed}"),
-        "doctor": (),
-    },
+    "conda": CONDA,
+    "mamba": {**CONDA, "doctor": ()},
     "micromamba": {
+        **CONDA,
         "create": ("create", "--yes", "--file", "{file}", "--prefix", "{prefix}"),
-        "new": ("create", "--yes", "--prefix", "{prefix}", "--channel", "a", "--channel", "b", "six", "x y"),
-        "install": ("install", "--yes", "--prefix", "{prefix}", "--channel", "a", "--channel", "b", "six", "x y"),
-        "uninstall": ("remove", "--yes", "--prefix", "{prefix}", "six"),
-        "explicit": ("create", "--yes", "--prefix", "{prefix}", "--file", "{listed}"),
         "doctor": (),
     },
     "rattler": {
@@ -128,6 +123,43 @@ def test_odd_setting_is_no_crash(file: CondaFile, home: Path, root: Path, key: s
     except LabError as error:
         said = str(error)
     assert key in said
+
+
+class Counting(BaseHTTPRequestHandler):
+    """Count what is asked for, and have none of it."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        """Note the path."""
+        self.asked.append(self.path)
+        self.send_error(404)
+
+    do_HEAD = do_GET  # noqa: N815 - the standard library looks for these names
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("action", ["probe", "search", "install"])
+def test_offline_no_channel_is_asked(file: CondaFile, home: Path, root: Path, action: str) -> None:
+    engine = engines.Rattler(sys.executable)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Counting) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        settings = f"channel_alias: http://127.0.0.1:{server.server_port}\nremote_max_retries: 0\n"
+        for offline, asked in (("false", True), ("true", False)):
+            (home / ".condarc").write_text(f"{settings}offline: {offline}\n")
+            Counting.asked.clear()
+            actions = {
+                "probe": lambda: engine.probe(file),
+                "search": lambda: engine.search(file, ("six",)),
+                "install": lambda: engine.install(root / "env", file, ("six",)),
+            }
+            command = replace(actions[action](), env={"RATTLER_CACHE_DIR": str(home / "cache")})
+            assert not process.run(command).ok or action == "search"
+            assert bool(Counting.asked) is asked, (offline, Counting.asked)
+        server.shutdown()
 
 
 def test_worker_stands_where_the_engine_looks() -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tasks_lib.environments import others
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from tests.conftest import MakeProject
 
@@ -40,6 +40,24 @@ def test_every_kind(project: MakeProject, root: Path, home: Path) -> None:
     (poetrys / "demo-DDDDDDDD-py3.12").mkdir()  # no environment
     found = others.virtual_environments(project(), {"UV_PROJECT_ENVIRONMENT": str(home / "of-uv")})
     assert sorted(found) == sorted(wanted)
+
+
+@pytest.mark.parametrize(
+    ("pyproject", "name"),
+    [
+        ('[project]\nname = "My_Demo"\n', "my-demo"),
+        ('[tool.poetry]\nname = "my.demo"\n', "my-demo"),
+        ("", "non-package-mode"),
+    ],
+)
+def test_poetry_names_a_project_as_an_index_would(
+    project: MakeProject, home: Path, root: Path, pyproject: str, name: str
+) -> None:
+    theirs = make(home / ".cache/pypoetry/virtualenvs" / f"{name}-AAAAAAAA-py3.11")
+    mine = make(home / ".cache/pypoetry/virtualenvs" / f"{others.poetry_name(name, root)}-py3.11")
+    found = others.virtual_environments(project(pyproject), {})
+    expected = [("poetry", mine, True), *([("poetry", theirs, False)] if pyproject else [])]
+    assert sorted(found) == sorted(expected)
 
 
 def test_nothing_there(project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from tasks_lib import bootstrap, checks, lockfile, mending
-from tasks_lib.checks import agreement, catalogue, leaks
+from tasks_lib.checks import agreement, catalogue
 from tasks_lib.checks.base import Facts
 from tasks_lib.checks.catalogue import HYBRID, KNOWN, Selection
 from tasks_lib.checks.tools import FAMILIES, TOOLS
+from tasks_lib.environments import others
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.report.model import Result, Status
 from tasks_lib.session import Session
@@ -235,7 +236,7 @@ def test_user_site(sound: Path, home: Path, root: Path, look: Look, monkeypatch:
 
 def test_poetry_redirected(sound: Path, home: Path, root: Path, look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
     assert sound.is_dir()
-    entry = f'["{leaks.env_name("demo", root)}"]\nminor = "3.11"\npatch = "3.11.7"\n'
+    entry = f'["{others.poetry_name("demo", root)}"]\nminor = "3.11"\npatch = "3.11.7"\n'
     write(home / ".cache/pypoetry/virtualenvs/envs.toml", entry)
     (result,) = look("leak.poetry", "conda_poetry")
     assert (result.status, "envs.toml" in result.detail) == (Status.WARN, True)
@@ -259,7 +260,7 @@ def test_poetry_names_an_environment_so(root: Path, name: str) -> None:
     from poetry.utils.env.env_manager import EnvManager  # noqa: PLC0415 - the same
 
     package = ProjectPackage(name or "non-package-mode", "0")
-    assert leaks.env_name(name, root) == EnvManager.generate_env_name(package.name, str(root))
+    assert others.poetry_name(name, root) == EnvManager.generate_env_name(package.name, str(root))
 
 
 def test_terms_are_named_in_ci(sound: Path, root: Path, look: Look, monkeypatch: pytest.MonkeyPatch) -> None:

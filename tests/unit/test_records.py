@@ -224,6 +224,15 @@ def test_requirement_is_met_or_not(sound: Path, requirement: str, met: bool) -> 
             "demo @ git+https://example.org/demo@c0ffee",
             id="a commit",
         ),
+        pytest.param(
+            {
+                "url": "https://example.org/demo",
+                "vcs_info": {"vcs": "git", "commit_id": "c0ffee"},
+                "subdirectory": "lib/a",
+            },
+            "demo @ git+https://example.org/demo@c0ffee#subdirectory=lib/a",
+            id="a folder of a commit",
+        ),
         pytest.param([], "demo==1.0", id="no record of its source"),
     ],
 )
