@@ -76,7 +76,7 @@ def read(prefix: Path, locked: Mapping[str, set[str]], own: str = "") -> Layers:
 def of(session: Session) -> Layers:
     """Read the layers of a session's environment."""
     prefix = session.environment.require().prefix
-    own = records.normalised(str(session.project.pyproject.table("project").get("name", "")))
+    own = records.normalised(session.project.pyproject.name)
     return read(prefix, session.manager.locked(), own)
 
 

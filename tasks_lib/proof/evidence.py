@@ -140,7 +140,7 @@ def gather(proof: Proof, channel: Channel, caches: Mapping[str, str]) -> dict[st
             "python": {"version": proof.python, "asked": project.python},
             "platform": _platform(),
             "tools": _tools(session),
-            "project": {"name": _name(project), "commit": _commit(project.root)},
+            "project": {"name": project.pyproject.name, "commit": _commit(project.root)},
             "sources": {
                 "index": {"kind": "set" if index.resolve(os.environ).source else "default"},
                 "channel": channel.as_dict(),
@@ -174,10 +174,6 @@ def _seen(proof: Proof) -> dict[str, Any]:
     return seen
 
 
-def _name(project: Project) -> str:
-    return str(project.pyproject.table("project").get("name", ""))
-
-
 def _manifests(session: Session) -> dict[str, str]:
     root, lock = session.project.root, session.manager.lock_path
     return {path.relative_to(root).as_posix(): _sha256(path) for path in place.manifests(session) if path != lock}
@@ -185,7 +181,7 @@ def _manifests(session: Session) -> dict[str, str]:
 
 def installed(proof: Proof, prefix: Path) -> list[dict[str, Any]]:
     """List what an environment holds, who owns it by the lock as it was, and what conda brought for Python."""
-    own = records.normalised(_name(proof.session.project))
+    own = records.normalised(proof.session.project.pyproject.name)
     locked = {name: set(pins) for name, pins in proof.seen["lock"]["packages"].items()}
     versions, brought = records.installed(prefix), conda_health.owned(prefix)
     rows = []

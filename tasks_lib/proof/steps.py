@@ -10,8 +10,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from packaging.utils import canonicalize_name
-
 from tasks_lib import process, toolbox
 from tasks_lib.environments import conda_health, records
 from tasks_lib.errors import LabError
@@ -124,7 +122,7 @@ class Proof:
 
     def imports(self) -> str:
         """Import, inside the environment, what the lock pins and is installed, and the project itself."""
-        own = canonicalize_name(str(self.manager.project.pyproject.table("project").get("name", "")))
+        own = records.normalised(self.project.pyproject.name)
         wanted = sorted(records.installed(self.made).keys() & {*self.manager.locked(), own})
         places = (str(_IMPORTS), str(self.made), str(self.first.project))
         document = self.lab(self.first, "env.run", "--", "python", *places, *wanted)

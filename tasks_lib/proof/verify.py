@@ -85,7 +85,7 @@ def _project(root: Path, made: Mapping[str, Any]) -> Result:
     title = "the project is what it was"
     if not (root / PYPROJECT).is_file():
         return _result("project", title, "there is no project here to look at", Status.SKIP)
-    name = str(PyProject.read(root / PYPROJECT).table("project").get("name", ""))
+    name = PyProject.read(root / PYPROJECT).name
     if name != made["project"]["name"]:
         text = f"it is a proof of {made['project']['name']}, and this is {name}"
         return _result("project", title, text, Status.SKIP)

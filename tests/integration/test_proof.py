@@ -245,6 +245,20 @@ def test_a_module_that_cannot_be_imported_fails_the_proof(combo: str, ground: Gr
     shutil.rmtree(document["data"]["kept"])
 
 
+def test_a_project_that_only_poetrys_own_table_names_is_proven_and_is_no_stray(ground: Ground) -> None:
+    table = '[tool.poetry]\nname = "tiny"\nversion = "1"\ndescription = ""\nauthors = []\n'
+    backend = '[build-system]\nrequires = ["poetry-core"]\nbuild-backend = "poetry.core.masonry.api"\n'
+    text = f'{table}[tool.poetry.dependencies]\npython = ">=3.11,<4"\nsix = "*"\n{backend}'
+    (ground.project / "pyproject.toml").write_text(text)
+    (ground.project / "tiny.py").touch()
+    document = ground.prove("pip_poetry")
+    passed(document)
+    made = proof_of(document)
+    assert made["project"]["name"] == "tiny"
+    assert {row["name"]: row["owner"] for row in made["installed"]}["tiny"] == "project"
+    assert made["imports"]["modules"] == 2
+
+
 @pytest.mark.skipif(os.name == "nt", reason="a signal of POSIX")
 def test_an_interrupted_proof_leaves_nothing(ground: Ground) -> None:
     argv = [PYTHON, str(ENTRY), "proof.run", "--json", "--combo", "pip_uv"]

@@ -10,10 +10,12 @@ from rich.console import Console
 
 from tasks_lib import layers
 from tasks_lib.report import layers as shown
+from tasks_lib.session import Session
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.conftest import MakeProject
     from tests.unit.conftest import Install, Link
 
 RECORD = "lib/python3.11/site-packages/click-8.1.7.dist-info/METADATA"
@@ -42,6 +44,15 @@ def test_owner_version_and_size(clicked: Path, link: Link, install: Install) -> 
         ("stray", "stray", "3.0", 0),
     ]
     assert found.overlaps == ()
+
+
+def test_a_project_that_only_poetrys_own_table_names_is_no_stray(
+    project: MakeProject, venv: Path, install: Install
+) -> None:
+    install(venv, "My_Own", "0.1")
+    made = project('[tool.poetry]\nname = "my-own"\nversion = "0.1"\n', files={"poetry.lock": "package = []\n"})
+    found = layers.of(Session.open(combo="pip_poetry", start=made.root))
+    assert [(one.owner, one.name) for one in found.packages] == [("lock", "my-own")]
 
 
 @pytest.mark.parametrize(
