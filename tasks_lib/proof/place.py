@@ -42,12 +42,14 @@ _FORGOTTEN = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Place:
-    """A project's folder, and the changes to the environment that give its processes a home of their own."""
+    """A project's folder, the variables that give its processes a home of their own, and what was made there."""
 
     project: Path
     env: Mapping[str, str | None]
+    prefix: Path = Path()
+    python: str = ""
 
 
 def make(session: Session, folder: Path, home: str, channel: Channel) -> Place:
