@@ -74,10 +74,6 @@ class Cell:
             found[owner] += number
         return {owner: number for owner, number in found.items() if number}
 
-    def peak(self, name: str) -> int:
-        """Give the largest of a measure over the steps."""
-        return max((step[name] or 0 for step in self.proof.get("steps", ())), default=0)
-
     def reasons(self) -> Iterator[tuple[str, str, str]]:
         """Give what did not come out well: the word for it, the claim, and why."""
         if self.problem:
@@ -158,7 +154,8 @@ def numbers(cells: Sequence[Cell]) -> Table:
     rows = [
         (
             *(cell.combo, " ".join(filter(None, (cell.engine, cell.platform))), cell.python, cell.status),
-            *(f"{cell.seconds:.1f}", size(cell.disk), size(cell.peak("peak_memory_bytes"))),
+            *(f"{cell.seconds:.1f}", size(cell.disk)),
+            size(max((step["peak_memory_bytes"] or 0 for step in cell.proof.get("steps", ())), default=0)),
             size(sum(step["written_bytes"] or 0 for step in cell.proof.get("steps", ()))),
         )
         for cell in cells

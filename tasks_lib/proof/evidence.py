@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tasks_lib import __version__, layers, process
 from tasks_lib.checks import drift
 from tasks_lib.checks.base import Facts
-from tasks_lib.environments import conda_health, records
+from tasks_lib.environments import conda_health, engines, records
 from tasks_lib.environments.base import SEEDS
 from tasks_lib.errors import LabError
 from tasks_lib.process import Command
@@ -24,7 +24,6 @@ from tasks_lib.report.model import Result, Status
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from tasks_lib.environments.conda import Conda
     from tasks_lib.managers.base import Manager
     from tasks_lib.project import Project
     from tasks_lib.session import Session
@@ -77,10 +76,7 @@ def _since(began: float, moment: float) -> float:
 
 def statuses(results: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Give each check's status, the worst where it has several results."""
-    found: dict[str, str] = {}
-    for row in results:
-        found[row["id"]] = max(found.get(row["id"], "pass"), row["status"], key=[one.value for one in Status].index)
-    return found
+    return {row["id"]: row["status"] for row in sorted(results, key=lambda row: list(Status).index(row["status"]))}
 
 
 def basis(copied: Session, prefix: Path) -> dict[str, Any]:
@@ -186,10 +182,10 @@ def _platform() -> dict[str, Any]:
 
 def _tools(session: Session) -> dict[str, str]:
     found = {"mlops-lab": __version__, **{name: version(name) for name in ("uv", "poetry", "py-rattler")}}
-    if session.environment.kind == "conda":
-        layer: Conda = session.environment  # type: ignore[assignment]  # the one kind named conda
-        if layer.engine in layer.engines_on_path():
-            found[layer.engine] = process.run(Command((layer.maker.program, "--version"))).stdout.split()[-1]
+    engine = session.environment.engine
+    if engine in engines.on_path():
+        asked = Command((engines.choose(engine).program, "--version"), "ask for its version")
+        found[engine] = process.run(asked).stdout.split()[-1]
     return found
 
 

@@ -39,7 +39,8 @@ def run(session: Session, progress: Progress, *, channel: str = "auto", file: st
     is_conda = session.environment.kind == "conda"
     chosen = channels.choose(session, channel, progress.say) if is_conda else channels.NONE
     folder = Path(tempfile.mkdtemp(prefix="mlops-lab proof ")).resolve()
-    try:
+    with contextlib.ExitStack() as held:
+        held.callback(shutil.rmtree, folder, ignore_errors=True)
         homes = [places.make(session, folder, home, chosen) for home in ("home", "home2")]
         first, second = homes[0], replace(homes[1], project=folder / "project2")
         name = f"{session.environment.name}-proof-{folder.name.rpartition(' ')[2]}"
@@ -51,13 +52,9 @@ def run(session: Session, progress: Progress, *, channel: str = "auto", file: st
         document.write(path, made)
         results.append(_verdict(made))
         data = _summary(made, path)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    if any(result.status in BAD for result in results):
-        data["kept"] = str(folder)
-    else:
-        shutil.rmtree(folder, ignore_errors=True)
+        if any(result.status in BAD for result in results):
+            data["kept"] = str(folder)
+            held.pop_all()
     return Answer(results, data)
 
 

@@ -168,7 +168,7 @@ class Proof:
         try:
             results = self.lab(self.first, "check.all")["results"]
         finally:
-            self.seen["checks"] = evidence.statuses(self.ran[-1].results)
+            self.seen["checks"] = evidence.statuses(row for one in self.ran for row in one.results)
         told = [f"{row['title']}: {row['detail']}" for row in results if row["status"] != "pass"]
         return f"{len(results)} checks{'; but ' if told else ''}{'; '.join(told)}"
 
@@ -206,19 +206,18 @@ class Proof:
     def carry_out(self) -> list[Result]:
         """Take the steps one after the other, also after one that found a fault; behind an error they are skipped."""
         results: list[Result] = []
-        stopped = ""
         for name, title in claims.STEPS.items():
+            self.ran, started = [], time.time()
+            stopped = next((one.id for one in results if one.status is Status.ERROR), "")
             if stopped:
                 results.append(Result(f"proof.{name}", Status.SKIP, title, f"not tried, since {stopped} was an error"))
-                self.log.append(evidence.step(results[-1], [], self.began, time.time()))
-                continue
-            result = self._take(Step(f"proof.{name}", title), getattr(self, name))
-            stopped = result.id if result.status is Status.ERROR else ""
-            results.append(result)
+            else:
+                results.append(self._take(Step(f"proof.{name}", title), getattr(self, name)))
+            self.log.append(evidence.step(results[-1], self.ran, self.began, started))
         return results
 
     def _take(self, step: Step, work: Callable[[], str]) -> Result:
-        self.step, self.ran, started = step, [], time.perf_counter()
+        self.step, started = step, time.perf_counter()
         self.progress.begin(step)
         result = Result(step.id, Status.PASS, step.title)
         try:
@@ -231,6 +230,4 @@ class Proof:
             result = replace(result, status=Status.ERROR, detail=f"{error.filename}: {error.strerror}")
         seconds = time.perf_counter() - started
         self.progress.end(step, seconds, ok=result.status not in BAD)
-        result = replace(result, seconds=seconds)
-        self.log.append(evidence.step(result, self.ran, self.began, time.time() - seconds))
-        return result
+        return replace(result, seconds=seconds)
