@@ -15,6 +15,7 @@ from packaging.specifiers import SpecifierSet
 from tasks_lib import bootstrap, diagnosis, index, process, toolbox
 from tasks_lib.checks.agreement import conda_specifiers
 from tasks_lib.environments import records
+from tasks_lib.environments.conda import Conda
 from tasks_lib.environments.conda_health import solver_spec
 from tasks_lib.environments.condarc import Condarc
 from tasks_lib.environments.engines import Rattler
@@ -25,7 +26,6 @@ from tasks_lib.process import Command
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from tasks_lib.environments.conda import Conda
     from tasks_lib.session import Session
 
 MODES = ("auto", "local", "strict")
@@ -47,10 +47,6 @@ class Channel:
     caches: Mapping[str, str]
     instead: Mapping[str, str]
 
-    def as_dict(self) -> dict[str, Any]:
-        """Give the part of the answer that names the channel."""
-        return {"kind": self.kind, "urls": [diagnosis.without_secrets(url) for url in self.urls]}
-
 
 #: What the pip layer has: conda is told nothing.
 NONE = Channel("none", (), {}, {}, {})
@@ -65,7 +61,9 @@ def expect_mode(mode: str) -> None:
 
 def choose(session: Session, mode: str, say: Callable[[str], None]) -> Channel:
     """Take the declared channels if one of them answers; else build one, unless `mode` is strict."""
-    layer: Conda = session.environment  # type: ignore[assignment]  # the caller asks for the conda layer alone
+    layer = session.environment
+    if not isinstance(layer, Conda):
+        return NONE
     solver = _solver(layer)
     if mode != "local":
         asked = process.run(Rattler(sys.executable).probe(layer.file))

@@ -29,14 +29,8 @@ if TYPE_CHECKING:
     from tasks_lib.session import Session
 
 _PEAK, _WRITTEN = "peak_memory_bytes", "written_bytes"
-#: each tool's download cache, by the variable that names it
-_CACHES = {
-    "uv": "UV_CACHE_DIR",
-    "poetry": "POETRY_CACHE_DIR",
-    "pip": "PIP_CACHE_DIR",
-    "rattler": "RATTLER_CACHE_DIR",
-    "conda": "CONDA_PKGS_DIRS",
-}
+#: the variables that name download caches, each after its tool
+_CACHES = ("UV_CACHE_DIR", "POETRY_CACHE_DIR", "PIP_CACHE_DIR", "RATTLER_CACHE_DIR", "CONDA_PKGS_DIRS")
 
 
 @dataclass
@@ -125,7 +119,7 @@ def _sha256(path: Path) -> str:
 
 def caches(env: Mapping[str, str | None]) -> dict[str, str]:
     """Tell which download caches hold something; a tool's own marks are nothing."""
-    folders = {tool: Path(folder) for tool, name in _CACHES.items() if (folder := env.get(name))}
+    folders = {name.partition("_")[0].lower(): Path(folder) for name in _CACHES if (folder := env.get(name))}
     filled = {tool for tool, one in folders.items() if one.is_dir() and any(inner.is_dir() for inner in one.iterdir())}
     return {tool: "warm" if tool in filled else "cold" for tool in folders}
 

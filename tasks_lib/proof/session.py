@@ -36,8 +36,7 @@ def run(session: Session, progress: Progress, *, channel: str = "auto", file: st
     """Prove the session's combo and write the proof; the folder is removed, unless something failed."""
     channels.expect_mode(channel)
     began, path = time.time(), _place(session, file)
-    is_conda = session.environment.kind == "conda"
-    chosen = channels.choose(session, channel, progress.say) if is_conda else channels.NONE
+    chosen = channels.choose(session, channel, progress.say)
     folder = Path(tempfile.mkdtemp(prefix="mlops-lab proof ")).resolve()
     with contextlib.ExitStack() as held:
         held.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -83,7 +82,7 @@ def _gather(proof: Proof, channel: channels.Channel, caches: Mapping[str, str]) 
             **evidence.surroundings(proof.session),
             "sources": {
                 "index": {"kind": "set" if index.resolve(os.environ).source else "default"},
-                "channel": channel.as_dict(),
+                "channel": {"kind": channel.kind, "urls": channel.urls},
             },
             "caches": caches,
             "steps": proof.log,
