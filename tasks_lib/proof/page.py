@@ -205,7 +205,6 @@ def _time(cells: Sequence[Cell]) -> dict[str, Any]:
     steps = [(cell, step) for cell in cells for step in cell.proof["steps"]]
     told = "; ".join(f"{cell.label} {cell.seconds:.1f}" for cell in cells)
     return {
-        "kind": "bars",
         "value": "seconds",
         "part": "step",
         "parts": list(dict.fromkeys(step["title"] for _, step in steps)),
@@ -218,7 +217,6 @@ def _disk(cells: Sequence[Cell]) -> dict[str, Any]:
     sizes = [(cell, owner, number / _MEGABYTE) for cell in cells for owner, number in cell.sizes.items()]
     told = "; ".join(f"{cell.label} {cell.disk / _MEGABYTE:.0f}" for cell in cells)
     return {
-        "kind": "bars",
         "value": "megabytes",
         "part": "owner",
         "parts": shown.OWNERS,
@@ -239,4 +237,4 @@ def _timeline(cell: Cell) -> dict[str, Any]:
         for place, step in cell.steps()
     ]
     told = "; ".join(f"{row['step']} from {row['began']:.1f} to {row['ended']:.1f}" for row in rows)
-    return {"kind": "timeline", "description": f"Timeline of {cell.label} in seconds: {told}.", "rows": rows}
+    return {"description": f"Timeline of {cell.label} in seconds: {told}.", "rows": rows}
