@@ -31,7 +31,12 @@ _LEFT_OUT = shutil.ignore_patterns(
 )
 #: What is built, at the top; deeper, a folder of that name may be a package.
 _BUILT = {"build", "dist"}
-_LOCAL = re.compile(r"^\s*[^#\n]*\b(?:path|workspace|from)\s*=|@\s*file:|^\s*\[tool\.uv\.workspace", re.MULTILINE)
+#: What says that something comes from a folder: a source, a folder of wheels, an address that is none.
+_LOCAL = re.compile(
+    r"""^\s*[^#\n]*\b(?:(?:path|workspace|from|find-links)\s*=|url\s*=\s*["'](?!\w[\w+]*:))|@\s*file:|"""
+    r"""^\s*\[tool\.uv\.workspace""",
+    re.MULTILINE,
+)
 #: Settings of a person that would lead out of the proof's home. What they say of channels is written there instead.
 _FORGOTTEN = (
     *("CONDARC", "CONDA_ENVS_DIRS", "CONDA_ENVS_PATH", "CONDA_CHANNELS", "CONDA_DEFAULT_CHANNELS"),
@@ -144,7 +149,8 @@ def needs_sources(session: Session) -> bool:
     else:
         packaged = project.pyproject.table("tool", "poetry").get("package-mode", True)
     conda = project.conda_file.pip if session.environment.kind == "conda" else ()
-    return bool(packaged or _LOCAL.search(project.pyproject.text) or any(entry[:1] in {"-", "."} for entry in conda))
+    texts = [project.pyproject.text, *(read_text(path) for path in (project.root / "uv.toml",) if path.is_file())]
+    return bool(packaged or any(map(_LOCAL.search, texts)) or any(entry[:1] in {"-", "."} for entry in conda))
 
 
 def manifests(session: Session) -> Iterator[Path]:
