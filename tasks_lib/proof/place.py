@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from tasks_lib.proof.channel import Channel
     from tasks_lib.session import Session
 
-#: What is never copied: histories, environments, caches and what is built.
+#: how the folder of a proof begins
+PREFIX = "mlops-lab proof "
+#: What is never copied: histories, environments, caches, and proofs where the folder for what is temporary is inside.
 _LEFT_OUT = shutil.ignore_patterns(
-    ".git", ".hg", ".svn", ".nox", ".tox", "__pycache__", ".*_cache", "node_modules", ".mlops-lab"
+    *(".git", ".hg", ".svn", ".nox", ".tox", "__pycache__", ".*_cache", "node_modules", ".mlops-lab", f"{PREFIX}*")
 )
 #: What is built, at the top; deeper, a folder of that name may be a package.
 _BUILT = {"build", "dist"}

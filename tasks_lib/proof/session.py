@@ -37,7 +37,7 @@ def run(session: Session, progress: Progress, *, channel: str = "auto", file: st
     channels.expect_mode(channel)
     began, path = time.time(), _place(session, file)
     chosen = channels.choose(session, channel, progress.say)
-    folder = Path(tempfile.mkdtemp(prefix="mlops-lab proof ")).resolve()
+    folder = Path(tempfile.mkdtemp(prefix=places.PREFIX)).resolve()
     with contextlib.ExitStack() as held:
         held.callback(shutil.rmtree, folder, ignore_errors=True)
         homes = [places.make(session, folder, home, chosen) for home in ("home", "home2")]

@@ -286,7 +286,8 @@ def test_every_difference_between_two_environments_is_named() -> None:
 def test_a_package_of_any_name_is_copied_and_what_is_built_is_not(tmp_path: Path) -> None:
     root = tmp_path / "project"
     kept = {"src/lab/build/a.py", "src/lab/dist/b.py", "src/venv/c.py", "pyproject.toml"}
-    for name in (*kept, "build/d.py", "dist/e.whl", ".mlops-lab/lock", ".git/HEAD", "env/pyvenv.cfg"):
+    left_out = {"build/d.py", "dist/e.whl", ".mlops-lab/lock", ".git/HEAD", "env/pyvenv.cfg", "tmp/mlops-lab proof x/f"}
+    for name in kept | left_out:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).touch()
     (root / "pyproject.toml").write_text('[project]\nname = "a"\nversion = "1"\n[build-system]\nrequires = []\n')
