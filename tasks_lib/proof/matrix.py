@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib import bootstrap, combos, plan, toolbox
+from tasks_lib import bootstrap, combos, measuring, plan, toolbox
 from tasks_lib.environments import ENVIRONMENTS, engines
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.plan import Step
@@ -124,11 +124,8 @@ def room(asked: str, cells: int) -> int:
         text = f"--jobs is no number above 0: {asked!r}."
         raise LabError(text, remedy="say e.g. --jobs 2", title="wrong number of jobs")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        free = re.search(r"MemAvailable:\s*(\d+) kB", Path("/proc/meminfo").read_text(encoding="ascii"))
-    except OSError:
-        free = None
-    fitting = int(free[1]) * 1024 // _MEMORY if free else cores
+    free = measuring.said("/proc/meminfo", r"MemAvailable:\s*(\d+) kB")
+    fitting = cores if free is None else free * 1024 // _MEMORY
     return min(int(asked) if asked else max(1, min(cores, fitting)), cells)
 
 

@@ -59,9 +59,9 @@ class Place:
     python: str = ""
 
 
-def make(session: Session, folder: Path, home: str, channel: Channel) -> Place:
-    """Make the home `home` in `folder`, with a `.condarc` that leads to the channel, for the project in `folder`."""
-    own = folder / home
+def make(session: Session, folder: Path, number: str, channel: Channel) -> Place:
+    """Make a home in `folder`, with a `.condarc` that leads to the channel, for a project that is to lie beside it."""
+    own = folder / f"home{number}"
     folders = {
         "HOME": own,
         "USERPROFILE": own,
@@ -93,7 +93,7 @@ def make(session: Session, folder: Path, home: str, channel: Channel) -> Place:
     python = toolbox.find_python(session.project.python) if session.project.python else None
     if python is not None:  # uv keeps Pythons in the person's data folder
         env["PATH"] = os.pathsep.join((os.environ.get("PATH", ""), str(python.parent)))
-    return Place(folder / "project", env)
+    return Place(folder / f"project{number}", env)
 
 
 def caches() -> dict[str, str]:

@@ -11,7 +11,6 @@ import re
 import shutil
 import tempfile
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,8 +39,7 @@ def run(session: Session, progress: Progress, *, channel: str = "auto", file: st
     folder = Path(tempfile.mkdtemp(prefix=places.PREFIX)).resolve()
     with contextlib.ExitStack() as held:
         held.callback(shutil.rmtree, folder, ignore_errors=True)
-        homes = [places.make(session, folder, home, chosen) for home in ("home", "home2")]
-        first, second = homes[0], replace(homes[1], project=folder / "project2")
+        first, second = (places.make(session, folder, number, chosen) for number in ("", "2"))
         name = f"{session.environment.name}-proof-{folder.name.rpartition(' ')[2]}"
         places.copy_project(session, first.project, name, chosen.instead)
         proof = Proof(session, progress, first, second, began)
