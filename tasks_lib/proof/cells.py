@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich import filesize
 
-from tasks_lib.proof import document
+from tasks_lib.proof import claims, document
 from tasks_lib.report.model import Status
 from tasks_lib.report.tables import Table
 
@@ -58,11 +58,7 @@ class Cell:
         """Give version, owner and bytes of each name."""
         seeds = self.proof.get("seeds", ())
         return {
-            one["name"]: (
-                one["version"],
-                "seed" if one["owner"] == "stray" and one["name"] in seeds else one["owner"],
-                one["bytes"] or 0,
-            )
+            one["name"]: (one["version"], claims.owner(one, seeds), one["bytes"] or 0)
             for one in self.proof.get("installed", ())
         }
 

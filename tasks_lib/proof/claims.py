@@ -11,7 +11,7 @@ from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.environments.venv import is_python
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
 #: The steps of a proof in their order, with their titles.
 STEPS = {
@@ -130,10 +130,14 @@ def pins(lock: Mapping[str, Any], when: str = "packages") -> dict[str, str]:
 
 
 def _no_strays(document: Mapping[str, Any]) -> Iterator[str]:
-    seeds = {*document["seeds"]}
     for which, made in (("first", document), ("second", document["second"] or {"installed": ()})):
-        strays = (row for row in made["installed"] if row["owner"] == "stray" and row["name"] not in seeds)
+        strays = (row for row in made["installed"] if owner(row, document["seeds"]) == "stray")
         yield from (f"{row['name']} {row['version']} in the {which} environment" for row in strays)
+
+
+def owner(row: Mapping[str, Any], seeds: Collection[str]) -> str:
+    """Name who owns what is installed: a `seed` came with the environment, and is no stray."""
+    return "seed" if row["owner"] == "stray" and row["name"] in seeds else str(row["owner"])
 
 
 def _conda_untouched(document: Mapping[str, Any]) -> Iterator[str]:

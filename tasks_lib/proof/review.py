@@ -158,9 +158,9 @@ def _surroundings(made: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _packages(made: Mapping[str, Any]) -> dict[str, str]:
-    seeds = {*made.get("seeds", ())}
-    owners = {row["name"]: row["owner"] for row in made["installed"] if row["owner"] != "conda"}
-    owners |= {name: "came with the environment" for name in owners if owners[name] == "stray" and name in seeds}
+    seeds = made.get("seeds", ())
+    owners = {row["name"]: claims.owner(row, seeds) for row in made["installed"] if row["owner"] != "conda"}
+    owners |= {name: "came with the environment" for name, owner in owners.items() if owner == "seed"}
     versions = claims.contents(made)
     return {name: f"{version} ({owners[name]})" if name in owners else version for name, version in versions.items()}
 
