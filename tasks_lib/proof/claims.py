@@ -130,8 +130,9 @@ def pins(lock: Mapping[str, Any], when: str = "packages") -> dict[str, str]:
 
 
 def _no_strays(document: Mapping[str, Any]) -> Iterator[str]:
+    seeds = document["seeds"]
     for which, made in (("first", document), ("second", document["second"] or {"installed": ()})):
-        strays = (row for row in made["installed"] if owner(row, document["seeds"]) == "stray")
+        strays = (row for row in made["installed"] if owner(row, seeds) == "stray")
         yield from (f"{row['name']} {row['version']} in the {which} environment" for row in strays)
 
 
