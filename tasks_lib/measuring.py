@@ -21,7 +21,7 @@ def measured(timeline: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {
         "timeline": sorted(timeline, key=lambda row: row["started"]),
         "peak_memory_bytes": peak_memory(),
-        "written_bytes": written(),
+        "written_bytes": said("/proc/self/io", r"(?m)^write_bytes: (\d+)"),
     }
 
 
@@ -30,20 +30,17 @@ def peak_memory() -> int | None:
     with contextlib.suppress(ImportError):  # Windows has none
         import resource  # noqa: PLC0415 - see above
 
-        own = _said("status", r"VmHWM:\s*(\d+) kB")  # what else a process has had was its parent's, before it began
+        # what else a process has had was its parent's, before it began
+        own = said("/proc/self/status", r"VmHWM:\s*(\d+) kB")
         largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
         return max(largest * _UNIT, own * 1024 if own else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT)
     return None
 
 
-def written() -> int | None:
-    """Give the bytes that were written to files; nothing where the system does not say."""
-    return _said("io", r"(?m)^write_bytes: (\d+)")
-
-
-def _said(name: str, pattern: str) -> int | None:
+def said(file: str, pattern: str) -> int | None:
+    """Give the number that a file of the system has there; nothing where the system does not say."""
     try:
-        found = re.search(pattern, Path("/proc/self", name).read_text(encoding="utf-8"))
+        found = re.search(pattern, Path(file).read_text(encoding="utf-8"))
     except OSError:
         return None
     return int(found[1]) if found else None

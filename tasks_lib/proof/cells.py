@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich import filesize
 
-from tasks_lib.proof import document
+from tasks_lib.proof import claims, document
 from tasks_lib.report.model import Status
 from tasks_lib.report.tables import Table
 
@@ -58,11 +58,7 @@ class Cell:
         """Give version, owner and bytes of each name."""
         seeds = self.proof.get("seeds", ())
         return {
-            one["name"]: (
-                one["version"],
-                "seed" if one["owner"] == "stray" and one["name"] in seeds else one["owner"],
-                one["bytes"] or 0,
-            )
+            one["name"]: (one["version"], claims.owner(one, seeds), one["bytes"] or 0)
             for one in self.proof.get("installed", ())
         }
 
@@ -73,10 +69,6 @@ class Cell:
         for _, owner, number in self.installed.values():
             found[owner] += number
         return {owner: number for owner, number in found.items() if number}
-
-    def peak(self, name: str) -> int:
-        """Give the largest of a measure over the steps."""
-        return max((step[name] or 0 for step in self.proof.get("steps", ())), default=0)
 
     def reasons(self) -> Iterator[tuple[str, str, str]]:
         """Give what did not come out well: the word for it, the claim, and why."""
@@ -158,7 +150,8 @@ def numbers(cells: Sequence[Cell]) -> Table:
     rows = [
         (
             *(cell.combo, " ".join(filter(None, (cell.engine, cell.platform))), cell.python, cell.status),
-            *(f"{cell.seconds:.1f}", size(cell.disk), size(cell.peak("peak_memory_bytes"))),
+            *(f"{cell.seconds:.1f}", size(cell.disk)),
+            size(max((step["peak_memory_bytes"] or 0 for step in cell.proof.get("steps", ())), default=0)),
             size(sum(step["written_bytes"] or 0 for step in cell.proof.get("steps", ()))),
         )
         for cell in cells

@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 
 from tasks_lib import bootstrap, diagnosis, index, process, toolbox
+from tasks_lib.checks.agreement import conda_specifiers
 from tasks_lib.environments import records
+from tasks_lib.environments.conda import Conda
+from tasks_lib.environments.conda_health import solver_spec
 from tasks_lib.environments.condarc import Condarc
 from tasks_lib.environments.engines import Rattler
 from tasks_lib.errors import ExitCode, LabError
@@ -22,9 +24,8 @@ from tasks_lib.manifests import spec_name
 from tasks_lib.process import Command
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from tasks_lib.environments.conda import Conda
     from tasks_lib.session import Session
 
 MODES = ("auto", "local", "strict")
@@ -46,10 +47,6 @@ class Channel:
     caches: Mapping[str, str]
     instead: Mapping[str, str]
 
-    def as_dict(self) -> dict[str, Any]:
-        """Give the part of the answer that names the channel."""
-        return {"kind": self.kind, "urls": [diagnosis.without_secrets(url) for url in self.urls]}
-
 
 #: What the pip layer has: conda is told nothing.
 NONE = Channel("none", (), {}, {}, {})
@@ -64,7 +61,9 @@ def expect_mode(mode: str) -> None:
 
 def choose(session: Session, mode: str, say: Callable[[str], None]) -> Channel:
     """Take the declared channels if one of them answers; else build one, unless `mode` is strict."""
-    layer: Conda = session.environment  # type: ignore[assignment]  # the caller asks for the conda layer alone
+    layer = session.environment
+    if not isinstance(layer, Conda):
+        return NONE
     solver = _solver(layer)
     if mode != "local":
         asked = process.run(Rattler(sys.executable).probe(layer.file))
@@ -92,8 +91,7 @@ def choose(session: Session, mode: str, say: Callable[[str], None]) -> Channel:
 def _built(session: Session, layer: Conda) -> Path:
     """Give the folder of the local channel for this interpreter and these packages, built unless it is there."""
     python = _interpreter(session, layer)
-    names = {"python", "pip"}
-    wanted = sorted(_requirement(spec) for spec in layer.file.dependencies if spec_name(spec) not in names)
+    wanted = requirements(layer.file.dependencies)
     asked = process.run(Command((str(python), "-I", "-VV"), "ask the interpreter for its version"))
     parts = (os.fsencode(python.resolve()), asked.said.encode(), "\n".join(wanted).encode(), BUILDER.read_bytes())
     key = hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
@@ -115,39 +113,30 @@ def _built(session: Session, layer: Conda) -> Path:
 
 def _interpreter(session: Session, layer: Conda) -> Path:
     """Give the interpreter to repackage: this run's own where it fits and can be moved, else one that uv finds."""
-    text = (
-        session.project.python or (layer.file.python or "").rpartition("::")[2].strip()[len("python") :].split("=py")[0]
-    )
-    request = _specifier(text)
-    try:
-        fits = platform.python_version() in SpecifierSet(request, prereleases=True)
-    except InvalidSpecifier:
-        fits = True  # the solver has the last word
+    asked = f"python={session.project.python}" if session.project.python else layer.file.python or "python"
+    choices = _versions(asked)
+    fits = any(choice.contains(platform.python_version(), prereleases=True) for choice in choices)
     base = Path(toolbox.base_python())
     if fits and sys.base_prefix != "/usr":  # what a system has in /usr is no folder that could be repackaged
         return base
-    found = toolbox.find_python(request or f"{sys.version_info[0]}.{sys.version_info[1]}")
+    found = toolbox.find_python(str(choices[0]) or f"{sys.version_info[0]}.{sys.version_info[1]}")
     if found is None and not fits:
+        text = asked.rpartition("::")[2].strip()[len("python") :].strip(" =")
         said = f"no channel answers, and there is no Python {text} on this machine to build one from."
-        remedy = f"uv python install {text.strip(' =<>!')}"
+        remedy = f"uv python install {text.strip('<>!~= ')}"
         raise LabError(said, code=ExitCode.TOOL_MISSING, remedy=remedy, title="no such Python")
     return found or base
 
 
-def _requirement(spec: str) -> str:
-    """Give a conda spec as pip writes it; the two index the same names for what is pure Python."""
-    bare = spec.rpartition("::")[2].strip()
-    name = re.split(r"[\s=<>!~\[]", bare, maxsplit=1)[0]
-    return f"{name}{_specifier(bare[len(name) :].strip())}"
+def requirements(specs: Iterable[str]) -> list[str]:
+    """Give what conda specs ask for as pip writes it, less what the channel has anyway; the names are the same."""
+    wanted = {spec_name(spec): f"{spec_name(spec)}{_versions(spec)[0]}" for spec in specs}
+    return sorted(text for name, text in wanted.items() if name not in {"python", "pip"})
 
 
-def _specifier(version: str) -> str:
-    """Give a conda version as PEP 440 writes it, without a build; `3.12`, `=3.12` and `3.12.*` match all of 3.12."""
-    exact = re.fullmatch(r"==\s*([\w.]+)(?:=.*)?", version)
-    if exact:
-        return f"=={exact[1]}"
-    loose = re.fullmatch(r"=?\s*([\w.]+?)(?:\.?\*)?(?:[= ].*)?", version)
-    return f"=={loose[1]}.*" if loose else version.replace(" ", "")
+def _versions(spec: str) -> list[SpecifierSet]:
+    """Give the versions that a conda spec leaves to choose from; any, where its words have no equal in Python's."""
+    return conda_specifiers(solver_spec(spec)) or [SpecifierSet()]
 
 
 def _solver(layer: Conda) -> dict[str, str]:

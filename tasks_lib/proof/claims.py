@@ -9,13 +9,19 @@ from typing import TYPE_CHECKING, Any
 from tasks_lib.checks.base import listed
 from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.environments.venv import is_python
-from tasks_lib.proof import compare
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
-#: The steps of a proof, in their order.
-STEPS = ("setup", "imports", "edits", "checks", "again", "same")
+#: The steps of a proof in their order, with their titles.
+STEPS = {
+    "setup": "set the project up",
+    "imports": "import what was installed",
+    "edits": "add a package and remove it",
+    "checks": "run every check",
+    "again": "make a second environment from the lock alone",
+    "same": "compare the two installed sets",
+}
 #: those that may find nothing to do
 _MAY_SKIP = {"imports", "edits"}
 
@@ -35,9 +41,8 @@ def judge(document: Mapping[str, Any]) -> dict[str, Any]:
     """Give the verdict: a claim without evidence fails, unless the session stopped before, which is a failure too."""
     stopped = any(_steps(document))
     owns = owns_packages(document)
-    rows = []
+    found = []
     for claim in CLAIMS:
-        status, reason = "pass", ""
         try:
             reason = listed(claim.broken(document))
             status = "fail" if reason else "pass"
@@ -47,8 +52,13 @@ def judge(document: Mapping[str, Any]) -> dict[str, Any]:
                 status, reason = "skip", "a step failed before it was seen"
         if claim.layer and not owns:
             status, reason = "skip", "this environment layer has no packages of its own"
-        rows.append({"id": claim.id, "title": claim.title, "status": status, "reason": reason})
-    return {"status": "fail" if any(row["status"] == "fail" for row in rows) else "pass", "claims": rows}
+        found.append({"id": claim.id, "title": claim.title, "status": status, "reason": reason})
+    return {"status": "fail" if any(row["status"] == "fail" for row in found) else "pass", "claims": found}
+
+
+def broken(document: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Give the claims that a document says to be broken."""
+    return [row for row in document["verdict"]["claims"] if row["status"] == "fail"]
 
 
 def owns_packages(document: Mapping[str, Any]) -> bool:
@@ -59,7 +69,7 @@ def owns_packages(document: Mapping[str, Any]) -> bool:
 
 def _steps(document: Mapping[str, Any]) -> Iterator[str]:
     steps = document["steps"]
-    if tuple(step["id"] for step in steps) != STEPS:
+    if tuple(step["id"] for step in steps) != tuple(STEPS):
         yield f"the steps are not {', '.join(STEPS)}"
     for step in steps:
         good = {"pass", "warn"} | ({"skip"} if step["id"] in _MAY_SKIP else set())
@@ -109,9 +119,9 @@ def _lock_installed(document: Mapping[str, Any]) -> Iterator[str]:
 
 def _lock_unchanged(document: Mapping[str, Any]) -> Iterator[str]:
     lock, kept = document["lock"], document["kept"]
-    for row in compare.rows(pins(lock), pins(lock, "after")):
+    for row in rows(pins(lock), pins(lock, "after")):
         yield f"{lock['name']}: {row['name']} was {row['first'] or 'not there'}, and is {row['second'] or 'gone'}"
-    yield from (f"{row['name']} says something else" for row in compare.rows(kept["before"], kept["after"]))
+    yield from (f"{row['name']} says something else" for row in rows(kept["before"], kept["after"]))
 
 
 def pins(lock: Mapping[str, Any], when: str = "packages") -> dict[str, str]:
@@ -120,10 +130,15 @@ def pins(lock: Mapping[str, Any], when: str = "packages") -> dict[str, str]:
 
 
 def _no_strays(document: Mapping[str, Any]) -> Iterator[str]:
-    seeds = {*document["seeds"]}
+    seeds = document["seeds"]
     for which, made in (("first", document), ("second", document["second"] or {"installed": ()})):
-        strays = (row for row in made["installed"] if row["owner"] == "stray" and row["name"] not in seeds)
+        strays = (row for row in made["installed"] if owner(row, seeds) == "stray")
         yield from (f"{row['name']} {row['version']} in the {which} environment" for row in strays)
+
+
+def owner(row: Mapping[str, Any], seeds: Collection[str]) -> str:
+    """Name who owns what is installed: a `seed` came with the environment, and is no stray."""
+    return "seed" if row["owner"] == "stray" and row["name"] in seeds else str(row["owner"])
 
 
 def _conda_untouched(document: Mapping[str, Any]) -> Iterator[str]:
@@ -134,8 +149,24 @@ def _conda_untouched(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _second_same(document: Mapping[str, Any]) -> Iterator[str]:
-    for row in compare.rows(contents(document), contents(document["second"])):
-        yield f"{row['name']} (first {row['first'] or 'none'}, second {row['second'] or 'none'})"
+    return differences(contents(document), contents(document["second"]))
+
+
+def differences(
+    one: Mapping[str, str], other: Mapping[str, str], first: str = "first", second: str = "second"
+) -> Iterator[str]:
+    """Say what differs between two environments, with the version that each has."""
+    for row in rows(one, other):
+        yield f"{row['name']} ({first} {row['first'] or 'none'}, {second} {row['second'] or 'none'})"
+
+
+def rows(one: Mapping[str, str], other: Mapping[str, str]) -> list[dict[str, str]]:
+    """Give a row for each name that differs; what a side does not have is empty there."""
+    return [
+        {"name": name, "first": one.get(name, ""), "second": other.get(name, "")}
+        for name in sorted({*one, *other})
+        if one.get(name) != other.get(name)
+    ]
 
 
 def contents(document: Mapping[str, Any]) -> dict[str, str]:

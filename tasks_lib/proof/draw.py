@@ -9,13 +9,9 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import altair as alt
 import vl_convert
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _WIDTH, _ROW = 600, 22
 _INK = "var(--ink)"
@@ -23,10 +19,10 @@ _TONES = [f"var(--tone{number})" for number in range(1, 7)]
 _LABELS = {"labelColor": _INK, "titleColor": _INK, "labelLimit": 320, "labelFontSize": 12, "titleFontSize": 12}
 
 
-def bars(rows: list[dict[str, Any]], description: str, value: str, part: str, parts: list[str]) -> alt.Chart:
+def bars(value: str, part: str, parts: list[str]) -> alt.Chart:
     """Give one bar for each cell, made of its parts in their order."""
     return (
-        alt.Chart(alt.Data(values=rows), description=description)
+        alt.Chart()
         .transform_window(order="row_number()")
         .mark_bar(stroke="var(--card)", strokeWidth=1)
         .encode(
@@ -38,14 +34,13 @@ def bars(rows: list[dict[str, Any]], description: str, value: str, part: str, pa
             order="order:Q",
             tooltip=["cell:N", f"{part}:N", alt.Tooltip(f"{value}:Q", format=".2f")],
         )
-        .properties(width=_WIDTH, height=alt.Step(_ROW))
     )
 
 
-def timeline(rows: list[dict[str, Any]], description: str) -> alt.Chart:
+def timeline() -> alt.Chart:
     """Give a bar from its beginning to its end for each step, and for each part below its step."""
     return (
-        alt.Chart(alt.Data(values=rows), description=description)
+        alt.Chart()
         .mark_bar(cornerRadius=2, minBandSize=8)
         .encode(
             y=alt.Y("step:N", sort=None, title=None),
@@ -54,20 +49,18 @@ def timeline(rows: list[dict[str, Any]], description: str) -> alt.Chart:
             color=alt.Color("kind:N", scale=alt.Scale(domain=["step", "part"], range=_TONES), title=None),
             tooltip=["step:N", "command:N", alt.Tooltip("began:Q", format=".2f"), alt.Tooltip("ended:Q", format=".2f")],
         )
-        .properties(width=_WIDTH, height=alt.Step(_ROW))
     )
-
-
-CHARTS: dict[str, Callable[..., alt.Chart]] = {"bars": bars, "timeline": timeline}
 
 
 def main(file: str) -> None:
     """Print the document for the charts that a file asks for."""
     specs = {}
     for name, asked in json.loads(Path(file).read_text(encoding="utf-8")).items():
-        chart = CHARTS[asked.pop("kind")](**asked)
+        rows, description = asked.pop("rows"), asked.pop("description")
         themed = (
-            chart.configure(background="transparent", font="sans-serif")
+            (bars(**asked) if asked else timeline())
+            .properties(data=alt.Data(values=rows), description=description, width=_WIDTH, height=alt.Step(_ROW))
+            .configure(background="transparent", font="sans-serif")
             .configure_view(stroke=None)
             .configure_axis(**_LABELS, gridColor="var(--line)", domainColor="var(--dim)", tickColor="var(--dim)")
             .configure_legend(**_LABELS, orient="top")

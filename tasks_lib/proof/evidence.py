@@ -2,47 +2,35 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import platform
-import time
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+import tomllib
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib import __version__, index, layers, process, report
+from tasks_lib import __version__, layers, process
 from tasks_lib.checks import drift
 from tasks_lib.checks.base import Facts
-from tasks_lib.environments import conda_health, records
+from tasks_lib.environments import conda_health, engines, records
 from tasks_lib.environments.base import SEEDS
 from tasks_lib.errors import LabError
-from tasks_lib.managers import MANAGERS
 from tasks_lib.process import Command
-from tasks_lib.proof import claims, compare, document, place
+from tasks_lib.proof import claims, place
 from tasks_lib.report.model import Result, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from tasks_lib.environments.conda import Conda
     from tasks_lib.managers.base import Manager
     from tasks_lib.project import Project
-    from tasks_lib.proof.channel import Channel
-    from tasks_lib.proof.steps import Proof
     from tasks_lib.session import Session
 
 _PEAK, _WRITTEN = "peak_memory_bytes", "written_bytes"
-#: each tool's download cache, by the variable that names it
-_CACHES = {
-    "uv": "UV_CACHE_DIR",
-    "poetry": "POETRY_CACHE_DIR",
-    "pip": "PIP_CACHE_DIR",
-    "rattler": "RATTLER_CACHE_DIR",
-    "conda": "CONDA_PKGS_DIRS",
-}
+#: the variables that name download caches, each after its tool
+_CACHES = ("UV_CACHE_DIR", "POETRY_CACHE_DIR", "PIP_CACHE_DIR", "RATTLER_CACHE_DIR", "CONDA_PKGS_DIRS")
 
 
 @dataclass
@@ -82,36 +70,47 @@ def _since(began: float, moment: float) -> float:
 
 def statuses(results: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Give each check's status, the worst where it has several results."""
-    found: dict[str, str] = {}
-    for row in results:
-        found[row["id"]] = max(found.get(row["id"], "pass"), row["status"], key=[one.value for one in Status].index)
-    return found
+    return {row["id"]: row["status"] for row in sorted(results, key=lambda row: list(Status).index(row["status"]))}
 
 
-def basis(session: Session, project: Project, prefix: Path) -> dict[str, Any]:
+def basis(copied: Session, prefix: Path) -> dict[str, Any]:
     """Describe what everything that follows is held to: the lock, the manifests, and what was there unasked."""
-    manager = MANAGERS[session.combo.manager](project)
-    facts = Facts(replace(session, project=project, manager=manager))
+    manager, facts = copied.manager, Facts(copied)
     facts.prefix = prefix
     lock = {
         "name": manager.lock_name,
         "sha256": _sha256(manager.lock_path),
-        "packages": _pins(manager),
+        "packages": pins(manager),
         "needed": sorted(drift.needed(facts)),
     }
-    return {"lock": lock, "seeds": sorted({*SEEDS, *drift.pip_names(facts)}), "kept": {"before": _contents(project)}}
+    seeds = sorted({*SEEDS, *drift.pip_names(facts)})
+    return {"lock": lock, "seeds": seeds, "kept": {"before": contents(copied.project)}}
 
 
-def _pins(manager: Manager) -> dict[str, list[str]]:
+def pins(manager: Manager) -> dict[str, list[str]]:
+    """Give the versions of each name that the lock has."""
     return {name: sorted(versions) for name, versions in sorted(manager.locked().items())}
 
 
-def _contents(project: Project) -> dict[str, str]:
+def contents(project: Project) -> dict[str, str]:
     """Hash what the manifests say, in whatever order and form."""
-    said = {project.pyproject.path.name: repr(compare.content(project.pyproject.path.read_bytes())).encode()}
+    said = {project.pyproject.path.name: repr(content(project.pyproject.path.read_bytes())).encode()}
     if project.conda_path:
         said[project.conda_path.name] = project.conda_path.read_bytes()
     return {name: hashlib.sha256(data).hexdigest() for name, data in said.items()}
+
+
+def content(text: bytes) -> object:
+    """Give what a TOML file says, whatever the order of its lists."""
+    return _unordered(tomllib.loads(text.decode("utf-8-sig").replace("\r\n", "\n")))
+
+
+def _unordered(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _unordered(value[key]) for key in sorted(value)}
+    if isinstance(value, list):
+        return sorted((_unordered(item) for item in value), key=repr)
+    return value
 
 
 def _sha256(path: Path) -> str:
@@ -120,73 +119,29 @@ def _sha256(path: Path) -> str:
 
 def caches(env: Mapping[str, str | None]) -> dict[str, str]:
     """Tell which download caches hold something; a tool's own marks are nothing."""
-    folders = {tool: Path(env.get(name) or os.devnull) for tool, name in _CACHES.items()}
-    filled = {
-        tool: folder.is_dir() and any(one.is_dir() for one in folder.iterdir()) for tool, folder in folders.items()
+    folders = {name.partition("_")[0].lower(): Path(folder) for name in _CACHES if (folder := env.get(name))}
+    filled = {tool for tool, one in folders.items() if one.is_dir() and any(inner.is_dir() for inner in one.iterdir())}
+    return {tool: "warm" if tool in filled else "cold" for tool in folders}
+
+
+def surroundings(session: Session) -> dict[str, Any]:
+    """Describe where the session is, and of which project."""
+    root, project = session.project.root, session.project.pyproject
+    read = [path for path in place.manifests(session) if path != session.manager.lock_path]
+    return {
+        "combo": session.combo.id,
+        "engine": session.environment.engine,
+        "platform": _platform(),
+        "tools": _tools(session),
+        "project": {"name": project.name, "commit": _commit(root)},
+        "manifests": {path.relative_to(root).as_posix(): _sha256(path) for path in read},
     }
-    return {tool: "warm" if filled[tool] else "cold" for tool in folders if env.get(_CACHES[tool])}
 
 
-def gather(proof: Proof, channel: Channel, caches: Mapping[str, str]) -> dict[str, Any]:
-    """Describe the session, with its verdict and its digest; call it while the environments still stand."""
-    session, project = proof.session, proof.session.project
-    made = report.hidden(
-        {
-            "schema": document.SCHEMA,
-            "made": datetime.fromtimestamp(proof.began, UTC).isoformat(timespec="seconds"),
-            "seconds": _since(proof.began, time.time()),
-            "combo": session.combo.id,
-            "engine": session.environment.engine,
-            "python": {"version": proof.python, "asked": project.python},
-            "platform": _platform(),
-            "tools": _tools(session),
-            "project": {"name": _name(project), "commit": _commit(project.root)},
-            "sources": {
-                "index": {"kind": "set" if index.resolve(os.environ).source else "default"},
-                "channel": channel.as_dict(),
-            },
-            "caches": dict(caches),
-            "manifests": _manifests(session),
-            "steps": proof.log,
-            **_seen(proof),
-        }
-    )
-    made["verdict"] = claims.judge(made)
-    return {**made, "digest": document.digest(made)}
-
-
-def _seen(proof: Proof) -> dict[str, Any]:
-    """Give what the steps saw, and what there is at the end; what cannot be read then is evidence that lacks."""
-    seen = {"lock": None, "installed": [], "conda_files": None, "second": None, **proof.seen}
-    before = seen.pop("conda_before", None)
-    readings: list[Callable[[], object]] = []
-    if seen["lock"]:
-        readings.append(lambda: seen["lock"].update(after=_pins(proof.manager)))
-        readings.append(lambda: seen["kept"].update(after=_contents(proof.project)))
-        readings.append(lambda: seen.update(installed=installed(proof, proof.made)))
-    if before is not None:
-        readings.append(lambda: seen.update(conda_files=_conda_files(before, proof.made_again)))
-    if any(one["id"] == "again" and one["status"] == Status.PASS for one in proof.log):
-        readings.append(lambda: seen.update(second=_second(proof, seen["installed"])))
-    for reading in readings:
-        with contextlib.suppress(LabError, OSError, ValueError):
-            reading()
-    return seen
-
-
-def _name(project: Project) -> str:
-    return str(project.pyproject.table("project").get("name", ""))
-
-
-def _manifests(session: Session) -> dict[str, str]:
-    root, lock = session.project.root, session.manager.lock_path
-    return {path.relative_to(root).as_posix(): _sha256(path) for path in place.manifests(session) if path != lock}
-
-
-def installed(proof: Proof, prefix: Path) -> list[dict[str, Any]]:
+def installed(session: Session, lock: Mapping[str, Any], prefix: Path) -> list[dict[str, Any]]:
     """List what an environment holds, who owns it by the lock as it was, and what conda brought for Python."""
-    own = records.normalised(_name(proof.session.project))
-    locked = {name: set(pins) for name, pins in proof.seen["lock"]["packages"].items()}
+    own = records.normalised(session.project.pyproject.name)
+    locked = {name: set(pins) for name, pins in lock["packages"].items()}
     versions, brought = records.installed(prefix), conda_health.owned(prefix)
     rows = []
     for one in layers.read(prefix, locked, own).packages:
@@ -201,13 +156,8 @@ def installed(proof: Proof, prefix: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _second(proof: Proof, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    first = {"python": proof.python, "installed": rows}
-    second = {"python": proof.again_python, "installed": installed(proof, proof.made_again)}
-    return {**second, "differences": compare.rows(claims.contents(first), claims.contents(second))}
-
-
-def _conda_files(before: dict[str, str], prefix: Path) -> dict[str, Any]:
+def conda_files(before: dict[str, str], prefix: Path) -> dict[str, Any]:
+    """Compare the files of conda's packages with what they were."""
     now = conda_health.hashes(prefix)
     after = {name: now.get(name) for name, digest in before.items() if now.get(name) != digest}
     return {"before": before, "after": after, **claims.roots(before, after)}
@@ -226,10 +176,10 @@ def _platform() -> dict[str, Any]:
 
 def _tools(session: Session) -> dict[str, str]:
     found = {"mlops-lab": __version__, **{name: version(name) for name in ("uv", "poetry", "py-rattler")}}
-    if session.environment.kind == "conda":
-        layer: Conda = session.environment  # type: ignore[assignment]  # the one kind named conda
-        if layer.engine in layer.engines_on_path():
-            found[layer.engine] = process.run(Command((layer.maker.program, "--version"))).stdout.split()[-1]
+    engine = session.environment.engine
+    if engine in engines.on_path():
+        asked = Command((engines.choose(engine).program, "--version"), "ask for its version")
+        found[engine] = process.run(asked).stdout.split()[-1]
     return found
 
 

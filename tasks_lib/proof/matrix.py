@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import re
@@ -10,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib import bootstrap, combos, plan, toolbox
+from tasks_lib import bootstrap, combos, measuring, plan, toolbox
 from tasks_lib.environments import ENVIRONMENTS, engines
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.plan import Step
@@ -52,12 +53,23 @@ def run(session: Session, progress: Progress, choice: Choice, *, dry_run: bool =
     folder = Path(choice.folder).absolute() if choice.folder else project.root / ".nox" / "proofs"
     wanted, left_out = chosen(project, choice)
     jobs = room(choice.jobs, len(wanted))
+    files = {cell: folder / f"{cell.combo}-{cell.engine}-{cell.python}.json" for cell in wanted}
     made: dict[Cell, Cell] = {}
-    steps = [_step(session, cell, choice, _file(folder, cell), made, progress) for cell in wanted]
+
+    def reads(cell: Cell, outcome: Outcome) -> list[Result]:
+        made[cell], result = judged(cell, files[cell], outcome)
+        progress.say(f"{result.status}: {cell.label}, {outcome.seconds:.1f} s")
+        return [result]
+
+    commands = {cell: _command(project.root, cell, choice.channel, file) for cell, file in files.items()}
+    steps = [
+        Step(_id(cell), command.why, command, reads=functools.partial(reads, cell), check=True)
+        for cell, command in commands.items()
+    ]
     if dry_run:
         return planned(steps)
-    for cell in wanted:
-        _file(folder, cell).unlink(missing_ok=True)
+    for file in files.values():
+        file.unlink(missing_ok=True)
     progress.say(f"{len(steps)} proofs, {jobs} at once")
     results = [*plan.execute(steps, progress, at_once=jobs), *left_out]
     cells = shown.ordered(made[cell] for cell in wanted)
@@ -124,16 +136,9 @@ def room(asked: str, cells: int) -> int:
         text = f"--jobs is no number above 0: {asked!r}."
         raise LabError(text, remedy="say e.g. --jobs 2", title="wrong number of jobs")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        free = re.search(r"MemAvailable:\s*(\d+) kB", Path("/proc/meminfo").read_text(encoding="ascii"))
-    except OSError:
-        free = None
-    fitting = int(free[1]) * 1024 // _MEMORY if free else cores
+    free = measuring.said("/proc/meminfo", r"MemAvailable:\s*(\d+) kB")
+    fitting = cores if free is None else free * 1024 // _MEMORY
     return min(int(asked) if asked else max(1, min(cores, fitting)), cells)
-
-
-def _file(folder: Path, cell: Cell) -> Path:
-    return folder / f"{cell.combo}-{cell.engine}-{cell.python}.json"
 
 
 def _id(cell: Cell) -> str:
@@ -141,38 +146,27 @@ def _id(cell: Cell) -> str:
     return ".".join(("proof", *(re.sub(r"[^A-Za-z0-9_-]+", "-", part) for part in parts)))
 
 
-def _step(  # noqa: PLR0913, PLR0917 - one command line, and where its outcome goes
-    session: Session, cell: Cell, choice: Choice, file: Path, made: dict[Cell, Cell], progress: Progress
-) -> Step:
-    """Give the step that proves a cell, and puts what it found in `made`."""
-    options = ["--combo", cell.combo, "--python", cell.python, "--channel", choice.channel, "--proof", str(file)]
+def _command(root: Path, cell: Cell, mode: str, file: Path) -> Command:
+    """Give the command that proves a cell."""
+    options = ["--combo", cell.combo, "--python", cell.python, "--channel", mode, "--proof", str(file)]
     options += ["--engine", cell.engine] if ENVIRONMENTS[cell.combo.partition("_")[0]].choices() else []
-    title = f"prove {cell.label}"
-
-    def reads(outcome: Outcome) -> list[Result]:
-        found, result = judged(cell, file, outcome)
-        made[cell] = found
-        progress.say(f"{result.status}: {cell.label}, {outcome.seconds:.1f} s")
-        return [replace(result, id=_id(cell), title=title, seconds=outcome.seconds)]
-
-    command = Command(
-        toolbox.itself("proof.run", *options), title, env={bootstrap.OWN_TASKS: "1"}, cwd=session.project.root
-    )
-    return Step(_id(cell), title, command, reads=reads, check=True)
+    env = {bootstrap.OWN_TASKS: "1"}
+    return Command(toolbox.itself("proof.run", *options), f"prove {cell.label}", env=env, cwd=root)
 
 
 def judged(cell: Cell, file: Path, outcome: Outcome) -> tuple[Cell, Result]:
     """Judge a proof by its file and by how its process ended; where there is no file, the process says why."""
-    bad = Status.FAIL if outcome.code == ExitCode.CHECK_FAILED else Status.ERROR
+    result = Result(_id(cell), Status.ERROR, f"prove {cell.label}")
     with contextlib.suppress(LabError):  # there is none, or half of one
         (proved,) = shown.read([file])
         proved = replace(proved, python=cell.python)
         why = "; ".join(f"{what}: {reason}" for _, what, reason in proved.reasons())
+        bad = Status.FAIL if outcome.code == ExitCode.CHECK_FAILED else Status.ERROR
         status = Status.PASS if outcome.ok and proved.status is Status.PASS else bad
-        return proved, Result("proof", status, "", why)
+        return proved, replace(result, status=status, detail=why)
     try:
         row = next(one for one in json.loads(outcome.stdout)["results"] if one["status"] in {"fail", "error"})
         said, remedy = f"{row['title']}: {row['detail']}", row["remedy"]
     except (ValueError, KeyError, StopIteration):
         said, remedy = f"it ended with exit code {outcome.code} and no answer: {outcome.said[-300:]}", ""
-    return replace(cell, problem=said), Result("proof", Status.ERROR, "", said, remedy)
+    return replace(cell, problem=said), replace(result, detail=said, remedy=remedy)

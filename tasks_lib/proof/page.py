@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tasks_lib import files
+from tasks_lib import bootstrap, diagnosis, files, process
 from tasks_lib.proof import cells as shown
-from tasks_lib.proof import charts
 from tasks_lib.report import html, markdown
 from tasks_lib.report.model import Status
 from tasks_lib.report.tables import Table
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tasks_lib.proof.cells import Cell
-    from tasks_lib.proof.charts import Drawn
 
 _HERE = Path(__file__).parent
+_MEGABYTE = 1_000_000
 _TONES = {Status.PASS: "#1a7040", Status.FAIL: "#b3261e"}
 _STEP = ("number", "step", "command", "status", "exit code", "began", "seconds", "peak memory", "written", "detail")
 
@@ -82,25 +82,25 @@ def _word(cell: Cell | None) -> str:
 
 
 def _page(cells: Sequence[Cell]) -> str:
-    drawn, facts = charts.draw(cells), shown.facts(cells)
+    drawn, facts = _drawn(cells), shown.facts(cells)
     worst, reasons, (differing, same) = verdict(cells), shown.reasons(cells), shown.packages(cells)
     return html.filled(
         _HERE / "page.html",
-        {"bundle": drawn.script},
+        {"bundle": drawn["script"]},
         status=worst,
         project=html.escaped(facts.pop("project") or "a project"),
         counted=counted(cells),
         facts=html.listed(facts),
         matrix=_matrix(cells),
         bad=f"<section><h2>{reasons.title}</h2>{html.grid(reasons)}</section>" if reasons.rows else "",
-        time=_figure("time", drawn),
-        disk=_figure("disk", drawn),
+        time=_figure("time", drawn["charts"]),
+        disk=_figure("disk", drawn["charts"]),
         numbers=html.grid(shown.numbers(cells)),
         packages=(html.grid(differing) if differing.rows else "<p>All cells have the same packages.</p>")
         + _folded(f"{len(same.rows)} packages are the same in all", same),
-        cells="\n".join(_cell(number, cell, drawn) for number, cell in enumerate(cells)),
-        drawn=html.escaped(f"Charts: {drawn.drawn_by}."),
-        charts=json.dumps(drawn.charts).replace("<", "\\u003c"),
+        cells="\n".join(_cell(number, cell, drawn["charts"]) for number, cell in enumerate(cells)),
+        drawn=html.escaped(f"Charts: {drawn['drawn_by']}."),
+        charts=json.dumps(drawn["charts"]).replace("<", "\\u003c"),
     )
 
 
@@ -127,10 +127,10 @@ def _verdict(cell: Cell | None, cells: Sequence[Cell]) -> str:
     return f'<td class="{cell.status}">{link} {cell.seconds:.1f} s</td>'
 
 
-def _figure(name: str, drawn: Drawn) -> str:
-    if name not in drawn.words:
+def _figure(name: str, charts: dict[str, Any]) -> str:
+    if name not in charts:
         return ""
-    said = html.escaped(drawn.words[name])
+    said = html.escaped(charts[name]["description"])
     return f'<figure><div data-chart="{name}" role="img" aria-label="{said}"></div></figure>'
 
 
@@ -138,7 +138,7 @@ def _folded(title: str, table: Table) -> str:
     return f"<details><summary>{html.escaped(title)}</summary>{html.grid(table)}</details>" if table.rows else ""
 
 
-def _cell(number: int, cell: Cell, drawn: Drawn) -> str:
+def _cell(number: int, cell: Cell, charts: dict[str, Any]) -> str:
     """Give what one proof says: the layers as they are, what ran beside what, each step, and each claim."""
     steps = [
         (
@@ -153,7 +153,7 @@ def _cell(number: int, cell: Cell, drawn: Drawn) -> str:
     return (
         f'<article class="{cell.status}" aria-labelledby="cell{number}"><header><h2 id="cell{number}">'
         f'{html.escaped(cell.label)}</h2><span class="mark">{cell.status}</span>'
-        f"<span>{html.escaped(cell.problem)}</span></header>{_layers(cell)}{_figure(f'cell{number}', drawn)}"
+        f"<span>{html.escaped(cell.problem)}</span></header>{_layers(cell)}{_figure(f'cell{number}', charts)}"
         f"{_folded('Steps and commands', Table(f'Steps of {cell.label}', _STEP, steps))}"
         f"{_folded('Claims', Table(f'Claims of {cell.label}', ('verdict', 'claim', 'why'), claims))}</article>"
     )
@@ -179,3 +179,62 @@ def _layers(cell: Cell) -> str:
             names = html.escaped(", ".join(f"{name} {version}" for name, (version, *_) in found.items()))
             rows.append(f'<div class="{kind}"><b>{head}</b><p>{names}</p></div>')
     return f'<div class="layers">{"".join(rows)}</div>'
+
+
+def _drawn(cells: Sequence[Cell]) -> dict[str, Any]:
+    """Have `draw.py` declare the charts, in an environment of its own: it is large, and only this needs it.
+
+    Give the charts as Vega-Lite, each with its description in words, the script that draws them, and what that is.
+    """
+    python = bootstrap.ensure(_HERE / "charts.txt")
+    proven = [cell for cell in cells if cell.proof]
+    wanted = {"time": _time(proven), "disk": _disk(proven)}
+    wanted |= {f"cell{number}": _timeline(cell) for number, cell in enumerate(cells)}
+    asked = {name: one for name, one in wanted.items() if one["rows"]}
+    with tempfile.TemporaryDirectory(prefix="mlops-lab charts ") as folder:
+        file = Path(folder, "charts.json")
+        file.write_text(json.dumps(asked), encoding="utf-8")
+        argv = (str(python), "-I", "-Xutf8", str(_HERE / "draw.py"), str(file))
+        outcome = process.run(process.Command(argv, "declare the charts"))
+    diagnosis.demand(outcome, title="draw the charts")
+    drawn: dict[str, Any] = json.loads(outcome.stdout)
+    return drawn
+
+
+def _time(cells: Sequence[Cell]) -> dict[str, Any]:
+    steps = [(cell, step) for cell in cells for step in cell.proof["steps"]]
+    told = "; ".join(f"{cell.label} {cell.seconds:.1f}" for cell in cells)
+    return {
+        "value": "seconds",
+        "part": "step",
+        "parts": list(dict.fromkeys(step["title"] for _, step in steps)),
+        "description": f"Bars of the seconds that each proof took, by step: {told}.",
+        "rows": [{"cell": cell.label, "step": step["title"], "seconds": step["seconds"]} for cell, step in steps],
+    }
+
+
+def _disk(cells: Sequence[Cell]) -> dict[str, Any]:
+    sizes = [(cell, owner, number / _MEGABYTE) for cell in cells for owner, number in cell.sizes.items()]
+    told = "; ".join(f"{cell.label} {cell.disk / _MEGABYTE:.0f}" for cell in cells)
+    return {
+        "value": "megabytes",
+        "part": "owner",
+        "parts": shown.OWNERS,
+        "description": f"Bars of the megabytes that are installed, by owner: {told}.",
+        "rows": [{"cell": cell.label, "owner": owner, "megabytes": number} for cell, owner, number in sizes],
+    }
+
+
+def _timeline(cell: Cell) -> dict[str, Any]:
+    rows = [
+        {
+            "step": f"{place} {step['title']}",
+            "kind": "part" if "." in place else "step",
+            "command": step["command"],
+            "began": step["started"],
+            "ended": step["started"] + step["seconds"],
+        }
+        for place, step in cell.steps()
+    ]
+    told = "; ".join(f"{row['step']} from {row['began']:.1f} to {row['ended']:.1f}" for row in rows)
+    return {"description": f"Timeline of {cell.label} in seconds: {told}.", "rows": rows}

@@ -25,13 +25,20 @@ if TYPE_CHECKING:
     from tasks_lib.proof.channel import Channel
     from tasks_lib.session import Session
 
-#: What is never copied: histories, environments, caches and what is built.
+#: how the folder of a proof begins
+PREFIX = "mlops-lab proof "
+#: What is never copied: histories, environments, caches, and proofs where the folder for what is temporary is inside.
 _LEFT_OUT = shutil.ignore_patterns(
-    ".git", ".hg", ".svn", ".nox", ".tox", "__pycache__", ".*_cache", "node_modules", ".mlops-lab"
+    *(".git", ".hg", ".svn", ".nox", ".tox", "__pycache__", ".*_cache", "node_modules", ".mlops-lab", f"{PREFIX}*")
 )
 #: What is built, at the top; deeper, a folder of that name may be a package.
 _BUILT = {"build", "dist"}
-_LOCAL = re.compile(r"^\s*[^#\n]*\b(?:path|workspace|from)\s*=|@\s*file:|^\s*\[tool\.uv\.workspace", re.MULTILINE)
+#: What says that something comes from a folder: a source, a folder of wheels, an address that is none.
+_LOCAL = re.compile(
+    r"""^\s*[^#\n]*\b(?:(?:path|workspace|from|find-links)\s*=|url\s*=\s*["'](?!\w[\w+]*:))|@\s*file:|"""
+    r"""^\s*\[tool\.uv\.workspace""",
+    re.MULTILINE,
+)
 #: Settings of a person that would lead out of the proof's home. What they say of channels is written there instead.
 _FORGOTTEN = (
     *("CONDARC", "CONDA_ENVS_DIRS", "CONDA_ENVS_PATH", "CONDA_CHANNELS", "CONDA_DEFAULT_CHANNELS"),
@@ -42,17 +49,19 @@ _FORGOTTEN = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Place:
-    """A project's folder, and the changes to the environment that give its processes a home of their own."""
+    """A project's folder, the variables that give its processes a home of their own, and what was made there."""
 
     project: Path
     env: Mapping[str, str | None]
+    prefix: Path = Path()
+    python: str = ""
 
 
-def make(session: Session, folder: Path, home: str, channel: Channel) -> Place:
-    """Make the home `home` in `folder`, with a `.condarc` that leads to the channel, for the project in `folder`."""
-    own = folder / home
+def make(session: Session, folder: Path, number: str, channel: Channel) -> Place:
+    """Make a home in `folder`, with a `.condarc` that leads to the channel, for a project that is to lie beside it."""
+    own = folder / f"home{number}"
     folders = {
         "HOME": own,
         "USERPROFILE": own,
@@ -84,7 +93,7 @@ def make(session: Session, folder: Path, home: str, channel: Channel) -> Place:
     python = toolbox.find_python(session.project.python) if session.project.python else None
     if python is not None:  # uv keeps Pythons in the person's data folder
         env["PATH"] = os.pathsep.join((os.environ.get("PATH", ""), str(python.parent)))
-    return Place(folder / "project", env)
+    return Place(folder / f"project{number}", env)
 
 
 def caches() -> dict[str, str]:
@@ -142,7 +151,8 @@ def needs_sources(session: Session) -> bool:
     else:
         packaged = project.pyproject.table("tool", "poetry").get("package-mode", True)
     conda = project.conda_file.pip if session.environment.kind == "conda" else ()
-    return bool(packaged or _LOCAL.search(project.pyproject.text) or any(entry[:1] in {"-", "."} for entry in conda))
+    texts = [project.pyproject.text, *(read_text(path) for path in (project.root / "uv.toml",) if path.is_file())]
+    return bool(packaged or any(map(_LOCAL.search, texts)) or any(entry[:1] in {"-", "."} for entry in conda))
 
 
 def manifests(session: Session) -> Iterator[Path]:

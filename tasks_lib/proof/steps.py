@@ -10,22 +10,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from packaging.utils import canonicalize_name
-
 from tasks_lib import process, toolbox
+from tasks_lib.checks.base import listed
 from tasks_lib.environments import conda_health, records
 from tasks_lib.errors import LabError
 from tasks_lib.managers import MANAGERS
 from tasks_lib.plan import Step
 from tasks_lib.process import Command
 from tasks_lib.project import Project
-from tasks_lib.proof import claims, compare, evidence
+from tasks_lib.proof import claims, evidence
 from tasks_lib.report.model import Result, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tasks_lib.managers.base import Manager
     from tasks_lib.proof.place import Place
     from tasks_lib.report.progress import Progress
     from tasks_lib.session import Session
@@ -54,12 +52,8 @@ class Proof:
     progress: Progress
     first: Place
     second: Place
-    began: float = field(default_factory=time.time)
+    began: float
     step: Step = field(default_factory=lambda: Step("proof", "prove"))
-    prefix: Path | None = None
-    python: str = ""
-    again_prefix: Path | None = None
-    again_python: str = ""
     #: parts of the proof's document, as the steps see them, and what each step was
     seen: dict[str, Any] = field(default_factory=dict)
     log: list[dict[str, Any]] = field(default_factory=list)
@@ -67,24 +61,15 @@ class Proof:
     ran: list[evidence.Ran] = field(default_factory=list)
 
     @property
-    def made(self) -> Path:
-        """Give the first environment's folder, which `setup` has found."""
-        return self.prefix or Path()
+    def copied(self) -> Session:
+        """Give the session of the copied project, as its manifests stand now."""
+        project = Project.load(self.first.project, {})
+        return replace(self.session, project=project, manager=MANAGERS[self.session.combo.manager](project))
 
-    @property
-    def made_again(self) -> Path:
-        """Give the second environment's folder, once it was made."""
-        return self.again_prefix or Path()
-
-    @property
-    def manager(self) -> Manager:
-        """Give the manager of the copied project, as its manifests stand now."""
-        return MANAGERS[self.session.combo.manager](self.project)
-
-    @property
-    def project(self) -> Project:
-        """Give the copied project, as its manifests stand now."""
-        return Project(self.first.project, Project.load(self.first.project, {}).pyproject)
+    def held(self, place: Place) -> dict[str, Any]:
+        """Describe the environment that was made there."""
+        installed = evidence.installed(self.session, self.seen["lock"], place.prefix)
+        return {"python": place.python, "installed": installed}
 
     def lab(self, place: Place, task: str, *words: str) -> dict[str, Any]:
         """Run one task there and give its document; one that failed is what its first bad result says."""
@@ -99,11 +84,10 @@ class Proof:
             text = f"{task} gave no answer (exit code {outcome.code}): {outcome.said[-300:]}"
             raise Unproven(text, status=Status.ERROR) from None
         if document["exit_code"] or not outcome.ok:
-            bad: dict[str, Any] = next((row for row in document["results"] if row["status"] in BAD), {})
-            file = f"{bad['file']}{':{}'.format(bad['line']) if bad.get('line') else ''}: " if bad.get("file") else ""
-            text = f"{task}: {bad.get('title', 'failed')}: {file}{bad.get('detail', '')}"
             status = Status.FAIL if document["exit_code"] == 1 else Status.ERROR
-            raise Unproven(text, str(bad.get("remedy", "")), status)
+            results = (Result(**row) for row in document["results"])
+            bad = next((one for one in results if one.status in BAD), Result(task, status, "failed"))
+            raise Unproven(": ".join(filter(None, (task, bad.title, bad.place, bad.detail))), bad.remedy, status)
         return document
 
     def setup(self) -> str:
@@ -116,17 +100,18 @@ class Proof:
                 raise
             failed = found
         told = f"{len(self.ran[-1].results)} steps and checks"
-        self.prefix, self.python = self._look(self.first)
-        self.seen |= evidence.basis(self.session, self.project, self.made)
+        self._look(self.first)
+        self.seen |= evidence.basis(self.copied, self.first.prefix)
         if failed:
             raise failed
         return told
 
     def imports(self) -> str:
         """Import, inside the environment, what the lock pins and is installed, and the project itself."""
-        own = canonicalize_name(str(self.manager.project.pyproject.table("project").get("name", "")))
-        wanted = sorted(records.installed(self.made).keys() & {*self.manager.locked(), own})
-        places = (str(_IMPORTS), str(self.made), str(self.first.project))
+        copied, prefix = self.copied, self.first.prefix
+        own = records.normalised(copied.project.pyproject.name)
+        wanted = sorted(records.installed(prefix).keys() & {*copied.manager.locked(), own})
+        places = (str(_IMPORTS), str(prefix), str(self.first.project))
         document = self.lab(self.first, "env.run", "--", "python", *places, *wanted)
         try:
             found = json.loads(document["data"]["stdout"].splitlines()[-1])
@@ -143,34 +128,35 @@ class Proof:
             text = f"{len(found['failed'])} modules cannot be imported: {told}"
             raise Unproven(text, f"try it: invoke env.run -- python -c 'import {next(iter(found['failed']))}'")
         if not found["imported"]:
-            text = f"{self.manager.lock_name} pins nothing that is installed, so there is nothing to import"
+            text = f"{copied.manager.lock_name} pins nothing that is installed, so there is nothing to import"
             raise Unproven(text, status=Status.SKIP)
         left = f"; left out: {'; '.join(found['optional'].values())}" if found["optional"] else ""
         return f"{modules} modules of {len(found['imported'])} distributions{left}"
 
     def edits(self) -> str:
         """Add a package and remove it: it comes and goes, and leaves manifest and lock as they were."""
-        installed, locked = records.installed(self.made), self.manager.locked()
+        prefix, manager = self.first.prefix, self.copied.manager
+        installed, locked = records.installed(prefix), manager.locked()
         name = next((name for name in CANDIDATES if name not in installed and name not in locked), None)
         if name is None:
             text = f"the project has all of {', '.join(CANDIDATES)} already"
             raise Unproven(text, status=Status.SKIP)
-        paths = (self.manager.project.pyproject.path, self.manager.lock_path)
+        paths = (manager.project.pyproject.path, manager.lock_path)
         before = [path.read_bytes() for path in paths]
         self.lab(self.first, "deps.add", name)
-        if name not in records.installed(self.made) or name not in self.manager.locked():
+        if name not in records.installed(prefix) or name not in manager.locked():
             text = f"deps.add ended well, and {name} is not both installed and locked"
             raise Unproven(text)
         self.lab(self.first, "deps.remove", name)
-        if wrong := compare.differences(installed, records.installed(self.made), ("before", "after deps.remove")):
+        if wrong := listed(claims.differences(installed, records.installed(prefix), "before", "after deps.remove")):
             text = f"deps.add and deps.remove of {name} changed what is installed: {wrong}"
             raise Unproven(text)
         after = [path.read_bytes() for path in paths]
         changed = [path.name for path, old, new in zip(paths, before, after, strict=True) if old != new]
-        if self.manager.locked() != locked or compare.content(before[0]) != compare.content(after[0]):
+        if manager.locked() != locked or evidence.content(before[0]) != evidence.content(after[0]):
             text = f"deps.add and deps.remove of {name} left another {' and '.join(changed)} behind"
             raise Unproven(text)
-        if compare.content(before[1]) != compare.content(after[1]):
+        if evidence.content(before[1]) != evidence.content(after[1]):
             text = f"after {name} came and went, {paths[1].name} pins the same versions, and is not the same"
             raise Unproven(text, status=Status.WARN)
         if changed:  # uv lists the markers of a lock in another order each time
@@ -182,7 +168,7 @@ class Proof:
         try:
             results = self.lab(self.first, "check.all")["results"]
         finally:
-            self.seen["checks"] = evidence.statuses(self.ran[-1].results)
+            self.seen["checks"] = evidence.statuses(row for one in self.ran for row in one.results)
         told = [f"{row['title']}: {row['detail']}" for row in results if row["status"] != "pass"]
         return f"{len(results)} checks{'; but ' if told else ''}{'; '.join(told)}"
 
@@ -191,53 +177,47 @@ class Proof:
         left_out = shutil.ignore_patterns(".venv")
         shutil.copytree(self.first.project, self.second.project, symlinks=True, ignore=left_out)
         self.lab(self.second, "env.create")
-        prefix, self.again_python = self._look(self.second)
-        if prefix == self.made:
-            text = f"the second environment is the first one: {prefix}"
-            raise Unproven(text)
-        self.again_prefix = prefix
+        self._look(self.second)
         if self.session.environment.owns_packages:
-            self.seen["conda_before"] = conda_health.hashes(prefix)
+            self.seen["conda_before"] = conda_health.hashes(self.second.prefix)
         self.lab(self.second, "deps.install")
-        return f"made from {self.manager.lock_name} alone"
+        return f"made from {self.session.manager.lock_name} alone"
 
     def same(self) -> str:
         """Compare the two installed sets, name by name and version by version, and conda's by build too."""
-        places = ((self.made, self.python), (self.made_again, self.again_python))
-        sets = [
-            claims.contents({"python": python, "installed": evidence.installed(self, prefix)})
-            for prefix, python in places
-        ]
-        if wrong := compare.differences(sets[0], sets[1], ("first", "second")):
+        first, second = (claims.contents(self.held(place)) for place in (self.first, self.second))
+        if wrong := listed(claims.differences(first, second)):
             text = f"the environment made from the lock alone differs: {wrong}"
             raise Unproven(text)
-        return f"{len(sets[0])} names and versions, the same in both"
+        return f"{len(first)} names and versions, the same in both"
 
-    def _look(self, place: Place) -> tuple[Path, str]:
-        """Give the environment's folder and its Python; it must lie where the proof can do no harm."""
+    def _look(self, place: Place) -> None:
+        """Find the environment that was made there; it must lie where the proof can do no harm."""
         data = self.lab(place, "env.info")["data"]
         prefix = Path(data["path"])
         if not prefix.is_relative_to(place.project.parent):
             text = f"the environment {prefix} lies outside of the proof's own folder {place.project.parent}"
             raise Unproven(text, status=Status.ERROR)
-        return prefix, str(data["python"])
+        if prefix == self.first.prefix:
+            text = f"the second environment is the first one: {prefix}"
+            raise Unproven(text)
+        place.prefix, place.python = prefix, str(data["python"])
 
     def carry_out(self) -> list[Result]:
         """Take the steps one after the other, also after one that found a fault; behind an error they are skipped."""
         results: list[Result] = []
-        stopped = ""
-        for name, title in TITLES.items():
+        for name, title in claims.STEPS.items():
+            self.ran, started = [], time.time()
+            stopped = next((one.id for one in results if one.status is Status.ERROR), "")
             if stopped:
                 results.append(Result(f"proof.{name}", Status.SKIP, title, f"not tried, since {stopped} was an error"))
-                self.log.append(evidence.step(results[-1], [], self.began, time.time()))
-                continue
-            result = self._take(Step(f"proof.{name}", title), getattr(self, name))
-            stopped = result.id if result.status is Status.ERROR else ""
-            results.append(result)
+            else:
+                results.append(self._take(Step(f"proof.{name}", title), getattr(self, name)))
+            self.log.append(evidence.step(results[-1], self.ran, self.began, started))
         return results
 
     def _take(self, step: Step, work: Callable[[], str]) -> Result:
-        self.step, self.ran, started = step, [], time.perf_counter()
+        self.step, started = step, time.perf_counter()
         self.progress.begin(step)
         result = Result(step.id, Status.PASS, step.title)
         try:
@@ -250,17 +230,4 @@ class Proof:
             result = replace(result, status=Status.ERROR, detail=f"{error.filename}: {error.strerror}")
         seconds = time.perf_counter() - started
         self.progress.end(step, seconds, ok=result.status not in BAD)
-        result = replace(result, seconds=seconds)
-        self.log.append(evidence.step(result, self.ran, self.began, time.time() - seconds))
-        return result
-
-
-#: The steps in their order, each a method of `Proof`.
-TITLES = {
-    "setup": "set the project up",
-    "imports": "import what was installed",
-    "edits": "add a package and remove it",
-    "checks": "run every check",
-    "again": "make a second environment from the lock alone",
-    "same": "compare the two installed sets",
-}
+        return replace(result, seconds=seconds)

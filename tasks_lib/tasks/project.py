@@ -29,7 +29,7 @@ def bench(_: Context) -> None:
     """Measure `setup` against the steps typed by hand, and print the ratios of medians."""
     from tasks_lib import suite
 
-    finish(suite.script(ROOT, ROOT / "tests" / "bench" / "by_hand.py", behind_dashes()))
+    finish(suite.start(ROOT, str(ROOT / "tests" / "bench" / "by_hand.py"), *behind_dashes()))
 
 
 @task

@@ -29,7 +29,7 @@ def verify(_: None, __: Progress, file: str) -> Answer:
     """Check a proof again: its digest, its verdict from its evidence, and whether the project is still the same."""
     from pathlib import Path
 
-    from tasks_lib.proof.verify import verify
+    from tasks_lib.proof.review import verify
 
     return verify(Path.cwd(), file)
 
@@ -37,7 +37,7 @@ def verify(_: None, __: Progress, file: str) -> Answer:
 @lab_task("proof.compare", project=False, help={"first": "a proof", "second": "another one"})
 def compare(_: None, __: Progress, first: str, second: str) -> Answer:
     """Explain the difference between two proofs, and say whether they agree in what counts."""
-    from tasks_lib.proof.difference import explain
+    from tasks_lib.proof.review import explain
 
     return explain(first, second)
 

@@ -16,7 +16,7 @@ import pytest
 
 from tasks_lib import bootstrap
 from tasks_lib.errors import LabError
-from tasks_lib.proof import claims, compare, place
+from tasks_lib.proof import claims, place
 from tasks_lib.session import Session
 from tests.lab import ENTRY, LOCAL_CHANNEL, PYTHON, ROOT, Answer, expect_contract, tools, variables, wheel
 
@@ -245,6 +245,20 @@ def test_a_module_that_cannot_be_imported_fails_the_proof(combo: str, ground: Gr
     shutil.rmtree(document["data"]["kept"])
 
 
+def test_a_project_that_only_poetrys_own_table_names_is_proven_and_is_no_stray(ground: Ground) -> None:
+    table = '[tool.poetry]\nname = "tiny"\nversion = "1"\ndescription = ""\nauthors = []\n'
+    backend = '[build-system]\nrequires = ["poetry-core"]\nbuild-backend = "poetry.core.masonry.api"\n'
+    text = f'{table}[tool.poetry.dependencies]\npython = ">=3.11,<4"\nsix = "*"\n{backend}'
+    (ground.project / "pyproject.toml").write_text(text)
+    (ground.project / "tiny.py").touch()
+    document = ground.prove("pip_poetry")
+    passed(document)
+    made = proof_of(document)
+    assert made["project"]["name"] == "tiny"
+    assert {row["name"]: row["owner"] for row in made["installed"]}["tiny"] == "project"
+    assert made["imports"]["modules"] == 2
+
+
 @pytest.mark.skipif(os.name == "nt", reason="a signal of POSIX")
 def test_an_interrupted_proof_leaves_nothing(ground: Ground) -> None:
     argv = [PYTHON, str(ENTRY), "proof.run", "--json", "--combo", "pip_uv"]
@@ -264,15 +278,16 @@ def test_an_interrupted_proof_leaves_nothing(ground: Ground) -> None:
 
 def test_every_difference_between_two_environments_is_named() -> None:
     one, other = {"a": "1", "b": "1", "c": "1"}, {"a": "1", "b": "2", "d": "1"}
-    told = compare.differences(one, other, ("first", "second"))
-    assert told == "b (first 1, second 2), c (first 1, second none), d (first none, second 1)"
-    assert compare.differences(one, dict(one), ("first", "second")) == ""
+    told = list(claims.differences(one, other))
+    assert told == ["b (first 1, second 2)", "c (first 1, second none)", "d (first none, second 1)"]
+    assert list(claims.differences(one, dict(one))) == []
 
 
 def test_a_package_of_any_name_is_copied_and_what_is_built_is_not(tmp_path: Path) -> None:
     root = tmp_path / "project"
     kept = {"src/lab/build/a.py", "src/lab/dist/b.py", "src/venv/c.py", "pyproject.toml"}
-    for name in (*kept, "build/d.py", "dist/e.whl", ".mlops-lab/lock", ".git/HEAD", "env/pyvenv.cfg"):
+    left_out = {"build/d.py", "dist/e.whl", ".mlops-lab/lock", ".git/HEAD", "env/pyvenv.cfg", "tmp/mlops-lab proof x/f"}
+    for name in kept | left_out:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).touch()
     (root / "pyproject.toml").write_text('[project]\nname = "a"\nversion = "1"\n[build-system]\nrequires = []\n')

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tasks_lib.environments import records
-from tasks_lib.proof import claims, difference, document, verify
+from tasks_lib.proof import claims, document, review
 from tasks_lib.proof import session as sessions
 from tasks_lib.proof.steps import Proof
 from tasks_lib.report.model import Status
@@ -48,7 +48,11 @@ class Hit:
     """Where a control strikes: a place of the session, and its environment."""
 
     place: Place
-    prefix: Path
+
+    @property
+    def prefix(self) -> Path:
+        """Give the environment's folder."""
+        return self.place.prefix
 
     @property
     def site(self) -> Path:
@@ -200,10 +204,9 @@ def prove(
                 and task == control.task
                 and place is (self.second if control.second else self.first)
             )
-            prefix = self.again_prefix if place is self.second else self.prefix
-            if control is None or not struck or prefix is None:
+            if control is None or not struck or not place.python:
                 return super().lab(place, task, *words)
-            with control.damage(Hit(place, prefix)):
+            with control.damage(Hit(place)):
                 return super().lab(place, task, *words)
 
     home, project, temporary = (folder / name for name in ("a home", "my project", "t"))
@@ -273,7 +276,7 @@ class Kept:
         path.write_text(json.dumps(made))
         return {
             one.id.removeprefix("proof."): one.status
-            for one in verify.verify(self.session.project.root, str(path)).results
+            for one in review.verify(self.session.project.root, str(path)).results
         }
 
 
@@ -433,7 +436,7 @@ def test_the_difference_between_two_proofs_is_explained(
     paths = [kept.folder / name for name in ("one.json", "other.json")]
     for path, made in zip(paths, (kept.made, other), strict=True):
         document.write(path, made)
-    found = difference.explain(*map(str, paths))
+    found = review.explain(*map(str, paths))
     assert {one.id.removeprefix("compare.") for one in found.results if one.status is Status.FAIL} == differ
     assert likely in found.data["likely"]
     assert [row["step"] for row in found.data["steps"]] == list(claims.STEPS)

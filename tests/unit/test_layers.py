@@ -47,6 +47,15 @@ def test_owner_version_and_size(clicked: Path, link: Link, install: Install) -> 
     assert found.overlaps == ()
 
 
+def test_a_project_that_only_poetrys_own_table_names_is_no_stray(
+    project: MakeProject, venv: Path, install: Install
+) -> None:
+    install(venv, "My_Own", "0.1")
+    made = project('[tool.poetry]\nname = "my-own"\nversion = "0.1"\n', files={"poetry.lock": "package = []\n"})
+    found = layers.of(Session.open(combo="pip_poetry", start=made.root))
+    assert [(one.owner, one.name) for one in found.packages] == [("lock", "my-own")]
+
+
 @pytest.mark.parametrize(
     ("locked", "other", "keep", "why", "installed"),
     [

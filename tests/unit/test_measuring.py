@@ -31,5 +31,5 @@ def test_the_peak_is_that_of_the_largest_process() -> None:
 
 
 def test_what_the_system_does_not_say_is_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measuring, "_said", lambda *_: None)
-    assert measuring.written() is None
+    monkeypatch.setattr(measuring, "said", lambda *_: None)
+    assert measuring.measured([])["written_bytes"] is None

@@ -48,5 +48,7 @@ def test_an_evidence_that_lacks_fails_unless_a_step_explains_why() -> None:
     steps = [{**step, "id": name} for name in claims.STEPS]
     whole = claims.judge({"combo": "conda_uv", "steps": steps})
     assert [row["status"] for row in whole["claims"]] == ["pass", *["fail"] * (len(claims.CLAIMS) - 1)]
-    stopped = claims.judge({"combo": "conda_uv", "steps": [{**steps[0], "status": "error"}, *steps[1:]]})
+    # as a session has it whose first step was an error
+    empty: dict[str, object] = {"installed": [], "second": None, "conda_files": None, "lock": None}
+    stopped = claims.judge({"combo": "conda_uv", "steps": [{**steps[0], "status": "error"}, *steps[1:]], **empty})
     assert [row["status"] for row in stopped["claims"]] == ["fail", *["skip"] * (len(claims.CLAIMS) - 1)]
