@@ -143,8 +143,8 @@ class _Reader:
             address, _, marker = text.partition(";")
             plain = re.sub(r"#&?", "#", _EGG.sub(lambda match: match[0][:1] if match[0][:1] == "#" else "", address))
             text = f"{egg['name']}{egg['extras'] or ''} @ {plain.strip().rstrip('#')}{f' ; {marker}' if marker else ''}"
-        elif "://" in text and " @ " not in text:
-            text = f"{self.named(text, line)} @ {text}"
+        elif "://" in text:
+            text = text if " @ " in text else f"{self.named(text, line)} @ {text}"
         elif parts := self.local(text, editable=editable):
             path = parts["path"].strip()
             if (self.root / path).resolve() == self.root.resolve():
