@@ -13,6 +13,9 @@ from email.parser import HeaderParser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
+from packaging.version import InvalidVersion, Version
+
 from tasks_lib import diagnosis, files, index, journal
 from tasks_lib.environments.records import normalised
 from tasks_lib.errors import ExitCode, LabError
@@ -128,8 +131,6 @@ def _expect_package(session: Session, member: Member | None) -> PyProject:
 
 def expect_metadata(wheel: Path, pyproject: PyProject) -> None:
     """Refuse a wheel that has another name or version than its manifest, or that nobody else could install."""
-    from packaging.version import InvalidVersion, Version  # noqa: PLC0415 - 0.03 s
-
     try:
         with zipfile.ZipFile(wheel) as archive:
             names = [name for name in archive.namelist() if name.count("/") == 1]  # deeper lies what it vendors
@@ -159,9 +160,6 @@ def _version(pyproject: PyProject) -> str:
 
 def _built(folder: Path, pyproject: PyProject) -> list[Path]:
     """Find what was built of the manifest's name and version."""
-    from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename  # noqa: PLC0415 - 0.03 s
-    from packaging.version import InvalidVersion, Version  # noqa: PLC0415 - as above
-
     found = []
     for path in sorted([*folder.glob("*.tar.gz"), *folder.glob("*.whl")]):
         try:

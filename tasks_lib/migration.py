@@ -10,6 +10,8 @@ import tomllib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_version
+
 from tasks_lib import adoption, combos, description, graph, guard, transaction, workflows
 from tasks_lib.adoption import conda_files, requirements_files, toml_tables, writing
 from tasks_lib.adoption.found import GROUPS, MAIN, Found, comments
@@ -266,8 +268,6 @@ def _steps(session: Session, target: Session, had: Installed, texts: dict[Path, 
 
 def compare(target: Session, had: Installed, *, made: bool) -> Sequence[Result]:
     """Compare name by name and version by version; what differs ends the run, and all is put back."""
-    from packaging.utils import canonicalize_version  # noqa: PLC0415 - 0.03 s
-
     facts = Facts(target)
     now, sources, locked = facts.installed, records.requirements(target.environment.prefix), target.manager.locked()
     wrong = []

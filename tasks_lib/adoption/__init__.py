@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from packaging.specifiers import SpecifierSet
+
 from tasks_lib import combos, toolbox, transaction
 from tasks_lib.adoption import conda_files, requirements_files, setuptools_files, toml_tables, writing
 from tasks_lib.adoption.found import EXTRAS, GROUPS, MAIN, Comment, Found, Target, distribution
@@ -281,8 +283,6 @@ def _is_package(project: Project, merged: writing.Merged) -> bool:
 
 def _conda_text(project: Project, merged: writing.Merged) -> dict[Path, str]:
     """Give the conda file's new text: less its `pip:` section, or whole where there is none yet."""
-    from packaging.specifiers import SpecifierSet  # noqa: PLC0415 - 0.03 s
-
     file = project.conda_file
     if file.path.is_file():
         return {file.path: conda_files.without_pip(file, read_text(file.path))} if file.pip else {}

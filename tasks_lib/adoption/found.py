@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from email.utils import parseaddr
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
+from packaging.requirements import InvalidRequirement, Requirement
+
 from tasks_lib.diagnosis import without_logins
 from tasks_lib.errors import LabError
 from tasks_lib.manifests import BAD_TEXT, read_text
@@ -18,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from packaging.requirements import Requirement
 
 Target = tuple[str, ...]
 MAIN: Target = ("project", "dependencies")
@@ -80,8 +82,6 @@ class Found:
 
     def parse(self, text: str, line: int | None, shown: str = "") -> Requirement:
         """Read a requirement; `shown` is what the file has in its place."""
-        from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - 0.03 s
-
         try:
             return Requirement(text)
         except InvalidRequirement as error:
@@ -172,8 +172,6 @@ def people(texts: Sequence[str]) -> list[dict[str, str]]:
 
 def license_of(text: str, classifiers: Sequence[str]) -> object:
     """Write a licence as an SPDX expression where it is one; beside a classifier of licences that is not allowed."""
-    from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression  # noqa: PLC0415 - as above
-
     try:
         spdx = canonicalize_license_expression(text)
     except InvalidLicenseExpression:

@@ -9,6 +9,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
+
 from tasks_lib.adoption.found import GROUPS, MAIN, Found, Item, Target, comments
 from tasks_lib.manifests import read_toml
 from tasks_lib.requirements import is_folder
@@ -173,13 +175,6 @@ class _Reader:
 
     def named(self, place: str, line: int) -> str:
         """Give the name of what stands in a folder, or of an archive."""
-        from packaging.utils import (  # noqa: PLC0415 - 0.03 s
-            InvalidSdistFilename,
-            InvalidWheelFilename,
-            parse_sdist_filename,
-            parse_wheel_filename,
-        )
-
         path = self.root / place
         if path.is_dir():
             data = read_toml(path / "pyproject.toml")[0] if (path / "pyproject.toml").is_file() else {}

@@ -9,6 +9,10 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import tomlkit
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 from tasks_lib.adoption.found import GROUPS, MAIN, Found, Target
 from tasks_lib.adoption.toml_tables import lost_comments
 from tasks_lib.errors import LabError
@@ -90,8 +94,6 @@ class Merged:
 
     def constrain(self) -> Iterator[str]:
         """Hold what is declared to the constraints too, for Poetry; say which it will not know of."""
-        from packaging.requirements import Requirement  # noqa: PLC0415 - 0.03 s
-
         for row in self.lists.get(("tool", "uv", "constraint-dependencies"), ()):
             if row.value is None:
                 continue
@@ -108,22 +110,17 @@ class Merged:
 
 
 def _name(text: str) -> str:
-    from packaging.requirements import Requirement  # noqa: PLC0415 - as above
-    from packaging.utils import canonicalize_name  # noqa: PLC0415 - as above
 
     return canonicalize_name(Requirement(text).name)
 
 
 def _same(one: object, other: object) -> bool:
-    from packaging.requirements import Requirement  # noqa: PLC0415 - as above
 
     return one == other or (isinstance(one, str) and isinstance(other, str) and Requirement(one) == Requirement(other))
 
 
 def written(old: str, merged: Merged, drops: Sequence[Target] = ()) -> str:
     """Give the new text; what is then read from it must be what was there, less `drops`, and what was taken over."""
-    import tomlkit  # noqa: PLC0415 - 0.05 s, and few tasks write TOML
-
     document, new, expected = tomlkit.parse(without(old, drops)), tomlkit.document(), copy.deepcopy(dict(merged.data))
     for target in sorted(dict.fromkeys([*merged.values, *merged.lists]), key=_rank):
         place = document if target[0] in document or target[0] not in _TOP else new
@@ -146,8 +143,6 @@ def written(old: str, merged: Merged, drops: Sequence[Target] = ()) -> str:
 
 def with_value(text: str, target: Target, value: object) -> str:
     """Give the text with one key set, be it there already or not."""
-    import tomlkit  # noqa: PLC0415 - as above
-
     document = tomlkit.parse(text)
     _table(document, target[:-1])[target[-1]] = _inline(value)
     return document.as_string()
@@ -163,8 +158,6 @@ def less(data: Mapping[str, Any], drops: Sequence[Target]) -> dict[str, Any]:
 
 def without(text: str, drops: Sequence[Target]) -> str:
     """Give the text less some keys, and the tables that have nothing left."""
-    import tomlkit  # noqa: PLC0415 - as above
-
     document = tomlkit.parse(text)
     for target in drops:
         _drop(document, target)
@@ -204,7 +197,6 @@ def _drop(container: Any, target: Target) -> None:  # noqa: ANN401 - tomlkit's, 
 
 
 def _table(container: Any, names: Sequence[str]) -> Any:  # noqa: ANN401 - tomlkit's
-    import tomlkit  # noqa: PLC0415 - as above
 
     for at, name in enumerate(names):
         if name not in container:
@@ -221,8 +213,6 @@ def _set(expected: dict[str, Any], target: Target, value: object) -> None:
 
 def _put(container: Any, target: Target, row: Row) -> None:  # noqa: ANN401 - tomlkit's
     """Set a key that is not there yet, below the comments that stood before it."""
-    import tomlkit  # noqa: PLC0415 - as above
-
     table = _table(container, target[:-1])
     for text in map(_bare, row.before):
         table.add(tomlkit.comment(text))
@@ -239,8 +229,6 @@ def _put(container: Any, target: Target, row: Row) -> None:  # noqa: ANN401 - to
 
 def _inline(value: Any) -> Any:  # noqa: ANN401 - tomlkit's
     """Write tables within braces, and long lists in lines."""
-    import tomlkit  # noqa: PLC0415 - as above
-
     if isinstance(value, dict):
         table = tomlkit.inline_table()
         table.update({key: _inline(one) for key, one in value.items()})
@@ -254,8 +242,6 @@ def _inline(value: Any) -> Any:  # noqa: ANN401 - tomlkit's
 
 def _extend(container: Any, target: Target, rows: Sequence[Row]) -> None:  # noqa: ANN401 - tomlkit's
     """Add entries to a list, each in a line of its own."""
-    import tomlkit  # noqa: PLC0415 - as above
-
     table = _table(container, target[:-1])
     if not table.get(target[-1]):
         table[target[-1]] = tomlkit.array()

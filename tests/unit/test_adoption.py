@@ -48,7 +48,9 @@ def _data(root: Path) -> dict[str, Any]:
         pytest.param(
             "requirements.txt", "https://h/a_b-1.0-py3-none-any.whl", "a-b @ https://h/a_b-1.0-py3-none-any.whl"
         ),
-        pytest.param("requirements.txt", "a @ https://h/b-1.0.zip", "a @ https://h/b-1.0.zip", id="address with a name"),
+        pytest.param(
+            "requirements.txt", "a @ https://h/b-1.0.zip", "a @ https://h/b-1.0.zip", id="address with a name"
+        ),
         pytest.param("requirements.txt", "a==1 --hash=sha256:00 \\\n  --hash=sha256:11", "a==1", id="hashes"),
         pytest.param(
             "requirements.txt", "a [x,y] >= 1 ; os_name=='nt' # why", "a [x,y] >= 1 ; os_name=='nt'", id="all"
