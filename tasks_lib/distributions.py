@@ -57,7 +57,7 @@ def build(session: Session, watcher: Watcher, *, package: str = "", dist: str = 
             expect_metadata(path, pyproject)
             yield Result("pkg.check", Status.PASS, f"{path.name} has the name and version of {PYPROJECT}")
 
-    def place() -> tuple[Result, ...]:
+    def place() -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -65,7 +65,6 @@ def build(session: Session, watcher: Watcher, *, package: str = "", dist: str = 
         for path in sorted([*aside.glob("*.tar.gz"), *aside.glob("*.whl")]):
             rows.append(_row(path))
             files.put_back(folder / path.name, path)
-        return ()
 
     title = f"build {pyproject.name} with {session.manager.name}"
     shown, rows = f"mv {shlex.quote(str(aside))}/* {shlex.quote(str(folder))}", list[dict[str, str | int]]()

@@ -6,6 +6,7 @@ again: both managers keep what is locked and still fits.
 
 from __future__ import annotations
 
+import functools
 import tomllib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from tasks_lib.conda_edit import with_specs
 from tasks_lib.environments import ENVIRONMENTS, conda_health, records
 from tasks_lib.environments.base import SEEDS, State
 from tasks_lib.errors import ExitCode, LabError
-from tasks_lib.files import write
+from tasks_lib.files import write_texts
 from tasks_lib.managers import MANAGERS
 from tasks_lib.manifests import PYPI, CondaFile, PyProject, read_text, spec_name
 from tasks_lib.plan import Step
@@ -220,15 +221,6 @@ def _steps(session: Session, target: Session, had: Installed, texts: dict[Path, 
     here = f" ; python_version == '{'.'.join(had.python.split('.')[:2])}'"
     pins = [f"{name}=={had.versions[name]}{here if len(locked.get(name, ())) > 1 else ''}" for name in sorted(pinned)]
 
-    def files(these: dict[Path, str]) -> tuple[Result, ...]:
-        for one, text in these.items():
-            write(one, text.encode())
-        return ()
-
-    def clear() -> tuple[Result, ...]:
-        session.manager.lock_path.unlink(missing_ok=True)
-        return ()
-
     first = {**texts, path: writing.with_value(texts[path], _PINS, pins)}
     environment.refuse_foreign()
     there = environment.state() is State.PRESENT and not environment.lacking()
@@ -236,13 +228,15 @@ def _steps(session: Session, target: Session, had: Installed, texts: dict[Path, 
     lock = workflows.lock_step(target, after_environment=not there)
     title = f"pin the {len(pins)} installed versions in a group of their own"
     steps = [
-        Step("env.files", title, work=lambda: files(first), shown=f"write {', '.join(one.name for one in first)}"),
+        Step(
+            "env.files", title, work=lambda: write_texts(first), shown=f"write {', '.join(one.name for one in first)}"
+        ),
         *(replace(step, needs=(*step.needs, "env.files")) for step in creation),
         replace(lock, id="migrate.lock", title=f"{lock.title}, the pins included", needs=(*lock.needs, "env.files")),
         Step(
             "deps.edit",
             "take the group out",
-            work=lambda: files(texts),
+            work=lambda: write_texts(texts),
             shown=f"write {path.name}",
             needs=("migrate.lock",),
         ),
@@ -259,8 +253,10 @@ def _steps(session: Session, target: Session, had: Installed, texts: dict[Path, 
         check=True,
     )
     steps.append(look)
-    if session.manager.lock_path != target.manager.lock_path:
-        gone = f"rm {session.manager.lock_path.relative_to(root)}"
+    old = session.manager.lock_path
+    if old != target.manager.lock_path:
+        gone = f"rm {old.relative_to(root)}"
+        clear = functools.partial(old.unlink, missing_ok=True)
         title = f"take {session.manager.lock_name} away: nobody renews it any more"
         steps.append(Step("migrate.clear", title, work=clear, shown=gone, needs=("migrate.same",)))
     return steps

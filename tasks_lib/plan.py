@@ -31,7 +31,7 @@ class Step:
     id: str
     title: str
     command: Command | None = None
-    work: Callable[[], Iterable[Result]] | None = field(default=None, compare=False)
+    work: Callable[[], Iterable[Result] | None] | None = field(default=None, compare=False)
     shown: str = ""
     why: str = ""
     needs: tuple[str, ...] = ()
@@ -131,7 +131,7 @@ def _carry_out(step: Step, watcher: Watcher, children: process.Children) -> list
                 diagnosis.demand(outcome, title=step.title)
             found = list(step.reads(outcome)) if step.reads else []
         else:
-            found = list(step.work()) if step.work else []
+            found = list(step.work() or ()) if step.work else []
     except LabError as error:
         error.title = error.title or f"{step.title} failed"
         watcher.end(step, time.perf_counter() - started, ok=False)

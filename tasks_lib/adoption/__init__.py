@@ -20,7 +20,7 @@ from tasks_lib.checks.drift import default_groups
 from tasks_lib.combos import Combo
 from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.errors import LabError
-from tasks_lib.files import write
+from tasks_lib.files import write_texts
 from tasks_lib.managers import MANAGERS
 from tasks_lib.manifests import CONDA_FILES, PYPROJECT, CondaFile, read_text, spec_name
 from tasks_lib.plan import Step
@@ -126,13 +126,8 @@ def init(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer
     if dry_run:
         return Answer(plan.results, shown)
 
-    def work() -> tuple[Result, ...]:
-        for path, text in plan.texts.items():
-            write(path, text.encode())
-        return ()
-
     title = f"write {', '.join(path.name for path in plan.texts)}"
-    whole = Step("env.files", title, work=work, shown=title)
+    whole = Step("env.files", title, work=lambda: write_texts(plan.texts), shown=title)
     results = transaction.carry_out(session, [whole], watcher, manifests=list(plan.texts))
     return Answer([*plan.results, *results], {**shown, "note": _LEFT})
 

@@ -40,6 +40,19 @@ class Change:
     after: str
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where packages are declared: in a group, in the manifest of a member; and whether to be edited in place."""
+
+    group: str | None = None
+    member: Member | None = None
+    editable: bool = False
+
+
+#: among the project's own dependencies
+MAIN = Place()
+
+
 class Manager(ABC):
     """One dependency manager on one project. An `activation` is the environment that a command works on.
 
@@ -100,21 +113,11 @@ class Manager(ABC):
         return ()
 
     @abstractmethod
-    def add(
-        self,
-        activation: Activation,
-        packages: Sequence[str],
-        group: str | None,
-        *,
-        editable: bool = False,
-        member: Member | None = None,
-    ) -> Command:
-        """Declare packages, in the manifest of `member` if given, and lock; what it cannot take is an error."""
+    def add(self, activation: Activation, packages: Sequence[str], place: Place = MAIN) -> Command:
+        """Declare packages and lock; what it cannot take is an error."""
 
     @abstractmethod
-    def remove(
-        self, activation: Activation, packages: Sequence[str], group: str | None, *, member: Member | None = None
-    ) -> Command:
+    def remove(self, activation: Activation, packages: Sequence[str], place: Place = MAIN) -> Command:
         """Take declared packages away and lock."""
 
     @abstractmethod

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from tasks_lib import diagnosis, index, members, requirements, toolbox
 from tasks_lib.environments import records
 from tasks_lib.managers import pyproject_rules
-from tasks_lib.managers.base import AFTER_LOCK, Change, Manager
+from tasks_lib.managers.base import AFTER_LOCK, MAIN, Change, Manager, Place
 from tasks_lib.plan import Step
 from tasks_lib.process import Command
 from tasks_lib.report.model import Result, Status
@@ -86,17 +86,9 @@ class Uv(Manager):
         """Give the flag that takes in every member: a workspace has one environment, and all of them are in it."""
         return ["--all-packages"] if self.project.pyproject.table("tool", "uv", "workspace") else []
 
-    def add(
-        self,
-        activation: Activation,
-        packages: Sequence[str],
-        group: str | None,
-        *,
-        editable: bool = False,
-        member: Member | None = None,
-    ) -> Command:
+    def add(self, activation: Activation, packages: Sequence[str], place: Place = MAIN) -> Command:
         """Run `uv add --no-sync`; unasked, it would make the project a workspace of a folder that lies in it."""
-        options = [*_in(member, group), *(["--editable"] if editable else [])]
+        options = _in(place)
         if any(map(requirements.is_folder, packages)) and not self.project.pyproject.table("tool", "uv", "workspace"):
             options.append("--no-workspace")
         argv = ["add", "--no-sync", *options, *packages]
@@ -106,11 +98,9 @@ class Uv(Manager):
             env["UV_INDEX_URL"] = env.pop("UV_DEFAULT_INDEX")
         return replace(command, env=env)
 
-    def remove(
-        self, activation: Activation, packages: Sequence[str], group: str | None, *, member: Member | None = None
-    ) -> Command:
+    def remove(self, activation: Activation, packages: Sequence[str], place: Place = MAIN) -> Command:
         """Run `uv remove --no-sync`."""
-        argv = ["remove", "--no-sync", *_in(member, group), *packages]
+        argv = ["remove", "--no-sync", *_in(place), *packages]
         return self._command(argv, activation, "take the packages out of pyproject.toml and lock")
 
     def export(self, activation: Activation | None, form: str, *, hashes: bool = True) -> Command:
@@ -120,7 +110,7 @@ class Uv(Manager):
 
     def build(self, activation: Activation | None, into: Path, member: Member | None) -> Command:
         """Run `uv build`."""
-        argv = ["build", *_in(member, None), "--out-dir", str(into), "--no-create-gitignore"]
+        argv = ["build", *_in(Place(member=member)), "--out-dir", str(into), "--no-create-gitignore"]
         return self._command(argv, activation, "build the source distribution and the wheel")
 
     def publish(self, files: Sequence[Path], address: str, login: Mapping[str, str], member: Member | None) -> Command:
@@ -186,6 +176,10 @@ class Uv(Manager):
         return Command(tuple(words), why, env=env, cwd=self.project.root)
 
 
-def _in(member: Member | None, group: str | None) -> list[str]:
-    """Say which table of which manifest is edited."""
-    return [*(["--package", member.name] if member else []), *(["--group", group] if group else [])]
+def _in(place: Place) -> list[str]:
+    """Say which table of which manifest is edited, and how."""
+    where = [
+        *(["--package", place.member.name] if place.member else []),
+        *(["--group", place.group] if place.group else []),
+    ]
+    return [*where, *(["--editable"] if place.editable else [])]

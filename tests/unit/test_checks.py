@@ -63,7 +63,7 @@ def test_only_the_families_asked_for_are_answered() -> None:
 def test_conda_file_is_checked(project: MakeProject, conda: str, status: Status, line: int | None) -> None:
     step = next(step for step in manifest.steps(_session(project, conda=conda)) if step.id == "check.config.conda")
     assert step.work is not None
-    (result,) = step.work()
+    (result,) = step.work() or ()
     assert (result.id, result.status, result.file, result.line) == ("config.conda", status, "conda.yml", line)
 
 
@@ -74,7 +74,7 @@ def test_project_without_a_conda_file_has_nothing_to_check_of_it(project: MakePr
 def _doctor(session: Session) -> list[Result]:
     step = next(step for step in doctor.steps(session) if step.id == "check.doctor")
     assert step.work is not None
-    return list(step.work())
+    return list(step.work() or ())
 
 
 @pytest.mark.parametrize("combo", ["pip_uv", "conda_uv"])
