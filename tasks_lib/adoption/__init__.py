@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import os
 import re
@@ -147,7 +148,7 @@ def _planned(session: Session) -> _Plan:
     drops = [target for one in found for target in one.drops]
     old = pyproject.text.replace("\r\n", "\n")  # the transaction keeps a file's line ends
     _keep_comments(found, old)
-    merged = writing.Merged(writing.less(pyproject.data, drops))
+    merged = writing.Merged(writing.less(copy.deepcopy(dict(pyproject.data)), drops))
     for one in found:
         merged.take(one)
     for row in [row for rows in merged.lists.values() for row in rows if isinstance(row.value, dict)]:
