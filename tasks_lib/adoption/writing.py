@@ -126,7 +126,7 @@ def written(old: str, merged: Merged, drops: Sequence[Target] = ()) -> str:
         else:
             _extend(table, target[-1], merged.lists[target])
             here[target[-1]] = merged.entries(target)
-    body, top = _text(document), new.as_string()
+    body, top = _collapsed(document.as_string()), new.as_string()
     header = _HEADER.match(body) if top else None
     parts = (header[0], top, body[header.end() :]) if header else (top, body)
     text = "\n\n".join(part.strip("\n") for part in parts if part.strip()) + "\n"
@@ -159,11 +159,13 @@ def less(container: Any, drops: Iterable[Sequence[str]]) -> Any:  # noqa: ANN401
 
 def without(text: str, drops: Sequence[Target]) -> str:
     """Give the text less some keys, and the tables that have nothing left."""
-    return _text(less(tomlkit.parse(text), drops))
+    for target in drops:  # read anew each time: tomlkit loses its way where parts of a table stand far from each other
+        text = less(tomlkit.parse(text), [target]).as_string()
+    return _collapsed(text)
 
 
-def _text(document: Any) -> str:  # noqa: ANN401 - tomlkit's document
-    return re.sub(r"\n{3,}", "\n\n", document.as_string())
+def _collapsed(text: str) -> str:
+    return re.sub(r"\n{3,}", "\n\n", text)
 
 
 def _rank(target: Target) -> tuple[object, ...]:

@@ -229,6 +229,15 @@ def test_groups_that_a_manager_leaves_out_stay_so(root: Path) -> None:
     assert "default-groups" not in _data(root)["tool"]["uv"]
 
 
+def test_groups_that_stand_far_from_each_other_come_along(root: Path) -> None:
+    groups = [f"[tool.poetry.group.{name}.dependencies]\n{name} = '*'\n" for name in ("one", "two")]
+    text = f"{OLD}[build-system]\nrequires = []\n{groups[0]}[tool.black]\nline-length = 99\n{groups[1]}"
+    _init(root, {"pyproject.toml": text})
+    data = _data(root)
+    assert data["dependency-groups"] == {"one": ["one"], "two": ["two"]}
+    assert data["tool"]["black"] == {"line-length": 99}
+
+
 def test_conda_file_loses_its_pip_section_alone(root: Path) -> None:
     text = "# top\nname: e\ndependencies:\n  - r-base  # R\n  - pip:\n    # cli\n    - a>1  # why\n  - six\n"
     _init(root, {"environment.yml": text}, combo="conda_poetry")
