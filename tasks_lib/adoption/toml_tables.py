@@ -93,13 +93,11 @@ class _Poetry:
                 self.move(("project", key), value, key)
         for key in _URLS.keys() & table.keys():
             self.move(("project", "urls", _URLS[key]), table[key], key)
-        for name, value in (*self.table("urls").items(), *self.table("scripts").items()):
-            kind = "urls" if name in self.table("urls") else "scripts"
-            if isinstance(value, str):
-                self.move(("project", kind, name), value, kind, name)
-        for group in self.table("plugins"):
-            for name, value in self.table("plugins", group).items():
-                self.move(("project", "entry-points", group, name), value, "plugins", group, name)
+        for kind, *group in [("urls",), ("scripts",), *(("plugins", name) for name in self.table("plugins"))]:
+            for name, value in self.table(kind, *group).items():
+                if isinstance(value, str):
+                    target = ("project", "entry-points" if group else kind, *group, name)
+                    self.move(target, value, kind, *group, name)
 
     def dependencies(self, group: str, *names: str) -> dict[str, list[tuple[str, object]]]:
         """Take dependencies over; give those that are optional, by name."""

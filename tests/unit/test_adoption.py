@@ -238,6 +238,13 @@ def test_groups_that_stand_far_from_each_other_come_along(root: Path) -> None:
     assert data["tool"]["black"] == {"line-length": 99}
 
 
+def test_script_may_have_the_name_of_an_address(root: Path) -> None:
+    tables = "[tool.poetry.urls]\ndocs = 'https://h'\n[tool.poetry.scripts]\ndocs = 'demo:main'\n"
+    _init(root, {"pyproject.toml": f"{OLD}{tables}"})
+    project = _data(root)["project"]
+    assert (project["urls"], project["scripts"]) == ({"docs": "https://h"}, {"docs": "demo:main"})
+
+
 def test_conda_file_loses_its_pip_section_alone(root: Path) -> None:
     text = "# top\nname: e\ndependencies:\n  - r-base  # R\n  - pip:\n    # cli\n    - a>1  # why\n  - six\n"
     _init(root, {"environment.yml": text}, combo="conda_poetry")
