@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_version
 
 from tasks_lib import adoption, combos, description, graph, guard, transaction, workflows
-from tasks_lib.adoption import conda_files, requirements_files, toml_tables, writing
+from tasks_lib.adoption import conda_files, toml_tables, writing
 from tasks_lib.adoption.found import GROUPS, MAIN, Found, comments
 from tasks_lib.checks.agreement import conda_specifiers
 from tasks_lib.checks.base import Facts
@@ -202,10 +202,7 @@ def _out_of_conda(session: Session, *, leave_behind: bool) -> tuple[list[Found],
     found.comments = [one for one in comments(file.path.name, text) if one.line in lines]
     more, rest = [found], file
     if file.pip:
-        (first, last), entries = conda_files.pip_section(text, file.path.name)
-        inner = Found(file.path.name, adds=True)
-        inner.comments = [one for one in comments(file.path.name, text) if first <= one.line <= last]
-        more += requirements_files.read_entries(session.project.root, inner, entries)
+        more += conda_files.read_pip(session.project.root, file, text, Found(file.path.name, adds=True))
     if moved:
         text = with_specs(file, moved, drop=True)
         rest = CondaFile.parse(file.path, text)

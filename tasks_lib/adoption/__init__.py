@@ -7,9 +7,8 @@ import difflib
 import os
 import re
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
 
@@ -65,7 +64,7 @@ def with_conda_file(project: Project, text: str) -> None:
 
 def _evident(project: Project) -> Combo:
     """Choose by what lies in the folder: an environment, a conda file, a lock, Poetry's table."""
-    made = [kind for kind, layer in ENVIRONMENTS.items() if _has(project, kind) and combos.exists(layer(project))]
+    made = [kind for kind, layer in ENVIRONMENTS.items() if combos.exists(layer(project))]
     kind = made[0] if made else "conda" if project.conda_path else "pip"
     manager = combos.locked_manager(project)
     poetry = bool(project.pyproject.table("tool", "poetry"))
@@ -79,41 +78,6 @@ def _evident(project: Project) -> Combo:
     return Combo(kind, manager or ("poetry" if poetry else "uv"), "existing", f"{first}, and {second}")
 
 
-def _has(project: Project, kind: str) -> bool:
-    return not ENVIRONMENTS[kind].owns_packages or project.conda_path is not None
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What was found, and the new text of each file that is to be written."""
-
-    found: Sequence[Found]
-    texts: dict[Path, str]
-
-    @property
-    def results(self) -> list[Result]:
-        """Say what each file gave, and what a person has to see to."""
-        made = []
-        for one in self.found:
-            counts = Counter(_KINDS.get(item.target[:2], _KINDS.get(item.target[:1], "settings")) for item in one.items)
-            if counts:
-                told = ", ".join(f"{count} {kind}" for kind, count in counts.items())
-                made.append(Result("init.found", Status.PASS, f"found {one.file}: {told}", file=one.file))
-            made += [Result("init.note", Status.PASS, f"{one.file}: {text}", file=one.file) for text in one.said]
-            title = f"{one.file} needs a look"
-            made += [Result("init.note", Status.WARN, title, text, file=one.file, line=at) for text, at in one.warned]
-        return made
-
-    def steps(self) -> list[Step]:
-        """Give the step for each file, which shows the difference that it makes."""
-        made = []
-        for path, text in self.texts.items():
-            old = read_text(path) if path.is_file() else ""
-            rows = difflib.unified_diff(old.splitlines(), text.splitlines(), path.name, path.name, lineterm="")
-            made.append(Step("env.files", f"write {path.name}", shown="\n".join(rows)))
-        return made
-
-
 def init(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
     """Show what is found and what comes of it, and write that; a project that is adopted already stays as it is."""
     pyproject = session.project.pyproject
@@ -121,20 +85,38 @@ def init(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer
     if session.project.settings.combo and "name" in pyproject.table("project") and not old:
         title = f"the project is adopted already, as {session.project.settings.combo}"
         return Answer([Result("init", Status.PASS, title)], {"note": "nothing to do"})
-    plan = _planned(session)
-    steps = plan.steps()
-    shown: dict[str, Any] = planned(steps).data
+    found, texts = _planned(session)
+    shown = planned([_step(path, text) for path, text in texts.items()]).data
+    results = [result for one in found for result in _results(one)]
     if dry_run:
-        return Answer(plan.results, shown)
+        return Answer(results, shown)
+    title = f"write {', '.join(path.name for path in texts)}"
+    whole = Step("env.files", title, work=lambda: write_texts(texts), shown=title)
+    results += transaction.carry_out(session, [whole], watcher, manifests=list(texts))
+    return Answer(results, {**shown, "note": _LEFT})
 
-    title = f"write {', '.join(path.name for path in plan.texts)}"
-    whole = Step("env.files", title, work=lambda: write_texts(plan.texts), shown=title)
-    results = transaction.carry_out(session, [whole], watcher, manifests=list(plan.texts))
-    return Answer([*plan.results, *results], {**shown, "note": _LEFT})
+
+def _results(one: Found) -> Iterator[Result]:
+    """Say what a file gave, and what a person has to see to."""
+    counts = Counter(_KINDS.get(item.target[:2], _KINDS.get(item.target[:1], "settings")) for item in one.items)
+    if counts:
+        told = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+        yield Result("init.found", Status.PASS, f"found {one.file}: {told}", file=one.file)
+    for text in one.said:
+        yield Result("init.note", Status.PASS, f"{one.file}: {text}", file=one.file)
+    for text, at in one.warned:
+        yield Result("init.note", Status.WARN, f"{one.file} needs a look", text, file=one.file, line=at)
 
 
-def _planned(session: Session) -> _Plan:
-    """Read every source, the one that wins first, and compute the new files."""
+def _step(path: Path, text: str) -> Step:
+    """Give the step for a file, which shows the difference that it makes."""
+    old = read_text(path) if path.is_file() else ""
+    rows = difflib.unified_diff(old.splitlines(), text.splitlines(), path.name, path.name, lineterm="")
+    return Step("env.files", f"write {path.name}", shown="\n".join(rows))
+
+
+def _planned(session: Session) -> tuple[list[Found], dict[Path, str]]:
+    """Read every source, the one that wins first, and compute the new text of each file that is to be written."""
     project = session.project
     root, pyproject = project.root, project.pyproject
     pyproject.allows(toolbox.running_python())  # a requires-python that is none is said with its line
@@ -165,16 +147,26 @@ def _planned(session: Session) -> _Plan:
     texts = {pyproject.path: writing.written(old, merged, drops)}
     if session.environment.owns_packages:
         texts |= _conda_text(project, merged)
-    elif project.conda_path and (alone := _only_conda(project.conda_file)):
-        why = f"a {session.combo.id} project has no conda layer, and conda alone has {', '.join(alone)}"
-        settings.warned.append((f"{why}: take a conda combo, e.g. --combo conda_uv", None))
+    elif project.conda_path:
+        names = [spec_name(spec) for spec in project.conda_file.dependencies]
+        if alone := ", ".join(name for name in names if name not in {"python", "pip"}):
+            why = f"a {session.combo.id} project has no conda layer, and conda alone has {alone}"
+            settings.warned.append((f"{why}: take a conda combo, e.g. --combo conda_uv", None))
     found += [Found(PYPROJECT, warned=settings.warned)] if settings.warned else []
-    return _Plan(found, {path: text for path, text in texts.items() if not path.is_file() or read_text(path) != text})
+    return found, {path: text for path, text in texts.items() if not path.is_file() or read_text(path) != text}
 
 
 def _read(project: Project) -> list[Found]:
-    """Read all there is; a file that another names is read once."""
-    found = [*_setuptools_files(project), *_sources(project)]
+    """Read all there is in the order of its weight; a file that another names is read once."""
+    root = project.root
+    found = [
+        *_setuptools_files(project),
+        *toml_tables.read_poetry(root, project.pyproject),
+        *setuptools_files.read_all(root),
+        *toml_tables.read_pipfile(root),
+        *requirements_files.read_all(root),
+        *conda_files.read_all(root),
+    ]
     earlier = [[(other.file, other.items) for other in found[:at]] for at in range(len(found))]
     return [one for one, them in zip(found, earlier, strict=True) if not one.items or (one.file, one.items) not in them]
 
@@ -204,19 +196,6 @@ def _keep_comments(found: Sequence[Found], old: str) -> None:
                 *(lost if heir is one else [Comment(0, note.text, alone=True) for note in lost]),
                 *heir.comments,
             ]
-
-
-def _sources(project: Project) -> Iterator[Found]:
-    """Read the files in the order of their weight."""
-    yield from toml_tables.read_poetry(project.root, project.pyproject)
-    yield from setuptools_files.read_all(project.root)
-    yield from toml_tables.read_pipfile(project.root)
-    yield from requirements_files.read_all(project.root)
-    yield from conda_files.read_all(project.root)
-
-
-def _only_conda(file: CondaFile) -> list[str]:
-    return [name for spec in file.dependencies if (name := spec_name(spec)) not in {"python", "pip"}]
 
 
 def complete(session: Session, merged: writing.Merged, settings: Found, combo: str) -> None:
