@@ -212,14 +212,13 @@ class Manager(ABC):
             return []
         try:
             packages: list[dict[str, Any]] = read_toml(self.lock_path)[0].get("package", [])
-            sound = isinstance(packages, list) and all(_is_package(package) for package in packages)
+            if isinstance(packages, list) and all(map(_is_package, packages)):
+                return packages
             reason, line = "it does not list packages", None
         except LabError as error:
-            packages, sound, reason, line = [], False, error.message, error.line
-        if not sound:
-            text = f"{self.lock_name} is damaged: {reason}"
-            raise LabError(text, file=self.lock_name, line=line, remedy=LOCK_ANEW, title="damaged lock")
-        return packages
+            reason, line = error.message, error.line
+        text = f"{self.lock_name} is damaged: {reason}"
+        raise LabError(text, file=self.lock_name, line=line, remedy=LOCK_ANEW, title="damaged lock")
 
     def lock_result(self, status: Status, detail: str = "", remedy: str = LOCK_ANEW) -> Iterable[Result]:
         """Report on the lock's freshness."""

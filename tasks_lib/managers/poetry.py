@@ -167,29 +167,25 @@ class Poetry(Manager):
         errors = [line.removeprefix("Error: ") for line in said if line.startswith("Error: ")]
         warnings = [line.removeprefix("Warning: ") for line in said if line.startswith("Warning: ")]
         about_lock = [line for line in errors if "poetry.lock" in line]
-        title = "poetry check finds nothing wrong"
+        title, remedy = "poetry check finds nothing wrong", "mend pyproject.toml"
         if not outcome.ok and not errors and "poetry.lock" in outcome.said and "TOML" in outcome.said:
             errors = about_lock = ["poetry.lock is damaged"]
         if not errors:
             errors = about_lock = self.behind() if outcome.ok else self._damage()
         if not outcome.ok and not errors and (found := _INVALID.search(outcome.said)):
             text = " ".join(found[0].split())
-            yield Result("config.poetry", Status.FAIL, title, text, "mend pyproject.toml", file="pyproject.toml")
-            yield from self.lock_result(Status.SKIP, "Poetry cannot read pyproject.toml", "mend pyproject.toml")
+            yield Result("config.poetry", Status.FAIL, title, text, remedy, file="pyproject.toml")
+            yield from self.lock_result(Status.SKIP, "Poetry cannot read pyproject.toml", remedy)
             return
         if not outcome.ok and not errors:
             error = diagnosis.explain(outcome, title="poetry check")
             yield Result("config.poetry", Status.ERROR, title, error.message, error.remedy, file="pyproject.toml")
             yield from self.lock_result(Status.ERROR, error.message, error.remedy)
             return
-        remedy = "mend pyproject.toml"
-        for line in errors:
-            if line not in about_lock:
-                yield Result("config.poetry", Status.FAIL, title, line, remedy, file="pyproject.toml")
-        for line in warnings:
-            yield Result("config.poetry", Status.WARN, title, line, remedy, file="pyproject.toml")
-        if len(errors) == len(about_lock) and not warnings:
-            yield Result("config.poetry", Status.PASS, title, file="pyproject.toml")
+        rows = [(Status.FAIL, line, remedy) for line in errors if line not in about_lock]
+        rows += [(Status.WARN, line, remedy) for line in warnings]
+        for status, line, advice in rows or [(Status.PASS, "", "")]:
+            yield Result("config.poetry", status, title, line, advice, file="pyproject.toml")
         if any(_STALE in line for line in about_lock):
             text = "pyproject.toml was changed since poetry.lock was written"
         else:
