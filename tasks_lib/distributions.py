@@ -75,7 +75,6 @@ def build(session: Session, watcher: Watcher, *, package: str = "", dist: str = 
     ]
     if dry_run:
         return planned(steps)
-    shutil.rmtree(aside, ignore_errors=True)
     try:
         results = execute(steps, watcher)
     finally:

@@ -22,15 +22,18 @@ if TYPE_CHECKING:
     from tasks_lib.members import Member
     from tasks_lib.process import Outcome
 
-
 #: what uv says of a manifest that it cannot read: the table with its line, or the reason alone
 _UNREADABLE = re.compile(
     r"error: (?:Failed to parse: `?pyproject.toml`?\s+cause: TOML parse error at line (?P<line>\d+)[^\n]*\n"
     r"(?:[\s\d]*\|[^\n]*\n)*|Project [^\n]* has malformed dependency groups\s+cause: )(?P<why>.*)",
     re.DOTALL,
 )
-
-
+#: what it says of a lock that has to be made anew
+_FAULTS = {
+    "Unable to find lockfile": "there is no uv.lock",
+    "needs to be updated": "pyproject.toml was changed since uv.lock was written",
+    r"(?=.*Failed to parse).*uv\.lock": "uv.lock is damaged",
+}
 _CHANGE = re.compile(r"^ ([-+~]) ([\w.-]+)(?:==(\S+)| @ (\S+))?", re.MULTILINE)
 
 
@@ -149,19 +152,11 @@ class Uv(Manager):
             title, remedy = "uv can read pyproject.toml", "mend pyproject.toml"
             yield Result("config.uv", Status.FAIL, title, text, remedy, "pyproject.toml", line)
             yield from self.lock_result(Status.SKIP, "uv cannot read pyproject.toml", remedy)
+        elif fault := next((why for pattern, why in _FAULTS.items() if re.search(pattern, said, re.DOTALL)), ""):
+            yield from self.lock_result(Status.FAIL, fault)
         else:
-            yield from self._read_failure(outcome)
-
-    def _read_failure(self, outcome: Outcome) -> Iterable[Result]:
-        said = outcome.stderr
-        if "Unable to find lockfile" in said:
-            return self.lock_result(Status.FAIL, "there is no uv.lock")
-        if "needs to be updated" in said:
-            return self.lock_result(Status.FAIL, "pyproject.toml was changed since uv.lock was written")
-        if "Failed to parse" in said and "uv.lock" in said:
-            return self.lock_result(Status.FAIL, "uv.lock is damaged")
-        error = diagnosis.explain(outcome, title="check uv.lock")
-        return self.lock_result(Status.ERROR, error.message, error.remedy)
+            error = diagnosis.explain(outcome, title="check uv.lock")
+            yield from self.lock_result(Status.ERROR, error.message, error.remedy)
 
     def _command(self, argv: Sequence[str], activation: Activation | None, why: str) -> Command:
         self.refuse_odd_lock()
