@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
 
 from tasks_lib.adoption.found import GROUPS, MAIN, Found, Item, Target, comments
-from tasks_lib.manifests import read_toml
+from tasks_lib.manifests import PYPROJECT, PyProject, read_toml
 from tasks_lib.requirements import is_folder
 
 if TYPE_CHECKING:
@@ -74,10 +74,6 @@ def read_entries(
     return [found, *reader.named_files]
 
 
-def _said(text: str) -> str:
-    return text.rpartition("error:")[2].strip().rstrip(".")
-
-
 class _Reader:
     """Read lines into one `Found`."""
 
@@ -96,7 +92,8 @@ class _Reader:
             with contextlib.redirect_stderr(io.StringIO()):  # where it would print its usage
                 wanted, options = self.split(text)
         except OptionParsingError as error:
-            self.found.refuse(f"{text!r} is no line of a requirements file: {_said(error.msg)}", line)
+            why = error.msg.rpartition("error:")[2].strip().rstrip(".")
+            self.found.refuse(f"{text!r} is no line of a requirements file: {why}", line)
         for one in options.requirements:
             self.include(one, line, target)
         for one in options.constraints:
@@ -177,12 +174,12 @@ class _Reader:
         """Give the name of what stands in a folder, or of an archive."""
         path = self.root / place
         if path.is_dir():
-            data = read_toml(path / "pyproject.toml")[0] if (path / "pyproject.toml").is_file() else {}
-            return str(data.get("project", data.get("tool", {}).get("poetry", {})).get("name", path.resolve().name))
+            file = path / PYPROJECT
+            return (PyProject(file, *read_toml(file)).name if file.is_file() else "") or path.resolve().name
         if "://" not in place and not path.exists():
             self.found.refuse(f"there is no {place} to install", line)
-        file = Path(place.partition("#")[0].partition("?")[0]).name
+        name = Path(place.partition("#")[0].partition("?")[0]).name
         try:
-            return parse_wheel_filename(file)[0] if file.endswith(".whl") else parse_sdist_filename(file)[0]
+            return parse_wheel_filename(name)[0] if name.endswith(".whl") else parse_sdist_filename(name)[0]
         except (InvalidWheelFilename, InvalidSdistFilename):
             self.found.refuse(f"{place} has no name: write NAME @ {place}", line)

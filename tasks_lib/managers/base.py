@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tasks_lib import diagnosis
+from tasks_lib import diagnosis, toolbox
 from tasks_lib.environments import records
 from tasks_lib.errors import LabError
 from tasks_lib.manifests import LARGEST, PYPROJECT, read_toml, too_large
@@ -79,9 +79,9 @@ class Manager(ABC):
         return self.project.root / self.lock_name
 
     @property
-    @abstractmethod
     def program(self) -> str:
         """Give the path of the manager's program."""
+        return toolbox.tool(self.name)
 
     @abstractmethod
     def lock(self, activation: Activation | None, upgrade: Sequence[str] | None = None) -> Command:

@@ -48,11 +48,6 @@ class Poetry(Manager):
     member_remedy: ClassVar[str] = "depend on its folder: invoke deps.add ./FOLDER --editable"
     edits_apart: ClassVar[bool] = True
 
-    @property
-    def program(self) -> str:
-        """Give the path of Poetry."""
-        return toolbox.poetry()
-
     def lock(self, activation: Activation | None, upgrade: Sequence[str] | None = None) -> Command:
         """Run `poetry lock`, or `poetry update --lock`."""
         why = "resolve all dependencies and write poetry.lock"

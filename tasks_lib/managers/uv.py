@@ -48,11 +48,6 @@ class Uv(Manager):
     outdated_owners: ClassVar[tuple[str, ...]] = ("lock", "stray")
     member_remedy: ClassVar[str] = "name its folder under members in [tool.uv.workspace]"
 
-    @property
-    def program(self) -> str:
-        """Give the path of uv."""
-        return toolbox.uv()
-
     def lock(self, activation: Activation | None, upgrade: Sequence[str] | None = None) -> Command:
         """Run `uv lock`."""
         argv = ["lock"]
