@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import difflib
 import os
 import re
+import tomllib
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -130,7 +130,7 @@ def _planned(session: Session) -> tuple[list[Found], dict[Path, str]]:
     drops = [target for one in found for target in one.drops]
     old = pyproject.text.replace("\r\n", "\n")  # the transaction keeps a file's line ends
     _keep_comments(found, old)
-    merged = writing.Merged(writing.less(copy.deepcopy(dict(pyproject.data)), drops))
+    merged = writing.Merged(writing.less(tomllib.loads(old), drops))
     for one in found:
         merged.take(one)
     for row in [row for rows in merged.lists.values() for row in rows if isinstance(row.value, dict)]:
