@@ -14,7 +14,7 @@ from packaging.specifiers import SpecifierSet
 
 from tasks_lib import combos, toolbox, transaction
 from tasks_lib.adoption import conda_files, requirements_files, setuptools_files, toml_tables, writing
-from tasks_lib.adoption.found import EXTRAS, GROUPS, MAIN, Comment, Found, Target, distribution
+from tasks_lib.adoption.found import EXTRAS, GROUPS, MAIN, Comment, Found, Item, Target, distribution
 from tasks_lib.checks.base import Facts
 from tasks_lib.checks.drift import default_groups
 from tasks_lib.combos import Combo
@@ -202,7 +202,8 @@ def complete(session: Session, merged: writing.Merged, settings: Found, combo: s
     """Add what every combo needs: a name, a version, a Python, whether it is a package, and the same default groups."""
     project = session.project
     for group in sorted(project.pyproject.table(GROUPS).keys() - default_groups(Facts(session))):
-        merged.values.setdefault(("tool", "poetry", "group", group, "optional"), writing.Row(value=True))
+        place = ("tool", "poetry", "group", group, "optional")
+        merged.values.setdefault(place, Item(place, value=True))
     for target, value in _settings(project, merged, combo):
         settings.put(target, value, 1)
     merged.take(settings)

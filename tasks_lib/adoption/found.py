@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import re
 import tokenize
-from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import parseaddr
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -18,7 +17,7 @@ from tasks_lib.errors import LabError
 from tasks_lib.manifests import BAD_TEXT, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
 
@@ -34,14 +33,19 @@ _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _LANGUAGES = {"toml": _TOML, "Pipfile": _TOML, "yml": _QUOTED, "yaml": _QUOTED}
 
 
-@dataclass(frozen=True)
+@dataclass
 class Item:
-    """One value, or (`listed`) one entry of a list, and the line that declares it, counted from 1."""
+    """One value, or (`listed`) one entry of a list, and the line that declares it, counted from 1; then its comments.
+
+    Without a value it is the comments alone.
+    """
 
     target: Target
     value: Any
-    line: int
+    line: int = 1
     listed: bool = False
+    before: list[str] = field(default_factory=list)
+    behind: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -123,20 +127,17 @@ class Found:
         remedy = f"mend {self.file}"
         raise LabError(said, file=self.file, line=line, remedy=remedy, title=f"wrong {self.file}") from None
 
-    def noted(self) -> Iterator[tuple[Item, list[str], list[str]]]:
+    def noted(self) -> list[Item]:
         """Give each item with the comments that stand before it, and behind it, in the file's order."""
-        items = sorted(self.items, key=lambda item: item.line)
-        before: dict[int, list[str]] = defaultdict(list)
-        behind: dict[int, list[str]] = defaultdict(list)
-        for one in self.comments:
+        items = [replace(item, before=[], behind=[]) for item in sorted(self.items, key=lambda item: item.line)]
+        for one in self.comments if items else ():
+            text = one.text.lstrip("#").strip()
             last = max((at for at, item in enumerate(items) if item.line <= one.line), default=-1)
-            if not one.alone and last >= 0:
-                behind[last].append(one.text)
-            elif last + 1 < len(items):
-                before[last + 1].append(one.text)
+            if last + 1 < len(items) and (one.alone or last < 0):
+                items[last + 1].before.append(text)
             else:
-                behind[last].append(one.text)
-        yield from ((item, before[at], behind[at]) for at, item in enumerate(items))
+                items[last].behind.append(text)
+        return items
 
 
 def comments(file: str, text: str) -> list[Comment]:

@@ -13,7 +13,7 @@ import tomlkit
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tasks_lib.adoption.found import GROUPS, MAIN, Found, Target
+from tasks_lib.adoption.found import GROUPS, MAIN, Found, Item, Target
 from tasks_lib.adoption.toml_tables import lost_comments
 from tasks_lib.errors import LabError
 from tasks_lib.manifests import PYPROJECT
@@ -29,33 +29,23 @@ _ORDER = ("name", "version", "description", "readme", "requires-python", "licens
 
 
 @dataclass
-class Row:
-    """One entry of a list, or one value, with its comments; without a value the comments alone."""
-
-    value: Any
-    before: list[str] = field(default_factory=list)
-    behind: list[str] = field(default_factory=list)
-
-
-@dataclass
 class Merged:
     """What goes where, by the order of the sources: the first that has something wins, and what differs is said."""
 
     data: Mapping[str, Any]
-    lists: dict[Target, list[Row]] = field(default_factory=lambda: defaultdict(list))
-    values: dict[Target, Row] = field(default_factory=dict)
+    lists: dict[Target, list[Item]] = field(default_factory=lambda: defaultdict(list))
+    values: dict[Target, Item] = field(default_factory=dict)
     owners: dict[Target, str] = field(default_factory=dict)
 
     def take(self, found: Found) -> None:
         """Take over what one file declares; what a file before it declares otherwise is a warning there."""
         differ: dict[str, list[str]] = defaultdict(list)
-        for item, before, behind in found.noted():
+        for item in found.noted():
             target, value = item.target, item.value
-            row = Row(value, [*map(_bare, before)], [*map(_bare, behind)])
             there = self.at(target)
             if not item.listed:
                 if there is None:
-                    self.values[target] = row
+                    self.values[target] = item
                     self.owners[target] = found.file
                 elif target[0] == "project" and there != value and not found.adds:
                     differ[self.owners.get(target, PYPROJECT)].append(f"{target[-1]} {value!r} (there {there!r})")
@@ -65,9 +55,9 @@ class Merged:
             if owner != found.file and (known or not found.adds):
                 if value not in known and all(Requirement(value) != Requirement(one) for one in known):
                     differ[owner].append(f"{value} ({f'there {known[0]}' if known else 'not there'})")
-                row = Row(None, [*row.before, *row.behind])
-            if row.value is not None or row.before:
-                self.lists[target].append(row)
+                item.value, item.before, item.behind = None, [*item.before, *item.behind], []
+            if item.value is not None or item.before:
+                self.lists[target].append(item)
         found.warned += [(f"{owner} won, and this differs: {', '.join(some)}", None) for owner, some in differ.items()]
 
     def at(self, target: Target) -> Any:  # noqa: ANN401 - what TOML holds
@@ -106,10 +96,6 @@ class Merged:
 def _speaks_of(entry: Any) -> Any:  # noqa: ANN401 - what TOML holds
     """Give the name of the distribution that is required; an entry that includes a group stands for itself."""
     return canonicalize_name(Requirement(entry).name) if isinstance(entry, str) else entry
-
-
-def _bare(comment: str) -> str:
-    return comment.lstrip("#").strip()
 
 
 def written(old: str, merged: Merged, drops: Sequence[Target] = ()) -> str:
@@ -184,12 +170,12 @@ def _table(container: Any, names: Sequence[str]) -> Any:  # noqa: ANN401 - tomlk
     return container
 
 
-def _put(table: Any, key: str, row: Row) -> None:  # noqa: ANN401 - tomlkit's
+def _put(table: Any, key: str, item: Item) -> None:  # noqa: ANN401 - tomlkit's
     """Set a key that is not there yet, below the comments that stood before it."""
-    for text in row.before:
+    for text in item.before:
         table.add(tomlkit.comment(text))
-    table[key] = _inline(row.value)
-    first, *more = [*row.behind, ""]
+    table[key] = _inline(item.value)
+    first, *more = [*item.behind, ""]
     if first:
         table[key].comment(first)
     for text in filter(None, more):
@@ -209,7 +195,7 @@ def _inline(value: Any) -> Any:  # noqa: ANN401 - tomlkit's
     return value
 
 
-def _extend(table: Any, key: str, rows: Sequence[Row]) -> None:  # noqa: ANN401 - tomlkit's
+def _extend(table: Any, key: str, rows: Sequence[Item]) -> None:  # noqa: ANN401 - tomlkit's
     """Add entries to a list, each in a line of its own."""
     if not table.get(key):
         table[key] = tomlkit.array()

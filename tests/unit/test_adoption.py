@@ -273,10 +273,7 @@ def test_comments_go_with_what_they_speak_of() -> None:
     found = Found("x.toml", comments=comments("x.toml", text))
     found.put(("project", "a"), "#no", 2)
     found.put(("project", "c"), 1, 4)
-    assert [(before, behind) for _, before, behind in found.noted()] == [
-        (["# one"], ["# two"]),
-        (["# three"], ["# four"]),
-    ]
+    assert [(one.before, one.behind) for one in found.noted()] == [(["one"], ["two"]), (["three"], ["four"])]
 
 
 _BUILT = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n[project]\nname = "a"\n'
