@@ -42,7 +42,7 @@ def with_specs(file: CondaFile, specs: Sequence[str], *, drop: bool = False) -> 
             parts[at] = f"{row}{parts[at + 1] or parts[1]}{indent}- {quoted}"
     text = "".join(parts)
     rest = [spec for spec in file.dependencies if spec_name(spec) not in wanted]
-    if not _says(file, text, rest if drop else [*rest, *wanted.values()]):
+    if not says(file, text, rest if drop else [*rest, *wanted.values()]):
         message = f"{file.path.name} is written in a way that cannot be edited safely."
         remedy = f"edit it by hand: {'take out' if drop else 'write'} {', '.join(wanted if drop else specs)}"
         line = file.lines.get(next(iter(wanted)), last)
@@ -50,7 +50,7 @@ def with_specs(file: CondaFile, specs: Sequence[str], *, drop: bool = False) -> 
     return ("\ufeff" if file.path.read_bytes().startswith(codecs.BOM_UTF8) else "") + text
 
 
-def _says(file: CondaFile, text: str, dependencies: Sequence[str]) -> bool:
+def says(file: CondaFile, text: str, dependencies: Sequence[str]) -> bool:
     """Tell whether `text` reads as `file` does, but for its dependencies, which are to be these."""
     try:
         found = CondaFile.parse(file.path, text)

@@ -13,6 +13,9 @@ from email.parser import HeaderParser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
+from packaging.version import InvalidVersion, Version
+
 from tasks_lib import diagnosis, files, index, journal
 from tasks_lib.environments.records import normalised
 from tasks_lib.errors import ExitCode, LabError
@@ -54,7 +57,7 @@ def build(session: Session, watcher: Watcher, *, package: str = "", dist: str = 
             expect_metadata(path, pyproject)
             yield Result("pkg.check", Status.PASS, f"{path.name} has the name and version of {PYPROJECT}")
 
-    def place() -> tuple[Result, ...]:
+    def place() -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -62,7 +65,6 @@ def build(session: Session, watcher: Watcher, *, package: str = "", dist: str = 
         for path in sorted([*aside.glob("*.tar.gz"), *aside.glob("*.whl")]):
             rows.append(_row(path))
             files.put_back(folder / path.name, path)
-        return ()
 
     title = f"build {pyproject.name} with {session.manager.name}"
     shown, rows = f"mv {shlex.quote(str(aside))}/* {shlex.quote(str(folder))}", list[dict[str, str | int]]()
@@ -73,7 +75,6 @@ def build(session: Session, watcher: Watcher, *, package: str = "", dist: str = 
     ]
     if dry_run:
         return planned(steps)
-    shutil.rmtree(aside, ignore_errors=True)
     try:
         results = execute(steps, watcher)
     finally:
@@ -128,8 +129,6 @@ def _expect_package(session: Session, member: Member | None) -> PyProject:
 
 def expect_metadata(wheel: Path, pyproject: PyProject) -> None:
     """Refuse a wheel that has another name or version than its manifest, or that nobody else could install."""
-    from packaging.version import InvalidVersion, Version  # noqa: PLC0415 - 0.03 s
-
     try:
         with zipfile.ZipFile(wheel) as archive:
             names = [name for name in archive.namelist() if name.count("/") == 1]  # deeper lies what it vendors
@@ -159,9 +158,6 @@ def _version(pyproject: PyProject) -> str:
 
 def _built(folder: Path, pyproject: PyProject) -> list[Path]:
     """Find what was built of the manifest's name and version."""
-    from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename  # noqa: PLC0415 - 0.03 s
-    from packaging.version import InvalidVersion, Version  # noqa: PLC0415 - as above
-
     found = []
     for path in sorted([*folder.glob("*.tar.gz"), *folder.glob("*.whl")]):
         try:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from tasks_lib import guard, platforms, requirements, workflows
 from tasks_lib.conda_edit import with_specs
 from tasks_lib.errors import ExitCode, LabError
-from tasks_lib.files import write
-from tasks_lib.manifests import CondaFile, spec_name
+from tasks_lib.files import write_texts
+from tasks_lib.managers.base import Place
+from tasks_lib.manifests import spec_name
 from tasks_lib.plan import Step
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from tasks_lib.environments.conda import Conda
     from tasks_lib.members import Member
     from tasks_lib.plan import Watcher
-    from tasks_lib.report.model import Result
     from tasks_lib.session import Answer, Session
 
 
@@ -47,79 +47,31 @@ def edit(session: Session, watcher: Watcher, packages: Sequence[str], how: Edit,
     if how.layer != "python":
         text = f"there is no layer {how.layer!r}; the layers are python and conda."
         raise LabError(text, remedy="choose one, e.g. --layer conda", title="unknown layer")
-    if how.drop:
-        return withdraw(session, watcher, packages, group=how.group, member=member, dry_run=dry_run)
-    return add(session, watcher, packages, group=how.group, editable=how.editable, member=member, dry_run=dry_run)
-
-
-def add(  # noqa: PLR0913 - what a person may say of the change
-    session: Session,
-    watcher: Watcher,
-    packages: Sequence[str],
-    *,
-    group: str | None,
-    editable: bool = False,
-    member: Member | None = None,
-    dry_run: bool = False,
-) -> Answer:
-    """Declare packages, lock and install them."""
     activation = session.environment.require()
     _expect_packages(packages)
-    if editable:
+    if how.editable:
         requirements.expect_editable(packages, session.project.root)
-    edit = session.manager.add(activation, packages, group, editable=editable, member=member)
-    steps = [
-        Step("deps.edit", f"declare {', '.join(packages)}{_where(member)}", edit, reads=session.manager.ended),
-        *_member_steps(session, member),
-        *([workflows.uninstall_step(session, activation, (), member)] if member else []),
-        *workflows.install_steps(session, activation, (group,) if group else ()),
-    ]
+    place, manager = Place(how.group, member, how.editable), session.manager
+    change = (manager.remove if how.drop else manager.add)(activation, packages, place)
+    title = f"{'drop' if how.drop else 'declare'} {', '.join(packages)}{f' ({member.manifest})' if member else ''}"
+    steps = [Step("deps.edit", title, change, reads=manager.ended), *_member_steps(session, member)]
+    if how.drop or member:
+        steps.append(workflows.uninstall_step(session, activation, packages if how.drop else (), member))
+    groups = (how.group,) if how.group and not how.drop else ()
+    steps += workflows.install_steps(session, activation, groups)
     return workflows.change(session, watcher, steps, member=member, dry_run=dry_run)
-
-
-def withdraw(  # noqa: PLR0913 - as above
-    session: Session,
-    watcher: Watcher,
-    packages: Sequence[str],
-    *,
-    group: str | None,
-    member: Member | None = None,
-    dry_run: bool = False,
-) -> Answer:
-    """Take packages out of the manifest and the lock, and uninstall what the lock no longer names."""
-    activation = session.environment.require()
-    _expect_packages(packages)
-    edit = session.manager.remove(activation, packages, group, member=member)
-    steps = [
-        Step("deps.edit", f"drop {', '.join(packages)}{_where(member)}", edit),
-        *_member_steps(session, member),
-        workflows.uninstall_step(session, activation, packages, member),
-        *workflows.install_steps(session, activation),
-    ]
-    return workflows.change(session, watcher, steps, member=member, dry_run=dry_run)
-
-
-def _where(member: Member | None) -> str:
-    return f" ({member.manifest})" if member else ""
 
 
 def _member_steps(session: Session, member: Member | None) -> list[Step]:
     """Give what follows the edit of a member's manifest where its manager knows nothing of the project around it."""
     if member is None or not session.manager.edits_apart:
         return []
-    lock = member.folder / session.manager.lock_name
-    there = lock.exists()
-
-    def tidy() -> tuple[Result, ...]:
-        lock.unlink(missing_ok=True)
-        return ()
-
-    title, shown = f"delete {member.place}/{lock.name}: the project's own is the lock", f"rm {member.place}/{lock.name}"
-    needs = "deps.edit" if there else "deps.tidy"
-    return [
-        *([] if there else [Step("deps.tidy", title, work=tidy, shown=shown, needs=("deps.edit",))]),
-        replace(workflows.lock_step(session, after_environment=False), needs=(needs,)),
-    ]
+    lock, place = member.folder / session.manager.lock_name, member.place
+    title, shown = f"delete {place}/{lock.name}: the project's own is the lock", f"rm {place}/{lock.name}"
+    tidy = Step("deps.tidy", title, work=lambda: lock.unlink(missing_ok=True), shown=shown, needs=("deps.edit",))
+    before = [] if lock.exists() else [tidy]
+    needs = tuple(step.id for step in before) or ("deps.edit",)
+    return [*before, replace(workflows.lock_step(session, after_environment=False), needs=needs)]
 
 
 def change_conda(
@@ -136,15 +88,9 @@ def change_conda(
     file = layer.file
     text = with_specs(file, specs, drop=drop)
 
-    def edit() -> tuple[Result, ...]:
-        write(file.path, text.encode())
-        return ()
-
     names = [spec_name(spec) for spec in specs]
     if drop:
-        rest = CondaFile(
-            **{**vars(file), "dependencies": tuple(d for d in file.dependencies if spec_name(d) not in names)}
-        )
+        rest = replace(file, dependencies=tuple(one for one in file.dependencies if spec_name(one) not in names))
         command = layer.maker.uninstall(activation.prefix, rest, names)
     else:
         command = layer.maker.install(activation.prefix, file, specs)
@@ -154,7 +100,7 @@ def change_conda(
     steps = [install] if drop else guard.before_conda(session, install)
     said = f"{'take' if drop else 'write'} {what} {'out of' if drop else 'to'} {file.path.name}"
     # the file first: it is put back when the engine fails, and an engine changes all or nothing
-    steps.insert(-1, Step("conda.edit", said, work=edit, needs=("guard.conda",)))
+    steps.insert(-1, Step("conda.edit", said, work=lambda: write_texts({file.path: text}), needs=("guard.conda",)))
     try:
         return workflows.change(session, watcher, steps, dry_run=dry_run)
     except LabError as error:

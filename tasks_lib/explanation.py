@@ -26,10 +26,10 @@ PLANNED: dict[str, Callable[[Session, Watcher], Answer]] = {
     "deps.sync": lambda one, watcher: workflows.sync(one, watcher, dry_run=True),
     "deps.align": lambda one, watcher: workflows.align(one, watcher, dry_run=True),
     "deps.update": lambda one, watcher: workflows.update(one, watcher, (), group=None, dry_run=True),
-    "deps.add": lambda one, watcher: editing.add(one, watcher, [_PACKAGE], group=None, dry_run=True),
+    "deps.add": lambda one, watcher: editing.edit(one, watcher, [_PACKAGE], editing.Edit(), dry_run=True),
     "pkg.build": lambda one, watcher: distributions.build(one, watcher, dry_run=True),
     "pkg.publish": lambda one, watcher: distributions.publish(one, watcher, to=distributions.PUBLIC, dry_run=True),
-    "deps.remove": lambda one, watcher: editing.withdraw(one, watcher, [_PACKAGE], group=None, dry_run=True),
+    "deps.remove": lambda one, watcher: editing.edit(one, watcher, [_PACKAGE], editing.Edit(drop=True), dry_run=True),
 }
 _READS = "only reads"
 #: Why a step does no harm, by its id; a check of any kind only reads.

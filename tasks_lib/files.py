@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tasks_lib.errors import ExitCode, LabError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 _TOKEN = 4  # bytes, twice as many letters
@@ -33,6 +34,12 @@ def write(path: Path, data: bytes) -> None:
             new.unlink(missing_ok=True)
     except OSError as error:
         raise unwritable(path, error) from None
+
+
+def write_texts(texts: Mapping[Path, str]) -> None:
+    """Replace each file by its new text."""
+    for path, text in texts.items():
+        write(path, text.encode())
 
 
 def put_back(path: Path, copy: Path) -> None:

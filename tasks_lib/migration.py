@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_version
+
 from tasks_lib import adoption, combos, description, graph, guard, transaction, workflows
-from tasks_lib.adoption import conda_files, requirements_files, toml_tables, writing
+from tasks_lib.adoption import conda_files, toml_tables, writing
 from tasks_lib.adoption.found import GROUPS, MAIN, Found, comments
 from tasks_lib.checks.agreement import conda_specifiers
 from tasks_lib.checks.base import Facts
@@ -19,7 +22,7 @@ from tasks_lib.conda_edit import with_specs
 from tasks_lib.environments import ENVIRONMENTS, conda_health, records
 from tasks_lib.environments.base import SEEDS, State
 from tasks_lib.errors import ExitCode, LabError
-from tasks_lib.files import write
+from tasks_lib.files import write_texts
 from tasks_lib.managers import MANAGERS
 from tasks_lib.manifests import PYPI, CondaFile, PyProject, read_text, spec_name
 from tasks_lib.plan import Step
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 
     from tasks_lib.report.progress import Progress
 
+_SAME = "the same versions are installed"
 _PINS = (GROUPS, "mlops-lab-migration")
 #: what a conda file asks for that every environment has anyway
 _COMMON = {"python", "pip", "setuptools", "wheel"}
@@ -48,6 +52,11 @@ class Installed:
     strays: frozenset[str]
     own: str
 
+    @property
+    def minor(self) -> str:
+        """Give the version of Python without its patch."""
+        return ".".join(self.python.split(".")[:2])
+
 
 class _DiffersError(LabError):
     """The new environment is not what the old one was."""
@@ -59,9 +68,8 @@ def migrate(  # noqa: PLR0913 - what a person may say of the move
     """Lock and install with the other combo what is installed now, compare, and record the combo; or change nothing."""
     chosen = combos.parse(to, "flag", "--to asked for it")
     if (chosen.environment, chosen.manager) == (session.combo.environment, session.combo.manager):
-        return Answer(
-            [Result("migrate", Status.PASS, f"the project is {chosen.id} already")], {"note": "nothing to do"}
-        )
+        result = Result("migrate", Status.PASS, f"the project is {chosen.id} already")
+        return Answer([result], {"note": "nothing to do"})
     session.environment.require()
     session.manager.require_lock()
     if any(found.items for found in toml_tables.read_poetry(session.project.root, session.project.pyproject)):
@@ -83,12 +91,15 @@ def migrate(  # noqa: PLR0913 - what a person may say of the move
     except _DiffersError as error:
         return Answer([Result("migrate.same", Status.FAIL, error.title, error.message, error.remedy)])
     results += [result for one in leaving for result in _removed(one, watcher)]
-    note = (
-        f"{old.where} stays; take it away: invoke env.remove --combo {session.combo.id}"
-        if stays and not remove_old
-        else ""
-    )
-    return Answer([*results, *_left(had, stays=stays)], {"note": note})
+    if stays and had.strays:
+        title, text = "what was put in by hand did not come along", ", ".join(sorted(had.strays))
+        results.append(Result("migrate.strays", Status.WARN, title, f"no manifest declares {text}", "invoke deps.add"))
+    note = f"{old.where} stays; take it away: {_removal(session)}" if stays and not remove_old else ""
+    return Answer(results, {"note": note})
+
+
+def _removal(session: Session) -> str:
+    return f"invoke env.remove --combo {session.combo.id}"
 
 
 def _removed(session: Session, watcher: Progress) -> Sequence[Result]:
@@ -97,19 +108,7 @@ def _removed(session: Session, watcher: Progress) -> Sequence[Result]:
         return workflows.remove(session, watcher).results
     except LabError as error:
         title = f"{session.environment.where} is not removed"
-        return [
-            Result("env.remove", Status.WARN, title, error.message, f"invoke env.remove --combo {session.combo.id}")
-        ]
-
-
-def _left(had: Installed, *, stays: bool) -> list[Result]:
-    """Say which packages no manifest declares, where they did not come along."""
-    if not (stays and had.strays):
-        return []
-    text = f"no manifest declares {', '.join(sorted(had.strays))}"
-    return [
-        Result("migrate.strays", Status.WARN, "what was put in by hand did not come along", text, "invoke deps.add")
-    ]
+        return [Result("env.remove", Status.WARN, title, error.message, _removal(session))]
 
 
 def _installed(session: Session) -> Installed:
@@ -157,16 +156,14 @@ def _target(
     for one in more:
         merged.take(one)
     adoption.complete(session, merged, Found(pyproject.path.name, adds=True), chosen.id)
-    text = writing.with_value(
-        writing.written(pyproject.text.replace("\r\n", "\n"), merged), ("tool", "mlops-lab", "combo"), chosen.id
-    )
+    text = writing.written(pyproject.text.replace("\r\n", "\n"), merged)
+    text = writing.with_value(text, ("tool", "mlops-lab", "combo"), chosen.id)
     texts = {pyproject.path: text, **texts}
-    minor = ".".join(had.python.split(".")[:2])
     new = replace(project, pyproject=PyProject(pyproject.path, tomllib.loads(text), text))
     if not layer.owns_packages:
-        new = replace(new, python=minor)
+        new = replace(new, python=had.minor)
     elif project.conda_path is None:
-        made = conda_files.new_text(str(pyproject.table("project").get("name", project.root.name)), minor)
+        made = conda_files.new_text(str(pyproject.table("project").get("name", project.root.name)), had.minor)
         adoption.with_conda_file(new, made)
         texts[new.conda_file.path] = made
     manager = MANAGERS[chosen.manager](new)
@@ -200,10 +197,7 @@ def _out_of_conda(session: Session, *, leave_behind: bool) -> tuple[list[Found],
     found.comments = [one for one in comments(file.path.name, text) if one.line in lines]
     more, rest = [found], file
     if file.pip:
-        (first, last), entries = conda_files.pip_section(text, file.path.name)
-        inner = Found(file.path.name, adds=True)
-        inner.comments = [one for one in comments(file.path.name, text) if first <= one.line <= last]
-        more += requirements_files.read_entries(session.project.root, inner, entries)
+        more += conda_files.read_pip(session.project.root, file, text, Found(file.path.name, adds=True))
     if moved:
         text = with_specs(file, moved, drop=True)
         rest = CondaFile.parse(file.path, text)
@@ -211,64 +205,37 @@ def _out_of_conda(session: Session, *, leave_behind: bool) -> tuple[list[Found],
 
 
 def _steps(session: Session, target: Session, had: Installed, texts: dict[Path, str]) -> list[Step]:
-    environment, root = target.environment, target.project.root
-    path = target.project.pyproject.path
-    everything = target.environment.owns_packages is False
+    environment, path = target.environment, target.project.pyproject.path
     locked = session.manager.locked()  # what has one version for every Python keeps it for every Python
-    pinned = {name for name in had.versions if everything or name in locked} - had.sources.keys()
-    here = f" ; python_version == '{'.'.join(had.python.split('.')[:2])}'"
+    pinned = {name for name in had.versions if name in locked or not environment.owns_packages} - had.sources.keys()
+    here = f" ; python_version == '{had.minor}'"
     pins = [f"{name}=={had.versions[name]}{here if len(locked.get(name, ())) > 1 else ''}" for name in sorted(pinned)]
-
-    def files(these: dict[Path, str]) -> tuple[Result, ...]:
-        for one, text in these.items():
-            write(one, text.encode())
-        return ()
-
-    def clear() -> tuple[Result, ...]:
-        session.manager.lock_path.unlink(missing_ok=True)
-        return ()
-
     first = {**texts, path: writing.with_value(texts[path], _PINS, pins)}
     environment.refuse_foreign()
     there = environment.state() is State.PRESENT and not environment.lacking()
     creation = [] if there else guard.creation(target)
     lock = workflows.lock_step(target, after_environment=not there)
-    title = f"pin the {len(pins)} installed versions in a group of their own"
+    title, named = f"pin the {len(pins)} installed versions in a group of their own", [one.name for one in first]
+    write, look = partial(write_texts, texts), partial(compare, target, had, made=not there)
     steps = [
-        Step("env.files", title, work=lambda: files(first), shown=f"write {', '.join(one.name for one in first)}"),
+        Step("env.files", title, work=partial(write_texts, first), shown=f"write {', '.join(named)}"),
         *(replace(step, needs=(*step.needs, "env.files")) for step in creation),
         replace(lock, id="migrate.lock", title=f"{lock.title}, the pins included", needs=(*lock.needs, "env.files")),
-        Step(
-            "deps.edit",
-            "take the group out",
-            work=lambda: files(texts),
-            shown=f"write {path.name}",
-            needs=("migrate.lock",),
-        ),
+        Step("deps.edit", "take the group out", work=write, shown=f"write {path.name}", needs=("migrate.lock",)),
         replace(lock, title=f"{lock.title}, which keeps the versions", needs=("deps.edit",)),
         *workflows.install_steps(target, environment.activation(), description.installed_groups(session)),
+        Step("migrate.same", _SAME, work=look, check=True, needs=("deps.install",)),
     ]
-    title = "the same versions are installed"
-    look = Step(
-        "migrate.same",
-        title,
-        work=lambda: compare(target, had, made=not there),
-        shown="",
-        needs=("deps.install",),
-        check=True,
-    )
-    steps.append(look)
-    if session.manager.lock_path != target.manager.lock_path:
-        gone = f"rm {session.manager.lock_path.relative_to(root)}"
-        title = f"take {session.manager.lock_name} away: nobody renews it any more"
-        steps.append(Step("migrate.clear", title, work=clear, shown=gone, needs=("migrate.same",)))
+    old = session.manager.lock_path
+    if old != target.manager.lock_path:
+        title, shown = f"take {old.name} away: nobody renews it any more", f"rm {old.name}"
+        clear = partial(old.unlink, missing_ok=True)
+        steps.append(Step("migrate.clear", title, work=clear, shown=shown, needs=("migrate.same",)))
     return steps
 
 
 def compare(target: Session, had: Installed, *, made: bool) -> Sequence[Result]:
     """Compare name by name and version by version; what differs ends the run, and all is put back."""
-    from packaging.utils import canonicalize_version  # noqa: PLC0415 - 0.03 s
-
     facts = Facts(target)
     now, sources, locked = facts.installed, records.requirements(target.environment.prefix), target.manager.locked()
     wrong = []
@@ -284,14 +251,11 @@ def compare(target: Session, had: Installed, *, made: bool) -> Sequence[Result]:
     wrong += [f"{name} {version} is new" for name, version in now.items() if name not in known]
     if facts.python.split(".")[:2] != had.python.split(".")[:2]:
         wrong.append(f"Python {had.python} is now {facts.python}")
-    title = "the same versions are installed"
     if wrong:
-        minor = ".".join(had.python.split(".")[:2])
-        remedy = f"narrow requires-python, e.g. to =={minor}.*, or raise the lower bound of what differs"
+        remedy = f"narrow requires-python, e.g. to =={had.minor}.*, or raise the lower bound of what differs"
         if not made:
-            again = f"invoke env.remove --combo {target.combo.id}"
-            remedy = f"{target.environment.where} was there already; have it made anew: {again}"
+            remedy = f"{target.environment.where} was there already; have it made anew: {_removal(target)}"
         text = f"{'; '.join(wrong)}."
-        raise _DiffersError(text, code=ExitCode.CHECK_FAILED, remedy=remedy, title=title)
+        raise _DiffersError(text, code=ExitCode.CHECK_FAILED, remedy=remedy, title=_SAME)
     same = sum(name in now for name in had.versions)
-    return [Result("migrate.same", Status.PASS, f"{title}: {same} packages, name by name and version by version")]
+    return [Result("migrate.same", Status.PASS, f"{_SAME}: {same} packages, name by name and version by version")]

@@ -27,11 +27,6 @@ def uv() -> str:
     return tool("uv")
 
 
-def poetry() -> str:
-    """Give the path of Poetry."""
-    return tool("poetry")
-
-
 def itself(task: str, *words: str) -> tuple[str, ...]:
     """Give the arguments that run one of mlops-lab's own tasks, which answers in JSON, in a process of its own."""
     main = Path(__file__).with_name("__main__.py")

@@ -179,7 +179,7 @@ def align(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answe
         return Answer([Result("deps.align", Status.PASS, "the lock and conda agree already")])
     pins = [f"{conflict.name}=={conflict.before}" for conflict in found]
     steps = [
-        Step("deps.edit", f"pin {', '.join(pins)}", session.manager.add(activation, pins, None)),
+        Step("deps.edit", f"pin {', '.join(pins)}", session.manager.add(activation, pins)),
         guard.step(session, activation, (), ("deps.edit",)),
     ]
     return change(session, watcher, steps, dry_run=dry_run)

@@ -5,20 +5,22 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import tomllib
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from packaging.specifiers import SpecifierSet
 
 from tasks_lib import combos, toolbox, transaction
 from tasks_lib.adoption import conda_files, requirements_files, setuptools_files, toml_tables, writing
-from tasks_lib.adoption.found import EXTRAS, GROUPS, MAIN, Comment, Found, Target, distribution
+from tasks_lib.adoption.found import EXTRAS, GROUPS, MAIN, Comment, Found, Item, Target, distribution
 from tasks_lib.checks.base import Facts
 from tasks_lib.checks.drift import default_groups
 from tasks_lib.combos import Combo
 from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.errors import LabError
-from tasks_lib.files import write
+from tasks_lib.files import write_texts
 from tasks_lib.managers import MANAGERS
 from tasks_lib.manifests import CONDA_FILES, PYPROJECT, CondaFile, read_text, spec_name
 from tasks_lib.plan import Step
@@ -62,7 +64,7 @@ def with_conda_file(project: Project, text: str) -> None:
 
 def _evident(project: Project) -> Combo:
     """Choose by what lies in the folder: an environment, a conda file, a lock, Poetry's table."""
-    made = [kind for kind, layer in ENVIRONMENTS.items() if _has(project, kind) and combos.exists(layer(project))]
+    made = [kind for kind, layer in ENVIRONMENTS.items() if combos.exists(layer(project))]
     kind = made[0] if made else "conda" if project.conda_path else "pip"
     manager = combos.locked_manager(project)
     poetry = bool(project.pyproject.table("tool", "poetry"))
@@ -76,41 +78,6 @@ def _evident(project: Project) -> Combo:
     return Combo(kind, manager or ("poetry" if poetry else "uv"), "existing", f"{first}, and {second}")
 
 
-def _has(project: Project, kind: str) -> bool:
-    return not ENVIRONMENTS[kind].owns_packages or project.conda_path is not None
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What was found, and the new text of each file that is to be written."""
-
-    found: Sequence[Found]
-    texts: dict[Path, str]
-
-    @property
-    def results(self) -> list[Result]:
-        """Say what each file gave, and what a person has to see to."""
-        made = []
-        for one in self.found:
-            counts = Counter(_KINDS.get(item.target[:2], _KINDS.get(item.target[:1], "settings")) for item in one.items)
-            if counts:
-                told = ", ".join(f"{count} {kind}" for kind, count in counts.items())
-                made.append(Result("init.found", Status.PASS, f"found {one.file}: {told}", file=one.file))
-            made += [Result("init.note", Status.PASS, f"{one.file}: {text}", file=one.file) for text in one.said]
-            title = f"{one.file} needs a look"
-            made += [Result("init.note", Status.WARN, title, text, file=one.file, line=at) for text, at in one.warned]
-        return made
-
-    def steps(self) -> list[Step]:
-        """Give the step for each file, which shows the difference that it makes."""
-        made = []
-        for path, text in self.texts.items():
-            old = read_text(path) if path.is_file() else ""
-            rows = difflib.unified_diff(old.splitlines(), text.splitlines(), path.name, path.name, lineterm="")
-            made.append(Step("env.files", f"write {path.name}", shown="\n".join(rows)))
-        return made
-
-
 def init(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
     """Show what is found and what comes of it, and write that; a project that is adopted already stays as it is."""
     pyproject = session.project.pyproject
@@ -118,25 +85,38 @@ def init(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer
     if session.project.settings.combo and "name" in pyproject.table("project") and not old:
         title = f"the project is adopted already, as {session.project.settings.combo}"
         return Answer([Result("init", Status.PASS, title)], {"note": "nothing to do"})
-    plan = _planned(session)
-    steps = plan.steps()
-    shown: dict[str, Any] = planned(steps).data
+    found, texts = _planned(session)
+    shown = planned([_step(path, text) for path, text in texts.items()]).data
+    results = [result for one in found for result in _results(one)]
     if dry_run:
-        return Answer(plan.results, shown)
-
-    def work() -> tuple[Result, ...]:
-        for path, text in plan.texts.items():
-            write(path, text.encode())
-        return ()
-
-    title = f"write {', '.join(path.name for path in plan.texts)}"
-    whole = Step("env.files", title, work=work, shown=title)
-    results = transaction.carry_out(session, [whole], watcher, manifests=list(plan.texts))
-    return Answer([*plan.results, *results], {**shown, "note": _LEFT})
+        return Answer(results, shown)
+    title = f"write {', '.join(path.name for path in texts)}"
+    whole = Step("env.files", title, work=lambda: write_texts(texts), shown=title)
+    results += transaction.carry_out(session, [whole], watcher, manifests=list(texts))
+    return Answer(results, {**shown, "note": _LEFT})
 
 
-def _planned(session: Session) -> _Plan:
-    """Read every source, the one that wins first, and compute the new files."""
+def _results(one: Found) -> Iterator[Result]:
+    """Say what a file gave, and what a person has to see to."""
+    counts = Counter(_KINDS.get(item.target[:2], _KINDS.get(item.target[:1], "settings")) for item in one.items)
+    if counts:
+        told = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+        yield Result("init.found", Status.PASS, f"found {one.file}: {told}", file=one.file)
+    for text in one.said:
+        yield Result("init.note", Status.PASS, f"{one.file}: {text}", file=one.file)
+    for text, at in one.warned:
+        yield Result("init.note", Status.WARN, f"{one.file} needs a look", text, file=one.file, line=at)
+
+
+def _step(path: Path, text: str) -> Step:
+    """Give the step for a file, which shows the difference that it makes."""
+    old = read_text(path) if path.is_file() else ""
+    rows = difflib.unified_diff(old.splitlines(), text.splitlines(), path.name, path.name, lineterm="")
+    return Step("env.files", f"write {path.name}", shown="\n".join(rows))
+
+
+def _planned(session: Session) -> tuple[list[Found], dict[Path, str]]:
+    """Read every source, the one that wins first, and compute the new text of each file that is to be written."""
     project = session.project
     root, pyproject = project.root, project.pyproject
     pyproject.allows(toolbox.running_python())  # a requires-python that is none is said with its line
@@ -150,7 +130,7 @@ def _planned(session: Session) -> _Plan:
     drops = [target for one in found for target in one.drops]
     old = pyproject.text.replace("\r\n", "\n")  # the transaction keeps a file's line ends
     _keep_comments(found, old)
-    merged = writing.Merged(writing.less(pyproject.data, drops))
+    merged = writing.Merged(writing.less(tomllib.loads(old), drops))
     for one in found:
         merged.take(one)
     for row in [row for rows in merged.lists.values() for row in rows if isinstance(row.value, dict)]:
@@ -167,16 +147,26 @@ def _planned(session: Session) -> _Plan:
     texts = {pyproject.path: writing.written(old, merged, drops)}
     if session.environment.owns_packages:
         texts |= _conda_text(project, merged)
-    elif project.conda_path and (alone := _only_conda(project.conda_file)):
-        why = f"a {session.combo.id} project has no conda layer, and conda alone has {', '.join(alone)}"
-        settings.warned.append((f"{why}: take a conda combo, e.g. --combo conda_uv", None))
+    elif project.conda_path:
+        names = [spec_name(spec) for spec in project.conda_file.dependencies]
+        if alone := ", ".join(name for name in names if name not in {"python", "pip"}):
+            why = f"a {session.combo.id} project has no conda layer, and conda alone has {alone}"
+            settings.warned.append((f"{why}: take a conda combo, e.g. --combo conda_uv", None))
     found += [Found(PYPROJECT, warned=settings.warned)] if settings.warned else []
-    return _Plan(found, {path: text for path, text in texts.items() if not path.is_file() or read_text(path) != text})
+    return found, {path: text for path, text in texts.items() if not path.is_file() or read_text(path) != text}
 
 
 def _read(project: Project) -> list[Found]:
-    """Read all there is; a file that another names is read once."""
-    found = [*_setuptools_files(project), *_sources(project)]
+    """Read all there is in the order of its weight; a file that another names is read once."""
+    root = project.root
+    found = [
+        *_setuptools_files(project),
+        *toml_tables.read_poetry(root, project.pyproject),
+        *setuptools_files.read_all(root),
+        *toml_tables.read_pipfile(root),
+        *requirements_files.read_all(root),
+        *conda_files.read_all(root),
+    ]
     earlier = [[(other.file, other.items) for other in found[:at]] for at in range(len(found))]
     return [one for one, them in zip(found, earlier, strict=True) if not one.items or (one.file, one.items) not in them]
 
@@ -208,24 +198,12 @@ def _keep_comments(found: Sequence[Found], old: str) -> None:
             ]
 
 
-def _sources(project: Project) -> Iterator[Found]:
-    """Read the files in the order of their weight."""
-    yield from toml_tables.read_poetry(project.root, project.pyproject)
-    yield from setuptools_files.read_all(project.root)
-    yield from toml_tables.read_pipfile(project.root)
-    yield from requirements_files.read_all(project.root)
-    yield from conda_files.read_all(project.root)
-
-
-def _only_conda(file: CondaFile) -> list[str]:
-    return [name for spec in file.dependencies if (name := spec_name(spec)) not in {"python", "pip"}]
-
-
 def complete(session: Session, merged: writing.Merged, settings: Found, combo: str) -> None:
     """Add what every combo needs: a name, a version, a Python, whether it is a package, and the same default groups."""
     project = session.project
     for group in sorted(project.pyproject.table(GROUPS).keys() - default_groups(Facts(session))):
-        merged.values.setdefault(("tool", "poetry", "group", group, "optional"), writing.Row(value=True))
+        place = ("tool", "poetry", "group", group, "optional")
+        merged.values.setdefault(place, Item(place, value=True))
     for target, value in _settings(project, merged, combo):
         settings.put(target, value, 1)
     merged.take(settings)
@@ -281,8 +259,6 @@ def _is_package(project: Project, merged: writing.Merged) -> bool:
 
 def _conda_text(project: Project, merged: writing.Merged) -> dict[Path, str]:
     """Give the conda file's new text: less its `pip:` section, or whole where there is none yet."""
-    from packaging.specifiers import SpecifierSet  # noqa: PLC0415 - 0.03 s
-
     file = project.conda_file
     if file.path.is_file():
         return {file.path: conda_files.without_pip(file, read_text(file.path))} if file.pip else {}

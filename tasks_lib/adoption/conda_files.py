@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import yaml
@@ -11,6 +12,7 @@ import yaml
 from tasks_lib.adoption import requirements_files
 from tasks_lib.adoption.found import Found, comments
 from tasks_lib.checks.agreement import conda_specifiers
+from tasks_lib.conda_edit import says
 from tasks_lib.environments import records
 from tasks_lib.manifests import CONDA_FILES, CondaFile, parse_yaml, read_text, spec_name
 
@@ -35,13 +37,15 @@ def read_all(root: Path) -> Iterator[Found]:
     if wanted and len(wanted) == 1:
         found.put(("project", "requires-python"), str(wanted[0]), file.lines.get("python"))
     found.put(("project", "name"), records.normalised(file.name), 1)
-    if file.pip:
-        (first, last), entries = pip_section(text, path.name)
-        found.comments = [one for one in comments(path.name, text) if first <= one.line <= last]
-        found.said.append(f"its pip: section ({len(entries)} entries) comes into pyproject.toml")
-        yield from requirements_files.read_entries(root, found, entries)
-    else:
-        yield found
+    yield from read_pip(root, file, text, found) if file.pip else [found]
+
+
+def read_pip(root: Path, file: CondaFile, text: str, found: Found) -> list[Found]:
+    """Read the `pip:` section into `found`; give that, and what the files hold that the section names."""
+    (first, last), entries = pip_section(text, file.path.name)
+    found.comments = [one for one in comments(file.path.name, text) if first <= one.line <= last]
+    found.said.append(f"its pip: section ({len(entries)} entries) comes into pyproject.toml")
+    return requirements_files.read_entries(root, found, entries)
 
 
 def pip_section(text: str, name: str) -> tuple[tuple[int, int], list[tuple[int, str]]]:
@@ -64,9 +68,7 @@ def without_pip(file: CondaFile, text: str) -> str:
     has_pip = any(spec_name(spec) == "pip" for spec in file.dependencies)
     new = "" if has_pip else f"{head[: len(head) - len(head.lstrip())]}- pip\n"
     made = "".join([*rows[: first - 1], new, *rows[last:]])
-    read = CondaFile.parse(file.path, made)
-    same = (read.name, read.channels, read.variables, read.pip) == (file.name, file.channels, file.variables, ())
-    if not same or {*read.dependencies} - {"pip"} != {*file.dependencies} - {"pip"}:
+    if not says(replace(file, pip=()), made, [*file.dependencies, *([] if has_pip else ["pip"])]):
         said = "its pip: section is written in a way that cannot be taken out safely: move it by hand"
         Found(file.path.name).refuse(said, first)
     return made

@@ -5,20 +5,21 @@ from __future__ import annotations
 import io
 import re
 import tokenize
-from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import parseaddr
 from typing import TYPE_CHECKING, Any, NoReturn
+
+from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
+from packaging.requirements import InvalidRequirement, Requirement
 
 from tasks_lib.diagnosis import without_logins
 from tasks_lib.errors import LabError
 from tasks_lib.manifests import BAD_TEXT, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from packaging.requirements import Requirement
 
 Target = tuple[str, ...]
 MAIN: Target = ("project", "dependencies")
@@ -32,14 +33,19 @@ _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _LANGUAGES = {"toml": _TOML, "Pipfile": _TOML, "yml": _QUOTED, "yaml": _QUOTED}
 
 
-@dataclass(frozen=True)
+@dataclass
 class Item:
-    """One value, or (`listed`) one entry of a list, and the line that declares it, counted from 1."""
+    """One value, or (`listed`) one entry of a list, and the line that declares it, counted from 1; then its comments.
+
+    Without a value it is the comments alone.
+    """
 
     target: Target
     value: Any
-    line: int
+    line: int = 1
     listed: bool = False
+    before: list[str] = field(default_factory=list)
+    behind: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -80,8 +86,6 @@ class Found:
 
     def parse(self, text: str, line: int | None, shown: str = "") -> Requirement:
         """Read a requirement; `shown` is what the file has in its place."""
-        from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - 0.03 s
-
         try:
             return Requirement(text)
         except InvalidRequirement as error:
@@ -123,20 +127,17 @@ class Found:
         remedy = f"mend {self.file}"
         raise LabError(said, file=self.file, line=line, remedy=remedy, title=f"wrong {self.file}") from None
 
-    def noted(self) -> Iterator[tuple[Item, list[str], list[str]]]:
+    def noted(self) -> list[Item]:
         """Give each item with the comments that stand before it, and behind it, in the file's order."""
-        items = sorted(self.items, key=lambda item: item.line)
-        before: dict[int, list[str]] = defaultdict(list)
-        behind: dict[int, list[str]] = defaultdict(list)
-        for one in self.comments:
+        items = [replace(item, before=[], behind=[]) for item in sorted(self.items, key=lambda item: item.line)]
+        for one in self.comments if items else ():
+            text = one.text.lstrip("#").strip()
             last = max((at for at, item in enumerate(items) if item.line <= one.line), default=-1)
-            if not one.alone and last >= 0:
-                behind[last].append(one.text)
-            elif last + 1 < len(items):
-                before[last + 1].append(one.text)
+            if last + 1 < len(items) and (one.alone or last < 0):
+                items[last + 1].before.append(text)
             else:
-                behind[last].append(one.text)
-        yield from ((item, before[at], behind[at]) for at, item in enumerate(items))
+                items[last].behind.append(text)
+        return items
 
 
 def comments(file: str, text: str) -> list[Comment]:
@@ -172,8 +173,6 @@ def people(texts: Sequence[str]) -> list[dict[str, str]]:
 
 def license_of(text: str, classifiers: Sequence[str]) -> object:
     """Write a licence as an SPDX expression where it is one; beside a classifier of licences that is not allowed."""
-    from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression  # noqa: PLC0415 - as above
-
     try:
         spdx = canonicalize_license_expression(text)
     except InvalidLicenseExpression:

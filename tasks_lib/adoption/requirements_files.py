@@ -9,8 +9,10 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
+
 from tasks_lib.adoption.found import GROUPS, MAIN, Found, Item, Target, comments
-from tasks_lib.manifests import read_toml
+from tasks_lib.manifests import PYPROJECT, PyProject, read_toml
 from tasks_lib.requirements import is_folder
 
 if TYPE_CHECKING:
@@ -72,10 +74,6 @@ def read_entries(
     return [found, *reader.named_files]
 
 
-def _said(text: str) -> str:
-    return text.rpartition("error:")[2].strip().rstrip(".")
-
-
 class _Reader:
     """Read lines into one `Found`."""
 
@@ -94,7 +92,8 @@ class _Reader:
             with contextlib.redirect_stderr(io.StringIO()):  # where it would print its usage
                 wanted, options = self.split(text)
         except OptionParsingError as error:
-            self.found.refuse(f"{text!r} is no line of a requirements file: {_said(error.msg)}", line)
+            why = error.msg.rpartition("error:")[2].strip().rstrip(".")
+            self.found.refuse(f"{text!r} is no line of a requirements file: {why}", line)
         for one in options.requirements:
             self.include(one, line, target)
         for one in options.constraints:
@@ -143,8 +142,8 @@ class _Reader:
             address, _, marker = text.partition(";")
             plain = re.sub(r"#&?", "#", _EGG.sub(lambda match: match[0][:1] if match[0][:1] == "#" else "", address))
             text = f"{egg['name']}{egg['extras'] or ''} @ {plain.strip().rstrip('#')}{f' ; {marker}' if marker else ''}"
-        elif "://" in text and " @ " not in text:
-            text = f"{self.named(text, line)} @ {text}"
+        elif "://" in text:
+            text = text if " @ " in text else f"{self.named(text, line)} @ {text}"
         elif parts := self.local(text, editable=editable):
             path = parts["path"].strip()
             if (self.root / path).resolve() == self.root.resolve():
@@ -173,21 +172,14 @@ class _Reader:
 
     def named(self, place: str, line: int) -> str:
         """Give the name of what stands in a folder, or of an archive."""
-        from packaging.utils import (  # noqa: PLC0415 - 0.03 s
-            InvalidSdistFilename,
-            InvalidWheelFilename,
-            parse_sdist_filename,
-            parse_wheel_filename,
-        )
-
         path = self.root / place
         if path.is_dir():
-            data = read_toml(path / "pyproject.toml")[0] if (path / "pyproject.toml").is_file() else {}
-            return str(data.get("project", data.get("tool", {}).get("poetry", {})).get("name", path.resolve().name))
+            file = path / PYPROJECT
+            return (PyProject(file, *read_toml(file)).name if file.is_file() else "") or path.resolve().name
         if "://" not in place and not path.exists():
             self.found.refuse(f"there is no {place} to install", line)
-        file = Path(place.partition("#")[0].partition("?")[0]).name
+        name = Path(place.partition("#")[0].partition("?")[0]).name
         try:
-            return parse_wheel_filename(file)[0] if file.endswith(".whl") else parse_sdist_filename(file)[0]
+            return parse_wheel_filename(name)[0] if name.endswith(".whl") else parse_sdist_filename(name)[0]
         except (InvalidWheelFilename, InvalidSdistFilename):
             self.found.refuse(f"{place} has no name: write NAME @ {place}", line)

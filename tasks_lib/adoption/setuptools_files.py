@@ -1,4 +1,4 @@
-"""Read `setup.cfg`, and `setup.py` as syntax alone: it is never run. Both give rows, which are taken over alike."""
+"""Read `setup.cfg`, and `setup.py` as syntax alone: it is never run. Both give tables, which are taken over alike."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import configparser
 import re
 import warnings
 from collections import defaultdict
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tasks_lib.adoption import requirements_files
@@ -18,11 +17,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Rows = list[tuple[int, str]]
-_LINE = re.compile(r"\s*\0(\d+)$")
+#: the lines of each entry with their numbers, by the sections of setup.cfg and by its keys
+Tables = defaultdict[str, dict[str, Rows]]
 _COMMENT = re.compile(r"(^|\s)#.*")
-#: what setuptools calls otherwise than `[project]`
-_PLAIN = {"name": "name", "description": "description", "summary": "description", "python_requires": "requires-python"}
-_URLS = {"url": "Homepage", "home_page": "Homepage", "download_url": "Download"}
+#: where `[project]` has what is one text
+_TEXTS: dict[str, Target] = {
+    "name": ("name",),
+    "description": ("description",),
+    "summary": ("description",),
+    "python_requires": ("requires-python",),
+    "license": ("license",),
+    "url": ("urls", "Homepage"),
+    "home_page": ("urls", "Homepage"),
+    "download_url": ("urls", "Download"),
+}
+_LISTS = {"install_requires", "tests_require", "classifiers", "keywords"}
+_PEOPLE = {"author", "author_email", "maintainer", "maintainer_email"}
 _SCRIPTS = {"console_scripts": "scripts", "gui_scripts": "gui-scripts"}
 _BUILD = {"requires": ["setuptools>=77"], "build-backend": "setuptools.build_meta"}
 
@@ -35,70 +45,50 @@ def read_all(root: Path) -> Iterator[Found]:
             yield from [found, *read(root, found, found.read(root))]
 
 
-@dataclass
-class _Declared:
-    """What either file declares, by setuptools' own names: the text of each entry, and its line."""
+def _take_over(root: Path, found: Found, tables: Tables, built: int | None) -> list[Found]:
+    """Take all of it over, and how it is built (`built` is the line); give what the files hold that it names."""
+    rows = tables["metadata"] | tables["options"]
+    more = _requirements(root, found, rows, tables["options.extras_require"])
+    classifiers = [text for _, text in rows.get("classifiers", ())]
+    for key, entries in rows.items():
+        line, text = next(iter(entries), (1, ""))
+        if key in _TEXTS and text:
+            value = license_of(text, classifiers) if key == "license" else text
+            found.put(("project", *_TEXTS[key]), value, line)
+        elif key == "version":
+            _version(found, text, line)
+        elif key == "long_description" and (root / (readme := text.removeprefix("file:").strip())).is_file():
+            found.put(("project", "readme"), readme, line)
+        elif key in {"classifiers", "keywords"} and entries:
+            found.put(("project", key), [one.strip() for _, row in entries for one in row.split(",")], line)
+        elif key == "project_urls":
+            _pairs(found, ("project", "urls"), entries)
+        elif key in {"author", "maintainer"}:
+            email = next((f" <{address}>" for _, address in rows.get(f"{key}_email", ())), "")
+            found.put(("project", f"{key}s"), people([f"{text}{email}"]), line)
+    for group, entries in tables["options.entry_points"].items() if built else ():
+        _pairs(found, ("project", *((_SCRIPTS[group],) if group in _SCRIPTS else ("entry-points", group))), entries)
+    for key, made in _BUILD.items() if built else ():
+        found.put(("build-system", key), made, built)
+    return more
 
-    rows: dict[str, Rows] = field(default_factory=dict)
-    extras: dict[str, Rows] = field(default_factory=dict)
-    points: dict[str, Rows] = field(default_factory=dict)
 
-    def text(self, key: str) -> str:
-        """Give a single value, empty where there is none."""
-        return next((text for _, text in self.rows.get(key, ())), "")
-
-    def put_all(self, root: Path, found: Found) -> list[Found]:
-        """Take all of it over; give what the files hold that it names."""
-        more = self._requirements(root, found)
-        classifiers = [text for _, text in self.rows.get("classifiers", ())]
-        for key, rows in self.rows.items():
-            (line, text), *_ = rows or [(1, "")]
-            if key in _PLAIN and text:
-                found.put(("project", _PLAIN[key]), text, line)
-            elif key == "license" and text:
-                found.put(("project", key), license_of(text, classifiers), line)
-            elif key in _URLS and text:
-                found.put(("project", "urls", _URLS[key]), text, line)
-            elif key == "version":
-                _version(found, text, line)
-            elif key == "long_description" and (root / (readme := text.removeprefix("file:").strip())).is_file():
-                found.put(("project", "readme"), readme, line)
-            elif key in {"classifiers", "keywords"} and rows:
-                found.put(("project", key), [one.strip() for _, row in rows for one in row.split(",")], line)
-            elif key == "project_urls":
-                _pairs(found, ("project", "urls"), rows)
-            elif key in {"author", "maintainer"}:
-                email = self.text(f"{key}_email")
-                found.put(("project", f"{key}s"), people([f"{text} <{email}>" if email else text]), line)
-        return more
-
-    def build(self, found: Found, line: int) -> None:
-        """Take scripts and other entry points over, and have setuptools build the package."""
-        for group, rows in self.points.items():
-            _pairs(
-                found, ("project", _SCRIPTS[group]) if group in _SCRIPTS else ("project", "entry-points", group), rows
-            )
-        for key, made in _BUILD.items():
-            found.put(("build-system", key), made, line)
-
-    def _requirements(self, root: Path, found: Found) -> list[Found]:
-        more: list[Found] = []
-        if tests := self.rows.get("tests_require"):
-            needed = " ".join(f"'{_COMMENT.sub('', row).strip()}'" for _, row in tests)
-            found.warn(f"tests_require is not taken over: invoke deps.add {needed} --group test", tests[0][0])
-        lists: list[tuple[Target, str, Rows]] = [(MAIN, "", self.rows.get("install_requires", []))]
-        for name, rows in self.extras.items():  # the name may end in a marker for all of it
-            extra, _, marker = name.partition(":")
-            lists.append(((*EXTRAS, extra) if extra else MAIN, marker, rows))
-        for target, marker, rows in lists:
-            for line, row in rows:
-                text = _COMMENT.sub("", row).strip()
-                if text.startswith("file:"):
-                    for name in text.removeprefix("file:").split(","):
-                        more += requirements_files.read_file(root, name.strip(), target, adds=True)
-                elif text:
-                    found.require(target, f"{text} ; {marker}" if marker else text, line)
-        return more
+def _requirements(root: Path, found: Found, rows: dict[str, Rows], extras: dict[str, Rows]) -> list[Found]:
+    more: list[Found] = []
+    if tests := rows.get("tests_require"):
+        needed = " ".join(f"'{_COMMENT.sub('', row).strip()}'" for _, row in tests)
+        found.warn(f"tests_require is not taken over: invoke deps.add {needed} --group test", tests[0][0])
+    for name, entries in [("", rows.get("install_requires", [])), *extras.items()]:
+        extra, _, marker = name.partition(":")  # a marker for all of it
+        target = (*EXTRAS, extra) if extra else MAIN
+        for line, row in entries:
+            text = _COMMENT.sub("", row).strip()
+            if text.startswith("file:"):
+                for file in text.removeprefix("file:").split(","):
+                    more += requirements_files.read_file(root, file.strip(), target, adds=True)
+            elif text:
+                found.require(target, f"{text} ; {marker}" if marker else text, line)
+    return more
 
 
 def _version(found: Found, text: str, line: int) -> None:
@@ -132,22 +122,17 @@ def _read_cfg(root: Path, found: Found, text: str) -> list[Found]:
         rows = [row for row, _ in getattr(error, "errors", ())]
         number = getattr(error, "lineno", None) or next(iter(rows), None)
         found.refuse(f"it cannot be read ({type(error).__name__})", number)
-    tables: dict[str, dict[str, Rows]] = defaultdict(dict)
+    tables: Tables = defaultdict(dict)
     for section in parser.sections():
         for key, value in parser.items(section):
-            rows = [
-                (int(mark[1]), _LINE.sub("", row).strip()) for row in value.split("\n") if (mark := _LINE.search(row))
-            ]
+            marked = [row.rpartition("\0") for row in value.split("\n")]
+            rows = [(int(number), row.strip()) for row, mark, number in marked if mark]
             if "\n" not in value and (key == "install_requires" or section == "options.extras_require"):
                 rows = [(line, part.strip()) for line, row in rows for part in row.split(";")]
             tables[section][key.replace("-", "_") if section == "metadata" else key] = [row for row in rows if row[1]]
     if "metadata" not in tables and "options" not in tables:
         return []  # it has the settings of other tools alone
-    declared = _Declared({**tables["metadata"], **tables["options"]})
-    declared.extras, declared.points = tables["options.extras_require"], tables["options.entry_points"]
-    more = declared.put_all(root, found)
-    if "name" in tables["metadata"]:
-        declared.build(found, 1)
+    more = _take_over(root, found, tables, 1 if "name" in tables["metadata"] else None)
     found.comments = list(_cfg_comments(text, found))
     return more
 
@@ -178,30 +163,16 @@ def _read_py(root: Path, found: Found, text: str) -> list[Found]:
         return []
     reader, call = _Syntax(tree, found), calls[-1]
     given = {one.arg or "**": reader.named(one.value) for one in call.keywords}
-    declared = _Declared()
+    tables: Tables = defaultdict(dict)
     for key, node in given.items():
         if key in {"extras_require", "entry_points"}:
-            table = {name: reader.rows(value, key) for name, value in reader.pairs(node, key)}
-            declared.extras, declared.points = (
-                (table, declared.points) if key == "extras_require" else (declared.extras, table)
-            )
+            tables[f"options.{key}"] = {name: reader.rows(value, key) for name, value in reader.pairs(node, key)}
         elif key == "project_urls":
             pairs = [(name, row) for name, value in reader.pairs(node, key) for row in reader.rows(value, key)]
-            declared.rows[key] = [(line, f"{name} = {text}") for name, (line, text) in pairs]
-        elif key in {
-            *_PLAIN,
-            *_URLS,
-            "install_requires",
-            "tests_require",
-            "classifiers",
-            "keywords",
-            "license",
-            "version",
-            "**",
-        } or (key.startswith(("author", "maintainer"))):
-            declared.rows[key] = reader.rows(node, key)
-    more = declared.put_all(root, found)
-    declared.build(found, call.lineno)
+            tables["metadata"][key] = [(line, f"{name} = {text}") for name, (line, text) in pairs]
+        elif key in {*_TEXTS, *_LISTS, *_PEOPLE, "version", "**"}:
+            tables["metadata"][key] = reader.rows(node, key)
+    more = _take_over(root, found, tables, call.lineno)
     spans = [(one.lineno, one.end_lineno or one.lineno) for one in (call, *given.values())]
     found.comments = [one for one in comments(found.file, text) if any(a <= one.line <= b for a, b in spans)]
     return more

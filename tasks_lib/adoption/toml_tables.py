@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from packaging.requirements import Requirement
+
 _POETRY: Target = ("tool", "poetry")
 _URLS = {"homepage": "Homepage", "repository": "Repository", "documentation": "Documentation"}
 #: what PEP 508 cannot say, and stays in Poetry's table beside the requirement
@@ -93,13 +95,11 @@ class _Poetry:
                 self.move(("project", key), value, key)
         for key in _URLS.keys() & table.keys():
             self.move(("project", "urls", _URLS[key]), table[key], key)
-        for name, value in (*self.table("urls").items(), *self.table("scripts").items()):
-            kind = "urls" if name in self.table("urls") else "scripts"
-            if isinstance(value, str):
-                self.move(("project", kind, name), value, kind, name)
-        for group in self.table("plugins"):
-            for name, value in self.table("plugins", group).items():
-                self.move(("project", "entry-points", group, name), value, "plugins", group, name)
+        for kind, *group in [("urls",), ("scripts",), *(("plugins", name) for name in self.table("plugins"))]:
+            for name, value in self.table(kind, *group).items():
+                if isinstance(value, str):
+                    target = ("project", "entry-points" if group else kind, *group, name)
+                    self.move(target, value, kind, *group, name)
 
     def dependencies(self, group: str, *names: str) -> dict[str, list[tuple[str, object]]]:
         """Take dependencies over; give those that are optional, by name."""
@@ -113,8 +113,8 @@ class _Poetry:
                 elif isinstance(one, dict) and one.get("optional") and not group:
                     optional.setdefault(name, []).append((text, one))
                 else:
-                    self.found.require((GROUPS, group) if group else MAIN, text, line, f"{name} = {one!r}")
-                    self.beside(text, one, group, line)
+                    target = (GROUPS, group) if group else MAIN
+                    self.beside(self.found.require(target, text, line, f"{name} = {one!r}"), one, group, line)
         if names[0] in self.table():
             self.found.drops.append((*_POETRY, *names))
         return optional
@@ -127,8 +127,7 @@ class _Poetry:
             for name in map(str, names):
                 line = self.line("dependencies", name)
                 for text, one in optional.get(name, [(name, None)]):
-                    self.found.require((*EXTRAS, extra), text, line)
-                    self.beside(text, one, "", line)
+                    self.beside(self.found.require((*EXTRAS, extra), text, line), one, "", line)
         if given:
             self.found.drops.append((*_POETRY, "extras"))
 
@@ -146,11 +145,10 @@ class _Poetry:
             self.found.refuse(f"{name} = {wanted!r} is no dependency: {error}", line)
         return made if " @ " in made else re.sub(r"\s*\((.*?)\)", r"\1", made, count=1)
 
-    def beside(self, text: str, wanted: object, group: str, line: int | None) -> None:
+    def beside(self, parsed: Requirement, wanted: object, group: str, line: int | None) -> None:
         """Keep what PEP 508 cannot say."""
         if not isinstance(wanted, dict):
             return
-        parsed = self.found.parse(text, line)
         if path := wanted.get("path") or wanted.get("file"):
             self.found.source(parsed, group, str(path), line, editable=bool(wanted.get("develop")))
         if kept := {key: wanted[key] for key in _KEPT if key in wanted}:

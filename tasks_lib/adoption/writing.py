@@ -9,28 +9,23 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib.adoption.found import GROUPS, MAIN, Found, Target
+import tomlkit
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tasks_lib.adoption.found import GROUPS, MAIN, Found, Item, Target
 from tasks_lib.adoption.toml_tables import lost_comments
 from tasks_lib.errors import LabError
 from tasks_lib.manifests import PYPROJECT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _HEADER = re.compile(r"\A(?:[ \t]*#[^\n]*\n)+(?=[ \t]*\n)")
-#: what comes first, where it is not there yet, in this order
 _WIDE = 80
+#: what comes first, where it is not there yet, in this order
 _TOP = ("project", "build-system", GROUPS)
 _ORDER = ("name", "version", "description", "readme", "requires-python", "license", "dynamic", "authors", "maintainers")
-
-
-@dataclass
-class Row:
-    """One entry of a list, or one value, with its comments; without a value the comments alone."""
-
-    value: Any
-    before: list[str] = field(default_factory=list)
-    behind: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -38,31 +33,31 @@ class Merged:
     """What goes where, by the order of the sources: the first that has something wins, and what differs is said."""
 
     data: Mapping[str, Any]
-    lists: dict[Target, list[Row]] = field(default_factory=lambda: defaultdict(list))
-    values: dict[Target, Row] = field(default_factory=dict)
+    lists: dict[Target, list[Item]] = field(default_factory=lambda: defaultdict(list))
+    values: dict[Target, Item] = field(default_factory=dict)
     owners: dict[Target, str] = field(default_factory=dict)
 
     def take(self, found: Found) -> None:
         """Take over what one file declares; what a file before it declares otherwise is a warning there."""
         differ: dict[str, list[str]] = defaultdict(list)
-        for item, before, behind in found.noted():
-            target, value, row = item.target, item.value, Row(item.value, before, behind)
+        for item in found.noted():
+            target, value = item.target, item.value
             there = self.at(target)
             if not item.listed:
                 if there is None:
-                    self.values[target] = row
+                    self.values[target] = item
                     self.owners[target] = found.file
                 elif target[0] == "project" and there != value and not found.adds:
                     differ[self.owners.get(target, PYPROJECT)].append(f"{target[-1]} {value!r} (there {there!r})")
                 continue
             owner = self.owners.setdefault(target, PYPROJECT if there else found.file)
-            known = self._known(target, value)
+            known = [one for one in self.entries(target) if _speaks_of(one) == _speaks_of(value)]
             if owner != found.file and (known or not found.adds):
-                if value not in known and not any(_same(value, one) for one in known):
+                if value not in known and all(Requirement(value) != Requirement(one) for one in known):
                     differ[owner].append(f"{value} ({f'there {known[0]}' if known else 'not there'})")
-                row = Row(None, [*before, *behind])
-            if row.value is not None or row.before:
-                self.lists[target].append(row)
+                item.value, item.before, item.behind = None, [*item.before, *item.behind], []
+            if item.value is not None or item.before:
+                self.lists[target].append(item)
         found.warned += [(f"{owner} won, and this differs: {', '.join(some)}", None) for owner, some in differ.items()]
 
     def at(self, target: Target) -> Any:  # noqa: ANN401 - what TOML holds
@@ -82,63 +77,50 @@ class Merged:
             *(row.value for row in self.lists.get(target, ()) if row.value),
         ]
 
-    def _known(self, target: Target, value: object) -> list[Any]:
-        """Give the entries that speak of the same distribution."""
-        if not isinstance(value, str):
-            return [one for one in self.entries(target) if one == value]
-        return [one for one in self.entries(target) if isinstance(one, str) and _name(one) == _name(value)]
-
     def constrain(self) -> Iterator[str]:
         """Hold what is declared to the constraints too, for Poetry; say which it will not know of."""
-        from packaging.requirements import Requirement  # noqa: PLC0415 - 0.03 s
-
         for row in self.lists.get(("tool", "uv", "constraint-dependencies"), ()):
             if row.value is None:
                 continue
             limit, known = Requirement(row.value), False
-            for target, rows in self.lists.items():
-                for other in rows if target[0] != "tool" else ():
-                    if isinstance(other.value, str) and _name(other.value) == _name(row.value):
-                        wanted, known = Requirement(other.value), True
-                        if not (wanted.url or limit.marker):
-                            wanted.specifier &= limit.specifier
-                            other.value = str(wanted)
+            for other in [other for target, rows in self.lists.items() if target[0] != "tool" for other in rows]:
+                if _speaks_of(other.value) == _speaks_of(row.value):
+                    wanted, known = Requirement(other.value), True
+                    if not (wanted.url or limit.marker):
+                        wanted.specifier &= limit.specifier
+                        other.value = str(wanted)
             if not known or limit.marker:
                 yield f"the constraint {row.value} holds for uv alone: Poetry has none for what is not declared"
 
 
-def _name(text: str) -> str:
-    from packaging.requirements import Requirement  # noqa: PLC0415 - as above
-    from packaging.utils import canonicalize_name  # noqa: PLC0415 - as above
-
-    return canonicalize_name(Requirement(text).name)
-
-
-def _same(one: object, other: object) -> bool:
-    from packaging.requirements import Requirement  # noqa: PLC0415 - as above
-
-    return one == other or (isinstance(one, str) and isinstance(other, str) and Requirement(one) == Requirement(other))
+def _speaks_of(entry: Any) -> Any:  # noqa: ANN401 - what TOML holds
+    """Give the name of the distribution that is required; an entry that includes a group stands for itself."""
+    return canonicalize_name(Requirement(entry).name) if isinstance(entry, str) else entry
 
 
 def written(old: str, merged: Merged, drops: Sequence[Target] = ()) -> str:
     """Give the new text; what is then read from it must be what was there, less `drops`, and what was taken over."""
-    import tomlkit  # noqa: PLC0415 - 0.05 s, and few tasks write TOML
-
     document, new, expected = tomlkit.parse(without(old, drops)), tomlkit.document(), copy.deepcopy(dict(merged.data))
     for target in sorted(dict.fromkeys([*merged.values, *merged.lists]), key=_rank):
         place = document if target[0] in document or target[0] not in _TOP else new
-        value, rows = merged.values.get(target), merged.lists.get(target, [])
-        if value is not None:
-            _put(place, target, value)
-            _set(expected, target, value.value)
+        table, here = _table(place, target[:-1]), expected
+        for name in target[:-1]:
+            here = here.setdefault(name, {})
+        if target in merged.values:
+            _put(table, target[-1], merged.values[target])
+            here[target[-1]] = merged.at(target)
         else:
-            _extend(place, target, rows)
-            _set(expected, target, [*(merged.at(target) or ()), *(row.value for row in rows if row.value is not None)])
-    body, top = _text(document), new.as_string()
+            _extend(table, target[-1], merged.lists[target])
+            here[target[-1]] = merged.entries(target)
+    body, top = _collapsed(document.as_string()), new.as_string()
     header = _HEADER.match(body) if top else None
     parts = (header[0], top, body[header.end() :]) if header else (top, body)
     text = "\n\n".join(part.strip("\n") for part in parts if part.strip()) + "\n"
-    if _parsed(text) != expected or lost_comments(old, text):
+    try:
+        same = tomllib.loads(text) == expected
+    except tomllib.TOMLDecodeError:
+        same = False
+    if not same or lost_comments(old, text):
         said = f"{PYPROJECT} is written in a way that cannot be edited safely."
         raise LabError(said, file=PYPROJECT, remedy="write its [project] table by hand", title="cannot be edited")
     return text
@@ -146,40 +128,32 @@ def written(old: str, merged: Merged, drops: Sequence[Target] = ()) -> str:
 
 def with_value(text: str, target: Target, value: object) -> str:
     """Give the text with one key set, be it there already or not."""
-    import tomlkit  # noqa: PLC0415 - as above
-
     document = tomlkit.parse(text)
     _table(document, target[:-1])[target[-1]] = _inline(value)
     return document.as_string()
 
 
-def less(data: Mapping[str, Any], drops: Sequence[Target]) -> dict[str, Any]:
-    """Give the data less some keys, and the tables that have nothing left."""
-    left = copy.deepcopy(dict(data))
-    for target in drops:
-        _drop(left, target)
-    return left
+def less(container: Any, drops: Iterable[Sequence[str]]) -> Any:  # noqa: ANN401 - tomlkit's, or a dictionary
+    """Take some keys away, and the tables that have nothing left."""
+    for name, *rest in drops:
+        if not container.get(name) and rest:
+            continue  # nothing is there to be taken away; a table that was empty before stays
+        if rest:
+            less(container[name], [rest])
+        if name in container and not (rest and len(container[name])):
+            del container[name]
+    return container
 
 
 def without(text: str, drops: Sequence[Target]) -> str:
     """Give the text less some keys, and the tables that have nothing left."""
-    import tomlkit  # noqa: PLC0415 - as above
-
-    document = tomlkit.parse(text)
-    for target in drops:
-        _drop(document, target)
-    return _text(document)
+    for target in drops:  # read anew each time: tomlkit loses its way where parts of a table stand far from each other
+        text = less(tomlkit.parse(text), [target]).as_string()
+    return _collapsed(text)
 
 
-def _text(document: Any) -> str:  # noqa: ANN401 - tomlkit's document
-    return re.sub(r"\n{3,}", "\n\n", document.as_string())
-
-
-def _parsed(text: str) -> Any:  # noqa: ANN401 - as above
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        return None
+def _collapsed(text: str) -> str:
+    return re.sub(r"\n{3,}", "\n\n", text)
 
 
 def _rank(target: Target) -> tuple[object, ...]:
@@ -189,22 +163,7 @@ def _rank(target: Target) -> tuple[object, ...]:
     return top, target[:-1] if len(target) > len(MAIN) else (), last if target[0] == "project" else 0
 
 
-def _drop(container: Any, target: Target) -> None:  # noqa: ANN401 - tomlkit's, or a dictionary
-    """Take a key away, and the tables that have nothing left."""
-    above = [container]
-    for name in target[:-1]:
-        if name not in above[-1]:
-            return
-        above.append(above[-1][name])
-    for table, name in zip(reversed(above), reversed(target), strict=True):
-        if name in table:
-            del table[name]
-        if len(table):
-            return
-
-
 def _table(container: Any, names: Sequence[str]) -> Any:  # noqa: ANN401 - tomlkit's
-    import tomlkit  # noqa: PLC0415 - as above
 
     for at, name in enumerate(names):
         if name not in container:
@@ -213,34 +172,20 @@ def _table(container: Any, names: Sequence[str]) -> Any:  # noqa: ANN401 - tomlk
     return container
 
 
-def _set(expected: dict[str, Any], target: Target, value: object) -> None:
-    for name in target[:-1]:
-        expected = expected.setdefault(name, {})
-    expected[target[-1]] = value
-
-
-def _put(container: Any, target: Target, row: Row) -> None:  # noqa: ANN401 - tomlkit's
+def _put(table: Any, key: str, item: Item) -> None:  # noqa: ANN401 - tomlkit's
     """Set a key that is not there yet, below the comments that stood before it."""
-    import tomlkit  # noqa: PLC0415 - as above
-
-    table = _table(container, target[:-1])
-    for text in map(_bare, row.before):
+    for text in item.before:
         table.add(tomlkit.comment(text))
-    if isinstance(row.value, (dict, list)):
-        table[target[-1]] = _inline(row.value)
-    else:
-        table[target[-1]] = row.value
-    first, *more = [*map(_bare, row.behind), ""]
+    table[key] = _inline(item.value)
+    first, *more = [*item.behind, ""]
     if first:
-        table[target[-1]].comment(first)
+        table[key].comment(first)
     for text in filter(None, more):
         table.add(tomlkit.comment(text))
 
 
 def _inline(value: Any) -> Any:  # noqa: ANN401 - tomlkit's
     """Write tables within braces, and long lists in lines."""
-    import tomlkit  # noqa: PLC0415 - as above
-
     if isinstance(value, dict):
         table = tomlkit.inline_table()
         table.update({key: _inline(one) for key, one in value.items()})
@@ -252,17 +197,14 @@ def _inline(value: Any) -> Any:  # noqa: ANN401 - tomlkit's
     return value
 
 
-def _extend(container: Any, target: Target, rows: Sequence[Row]) -> None:  # noqa: ANN401 - tomlkit's
+def _extend(table: Any, key: str, rows: Sequence[Item]) -> None:  # noqa: ANN401 - tomlkit's
     """Add entries to a list, each in a line of its own."""
-    import tomlkit  # noqa: PLC0415 - as above
-
-    table = _table(container, target[:-1])
-    if not table.get(target[-1]):
-        table[target[-1]] = tomlkit.array()
-    array = table[target[-1]]
+    if not table.get(key):
+        table[key] = tomlkit.array()
+    array = table[key]
     for row in rows:
-        first, *more = [*map(_bare, row.behind), ""]
-        for text in map(_bare, row.before):
+        first, *more = [*row.behind, ""]
+        for text in row.before:
             array.add_line(comment=text)
         if row.value is not None:
             literal = isinstance(row.value, str) and '"' in row.value and "'" not in row.value
@@ -271,7 +213,3 @@ def _extend(container: Any, target: Target, rows: Sequence[Row]) -> None:  # noq
         for text in filter(None, more):
             array.add_line(comment=text)
     array.add_line(indent="")
-
-
-def _bare(text: str) -> str:
-    return text.lstrip("#").strip()

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tasks_lib import diagnosis
+from tasks_lib import diagnosis, toolbox
 from tasks_lib.environments import records
 from tasks_lib.errors import LabError
 from tasks_lib.manifests import LARGEST, PYPROJECT, read_toml, too_large
@@ -40,6 +40,19 @@ class Change:
     after: str
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where packages are declared: in a group, in the manifest of a member; and whether to be edited in place."""
+
+    group: str | None = None
+    member: Member | None = None
+    editable: bool = False
+
+
+#: among the project's own dependencies
+MAIN = Place()
+
+
 class Manager(ABC):
     """One dependency manager on one project. An `activation` is the environment that a command works on.
 
@@ -66,9 +79,9 @@ class Manager(ABC):
         return self.project.root / self.lock_name
 
     @property
-    @abstractmethod
     def program(self) -> str:
         """Give the path of the manager's program."""
+        return toolbox.tool(self.name)
 
     @abstractmethod
     def lock(self, activation: Activation | None, upgrade: Sequence[str] | None = None) -> Command:
@@ -100,21 +113,11 @@ class Manager(ABC):
         return ()
 
     @abstractmethod
-    def add(
-        self,
-        activation: Activation,
-        packages: Sequence[str],
-        group: str | None,
-        *,
-        editable: bool = False,
-        member: Member | None = None,
-    ) -> Command:
-        """Declare packages, in the manifest of `member` if given, and lock; what it cannot take is an error."""
+    def add(self, activation: Activation, packages: Sequence[str], place: Place = MAIN) -> Command:
+        """Declare packages and lock; what it cannot take is an error."""
 
     @abstractmethod
-    def remove(
-        self, activation: Activation, packages: Sequence[str], group: str | None, *, member: Member | None = None
-    ) -> Command:
+    def remove(self, activation: Activation, packages: Sequence[str], place: Place = MAIN) -> Command:
         """Take declared packages away and lock."""
 
     @abstractmethod
@@ -197,11 +200,10 @@ class Manager(ABC):
 
     def from_elsewhere(self) -> set[str]:
         """Give the normalised names that the lock takes from no index: a repository, an address, a folder."""
-        return {
-            records.normalised(package["name"])
-            for package in self._packages()
-            if _is_foreign(package) and _kind(package.get("source", {})) in _ELSEWHERE
-        }
+        sources = [(one["name"], one.get("source", {})) for one in self._packages() if _is_foreign(one)]
+        # Poetry says in words what a package comes from, uv by the first key
+        kinds = [(name, str(source.get("type") or next(iter(source), ""))) for name, source in sources]
+        return {records.normalised(name) for name, kind in kinds if kind in _ELSEWHERE}
 
     def _packages(self) -> list[dict[str, Any]]:
         """Read the lock's packages, none where there is no lock; a damaged lock is an error with a way out."""
@@ -209,14 +211,13 @@ class Manager(ABC):
             return []
         try:
             packages: list[dict[str, Any]] = read_toml(self.lock_path)[0].get("package", [])
-            sound = isinstance(packages, list) and all(_is_package(package) for package in packages)
+            if isinstance(packages, list) and all(map(_is_package, packages)):
+                return packages
             reason, line = "it does not list packages", None
         except LabError as error:
-            packages, sound, reason, line = [], False, error.message, error.line
-        if not sound:
-            text = f"{self.lock_name} is damaged: {reason}"
-            raise LabError(text, file=self.lock_name, line=line, remedy=LOCK_ANEW, title="damaged lock")
-        return packages
+            reason, line = error.message, error.line
+        text = f"{self.lock_name} is damaged: {reason}"
+        raise LabError(text, file=self.lock_name, line=line, remedy=LOCK_ANEW, title="damaged lock")
 
     def lock_result(self, status: Status, detail: str = "", remedy: str = LOCK_ANEW) -> Iterable[Result]:
         """Report on the lock's freshness."""
@@ -244,11 +245,6 @@ def _applies(package: Mapping[str, Any], python: str) -> bool:
         return any(Marker(text).evaluate(here) for text in markers)
     except (InvalidMarker, UndefinedEnvironmentName, TypeError):
         return True
-
-
-def _kind(source: Mapping[str, Any]) -> str:
-    """Name what a package comes from: Poetry says it in words, uv by the first key."""
-    return str(source.get("type") or next(iter(source), ""))
 
 
 def _asked(package: Mapping[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 from tasks_lib import diagnosis, index, members, process, requirements, toolbox
 from tasks_lib.environments import records
 from tasks_lib.errors import ExitCode, LabError
-from tasks_lib.managers.base import AFTER_LOCK, Change, Manager
+from tasks_lib.managers.base import AFTER_LOCK, MAIN, Change, Manager, Place
 from tasks_lib.plan import Step
 from tasks_lib.process import Command
 from tasks_lib.report.model import Result, Status
@@ -47,11 +47,6 @@ class Poetry(Manager):
     lock_name: ClassVar[str] = "poetry.lock"
     member_remedy: ClassVar[str] = "depend on its folder: invoke deps.add ./FOLDER --editable"
     edits_apart: ClassVar[bool] = True
-
-    @property
-    def program(self) -> str:
-        """Give the path of Poetry."""
-        return toolbox.poetry()
 
     def lock(self, activation: Activation | None, upgrade: Sequence[str] | None = None) -> Command:
         """Run `poetry lock`, or `poetry update --lock`."""
@@ -89,18 +84,11 @@ class Poetry(Manager):
         """Read the projects that this one depends on by their path: Poetry has no workspaces."""
         return members.read(self.project.root, members.by_path(self.project.pyproject))
 
-    def add(
-        self,
-        activation: Activation,
-        packages: Sequence[str],
-        group: str | None,
-        *,
-        editable: bool = False,
-        member: Member | None = None,
-    ) -> Command:
+    def add(self, activation: Activation, packages: Sequence[str], place: Place = MAIN) -> Command:
         """Run `poetry add --lock`."""
-        if member and group:
-            text = f"Poetry installs no groups of a member, and {group!r} would be one of {member.name}."
+        member = place.member
+        if member and place.group:
+            text = f"Poetry installs no groups of a member, and {place.group!r} would be one of {member.name}."
             raise LabError(text, remedy="leave out --group or --package", title="no groups of a member")
         for package in packages:
             if package.startswith("git+file:"):
@@ -109,15 +97,12 @@ class Poetry(Manager):
         if member:  # Poetry reads paths from there
             root, there = self.project.root, requirements.is_folder
             packages = [os.path.relpath(root / one, member.folder) if there(one) else one for one in packages]
-        options = [*_in(member, group), *(["--editable"] if editable else [])]
-        argv = ["add", "--lock", *options, *packages]
+        argv = ["add", "--lock", *_in(place), *packages]
         return self._command(argv, activation, "declare the packages in pyproject.toml and lock them")
 
-    def remove(
-        self, activation: Activation, packages: Sequence[str], group: str | None, *, member: Member | None = None
-    ) -> Command:
+    def remove(self, activation: Activation, packages: Sequence[str], place: Place = MAIN) -> Command:
         """Run `poetry remove --lock`."""
-        argv = ["remove", "--lock", *_in(member, group), *packages]
+        argv = ["remove", "--lock", *_in(place), *packages]
         return self._command(argv, activation, "take the packages out of pyproject.toml and lock")
 
     def export(self, activation: Activation | None, form: str, *, hashes: bool = True) -> Command:
@@ -132,12 +117,12 @@ class Poetry(Manager):
 
     def build(self, activation: Activation | None, into: Path, member: Member | None) -> Command:
         """Run `poetry build`."""
-        argv = ["build", *_in(member, None), "--output", str(into)]
+        argv = ["build", *_in(Place(member=member)), "--output", str(into)]
         return self._command(argv, activation, "build the source distribution and the wheel")
 
     def publish(self, files: Sequence[Path], address: str, login: Mapping[str, str], member: Member | None) -> Command:
         """Run `poetry publish`; the index is named in a variable, since Poetry would else want it in its settings."""
-        argv = ["publish", *_in(member, None), *(["--repository", "lab"] if address else [])]
+        argv = ["publish", *_in(Place(member=member)), *(["--repository", "lab"] if address else [])]
         command = self._command([*argv, "--dist-dir", str(files[0].parent)], None, "upload the files")
         name = "LAB" if address else "PYPI"
         kinds = {key: "PYPI_TOKEN" if key == "TOKEN" else "HTTP_BASIC" for key in login}
@@ -177,29 +162,25 @@ class Poetry(Manager):
         errors = [line.removeprefix("Error: ") for line in said if line.startswith("Error: ")]
         warnings = [line.removeprefix("Warning: ") for line in said if line.startswith("Warning: ")]
         about_lock = [line for line in errors if "poetry.lock" in line]
-        title = "poetry check finds nothing wrong"
+        title, remedy = "poetry check finds nothing wrong", "mend pyproject.toml"
         if not outcome.ok and not errors and "poetry.lock" in outcome.said and "TOML" in outcome.said:
             errors = about_lock = ["poetry.lock is damaged"]
         if not errors:
             errors = about_lock = self.behind() if outcome.ok else self._damage()
         if not outcome.ok and not errors and (found := _INVALID.search(outcome.said)):
             text = " ".join(found[0].split())
-            yield Result("config.poetry", Status.FAIL, title, text, "mend pyproject.toml", file="pyproject.toml")
-            yield from self.lock_result(Status.SKIP, "Poetry cannot read pyproject.toml", "mend pyproject.toml")
+            yield Result("config.poetry", Status.FAIL, title, text, remedy, file="pyproject.toml")
+            yield from self.lock_result(Status.SKIP, "Poetry cannot read pyproject.toml", remedy)
             return
         if not outcome.ok and not errors:
             error = diagnosis.explain(outcome, title="poetry check")
             yield Result("config.poetry", Status.ERROR, title, error.message, error.remedy, file="pyproject.toml")
             yield from self.lock_result(Status.ERROR, error.message, error.remedy)
             return
-        remedy = "mend pyproject.toml"
-        for line in errors:
-            if line not in about_lock:
-                yield Result("config.poetry", Status.FAIL, title, line, remedy, file="pyproject.toml")
-        for line in warnings:
-            yield Result("config.poetry", Status.WARN, title, line, remedy, file="pyproject.toml")
-        if len(errors) == len(about_lock) and not warnings:
-            yield Result("config.poetry", Status.PASS, title, file="pyproject.toml")
+        rows = [(Status.FAIL, line, remedy) for line in errors if line not in about_lock]
+        rows += [(Status.WARN, line, remedy) for line in warnings]
+        for status, line, advice in rows or [(Status.PASS, "", "")]:
+            yield Result("config.poetry", status, title, line, advice, file="pyproject.toml")
         if any(_STALE in line for line in about_lock):
             text = "pyproject.toml was changed since poetry.lock was written"
         else:
@@ -227,6 +208,10 @@ class Poetry(Manager):
         return Command(words, why, env=env, cwd=self.project.root)
 
 
-def _in(member: Member | None, group: str | None) -> list[str]:
-    """Say which table of which manifest is edited."""
-    return [*(["--project", member.place] if member else []), *(["--group", group] if group else [])]
+def _in(place: Place) -> list[str]:
+    """Say which table of which manifest is edited, and how."""
+    where = [
+        *(["--project", place.member.place] if place.member else []),
+        *(["--group", place.group] if place.group else []),
+    ]
+    return [*where, *(["--editable"] if place.editable else [])]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from tasks_lib import diagnosis, index, members, requirements, toolbox
 from tasks_lib.environments import records
 from tasks_lib.managers import pyproject_rules
-from tasks_lib.managers.base import AFTER_LOCK, Change, Manager
+from tasks_lib.managers.base import AFTER_LOCK, MAIN, Change, Manager, Place
 from tasks_lib.plan import Step
 from tasks_lib.process import Command
 from tasks_lib.report.model import Result, Status
@@ -22,15 +22,18 @@ if TYPE_CHECKING:
     from tasks_lib.members import Member
     from tasks_lib.process import Outcome
 
-
 #: what uv says of a manifest that it cannot read: the table with its line, or the reason alone
 _UNREADABLE = re.compile(
     r"error: (?:Failed to parse: `?pyproject.toml`?\s+cause: TOML parse error at line (?P<line>\d+)[^\n]*\n"
     r"(?:[\s\d]*\|[^\n]*\n)*|Project [^\n]* has malformed dependency groups\s+cause: )(?P<why>.*)",
     re.DOTALL,
 )
-
-
+#: what it says of a lock that has to be made anew
+_FAULTS = {
+    "Unable to find lockfile": "there is no uv.lock",
+    "needs to be updated": "pyproject.toml was changed since uv.lock was written",
+    r"(?=.*Failed to parse).*uv\.lock": "uv.lock is damaged",
+}
 _CHANGE = re.compile(r"^ ([-+~]) ([\w.-]+)(?:==(\S+)| @ (\S+))?", re.MULTILINE)
 
 
@@ -44,11 +47,6 @@ class Uv(Manager):
     lock_name: ClassVar[str] = "uv.lock"
     outdated_owners: ClassVar[tuple[str, ...]] = ("lock", "stray")
     member_remedy: ClassVar[str] = "name its folder under members in [tool.uv.workspace]"
-
-    @property
-    def program(self) -> str:
-        """Give the path of uv."""
-        return toolbox.uv()
 
     def lock(self, activation: Activation | None, upgrade: Sequence[str] | None = None) -> Command:
         """Run `uv lock`."""
@@ -86,17 +84,9 @@ class Uv(Manager):
         """Give the flag that takes in every member: a workspace has one environment, and all of them are in it."""
         return ["--all-packages"] if self.project.pyproject.table("tool", "uv", "workspace") else []
 
-    def add(
-        self,
-        activation: Activation,
-        packages: Sequence[str],
-        group: str | None,
-        *,
-        editable: bool = False,
-        member: Member | None = None,
-    ) -> Command:
+    def add(self, activation: Activation, packages: Sequence[str], place: Place = MAIN) -> Command:
         """Run `uv add --no-sync`; unasked, it would make the project a workspace of a folder that lies in it."""
-        options = [*_in(member, group), *(["--editable"] if editable else [])]
+        options = _in(place)
         if any(map(requirements.is_folder, packages)) and not self.project.pyproject.table("tool", "uv", "workspace"):
             options.append("--no-workspace")
         argv = ["add", "--no-sync", *options, *packages]
@@ -106,11 +96,9 @@ class Uv(Manager):
             env["UV_INDEX_URL"] = env.pop("UV_DEFAULT_INDEX")
         return replace(command, env=env)
 
-    def remove(
-        self, activation: Activation, packages: Sequence[str], group: str | None, *, member: Member | None = None
-    ) -> Command:
+    def remove(self, activation: Activation, packages: Sequence[str], place: Place = MAIN) -> Command:
         """Run `uv remove --no-sync`."""
-        argv = ["remove", "--no-sync", *_in(member, group), *packages]
+        argv = ["remove", "--no-sync", *_in(place), *packages]
         return self._command(argv, activation, "take the packages out of pyproject.toml and lock")
 
     def export(self, activation: Activation | None, form: str, *, hashes: bool = True) -> Command:
@@ -120,7 +108,7 @@ class Uv(Manager):
 
     def build(self, activation: Activation | None, into: Path, member: Member | None) -> Command:
         """Run `uv build`."""
-        argv = ["build", *_in(member, None), "--out-dir", str(into), "--no-create-gitignore"]
+        argv = ["build", *_in(Place(member=member)), "--out-dir", str(into), "--no-create-gitignore"]
         return self._command(argv, activation, "build the source distribution and the wheel")
 
     def publish(self, files: Sequence[Path], address: str, login: Mapping[str, str], member: Member | None) -> Command:
@@ -159,19 +147,11 @@ class Uv(Manager):
             title, remedy = "uv can read pyproject.toml", "mend pyproject.toml"
             yield Result("config.uv", Status.FAIL, title, text, remedy, "pyproject.toml", line)
             yield from self.lock_result(Status.SKIP, "uv cannot read pyproject.toml", remedy)
+        elif fault := next((why for pattern, why in _FAULTS.items() if re.search(pattern, said, re.DOTALL)), ""):
+            yield from self.lock_result(Status.FAIL, fault)
         else:
-            yield from self._read_failure(outcome)
-
-    def _read_failure(self, outcome: Outcome) -> Iterable[Result]:
-        said = outcome.stderr
-        if "Unable to find lockfile" in said:
-            return self.lock_result(Status.FAIL, "there is no uv.lock")
-        if "needs to be updated" in said:
-            return self.lock_result(Status.FAIL, "pyproject.toml was changed since uv.lock was written")
-        if "Failed to parse" in said and "uv.lock" in said:
-            return self.lock_result(Status.FAIL, "uv.lock is damaged")
-        error = diagnosis.explain(outcome, title="check uv.lock")
-        return self.lock_result(Status.ERROR, error.message, error.remedy)
+            error = diagnosis.explain(outcome, title="check uv.lock")
+            yield from self.lock_result(Status.ERROR, error.message, error.remedy)
 
     def _command(self, argv: Sequence[str], activation: Activation | None, why: str) -> Command:
         self.refuse_odd_lock()
@@ -186,6 +166,10 @@ class Uv(Manager):
         return Command(tuple(words), why, env=env, cwd=self.project.root)
 
 
-def _in(member: Member | None, group: str | None) -> list[str]:
-    """Say which table of which manifest is edited."""
-    return [*(["--package", member.name] if member else []), *(["--group", group] if group else [])]
+def _in(place: Place) -> list[str]:
+    """Say which table of which manifest is edited, and how."""
+    where = [
+        *(["--package", place.member.name] if place.member else []),
+        *(["--group", place.group] if place.group else []),
+    ]
+    return [*where, *(["--editable"] if place.editable else [])]

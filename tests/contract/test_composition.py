@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
-from tasks_lib import checks, combos, workflows
+from tasks_lib import checks, combos, toolbox, workflows
 from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.environments.venv import Venv
 from tasks_lib.managers import MANAGERS
@@ -38,6 +38,11 @@ class Pdm(Uv):
 
     name: ClassVar[str] = "pdm"
     lock_name: ClassVar[str] = "pdm.lock"
+
+    @property
+    def program(self) -> str:
+        """Take the program of another: the tool environment brings no pdm."""
+        return toolbox.uv()
 
 
 @pytest.fixture

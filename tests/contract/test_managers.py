@@ -11,6 +11,7 @@ from tasks_lib import process, toolbox
 from tasks_lib.environments.base import Activation
 from tasks_lib.errors import LabError
 from tasks_lib.managers import MANAGERS
+from tasks_lib.managers.base import Place
 from tasks_lib.process import Command, Outcome
 from tasks_lib.report.model import Status
 
@@ -29,11 +30,11 @@ ACTIONS: dict[str, Callable[[Manager, Activation], Command]] = {
     "install": lambda m, a: m.install(a),
     "install groups": lambda m, a: m.install(a, ("lab", "docs")),
     "preview": lambda m, a: m.preview(a),
-    "add": lambda m, a: m.add(a, ("six>=1", "click[x]"), None),
-    "add editable": lambda m, a: m.add(a, ("./lib",), "lab", editable=True),
-    "add to group": lambda m, a: m.add(a, ("six",), "lab"),
-    "remove": lambda m, a: m.remove(a, ("six", "click"), None),
-    "remove from group": lambda m, a: m.remove(a, ("six",), "lab"),
+    "add": lambda m, a: m.add(a, ("six>=1", "click[x]")),
+    "add editable": lambda m, a: m.add(a, ("./lib",), Place("lab", editable=True)),
+    "add to group": lambda m, a: m.add(a, ("six",), Place("lab")),
+    "remove": lambda m, a: m.remove(a, ("six", "click")),
+    "remove from group": lambda m, a: m.remove(a, ("six",), Place("lab")),
     "export": lambda m, a: m.export(a, "requirements.txt"),
     "export without hashes": lambda m, a: m.export(a, "requirements.txt", hashes=False),
     "export pylock": lambda m, a: m.export(a, "pylock.toml"),

@@ -48,6 +48,9 @@ def _data(root: Path) -> dict[str, Any]:
         pytest.param(
             "requirements.txt", "https://h/a_b-1.0-py3-none-any.whl", "a-b @ https://h/a_b-1.0-py3-none-any.whl"
         ),
+        pytest.param(
+            "requirements.txt", "a @ https://h/b-1.0.zip", "a @ https://h/b-1.0.zip", id="address with a name"
+        ),
         pytest.param("requirements.txt", "a==1 --hash=sha256:00 \\\n  --hash=sha256:11", "a==1", id="hashes"),
         pytest.param(
             "requirements.txt", "a [x,y] >= 1 ; os_name=='nt' # why", "a [x,y] >= 1 ; os_name=='nt'", id="all"
@@ -226,6 +229,22 @@ def test_groups_that_a_manager_leaves_out_stay_so(root: Path) -> None:
     assert "default-groups" not in _data(root)["tool"]["uv"]
 
 
+def test_groups_that_stand_far_from_each_other_come_along(root: Path) -> None:
+    groups = [f"[tool.poetry.group.{name}.dependencies]\n{name} = '*'\n" for name in ("one", "two")]
+    text = f"{OLD}[build-system]\nrequires = []\n{groups[0]}[tool.black]\nline-length = 99\n{groups[1]}"
+    _init(root, {"pyproject.toml": text})
+    data = _data(root)
+    assert data["dependency-groups"] == {"one": ["one"], "two": ["two"]}
+    assert data["tool"]["black"] == {"line-length": 99}
+
+
+def test_script_may_have_the_name_of_an_address(root: Path) -> None:
+    tables = "[tool.poetry.urls]\ndocs = 'https://h'\n[tool.poetry.scripts]\ndocs = 'demo:main'\n"
+    _init(root, {"pyproject.toml": f"{OLD}{tables}"})
+    project = _data(root)["project"]
+    assert (project["urls"], project["scripts"]) == ({"docs": "https://h"}, {"docs": "demo:main"})
+
+
 def test_conda_file_loses_its_pip_section_alone(root: Path) -> None:
     text = "# top\nname: e\ndependencies:\n  - r-base  # R\n  - pip:\n    # cli\n    - a>1  # why\n  - six\n"
     _init(root, {"environment.yml": text}, combo="conda_poetry")
@@ -254,10 +273,7 @@ def test_comments_go_with_what_they_speak_of() -> None:
     found = Found("x.toml", comments=comments("x.toml", text))
     found.put(("project", "a"), "#no", 2)
     found.put(("project", "c"), 1, 4)
-    assert [(before, behind) for _, before, behind in found.noted()] == [
-        (["# one"], ["# two"]),
-        (["# three"], ["# four"]),
-    ]
+    assert [(one.before, one.behind) for one in found.noted()] == [(["one"], ["two"]), (["three"], ["four"])]
 
 
 _BUILT = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n[project]\nname = "a"\n'

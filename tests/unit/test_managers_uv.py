@@ -198,7 +198,7 @@ def test_damaged_lock_is_named_with_a_way_out(project: MakeProject, text: str) -
 def test_interpreter_is_named_so_that_uv_never_makes_the_environment_anew(project: MakeProject) -> None:
     made = project()
     activation = Venv(made).activation()
-    for command in (Uv(made).install(activation), Uv(made).add(activation, ("six",), None), Uv(made).lock(activation)):
+    for command in (Uv(made).install(activation), Uv(made).add(activation, ("six",)), Uv(made).lock(activation)):
         at = command.argv.index("--python")
         assert command.argv[at + 1] == str(activation.python)
         assert command.env["UV_PROJECT_ENVIRONMENT"] == str(activation.prefix)
@@ -222,6 +222,6 @@ def test_index_is_never_written_to_the_manifest(project: MakeProject, monkeypatc
     """`uv add` writes what UV_DEFAULT_INDEX says to pyproject.toml, and leaves UV_INDEX_URL out of it."""
     monkeypatch.setenv("MLOPS_LAB_INDEX_URL", "http://host/simple")
     made = project()
-    env = Uv(made).add(Venv(made).activation(), ["six"], None).env
+    env = Uv(made).add(Venv(made).activation(), ["six"]).env
     assert env["UV_INDEX_URL"] == "http://host/simple"
     assert "UV_DEFAULT_INDEX" not in env
