@@ -136,7 +136,9 @@ def with_value(text: str, target: Target, value: object) -> str:
 def less(container: Any, drops: Iterable[Sequence[str]]) -> Any:  # noqa: ANN401 - tomlkit's, or a dictionary
     """Take some keys away, and the tables that have nothing left."""
     for name, *rest in drops:
-        if rest and name in container:
+        if not container.get(name) and rest:
+            continue  # nothing is there to be taken away; a table that was empty before stays
+        if rest:
             less(container[name], [rest])
         if name in container and not (rest and len(container[name])):
             del container[name]

@@ -200,11 +200,10 @@ class Manager(ABC):
 
     def from_elsewhere(self) -> set[str]:
         """Give the normalised names that the lock takes from no index: a repository, an address, a folder."""
-        return {
-            records.normalised(package["name"])
-            for package in self._packages()
-            if _is_foreign(package) and _kind(package.get("source", {})) in _ELSEWHERE
-        }
+        sources = [(one["name"], one.get("source", {})) for one in self._packages() if _is_foreign(one)]
+        # Poetry says in words what a package comes from, uv by the first key
+        kinds = [(name, str(source.get("type") or next(iter(source), ""))) for name, source in sources]
+        return {records.normalised(name) for name, kind in kinds if kind in _ELSEWHERE}
 
     def _packages(self) -> list[dict[str, Any]]:
         """Read the lock's packages, none where there is no lock; a damaged lock is an error with a way out."""
@@ -246,11 +245,6 @@ def _applies(package: Mapping[str, Any], python: str) -> bool:
         return any(Marker(text).evaluate(here) for text in markers)
     except (InvalidMarker, UndefinedEnvironmentName, TypeError):
         return True
-
-
-def _kind(source: Mapping[str, Any]) -> str:
-    """Name what a package comes from: Poetry says it in words, uv by the first key."""
-    return str(source.get("type") or next(iter(source), ""))
 
 
 def _asked(package: Mapping[str, Any]) -> list[str]:
