@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import sys
+import venv
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from tasks_lib import diagnosis, index, members, process, requirements, toolbox
+from tasks_lib import bootstrap, diagnosis, index, members, process, requirements, toolbox
 from tasks_lib.environments import records
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.managers.base import AFTER_LOCK, MAIN, Change, Manager, Place
@@ -201,11 +203,22 @@ class Poetry(Manager):
             text = f"poetry {argv[0]} cannot do without the network: it asks the index even for what its cache holds."
             raise LabError(text, code=ExitCode.BAD_REQUEST, remedy="leave out --offline, or take uv", title="offline")
         self.refuse_odd_lock()
-        place: dict[str, str | None] = {"VIRTUAL_ENV": sys.prefix} if activation is None else activation.env()
+        place = {"VIRTUAL_ENV": self._bare()} if activation is None else activation.env()
         nowhere = str(toolbox.home() / ".cache" / "mlops-lab" / "no-virtualenvs")
         env = {**place, **index.for_poetry(), "POETRY_VIRTUALENVS_PATH": nowhere}
         words = (self.program, *argv, "--no-interaction", "--no-ansi")
         return Command(words, why, env=env, cwd=self.project.root)
+
+    def _bare(self) -> str:
+        """Give an environment with nothing in it, in the cache: Poetry clones into it what it locks from git."""
+        key = hashlib.sha256(os.fsencode(f"{self.project.root}|{sys.prefix}")).hexdigest()[:16]
+        where = os.path.join(bootstrap.cache_folder(), "poetry", key)  # noqa: PTH118 - as bootstrap has paths
+        if not os.path.exists(bootstrap.interpreter(where)):  # noqa: PTH110 - the same
+            try:
+                venv.create(where, symlinks=os.name != "nt")
+            except OSError:  # a cache that cannot be written: nothing can be cloned into it either
+                return sys.prefix
+        return where
 
 
 def _in(place: Place) -> list[str]:

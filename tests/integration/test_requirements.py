@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tasks_lib import bootstrap
 from tests.lab import MANAGERS, SAMPLE, Lab
 
 if TYPE_CHECKING:
@@ -75,6 +76,17 @@ def commit(lab: Lab, folder: Path) -> None:
         for words in (("init", "-q"), ("add", "-A"), (*who, "commit", "-qm", version), ("tag", f"v{version[0]}")):
             made = lab.run(["git", "-C", str(folder), *words])
             assert made.code == 0, made
+
+
+@pytest.mark.parametrize("fresh", SAMPLE, ids=str, indirect=True)
+def test_what_is_locked_from_git_leaves_the_tool_environment_as_it_is(fresh: Lab, repository: Path) -> None:
+    commit(fresh, repository)
+    text = (fresh.project / "pyproject.toml").read_text("utf-8")
+    wanted = f'"tiny-git @ git+{repository.as_uri()}@v1"'
+    fresh.write("pyproject.toml", text.replace('"click-default-group>=1.2"', wanted))
+    fresh.ok("setup")
+    assert fresh.installed()["tiny-git"] == "1.0"
+    assert bootstrap.fault(bootstrap.place(bootstrap.REQUIREMENTS)) is None
 
 
 @pytest.mark.parametrize("made", SAMPLE, ids=str, indirect=True)

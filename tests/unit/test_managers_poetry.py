@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tasks_lib import bootstrap
 from tasks_lib.environments.venv import Venv
 from tasks_lib.errors import LabError
 from tasks_lib.managers.poetry import Poetry
@@ -14,8 +15,6 @@ from tasks_lib.process import Command, Outcome
 from tasks_lib.report.model import Result, Status
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.conftest import MakeProject
     from tests.unit.conftest import Install
 
@@ -141,7 +140,9 @@ def test_preview_that_failed_is_never_taken_for_nothing_to_do(project: MakeProje
 def test_poetry_never_makes_an_environment_of_its_own(project: MakeProject, home: Path) -> None:
     made = project()
     nowhere = str(home / ".cache" / "mlops-lab" / "no-virtualenvs")
-    assert Poetry(made).lock(None).env["VIRTUAL_ENV"] == sys.prefix
+    bare = Path(str(Poetry(made).lock(None).env["VIRTUAL_ENV"]))
+    assert bare.is_relative_to(bootstrap.cache_folder())  # and not the tool environment: Poetry clones into it
+    assert (bare / "pyvenv.cfg").is_file()
     activation = Venv(made).activation()
     for command in (Poetry(made).lock(None), Poetry(made).install(activation)):
         assert command.env["POETRY_VIRTUALENVS_PATH"] == nowhere
