@@ -143,7 +143,11 @@ def read(root: Path) -> Journal | None:
     if not exists(root):
         return None
     try:
-        data = json.loads(read_text(path, str(path)))
+        text = read_text(path, str(path))
+    except LabError:  # alone: a fault of this program is no damage
+        raise _damaged(path) from None
+    try:
+        data = json.loads(text)
         schema = data.pop("schema")
         made = Journal(**{**data, "state": State(data["state"])})
         words = (made.command, made.combo, made.engine, made.python, made.prefix, made.machine, made.since)
@@ -160,7 +164,7 @@ def read(root: Path) -> Journal | None:
             and all(isinstance(record["name"], str) and isinstance(record["url"], str) for record in made.conda)
             and isinstance(made.pid, int)
         )
-    except (LabError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise _damaged(path) from None
     if not sound:
         raise _damaged(path)
