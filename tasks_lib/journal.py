@@ -145,7 +145,11 @@ def read(root: Path) -> Journal | None:
     if not exists(root):
         return None
     try:
-        data = json.loads(read_text(path, str(path)))
+        text = read_text(path, str(path))
+    except LabError:  # alone: a fault of this program is no damage
+        raise _damaged(path) from None
+    try:
+        data = json.loads(text)
         schema = data.pop("schema")
         made = Journal(**{**data, "state": State(data["state"])})
         words = (made.command, made.combo, made.engine, made.python, made.prefix, made.machine, made.since)
@@ -163,7 +167,7 @@ def read(root: Path) -> Journal | None:
             and isinstance(made.pid, int)
             and isinstance(made.stays, bool)
         )
-    except (LabError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise _damaged(path) from None
     if not sound:
         raise _damaged(path)
