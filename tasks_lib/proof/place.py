@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 import yaml
 
-from tasks_lib import bootstrap, index, measuring, process, toolbox
+from tasks_lib import bootstrap, index, measuring, members, process, toolbox
 from tasks_lib.errors import LabError
 from tasks_lib.manifests import PYPROJECT, read_text
 from tasks_lib.process import Command
@@ -115,10 +115,11 @@ def copy_project(session: Session, to: Path, name: str, channels: Mapping[str, s
     """Copy what setting the project up reads: its manifests, and this manager's lock.
 
     All its files are copied instead, less histories, environments and caches, where the project itself is installed
-    or something is installed from one of its folders. What lies outside of the project's folder is not copied.
+    or something is installed from one of its folders. One that needs a folder outside of its own is refused.
     In the conda file the environment gets the `name`, which no other has, and `channels` are put in others' places.
     """
     root = session.project.root
+    _refuse_outside(session)
     if needs_sources(session):
         try:
             shutil.copytree(root, to, symlinks=True, ignore=functools.partial(_left_out, str(root)))
@@ -141,6 +142,18 @@ def _left_out(root: str, folder: str, names: list[str]) -> set[str]:
         name for name in names for mark in ("pyvenv.cfg", "conda-meta") if Path(folder, name, mark).exists()
     }
     return {*_LEFT_OUT(folder, names), *environments, *(_BUILT if folder == root else ())}
+
+
+def _refuse_outside(session: Session) -> None:
+    """Stop where something is to be installed from a folder that the copy will not have."""
+    pyproject, root = session.project.pyproject, session.project.root
+    named = pyproject.table("tool", "uv", "sources").values() if session.manager.name == "uv" else ()
+    sources = [one for value in named for one in (value if isinstance(value, list) else [value])]
+    folders = [root / one["path"] for one in sources if isinstance(one, dict) and isinstance(one.get("path"), str)]
+    for path in (*folders, *members.by_path(pyproject)):
+        if not path.resolve().is_relative_to(root.resolve()):
+            text = f"a proof copies the project's own folder alone, and {PYPROJECT} asks for {path.resolve()}."
+            raise LabError(text, file=PYPROJECT, remedy="move it into the project", title="outside of the project")
 
 
 def needs_sources(session: Session) -> bool:
