@@ -68,13 +68,27 @@ def _matching(root: Path, patterns: object) -> Iterator[Path]:
 
 def by_path(pyproject: PyProject) -> Iterator[Path]:
     """Give the folders that a project depends on by their path, in Poetry's tables or as `NAME @ file:…`."""
-    root, old = pyproject.path.parent, pyproject.table("tool", "poetry")
-    groups = [old, *pyproject.table("tool", "poetry", "group").values()]
+    groups = [pyproject.table("tool", "poetry"), *pyproject.table("tool", "poetry", "group").values()]
     for table in (group.get("dependencies") for group in groups if isinstance(group, dict)):
-        for value in table.values() if isinstance(table, dict) else ():
-            for one in value if isinstance(value, list) else [value]:
-                if isinstance(one, dict) and isinstance(one.get("path"), str):
-                    yield root / one["path"]
+        yield from _paths(pyproject, table)
+    yield from by_address(pyproject)
+
+
+def of_sources(pyproject: PyProject) -> Iterator[Path]:
+    """Give the folders and files that `[tool.uv.sources]` names."""
+    yield from _paths(pyproject, pyproject.table("tool", "uv", "sources"))
+
+
+def _paths(pyproject: PyProject, table: object) -> Iterator[Path]:
+    for value in table.values() if isinstance(table, dict) else ():
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, dict) and isinstance(one.get("path"), str):
+                yield pyproject.path.parent / one["path"]
+
+
+def by_address(pyproject: PyProject) -> Iterator[Path]:
+    """Give the folders and files that a project depends on as `NAME @ file:…`."""
+    root = pyproject.path.parent
     lists: list[Any] = [pyproject.table("project").get("dependencies"), *pyproject.table("dependency-groups").values()]
     for entry in (entry for found in lists for entry in found or () if isinstance(entry, str)):
         address = entry.partition("@")[2].partition(";")[0].strip()

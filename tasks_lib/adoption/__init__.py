@@ -15,8 +15,6 @@ from packaging.specifiers import SpecifierSet
 from tasks_lib import combos, toolbox, transaction
 from tasks_lib.adoption import conda_files, requirements_files, setuptools_files, toml_tables, writing
 from tasks_lib.adoption.found import EXTRAS, GROUPS, MAIN, Comment, Found, Item, Target, distribution
-from tasks_lib.checks.base import Facts
-from tasks_lib.checks.drift import default_groups
 from tasks_lib.combos import Combo
 from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.errors import LabError
@@ -201,7 +199,7 @@ def _keep_comments(found: Sequence[Found], old: str) -> None:
 def complete(session: Session, merged: writing.Merged, settings: Found, combo: str) -> None:
     """Add what every combo needs: a name, a version, a Python, whether it is a package, and the same default groups."""
     project = session.project
-    for group in sorted(project.pyproject.table(GROUPS).keys() - default_groups(Facts(session))):
+    for group in sorted(project.pyproject.table(GROUPS).keys() - session.manager.default_groups()):
         place = ("tool", "poetry", "group", group, "optional")
         merged.values.setdefault(place, Item(place, value=True))
     for target, value in _settings(project, merged, combo):

@@ -44,7 +44,7 @@ def needed(facts: Facts) -> set[str]:
     They are what the manifest declares in what is installed by default, and what the installed distributions among
     these ask for in turn, with the extras that were asked for.
     """
-    groups, found = {"", *default_groups(facts)}, {one.name: one for one in facts.distributions}
+    groups, found = {"", *facts.session.manager.default_groups()}, {one.name: one for one in facts.distributions}
     declared = [wanted for group, wanted in facts.declared() if group in groups]
     declared += [wanted for one in facts.members for group, wanted in facts.declared(one) if not group]
     waiting, seen = list(facts.asked(declared)), set[tuple[str, str]]()
@@ -54,18 +54,6 @@ def needed(facts: Facts) -> set[str]:
             seen.add(one)
             waiting += facts.asked(records.requires(found[name]) if name in found else (), extra)
     return {name for name, _ in seen}
-
-
-def default_groups(facts: Facts) -> set[str]:
-    """Give the groups that the manager installs unasked."""
-    table = facts.project.pyproject.table
-    groups = {*table("dependency-groups"), *table("tool", "poetry", "group")}
-    if facts.session.manager.name == "poetry":
-        return {one for one in groups if not table("tool", "poetry", "group", one).get("optional")}
-    default = table("tool", "uv").get("default-groups", ["dev"])
-    if default == "all":
-        return groups
-    return groups & {one for one in default if isinstance(one, str)} if isinstance(default, list) else set()
 
 
 def pip_names(facts: Facts) -> set[str]:

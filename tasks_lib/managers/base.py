@@ -121,6 +121,19 @@ class Manager(ABC):
         """Take declared packages away and lock."""
 
     @abstractmethod
+    def default_groups(self) -> set[str]:
+        """Give the dependency groups that it installs unasked."""
+
+    @property
+    @abstractmethod
+    def installs_project(self) -> bool:
+        """Tell whether it installs the project itself too."""
+
+    @abstractmethod
+    def folders(self) -> Iterable[Path]:
+        """Give the folders and files that the manifest has it install from."""
+
+    @abstractmethod
     def members(self) -> dict[str, Member]:
         """Give by normalised name the projects in this one's folder that share its lock and its environment."""
 

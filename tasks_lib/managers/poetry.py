@@ -82,6 +82,23 @@ class Poetry(Manager):
             found.append(Change(records.normalised(root[1]), "", root[2]))
         return found
 
+    def default_groups(self) -> set[str]:
+        """Give all groups but those that Poetry's table calls optional."""
+        old = self.project.pyproject.table("tool", "poetry", "group")
+        groups = {*self.project.pyproject.table("dependency-groups"), *old}
+        return {
+            one for one in groups if not self.project.pyproject.table("tool", "poetry", "group", one).get("optional")
+        }
+
+    @property
+    def installs_project(self) -> bool:
+        """Tell whether it is in package mode, as it is where nothing is said."""
+        return bool(self.project.pyproject.table("tool", "poetry").get("package-mode", True))
+
+    def folders(self) -> Iterable[Path]:
+        """Give those of Poetry's tables, and of `NAME @ file:…`."""
+        return members.by_path(self.project.pyproject)
+
     def members(self) -> dict[str, Member]:
         """Read the projects that this one depends on by their path: Poetry has no workspaces."""
         return members.read(self.project.root, members.by_path(self.project.pyproject))

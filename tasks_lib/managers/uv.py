@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tasks_lib import diagnosis, index, members, requirements, toolbox
 from tasks_lib.environments import records
@@ -74,6 +74,29 @@ class Uv(Manager):
             found.setdefault(records.normalised(name), {})[sign] = version or address
         same = {name: signs.get("~", "") for name, signs in found.items()}
         return [Change(name, s.get("-", same[name]), s.get("+", same[name])) for name, s in found.items()]
+
+    def default_groups(self) -> set[str]:
+        """Give those of `default-groups`, which are `dev` where nothing is said."""
+        groups, default = (
+            {*self.project.pyproject.table("dependency-groups")},
+            self._table.get("default-groups", ["dev"]),
+        )
+        if default == "all":
+            return groups
+        return groups & {one for one in default if isinstance(one, str)} if isinstance(default, list) else set()
+
+    @property
+    def installs_project(self) -> bool:
+        """Tell whether it is a package: it says so, or has a build system."""
+        return bool(self._table.get("package", "build-system" in self.project.pyproject.data))
+
+    def folders(self) -> Iterable[Path]:
+        """Give those of `[tool.uv.sources]`, and of `NAME @ file:…`."""
+        return (*members.of_sources(self.project.pyproject), *members.by_address(self.project.pyproject))
+
+    @property
+    def _table(self) -> Mapping[str, Any]:
+        return self.project.pyproject.table("tool", "uv")
 
     def members(self) -> dict[str, Member]:
         """Read the members of the workspace."""

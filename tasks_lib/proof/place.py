@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 import yaml
 
-from tasks_lib import bootstrap, index, measuring, members, process, toolbox
+from tasks_lib import bootstrap, index, measuring, process, toolbox
 from tasks_lib.errors import LabError
 from tasks_lib.manifests import PYPROJECT, read_text
 from tasks_lib.process import Command
@@ -146,12 +146,9 @@ def _left_out(root: str, folder: str, names: list[str]) -> set[str]:
 
 def _refuse_outside(session: Session) -> None:
     """Stop where something is to be installed from a folder that the copy will not have."""
-    pyproject, root = session.project.pyproject, session.project.root
-    named = pyproject.table("tool", "uv", "sources").values() if session.manager.name == "uv" else ()
-    sources = [one for value in named for one in (value if isinstance(value, list) else [value])]
-    folders = [root / one["path"] for one in sources if isinstance(one, dict) and isinstance(one.get("path"), str)]
-    for path in (*folders, *members.by_path(pyproject)):
-        if not path.resolve().is_relative_to(root.resolve()):
+    root = session.project.root.resolve()
+    for path in session.manager.folders():
+        if not path.resolve().is_relative_to(root):
             text = f"a proof copies the project's own folder alone, and {PYPROJECT} asks for {path.resolve()}."
             raise LabError(text, file=PYPROJECT, remedy="move it into the project", title="outside of the project")
 
@@ -159,13 +156,13 @@ def _refuse_outside(session: Session) -> None:
 def needs_sources(session: Session) -> bool:
     """Tell whether the project's own files are installed, and not its manifests read alone."""
     project = session.project
-    if session.manager.name == "uv":
-        packaged = project.pyproject.table("tool", "uv").get("package", "build-system" in project.pyproject.data)
-    else:
-        packaged = project.pyproject.table("tool", "poetry").get("package-mode", True)
     conda = project.conda_file.pip if session.environment.kind == "conda" else ()
     texts = [project.pyproject.text, *(read_text(path) for path in (project.root / "uv.toml",) if path.is_file())]
-    return bool(packaged or any(map(_LOCAL.search, texts)) or any(entry[:1] in {"-", "."} for entry in conda))
+    return bool(
+        session.manager.installs_project
+        or any(map(_LOCAL.search, texts))
+        or any(entry[:1] in {"-", "."} for entry in conda)
+    )
 
 
 def manifests(session: Session) -> Iterator[Path]:
