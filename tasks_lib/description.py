@@ -20,7 +20,7 @@ from tasks_lib.environments import ENVIRONMENTS, conda_health, records
 from tasks_lib.environments.base import State
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.exports import refuse_secrets
-from tasks_lib.files import write
+from tasks_lib.files import write, write_texts
 from tasks_lib.managers import MANAGERS
 from tasks_lib.manifests import CONDA_FILES, PYPROJECT, read_text
 from tasks_lib.plan import Step, execute
@@ -236,14 +236,10 @@ def _absent(session: Session, described: Description) -> list[str]:
 def _steps(session: Session, described: Description, absent: Sequence[str]) -> list[Step]:
     root, environment = session.project.root, session.environment
 
-    def files() -> tuple[Result, ...]:
-        for name in absent:
-            write(root / name, described.files[name].encode())
-        return ()
-
+    texts = {root / name: described.files[name] for name in absent}
     title = f"write {', '.join(absent)} from the description"
     steps = [Step("env.verify", "verify local packages", work=lambda: _verify(described), check=True)]
-    steps += [Step("env.files", title, work=files, shown=title)] if absent else []
+    steps += [Step("env.files", title, work=lambda: write_texts(texts), shown=title)] if absent else []
     made = environment.recreation(described.path, described.conda)
     steps += [replace(step, needs=(*step.needs, "env.verify", "env.files")) for step in made]
     activation = environment.activation()

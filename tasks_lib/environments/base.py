@@ -115,12 +115,8 @@ class Environment(ABC):
 
     def clearing(self, why: str) -> Step:
         """Give the step that makes room for another; what stood there comes back if the run does not end well."""
-
-        def work() -> tuple[Result, ...]:
-            self.set_aside()
-            return ()
-
-        return Step("env.clear", f"clear {self.where}", work=work, shown=f"rm -r {self.prefix}", why=why)
+        shown = f"rm -r {self.prefix}"
+        return Step("env.clear", f"clear {self.where}", work=self.set_aside, shown=shown, why=why)
 
     @abstractmethod
     def lacking(self) -> tuple[str, ...]:

@@ -126,10 +126,9 @@ class Conda(Environment):
             records, out = shlex.quote(str(description)), shlex.quote(str(listed))
             shown = f"""jq -r '"@EXPLICIT", (.conda[] | .url + "#" + .md5)' {records} > {out}"""
 
-            def write_list() -> tuple[Result, ...]:
+            def write_list() -> None:
                 listed.parent.mkdir(parents=True, exist_ok=True)
                 write(listed, _explicit_list(packages).encode())
-                return ()
 
             steps.append(Step("env.list", "write conda's explicit list", work=write_list, shown=shown))
 
