@@ -66,6 +66,8 @@ class Manager(ABC):
     member_remedy: ClassVar[str]
     #: whether a member is edited as if it stood alone: a lock is left beside it, and the project's own is still stale
     edits_apart: ClassVar[bool] = False
+    #: whether it writes the address of a repository on this machine otherwise than it was given
+    misspells: ClassVar[bool] = False
     #: whose packages `outdated` answers for
     outdated_owners: ClassVar[tuple[str, ...]] = ("lock",)
 
