@@ -207,6 +207,11 @@ class Manager(ABC):
         kinds = [(name, str(source.get("type") or next(iter(source), ""))) for name, source in sources]
         return {records.normalised(name) for name, kind in kinds if kind in _ELSEWHERE}
 
+    def indexes(self) -> set[str]:
+        """Give the addresses that the lock takes packages from."""
+        sources = [one.get("source", {}) for one in self._packages()]
+        return {str(source.get("registry") or source.get("url", "")).rstrip("/") for source in sources}
+
     def _packages(self) -> list[dict[str, Any]]:
         """Read the lock's packages, none where there is no lock; a damaged lock is an error with a way out."""
         if not self.lock_path.is_file():
