@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from packaging.utils import canonicalize_name
 
+from tasks_lib import index
 from tasks_lib.adoption.found import EXTRAS, GROUPS, MAIN, Found, Target
 from tasks_lib.diagnosis import without_logins
 from tasks_lib.errors import LabError
@@ -44,7 +46,8 @@ class _Sources:
             for entry in pyproject.table(*target[:-1]).get(target[-1], ()):
                 if isinstance(entry, str):
                     wanted = self.found.parse(entry, pyproject.line_of(*target))
-                    self.asked.setdefault(canonicalize_name(wanted.name), {})[group] = wanted.url is not None
+                    groups = self.asked.setdefault(canonicalize_name(wanted.name), {})
+                    groups[group] = groups.get(group, True) and wanted.url is not None
 
     def from_uv(self, used: Collection[str]) -> None:
         """Tell Poetry, in the table of each group that asks for it."""
@@ -70,15 +73,18 @@ class _Sources:
                         self.tell((*_UV, name), place, place, at)
 
     def demand_none(self, at: Target, used: Collection[str]) -> None:
-        """Refuse an index of the project's own that packages come from: the other manager does not know it."""
-        for one in self.pyproject.table(*at[:-1]).get(at[-1], ()):
-            if isinstance(one, dict) and not one.get("default") and str(one.get("url")).rstrip("/") in used:
-                self.refuse(at, f"an index that packages come from, {one.get('name') or one['url']}")
+        """Refuse an index of the project's own that packages come from, unless it is the one for all managers."""
+        rows, known = self.pyproject.table(*at[:-1]).get(at[-1], ()), index.resolve(os.environ).url.rstrip("/")
+        for one in rows if isinstance(rows, list) else ():
+            url = str(one.get("url")).rstrip("/") if isinstance(one, dict) else ""
+            if url in used and url != known:
+                remedy = f"where it has all that is needed, name it for both: set {index.VARIABLE}"
+                self.refuse(at, f"an index that packages come from, {one.get('name') or url}", remedy)
 
     def plain(self, at: Target, said: Any) -> dict[str, Any]:  # noqa: ANN401 - what TOML holds
         """Give the place in uv's words, and refuse what one of the managers has no words for."""
         if not isinstance(said, dict):
-            self.refuse(at, f"more than one place for {at[-1]}")
+            self.refuse(at, f"more than one place for {at[-1]}, or none")
         ours = {str(_POETRYS.get(key, key)): value for key, value in said.items() if value is not False}
         kind = next((one for one in _BESIDE if one in ours), "")
         known = {kind, *_BESIDE.get(kind, ()), *_IN_LISTS}
@@ -102,9 +108,9 @@ class _Sources:
         if not (there or new):
             self.found.put(target, wanted, self.pyproject.line_of(*at))
 
-    def refuse(self, at: Target, what: str) -> NoReturn:
+    def refuse(self, at: Target, what: str, remedy: str = "") -> NoReturn:
         text = f"[{'.'.join(at[:-1])}] has {what}: that cannot be said for the other manager."
-        remedy = f"say it as both managers can, by path, git or url; or take it out of {PYPROJECT}"
+        remedy = remedy or f"say it as both managers can, by path, git or url; or take it out of {PYPROJECT}"
         line, shown = self.pyproject.line_of(*at), without_logins(text, tokens=True)
         raise LabError(shown, file=PYPROJECT, line=line, remedy=remedy, title="cannot come along")
 

@@ -92,12 +92,14 @@ def test_what_the_other_cannot_be_told_is_refused(project: MakeProject, manager:
     assert "secret" not in error.message
 
 
-def test_index_is_refused_where_packages_come_from_it(project: MakeProject) -> None:
+def test_index_is_refused_where_packages_come_from_it(project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> None:
     lock = 'version = 1\n[[package]]\nname = "a"\nversion = "1"\nsource = {{ registry = "https://{}/simple" }}\n'
     text = '[[tool.uv.index]]\nname = "mine"\nurl = "https://mine/simple/"\n'
     assert not _told(project, "uv", text, lock.format("other")).items
     with pytest.raises(LabError, match="an index that packages come from, mine"):
         _told(project, "uv", text, lock.format("mine"))
+    monkeypatch.setenv("MLOPS_LAB_INDEX_URL", "https://mine/simple")
+    assert not _told(project, "uv", text, lock.format("mine")).items
 
 
 def test_address_that_poetry_misspells_is_put_right() -> None:
