@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from tasks_lib import guard, platforms, requirements, workflows
 from tasks_lib.conda_edit import with_specs
+from tasks_lib.environments.records import spelt
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.files import write_texts
 from tasks_lib.managers.base import Place
-from tasks_lib.manifests import spec_name
+from tasks_lib.manifests import read_text, spec_name
 from tasks_lib.plan import Step
 
 if TYPE_CHECKING:
@@ -53,8 +54,9 @@ def edit(session: Session, watcher: Watcher, packages: Sequence[str], how: Edit,
         requirements.expect_editable(packages, session.project.root)
     place, manager = Place(how.group, member, how.editable), session.manager
     change = (manager.remove if how.drop else manager.add)(activation, packages, place)
+    added = () if how.drop else packages
     title = f"{'drop' if how.drop else 'declare'} {', '.join(packages)}{f' ({member.manifest})' if member else ''}"
-    steps = [Step("deps.edit", title, change, reads=manager.ended), *_member_steps(session, member)]
+    steps = [Step("deps.edit", title, change, reads=manager.ended), *_after_edit(session, member, added)]
     if how.drop or member:
         steps.append(workflows.uninstall_step(session, activation, packages if how.drop else (), member))
     groups = (how.group,) if how.group and not how.drop else ()
@@ -62,14 +64,24 @@ def edit(session: Session, watcher: Watcher, packages: Sequence[str], how: Edit,
     return workflows.change(session, watcher, steps, member=member, dry_run=dry_run)
 
 
-def _member_steps(session: Session, member: Member | None) -> list[Step]:
-    """Give what follows the edit of a member's manifest where its manager knows nothing of the project around it."""
-    if member is None or not session.manager.edits_apart:
+def _after_edit(session: Session, member: Member | None, added: Sequence[str]) -> list[Step]:
+    """Give what follows an edit where the manager misspells what was added, or knows nothing of a member's project."""
+    manager, before = session.manager, list[Step]()
+    path = (member.pyproject if member else session.project.pyproject).path
+    if manager.misspells and any("git+file:" in package for package in added):
+        title = f"mend the address in {path.name}: {manager.name} gives the repository a host, None"
+
+        def mend() -> None:
+            write_texts({path: spelt(read_text(path))})
+
+        before.append(Step("deps.address", title, work=mend, shown=f"write {path.name}", needs=("deps.edit",)))
+    if member and manager.edits_apart:
+        lock, place = member.folder / manager.lock_name, member.place
+        title, shown = f"delete {place}/{lock.name}: the project's own is the lock", f"rm {place}/{lock.name}"
+        tidy = Step("deps.tidy", title, work=lambda: lock.unlink(missing_ok=True), shown=shown, needs=("deps.edit",))
+        before += [] if lock.exists() else [tidy]
+    elif not before:
         return []
-    lock, place = member.folder / session.manager.lock_name, member.place
-    title, shown = f"delete {place}/{lock.name}: the project's own is the lock", f"rm {place}/{lock.name}"
-    tidy = Step("deps.tidy", title, work=lambda: lock.unlink(missing_ok=True), shown=shown, needs=("deps.edit",))
-    before = [] if lock.exists() else [tidy]
     needs = tuple(step.id for step in before) or ("deps.edit",)
     return [*before, replace(workflows.lock_step(session, after_environment=False), needs=needs)]
 

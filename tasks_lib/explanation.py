@@ -43,6 +43,7 @@ _SAFE = {
     "deps.lock": "writes the lock alone, which is put back if the run fails",
     "deps.edit": "the manifest and the lock are put back if the run fails",
     "deps.tidy": "a lock of the member's own that was there before stays",
+    "deps.address": "the manifest is put back if the run fails",
     "deps.install": "takes nothing away, and the guard has refused what would replace something of conda's",
     "deps.uninstall": "takes out what the lock no longer names, never what conda owns",
     "deps.prune": "takes out what neither the lock nor conda has",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_version
 
 from tasks_lib import adoption, combos, description, graph, guard, transaction, workflows
-from tasks_lib.adoption import conda_files, toml_tables, writing
+from tasks_lib.adoption import conda_files, sources, toml_tables, writing
 from tasks_lib.adoption.found import GROUPS, MAIN, Found, comments
 from tasks_lib.checks.agreement import conda_specifiers
 from tasks_lib.checks.base import Facts
@@ -24,7 +24,7 @@ from tasks_lib.environments.base import SEEDS, State
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.files import write_texts
 from tasks_lib.managers import MANAGERS
-from tasks_lib.manifests import PYPI, CondaFile, PyProject, read_text, spec_name
+from tasks_lib.manifests import PYPI, PYPROJECT, CondaFile, PyProject, read_text, spec_name
 from tasks_lib.plan import Step
 from tasks_lib.report.model import Result, Status
 from tasks_lib.session import Answer, Session, planned
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from tasks_lib.process import Outcome
     from tasks_lib.report.progress import Progress
 
 _SAME = "the same versions are installed"
@@ -75,6 +76,10 @@ def migrate(  # noqa: PLR0913 - what a person may say of the move
     if any(found.items for found in toml_tables.read_poetry(session.project.root, session.project.pyproject)):
         text = "pyproject.toml has Poetry's old tables, which Poetry alone can read."
         raise LabError(text, file="pyproject.toml", remedy="adopt the project first: invoke init", title="not adopted")
+    if members := session.manager.members():
+        text = f"{', '.join(members)} is a project in a folder of this one, and a workspace cannot be moved."
+        remedy = "name the members in the other manager's way by hand, lock, and set [tool.mlops-lab] combo"
+        raise LabError(text, file=PYPROJECT, remedy=remedy, title="a workspace")
     had = _installed(session)
     target, texts = _target(session, had, chosen, leave_behind=leave_behind)
     steps = _steps(session, target, had, texts)
@@ -148,9 +153,12 @@ def _target(
     """Compute the project as it will be: its session, and the new text of each manifest."""
     project, layer = session.project, ENVIRONMENTS[chosen.environment]
     pyproject, more = project.pyproject, list[Found]()
+    if chosen.manager != session.combo.manager:
+        more.append(sources.for_other(pyproject, session.manager))
     texts: dict[Path, str] = {}
     if session.environment.owns_packages and not layer.owns_packages:
-        more, text = _out_of_conda(session, leave_behind=leave_behind)
+        found, text = _out_of_conda(session, leave_behind=leave_behind)
+        more += found
         texts[project.conda_file.path] = text
     merged = writing.Merged(pyproject.data)
     for one in more:
@@ -213,10 +221,11 @@ def _steps(session: Session, target: Session, had: Installed, texts: dict[Path, 
     first = {**texts, path: writing.with_value(texts[path], _PINS, pins)}
     environment.refuse_foreign()
     there = environment.state() is State.PRESENT and not environment.lacking()
+    made = not there or environment.prefix == session.environment.prefix  # it holds nothing of an earlier time
     creation = [] if there else guard.creation(target)
-    lock = workflows.lock_step(target, after_environment=not there)
+    lock = replace(workflows.lock_step(target, after_environment=not there), reads=partial(_locked, target, had))
     title, named = f"pin the {len(pins)} installed versions in a group of their own", [one.name for one in first]
-    write, look = partial(write_texts, texts), partial(compare, target, had, made=not there)
+    write, look = partial(write_texts, texts), partial(compare, target, had, made=made)
     steps = [
         Step("env.files", title, work=partial(write_texts, first), shown=f"write {', '.join(named)}"),
         *(replace(step, needs=(*step.needs, "env.files")) for step in creation),
@@ -234,11 +243,21 @@ def _steps(session: Session, target: Session, had: Installed, texts: dict[Path, 
     return steps
 
 
+def _locked(target: Session, had: Installed, outcome: Outcome) -> Sequence[Result]:
+    """Read what the lock's command left; what came from no index is not to come from one now: nothing is installed."""
+    results = list(target.manager.ended(outcome))
+    if lost := had.sources.keys() - target.manager.from_elsewhere():
+        asked = "; ".join(f"{name} would come from an index, and was {had.sources[name]}" for name in sorted(lost))
+        remedy = f"say in {PYPROJECT}, for {target.manager.name}, where it is to be found"
+        raise _DiffersError(asked, code=ExitCode.CHECK_FAILED, remedy=remedy, title=_SAME)
+    return results
+
+
 def compare(target: Session, had: Installed, *, made: bool) -> Sequence[Result]:
     """Compare name by name and version by version; what differs ends the run, and all is put back."""
     facts = Facts(target)
-    now, sources, locked = facts.installed, records.requirements(target.environment.prefix), target.manager.locked()
-    wrong = []
+    now, asks, locked = facts.installed, records.requirements(target.environment.prefix), target.manager.locked()
+    wrong, changed = [], set[str]()
     for name, version in had.versions.items():
         if name in now and canonicalize_version(now[name]) != canonicalize_version(version):
             wrong.append(f"{name} {version} is now {now[name]}")
@@ -246,16 +265,30 @@ def compare(target: Session, had: Installed, *, made: bool) -> Sequence[Result]:
             wrong.append(f"{name} {version} is missing")
         elif name in now and name not in facts.owned and name not in locked:
             wrong.append(f"{name} is not in {target.manager.lock_name}")
-    wrong += [f"{name} is now {sources.get(name)}" for name, asked in had.sources.items() if sources.get(name) != asked]
+        else:
+            continue
+        changed.add(name)
+    elsewhere = {name for name, asked in had.sources.items() if asks.get(name) != asked}
+    wrong += [f"{name} is now {asks.get(name)}" for name in had.sources if name in elsewhere]
     known = {*had.versions, *had.strays, *SEEDS, had.own, *facts.owned}
-    wrong += [f"{name} {version} is new" for name, version in now.items() if name not in known]
-    if facts.python.split(".")[:2] != had.python.split(".")[:2]:
+    new = sorted(now.keys() - known)
+    wrong += [f"{name} {now[name]} is new" for name in new]
+    python = facts.python.split(".")[:2] != had.python.split(".")[:2]
+    if python:
         wrong.append(f"Python {had.python} is now {facts.python}")
     if wrong:
-        remedy = f"narrow requires-python, e.g. to =={had.minor}.*, or raise the lower bound of what differs"
-        if not made:
-            remedy = f"{target.environment.where} was there already; have it made anew: {_removal(target)}"
-        text = f"{'; '.join(wrong)}."
+        changed -= elsewhere
+        by_hand = changed - locked.keys()  # or conda's: the lock has no say
+        narrow = f"narrow requires-python, e.g. to =={had.minor}.*, or raise the lower bound of what differs"
+        anew = f"{target.environment.where} was there already; have it made anew: {_removal(target)}"
+        remedies = [
+            (narrow, changed if made else changed - by_hand),
+            (f"say in {PYPROJECT} exactly what is to be had, e.g. a repository's rev", elsewhere),
+            (f"declare what is new before the move: invoke deps.add {' '.join(new)}", made and new),
+            (f"write python={had.minor} to the conda file", made and python),
+            (anew, not made and (new or python or by_hand)),
+        ]
+        text, remedy = f"{'; '.join(wrong)}.", "; ".join(one for one, helps in remedies if helps)
         raise _DiffersError(text, code=ExitCode.CHECK_FAILED, remedy=remedy, title=_SAME)
     same = sum(name in now for name in had.versions)
     return [Result("migrate.same", Status.PASS, f"{_SAME}: {same} packages, name by name and version by version")]

@@ -32,7 +32,11 @@ if TYPE_CHECKING:
     from tasks_lib.plan import Step, Watcher
 
 #: The steps that leave the environment as it is, beside the checks.
-_HARMLESS = {"deps.lock", "deps.edit", "deps.tidy", "conda.edit", "env.files", "migrate.lock", "migrate.clear"}
+_HARMLESS = {"deps.lock", "deps.edit", "deps.tidy", "deps.address", "conda.edit", "env.files"}
+_HARMLESS |= {"migrate.lock", "migrate.clear"}
+
+#: The locks of environments that this run holds: whoever asks for one again is not to wait for itself.
+_HELD: set[Path] = set()
 
 #: What installers write at the top of an environment, be it there or not.
 _INSTALLED = {"bin", "lib", "lib64", "include", "share", "etc", ".lock", "Lib", "Scripts"}
@@ -65,11 +69,14 @@ def alone(root: Path, command: str, say: Callable[[str], None]) -> Iterator[list
 
 @contextlib.contextmanager
 def environment_alone(session: Session, say: Callable[[str], None]) -> Iterator[None]:
-    """Hold the environment, where other projects can have the same one."""
+    """Hold the environment, where other projects can have the same one, and this run does not hold it yet."""
     with contextlib.ExitStack() as stack:
-        if path := session.environment.lock_path:
+        path = session.environment.lock_path
+        if path and path not in _HELD:
             with contextlib.suppress(OSError):  # then a change is refused as it begins, or needs no lock here
                 stack.enter_context(lockfile.held(str(path), f"{session.command} of {session.project.root}", say))
+                _HELD.add(path)
+                stack.callback(_HELD.discard, path)
         yield
 
 

@@ -19,6 +19,7 @@ from tasks_lib.adoption.found import (
     license_of,
     people,
 )
+from tasks_lib.environments import records
 from tasks_lib.manifests import PYPROJECT, PyProject, read_toml
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class _Poetry:
             if {"path", "file"} & wanted.keys():
                 wanted = {"version": "*"} | {k: v for k, v in wanted.items() if k in {"extras", "markers", "python"}}
         try:
-            made = str(Factory.create_dependency(name, wanted, root_dir=self.root).to_pep_508())
+            made = records.spelt(Factory.create_dependency(name, wanted, root_dir=self.root).to_pep_508())
         except Exception as error:  # noqa: BLE001 - poetry-core raises errors of many kinds for what is written wrongly
             self.found.refuse(f"{name} = {wanted!r} is no dependency: {error}", line)
         return made if " @ " in made else re.sub(r"\s*\((.*?)\)", r"\1", made, count=1)

@@ -108,7 +108,7 @@ def requirements(prefix: Path) -> dict[str, str]:
 def _requirement(distribution: Distribution) -> str:
     try:
         source = json.loads((distribution.folder / "direct_url.json").read_text(encoding="utf-8"))
-        url, local = str(source["url"]), source.get("dir_info", {}).get("editable", False)
+        url, local = spelt(str(source["url"])), source.get("dir_info", {}).get("editable", False)
         version_control, folder = source.get("vcs_info", {}), source.get("subdirectory")
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return f"{distribution.name}=={distribution.version}" if distribution.version else distribution.name
@@ -119,6 +119,11 @@ def _requirement(distribution: Distribution) -> str:
     if version_control:
         url = f"{version_control.get('vcs')}+{url}@{version_control.get('commit_id')}"
     return f"{distribution.name} @ {url}{f'#subdirectory={folder}' if folder else ''}"
+
+
+def spelt(text: str) -> str:
+    """Give addresses of this machine's repositories as they are: poetry-core, in `ParsedUrl.url`, names a host None."""
+    return text.replace("file://None/", "file:///")
 
 
 def damaged(prefix: Path) -> dict[str, Distribution]:

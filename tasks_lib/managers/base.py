@@ -66,6 +66,8 @@ class Manager(ABC):
     member_remedy: ClassVar[str]
     #: whether a member is edited as if it stood alone: a lock is left beside it, and the project's own is still stale
     edits_apart: ClassVar[bool] = False
+    #: whether it writes the address of a repository on this machine otherwise than it was given
+    misspells: ClassVar[bool] = False
     #: whose packages `outdated` answers for
     outdated_owners: ClassVar[tuple[str, ...]] = ("lock",)
 
@@ -217,6 +219,11 @@ class Manager(ABC):
         # Poetry says in words what a package comes from, uv by the first key
         kinds = [(name, str(source.get("type") or next(iter(source), ""))) for name, source in sources]
         return {records.normalised(name) for name, kind in kinds if kind in _ELSEWHERE}
+
+    def indexes(self) -> set[str]:
+        """Give the addresses that the lock takes packages from."""
+        sources = [one.get("source", {}) for one in self._packages()]
+        return {str(source.get("registry") or source.get("url", "")).rstrip("/") for source in sources}
 
     def _packages(self) -> list[dict[str, Any]]:
         """Read the lock's packages, none where there is no lock; a damaged lock is an error with a way out."""

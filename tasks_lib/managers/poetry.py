@@ -49,6 +49,7 @@ class Poetry(Manager):
     lock_name: ClassVar[str] = "poetry.lock"
     member_remedy: ClassVar[str] = "depend on its folder: invoke deps.add ./FOLDER --editable"
     edits_apart: ClassVar[bool] = True
+    misspells: ClassVar[bool] = True
 
     def lock(self, activation: Activation | None, upgrade: Sequence[str] | None = None) -> Command:
         """Run `poetry lock`, or `poetry update --lock`."""

@@ -276,6 +276,19 @@ def test_migrate(traveller: Lab) -> None:
     assert lab.ok("migrate", "--to", combo).data["note"] == "nothing to do"
 
 
+@pytest.mark.parametrize(("here", "there"), [("conda_uv", "conda_poetry"), ("pip_uv", "pip_poetry")])
+def test_migrate_there_and_back_within_one_environment(new_lab: Callable[[Case], Lab], here: str, there: str) -> None:
+    lab = new_lab(Case(here, "rattler"))
+    lab.case = None
+    lab.ok("setup", "--combo", here)
+    before = _versions(lab)
+    for to in (there, here):
+        assert "migrate.same" in lab.ok("migrate", "--to", to).ids("pass")
+        assert _versions(lab) == before
+        lab.ok("check.all")
+    shutil.rmtree(lab.home)
+
+
 def test_what_cannot_be_moved_changes_nothing(traveller: Lab) -> None:
     lab = traveller
     lab.ok("migrate", "--to", "conda_uv", "--combo", "pip_uv")

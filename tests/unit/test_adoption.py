@@ -72,6 +72,9 @@ def _data(root: Path) -> dict[str, Any]:
             "pyproject.toml", f"{OLD}a = {{git = 'https://h/r', tag = 'v1'}}", "a @ git+https://h/r@v1", id="old git"
         ),
         pytest.param(
+            "pyproject.toml", f"{OLD}a = {{git = 'file:///r', tag = 'v1'}}", "a @ git+file:///r@v1", id="git of here"
+        ),
+        pytest.param(
             "setup.py", "from setuptools import setup\nsetup(name='a', install_requires='x>1\\ny')", "x>1", id="lines"
         ),
         pytest.param("setup.cfg", "[metadata]\nname = a\n[options]\ninstall_requires = x>1; y", "x>1", id="one line"),

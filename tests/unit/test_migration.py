@@ -79,6 +79,42 @@ def test_remedy_of_what_differs(project: MakeProject, venv: Path, install: Insta
     assert remedy in caught.value.remedy
 
 
+@pytest.mark.parametrize(
+    ("had", "made", "remedies"),
+    [
+        (replace(HAD, sources={"a": "a @ https://h/a.zip"}), True, "say in pyproject.toml exactly"),
+        (replace(HAD, versions={}), True, "declare what is new before the move: invoke deps.add a"),
+        (replace(HAD, versions={}), False, "the virtual environment .venv was there already; have it made anew"),
+        (
+            replace(HAD, versions={}, strays=frozenset("a"), python="3.10.1"),
+            True,
+            "write python=3.10 to the conda file",
+        ),
+    ],
+    ids=["place", "new", "new in what was there", "Python"],
+)
+def test_remedy_fits_what_differs(  # noqa: PLR0913 - fixtures and cases
+    project: MakeProject, venv: Path, install: Install, had: migration.Installed, *, made: bool, remedies: str
+) -> None:
+    install(venv, "a", "2")
+    with pytest.raises(LabError) as caught:
+        migration.compare(_session(project, "pip_uv"), had, made=made)
+    assert caught.value.remedy.startswith(remedies)
+    assert "; " not in caught.value.remedy.replace("already; ", "")
+
+
+def test_nothing_is_installed_where_an_index_would_give_what_came_from_elsewhere(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, said = _session(project, "pip_uv"), Mock(ok=True)
+    monkeypatch.setattr(session.manager, "ended", Mock(return_value=()))
+    had = replace(HAD, sources={"a": "a @ https://h/a.zip"})
+    with pytest.raises(LabError, match="a would come from an index"):
+        migration._locked(session, had, said)  # noqa: SLF001 - the step that reads what the lock's command left
+    monkeypatch.setattr(session.manager, "from_elsewhere", lambda: {"a"})
+    assert not migration._locked(session, had, said)  # noqa: SLF001 - as above
+
+
 @pytest.mark.usefixtures("venv")
 def test_pin_holds_for_this_python_alone_where_the_lock_has_several(
     project: MakeProject, monkeypatch: pytest.MonkeyPatch

@@ -7,10 +7,11 @@ import os
 import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import pytest
 
-from tasks_lib import combos, journal, process, transaction
+from tasks_lib import combos, journal, lockfile, process, transaction
 from tasks_lib.environments.base import State
 from tasks_lib.environments.venv import Venv
 from tasks_lib.errors import ExitCode, LabError
@@ -281,3 +282,15 @@ def test_something_else_at_the_journals_place_is_a_clear_error(root: Path, make:
     make(root / ".mlops-lab")
     with pytest.raises(LabError, match="is in the way"), transaction.alone(root, "setup", lambda _: None):
         pass
+
+
+def test_environment_that_this_run_holds_is_not_waited_for(session: Session, root: Path) -> None:
+    place = root / "cache" / "lock"
+    shared = Mock(spec=session.environment, lock_path=place)
+    one, said = replace(session, environment=shared), list[str]()
+    with transaction.environment_alone(one, said.append):
+        with transaction.environment_alone(one, said.append):
+            pass
+        assert lockfile.is_held(str(place))  # the first one has it still
+    assert not lockfile.is_held(str(place))
+    assert not said
