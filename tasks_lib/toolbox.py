@@ -43,6 +43,11 @@ def running_python() -> str:
     return ".".join(map(str, sys.version_info[:3]))
 
 
+def nowhere() -> str:
+    """Give a folder that never is, for a tool that looks for environments where it should see none."""
+    return str(home() / ".cache" / "mlops-lab" / "no-virtualenvs")
+
+
 def find_python(request: str) -> Path | None:
     """Give an interpreter of this machine that fits `request`, as uv finds it, or nothing."""
     argv = (uv(), "python", "find", "--system", "--no-project", "--no-python-downloads", request)

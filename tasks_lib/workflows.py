@@ -18,12 +18,13 @@ from tasks_lib.report.model import Result, Status
 from tasks_lib.session import Answer, planned
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from tasks_lib.environments.base import Activation
     from tasks_lib.members import Member
     from tasks_lib.plan import Watcher
+    from tasks_lib.process import Outcome
     from tasks_lib.session import Session
 
 _AFTER_ENV = MADE[:-1]
@@ -237,8 +238,29 @@ def install_steps(session: Session, activation: Activation, groups: Sequence[str
     needs = (*_AFTER_ENV, "deps.lock", "deps.edit")
     command = session.manager.install(activation, groups)
     title = f"install with {session.manager.name}"
-    last = Step("deps.install", title, command, reads=session.manager.ended, needs=(*needs, "guard", "deps.uninstall"))
+
+    def look_again(outcome: Outcome) -> Iterable[Result]:
+        found = session.manager.ended(outcome)
+        _demand_installed(session, activation, outcome)
+        return found
+
+    last = Step("deps.install", title, command, reads=look_again, needs=(*needs, "guard", "deps.uninstall"))
     return [*([guard.step(session, activation, groups, needs)] if session.environment.owns_packages else []), last]
+
+
+def _demand_installed(session: Session, activation: Activation, outcome: Outcome) -> None:
+    """Stop where the environment does not have what its manager says that it has just installed."""
+    have = records.installed(activation.prefix)
+    lost = sorted(
+        change.name for change in session.manager.changes(outcome) if change.after and change.name not in have
+    )
+    if lost:
+        name, where = session.manager.name, session.environment.where
+        text = f"{name} says that it installed {', '.join(lost)}, and {where} does not have it: it went elsewhere."
+        remedy = (
+            f"clear the cache of {name}, which may know another environment by this path; then: invoke env.remove setup"
+        )
+        raise LabError(text, code=ExitCode.TOOL_FAILED, remedy=remedy, title="installed elsewhere")
 
 
 def _uninstall(activation: Activation, names: Sequence[str]) -> Command:

@@ -222,8 +222,7 @@ class Poetry(Manager):
             raise LabError(text, code=ExitCode.BAD_REQUEST, remedy="leave out --offline, or take uv", title="offline")
         self.refuse_odd_lock()
         place = {"VIRTUAL_ENV": self._bare()} if activation is None else activation.env()
-        nowhere = str(toolbox.home() / ".cache" / "mlops-lab" / "no-virtualenvs")
-        env = {**place, **index.for_poetry(), "POETRY_VIRTUALENVS_PATH": nowhere}
+        env = {**place, **index.for_poetry(), "POETRY_VIRTUALENVS_PATH": toolbox.nowhere()}
         words = (self.program, *argv, "--no-interaction", "--no-ansi")
         return Command(words, why, env=env, cwd=self.project.root)
 

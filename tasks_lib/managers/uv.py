@@ -180,7 +180,10 @@ class Uv(Manager):
         self.refuse_odd_lock()
         env: dict[str, str | None] = {**index.for_uv(self.project), "UV_PYTHON_DOWNLOADS": "never"}
         words = [self.program, *argv]
-        if activation is None:
+        if (
+            activation is None
+        ):  # uv would look at .venv all the same, and keep what it sees: of a half-made one, its base
+            env["UV_PROJECT_ENVIRONMENT"] = toolbox.nowhere()
             fits = self.project.pyproject.allows(toolbox.running_python())
             words += ["--python", toolbox.base_python()] if fits else []
         else:

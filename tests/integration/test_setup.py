@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.lab import CASES, CONDA_YML, DEAD, INSTALLED, LAYERS, SAMPLE, VERSION, Case, Lab, tools, untouched
+from tests.lab import CASES, CONDA_YML, DEAD, INSTALLED, LAYERS, PYTHON, SAMPLE, VERSION, Case, Lab, tools, untouched
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +48,22 @@ def typed(lab: Lab, plan: list[dict[str, Any]]) -> None:
         check=False,
     )
     assert done.returncode == 0, (script, done.stdout, done.stderr)
+
+
+def test_uv_never_sees_an_environment_that_is_half_made(new_lab: Callable[[Case], Lab]) -> None:
+    """It would take it for its base Python, remember that, and install there once the environment is whole."""
+    lab = new_lab(Case("pip_uv"))
+    lab.env["UV_CACHE_DIR"] = str(lab.home / "uv cache")
+    (lab.prefix / "bin").mkdir(parents=True)
+    lab.python.symlink_to(Path(PYTHON).resolve())  # `uv venv` writes pyvenv.cfg behind it
+    lab("check.lock")
+    lab("deps.lock")
+    assert lab.lock.is_file()
+    shutil.rmtree(lab.prefix)
+    lab.ok("env.create")
+    seen = lab.run([str(tools() / "uv"), "pip", "list", "--format", "json", "--python", str(lab.python)])
+    assert {row["name"] for row in json.loads(seen.stdout)} <= {"pip", "setuptools", "wheel", "packaging"}
+    shutil.rmtree(lab.home)
 
 
 def test_from_nothing(fresh: Lab) -> None:
