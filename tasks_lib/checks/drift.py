@@ -19,11 +19,18 @@ def _lock(facts: Facts) -> Iterable[Finding]:
     from packaging.utils import canonicalize_version  # noqa: PLC0415 - 0.03 s
 
     name, locked, installed = facts.session.manager.lock_name, facts.locked, facts.installed
-    other = [
-        f"{one} {version} ({name}: {' or '.join(sorted(locked[one]))}{', conda owns it' if one in facts.owned else ''})"
+    another = [
+        one
         for one, version in installed.items()
         if locked.get(one, {""}) != {""}
         and canonicalize_version(version) not in {canonicalize_version(wanted) for wanted in locked[one]}
+    ]
+    if not {*another}.isdisjoint(SEEDS):  # what came with the environment, and nothing that is installed asks for
+        another = [one for one in another if one not in SEEDS or one in needed(facts)]
+    theirs = ", conda owns it"
+    other = [
+        f"{one} {installed[one]} ({name}: {' or '.join(sorted(locked[one]))}{theirs if one in facts.owned else ''})"
+        for one in another
     ]
     absent = locked.keys() - installed.keys()
     missing = sorted(absent & needed(facts)) if absent else []

@@ -111,9 +111,10 @@ def _lock_installed(document: Mapping[str, Any]) -> Iterator[str]:
     for name in document["lock"]["needed"]:
         if name not in have:
             yield f"{name} is not installed"
+    apart = {*document["seeds"]} - {*document["lock"]["needed"]}  # it came with the environment
     for name, pins in document["lock"]["packages"].items():
         wanted = {canonicalize_version(pin) for pin in pins if pin}
-        if name in have and wanted and canonicalize_version(have[name]) not in wanted:
+        if name in have and name not in apart and wanted and canonicalize_version(have[name]) not in wanted:
             yield f"{name} is {have[name]}, and the lock says {' or '.join(pins)}"
 
 

@@ -225,6 +225,23 @@ def test_drift_sees_what_an_extra_brings(new_lab: Callable[[Case], Lab], case: C
     expect_found(lab, "drift.lock", "not installed: pytest.")
 
 
+@pytest.mark.parametrize("case", MANAGERS, ids=str)
+def test_what_came_with_the_environment_is_drift_only_where_it_is_asked_for(
+    new_lab: Callable[[Case], Lab], case: Case
+) -> None:
+    lab = new_lab(case)
+    extra = '[project.optional-dependencies]\nx = ["packaging<25"]\n\n[dependency-groups]'
+    lab.write("pyproject.toml", PYPROJECT.replace("[dependency-groups]", extra))
+    lab.ok("setup")
+    uv(lab, "install", "packaging==25.0")
+    assert look(lab, "drift.lock").ids("pass") == {"drift.lock"}
+    lab.write("pyproject.toml", PYPROJECT.replace('"click-default', '"packaging<25", "click-default'))
+    lab.ok("setup")
+    assert look(lab, "drift.lock").ids("pass") == {"drift.lock"}
+    uv(lab, "install", "packaging==25.0")
+    expect_found(lab, "drift.lock", "packaging 25.0")
+
+
 def test_what_conda_owns(lab: Lab) -> None:
     versions = lab.installed()
     uv(lab, "uninstall", "six")

@@ -8,6 +8,7 @@ import pytest
 
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.proof import claims, document
+from tests.proofs import package, proof
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,3 +53,13 @@ def test_an_evidence_that_lacks_fails_unless_a_step_explains_why() -> None:
     empty: dict[str, object] = {"installed": [], "second": None, "conda_files": None, "lock": None}
     stopped = claims.judge({"combo": "conda_uv", "steps": [{**steps[0], "status": "error"}, *steps[1:]], **empty})
     assert [row["status"] for row in stopped["claims"]] == ["fail", *["skip"] * (len(claims.CLAIMS) - 1)]
+
+
+@pytest.mark.parametrize(("needed", "status"), [([], "pass"), (["packaging"], "fail")])
+def test_what_came_with_the_environment_is_held_to_the_lock_only_where_it_is_needed(
+    needed: list[str], status: str
+) -> None:
+    lock = {"name": "uv.lock", "sha256": "0" * 64, "needed": needed, "packages": {"packaging": ["24.2"]}, "after": {}}
+    made = proof(lock=lock, seeds=["packaging"], installed=[package("packaging", "26.3", "lock")])
+    (row,) = (row for row in claims.judge(made)["claims"] if row["id"] == "lock.installed")
+    assert row["status"] == status, row
