@@ -6,6 +6,8 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from packaging.utils import canonicalize_name
+
 from tasks_lib import index
 from tasks_lib.adoption.found import (
     EXTRAS,
@@ -31,7 +33,9 @@ _POETRY: Target = ("tool", "poetry")
 _URLS = {"homepage": "Homepage", "repository": "Repository", "documentation": "Documentation"}
 #: what PEP 508 cannot say, and stays in Poetry's table beside the requirement
 _KEPT = ("source", "allow-prereleases")
-_BUILD = {"requires": ["poetry-core>=2.0.0,<3.0.0"], "build-backend": "poetry.core.masonry.api"}
+_BACKEND = "poetry.core.masonry.api"
+#: the versions of poetry-core that read `[project]`
+_CORE = "poetry-core>=2.0.0,<3.0.0"
 _MARKERS = ("sys_platform", "os_name", "platform_system", "platform_machine", "python_version", "python_full_version")
 
 
@@ -75,11 +79,41 @@ class _Poetry:
         for group in self.table("group"):
             if group not in groups:
                 self.dependencies(group, "group", group, "dependencies")
-        backend = str(self.pyproject.table("build-system").get("build-backend", ""))
-        for key, value in _BUILD.items() if self.found.items and backend.startswith("poetry") else ():
-            self.found.put(("build-system", key), value, self.pyproject.line_of("build-system", key))
-            self.found.drops.append(("build-system", key))
+        self.build()
         return self.found
+
+    def build(self) -> None:
+        """Have a poetry-core build it that reads `[project]`; whatever else the build requires stays."""
+        table = self.pyproject.table("build-system")
+        backend = str(table.get("build-backend", ""))
+        if not (self.found.items and backend.startswith("poetry")):
+            return
+        line = self.pyproject.line_of("build-system", "requires")
+        requires = [self.core(str(text), line) for text in table.get("requires", ())]
+        made = {"requires": requires, "build-backend": _BACKEND if backend.startswith("poetry.") else backend}
+        for key, value in made.items():
+            if value != table.get(key):
+                self.found.put(("build-system", key), value, self.pyproject.line_of("build-system", key))
+                self.found.drops.append(("build-system", key))
+
+    def core(self, text: str, line: int | None) -> str:
+        """Raise poetry-core, or the whole of Poetry in its place; what else it is held to stays where it can hold."""
+        wanted = self.found.parse(text, line)
+        if canonicalize_name(wanted.name) not in {"poetry", "poetry-core"} or wanted.url:
+            return text
+        old, new = (
+            [f"{major}.{minor}.{patch}" for major in majors for minor in range(20) for patch in range(20)]
+            for majors in ((0, 1), (2,))
+        )
+        if wanted.name != "poetry" and not any(wanted.specifier.filter(old)):
+            return text
+        limits = [str(one) for one in wanted.specifier if 0 < len(list(one.filter(new))) < len(new)]
+        raised = ",".join([_CORE, *(sorted(limits) if wanted.name != "poetry" else ())])
+        raised += f" ; {wanted.marker}" if wanted.marker else ""
+        self.found.said.append(
+            f"'{text}' (line {line}) is raised to '{raised}': the versions before do not read [project]"
+        )
+        return raised
 
     def metadata(self) -> None:
         """Move what `[project]` has a word for."""

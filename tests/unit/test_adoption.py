@@ -315,6 +315,27 @@ def test_project_itself_is_no_dependency(root: Path) -> None:
     assert _data(root)["project"]["dependencies"] == ["a"]
 
 
+@pytest.mark.parametrize(
+    ("requires", "expected", "said"),
+    [
+        pytest.param(
+            ["setuptools==69.5.0", "poetry-core>=1.0.0,!=1.3,!=2.1.0"],
+            ["setuptools==69.5.0", "poetry-core>=2.0.0,<3.0.0,!=2.1.0"],
+            "is raised to 'poetry-core>=2.0.0,<3.0.0,!=2.1.0'",
+            id="raised",
+        ),
+        pytest.param(["poetry>=0.12"], ["poetry-core>=2.0.0,<3.0.0"], "'poetry>=0.12' (line 7)", id="whole Poetry"),
+        pytest.param(["poetry-core>=2.1", "cython"], ["poetry-core>=2.1", "cython"], "", id="new enough"),
+    ],
+)
+def test_what_the_build_requires_stays(root: Path, requires: list[str], expected: list[str], said: str) -> None:
+    build = f"[build-system]\nrequires = {json.dumps(requires)}\nbuild-backend = 'poetry.core.masonry.api'\n"
+    answer = _init(root, {"pyproject.toml": f"{OLD}{build}"})
+    assert _data(root)["build-system"]["requires"] == expected
+    assert said in _said(answer)
+    assert ("is raised" in _said(answer)) == bool(said)
+
+
 def test_answer_of_a_folder_that_is_gone(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
     root.rmdir()
     assert boundary.answer("init", lambda *_: Answer(), json=True, new=True) == ExitCode.TOOL_FAILED
