@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 def read_all(root: Path) -> Iterator[Found]:
     """Read the Python of the conda file, and its `pip:` section."""
     path = CondaFile.find(root)
+    for name in others(root):
+        do = f"merge it into {path.name}, which is read" if path else "rename it to environment.yml and run init again"
+        yield Found(name, warned=[(f"it is a conda file, and is not read: {do}", None)])
     if path is None:
         return
     file, text = CondaFile.read(path), read_text(path)
@@ -38,6 +41,16 @@ def read_all(root: Path) -> Iterator[Found]:
         found.put(("project", "requires-python"), str(wanted[0]), file.lines.get("python"))
     found.put(("project", "name"), records.normalised(file.name), 1)
     yield from read_pip(root, file, text, found) if file.pip else [found]
+
+
+def others(root: Path) -> list[str]:
+    """Give the names of files that look like conda's and are not called so, e.g. `environment-dev.yml`."""
+    names = []
+    for path in sorted([*root.glob("*.yml"), *root.glob("*.yaml")]):
+        text = path.read_text("utf-8", errors="replace") if path.is_file() and path.name not in CONDA_FILES else ""
+        named = re.search(r"conda|env", path.name, re.IGNORECASE) or re.search(r"^channels\s*:", text, re.MULTILINE)
+        names += [path.name] if named and re.search(r"^dependencies\s*:", text, re.MULTILINE) else []
+    return names
 
 
 def read_pip(root: Path, file: CondaFile, text: str, found: Found) -> list[Found]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from tasks_lib.diagnosis import without_logins
 from tasks_lib.errors import LabError
@@ -109,6 +110,22 @@ class Found:
             text = f"{target[-1]}: {here} is NOT taken over, and {there} holds for all its alternatives"
             self.warn(f"{text}: write both into pyproject.toml, each manager's in its own way", line)
         return first == value
+
+    def leave_out(self, name: str) -> None:
+        """Leave the project itself out of what it requires; an extra may speak of the project's other extras."""
+        for item in self.items:
+            wanted = Requirement(item.value) if item.listed and isinstance(item.value, str) else None
+            if wanted and canonicalize_name(wanted.name) == name and item.target[:2] != EXTRAS:
+                text = f"'{item.value}' (line {item.line}) is the project itself, and is left out"
+                self.said.append(f"{text}: the manager installs it if it is a package")
+                if wanted.extras:
+                    self.without_extra(str(item.value), ", ".join(sorted(wanted.extras)), item.line)
+                item.value = None
+
+    def without_extra(self, text: str, extra: str, line: int) -> None:
+        """Say what the project misses that is installed without an extra of its own."""
+        why = f"'{text}': the project itself is installed without its extra {extra}"
+        self.warn(f"{why}; what the extra needs, write to a group: invoke deps.add PACKAGE --group dev", line)
 
     def read(self, root: Path) -> str:
         """Read the file itself."""

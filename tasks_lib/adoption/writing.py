@@ -43,6 +43,10 @@ class Merged:
         for item in found.noted():
             target, value = item.target, item.value
             there = self.at(target)
+            if item.listed and value is None:  # its comments alone
+                item.before, item.behind = [*item.before, *item.behind], []
+                self.lists[target] += [item] if item.before else []
+                continue
             if not item.listed:
                 if there is None:
                     self.values[target] = item

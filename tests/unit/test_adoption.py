@@ -117,6 +117,7 @@ def test_requirement_is_taken_over(root: Path, name: str, row: str, expected: st
             id="entry that stands there",
         ),
         pytest.param({}, None, "nothing in", id="nothing"),
+        pytest.param({"environment2.yml": "dependencies: [a]"}, None, "nothing in", id="a conda file of another name"),
     ],
 )
 def test_what_is_wrong_is_one_error_with_its_place(
@@ -126,10 +127,11 @@ def test_what_is_wrong_is_one_error_with_its_place(
         _init(root, files)
     error = caught.value
     assert (error.code, error.line) == (ExitCode.BAD_REQUEST, line)
-    assert error.file == next(iter(files), None)
+    assert error.file == (next(iter(files), None) if line else None)
     assert said in error.message
     assert "secret" not in error.message
     assert error.remedy
+    assert line or all(name in error.remedy for name in files)
     assert {path.name for path in root.iterdir() if path.is_file()} == set(files)
 
 
@@ -174,6 +176,16 @@ def test_what_is_wrong_is_one_error_with_its_place(
         ),
         pytest.param(
             {"conda.yml": "name: a", "environment.yml": "name: b"}, "environment.yml:None", id="two conda files"
+        ),
+        pytest.param(
+            {"requirements.txt": "a", "environment-dev.yml": "dependencies: [b]"},
+            "environment-dev.yml needs a look it is a conda file, and is not read: rename it to environment.yml",
+            id="a conda file of another name",
+        ),
+        pytest.param(
+            {"environment.yml": "name: e", "dev.yaml": "channels: [c]\ndependencies: [b]"},
+            "dev.yaml needs a look it is a conda file, and is not read: merge it into environment.yml",
+            id="a conda file beside the project's",
         ),
     ],
 )
@@ -291,9 +303,9 @@ def test_files_of_dynamic_dependencies_are_read_once(root: Path) -> None:
     text = f"{_BUILT}dynamic = ['version', 'dependencies']\n"
     text += "[tool.setuptools.dynamic]\ndependencies = {file = ['deps.in']}\n"
     answer = _init(
-        root, {"pyproject.toml": text, "deps.in": "a\n-r requirements.txt\n", "requirements.txt": "b # why\n"}
+        root, {"pyproject.toml": text, "deps.in": "x\n-r requirements.txt\n", "requirements.txt": "b # why\n"}
     )
-    assert _data(root)["project"]["dependencies"] == ["a", "b"]
+    assert _data(root)["project"]["dependencies"] == ["x", "b"]
     assert _said(answer).count("found requirements.txt") == 1
 
 
@@ -313,6 +325,23 @@ def test_project_itself_is_no_dependency(root: Path) -> None:
         root, {"Pipfile": "[packages]\nme = {path = '.', editable = true}\na = '*'\n", "setup.py": "setup(name='me')"}
     )
     assert _data(root)["project"]["dependencies"] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        pytest.param("environment.yml", "name: e\ndependencies:\n- pip:\n  - Sel.fie>=1.0 # me\n  - six\n", id="conda"),
+        pytest.param("requirements.txt", "Sel.fie>=1.0 # me\nsix\n", id="requirements"),
+        pytest.param("Pipfile", "[packages]\n'Sel.fie' = '>=1.0' # me\nsix = '*'\n", id="Pipfile"),
+    ],
+)
+def test_name_of_the_project_is_no_dependency(root: Path, name: str, text: str) -> None:
+    own = "[project]\nname = 'sel-fie'\nversion = '1'\n[project.optional-dependencies]\nall = ['sel-fie[x]']\nx = []\n"
+    answer = _init(root, {"pyproject.toml": own, name: text})
+    assert _data(root)["project"]["dependencies"] == ["six"]
+    assert _data(root)["project"]["optional-dependencies"]["all"] == ["sel-fie[x]"]
+    assert "is the project itself, and is left out" in _said(answer)
+    assert "# me" in (root / "pyproject.toml").read_text()
 
 
 @pytest.mark.parametrize(
