@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
@@ -170,8 +171,8 @@ def _read(project: Project) -> list[Found]:
         *setuptools_files.read_all(root),
         *toml_tables.read_pipfile(root),
         *requirements_files.read_all(root),
-        *conda_files.read_all(root),
     ]
+    found += _conda_file(project, found)
     # the conda file names an environment, which may well have the name of what is in it
     own = [item.value for one in found if one.file not in CONDA_FILES for item in one.items if item.target == _NAME]
     if name := next(filter(None, [project.pyproject.table("project").get("name"), *own]), None):
@@ -179,6 +180,19 @@ def _read(project: Project) -> list[Found]:
             one.leave_out(canonicalize_name(name))
     earlier = [[(other.file, other.items) for other in found[:at]] for at in range(len(found))]
     return [one for one, them in zip(found, earlier, strict=True) if not one.items or (one.file, one.items) not in them]
+
+
+def _conda_file(project: Project, found: Sequence[Found]) -> Iterator[Found]:
+    """Read the conda file; what its `pip:` section has beyond a package's own dependencies is for who works on it."""
+    table, items = project.pyproject.table, [item for one in found for item in one.items]
+    package = bool(table("build-system")) or any(item.target[0] == "build-system" for item in items)
+    declared = [*table("project").get(MAIN[-1], ()), *(item.value for item in items if item.target == MAIN)]
+    names = {canonicalize_name(Requirement(one).name) for one in declared if isinstance(one, str)}
+    for one in conda_files.read_all(project.root, (GROUPS, "dev") if package else MAIN):
+        for item in [item for item in one.items if item.listed and isinstance(item.value, str)]:
+            if item.target[0] == GROUPS and canonicalize_name(Requirement(item.value).name) in names:
+                item.target = MAIN  # where the two are compared
+        yield one
 
 
 def _setuptools_files(project: Project) -> Iterator[Found]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OLD = '[tool.poetry]\nname = "demo"\nversion = "1"\n[tool.poetry.dependencies]\npython = "^3.9"\n'
+_BUILT = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n[project]\nname = "a"\n'
 
 
 def _init(root: Path, files: dict[str, str], combo: str = "pip_uv", *, dry_run: bool = False) -> Answer:
@@ -266,6 +267,22 @@ def test_conda_file_loses_its_pip_section_alone(root: Path) -> None:
     assert '    # cli\n    "a>1", # why\n' in (root / "pyproject.toml").read_text()
 
 
+@pytest.mark.parametrize(
+    "files",
+    [
+        pytest.param({"pyproject.toml": f"{_BUILT}version = '1'\ndependencies = ['six>1']\n"}, id="[build-system]"),
+        pytest.param({"setup.py": "setup(name='a', version='1', install_requires=['six>1'])"}, id="setup.py"),
+    ],
+)
+def test_pip_section_of_a_package_is_for_its_development(root: Path, files: dict[str, str]) -> None:
+    text = "name: e\ndependencies:\n- pip:\n  - six\n  - furo>1 # docs\n  - -r more.txt\n"
+    answer = _init(root, {**files, "environment.yml": text, "more.txt": "ray\n"}, combo="conda_uv")
+    assert _data(root)["project"]["dependencies"] == ["six>1"]
+    assert _data(root)["dependency-groups"] == {"dev": ["furo>1", "ray"]}
+    assert "comes into the group dev: whoever installs the package does not get it" in _said(answer)
+    assert "six (there six>1)" in _said(answer)
+
+
 def test_second_run_finds_nothing_to_do(root: Path) -> None:
     _init(root, {"requirements.txt": "a"})
     before = (root / "pyproject.toml").read_bytes()
@@ -286,9 +303,6 @@ def test_comments_go_with_what_they_speak_of() -> None:
     found.put(("project", "a"), "#no", 2)
     found.put(("project", "c"), 1, 4)
     assert [(one.before, one.behind) for one in found.noted()] == [(["one"], ["two"]), (["three"], ["four"])]
-
-
-_BUILT = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n[project]\nname = "a"\n'
 
 
 def test_alternatives_of_an_optional_dependency_are_all_kept(root: Path) -> None:
