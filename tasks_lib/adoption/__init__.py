@@ -10,7 +10,6 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
@@ -184,14 +183,10 @@ def _read(project: Project) -> list[Found]:
 
 def _conda_file(project: Project, found: Sequence[Found]) -> Iterator[Found]:
     """Read the conda file; what its `pip:` section has beyond a package's own dependencies is for who works on it."""
-    table, items = project.pyproject.table, [item for one in found for item in one.items]
-    package = bool(table("build-system")) or any(item.target[0] == "build-system" for item in items)
-    declared = [*table("project").get(MAIN[-1], ()), *(item.value for item in items if item.target == MAIN)]
-    names = {canonicalize_name(Requirement(one).name) for one in declared if isinstance(one, str)}
+    built = [item for one in found for item in one.items if item.target[0] == "build-system"]
+    package = bool(built or project.pyproject.table("build-system"))
     for one in conda_files.read_all(project.root, (GROUPS, "dev") if package else MAIN):
-        for item in [item for item in one.items if item.listed and isinstance(item.value, str)]:
-            if item.target[0] == GROUPS and canonicalize_name(Requirement(item.value).name) in names:
-                item.target = MAIN  # where the two are compared
+        one.spare = True
         yield one
 
 

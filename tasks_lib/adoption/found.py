@@ -63,6 +63,7 @@ class Found:
     """What one file declares, what was done about it that a person should know, and what could not be taken over.
 
     One that `adds` is no rival of the files before it: what they do not declare comes into their lists.
+    What is `spare` comes into a group only where the project's own dependencies do not have it.
     """
 
     file: str
@@ -72,6 +73,7 @@ class Found:
     warned: list[tuple[str, int | None]] = field(default_factory=list)
     drops: list[Target] = field(default_factory=list)
     adds: bool = False
+    spare: bool = False
 
     def put(self, target: Target, value: object, line: int | None) -> None:
         """Take a value over."""

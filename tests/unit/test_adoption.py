@@ -276,7 +276,9 @@ def test_conda_file_loses_its_pip_section_alone(root: Path) -> None:
 )
 def test_pip_section_of_a_package_is_for_its_development(root: Path, files: dict[str, str]) -> None:
     text = "name: e\ndependencies:\n- pip:\n  - six\n  - furo>1 # docs\n  - -r more.txt\n"
-    answer = _init(root, {**files, "environment.yml": text, "more.txt": "ray\n"}, combo="conda_uv")
+    answer = _init(
+        root, {**files, "environment.yml": text, "more.txt": "ray\n", "requirements.txt": "furo>1\n"}, combo="conda_uv"
+    )
     assert _data(root)["project"]["dependencies"] == ["six>1"]
     assert _data(root)["dependency-groups"] == {"dev": ["furo>1", "ray"]}
     assert "comes into the group dev: whoever installs the package does not get it" in _said(answer)
