@@ -31,6 +31,7 @@ _TOML = re.compile(
 _QUOTED = re.compile(r'"(?:\\.|[^"\\])*"|\'[^\']*\'|(?P<comment>(?:^|(?<=\s))#.*)', re.MULTILINE)
 _LINE = re.compile(r"(?:^|(?<=\s))(?P<comment>#.*)", re.MULTILINE)
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_PERSON = re.compile(r'\s*"?([^"<>]*?)"?\s*<([^<>]*)>\s*')
 _LANGUAGES = {"toml": _TOML, "Pipfile": _TOML, "yml": _QUOTED, "yaml": _QUOTED}
 
 
@@ -108,7 +109,10 @@ class Found:
         if first == value:
             self.put(target, value, line)
         else:
-            here, there = (", ".join(f"{key} {said!r}" for key, said in one.items()) for one in (value, first))
+            here, there = (
+                ", ".join(f"{key} {said!r}" for key, said in one.items()) if isinstance(one, dict) else str(one)
+                for one in (value, first)
+            )
             text = f"{target[-1]}: {here} is NOT taken over, and {there} holds for all its alternatives"
             self.warn(f"{text}: write both into pyproject.toml, each manager's in its own way", line)
         return first == value
@@ -183,7 +187,7 @@ def distribution(text: str) -> str:
 
 def people(texts: Sequence[str]) -> list[dict[str, str]]:
     """Write `Name <address>` as the `[project]` table has it."""
-    pairs = [parseaddr(text) for text in texts]
+    pairs = [match.groups() if (match := _PERSON.fullmatch(text)) else parseaddr(text) for text in texts]
     both = [(("name", name), ("email", address if "@" in address else "")) for name, address in pairs]
     return [
         {key: value for key, value in one if value} or {"name": text} for one, text in zip(both, texts, strict=True)

@@ -15,6 +15,7 @@ from tasks_lib.adoption.found import (
     MAIN,
     Comment,
     Found,
+    Item,
     Target,
     comments,
     distribution,
@@ -148,7 +149,8 @@ class _Poetry:
                     optional.setdefault(name, []).append((text, one))
                 else:
                     target = (GROUPS, group) if group else MAIN
-                    self.beside(self.found.require(target, text, line, f"{name} = {one!r}"), one, group, line)
+                    parsed = self.found.require(target, text, line, f"{name} = {one!r}")
+                    self.beside(parsed, one, group, line, several=isinstance(wanted, list))
         if names[0] in self.table():
             self.found.drops.append((*_POETRY, *names))
         return optional
@@ -179,7 +181,9 @@ class _Poetry:
             self.found.refuse(f"{name} = {wanted!r} is no dependency: {error}", line)
         return made if " @ " in made else re.sub(r"\s*\((.*?)\)", r"\1", made, count=1)
 
-    def beside(self, parsed: Requirement, wanted: object, group: str, line: int | None) -> None:
+    def beside(
+        self, parsed: Requirement, wanted: object, group: str, line: int | None, *, several: bool = False
+    ) -> None:
         """Keep what PEP 508 cannot say."""
         if not isinstance(wanted, dict):
             return
@@ -187,8 +191,14 @@ class _Poetry:
             self.found.source(parsed, group, str(path), line, editable=bool(wanted.get("develop")))
         if kept := {key: wanted[key] for key in _KEPT if key in wanted}:
             place = (*_POETRY, *(("group", group) if group else ()), "dependencies", parsed.name)
-            if self.found.place(place, kept, line):
-                text = f"{parsed.name}: {', '.join(kept)} stays in Poetry's table, and uv does not read it"
+            text = f"{parsed.name}: {', '.join(kept)} stays in Poetry's table, and uv does not read it"
+            own = {"markers": str(parsed.marker)} if several and parsed.marker else {}
+            held: Any = next((item.value for item in self.found.items if item.target == place), [] if own else None)
+            if own and isinstance(held, list):  # for this alternative alone
+                self.found.items += [] if held else [Item(place, held, line or 1)]
+                held.append({**kept, **own})
+                self.found.warn(text, line)
+            elif self.found.place(place, kept, line):
                 self.found.warn(text, line)
 
 

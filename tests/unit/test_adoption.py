@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tasks_lib import adoption, boundary
-from tasks_lib.adoption.found import Found, comments
+from tasks_lib.adoption.found import Found, comments, people
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.report.model import Status
 from tasks_lib.report.progress import Progress
@@ -283,6 +283,17 @@ def test_pip_section_of_a_package_is_for_its_development(root: Path, files: dict
     assert _data(root)["dependency-groups"] == {"dev": ["furo>1", "ray"]}
     assert "comes into the group dev: whoever installs the package does not get it" in _said(answer)
     assert "six (there six>1)" in _said(answer)
+
+
+def test_source_of_one_alternative_is_for_that_alone(root: Path) -> None:
+    rows = "a = [{version='*', markers='sys_platform == \"linux\"', source='x'}, {version='*', platform='darwin'}]\n"
+    assert "a: source stays" in _said(_init(root, {"pyproject.toml": f"{OLD}{rows}"}))
+    kept = _data(root)["tool"]["poetry"]["dependencies"]["a"]
+    assert kept == [{"source": "x", "markers": 'sys_platform == "linux"'}]
+
+
+def test_comma_in_a_name_leaves_the_address_its_own() -> None:
+    assert people(["One, A. <a@h.org>", "B"]) == [{"name": "One, A.", "email": "a@h.org"}, {"name": "B"}]
 
 
 def test_second_run_finds_nothing_to_do(root: Path) -> None:
