@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 from tasks_lib import combos, toolbox, transaction
 from tasks_lib.adoption import conda_files, requirements_files, setuptools_files, toml_tables, writing
@@ -40,6 +41,7 @@ _KINDS: dict[Target, str] = {
     ("tool", "uv"): "for uv",
     ("tool", "poetry"): "for Poetry",
 }
+_NAME: Target = ("project", "name")
 _DYNAMIC: Target = ("project", "dynamic")
 _LEFT = "the files that were read stay as they are; from now on pyproject.toml is what counts"
 
@@ -96,7 +98,8 @@ def init(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer
 
 def _results(one: Found) -> Iterator[Result]:
     """Say what a file gave, and what a person has to see to."""
-    counts = Counter(_KINDS.get(item.target[:2], _KINDS.get(item.target[:1], "settings")) for item in one.items)
+    items = [item for item in one.items if item.value is not None]
+    counts = Counter(_KINDS.get(item.target[:2], _KINDS.get(item.target[:1], "settings")) for item in items)
     if counts:
         told = ", ".join(f"{count} {kind}" for kind, count in counts.items())
         yield Result("init.found", Status.PASS, f"found {one.file}: {told}", file=one.file)
@@ -120,9 +123,11 @@ def _planned(session: Session) -> tuple[list[Found], dict[Path, str]]:
     pyproject.allows(toolbox.running_python())  # a requires-python that is none is said with its line
     toml_tables.demand_requirements(pyproject)
     found = _read(project)
-    if not (found or pyproject.table("project")):
+    others = conda_files.others(root)
+    if not (pyproject.table("project") or any(one.file not in others for one in found)):
         text = f"nothing in {root} tells what the project needs."
-        remedy = "go to the folder with its requirements.txt, environment.yml, setup.py, Pipfile or pyproject.toml"
+        remedy = f"rename {others[0]} to environment.yml, which is read; or " if others else ""
+        remedy += "go to the folder with its requirements.txt, environment.yml, setup.py, Pipfile or pyproject.toml"
         raise LabError(text, remedy=f"{remedy}; a new project starts with: uv init --bare", title="nothing to adopt")
     dynamic = pyproject.table("project").get("dynamic", ())
     drops = [target for one in found for target in one.drops]
@@ -163,10 +168,24 @@ def _read(project: Project) -> list[Found]:
         *setuptools_files.read_all(root),
         *toml_tables.read_pipfile(root),
         *requirements_files.read_all(root),
-        *conda_files.read_all(root),
     ]
+    found += _conda_file(project, found)
+    # the conda file names an environment, which may well have the name of what is in it
+    own = [item.value for one in found if one.file not in CONDA_FILES for item in one.items if item.target == _NAME]
+    if name := next(filter(None, [project.pyproject.table("project").get("name"), *own]), None):
+        for one in found:
+            one.leave_out(canonicalize_name(name))
     earlier = [[(other.file, other.items) for other in found[:at]] for at in range(len(found))]
     return [one for one, them in zip(found, earlier, strict=True) if not one.items or (one.file, one.items) not in them]
+
+
+def _conda_file(project: Project, found: Sequence[Found]) -> Iterator[Found]:
+    """Read the conda file; what its `pip:` section has beyond a package's own dependencies is for who works on it."""
+    built = [item for one in found for item in one.items if item.target[0] == "build-system"]
+    package = bool(built or project.pyproject.table("build-system"))
+    for one in conda_files.read_all(project.root, (GROUPS, "dev") if package else MAIN):
+        one.spare = True
+        yield one
 
 
 def _setuptools_files(project: Project) -> Iterator[Found]:
@@ -208,7 +227,7 @@ def complete(session: Session, merged: writing.Merged, settings: Found, combo: s
 
 
 def _settings(project: Project, merged: writing.Merged, combo: str) -> Iterator[tuple[Target, object]]:
-    yield ("project", "name"), distribution(project.root.name) or "project"
+    yield _NAME, distribution(project.root.name) or "project"
     dynamic = merged.at(_DYNAMIC) or ()
     backend = str(merged.at(("build-system", "build-backend")) or "")
     if not dynamic and merged.at(("project", "version")) is None and backend.startswith("setuptools"):

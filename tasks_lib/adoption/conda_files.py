@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from tasks_lib.adoption import requirements_files
-from tasks_lib.adoption.found import Found, comments
+from tasks_lib.adoption.found import MAIN, Found, Target, comments
 from tasks_lib.checks.agreement import conda_specifiers
 from tasks_lib.conda_edit import says
 from tasks_lib.environments import records
@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
 
 
-def read_all(root: Path) -> Iterator[Found]:
-    """Read the Python of the conda file, and its `pip:` section."""
+def read_all(root: Path, target: Target) -> Iterator[Found]:
+    """Read the Python of the conda file, and its `pip:` section, which goes to `target`."""
     path = CondaFile.find(root)
+    for name in others(root):
+        do = f"merge it into {path.name}, which is read" if path else "rename it to environment.yml and run init again"
+        yield Found(name, warned=[(f"it is a conda file, and is not read: {do}", None)])
     if path is None:
         return
     file, text = CondaFile.read(path), read_text(path)
@@ -37,15 +40,28 @@ def read_all(root: Path) -> Iterator[Found]:
     if wanted and len(wanted) == 1:
         found.put(("project", "requires-python"), str(wanted[0]), file.lines.get("python"))
     found.put(("project", "name"), records.normalised(file.name), 1)
-    yield from read_pip(root, file, text, found) if file.pip else [found]
+    yield from read_pip(root, file, text, found, target) if file.pip else [found]
 
 
-def read_pip(root: Path, file: CondaFile, text: str, found: Found) -> list[Found]:
+def others(root: Path) -> list[str]:
+    """Give the names of files that look like conda's and are not called so, e.g. `environment-dev.yml`."""
+    names = []
+    for path in sorted([*root.glob("*.yml"), *root.glob("*.yaml")]):
+        text = path.read_text("utf-8", errors="replace") if path.is_file() and path.name not in CONDA_FILES else ""
+        named = re.search(r"conda|env", path.name, re.IGNORECASE) or re.search(r"^channels\s*:", text, re.MULTILINE)
+        names += [path.name] if named and re.search(r"^dependencies\s*:", text, re.MULTILINE) else []
+    return names
+
+
+def read_pip(root: Path, file: CondaFile, text: str, found: Found, target: Target = MAIN) -> list[Found]:
     """Read the `pip:` section into `found`; give that, and what the files hold that the section names."""
     (first, last), entries = pip_section(text, file.path.name)
     found.comments = [one for one in comments(file.path.name, text) if first <= one.line <= last]
     found.said.append(f"its pip: section ({len(entries)} entries) comes into pyproject.toml")
-    return requirements_files.read_entries(root, found, entries)
+    if target != MAIN:
+        why = f"what the project does not declare itself comes into the group {target[-1]}"
+        found.said.append(f"{why}: whoever installs the package does not get it")
+    return requirements_files.read_entries(root, found, entries, target)
 
 
 def pip_section(text: str, name: str) -> tuple[tuple[int, int], list[tuple[int, str]]]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from tasks_lib.diagnosis import without_logins
 from tasks_lib.errors import LabError
@@ -30,6 +31,7 @@ _TOML = re.compile(
 _QUOTED = re.compile(r'"(?:\\.|[^"\\])*"|\'[^\']*\'|(?P<comment>(?:^|(?<=\s))#.*)', re.MULTILINE)
 _LINE = re.compile(r"(?:^|(?<=\s))(?P<comment>#.*)", re.MULTILINE)
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_PERSON = re.compile(r'\s*"?([^"<>]*?)"?\s*<([^<>]*)>\s*')
 _LANGUAGES = {"toml": _TOML, "Pipfile": _TOML, "yml": _QUOTED, "yaml": _QUOTED}
 
 
@@ -62,6 +64,7 @@ class Found:
     """What one file declares, what was done about it that a person should know, and what could not be taken over.
 
     One that `adds` is no rival of the files before it: what they do not declare comes into their lists.
+    What is `spare` comes into a group only where the project's own dependencies do not have it.
     """
 
     file: str
@@ -71,6 +74,7 @@ class Found:
     warned: list[tuple[str, int | None]] = field(default_factory=list)
     drops: list[Target] = field(default_factory=list)
     adds: bool = False
+    spare: bool = False
 
     def put(self, target: Target, value: object, line: int | None) -> None:
         """Take a value over."""
@@ -105,10 +109,29 @@ class Found:
         if first == value:
             self.put(target, value, line)
         else:
-            here, there = (", ".join(f"{key} {said!r}" for key, said in one.items()) for one in (value, first))
+            here, there = (
+                ", ".join(f"{key} {said!r}" for key, said in one.items()) if isinstance(one, dict) else str(one)
+                for one in (value, first)
+            )
             text = f"{target[-1]}: {here} is NOT taken over, and {there} holds for all its alternatives"
             self.warn(f"{text}: write both into pyproject.toml, each manager's in its own way", line)
         return first == value
+
+    def leave_out(self, name: str) -> None:
+        """Leave the project itself out of what it requires; an extra may speak of the project's other extras."""
+        for item in self.items:
+            wanted = Requirement(item.value) if item.listed and isinstance(item.value, str) else None
+            if wanted and canonicalize_name(wanted.name) == name and item.target[:2] != EXTRAS:
+                text = f"'{item.value}' (line {item.line}) is the project itself, and is left out"
+                self.said.append(f"{text}: the manager installs it if it is a package")
+                if wanted.extras:
+                    self.without_extra(str(item.value), ", ".join(sorted(wanted.extras)), item.line)
+                item.value = None
+
+    def without_extra(self, text: str, extra: str, line: int) -> None:
+        """Say what the project misses that is installed without an extra of its own."""
+        why = f"'{text}': the project itself is installed without its extra {extra}"
+        self.warn(f"{why}; what the extra needs, write to a group: invoke deps.add PACKAGE --group dev", line)
 
     def read(self, root: Path) -> str:
         """Read the file itself."""
@@ -164,7 +187,7 @@ def distribution(text: str) -> str:
 
 def people(texts: Sequence[str]) -> list[dict[str, str]]:
     """Write `Name <address>` as the `[project]` table has it."""
-    pairs = [parseaddr(text) for text in texts]
+    pairs = [match.groups() if (match := _PERSON.fullmatch(text)) else parseaddr(text) for text in texts]
     both = [(("name", name), ("email", address if "@" in address else "")) for name, address in pairs]
     return [
         {key: value for key, value in one if value} or {"name": text} for one, text in zip(both, texts, strict=True)

@@ -151,10 +151,7 @@ class _Reader:
                     f"'{text}' (line {line}) is the project itself, which the manager installs if it is a package"
                 )
                 if extras := (parts["extras"] or "").strip("[] "):
-                    why = f"'{text}': the project itself is installed without its extra {extras}"
-                    found.warn(
-                        f"{why}; what the extra needs, write to a group: invoke deps.add PACKAGE --group dev", line
-                    )
+                    found.without_extra(text, extras, line)
                 return
             name = self.named(path, line)
             wanted = found.require(target, f"{name}{parts['extras'] or ''}{parts['marker'] or ''}", line)

@@ -6,6 +6,8 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from packaging.utils import canonicalize_name
+
 from tasks_lib import index
 from tasks_lib.adoption.found import (
     EXTRAS,
@@ -13,6 +15,7 @@ from tasks_lib.adoption.found import (
     MAIN,
     Comment,
     Found,
+    Item,
     Target,
     comments,
     distribution,
@@ -32,7 +35,9 @@ _POETRY: Target = ("tool", "poetry")
 _URLS = {"homepage": "Homepage", "repository": "Repository", "documentation": "Documentation"}
 #: what PEP 508 cannot say, and stays in Poetry's table beside the requirement
 _KEPT = ("source", "allow-prereleases")
-_BUILD = {"requires": ["poetry-core>=2.0.0,<3.0.0"], "build-backend": "poetry.core.masonry.api"}
+_BACKEND = "poetry.core.masonry.api"
+#: the versions of poetry-core that read `[project]`
+_CORE = "poetry-core>=2.0.0,<3.0.0"
 _MARKERS = ("sys_platform", "os_name", "platform_system", "platform_machine", "python_version", "python_full_version")
 
 
@@ -76,11 +81,41 @@ class _Poetry:
         for group in self.table("group"):
             if group not in groups:
                 self.dependencies(group, "group", group, "dependencies")
-        backend = str(self.pyproject.table("build-system").get("build-backend", ""))
-        for key, value in _BUILD.items() if self.found.items and backend.startswith("poetry") else ():
-            self.found.put(("build-system", key), value, self.pyproject.line_of("build-system", key))
-            self.found.drops.append(("build-system", key))
+        self.build()
         return self.found
+
+    def build(self) -> None:
+        """Have a poetry-core build it that reads `[project]`; whatever else the build requires stays."""
+        table = self.pyproject.table("build-system")
+        backend = str(table.get("build-backend", ""))
+        if not (self.found.items and backend.startswith("poetry")):
+            return
+        line = self.pyproject.line_of("build-system", "requires")
+        requires = [self.core(str(text), line) for text in table.get("requires", ())]
+        made = {"requires": requires, "build-backend": _BACKEND if backend.startswith("poetry.") else backend}
+        for key, value in made.items():
+            if value != table.get(key):
+                self.found.put(("build-system", key), value, self.pyproject.line_of("build-system", key))
+                self.found.drops.append(("build-system", key))
+
+    def core(self, text: str, line: int | None) -> str:
+        """Raise poetry-core, or the whole of Poetry in its place; what else it is held to stays where it can hold."""
+        wanted = self.found.parse(text, line)
+        if canonicalize_name(wanted.name) not in {"poetry", "poetry-core"} or wanted.url:
+            return text
+        old, new = (
+            [f"{major}.{minor}.{patch}" for major in majors for minor in range(20) for patch in range(20)]
+            for majors in ((0, 1), (2,))
+        )
+        if wanted.name != "poetry" and not any(wanted.specifier.filter(old)):
+            return text
+        limits = [str(one) for one in wanted.specifier if 0 < len(list(one.filter(new))) < len(new)]
+        raised = ",".join([_CORE, *(sorted(limits) if wanted.name != "poetry" else ())])
+        raised += f" ; {wanted.marker}" if wanted.marker else ""
+        self.found.said.append(
+            f"'{text}' (line {line}) is raised to '{raised}': the versions before do not read [project]"
+        )
+        return raised
 
     def metadata(self) -> None:
         """Move what `[project]` has a word for."""
@@ -115,7 +150,8 @@ class _Poetry:
                     optional.setdefault(name, []).append((text, one))
                 else:
                     target = (GROUPS, group) if group else MAIN
-                    self.beside(self.found.require(target, text, line, f"{name} = {one!r}"), one, group, line)
+                    parsed = self.found.require(target, text, line, f"{name} = {one!r}")
+                    self.beside(parsed, one, group, line, several=isinstance(wanted, list))
         if names[0] in self.table():
             self.found.drops.append((*_POETRY, *names))
         return optional
@@ -146,7 +182,9 @@ class _Poetry:
             self.found.refuse(f"{name} = {wanted!r} is no dependency: {error}", line)
         return made if " @ " in made else re.sub(r"\s*\((.*?)\)", r"\1", made, count=1)
 
-    def beside(self, parsed: Requirement, wanted: object, group: str, line: int | None) -> None:
+    def beside(
+        self, parsed: Requirement, wanted: object, group: str, line: int | None, *, several: bool = False
+    ) -> None:
         """Keep what PEP 508 cannot say."""
         if not isinstance(wanted, dict):
             return
@@ -154,8 +192,14 @@ class _Poetry:
             self.found.source(parsed, group, str(path), line, editable=bool(wanted.get("develop")))
         if kept := {key: wanted[key] for key in _KEPT if key in wanted}:
             place = (*_POETRY, *(("group", group) if group else ()), "dependencies", parsed.name)
-            if self.found.place(place, kept, line):
-                text = f"{parsed.name}: {', '.join(kept)} stays in Poetry's table, and uv does not read it"
+            text = f"{parsed.name}: {', '.join(kept)} stays in Poetry's table, and uv does not read it"
+            own = {"markers": str(parsed.marker)} if several and parsed.marker else {}
+            held: Any = next((item.value for item in self.found.items if item.target == place), [] if own else None)
+            if own and isinstance(held, list):  # for this alternative alone
+                self.found.items += [] if held else [Item(place, held, line or 1)]
+                held.append({**kept, **own})
+                self.found.warn(text, line)
+            elif self.found.place(place, kept, line):
                 self.found.warn(text, line)
 
 

@@ -41,8 +41,15 @@ class Merged:
         """Take over what one file declares; what a file before it declares otherwise is a warning there."""
         differ: dict[str, list[str]] = defaultdict(list)
         for item in found.noted():
+            if found.spare and isinstance(item.value, str) and item.target[0] == GROUPS:
+                own = {_speaks_of(one) for one in self.entries(MAIN)}
+                item.target = MAIN if _speaks_of(item.value) in own else item.target
             target, value = item.target, item.value
             there = self.at(target)
+            if item.listed and value is None:  # its comments alone
+                item.before, item.behind = [*item.before, *item.behind], []
+                self.lists[target] += [item] if item.before else []
+                continue
             if not item.listed:
                 if there is None:
                     self.values[target] = item

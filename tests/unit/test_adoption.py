@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tasks_lib import adoption, boundary
-from tasks_lib.adoption.found import Found, comments
+from tasks_lib.adoption.found import Found, comments, people
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.report.model import Status
 from tasks_lib.report.progress import Progress
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OLD = '[tool.poetry]\nname = "demo"\nversion = "1"\n[tool.poetry.dependencies]\npython = "^3.9"\n'
+_BUILT = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n[project]\nname = "a"\n'
 
 
 def _init(root: Path, files: dict[str, str], combo: str = "pip_uv", *, dry_run: bool = False) -> Answer:
@@ -120,6 +121,7 @@ def test_requirement_is_taken_over(root: Path, name: str, row: str, expected: st
             id="entry that stands there",
         ),
         pytest.param({}, None, "nothing in", id="nothing"),
+        pytest.param({"environment2.yml": "dependencies: [a]"}, None, "nothing in", id="a conda file of another name"),
     ],
 )
 def test_what_is_wrong_is_one_error_with_its_place(
@@ -129,10 +131,11 @@ def test_what_is_wrong_is_one_error_with_its_place(
         _init(root, files)
     error = caught.value
     assert (error.code, error.line) == (ExitCode.BAD_REQUEST, line)
-    assert error.file == next(iter(files), None)
+    assert error.file == (next(iter(files), None) if line else None)
     assert said in error.message
     assert "secret" not in error.message
     assert error.remedy
+    assert line or all(name in error.remedy for name in files)
     assert {path.name for path in root.iterdir() if path.is_file()} == set(files)
 
 
@@ -177,6 +180,16 @@ def test_what_is_wrong_is_one_error_with_its_place(
         ),
         pytest.param(
             {"conda.yml": "name: a", "environment.yml": "name: b"}, "environment.yml:None", id="two conda files"
+        ),
+        pytest.param(
+            {"requirements.txt": "a", "environment-dev.yml": "dependencies: [b]"},
+            "environment-dev.yml needs a look it is a conda file, and is not read: rename it to environment.yml",
+            id="a conda file of another name",
+        ),
+        pytest.param(
+            {"environment.yml": "name: e", "dev.yaml": "channels: [c]\ndependencies: [b]"},
+            "dev.yaml needs a look it is a conda file, and is not read: merge it into environment.yml",
+            id="a conda file beside the project's",
         ),
     ],
 )
@@ -257,6 +270,35 @@ def test_conda_file_loses_its_pip_section_alone(root: Path) -> None:
     assert '    # cli\n    "a>1", # why\n' in (root / "pyproject.toml").read_text()
 
 
+@pytest.mark.parametrize(
+    "files",
+    [
+        pytest.param({"pyproject.toml": f"{_BUILT}version = '1'\ndependencies = ['six>1']\n"}, id="[build-system]"),
+        pytest.param({"setup.py": "setup(name='a', version='1', install_requires=['six>1'])"}, id="setup.py"),
+    ],
+)
+def test_pip_section_of_a_package_is_for_its_development(root: Path, files: dict[str, str]) -> None:
+    text = "name: e\ndependencies:\n- pip:\n  - six\n  - furo>1 # docs\n  - -r more.txt\n"
+    answer = _init(
+        root, {**files, "environment.yml": text, "more.txt": "ray\n", "requirements.txt": "furo>1\n"}, combo="conda_uv"
+    )
+    assert _data(root)["project"]["dependencies"] == ["six>1"]
+    assert _data(root)["dependency-groups"] == {"dev": ["furo>1", "ray"]}
+    assert "comes into the group dev: whoever installs the package does not get it" in _said(answer)
+    assert "six (there six>1)" in _said(answer)
+
+
+def test_source_of_one_alternative_is_for_that_alone(root: Path) -> None:
+    rows = "a = [{version='*', markers='sys_platform == \"linux\"', source='x'}, {version='*', platform='darwin'}]\n"
+    assert "a: source stays" in _said(_init(root, {"pyproject.toml": f"{OLD}{rows}"}))
+    kept = _data(root)["tool"]["poetry"]["dependencies"]["a"]
+    assert kept == [{"source": "x", "markers": 'sys_platform == "linux"'}]
+
+
+def test_comma_in_a_name_leaves_the_address_its_own() -> None:
+    assert people(["One, A. <a@h.org>", "B"]) == [{"name": "One, A.", "email": "a@h.org"}, {"name": "B"}]
+
+
 def test_second_run_finds_nothing_to_do(root: Path) -> None:
     _init(root, {"requirements.txt": "a"})
     before = (root / "pyproject.toml").read_bytes()
@@ -279,9 +321,6 @@ def test_comments_go_with_what_they_speak_of() -> None:
     assert [(one.before, one.behind) for one in found.noted()] == [(["one"], ["two"]), (["three"], ["four"])]
 
 
-_BUILT = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n[project]\nname = "a"\n'
-
-
 def test_alternatives_of_an_optional_dependency_are_all_kept(root: Path) -> None:
     rows = (
         "a = [{version = '1', python = '<3.10', optional = true}, {version = '2', python = '>=3.10', optional = true}]"
@@ -294,9 +333,9 @@ def test_files_of_dynamic_dependencies_are_read_once(root: Path) -> None:
     text = f"{_BUILT}dynamic = ['version', 'dependencies']\n"
     text += "[tool.setuptools.dynamic]\ndependencies = {file = ['deps.in']}\n"
     answer = _init(
-        root, {"pyproject.toml": text, "deps.in": "a\n-r requirements.txt\n", "requirements.txt": "b # why\n"}
+        root, {"pyproject.toml": text, "deps.in": "x\n-r requirements.txt\n", "requirements.txt": "b # why\n"}
     )
-    assert _data(root)["project"]["dependencies"] == ["a", "b"]
+    assert _data(root)["project"]["dependencies"] == ["x", "b"]
     assert _said(answer).count("found requirements.txt") == 1
 
 
@@ -316,6 +355,44 @@ def test_project_itself_is_no_dependency(root: Path) -> None:
         root, {"Pipfile": "[packages]\nme = {path = '.', editable = true}\na = '*'\n", "setup.py": "setup(name='me')"}
     )
     assert _data(root)["project"]["dependencies"] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        pytest.param("environment.yml", "name: e\ndependencies:\n- pip:\n  - Sel.fie>=1.0 # me\n  - six\n", id="conda"),
+        pytest.param("requirements.txt", "Sel.fie>=1.0 # me\nsix\n", id="requirements"),
+        pytest.param("Pipfile", "[packages]\n'Sel.fie' = '>=1.0' # me\nsix = '*'\n", id="Pipfile"),
+    ],
+)
+def test_name_of_the_project_is_no_dependency(root: Path, name: str, text: str) -> None:
+    own = "[project]\nname = 'sel-fie'\nversion = '1'\n[project.optional-dependencies]\nall = ['sel-fie[x]']\nx = []\n"
+    answer = _init(root, {"pyproject.toml": own, name: text})
+    assert _data(root)["project"]["dependencies"] == ["six"]
+    assert _data(root)["project"]["optional-dependencies"]["all"] == ["sel-fie[x]"]
+    assert "is the project itself, and is left out" in _said(answer)
+    assert "# me" in (root / "pyproject.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("requires", "expected", "said"),
+    [
+        pytest.param(
+            ["setuptools==69.5.0", "poetry-core>=1.0.0,!=1.3,!=2.1.0"],
+            ["setuptools==69.5.0", "poetry-core>=2.0.0,<3.0.0,!=2.1.0"],
+            "is raised to 'poetry-core>=2.0.0,<3.0.0,!=2.1.0'",
+            id="raised",
+        ),
+        pytest.param(["poetry>=0.12"], ["poetry-core>=2.0.0,<3.0.0"], "'poetry>=0.12' (line 7)", id="whole Poetry"),
+        pytest.param(["poetry-core>=2.1", "cython"], ["poetry-core>=2.1", "cython"], "", id="new enough"),
+    ],
+)
+def test_what_the_build_requires_stays(root: Path, requires: list[str], expected: list[str], said: str) -> None:
+    build = f"[build-system]\nrequires = {json.dumps(requires)}\nbuild-backend = 'poetry.core.masonry.api'\n"
+    answer = _init(root, {"pyproject.toml": f"{OLD}{build}"})
+    assert _data(root)["build-system"]["requires"] == expected
+    assert said in _said(answer)
+    assert ("is raised" in _said(answer)) == bool(said)
 
 
 def test_answer_of_a_folder_that_is_gone(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
