@@ -19,10 +19,13 @@ def _lock(facts: Facts) -> Iterable[Finding]:
     from packaging.utils import canonicalize_version  # noqa: PLC0415 - 0.03 s
 
     name, locked, installed = facts.session.manager.lock_name, facts.locked, facts.installed
+    spare = {*SEEDS} & locked.keys() & installed.keys()  # an environment comes with these
+    spare -= needed(facts) if spare else set()
     other = [
         f"{one} {version} ({name}: {' or '.join(sorted(locked[one]))}{', conda owns it' if one in facts.owned else ''})"
         for one, version in installed.items()
         if locked.get(one, {""}) != {""}
+        and one not in spare
         and canonicalize_version(version) not in {canonicalize_version(wanted) for wanted in locked[one]}
     ]
     absent = locked.keys() - installed.keys()
