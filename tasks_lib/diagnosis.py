@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from tasks_lib.process import Outcome
 
 _LINES = 6
-_EXCERPT = re.compile(r"\d+│|^\s*at .+ in \w+$")  # of its own code, which Poetry prints
+#: of its own code, which Poetry prints; and uv's hint at an option that a task does not have
+_EXCERPT = re.compile(r"\d+│|^\s*at .+ in \w+$|^hint: If you want .*`--frozen`")
 _TELLING = re.compile("error|cause|because|conflict|fail|denied|cannot", re.IGNORECASE)
 _ADDRESS = re.compile(r"(?:https?|file)://[^\s`'\")<>#]+")
 #: Each keeps its first group and hides the rest: in an address, before a bare host, conda's tokens, in a query.
@@ -64,6 +65,13 @@ RULES = (
         "hash mismatch",
         "A file from {source} is not the one that the lock or the channel names: {said}",
         "clear the cache of the tool, then run it again",
+        _FAILED,
+    ),
+    Rule(
+        r"the network was disabled|no usable repodata cache",
+        "offline",
+        "What is needed is not in the caches: {said}",
+        "leave out --offline; a variable or .condarc may ask for it too",
         _FAILED,
     ),
     Rule(
@@ -137,7 +145,7 @@ RULES = (
         "check the name and the version",
     ),
     Rule(
-        r"there (?:is no version|are no versions) of ([^\s]+)",
+        r"there (?:is no version|are no versions) of ([^\s{]+)",
         "no such version",
         "There is no version {0} in the index.",
         "ask for a version that exists",

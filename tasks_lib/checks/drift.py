@@ -19,18 +19,14 @@ def _lock(facts: Facts) -> Iterable[Finding]:
     from packaging.utils import canonicalize_version  # noqa: PLC0415 - 0.03 s
 
     name, locked, installed = facts.session.manager.lock_name, facts.locked, facts.installed
-    another = [
-        one
+    spare = {*SEEDS} & locked.keys() & installed.keys()  # an environment comes with these
+    spare -= needed(facts) if spare else set()
+    other = [
+        f"{one} {version} ({name}: {' or '.join(sorted(locked[one]))}{', conda owns it' if one in facts.owned else ''})"
         for one, version in installed.items()
         if locked.get(one, {""}) != {""}
+        and one not in spare
         and canonicalize_version(version) not in {canonicalize_version(wanted) for wanted in locked[one]}
-    ]
-    if not {*another}.isdisjoint(SEEDS):  # what came with the environment, and nothing that is installed asks for
-        another = [one for one in another if one not in SEEDS or one in needed(facts)]
-    theirs = ", conda owns it"
-    other = [
-        f"{one} {installed[one]} ({name}: {' or '.join(sorted(locked[one]))}{theirs if one in facts.owned else ''})"
-        for one in another
     ]
     absent = locked.keys() - installed.keys()
     missing = sorted(absent & needed(facts)) if absent else []

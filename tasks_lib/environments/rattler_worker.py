@@ -150,7 +150,7 @@ async def install(options: argparse.Namespace) -> int:
     priority = rattler.ChannelPriority.Disabled if options.any_channel else rattler.ChannelPriority.Strict
     records = await rattler.solve(
         [rattler.Channel(url) for url in options.channel],
-        specs,
+        [placed(spec, options.channel) for spec in specs],  # the records keep what was typed
         gateway=gateway(options),
         locked_packages=locked,
         virtual_packages=rattler.VirtualPackage.detect(rattler.VirtualPackageOverrides.from_env()),
@@ -165,6 +165,17 @@ async def install(options: argparse.Namespace) -> int:
         return 0
     await link(options, records, specs)
     return 0
+
+
+def placed(spec: rattler.MatchSpec, channels: Iterable[str]) -> rattler.MatchSpec:
+    """Give a request its channel's address: a bare name is, as with conda's alias, the channel so named here."""
+    if spec.channel is None or "://" in str(spec):
+        return spec
+    for url in channels:
+        if url.rstrip("/").endswith(f"/{spec.channel.name}"):
+            whole = spec.to_canonical_string()
+            return rattler.MatchSpec(whole.replace(f'channel="{spec.channel.name}"', f'channel="{url}"', 1))
+    return spec
 
 
 async def explicit(options: argparse.Namespace) -> int:

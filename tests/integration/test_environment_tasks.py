@@ -10,6 +10,7 @@ import pytest
 
 from tests.lab import (
     CASES,
+    CONDA_YML,
     ENGINES,
     INSTALLED,
     LAYERS,
@@ -42,6 +43,17 @@ def layer(lab: Lab) -> str:
     """Name the lab's environment layer."""
     assert lab.case is not None
     return lab.case.layer
+
+
+@pytest.mark.parametrize("fresh", [Case("conda_uv", engine) for engine in ENGINES], ids=str, indirect=True)
+def test_channel_in_a_spec_is_read_by_the_alias(fresh: Lab) -> None:
+    fresh.write("conda.yml", f"{CONDA_YML}  - conda-forge::click\n")
+    fresh.ok("env.create")
+    fresh.write("conda.yml", f"{CONDA_YML}  - conda-forge::click\n  - conda-forge::six\n")
+    fresh.ok("env.update")
+    (record,) = fresh.prefix.glob("conda-meta/six-*.json")
+    asked = json.loads(record.read_text("utf-8"))
+    assert "://" not in str([asked.get("requested_spec"), asked.get("requested_specs")])
 
 
 @pytest.mark.parametrize("made", LAYERS, ids=str, indirect=True)

@@ -548,7 +548,7 @@ Caused by: failed to open file `/nope/conda-forge/noarch/repodata.json`: No such
         "rattler: channel does not answer: no usable repodata cache for https://c.invalid/conda-forge/linux-64/\n",
         ("https://c.invalid/conda-forge/linux-64/",),
         FAILED,
-        "no answer",
+        "offline",
     ),
     "full disk": Failure(
         """solved: 2 packages
@@ -604,6 +604,39 @@ def test_real_failure_becomes_one_clear_answer(program: str, failure: Failure) -
     assert found.remedy
     assert "{" not in said
     assert "\n" not in found.message
+
+
+_UNCACHED = """error: Failed to add dependencies
+  cause: No solution found when resolving dependencies
+  cause: Because boltons was not found in the cache and your project depends on boltons, we can conclude that your \
+project's requirements are unsatisfiable.
+
+hint: Packages were unavailable because the network was disabled. When the network is disabled, registry packages may \
+only be read from the cache.
+
+hint: If you want to add the package regardless of the failed resolution, provide the `--frozen` flag to skip locking \
+and syncing
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ("uv", _UNCACHED),
+        ("rattler", "rattler: channel does not answer: no usable repodata cache for https://c.example/c/linux-64/"),
+    ],
+)
+def test_what_is_not_cached_asks_for_the_network(program: str, said: str) -> None:
+    found = diagnosis.explain(_outcome(program, said))
+    assert (found.code, found.title) == (FAILED, "offline")
+    assert found.remedy.startswith("leave out --offline")
+    assert "not in the caches" in found.message
+    assert "--frozen" not in found.message
+
+
+def test_name_of_a_version_that_is_not_there_ends_before_its_marker() -> None:
+    said = "Because there is no version of x{os_name == 'nt'} and a depends on x, we can conclude nothing."
+    assert diagnosis.explain(_outcome("uv", said)).message == "There is no version x in the index."
 
 
 def test_unknown_failure_shows_what_was_printed_and_how_to_see_more() -> None:

@@ -157,6 +157,17 @@ def test_missing_is_what_this_platform_needs(sound: Path, look: Look) -> None:
     assert result.detail == "not installed: pygments."  # and colorama is for Windows
 
 
+def test_what_an_environment_comes_with_is_no_drift(sound: Path, look: Look) -> None:
+    lock = Path("uv.lock")
+    write(lock, f'{lock.read_text()}\n[[package]]\nname = "wheel"\nversion = "0.1"\n')  # of an extra, not asked for
+    write(sound / "lib/python3.11/site-packages/wheel-0.2.dist-info/METADATA", "Name: wheel\nVersion: 0.2\n")
+    assert [result.status for result in look("drift.lock")] == [Status.PASS]
+    project = Path("pyproject.toml")
+    write(project, project.read_text().replace("dependencies = [", 'dependencies = ["wheel", ', 1))
+    (result,) = look("drift.lock")
+    assert "wheel 0.2 (uv.lock: 0.1" in result.detail
+
+
 def test_base_is_known_by_its_folders(sound: Path, look: Look) -> None:
     (sound / "condabin").mkdir()
     (result,) = look("base")
