@@ -64,7 +64,27 @@ and syncing
   cause: Because there is no version of six==99 and your project depends on six==99, we can conclude that your \
 project's requirements are unsatisfiable.
 """,
-        ("six==99",),
+        ("no six==99.",),
+        BAD,
+        "no such version",
+    ),
+    "no such package, with a marker": Failure(
+        f"""{_USING}error: Failed to add dependencies
+  cause: No solution found when resolving dependencies
+  cause: Because there are no versions of x-nothing-zz{{os_name == 'nt'}} and your project depends on \
+x-nothing-zz{{os_name == 'nt'}}, we can conclude that your project's requirements are unsatisfiable.
+""",
+        ("no x-nothing-zz.",),
+        BAD,
+        "no such version",
+    ),
+    "no such version, with a marker": Failure(
+        f"""{_USING}error: Failed to add dependencies
+  cause: No solution found when resolving dependencies
+  cause: Because there is no version of six{{os_name == 'nt'}}==99 and your project depends on six{{os_name == \
+'nt'}}==99, we can conclude that your project's requirements are unsatisfiable.
+""",
+        ("no six==99.",),
         BAD,
         "no such version",
     ),
