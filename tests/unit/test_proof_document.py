@@ -40,6 +40,16 @@ def test_a_file_that_is_no_proof_is_one_error(data: bytes, root: Path) -> None:
     assert raised.value.file == str(path)
 
 
+def test_a_path_that_leads_to_no_file_is_said_to(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)
+    with pytest.raises(LabError, match=r"no JSON document") as raised:
+        document.load(root)
+    assert "proof.run" in raised.value.remedy
+    with pytest.raises(LabError) as raised:
+        document.load(Path("none.json"))
+    assert raised.value.message == f"there is no none.json in {root}."
+
+
 def test_a_digest_does_not_depend_on_the_order_of_keys() -> None:
     assert document.digest({"a": 1, "b": {"c": 2, "d": "\udc80"}}) == document.digest(
         {"b": {"d": "\udc80", "c": 2}, "a": 1, "digest": "x"}
