@@ -37,7 +37,7 @@ _SHORTEST = 6  # what is shorter stands in too many words
 
 @dataclass(frozen=True)
 class Rule:
-    """What a tool says when something is wrong, and what that means; `{0}` is the pattern's group, or the source."""
+    """What a tool says when something is wrong, and what that means; `{0}` is the pattern's groups, or the source."""
 
     pattern: str
     title: str
@@ -145,10 +145,11 @@ RULES = (
         "check the name and the version",
     ),
     Rule(
-        r"there (?:is no version|are no versions) of ([^\s{]+)",
+        # uv puts a marker between the name and the version
+        r"there (?:is no version|are no versions) of ([^\s{]+)(?:\{[^}]*\})?(\S*)",
         "no such version",
-        "There is no version {0} in the index.",
-        "ask for a version that exists",
+        "The index has no {0}.",
+        "check the spelling, and ask for a version that exists",
     ),
     Rule(
         r"dependency `([^`]+)` could not be found|The following packages were not found: ([^\n]+)|"
@@ -263,7 +264,7 @@ def explain(outcome: Outcome, *, title: str = "") -> LabError:
         pattern = re.compile(rule.pattern, re.IGNORECASE | re.DOTALL)
         if found := pattern.search(said):
             source = _source(outcome, said)
-            group = " ".join(next(filter(None, found.groups()), source).split())
+            group = " ".join(("".join(filter(None, found.groups())) or source).split())
             group = group.replace("', port=", ":")  # as pip prints an address
             message = rule.message.format(group, said=_telling(said, pattern), source=source)
             return LabError(message, code=rule.code, remedy=rule.remedy, title=rule.title)

@@ -31,6 +31,12 @@ PLANNED: dict[str, Callable[[Session, Watcher], Answer]] = {
     "pkg.publish": lambda one, watcher: distributions.publish(one, watcher, to=distributions.PUBLIC, dry_run=True),
     "deps.remove": lambda one, watcher: editing.edit(one, watcher, [_PACKAGE], editing.Edit(drop=True), dry_run=True),
 }
+#: Further tasks with a dry run, each with what shows its plan: it needs more than the project, or is for all combos.
+ALONE = {
+    "check.fix": "invoke check.fix --dry-run",
+    "migrate": "invoke migrate --to COMBO --dry-run",
+    "proof.matrix": "invoke proof.matrix --dry-run",
+}
 _READS = "only reads"
 #: Why a step does no harm, by its id; a check of any kind only reads.
 _SAFE = {
@@ -57,6 +63,9 @@ _SAFE = {
 
 def explain(session: Session, watcher: Watcher, task: str) -> Answer:
     """Plan `task` on this project for every combo; one that cannot be planned says why."""
+    if task in ALONE:
+        text = f"{task} is not explained for all combos: it shows its plan itself."
+        raise LabError(text, remedy=f"see it: {ALONE[task]}", title="not explained")
     if task not in PLANNED:
         text = f"there is no plan of {task!r} to explain; there is one of {', '.join(PLANNED)}."
         raise LabError(text, remedy="choose one, e.g. invoke explain setup", title="unknown task")

@@ -89,6 +89,7 @@ def info(session: Session) -> Answer:
     if state is State.PRESENT:
         facts = Facts(session)
         owners = Counter({one.name: facts.owner(one) for one in facts.distributions}.values())
+        owners["conda"] = len(facts.conda)  # of which some are no distributions of Python's
         data["python"] = conda_health.python_version(environment.prefix)
         data["interpreter"] = str(environment.python)
         data["packages"] = owners.total()

@@ -41,7 +41,7 @@ def read_text(path: Path, shown: str = "") -> str:
     try:
         data = _bytes(path, shown)
     except FileNotFoundError:
-        text = f"there is no {path.name} in {path.parent}."
+        text = f"there is no {path.name} in {path.absolute().parent}."
         raise LabError(text, file=shown, title=f"no {path.name}") from None
     except OSError as error:
         text = f"{shown} cannot be read: {error.strerror}."

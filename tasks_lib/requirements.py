@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
+_EXTRAS = re.compile(r"\[[\w\s,.-]*\]$")
 
 
 def words(text: str, behind: Sequence[str], root: Path) -> list[str]:
     """Split what was typed into requirements; a marker, an address or a folder may have spaces of its own."""
     whole = text.strip()
-    one = re.search(r";|\s@\s", whole) or (is_folder(whole) and Path(whole).expanduser().exists())
+    paths = (whole, _EXTRAS.sub("", whole)) if is_folder(whole) else ()
+    one = re.search(r";|\s@\s", whole) or any(Path(path).expanduser().exists() for path in paths)
     found = [*([whole] if one else text.split()), *map(str.strip, behind)]
     for word in found:
         if is_folder(word) and not (root / _from_root(word.partition("[")[0], root)).exists():

@@ -60,6 +60,8 @@ class Environment(ABC):
     kind: ClassVar[str]
     #: the name of what only this kind of environment has
     mark: ClassVar[str]
+    #: all that can make it, on this machine or another
+    makers: ClassVar[tuple[str, ...]]
     #: whether it holds packages of its own that a manager could destroy
     owns_packages: ClassVar[bool] = False
     #: the distributions that it is made with

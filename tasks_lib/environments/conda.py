@@ -37,6 +37,7 @@ class Conda(Environment):
     mark: ClassVar[str] = "conda-meta"
     owns_packages: ClassVar[bool] = True
     engines_on_path = staticmethod(engines.on_path)
+    makers: ClassVar[tuple[str, ...]] = tuple(engines.ENGINES)
 
     @classmethod
     def applies(cls, project: Project) -> bool:

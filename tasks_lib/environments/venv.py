@@ -26,6 +26,7 @@ class Venv(Environment):
     seeds: ClassVar[tuple[str, ...]] = ("pip",)
     name = ".venv"
     engine = "uv"
+    makers: ClassVar[tuple[str, ...]] = (engine,)
     where = "the virtual environment .venv"
 
     @classmethod

@@ -35,7 +35,7 @@ def digest(made: Mapping[str, Any]) -> str:
 def read(path: Path) -> dict[str, Any]:
     """Read a file that says it is a proof; any other is an error."""
     try:
-        made = json.loads(read_text(path, str(path)), object_pairs_hook=_once)
+        made = None if path.is_dir() else json.loads(read_text(path, str(path)), object_pairs_hook=_once)
     except (ValueError, RecursionError):
         made = None
     if not isinstance(made, dict) or made.get("schema") != SCHEMA:

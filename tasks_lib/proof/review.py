@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks_lib import combos
 from tasks_lib.checks.base import listed
+from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.managers import MANAGERS
 from tasks_lib.manifests import PYPROJECT, PyProject
 from tasks_lib.project import root_of
@@ -16,7 +17,7 @@ from tasks_lib.report.model import Result, Status
 from tasks_lib.session import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 _SLACK = 0.01  # seconds: each time is rounded for itself
 _SHORT = 12  # letters of a hash
@@ -46,10 +47,7 @@ def _result(name: str, title: str, wrong: str, status: Status = Status.FAIL) -> 
 
 
 def _contradictions(made: Mapping[str, Any]) -> Iterator[str]:
-    if made["combo"] not in combos.names():
-        yield f"there is no combo {made['combo']}"
-    elif made["lock"] and made["lock"]["name"] != MANAGERS[made["combo"].partition("_")[2]].lock_name:
-        yield f"{made['combo']} has no {made['lock']['name']}"
+    yield from _combo(made["combo"], made["engine"], made["lock"])
     if found := made["conda_files"]:
         again = claims.roots(found["before"], found["after"])
         yield from (f"conda_files.{name} is not the files' hash" for name in again if again[name] != found[name])
@@ -68,6 +66,17 @@ def _contradictions(made: Mapping[str, Any]) -> Iterator[str]:
         yield "the steps took longer than the session"
 
 
+def _combo(name: str, engine: str, lock: Mapping[str, Any] | None) -> Iterator[str]:
+    layer, _, manager = name.partition("_")
+    if name not in combos.names():
+        yield f"there is no combo {name}"
+        return
+    if engine not in ENVIRONMENTS[layer].makers:
+        yield f"{name} has no engine {engine!r}"
+    if lock and lock["name"] != MANAGERS[manager].lock_name:
+        yield f"{name} has no {lock['name']}"
+
+
 def _verdict(made: Mapping[str, Any]) -> Result:
     title = "its verdict follows from its evidence"
     again, said = claims.judge(made), made["verdict"]
@@ -75,11 +84,19 @@ def _verdict(made: Mapping[str, Any]) -> Result:
     rows = [f"{row['name']} is {row['second']}, not {row['first']}" for row in claims.rows(*states)]
     if again["status"] != said["status"]:
         rows.append(f"the verdict is {again['status']}, not {said['status']}")
+    if again != said and not rows:
+        rows = list(_reworded(again["claims"], said["claims"])) or ["a claim stands twice, or in another's place"]
     if rows:
         return _result("proof.verdict", title, listed(rows))
     broken = listed(f"{row['title']} ({row['reason']})" for row in claims.broken(made))
     told = f"and it is a failure: {broken}" if broken else ""
     return _result("proof.verdict", title, told, Status.WARN)
+
+
+def _reworded(again: Sequence[Mapping[str, str]], said: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    for key in ("title", "reason"):
+        texts = [{row["id"]: row[key] for row in rows} for rows in (said, again)]
+        yield from (f"{row['name']}'s {key} is {row['second']!r}, not {row['first']!r}" for row in claims.rows(*texts))
 
 
 def _project(root: Path, made: Mapping[str, Any]) -> Result:

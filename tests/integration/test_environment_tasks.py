@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -62,6 +63,7 @@ def test_list_and_info(made: Lab) -> None:
     with untouched(made):
         rows = made.ok("env.list").data["environments"]
         info = made.ok("env.info").data
+        listed = made.ok("deps.list").data["packages"]
         text = made("env.list", json=False)
     (mine,) = [row for row in rows if row["path"] == str(made.prefix)]
     name = ".venv" if layer(made) == "pip" else "tiny_env"
@@ -73,7 +75,9 @@ def test_list_and_info(made: Lab) -> None:
     assert name in text.stdout
     assert (info["combo"], info["manager"], info["state"]) == (made.case.combo, made.case.manager, "present")
     assert info["path"] == str(made.prefix)
-    assert info["packages"] == len(made.installed())
+    counted = Counter(row["owner"] for row in listed if row["version"])
+    assert info["packages_by_owner"] == {owner: counted[owner] for owner in ("conda", "lock", "stray")}
+    assert info["packages"] == counted.total()
     assert info["packages_by_owner"]["lock"] == len(INSTALLED)
     if made.case.engine:
         assert info["engine"] == made.case.engine

@@ -229,6 +229,7 @@ def prove(
     opened = Session.open(combo=combo, engine="rattler")
     found = sessions.run(opened, Progress(), channel=LOCAL_CHANNEL)
     made = document.load(Path(found.data["proof"]))
+    assert made["verdict"] == claims.judge(made)  # what was written and read again gives the same words
     good = made["verdict"]["status"] == "pass"
     assert good == all(result.status in {Status.PASS, Status.WARN} for result in found.results), found.results
     assert good == (list(temporary.glob("mlops-lab*")) == [])
@@ -339,6 +340,8 @@ def test_any_value_that_is_edited_by_hand_makes_the_proof_fail(kept: Kept) -> No
         (("combo",), "pip_uv"),
         (("combo",), "conda_poetry"),
         (("combo",), "pip_pip"),
+        (("engine",), "uv"),
+        (("engine",), "no such engine"),
         (("python", "version"), "3.11.0"),
         (("python", "asked"), "3.10"),
         (("interpreter", "prefix"), "/usr"),
@@ -367,10 +370,13 @@ def test_any_value_that_is_edited_by_hand_makes_the_proof_fail(kept: Kept) -> No
         (("steps", 0, "status"), "skip"),
         (("steps", 0, "exit_code"), 1),
         (("steps", 0, "seconds"), 9999),
+        (("steps", 0, "peak_memory_bytes"), -1),
         (("steps", 2, "started"), 0),
         (("steps",), []),
         (("verdict", "status"), "fail"),
         (("verdict", "claims", 3, "status"), "skip"),
+        (("verdict", "claims", 3, "title"), "all is well"),
+        (("verdict", "claims", 3, "reason"), "it was not looked at"),
         (("verdict", "claims"), []),
     ],
     ids=str,

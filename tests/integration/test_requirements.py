@@ -116,7 +116,8 @@ def test_git_extras_markers_and_several_at_once(made: Lab, repository: Path) -> 
 def test_a_folder_to_be_edited(made: Lab) -> None:
     package(made.project / "ma lib", "tiny-local", "1.0")
     before = made.installed()
-    made.ok("deps.add", "./ma lib", "--editable")
+    made.ok("deps.add", "./ma lib[more]", "--editable")
+    assert made.installed().keys() - before.keys() == {"tiny-local", "toolz"}
     show = "import tiny_module; print(tiny_module.__file__)"
     found = made.run([str(made.python), "-B", "-c", show])
     assert found.stdout.strip() == str(made.project / "ma lib" / "tiny_module.py"), found
@@ -137,6 +138,7 @@ def test_forms_that_cannot_be_taken(made: Lab, repository: Path) -> None:
         (f"tiny-git @ git+{repository.as_uri()}@no-such-tag",): "no-such-tag",
         (f"tiny-git @ git+{repository.as_uri()}-gone",): f"{os.fspath(repository)}-gone",
         ("toolz [;",): "[;",
+        ("toolz", "--", "zz-nothing; os_name == 'nt'"): "zz-nothing",
     }
     if made.case and made.case.manager == "poetry":
         wrong[(f"git+{repository.as_uri()}",)] = "Poetry takes no git+file address without a name"
@@ -144,5 +146,6 @@ def test_forms_that_cannot_be_taken(made: Lab, repository: Path) -> None:
         answer = made("deps.add", *words)
         assert answer.code == 2, (words, answer.results)
         assert said in answer.error()["detail"], words
+        assert "zz-nothing{" not in answer.error()["detail"]
     assert made.manifests() == manifests
     assert made.installed() == installed

@@ -64,7 +64,27 @@ and syncing
   cause: Because there is no version of six==99 and your project depends on six==99, we can conclude that your \
 project's requirements are unsatisfiable.
 """,
-        ("six==99",),
+        ("no six==99.",),
+        BAD,
+        "no such version",
+    ),
+    "no such package, with a marker": Failure(
+        f"""{_USING}error: Failed to add dependencies
+  cause: No solution found when resolving dependencies
+  cause: Because there are no versions of x-nothing-zz{{os_name == 'nt'}} and your project depends on \
+x-nothing-zz{{os_name == 'nt'}}, we can conclude that your project's requirements are unsatisfiable.
+""",
+        ("no x-nothing-zz.",),
+        BAD,
+        "no such version",
+    ),
+    "no such version, with a marker": Failure(
+        f"""{_USING}error: Failed to add dependencies
+  cause: No solution found when resolving dependencies
+  cause: Because there is no version of six{{os_name == 'nt'}}==99 and your project depends on six{{os_name == \
+'nt'}}==99, we can conclude that your project's requirements are unsatisfiable.
+""",
+        ("no six==99.",),
         BAD,
         "no such version",
     ),
@@ -632,11 +652,6 @@ def test_what_is_not_cached_asks_for_the_network(program: str, said: str) -> Non
     assert found.remedy.startswith("leave out --offline")
     assert "not in the caches" in found.message
     assert "--frozen" not in found.message
-
-
-def test_name_of_a_version_that_is_not_there_ends_before_its_marker() -> None:
-    said = "Because there is no version of x{os_name == 'nt'} and a depends on x, we can conclude nothing."
-    assert diagnosis.explain(_outcome("uv", said)).message == "There is no version x in the index."
 
 
 def test_unknown_failure_shows_what_was_printed_and_how_to_see_more() -> None:

@@ -53,13 +53,23 @@ def test_task_without_a_plan_lists_those_that_have_one(project: MakeProject, roo
         _explain(project, root, "env.list")
 
 
-def test_every_task_that_changes_something_can_be_explained() -> None:
-    """But for `check.fix` and `migrate`, whose plans need more, and `proof.matrix`, which changes nothing."""
-    has_plan = {name for name in namespace().task_names if _takes_dry_run(name)}
-    assert has_plan - {"check.fix", "migrate", "proof.matrix"} == set(explanation.PLANNED)
+@pytest.mark.parametrize("task", explanation.ALONE)
+def test_task_that_shows_its_plan_itself_is_named_with_what_to_type(
+    task: str, project: MakeProject, root: Path
+) -> None:
+    with pytest.raises(LabError, match=task) as raised:
+        _explain(project, root, task)
+    typed = raised.value.remedy.removeprefix("see it: ").split()
+    assert typed[:2] == ["invoke", task]
+    assert {word.removeprefix("--") for word in typed if word.startswith("--")} <= _options(task)
+    needed = {one.name for one in namespace()[task].get_arguments() if one.positional and one.kind is not list}
+    assert all(f"--{name}" in typed for name in needed)
 
 
-def _takes_dry_run(name: str) -> bool:
-    return any(
-        "--dry-run" in argument.names or "dry-run" in argument.names for argument in namespace()[name].get_arguments()
-    )
+def test_every_task_with_a_dry_run_can_be_explained_or_shows_its_plan_itself() -> None:
+    has_plan = {name for name in namespace().task_names if "dry-run" in _options(name)}
+    assert has_plan == {*explanation.PLANNED, *explanation.ALONE}
+
+
+def _options(name: str) -> set[str]:
+    return {text.replace("_", "-") for one in namespace()[name].get_arguments() for text in one.names}

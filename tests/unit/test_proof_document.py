@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tasks_lib.errors import ExitCode, LabError
-from tasks_lib.proof import claims, document
+from tasks_lib.proof import claims, document, review
+from tasks_lib.report.model import Status
 from tests.proofs import package, proof
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
+    from typing import Any
 
 
 @pytest.mark.parametrize(
@@ -36,6 +39,16 @@ def test_a_file_that_is_no_proof_is_one_error(data: bytes, root: Path) -> None:
         document.load(path)
     assert raised.value.code is ExitCode.BAD_REQUEST
     assert raised.value.file == str(path)
+
+
+def test_a_path_that_leads_to_no_file_is_said_to(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)
+    with pytest.raises(LabError, match=r"no JSON document") as raised:
+        document.load(root)
+    assert "proof.run" in raised.value.remedy
+    with pytest.raises(LabError) as raised:
+        document.load(Path("none.json"))
+    assert raised.value.message == f"there is no none.json in {root}."
 
 
 def test_a_digest_does_not_depend_on_the_order_of_keys() -> None:
@@ -63,3 +76,70 @@ def test_what_came_with_the_environment_is_held_to_the_lock_only_where_it_is_nee
     made = proof(lock=lock, seeds=["packaging"], installed=[package("packaging", "26.3", "lock")])
     (row,) = (row for row in claims.judge(made)["claims"] if row["id"] == "lock.installed")
     assert row["status"] == status, row
+
+
+def _proof() -> dict[str, Any]:
+    """Give a proof of a session whose first step failed: it keeps the schema, and its parts fit each other."""
+    step = {"id": "setup", "title": "t", "command": "", "status": "fail", "exit_code": 1, "started": 0, "seconds": 1}
+    step |= {"peak_memory_bytes": 1, "written_bytes": None, "detail": "it broke", "parts": []}
+    made: dict[str, Any] = {
+        "schema": document.SCHEMA,
+        "made": "2026-11-24T12:00:00+00:00",
+        "seconds": 2,
+        "combo": "pip_uv",
+        "engine": "uv",
+        "python": {"version": "", "asked": ""},
+        "platform": {"system": "Linux", "machine": "x86_64", "libc": "", "cores": 1, "memory_bytes": 1},
+        "tools": {},
+        "project": {"name": "tiny", "commit": None},
+        "sources": {"index": {"kind": "default"}, "channel": {"kind": "none", "urls": []}},
+        "caches": {},
+        "manifests": {},
+        "lock": None,
+        "installed": [{"name": "a", "version": "1", "owner": "lock", "bytes": 1}],
+        "conda_files": None,
+        "second": None,
+        "steps": [step],
+    }
+    return {**made, "verdict": claims.judge(made)}
+
+
+def _set(*path: str | int, to: object) -> Callable[[Any], None]:
+    def change(made: Any) -> None:  # noqa: ANN401 - what JSON holds
+        for key in path[:-1]:
+            made = made[key]
+        made[path[-1]] = to
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "fails", "why"),
+    [
+        (lambda made: made.update(engine="rattler"), "evidence", "pip_uv has no engine 'rattler'"),
+        (_set("engine", to="nothing known"), "evidence", "pip_uv has no engine 'nothing known'"),
+        (_set("steps", 0, "peak_memory_bytes", to=-1), "schema", "peak_memory_bytes"),
+        (_set("steps", 0, "written_bytes", to=-1), "schema", "written_bytes"),
+        (_set("installed", 0, "bytes", to=-1), "schema", "bytes"),
+        (_set("platform", "memory_bytes", to=-1), "schema", "memory_bytes"),
+        (_set("verdict", "claims", 0, "reason", to="so"), "verdict", "steps's reason is 'the steps are not"),
+        (_set("verdict", "claims", 1, "title", to="so"), "verdict", "imports's title is"),
+        (lambda made: made["verdict"]["claims"].reverse(), "verdict", "in another's place"),
+        (lambda made: made["verdict"]["claims"].append(made["verdict"]["claims"][-1]), "verdict", "stands twice"),
+    ],
+    ids=range(10),
+)
+def test_what_contradicts_itself_is_found_though_the_digest_is_made_anew(
+    change: Callable[[dict[str, Any]], None], fails: str, why: str, root: Path
+) -> None:
+    def verify(made: dict[str, Any]) -> dict[str, str]:
+        document.write(root / "proof.json", {**made, "digest": document.digest(made)})
+        found = review.verify(root, str(root / "proof.json")).results
+        return {one.id: one.detail for one in found if one.status is Status.FAIL}
+
+    made = _proof()
+    assert verify(made) == {}
+    change(made)
+    found = verify(made)
+    assert list(found) == [f"proof.{fails}"]
+    assert why in found[f"proof.{fails}"]

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
         ("x @ git+https://host/x.git@v1", [], ["x @ git+https://host/x.git@v1"]),
         ("git+https://host/x.git@v1 y", [], ["git+https://host/x.git@v1", "y"]),
         ("./a folder", ["./lib[extra]"], ["./a folder", "./lib[extra]"]),
+        ("./a folder[extra, more]", [], ["./a folder[extra, more]"]),
+        ("./lib[one] ./lib[extra]", [], ["./lib[one]", "./lib[extra]"]),
         ("./lib ./a", ["./a folder"], None),
+        ("./lib ./a[extra]", [], None),
         (" ", [], []),
     ],
 )
