@@ -77,6 +77,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--prefix", type=Path)
     made.add_argument("--description", type=Path, help="the file whose conda packages `explicit` links")
     made.add_argument("--channel", action="append", default=[])
+    made.add_argument("--meaning", action="append", default=[], metavar="NAME=ADDRESS", help="of a channel")
     made.add_argument("--mirror", action="append", default=[], metavar="ADDRESS=MIRROR")
     made.add_argument("--subdir", action="append", default=[], help="where `search` looks; this platform and noarch")
     made.add_argument("--drop", action="append", default=[], metavar="NAME", help="no longer ask for this package")
@@ -148,10 +149,11 @@ async def install(options: argparse.Namespace) -> int:
     specs += [spec for spec in kept if spec.name.normalized not in {*asked, *options.drop}]
     locked = [record for record in installed if record.name.normalized not in options.drop]
     priority = rattler.ChannelPriority.Disabled if options.any_channel else rattler.ChannelPriority.Strict
+    reader = gateway(options)
     records = await rattler.solve(
         [rattler.Channel(url) for url in options.channel],
-        specs,
-        gateway=gateway(options),
+        [await meant(spec, options, reader) for spec in specs],
+        gateway=reader,
         locked_packages=locked,
         virtual_packages=rattler.VirtualPackage.detect(rattler.VirtualPackageOverrides.from_env()),
         channel_priority=priority,
@@ -165,6 +167,23 @@ async def install(options: argparse.Namespace) -> int:
         return 0
     await link(options, records, specs)
     return 0
+
+
+async def meant(spec: rattler.MatchSpec, options: argparse.Namespace, reader: rattler.Gateway) -> rattler.MatchSpec:
+    """Give a spec the address that its channel's name stands for; of several, the first that has the package.
+
+    rattler knows no alias but its own, and takes one channel a spec. What is recorded is the name, as conda does.
+    """
+    if spec.channel is None:
+        return spec
+    pairs = [pair.partition("=") for pair in options.meaning]
+    urls = [url for name, _, url in pairs if rattler.Channel(name).base_url == spec.channel.base_url]
+    for url in urls:
+        here = [rattler.Subdir.current(), rattler.Subdir("noarch")]
+        if len(urls) == 1 or any(await reader.query([rattler.Channel(url)], here, [spec], recursive=False)):
+            text = spec.to_canonical_string()
+            return rattler.MatchSpec(text.replace(f'channel="{spec.channel.name}"', f'channel="{url}"'))
+    return spec
 
 
 async def explicit(options: argparse.Namespace) -> int:
