@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from tasks_lib.process import Outcome
 
 _LINES = 6
-_EXCERPT = re.compile(r"\d+│|^\s*at .+ in \w+$")  # of its own code, which Poetry prints
-_TELLING = re.compile("error|cause|because|conflict|fail|denied|cannot", re.IGNORECASE)
+#: of its own code, which Poetry prints
+_EXCERPT = re.compile(r"\d+│|^\s*at .+ in \w+$")
+#: with the branches of a solver's tree, whose leaf is the cause
+_TELLING = re.compile("error|cause|because|conflict|fail|denied|cannot|─ |->", re.IGNORECASE)
 _ADDRESS = re.compile(r"(?:https?|file)://[^\s`'\")<>#]+")
 #: Each keeps its first group and hides the rest: in an address, before a bare host, conda's tokens, in a query.
 _SECRETS = (
@@ -36,7 +38,10 @@ _SHORTEST = 6  # what is shorter stands in too many words
 
 @dataclass(frozen=True)
 class Rule:
-    """What a tool says when something is wrong, and what that means; `{0}` is the pattern's group, or the source."""
+    """What a tool says when something is wrong, and what that means; `{0}` is the pattern's group, or the source.
+
+    What a pattern names is for the remedy.
+    """
 
     pattern: str
     title: str
@@ -50,6 +55,15 @@ _NETWORK = "check the network and the address, then run it again"
 #: In this order: the first that matches is the reason. The words are those of uv 0.13, Poetry 2.5, conda 24 and 26,
 #: mamba 2 and py-rattler 0.28, each taken from a real failure.
 RULES = (
+    Rule(
+        # of conda's long lists of what asks for a virtual package, most are no cause
+        r"(?:nothing provides (?:requested )?|PackagesNotFoundError[^\n]*\n+\s*-\s*|"
+        r"(?=[^\n]*(?:no candidates were found|missing on the system|\n+Your installed version is: not available))"
+        r"(?:─|->) )(__(?P<virtual>\w+)(?:(?! needed by|\s*, )[^\n])*)",
+        "not on this machine",
+        "This machine has no {0}, which a package needs: {said}",
+        "loosen what asks for it, or say that it will be there, with its version in CONDA_OVERRIDE_{virtual}",
+    ),
     Rule(
         r"No space left on device|os error 28\b|disk quota exceeded",
         "the disk is full",
@@ -258,7 +272,8 @@ def explain(outcome: Outcome, *, title: str = "") -> LabError:
             group = " ".join(next(filter(None, found.groups()), source).split())
             group = group.replace("', port=", ":")  # as pip prints an address
             message = rule.message.format(group, said=_telling(said, pattern), source=source)
-            return LabError(message, code=rule.code, remedy=rule.remedy, title=rule.title)
+            remedy = rule.remedy.format(**{name: text.upper() for name, text in found.groupdict().items()})
+            return LabError(message, code=rule.code, remedy=remedy, title=rule.title)
     last = _telling(said, _TELLING) or "it printed nothing."
     message = f"{outcome.command.program} ended with exit code {outcome.code}: {last}"
     remedy = f"run it yourself to see all it says: {without_secrets(outcome.command.shown)}"

@@ -427,6 +427,42 @@ Because demo depends on pandas (3.0.0) which requires Python >=3.11, version sol
 }
 
 CONDA = {
+    "no graphics card": Failure(
+        """
+PackagesNotFoundError: The following packages are not available from current channels:
+
+  - __cuda[version='>=12']
+
+Current channels:
+
+  - http://127.0.0.1:18931/conda-forge/linux-64
+""",
+        ("no __cuda[version='>=12'], which", "CONDA_OVERRIDE_CUDA"),
+        BAD,
+        "not on this machine",
+        stdout=f"{_CONDA}failed\n",
+    ),
+    "no graphics card, in an environment that is there": Failure(
+        """
+UnsatisfiableError: The following specifications were found to be incompatible with your system:
+
+  - tiny-gpu -> __cuda[version='>=12']
+
+Your installed version is: not available
+
+""",
+        ("no __cuda[version='>=12'], which", "tiny-gpu ->", "CONDA_OVERRIDE_CUDA"),
+        BAD,
+        "not on this machine",
+        stdout=f"{_CONDA}failed\n",
+    ),
+    "libmamba, no graphics card": Failure(
+        "LibMambaUnsatisfiableError: Encountered problems while solving:\n"
+        "  - nothing provides __cuda >=12 needed by tiny-gpu-1.0-0\n",
+        ("no __cuda >=12, which", "CONDA_OVERRIDE_CUDA"),
+        BAD,
+        "not on this machine",
+    ),
     "no such package": Failure(
         "\nResolvePackageNotFound: \n  - zz-nothing\n\n", ("zz-nothing", "conda.yml"), BAD, stdout=f"{_CONDA}failed\n"
     ),
@@ -549,6 +585,28 @@ Caused by: failed to open file `/nope/conda-forge/noarch/repodata.json`: No such
         ("https://c.invalid/conda-forge/linux-64/",),
         FAILED,
         "no answer",
+    ),
+    "no graphics card": Failure(
+        """rattler: cannot be solved: Cannot solve the request because of: tiny-gpu * cannot be installed because \
+there are no viable options:
+└─ tiny-gpu 1.0 would require
+   └─ __cuda >=12,<13, for which no candidates were found.
+
+""",
+        ("no __cuda >=12,<13, which", "tiny-gpu 1.0 would require", "CONDA_OVERRIDE_CUDA"),
+        BAD,
+        "not on this machine",
+    ),
+    "a dependency that is nowhere": Failure(
+        """rattler: cannot be solved: Cannot solve the request because of: tiny-lack * cannot be installed because \
+there are no viable options:
+└─ tiny-lack 1.0 would require
+   └─ nothing-here >=2, for which no candidates were found.
+
+""",
+        ("tiny-lack 1.0 would require", "nothing-here >=2, for which no candidates"),
+        BAD,
+        "cannot be solved",
     ),
     "full disk": Failure(
         """solved: 2 packages
