@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from tasks_lib import index
 from tasks_lib.errors import ExitCode, LabError
 
 if TYPE_CHECKING:
     from tasks_lib.process import Outcome
 
 _LINES = 6
-#: of its own code, which Poetry prints
-_EXCERPT = re.compile(r"\d+│|^\s*at .+ in \w+$")
+#: of its own code, which Poetry prints; and uv's way round itself
+_EXCERPT = re.compile(r"\d+│|^\s*at .+ in \w+$|hint: .*`--frozen`")
 #: with the branches of a solver's tree, whose leaf is the cause
 _TELLING = re.compile("error|cause|because|conflict|fail|denied|cannot|─ |->", re.IGNORECASE)
 _ADDRESS = re.compile(r"(?:https?|file)://[^\s`'\")<>#]+")
@@ -40,7 +41,7 @@ _SHORTEST = 6  # what is shorter stands in too many words
 class Rule:
     """What a tool says when something is wrong, and what that means; `{0}` is the pattern's group, or the source.
 
-    What a pattern names is for the remedy.
+    What a pattern names is for the remedy. Where offline it may be true of the caches alone, `online` says so.
     """
 
     pattern: str
@@ -48,10 +49,19 @@ class Rule:
     message: str
     remedy: str
     code: ExitCode = ExitCode.BAD_REQUEST
+    online: bool = False
 
 
 _FAILED = ExitCode.TOOL_FAILED
 _NETWORK = "check the network and the address, then run it again"
+_NOT_CACHED = Rule(
+    r"network was disabled|network connectivity is disabled|no usable repodata cache|offline, and not in the cache|"
+    r"OfflineError|Offline mode",
+    "not in the caches",
+    "What is asked for is not in the caches: {said}",
+    "leave out --offline",
+    _FAILED,
+)
 #: In this order: the first that matches is the reason. The words are those of uv 0.13, Poetry 2.5, conda 24 and 26,
 #: mamba 2 and py-rattler 0.28, each taken from a real failure.
 RULES = (
@@ -64,6 +74,7 @@ RULES = (
         "This machine has no {0}, which a package needs: {said}",
         "loosen what asks for it, or say that it will be there, with its version in CONDA_OVERRIDE_{virtual}",
     ),
+    _NOT_CACHED,
     Rule(
         r"No space left on device|os error 28\b|disk quota exceeded",
         "the disk is full",
@@ -118,6 +129,7 @@ RULES = (
         "{0} does not answer.",
         _NETWORK,
         _FAILED,
+        online=True,
     ),
     Rule(
         # what is no wheel, no page or no package: uv says so of a file that was cut off, and calls it unsolvable
@@ -143,18 +155,21 @@ RULES = (
         "no such package",
         "There is no package {0!r} in the index.",
         "check the spelling",
+        online=True,
     ),
     Rule(
         r"Could not find a matching version of package ([\w.-]+)",
         "no such package or version",
         "The index has no package {0!r} that matches what was asked for.",
         "check the name and the version",
+        online=True,
     ),
     Rule(
         r"there (?:is no version|are no versions) of ([^\s]+)",
         "no such version",
         "There is no version {0} in the index.",
         "ask for a version that exists",
+        online=True,
     ),
     Rule(
         r"dependency `([^`]+)` could not be found|The following packages were not found: ([^\n]+)|"
@@ -170,6 +185,7 @@ RULES = (
         "no such package",
         "The package {0} is not to be had.",
         "check its spelling, its version, and the channels in conda.yml",
+        online=True,
     ),
     Rule(
         r"requested interpreter resolved to Python (\S+), which is incompatible with the project|"
@@ -197,6 +213,7 @@ RULES = (
         "cannot be solved",
         "No set of versions fits all that is asked for: {said}",
         "loosen one of the constraints named above",
+        online=True,
     ),
     Rule(
         r"Failed to parse `(\w+\.lock)`|Unable to find lockfile at `(\w+\.lock)`",
@@ -268,6 +285,8 @@ def explain(outcome: Outcome, *, title: str = "") -> LabError:
     for rule in RULES:
         pattern = re.compile(rule.pattern, re.IGNORECASE | re.DOTALL)
         if found := pattern.search(said):
+            if rule.online and os.environ.get(index.OFFLINE):
+                rule = _NOT_CACHED  # noqa: PLW2901 - what it said, it said of the caches
             source = _source(outcome, said)
             group = " ".join(next(filter(None, found.groups()), source).split())
             group = group.replace("', port=", ":")  # as pip prints an address

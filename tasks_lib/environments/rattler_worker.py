@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import rattler
 from rattler.exceptions import GatewayError, InvalidChannelError, InvalidMatchSpecError, SolverError
 from rattler.install import InstallerReporter
-from rattler.networking import Client
+from rattler.networking import AddHeadersMiddleware, Client
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -122,7 +122,9 @@ async def link(
 
 
 def client(options: argparse.Namespace, seconds: float = 0) -> Client:
-    """Make the client with the user's mirrors and TLS setting; a request may take `seconds`."""
+    """Make the client with the user's mirrors and TLS setting; a request may take `seconds`. Offline it makes none."""
+    if options.offline:
+        return Client([AddHeadersMiddleware(_refuse)])
     lines = ["tls-no-verify = true"] if options.no_tls_verify else ['tls-root-certs = "system"']
     mirrors: dict[str, list[str]] = {}
     for pair in options.mirror:
@@ -132,6 +134,12 @@ def client(options: argparse.Namespace, seconds: float = 0) -> Client:
         lines += ["[mirrors]", *(f"{json.dumps(address)} = {json.dumps(urls)}" for address, urls in mirrors.items())]
     config = rattler.Config.from_toml("\n".join(lines))
     return Client.from_config(config, max_retries=options.retries, timeout=round(seconds or _LISTS * options.timeout))
+
+
+def _refuse(host: str, path: str) -> dict[str, str]:
+    """Stop a request before it is made: `install` has no setting for that."""
+    text = f"offline, and not in the cache: {host}{path}"
+    raise OSError(text)
 
 
 def gateway(options: argparse.Namespace) -> rattler.Gateway:

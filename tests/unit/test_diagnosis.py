@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tasks_lib import diagnosis
+from tasks_lib import diagnosis, index
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.process import Command, Outcome
 
@@ -45,6 +45,22 @@ You can also run your poetry command with -v to see more information.
 """
 
 UV = {
+    "offline": Failure(
+        f"""{_USING}error: Failed to add dependencies
+  cause: No solution found when resolving dependencies
+  cause: Because boltons was not found in the cache and your project depends on boltons, we can conclude that your \
+project's requirements are unsatisfiable.
+
+hint: Packages were unavailable because the network was disabled. When the network is disabled, registry packages may \
+only be read from the cache.
+
+hint: If you want to add the package regardless of the failed resolution, provide the `--frozen` flag to skip locking \
+and syncing
+""",
+        ("boltons was not found in the cache", "leave out --offline"),
+        FAILED,
+        "not in the caches",
+    ),
     "no such package": Failure(
         f"""{_USING}error: Failed to add dependencies
   cause: No solution found when resolving dependencies
@@ -582,9 +598,20 @@ Caused by: failed to open file `/nope/conda-forge/noarch/repodata.json`: No such
     ),
     "offline": Failure(
         "rattler: channel does not answer: no usable repodata cache for https://c.invalid/conda-forge/linux-64/\n",
-        ("https://c.invalid/conda-forge/linux-64/",),
+        ("https://c.invalid/conda-forge/linux-64/", "leave out --offline"),
         FAILED,
-        "no answer",
+        "not in the caches",
+    ),
+    "offline, and the package is not there": Failure(
+        """solved: 1 packages
+downloading
+rattler: InstallerError: failed to fetch tiny-c-1.0-0.tar.bz2
+Caused by: failed to interact with the package cache layer.
+Caused by: Python callback failed: OSError: offline, and not in the cache: c.invalid/forge/noarch/tiny-c-1.0-0.tar.bz2
+""",
+        ("tiny-c-1.0-0.tar.bz2", "leave out --offline"),
+        FAILED,
+        "not in the caches",
     ),
     "no graphics card": Failure(
         """rattler: cannot be solved: Cannot solve the request because of: tiny-gpu * cannot be installed because \
@@ -662,6 +689,20 @@ def test_real_failure_becomes_one_clear_answer(program: str, failure: Failure) -
     assert found.remedy
     assert "{" not in said
     assert "\n" not in found.message
+
+
+def test_offline_what_is_not_there_may_be_missing_in_the_caches_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(index.OFFLINE, "1")
+    for name in ("uv: no such version", "conda: no such package", "rattler: no such package"):
+        program, failure = ALL[name]
+        found = diagnosis.explain(_outcome(program, failure.stderr, failure.stdout))
+        assert (found.title, found.code, found.remedy) == ("not in the caches", FAILED, "leave out --offline")
+    assert diagnosis.explain(_outcome("uv", "No space left on device")).title == "the disk is full"
+
+
+def test_way_round_the_lock_is_no_advice() -> None:
+    for failure in (UV["offline"], UV["no such package"]):
+        assert "--frozen" not in str(diagnosis.explain(_outcome("uv", failure.stderr)))
 
 
 def test_unknown_failure_shows_what_was_printed_and_how_to_see_more() -> None:
