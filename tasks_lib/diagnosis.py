@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from tasks_lib import index
 from tasks_lib.errors import ExitCode, LabError
 
 if TYPE_CHECKING:
     from tasks_lib.process import Outcome
 
 _LINES = 6
-#: of its own code, which Poetry prints; and uv's hint at an option that a task does not have
-_EXCERPT = re.compile(r"\d+│|^\s*at .+ in \w+$|^hint: If you want .*`--frozen`")
-_TELLING = re.compile("error|cause|because|conflict|fail|denied|cannot", re.IGNORECASE)
+#: of its own code, which Poetry prints; and uv's way round itself
+_EXCERPT = re.compile(r"\d+│|^\s*at .+ in \w+$|hint: .*`--frozen`")
+#: with the branches of a solver's tree, whose leaf is the cause
+_TELLING = re.compile("error|cause|because|conflict|fail|denied|cannot|─ |->", re.IGNORECASE)
 _ADDRESS = re.compile(r"(?:https?|file)://[^\s`'\")<>#]+")
 #: Each keeps its first group and hides the rest: in an address, before a bare host, conda's tokens, in a query.
 _SECRETS = (
@@ -37,20 +39,43 @@ _SHORTEST = 6  # what is shorter stands in too many words
 
 @dataclass(frozen=True)
 class Rule:
-    """What a tool says when something is wrong, and what that means; `{0}` is the pattern's groups, or the source."""
+    """What a tool says when something is wrong, and what that means; `{0}` is the pattern's groups, or the source.
+
+    A group with a name is for the remedy alone, in capitals. Where offline it may be true of the caches alone, `online`
+    says so.
+    """
 
     pattern: str
     title: str
     message: str
     remedy: str
     code: ExitCode = ExitCode.BAD_REQUEST
+    online: bool = False
 
 
 _FAILED = ExitCode.TOOL_FAILED
 _NETWORK = "check the network and the address, then run it again"
+_NOT_CACHED = Rule(
+    r"network was disabled|network connectivity is disabled|no usable repodata cache|offline, and not in the cache|"
+    r"OfflineError|Offline mode",
+    "not in the caches",
+    "What is asked for is not in the caches: {said}",
+    "leave out --offline",
+    _FAILED,
+)
 #: In this order: the first that matches is the reason. The words are those of uv 0.13, Poetry 2.5, conda 24 and 26,
 #: mamba 2 and py-rattler 0.28, each taken from a real failure.
 RULES = (
+    Rule(
+        # of conda's long lists of what asks for a virtual package, most are no cause
+        r"(?:nothing provides (?:requested )?|PackagesNotFoundError[^\n]*\n+\s*-\s*|"
+        r"(?=[^\n]*(?:no candidates were found|missing on the system|\n+Your installed version is: not available))"
+        r"(?:─|->) )(__(?P<virtual>\w+)(?:(?! needed by|\s*, )[^\n])*)",
+        "not on this machine",
+        "This machine has no {0}, which a package needs: {said}",
+        "loosen what asks for it, or say that it will be there, with its version in CONDA_OVERRIDE_{virtual}",
+    ),
+    _NOT_CACHED,
     Rule(
         r"No space left on device|os error 28\b|disk quota exceeded",
         "the disk is full",
@@ -65,13 +90,6 @@ RULES = (
         "hash mismatch",
         "A file from {source} is not the one that the lock or the channel names: {said}",
         "clear the cache of the tool, then run it again",
-        _FAILED,
-    ),
-    Rule(
-        r"the network was disabled|no usable repodata cache",
-        "offline",
-        "What is needed is not in the caches: {said}",
-        "leave out --offline; a variable or .condarc may ask for it too",
         _FAILED,
     ),
     Rule(
@@ -112,6 +130,7 @@ RULES = (
         "{0} does not answer.",
         _NETWORK,
         _FAILED,
+        online=True,
     ),
     Rule(
         # what is no wheel, no page or no package: uv says so of a file that was cut off, and calls it unsolvable
@@ -137,12 +156,14 @@ RULES = (
         "no such package",
         "There is no package {0!r} in the index.",
         "check the spelling",
+        online=True,
     ),
     Rule(
         r"Could not find a matching version of package ([\w.-]+)",
         "no such package or version",
         "The index has no package {0!r} that matches what was asked for.",
         "check the name and the version",
+        online=True,
     ),
     Rule(
         # uv puts a marker between the name and the version
@@ -150,6 +171,7 @@ RULES = (
         "no such version",
         "The index has no {0}.",
         "check the spelling, and ask for a version that exists",
+        online=True,
     ),
     Rule(
         r"dependency `([^`]+)` could not be found|The following packages were not found: ([^\n]+)|"
@@ -165,6 +187,7 @@ RULES = (
         "no such package",
         "The package {0} is not to be had.",
         "check its spelling, its version, and the channels in conda.yml",
+        online=True,
     ),
     Rule(
         r"requested interpreter resolved to Python (\S+), which is incompatible with the project|"
@@ -192,6 +215,7 @@ RULES = (
         "cannot be solved",
         "No set of versions fits all that is asked for: {said}",
         "loosen one of the constraints named above",
+        online=True,
     ),
     Rule(
         r"Failed to parse `(\w+\.lock)`|Unable to find lockfile at `(\w+\.lock)`",
@@ -263,11 +287,15 @@ def explain(outcome: Outcome, *, title: str = "") -> LabError:
     for rule in RULES:
         pattern = re.compile(rule.pattern, re.IGNORECASE | re.DOTALL)
         if found := pattern.search(said):
+            if rule.online and os.environ.get(index.OFFLINE):
+                rule = _NOT_CACHED  # noqa: PLW2901 - what it said, it said of the caches
             source = _source(outcome, said)
-            group = " ".join(("".join(filter(None, found.groups())) or source).split())
+            plain = (text or "" for at, text in enumerate(found.groups(), 1) if at not in pattern.groupindex.values())
+            group = " ".join(("".join(plain) or source).split())
             group = group.replace("', port=", ":")  # as pip prints an address
             message = rule.message.format(group, said=_telling(said, pattern), source=source)
-            return LabError(message, code=rule.code, remedy=rule.remedy, title=rule.title)
+            remedy = rule.remedy.format(**{name: text.upper() for name, text in found.groupdict().items()})
+            return LabError(message, code=rule.code, remedy=remedy, title=rule.title)
     last = _telling(said, _TELLING) or "it printed nothing."
     message = f"{outcome.command.program} ended with exit code {outcome.code}: {last}"
     remedy = f"run it yourself to see all it says: {without_secrets(outcome.command.shown)}"

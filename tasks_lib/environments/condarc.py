@@ -18,7 +18,7 @@ from tasks_lib.errors import LabError
 from tasks_lib.manifests import BAD_TEXT, parse_yaml, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 #: What conda means by `defaults` where nobody set `default_channels` (conda's documentation).
 _DEFAULTS = ("https://repo.anaconda.com/pkgs/main", "https://repo.anaconda.com/pkgs/r")
@@ -103,10 +103,19 @@ class Condarc:
 
     def channels(self, declared: tuple[str, ...]) -> tuple[str, ...]:
         """Give the addresses of a conda.yml's channels, then of the user's own; `nodefaults` stops at the first."""
+        return tuple(dict.fromkeys(url for name in self._names(declared) for url in self.urls(name)))
+
+    def _names(self, declared: tuple[str, ...]) -> list[str]:
         names = [name for name in declared if name != "nodefaults"]
         if "nodefaults" not in declared:
             names += [name for name in self.values.get("channels", ()) if name not in names and name != "nodefaults"]
-        return tuple(dict.fromkeys(url for name in names or ["conda-forge"] for url in self.urls(name)))
+        return names or ["conda-forge"]
+
+    def meanings(self, declared: tuple[str, ...], specs: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """Give the addresses of each name that stands for others: of the channels, and of those in `channel::name`."""
+        named = [channel for channel, separator, _ in (spec.partition("::") for spec in specs) if separator]
+        found = {name: self.urls(name) for name in (*self._names(declared), *named)}
+        return {name: urls for name, urls in found.items() if urls != (name,)}
 
     def mirrors(self, names: tuple[str, ...]) -> dict[str, list[str]]:
         """Give the mirrors that stand in for a channel's address."""

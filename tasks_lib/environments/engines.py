@@ -165,6 +165,9 @@ class Rattler(Engine):
         argv = [self.program, str(WORKER), action, *(["--prefix", str(prefix)] if prefix else [])]
         for channel in condarc.channels(file.channels):
             argv += ["--channel", channel]
+        specs = [*file.dependencies, *(word.removeprefix("--spec=") for word in words)]
+        for name, addresses in condarc.meanings(file.channels, specs).items():
+            argv += [part for address in addresses for part in ("--meaning", f"{name}={address}")]
         for address, mirrors in condarc.mirrors(file.channels).items():
             argv += [part for mirror in mirrors for part in ("--mirror", f"{address}={mirror}")]
         for key, values, option in _SWITCHES:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import rattler
 from rattler.exceptions import GatewayError, InvalidChannelError, InvalidMatchSpecError, SolverError
 from rattler.install import InstallerReporter
-from rattler.networking import Client
+from rattler.networking import AddHeadersMiddleware, Client
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -77,6 +77,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--prefix", type=Path)
     made.add_argument("--description", type=Path, help="the file whose conda packages `explicit` links")
     made.add_argument("--channel", action="append", default=[])
+    made.add_argument("--meaning", action="append", default=[], metavar="NAME=ADDRESS", help="of a channel")
     made.add_argument("--mirror", action="append", default=[], metavar="ADDRESS=MIRROR")
     made.add_argument("--subdir", action="append", default=[], help="where `search` looks; this platform and noarch")
     made.add_argument("--drop", action="append", default=[], metavar="NAME", help="no longer ask for this package")
@@ -121,7 +122,9 @@ async def link(
 
 
 def client(options: argparse.Namespace, seconds: float = 0) -> Client:
-    """Make the client with the user's mirrors and TLS setting; a request may take `seconds`."""
+    """Make the client with the user's mirrors and TLS setting; a request may take `seconds`. Offline it makes none."""
+    if options.offline:
+        return Client([AddHeadersMiddleware(_refuse)])
     lines = ["tls-no-verify = true"] if options.no_tls_verify else ['tls-root-certs = "system"']
     mirrors: dict[str, list[str]] = {}
     for pair in options.mirror:
@@ -131,6 +134,12 @@ def client(options: argparse.Namespace, seconds: float = 0) -> Client:
         lines += ["[mirrors]", *(f"{json.dumps(address)} = {json.dumps(urls)}" for address, urls in mirrors.items())]
     config = rattler.Config.from_toml("\n".join(lines))
     return Client.from_config(config, max_retries=options.retries, timeout=round(seconds or _LISTS * options.timeout))
+
+
+def _refuse(host: str, path: str) -> dict[str, str]:
+    """Stop a request before it is made: `install` has no setting for that."""
+    text = f"offline, and not in the cache: {host}{path}"
+    raise OSError(text)
 
 
 def gateway(options: argparse.Namespace) -> rattler.Gateway:
@@ -148,10 +157,11 @@ async def install(options: argparse.Namespace) -> int:
     specs += [spec for spec in kept if spec.name.normalized not in {*asked, *options.drop}]
     locked = [record for record in installed if record.name.normalized not in options.drop]
     priority = rattler.ChannelPriority.Disabled if options.any_channel else rattler.ChannelPriority.Strict
+    reader = gateway(options)
     records = await rattler.solve(
         [rattler.Channel(url) for url in options.channel],
-        [placed(spec, options.channel) for spec in specs],  # the records keep what was typed
-        gateway=gateway(options),
+        [await meant(spec, options, reader) for spec in specs],
+        gateway=reader,
         locked_packages=locked,
         virtual_packages=rattler.VirtualPackage.detect(rattler.VirtualPackageOverrides.from_env()),
         channel_priority=priority,
@@ -167,14 +177,20 @@ async def install(options: argparse.Namespace) -> int:
     return 0
 
 
-def placed(spec: rattler.MatchSpec, channels: Iterable[str]) -> rattler.MatchSpec:
-    """Give a request its channel's address: a bare name is, as with conda's alias, the channel so named here."""
-    if spec.channel is None or "://" in str(spec):
+async def meant(spec: rattler.MatchSpec, options: argparse.Namespace, reader: rattler.Gateway) -> rattler.MatchSpec:
+    """Give a spec the address that its channel's name stands for; of several, the first that has the package.
+
+    rattler knows no alias but its own, and takes one channel a spec. What is recorded is the name, as conda does.
+    """
+    if spec.channel is None:
         return spec
-    for url in channels:
-        if url.rstrip("/").endswith(f"/{spec.channel.name}"):
-            whole = spec.to_canonical_string()
-            return rattler.MatchSpec(whole.replace(f'channel="{spec.channel.name}"', f'channel="{url}"', 1))
+    pairs = [pair.partition("=") for pair in options.meaning]
+    urls = [url for name, _, url in pairs if rattler.Channel(name).base_url == spec.channel.base_url]
+    for url in urls:
+        here = [rattler.Subdir.current(), rattler.Subdir("noarch")]
+        if len(urls) == 1 or any(await reader.query([rattler.Channel(url)], here, [spec], recursive=False)):
+            text = spec.to_canonical_string()
+            return rattler.MatchSpec(text.replace(f'channel="{spec.channel.name}"', f'channel="{url}"'))
     return spec
 
 

@@ -25,12 +25,23 @@ def test_caches_are_enough(shops: Callable[..., Counter], case: Case) -> None:
     counter.shop.requests.clear()
     lab.ok("setup", "--offline")
     assert counter.shop.requests == []
-    missing = lab("deps.add", "toolz==1.0.0", "--offline")
-    assert missing.code in {2, 4}, missing
-    assert counter.shop.requests == []
+    conda = (("six", "--layer", "conda"),) if case.layer == "conda" else ()
+    for words in (("toolz==1.0.0",), *conda):
+        missing = lab("deps.add", *words, "--offline")
+        assert missing.code == 4, missing
+        assert "not in the caches" in missing.error()["detail"]
+        assert missing.error()["remedy"] == "leave out --offline"
+        assert counter.shop.requests == []
     assert "toolz" not in (lab.project / "pyproject.toml").read_text("utf-8")
+    assert not conda or "six" not in (lab.project / "conda.yml").read_text("utf-8")
     lab.ok("deps.add", "toolz==1.0.0")
     assert counter.shop.requests  # so it would have been seen
+    lab.ok("env.remove")
+    counter.clear()
+    counter.shop.requests.clear()
+    bare = lab("setup", "--offline")
+    assert (bare.code, bare.error()["remedy"]) == (4, "leave out --offline"), bare
+    assert counter.shop.requests == []
 
 
 def test_poetry_says_that_it_cannot(shops: Callable[..., Counter]) -> None:

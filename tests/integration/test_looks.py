@@ -130,7 +130,10 @@ def test_a_library_that_is_not_python(seen: Lab) -> None:
     answer = seen("deps.add", "no-such-package-anywhere", "--layer", "conda")
     assert "exists for" not in answer.error()["detail"]
 
-    assert seen("deps.add", "tiny-cuda", "--layer", "conda").code == 2
+    answer = seen("deps.add", "tiny-cuda", "--layer", "conda")
+    assert answer.code == 2, answer
+    assert "This machine has no __cuda" in answer.error()["detail"]
+    assert "CONDA_OVERRIDE_CUDA" in answer.error()["remedy"]
     answer = seen("deps.add", "tiny-cuda", "--layer", "conda", env={"CONDA_OVERRIDE_CUDA": "12.4"})
     assert answer.code == 0, answer
     seen.ok("deps.remove", "tiny-cuda", "--layer", "conda")

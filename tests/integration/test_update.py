@@ -94,3 +94,19 @@ def test_what_fails_or_is_refused_changes_nothing(changed: Lab) -> None:
         answer = changed("env.update")
     assert answer.code == 5
     assert "six" in answer.error()["detail"]
+
+
+@pytest.mark.parametrize("case", SAMPLE[2:], ids=str)
+def test_a_channels_name_before_a_package(new_lab: Callable[[Case], Lab], case: Case) -> None:
+    """The home's `.condarc` has a channel alias."""
+    lab = new_lab(case)
+    lab.write("conda.yml", CONDA_YML.replace("- pip\n", "- conda-forge::pip\n"))
+    lab.ok("setup")
+    lab.ok("deps.add", "conda-forge::setuptools", "--layer", "conda")
+    conda_yml = (lab.project / "conda.yml").read_text("utf-8")
+    assert "conda-forge::setuptools" in conda_yml
+    lab.write("conda.yml", f"{conda_yml}  - conda-forge::six\n")
+    assert [row["package"] for row in lab.ok("env.update").data["conda"]] == ["six"]
+    lab.ok("deps.remove", "setuptools", "--layer", "conda")
+    lab.ok("check.doctor")
+    shutil.rmtree(lab.home)

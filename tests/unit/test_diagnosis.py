@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tasks_lib import diagnosis
+from tasks_lib import diagnosis, index
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.process import Command, Outcome
 
@@ -45,6 +45,22 @@ You can also run your poetry command with -v to see more information.
 """
 
 UV = {
+    "offline": Failure(
+        f"""{_USING}error: Failed to add dependencies
+  cause: No solution found when resolving dependencies
+  cause: Because boltons was not found in the cache and your project depends on boltons, we can conclude that your \
+project's requirements are unsatisfiable.
+
+hint: Packages were unavailable because the network was disabled. When the network is disabled, registry packages may \
+only be read from the cache.
+
+hint: If you want to add the package regardless of the failed resolution, provide the `--frozen` flag to skip locking \
+and syncing
+""",
+        ("boltons was not found in the cache", "leave out --offline"),
+        FAILED,
+        "not in the caches",
+    ),
     "no such package": Failure(
         f"""{_USING}error: Failed to add dependencies
   cause: No solution found when resolving dependencies
@@ -447,6 +463,42 @@ Because demo depends on pandas (3.0.0) which requires Python >=3.11, version sol
 }
 
 CONDA = {
+    "no graphics card": Failure(
+        """
+PackagesNotFoundError: The following packages are not available from current channels:
+
+  - __cuda[version='>=12']
+
+Current channels:
+
+  - http://127.0.0.1:18931/conda-forge/linux-64
+""",
+        ("no __cuda[version='>=12'], which", "CONDA_OVERRIDE_CUDA"),
+        BAD,
+        "not on this machine",
+        stdout=f"{_CONDA}failed\n",
+    ),
+    "no graphics card, in an environment that is there": Failure(
+        """
+UnsatisfiableError: The following specifications were found to be incompatible with your system:
+
+  - tiny-gpu -> __cuda[version='>=12']
+
+Your installed version is: not available
+
+""",
+        ("no __cuda[version='>=12'], which", "tiny-gpu ->", "CONDA_OVERRIDE_CUDA"),
+        BAD,
+        "not on this machine",
+        stdout=f"{_CONDA}failed\n",
+    ),
+    "libmamba, no graphics card": Failure(
+        "LibMambaUnsatisfiableError: Encountered problems while solving:\n"
+        "  - nothing provides __cuda >=12 needed by tiny-gpu-1.0-0\n",
+        ("no __cuda >=12, which", "CONDA_OVERRIDE_CUDA"),
+        BAD,
+        "not on this machine",
+    ),
     "no such package": Failure(
         "\nResolvePackageNotFound: \n  - zz-nothing\n\n", ("zz-nothing", "conda.yml"), BAD, stdout=f"{_CONDA}failed\n"
     ),
@@ -566,9 +618,42 @@ Caused by: failed to open file `/nope/conda-forge/noarch/repodata.json`: No such
     ),
     "offline": Failure(
         "rattler: channel does not answer: no usable repodata cache for https://c.invalid/conda-forge/linux-64/\n",
-        ("https://c.invalid/conda-forge/linux-64/",),
+        ("https://c.invalid/conda-forge/linux-64/", "leave out --offline"),
         FAILED,
-        "offline",
+        "not in the caches",
+    ),
+    "offline, and the package is not there": Failure(
+        """solved: 1 packages
+downloading
+rattler: InstallerError: failed to fetch tiny-c-1.0-0.tar.bz2
+Caused by: failed to interact with the package cache layer.
+Caused by: Python callback failed: OSError: offline, and not in the cache: c.invalid/forge/noarch/tiny-c-1.0-0.tar.bz2
+""",
+        ("tiny-c-1.0-0.tar.bz2", "leave out --offline"),
+        FAILED,
+        "not in the caches",
+    ),
+    "no graphics card": Failure(
+        """rattler: cannot be solved: Cannot solve the request because of: tiny-gpu * cannot be installed because \
+there are no viable options:
+└─ tiny-gpu 1.0 would require
+   └─ __cuda >=12,<13, for which no candidates were found.
+
+""",
+        ("no __cuda >=12,<13, which", "tiny-gpu 1.0 would require", "CONDA_OVERRIDE_CUDA"),
+        BAD,
+        "not on this machine",
+    ),
+    "a dependency that is nowhere": Failure(
+        """rattler: cannot be solved: Cannot solve the request because of: tiny-lack * cannot be installed because \
+there are no viable options:
+└─ tiny-lack 1.0 would require
+   └─ nothing-here >=2, for which no candidates were found.
+
+""",
+        ("tiny-lack 1.0 would require", "nothing-here >=2, for which no candidates"),
+        BAD,
+        "cannot be solved",
     ),
     "full disk": Failure(
         """solved: 2 packages
@@ -626,32 +711,18 @@ def test_real_failure_becomes_one_clear_answer(program: str, failure: Failure) -
     assert "\n" not in found.message
 
 
-_UNCACHED = """error: Failed to add dependencies
-  cause: No solution found when resolving dependencies
-  cause: Because boltons was not found in the cache and your project depends on boltons, we can conclude that your \
-project's requirements are unsatisfiable.
-
-hint: Packages were unavailable because the network was disabled. When the network is disabled, registry packages may \
-only be read from the cache.
-
-hint: If you want to add the package regardless of the failed resolution, provide the `--frozen` flag to skip locking \
-and syncing
-"""
+def test_offline_what_is_not_there_may_be_missing_in_the_caches_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(index.OFFLINE, "1")
+    for name in ("uv: no such version", "conda: no such package", "rattler: no such package"):
+        program, failure = ALL[name]
+        found = diagnosis.explain(_outcome(program, failure.stderr, failure.stdout))
+        assert (found.title, found.code, found.remedy) == ("not in the caches", FAILED, "leave out --offline")
+    assert diagnosis.explain(_outcome("uv", "No space left on device")).title == "the disk is full"
 
 
-@pytest.mark.parametrize(
-    ("program", "said"),
-    [
-        ("uv", _UNCACHED),
-        ("rattler", "rattler: channel does not answer: no usable repodata cache for https://c.example/c/linux-64/"),
-    ],
-)
-def test_what_is_not_cached_asks_for_the_network(program: str, said: str) -> None:
-    found = diagnosis.explain(_outcome(program, said))
-    assert (found.code, found.title) == (FAILED, "offline")
-    assert found.remedy.startswith("leave out --offline")
-    assert "not in the caches" in found.message
-    assert "--frozen" not in found.message
+def test_way_round_the_lock_is_no_advice() -> None:
+    for failure in (UV["offline"], UV["no such package"]):
+        assert "--frozen" not in str(diagnosis.explain(_outcome("uv", failure.stderr)))
 
 
 def test_unknown_failure_shows_what_was_printed_and_how_to_see_more() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import threading
@@ -16,6 +17,7 @@ from tasks_lib.environments import engines
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.manifests import CondaFile
 from tasks_lib.process import Command, Outcome
+from tests import tiny_channel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,12 +108,29 @@ def test_rattler_gets_what_the_users_condarc_says(file: CondaFile, home: Path, r
         "channel_alias: file:///mirror\nchannels: [mine]\nmirrored_channels: {a: [http://m1, http://m2]}\n"
         "channel_priority: disabled\nssl_verify: false\noffline: true\n"
     )
-    argv = _engine("rattler").install(root, file, ("six",)).argv
+    argv = _engine("rattler").install(root, file, ("c::six",)).argv
     assert argv[2:] == (
         "install", "--prefix", str(root), "--channel", "file:///mirror/a", "--channel", "file:///mirror/b",
+        "--meaning", "a=file:///mirror/a", "--meaning", "b=file:///mirror/b", "--meaning", "c=file:///mirror/c",
         "--mirror", "file:///mirror/a=http://m1", "--mirror", "file:///mirror/a=http://m2",
-        "--any-channel", "--no-tls-verify", "--offline", "--spec=six",
+        "--any-channel", "--no-tls-verify", "--offline", "--spec=c::six",
     )  # fmt: skip
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("spec", ["conda-forge::tiny-c", "both::tiny-c >=1", "conda-forge/noarch::tiny-c=1"])
+def test_a_channels_name_in_a_spec_is_what_condarc_says(file: CondaFile, home: Path, root: Path, spec: str) -> None:
+    for folder, name in (("empty", "tiny-b"), ("conda-forge", "tiny-c"), ("conda-forge", "tiny-d")):
+        tiny_channel.add(root / folder, name, "1.0")
+    alias = root.as_uri()
+    (home / ".condarc").write_text(f"channel_alias: {alias}\ncustom_multichannels: {{both: [empty, conda-forge]}}\n")
+    file = replace(file, channels=("empty", "conda-forge", "nodefaults"), dependencies=(spec,))
+    engine, prefix = engines.Rattler(sys.executable), root / "env"
+    for specs in ((spec,), ("tiny-d",)):  # the second solves for the first's record, too
+        command = replace(engine.install(prefix, file, specs), env={"RATTLER_CACHE_DIR": str(home / "cache")})
+        assert process.run(command).ok
+    record = json.loads((prefix / "conda-meta/tiny-c-1.0-0.json").read_text("utf-8"))
+    assert record["requested_specs"][0].startswith(spec.partition("::")[0])  # and no address
 
 
 @pytest.mark.parametrize("key", ["ssl_verify", "channel_priority", "offline"])
