@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 import tokenize
 from dataclasses import dataclass, field, replace
 from email.utils import parseaddr
@@ -50,11 +51,12 @@ class Item:
 
 @dataclass(frozen=True)
 class Comment:
-    """A comment, and whether it has its line for itself."""
+    """A comment, whether it has its line for itself, and the line where less deep text ends what it stands in."""
 
     line: int
     text: str
     alone: bool
+    end: int = sys.maxsize
 
 
 @dataclass
@@ -133,19 +135,21 @@ class Found:
         for one in self.comments if items else ():
             text = one.text.lstrip("#").strip()
             last = max((at for at, item in enumerate(items) if item.line <= one.line), default=-1)
-            if last + 1 < len(items) and (one.alone or last < 0):
-                items[last + 1].before.append(text)
+            follower = items[last + 1] if last + 1 < len(items) else None
+            if follower and (last < 0 or (one.alone and follower.line < one.end)):
+                follower.before += [text] if text else []
             else:
-                items[last].behind.append(text)
+                items[last].behind += [text] if text else []
         return items
 
 
 def comments(file: str, text: str) -> list[Comment]:
     """Give the comments of a file, by the language that its name tells."""
+    rows = text.split("\n")
     if file.endswith(".py"):
         tokens = tokenize.generate_tokens(io.StringIO(text).readline)
         found = [(one.start, one.string) for one in tokens if one.type == tokenize.COMMENT]
-        return [Comment(row, said, not text.splitlines()[row - 1][:column].strip()) for (row, column), said in found]
+        return [Comment(row, said, not rows[row - 1][:at].strip(), end_of(rows, row)) for (row, at), said in found]
     pattern = _LANGUAGES.get(file.rpartition(".")[2].rpartition("/")[2], _LINE)
     made = []
     for match in pattern.finditer(text):
@@ -153,8 +157,22 @@ def comments(file: str, text: str) -> list[Comment]:
             start = match.start("comment")
             ahead = text[text.rfind("\n", 0, start) + 1 : start].strip()
             alone = not ahead or (pattern is _TOML and ahead[0] == "[")  # behind a header it speaks of what follows
-            made.append(Comment(text.count("\n", 0, start) + 1, said.rstrip(), alone))
+            line = text.count("\n", 0, start) + 1
+            made.append(Comment(line, said.rstrip(), alone, end_of(rows, line)))
     return made
+
+
+def uncommented(toml: str) -> str:
+    """Give a piece of TOML with blanks in place of its comments."""
+    return _TOML.sub(lambda match: " " * len(match[0]) if match["comment"] else match[0], toml)
+
+
+def end_of(rows: Sequence[str], line: int) -> int:
+    """Give the line that ends what a line stands in: the next one that is less deep, comments aside."""
+    depth, *depths = [len(row) - len(row.lstrip()) for row in rows[line - 1 :]]
+    below = zip(depths, rows[line:], strict=True)
+    ends = (at for at, (here, row) in enumerate(below, line + 1) if here < depth and row.strip()[:1] not in {"", "#"})
+    return next(ends, sys.maxsize)
 
 
 def distribution(text: str) -> str:

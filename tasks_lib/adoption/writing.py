@@ -13,7 +13,7 @@ import tomlkit
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tasks_lib.adoption.found import GROUPS, MAIN, Found, Item, Target
+from tasks_lib.adoption.found import GROUPS, MAIN, Found, Item, Target, uncommented
 from tasks_lib.adoption.toml_tables import lost_comments
 from tasks_lib.errors import LabError
 from tasks_lib.manifests import PYPROJECT
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _HEADER = re.compile(r"\A(?:[ \t]*#[^\n]*\n)+(?=[ \t]*\n)")
 _WIDE = 80
+_INDENT = "    "
 #: what comes first, where it is not there yet, in this order
 _TOP = ("project", "build-system", GROUPS)
 _ORDER = ("name", "version", "description", "readme", "requires-python", "license", "dynamic", "authors", "maintainers")
@@ -173,7 +174,7 @@ def _table(container: Any, names: Sequence[str]) -> Any:  # noqa: ANN401 - tomlk
 
 
 def _put(table: Any, key: str, item: Item) -> None:  # noqa: ANN401 - tomlkit's
-    """Set a key that is not there yet, below the comments that stood before it."""
+    """Set a key that is not there yet, below the comments that stood before it; deeper ones speak of what is above."""
     for text in item.before:
         table.add(tomlkit.comment(text))
     table[key] = _inline(item.value)
@@ -181,7 +182,7 @@ def _put(table: Any, key: str, item: Item) -> None:  # noqa: ANN401 - tomlkit's
     if first:
         table[key].comment(first)
     for text in filter(None, more):
-        table.add(tomlkit.comment(text))
+        table.add(tomlkit.comment(text).indent(len(_INDENT)))
 
 
 def _inline(value: Any) -> Any:  # noqa: ANN401 - tomlkit's
@@ -198,18 +199,19 @@ def _inline(value: Any) -> Any:  # noqa: ANN401 - tomlkit's
 
 
 def _extend(table: Any, key: str, rows: Sequence[Item]) -> None:  # noqa: ANN401 - tomlkit's
-    """Add entries to a list, each in a line of its own."""
-    if not table.get(key):
-        table[key] = tomlkit.array()
-    array = table[key]
+    """Add entries to a list, each in a line of its own, as deep as those that stand there; so is what closes it."""
+    text = table[key].as_string() if key in table else "[]"
+    bare = uncommented(text)[:-1].rstrip()
+    depth, close = (re.search(pattern, text) for pattern in (r"\n([ \t]+)[^\s\]]", r"\n([ \t]*)\]\Z"))
+    indent = f"\n{depth[1] if depth else _INDENT}"
+    parts = [text[: len(bare)], "" if bare[-1] in "[," else ",", text[len(bare) : -1].rstrip()]
     for row in rows:
+        parts += [f"{indent}# {comment}" for comment in row.before]
         first, *more = [*row.behind, ""]
-        for text in row.before:
-            array.add_line(comment=text)
         if row.value is not None:
             literal = isinstance(row.value, str) and '"' in row.value and "'" not in row.value
-            item = tomlkit.string(row.value, literal=True) if literal else _inline(row.value)
-            array.add_line(item, comment=first or None)
-        for text in filter(None, more):
-            array.add_line(comment=text)
-    array.add_line(indent="")
+            item = tomlkit.string(row.value, literal=True) if literal else tomlkit.item(_inline(row.value))
+            parts.append(f"{indent}{item.as_string()},{f' # {first}' if first else ''}")
+        parts += [f"{indent}{_INDENT}# {comment}" for comment in more if comment]
+    end = f"\n{close[1]}" if close else "\n" if rows else ""
+    table[key] = tomlkit.parse(f"x = {''.join(parts)}{end}]\n")["x"]

@@ -279,6 +279,46 @@ def test_comments_go_with_what_they_speak_of() -> None:
     assert [(one.before, one.behind) for one in found.noted()] == [(["one"], ["two"]), (["three"], ["four"])]
 
 
+_COMPILED = "#\n# made\n#\na==1\n    # via\n    #   -r in\n    #   b\n# own\nc==1 \\\n  --hash=sha256:00\n  # via a\n"
+_CFG = "[metadata]\nname = a\nclassifiers =\n  A\n  # one\n  # two\n  B\nversion = 1\n"
+_PY = "setup(\n  install_requires=[\n    'a',\n    # 'b',\n  ],\n  extras_require={'x': ['c']}\n)\n"
+_TABLE = "[tool.poetry]\nkeywords = [\n  'k',\n  # one\n  'l',\n]\nname = 'a'\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        pytest.param(
+            "requirements.txt",
+            _COMPILED,
+            '[\n    # made\n    "a==1", # via\n        # -r in\n        # b\n    # own\n    "c==1", # via a\n]\n',
+            id="pip-compile",
+        ),
+        pytest.param("setup.cfg", _CFG, 'classifiers = ["A", "B"] # one\n    # two\n', id="value of setup.cfg"),
+        pytest.param("setup.py", _PY, "[\n    \"a\", # 'b',\n]\n", id="end of a list of setup.py"),
+        pytest.param("pyproject.toml", _TABLE, 'keywords = ["k", "l"] # one\n', id="value of Poetry's"),
+    ],
+)
+def test_deeper_comment_speaks_of_what_is_above(root: Path, name: str, text: str, expected: str) -> None:
+    _init(root, {name: text})
+    assert expected in (root / "pyproject.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param("[\n    'a',  # b\n\n    'c',\n]", "[\n    'a',  # b\n\n    'c',\n    # why\n]", id="lines"),
+        pytest.param("[\n  'a'  # b\n  # c\n  ] # d", "[\n  'a',  # b\n  # c\n  # why\n  ] # d", id="no comma"),
+        pytest.param("[ 'a' ]", "[ 'a',\n    # why\n]", id="one line"),
+        pytest.param("[ # none\n]", '[ # none\n    # why\n    "x",\n]', id="comment alone"),
+    ],
+)
+def test_list_keeps_its_layout(root: Path, before: str, after: str) -> None:
+    text = f"[project]\nname = 'demo'\ndependencies = {before}\n"
+    _init(root, {"pyproject.toml": text, "requirements.txt": "# why\nx\n"})
+    assert f"\ndependencies = {after}\n" in (root / "pyproject.toml").read_text()
+
+
 _BUILT = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n[project]\nname = "a"\n'
 
 
