@@ -58,6 +58,11 @@ class Comment:
     alone: bool
     end: int = sys.maxsize
 
+    @property
+    def words(self) -> str:
+        """Give the text without its marks."""
+        return self.text.lstrip("#").strip()
+
 
 @dataclass
 class Found:
@@ -133,13 +138,13 @@ class Found:
         """Give each item with the comments that stand before it, and behind it, in the file's order."""
         items = [replace(item, before=[], behind=[]) for item in sorted(self.items, key=lambda item: item.line)]
         for one in self.comments if items else ():
-            text = one.text.lstrip("#").strip()
+            words = [one.words] if one.words else []
             last = max((at for at, item in enumerate(items) if item.line <= one.line), default=-1)
             follower = items[last + 1] if last + 1 < len(items) else None
             if follower and (last < 0 or (one.alone and follower.line < one.end)):
-                follower.before += [text] if text else []
+                follower.before += words
             else:
-                items[last].behind += [text] if text else []
+                items[last].behind += words
         return items
 
 

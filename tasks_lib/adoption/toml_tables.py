@@ -172,12 +172,12 @@ def demand_requirements(pyproject: PyProject) -> None:
 
 
 def lost_comments(before: str, after: str) -> list[Comment]:
-    """Give the comments that stood in what was taken out of a TOML file."""
-    kept = Counter(one.text for one in comments(PYPROJECT, after))
+    """Give the comments that stood in what was taken out of a TOML file, but for those without a word."""
+    kept = Counter(one.words for one in comments(PYPROJECT, after))
     lost = []
     for one in comments(PYPROJECT, before):
-        kept[one.text] -= 1
-        lost += [one] if kept[one.text] < 0 else []
+        kept[one.words] -= 1
+        lost += [one] if one.words and kept[one.words] < 0 else []
     return lost
 
 

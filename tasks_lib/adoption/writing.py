@@ -21,6 +21,13 @@ from tasks_lib.manifests import PYPROJECT
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+_MOVED = "\ufdd0"  # which is no character, and in no file
+_HEAD = r"\[[^\n=]*\][ \t]*(?:#[^\n]*)?\n"
+_NOTES = r"(?P<notes>(?:(?P=depth)#[^\n]*\n)*)"
+_ABOVE = re.compile(rf"^(?=(?P<depth>[ \t]*)#){_NOTES}(?P<head>(?P=depth){_HEAD})", re.MULTILINE)
+_BELOW = re.compile(rf"(?P<head>^[ \t]*{_HEAD})(?P<notes>(?:[ \t]*#{_MOVED}[^\n]*\n)+)", re.MULTILINE)
+_NEXT = rf"(?P<next>(?=(?P<depth>[ \t]*)){_NOTES}(?P=depth){_HEAD})"
+_CLOSE = re.compile(rf"^(?![ \t]*(?:#|\n))[^\n]*\n(?={_NEXT})", re.MULTILINE)
 _HEADER = re.compile(r"\A(?:[ \t]*#[^\n]*\n)+(?=[ \t]*\n)")
 _WIDE = 80
 _INDENT = "    "
@@ -101,7 +108,11 @@ def _speaks_of(entry: Any) -> Any:  # noqa: ANN401 - what TOML holds
 
 def written(old: str, merged: Merged, drops: Sequence[Target] = ()) -> str:
     """Give the new text; what is then read from it must be what was there, less `drops`, and what was taken over."""
-    document, new, expected = tomlkit.parse(without(old, drops)), tomlkit.document(), copy.deepcopy(dict(merged.data))
+    document, new, expected = (
+        tomlkit.parse(_lowered(without(old, drops))),
+        tomlkit.document(),
+        copy.deepcopy(dict(merged.data)),
+    )
     for target in sorted(dict.fromkeys([*merged.values, *merged.lists]), key=_rank):
         place = document if target[0] in document or target[0] not in _TOP else new
         table, here = _table(place, target[:-1]), expected
@@ -113,7 +124,7 @@ def written(old: str, merged: Merged, drops: Sequence[Target] = ()) -> str:
         else:
             _extend(table, target[-1], merged.lists[target])
             here[target[-1]] = merged.entries(target)
-    body, top = _collapsed(document.as_string()), new.as_string()
+    body, top = _apart(_collapsed(_raised(document.as_string())), old), new.as_string()
     header = _HEADER.match(body) if top else None
     parts = (header[0], top, body[header.end() :]) if header else (top, body)
     text = "\n\n".join(part.strip("\n") for part in parts if part.strip()) + "\n"
@@ -147,10 +158,26 @@ def less(container: Any, drops: Iterable[Sequence[str]]) -> Any:  # noqa: ANN401
 
 
 def without(text: str, drops: Sequence[Target]) -> str:
-    """Give the text less some keys, and the tables that have nothing left."""
+    """Give the text less some keys, and the tables that have nothing left, with the comments right above them."""
+    text = _lowered(text)
     for target in drops:  # read anew each time: tomlkit loses its way where parts of a table stand far from each other
         text = less(tomlkit.parse(text), [target]).as_string()
-    return _collapsed(text)
+    return _collapsed(_raised(text))
+
+
+def _lowered(text: str) -> str:
+    """Move the comments right above each header below it: tomlkit takes them for the end of the table before."""
+    return _ABOVE.sub(lambda match: match["head"] + match["notes"].replace("#", f"#{_MOVED}"), text)
+
+
+def _raised(text: str) -> str:
+    """Move those comments back."""
+    return _BELOW.sub(r"\g<notes>\g<head>", text).replace(_MOVED, "")
+
+
+def _apart(text: str, old: str) -> str:
+    """Set each header that has come to stand below another line apart from it."""
+    return _CLOSE.sub(lambda match: match[0] if match[0] + match["next"] in old else f"{match[0]}\n", text)
 
 
 def _collapsed(text: str) -> str:

@@ -319,6 +319,36 @@ def test_list_keeps_its_layout(root: Path, before: str, after: str) -> None:
     assert f"\ndependencies = {after}\n" in (root / "pyproject.toml").read_text()
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(
+            f"[tool.x]\na = 1\n\n# of old\n{OLD}a = '1' #tight\n\n# of black\n[tool.black]\nb = 1\n",
+            [
+                '[project]\n# of old\nname = "demo"\n',
+                '"a==1", # tight\n',
+                "]\n\n[tool.x]\na = 1\n\n# of black\n[tool.black]\n",
+            ],
+            id="dropped table",
+        ),
+        pytest.param(
+            "[tool.x]\na = 1\n# of project\n[project] # that\nname = 'a'\n[tool.y]\nb = 1\n",
+            ["package = false\n\n# of project\n[project] # that\nname = 'a'\n", "[]\n\n[tool.y]\nb = 1\n"],
+            id="table that stays",
+        ),
+        pytest.param(
+            "[tool.x]\na = [\n  # c\n  ['b']\n]\n  # deep\n[project]\nname = 'a'\n",
+            ["[tool.x]\na = [\n  # c\n  ['b']\n]\n  # deep\n"],
+            id="no header",
+        ),
+    ],
+)
+def test_comments_above_a_table_go_with_it(root: Path, text: str, expected: list[str]) -> None:
+    _init(root, {"pyproject.toml": text})
+    made = (root / "pyproject.toml").read_text()
+    assert [part for part in expected if part not in made] == []
+
+
 _BUILT = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n[project]\nname = "a"\n'
 
 
