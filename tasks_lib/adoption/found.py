@@ -106,16 +106,17 @@ class Found:
             place = ("tool", "poetry", *(("group", group) if group else ()), "dependencies", wanted.name)
             self.place(place, {"path": path, **({"develop": True} if editable else {})}, line)
 
-    def place(self, target: Target, value: dict[str, Any], line: int | None) -> bool:
+    def place(self, target: Target, value: dict[str, Any] | list[dict[str, Any]], line: int | None) -> bool:
         """Say where one manager finds a requirement; tell whether that is so: a second place is not taken over."""
-        first = next((one.value for one in self.items if one.target == target), value)
-        if first == value:
+        first = next((one.value for one in self.items if one.target == target), None)
+        if first is None:
             self.put(target, value, line)
-        else:
-            here, there = (", ".join(f"{key} {said!r}" for key, said in one.items()) for one in (value, first))
+        elif first != value:
+            both = (one if isinstance(one, list) else [one] for one in (value, first))
+            here, there = (", ".join(f"{key} {said!r}" for one in some for key, said in one.items()) for some in both)
             text = f"{target[-1]}: {here} is NOT taken over, and {there} holds for all its alternatives"
             self.warn(f"{text}: write both into pyproject.toml, each manager's in its own way", line)
-        return first == value
+        return first in (None, value)
 
     def read(self, root: Path) -> str:
         """Read the file itself."""

@@ -32,6 +32,7 @@ _POETRY: Target = ("tool", "poetry")
 _URLS = {"homepage": "Homepage", "repository": "Repository", "documentation": "Documentation"}
 #: what PEP 508 cannot say, and stays in Poetry's table beside the requirement
 _KEPT = ("source", "allow-prereleases")
+_WHERE = ("markers", "python", "platform")
 _BUILD = {"requires": ["poetry-core>=2.0.0,<3.0.0"], "build-backend": "poetry.core.masonry.api"}
 _MARKERS = ("sys_platform", "os_name", "platform_system", "platform_machine", "python_version", "python_full_version")
 
@@ -115,7 +116,7 @@ class _Poetry:
                     optional.setdefault(name, []).append((text, one))
                 else:
                     target = (GROUPS, group) if group else MAIN
-                    self.beside(self.found.require(target, text, line, f"{name} = {one!r}"), one, group, line)
+                    self.beside(self.found.require(target, text, line, f"{name} = {one!r}"), one, group, line, wanted)
         if names[0] in self.table():
             self.found.drops.append((*_POETRY, *names))
         return optional
@@ -128,7 +129,8 @@ class _Poetry:
             for name in map(str, names):
                 line = self.line("dependencies", name)
                 for text, one in optional.get(name, [(name, None)]):
-                    self.beside(self.found.require((*EXTRAS, extra), text, line), one, "", line)
+                    rows = self.table("dependencies").get(name)
+                    self.beside(self.found.require((*EXTRAS, extra), text, line), one, "", line, rows)
         if given:
             self.found.drops.append((*_POETRY, "extras"))
 
@@ -139,24 +141,33 @@ class _Poetry:
         if isinstance(wanted, dict):
             wanted = {key: value for key, value in wanted.items() if key not in _KEPT}
             if {"path", "file"} & wanted.keys():
-                wanted = {"version": "*"} | {k: v for k, v in wanted.items() if k in {"extras", "markers", "python"}}
+                wanted = {"version": "*"} | {k: v for k, v in wanted.items() if k in {"extras", *_WHERE}}
         try:
             made = records.spelt(Factory.create_dependency(name, wanted, root_dir=self.root).to_pep_508())
         except Exception as error:  # noqa: BLE001 - poetry-core raises errors of many kinds for what is written wrongly
             self.found.refuse(f"{name} = {wanted!r} is no dependency: {error}", line)
         return made if " @ " in made else re.sub(r"\s*\((.*?)\)", r"\1", made, count=1)
 
-    def beside(self, parsed: Requirement, wanted: object, group: str, line: int | None) -> None:
-        """Keep what PEP 508 cannot say."""
+    def beside(self, parsed: Requirement, wanted: object, group: str, line: int | None, rows: object) -> None:
+        """Keep what PEP 508 cannot say, of each alternative in `rows`."""
         if not isinstance(wanted, dict):
             return
         if path := wanted.get("path") or wanted.get("file"):
             self.found.source(parsed, group, str(path), line, editable=bool(wanted.get("develop")))
         if kept := {key: wanted[key] for key in _KEPT if key in wanted}:
             place = (*_POETRY, *(("group", group) if group else ()), "dependencies", parsed.name)
-            if self.found.place(place, kept, line):
-                text = f"{parsed.name}: {', '.join(kept)} stays in Poetry's table, and uv does not read it"
+            text = f"{parsed.name}: {', '.join(kept)} stays in Poetry's table, and uv does not read it"
+            if self.found.place(place, _alternatives(rows) or kept, line) and (text, line) not in self.found.warned:
                 self.found.warn(text, line)
+
+
+def _alternatives(rows: object) -> list[dict[str, Any]]:
+    """Give what PEP 508 cannot say of each alternative, and where it holds; nothing where Poetry cannot tell them."""
+    tables = [row if isinstance(row, dict) else {} for row in rows] if isinstance(rows, list) else []
+    keys = {key for row in tables for key in row}
+    if {"path", "file"} & keys or not keys.intersection(_WHERE):
+        return []
+    return [{key: row[key] for key in (*_WHERE, *_KEPT) if key in row} or {"version": "*"} for row in tables]
 
 
 def demand_requirements(pyproject: PyProject) -> None:

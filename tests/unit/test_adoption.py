@@ -360,6 +360,29 @@ def test_alternatives_of_an_optional_dependency_are_all_kept(root: Path) -> None
     assert [one[:4] for one in _data(root)["project"]["optional-dependencies"]["x"]] == ["a==1", "a==2"]
 
 
+def test_source_of_one_alternative_holds_for_that_alone(root: Path) -> None:
+    from poetry.core.factory import Factory  # noqa: PLC0415 - it is slow to import
+
+    mac = "markers = 'sys_platform == \"darwin\"'"
+    rows = f"[{{version = '2', platform = 'linux', source = 's'}}, {{version = '1', {mac}}}]"
+    text = f"{OLD}a = {rows}\n[tool.poetry.group.x.dependencies]\na = {rows}\n"
+    warned = [one for one in _init(root, {"pyproject.toml": text}).results if one.status is Status.WARN]
+    package = Factory().create_poetry(root).package
+    for group in ("main", "x"):
+        found = package.dependency_group(group).dependencies_for_locking
+        assert [(one.to_pep_508(), one.source_name) for one in found] == [
+            ('a (==2) ; sys_platform == "linux"', "s"),
+            ('a (==1) ; sys_platform == "darwin"', None),
+        ]
+    assert _said(Answer(warned)).count("a: source stays in Poetry's table, and uv does not read it") == len(warned) == 2
+
+
+def test_folder_of_one_platform_keeps_its_marker(root: Path) -> None:
+    (root / "b").mkdir()
+    _init(root, {"pyproject.toml": f"{OLD}a = {{path = 'b', platform = 'linux'}}\n"})
+    assert _data(root)["project"]["dependencies"] == ['a ; sys_platform == "linux"']
+
+
 def test_files_of_dynamic_dependencies_are_read_once(root: Path) -> None:
     text = f"{_BUILT}dynamic = ['version', 'dependencies']\n"
     text += "[tool.setuptools.dynamic]\ndependencies = {file = ['deps.in']}\n"
