@@ -174,11 +174,16 @@ def uncommented(toml: str) -> str:
 
 
 def end_of(rows: Sequence[str], line: int) -> int:
-    """Give the line that ends what a line stands in: the next one that is less deep, comments aside."""
-    depth, *depths = [len(row) - len(row.lstrip()) for row in rows[line - 1 :]]
-    below = zip(depths, rows[line:], strict=True)
-    ends = (at for at, (here, row) in enumerate(below, line + 1) if here < depth and row.strip()[:1] not in {"", "#"})
-    return next(ends, sys.maxsize)
+    """Give the line that ends what a comment stands in: less deep than the comment and what follows it."""
+    depth, follows = len(rows[line - 1]) - len(rows[line - 1].lstrip()), True
+    for at in range(line, len(rows)):
+        text = rows[at].lstrip()
+        if text and text[0] != "#":
+            here = len(rows[at]) - len(text)
+            depth, follows = max(depth, here) if follows else depth, False
+            if here < depth:
+                return at + 1
+    return sys.maxsize
 
 
 def distribution(text: str) -> str:

@@ -280,7 +280,7 @@ def test_comments_go_with_what_they_speak_of() -> None:
 
 
 _COMPILED = "#\n# made\n#\na==1\n    # via\n    #   -r in\n    #   b\n# own\nc==1 \\\n  --hash=sha256:00\n  # via a\n"
-_CFG = "[metadata]\nname = a\nclassifiers =\n  A\n  # one\n  # two\n  B\nversion = 1\n"
+_CFG = "[metadata]\nname = a\nclassifiers =\n  A\n  # one\n# two\n  B\nversion = 1\n"
 _PY = "setup(\n  install_requires=[\n    'a',\n    # 'b',\n  ],\n  extras_require={'x': ['c']}\n)\n"
 _TABLE = "[tool.poetry]\nkeywords = [\n  'k',\n  # one\n  'l',\n]\nname = 'a'\n"
 
