@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 import tokenize
 from dataclasses import dataclass, field, replace
 from email.utils import parseaddr
@@ -52,11 +53,17 @@ class Item:
 
 @dataclass(frozen=True)
 class Comment:
-    """A comment, and whether it has its line for itself."""
+    """A comment, whether it has its line for itself, and the line where less deep text ends what it stands in."""
 
     line: int
     text: str
     alone: bool
+    end: int = sys.maxsize
+
+    @property
+    def words(self) -> str:
+        """Give the text without its marks."""
+        return self.text.lstrip("#").strip()
 
 
 @dataclass
@@ -103,19 +110,17 @@ class Found:
             place = ("tool", "poetry", *(("group", group) if group else ()), "dependencies", wanted.name)
             self.place(place, {"path": path, **({"develop": True} if editable else {})}, line)
 
-    def place(self, target: Target, value: dict[str, Any], line: int | None) -> bool:
+    def place(self, target: Target, value: dict[str, Any] | list[dict[str, Any]], line: int | None) -> bool:
         """Say where one manager finds a requirement; tell whether that is so: a second place is not taken over."""
-        first = next((one.value for one in self.items if one.target == target), value)
-        if first == value:
+        first = next((one.value for one in self.items if one.target == target), None)
+        if first is None:
             self.put(target, value, line)
-        else:
-            here, there = (
-                ", ".join(f"{key} {said!r}" for key, said in one.items()) if isinstance(one, dict) else str(one)
-                for one in (value, first)
-            )
+        elif first != value:
+            both = (one if isinstance(one, list) else [one] for one in (value, first))
+            here, there = (", ".join(f"{key} {said!r}" for one in some for key, said in one.items()) for some in both)
             text = f"{target[-1]}: {here} is NOT taken over, and {there} holds for all its alternatives"
             self.warn(f"{text}: write both into pyproject.toml, each manager's in its own way", line)
-        return first == value
+        return first in (None, value)
 
     def leave_out(self, name: str) -> None:
         """Leave the project itself out of what it requires; an extra may speak of the project's other extras."""
@@ -154,21 +159,23 @@ class Found:
         """Give each item with the comments that stand before it, and behind it, in the file's order."""
         items = [replace(item, before=[], behind=[]) for item in sorted(self.items, key=lambda item: item.line)]
         for one in self.comments if items else ():
-            text = one.text.lstrip("#").strip()
+            words = [one.words] if one.words else []
             last = max((at for at, item in enumerate(items) if item.line <= one.line), default=-1)
-            if last + 1 < len(items) and (one.alone or last < 0):
-                items[last + 1].before.append(text)
+            follower = items[last + 1] if last + 1 < len(items) else None
+            if follower and (last < 0 or (one.alone and follower.line < one.end)):
+                follower.before += words
             else:
-                items[last].behind.append(text)
+                items[last].behind += words
         return items
 
 
 def comments(file: str, text: str) -> list[Comment]:
     """Give the comments of a file, by the language that its name tells."""
+    rows = text.split("\n")
     if file.endswith(".py"):
         tokens = tokenize.generate_tokens(io.StringIO(text).readline)
         found = [(one.start, one.string) for one in tokens if one.type == tokenize.COMMENT]
-        return [Comment(row, said, not text.splitlines()[row - 1][:column].strip()) for (row, column), said in found]
+        return [Comment(row, said, not rows[row - 1][:at].strip(), end_of(rows, row)) for (row, at), said in found]
     pattern = _LANGUAGES.get(file.rpartition(".")[2].rpartition("/")[2], _LINE)
     made = []
     for match in pattern.finditer(text):
@@ -176,8 +183,27 @@ def comments(file: str, text: str) -> list[Comment]:
             start = match.start("comment")
             ahead = text[text.rfind("\n", 0, start) + 1 : start].strip()
             alone = not ahead or (pattern is _TOML and ahead[0] == "[")  # behind a header it speaks of what follows
-            made.append(Comment(text.count("\n", 0, start) + 1, said.rstrip(), alone))
+            line = text.count("\n", 0, start) + 1
+            made.append(Comment(line, said.rstrip(), alone, end_of(rows, line)))
     return made
+
+
+def uncommented(toml: str) -> str:
+    """Give a piece of TOML with blanks in place of its comments."""
+    return _TOML.sub(lambda match: " " * len(match[0]) if match["comment"] else match[0], toml)
+
+
+def end_of(rows: Sequence[str], line: int) -> int:
+    """Give the line that ends what a comment stands in: less deep than the comment and what follows it."""
+    depth, follows = len(rows[line - 1]) - len(rows[line - 1].lstrip()), True
+    for at in range(line, len(rows)):
+        text = rows[at].lstrip()
+        if text and text[0] != "#":
+            here = len(rows[at]) - len(text)
+            depth, follows = max(depth, here) if follows else depth, False
+            if here < depth:
+                return at + 1
+    return sys.maxsize
 
 
 def distribution(text: str) -> str:

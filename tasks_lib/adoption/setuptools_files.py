@@ -10,7 +10,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from tasks_lib.adoption import requirements_files
-from tasks_lib.adoption.found import EXTRAS, MAIN, Comment, Found, Target, comments, license_of, people
+from tasks_lib.adoption.found import EXTRAS, MAIN, Comment, Found, Target, comments, end_of, license_of, people
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,11 +141,12 @@ def _cfg_comments(text: str, found: Found) -> Iterator[Comment]:
     """Give the comments of the sections that are read: lines of their own, and those behind requirements."""
     section, behind = "metadata", {one.line: one for one in comments(found.file, text)}
     listed = {item.line for item in found.items if item.listed}
-    for number, row in enumerate(text.splitlines(), 1):
+    rows = text.splitlines()
+    for number, row in enumerate(rows, 1):
         if head := re.match(r"\[([^\].]+)", row):
             section = head[1]
         if section in {"metadata", "options"} and row.lstrip()[:1] in {"#", ";"}:
-            yield Comment(number, f"#{row.strip()[1:]}", alone=True)
+            yield Comment(number, f"#{row.strip()[1:]}", alone=True, end=end_of(rows, number))
         elif number in listed and number in behind:
             yield behind[number]
 

@@ -15,7 +15,6 @@ from tasks_lib.adoption.found import (
     MAIN,
     Comment,
     Found,
-    Item,
     Target,
     comments,
     distribution,
@@ -38,6 +37,7 @@ _KEPT = ("source", "allow-prereleases")
 _BACKEND = "poetry.core.masonry.api"
 #: the versions of poetry-core that read `[project]`
 _CORE = "poetry-core>=2.0.0,<3.0.0"
+_WHERE = ("markers", "python", "platform")
 _MARKERS = ("sys_platform", "os_name", "platform_system", "platform_machine", "python_version", "python_full_version")
 
 
@@ -150,8 +150,7 @@ class _Poetry:
                     optional.setdefault(name, []).append((text, one))
                 else:
                     target = (GROUPS, group) if group else MAIN
-                    parsed = self.found.require(target, text, line, f"{name} = {one!r}")
-                    self.beside(parsed, one, group, line, several=isinstance(wanted, list))
+                    self.beside(self.found.require(target, text, line, f"{name} = {one!r}"), one, group, line, wanted)
         if names[0] in self.table():
             self.found.drops.append((*_POETRY, *names))
         return optional
@@ -164,7 +163,8 @@ class _Poetry:
             for name in map(str, names):
                 line = self.line("dependencies", name)
                 for text, one in optional.get(name, [(name, None)]):
-                    self.beside(self.found.require((*EXTRAS, extra), text, line), one, "", line)
+                    rows = self.table("dependencies").get(name)
+                    self.beside(self.found.require((*EXTRAS, extra), text, line), one, "", line, rows)
         if given:
             self.found.drops.append((*_POETRY, "extras"))
 
@@ -175,17 +175,15 @@ class _Poetry:
         if isinstance(wanted, dict):
             wanted = {key: value for key, value in wanted.items() if key not in _KEPT}
             if {"path", "file"} & wanted.keys():
-                wanted = {"version": "*"} | {k: v for k, v in wanted.items() if k in {"extras", "markers", "python"}}
+                wanted = {"version": "*"} | {k: v for k, v in wanted.items() if k in {"extras", *_WHERE}}
         try:
             made = records.spelt(Factory.create_dependency(name, wanted, root_dir=self.root).to_pep_508())
         except Exception as error:  # noqa: BLE001 - poetry-core raises errors of many kinds for what is written wrongly
             self.found.refuse(f"{name} = {wanted!r} is no dependency: {error}", line)
         return made if " @ " in made else re.sub(r"\s*\((.*?)\)", r"\1", made, count=1)
 
-    def beside(
-        self, parsed: Requirement, wanted: object, group: str, line: int | None, *, several: bool = False
-    ) -> None:
-        """Keep what PEP 508 cannot say."""
+    def beside(self, parsed: Requirement, wanted: object, group: str, line: int | None, rows: object) -> None:
+        """Keep what PEP 508 cannot say, of each alternative in `rows`."""
         if not isinstance(wanted, dict):
             return
         if path := wanted.get("path") or wanted.get("file"):
@@ -193,14 +191,17 @@ class _Poetry:
         if kept := {key: wanted[key] for key in _KEPT if key in wanted}:
             place = (*_POETRY, *(("group", group) if group else ()), "dependencies", parsed.name)
             text = f"{parsed.name}: {', '.join(kept)} stays in Poetry's table, and uv does not read it"
-            own = {"markers": str(parsed.marker)} if several and parsed.marker else {}
-            held: Any = next((item.value for item in self.found.items if item.target == place), [] if own else None)
-            if own and isinstance(held, list):  # for this alternative alone
-                self.found.items += [] if held else [Item(place, held, line or 1)]
-                held.append({**kept, **own})
+            if self.found.place(place, _alternatives(rows) or kept, line) and (text, line) not in self.found.warned:
                 self.found.warn(text, line)
-            elif self.found.place(place, kept, line):
-                self.found.warn(text, line)
+
+
+def _alternatives(rows: object) -> list[dict[str, Any]]:
+    """Give what PEP 508 cannot say of each alternative, and where it holds; nothing where Poetry cannot tell them."""
+    tables = [row if isinstance(row, dict) else {} for row in rows] if isinstance(rows, list) else []
+    keys = {key for row in tables for key in row}
+    if {"path", "file"} & keys or not keys.intersection(_WHERE):
+        return []
+    return [{key: row[key] for key in (*_WHERE, *_KEPT) if key in row} or {"version": "*"} for row in tables]
 
 
 def demand_requirements(pyproject: PyProject) -> None:
@@ -216,12 +217,12 @@ def demand_requirements(pyproject: PyProject) -> None:
 
 
 def lost_comments(before: str, after: str) -> list[Comment]:
-    """Give the comments that stood in what was taken out of a TOML file."""
-    kept = Counter(one.text for one in comments(PYPROJECT, after))
+    """Give the comments that stood in what was taken out of a TOML file, but for those without a word."""
+    kept = Counter(one.words for one in comments(PYPROJECT, after))
     lost = []
     for one in comments(PYPROJECT, before):
-        kept[one.text] -= 1
-        lost += [one] if kept[one.text] < 0 else []
+        kept[one.words] -= 1
+        lost += [one] if one.words and kept[one.words] < 0 else []
     return lost
 
 

@@ -13,7 +13,7 @@ import tomlkit
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tasks_lib.adoption.found import GROUPS, MAIN, Found, Item, Target
+from tasks_lib.adoption.found import GROUPS, MAIN, Found, Item, Target, uncommented
 from tasks_lib.adoption.toml_tables import lost_comments
 from tasks_lib.errors import LabError
 from tasks_lib.manifests import PYPROJECT
@@ -21,8 +21,16 @@ from tasks_lib.manifests import PYPROJECT
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+_MOVED = "\ufdd0"  # which is no character, and in no file
+_HEAD = r"\[[^\n=]*\][ \t]*(?:#[^\n]*)?\n"
+_NOTES = r"(?P<notes>(?:(?P=depth)#[^\n]*\n)*)"
+_ABOVE = re.compile(rf"^(?=(?P<depth>[ \t]*)#){_NOTES}(?P<head>(?P=depth){_HEAD})", re.MULTILINE)
+_BELOW = re.compile(rf"(?P<head>^[ \t]*{_HEAD})(?P<notes>(?:[ \t]*#{_MOVED}[^\n]*\n)+)", re.MULTILINE)
+_NEXT = rf"(?P<next>(?=(?P<depth>[ \t]*)){_NOTES}(?P=depth){_HEAD})"
+_CLOSE = re.compile(rf"^(?![ \t]*(?:#|\n))[^\n]*\n(?={_NEXT})", re.MULTILINE)
 _HEADER = re.compile(r"\A(?:[ \t]*#[^\n]*\n)+(?=[ \t]*\n)")
 _WIDE = 80
+_INDENT = "    "
 #: what comes first, where it is not there yet, in this order
 _TOP = ("project", "build-system", GROUPS)
 _ORDER = ("name", "version", "description", "readme", "requires-python", "license", "dynamic", "authors", "maintainers")
@@ -107,7 +115,11 @@ def _speaks_of(entry: Any) -> Any:  # noqa: ANN401 - what TOML holds
 
 def written(old: str, merged: Merged, drops: Sequence[Target] = ()) -> str:
     """Give the new text; what is then read from it must be what was there, less `drops`, and what was taken over."""
-    document, new, expected = tomlkit.parse(without(old, drops)), tomlkit.document(), copy.deepcopy(dict(merged.data))
+    document, new, expected = (
+        tomlkit.parse(_lowered(without(old, drops))),
+        tomlkit.document(),
+        copy.deepcopy(dict(merged.data)),
+    )
     for target in sorted(dict.fromkeys([*merged.values, *merged.lists]), key=_rank):
         place = document if target[0] in document or target[0] not in _TOP else new
         table, here = _table(place, target[:-1]), expected
@@ -119,7 +131,7 @@ def written(old: str, merged: Merged, drops: Sequence[Target] = ()) -> str:
         else:
             _extend(table, target[-1], merged.lists[target])
             here[target[-1]] = merged.entries(target)
-    body, top = _collapsed(document.as_string()), new.as_string()
+    body, top = _apart(_collapsed(_raised(document.as_string())), old), new.as_string()
     header = _HEADER.match(body) if top else None
     parts = (header[0], top, body[header.end() :]) if header else (top, body)
     text = "\n\n".join(part.strip("\n") for part in parts if part.strip()) + "\n"
@@ -153,10 +165,26 @@ def less(container: Any, drops: Iterable[Sequence[str]]) -> Any:  # noqa: ANN401
 
 
 def without(text: str, drops: Sequence[Target]) -> str:
-    """Give the text less some keys, and the tables that have nothing left."""
+    """Give the text less some keys, and the tables that have nothing left, with the comments right above them."""
+    text = _lowered(text)
     for target in drops:  # read anew each time: tomlkit loses its way where parts of a table stand far from each other
         text = less(tomlkit.parse(text), [target]).as_string()
-    return _collapsed(text)
+    return _collapsed(_raised(text))
+
+
+def _lowered(text: str) -> str:
+    """Move the comments right above each header below it: tomlkit takes them for the end of the table before."""
+    return _ABOVE.sub(lambda match: match["head"] + match["notes"].replace("#", f"#{_MOVED}"), text)
+
+
+def _raised(text: str) -> str:
+    """Move those comments back."""
+    return _BELOW.sub(r"\g<notes>\g<head>", text).replace(_MOVED, "")
+
+
+def _apart(text: str, old: str) -> str:
+    """Set each header that has come to stand below another line apart from it."""
+    return _CLOSE.sub(lambda match: match[0] if match[0] + match["next"] in old else f"{match[0]}\n", text)
 
 
 def _collapsed(text: str) -> str:
@@ -180,7 +208,7 @@ def _table(container: Any, names: Sequence[str]) -> Any:  # noqa: ANN401 - tomlk
 
 
 def _put(table: Any, key: str, item: Item) -> None:  # noqa: ANN401 - tomlkit's
-    """Set a key that is not there yet, below the comments that stood before it."""
+    """Set a key that is not there yet, below the comments that stood before it; deeper ones speak of what is above."""
     for text in item.before:
         table.add(tomlkit.comment(text))
     table[key] = _inline(item.value)
@@ -188,7 +216,7 @@ def _put(table: Any, key: str, item: Item) -> None:  # noqa: ANN401 - tomlkit's
     if first:
         table[key].comment(first)
     for text in filter(None, more):
-        table.add(tomlkit.comment(text))
+        table.add(tomlkit.comment(text).indent(len(_INDENT)))
 
 
 def _inline(value: Any) -> Any:  # noqa: ANN401 - tomlkit's
@@ -205,18 +233,19 @@ def _inline(value: Any) -> Any:  # noqa: ANN401 - tomlkit's
 
 
 def _extend(table: Any, key: str, rows: Sequence[Item]) -> None:  # noqa: ANN401 - tomlkit's
-    """Add entries to a list, each in a line of its own."""
-    if not table.get(key):
-        table[key] = tomlkit.array()
-    array = table[key]
+    """Add entries to a list, each in a line of its own, as deep as those that stand there; so is what closes it."""
+    text = table[key].as_string() if key in table else "[]"
+    bare = uncommented(text)[:-1].rstrip()
+    depth, close = (re.search(pattern, text) for pattern in (r"\n([ \t]+)[^\s\]]", r"\n([ \t]*)\]\Z"))
+    indent = f"\n{depth[1] if depth else _INDENT}"
+    parts = [text[: len(bare)], "" if bare[-1] in "[," else ",", text[len(bare) : -1].rstrip()]
     for row in rows:
+        parts += [f"{indent}# {comment}" for comment in row.before]
         first, *more = [*row.behind, ""]
-        for text in row.before:
-            array.add_line(comment=text)
         if row.value is not None:
             literal = isinstance(row.value, str) and '"' in row.value and "'" not in row.value
-            item = tomlkit.string(row.value, literal=True) if literal else _inline(row.value)
-            array.add_line(item, comment=first or None)
-        for text in filter(None, more):
-            array.add_line(comment=text)
-    array.add_line(indent="")
+            item = tomlkit.string(row.value, literal=True) if literal else tomlkit.item(_inline(row.value))
+            parts.append(f"{indent}{item.as_string()},{f' # {first}' if first else ''}")
+        parts += [f"{indent}{_INDENT}# {comment}" for comment in more if comment]
+    end = f"\n{close[1]}" if close else "\n" if rows else ""
+    table[key] = tomlkit.parse(f"x = {''.join(parts)}{end}]\n")["x"]

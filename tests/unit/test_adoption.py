@@ -288,13 +288,6 @@ def test_pip_section_of_a_package_is_for_its_development(root: Path, files: dict
     assert "six (there six>1)" in _said(answer)
 
 
-def test_source_of_one_alternative_is_for_that_alone(root: Path) -> None:
-    rows = "a = [{version='*', markers='sys_platform == \"linux\"', source='x'}, {version='*', platform='darwin'}]\n"
-    assert "a: source stays" in _said(_init(root, {"pyproject.toml": f"{OLD}{rows}"}))
-    kept = _data(root)["tool"]["poetry"]["dependencies"]["a"]
-    assert kept == [{"source": "x", "markers": 'sys_platform == "linux"'}]
-
-
 def test_comma_in_a_name_leaves_the_address_its_own() -> None:
     assert people(["One, A. <a@h.org>", "B"]) == [{"name": "One, A.", "email": "a@h.org"}, {"name": "B"}]
 
@@ -321,12 +314,108 @@ def test_comments_go_with_what_they_speak_of() -> None:
     assert [(one.before, one.behind) for one in found.noted()] == [(["one"], ["two"]), (["three"], ["four"])]
 
 
+_COMPILED = "#\n# made\n#\na==1\n    # via\n    #   -r in\n    #   b\n# own\nc==1 \\\n  --hash=sha256:00\n  # via a\n"
+_CFG = "[metadata]\nname = a\nclassifiers =\n  A\n  # one\n# two\n  B\nversion = 1\n"
+_PY = "setup(\n  install_requires=[\n    'a',\n    # 'b',\n  ],\n  extras_require={'x': ['c']}\n)\n"
+_TABLE = "[tool.poetry]\nkeywords = [\n  'k',\n  # one\n  'l',\n]\nname = 'a'\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        pytest.param(
+            "requirements.txt",
+            _COMPILED,
+            '[\n    # made\n    "a==1", # via\n        # -r in\n        # b\n    # own\n    "c==1", # via a\n]\n',
+            id="pip-compile",
+        ),
+        pytest.param("setup.cfg", _CFG, 'classifiers = ["A", "B"] # one\n    # two\n', id="value of setup.cfg"),
+        pytest.param("setup.py", _PY, "[\n    \"a\", # 'b',\n]\n", id="end of a list of setup.py"),
+        pytest.param("pyproject.toml", _TABLE, 'keywords = ["k", "l"] # one\n', id="value of Poetry's"),
+    ],
+)
+def test_deeper_comment_speaks_of_what_is_above(root: Path, name: str, text: str, expected: str) -> None:
+    _init(root, {name: text})
+    assert expected in (root / "pyproject.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param("[\n    'a',  # b\n\n    'c',\n]", "[\n    'a',  # b\n\n    'c',\n    # why\n]", id="lines"),
+        pytest.param("[\n  'a'  # b\n  # c\n  ] # d", "[\n  'a',  # b\n  # c\n  # why\n  ] # d", id="no comma"),
+        pytest.param("[ 'a' ]", "[ 'a',\n    # why\n]", id="one line"),
+        pytest.param("[ # none\n]", '[ # none\n    # why\n    "x",\n]', id="comment alone"),
+    ],
+)
+def test_list_keeps_its_layout(root: Path, before: str, after: str) -> None:
+    text = f"[project]\nname = 'demo'\ndependencies = {before}\n"
+    _init(root, {"pyproject.toml": text, "requirements.txt": "# why\nx\n"})
+    assert f"\ndependencies = {after}\n" in (root / "pyproject.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(
+            f"[tool.x]\na = 1\n\n# of old\n{OLD}a = '1' #tight\n\n# of black\n[tool.black]\nb = 1\n",
+            [
+                '[project]\n# of old\nname = "demo"\n',
+                '"a==1", # tight\n',
+                "]\n\n[tool.x]\na = 1\n\n# of black\n[tool.black]\n",
+            ],
+            id="dropped table",
+        ),
+        pytest.param(
+            "[tool.x]\na = 1\n# of project\n[project] # that\nname = 'a'\n[tool.y]\nb = 1\n",
+            ["package = false\n\n# of project\n[project] # that\nname = 'a'\n", "[]\n\n[tool.y]\nb = 1\n"],
+            id="table that stays",
+        ),
+        pytest.param(
+            "[tool.x]\na = [\n  # c\n  ['b']\n]\n  # deep\n[project]\nname = 'a'\n",
+            ["[tool.x]\na = [\n  # c\n  ['b']\n]\n  # deep\n"],
+            id="no header",
+        ),
+    ],
+)
+def test_comments_above_a_table_go_with_it(root: Path, text: str, expected: list[str]) -> None:
+    _init(root, {"pyproject.toml": text})
+    made = (root / "pyproject.toml").read_text()
+    assert [part for part in expected if part not in made] == []
+
+
+_BUILT = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n[project]\nname = "a"\n'
+
+
 def test_alternatives_of_an_optional_dependency_are_all_kept(root: Path) -> None:
     rows = (
         "a = [{version = '1', python = '<3.10', optional = true}, {version = '2', python = '>=3.10', optional = true}]"
     )
     _init(root, {"pyproject.toml": f"{OLD}{rows}\n[tool.poetry.extras]\nx = ['a']\n"})
     assert [one[:4] for one in _data(root)["project"]["optional-dependencies"]["x"]] == ["a==1", "a==2"]
+
+
+def test_source_of_one_alternative_holds_for_that_alone(root: Path) -> None:
+    from poetry.core.factory import Factory  # noqa: PLC0415 - it is slow to import
+
+    mac = "markers = 'sys_platform == \"darwin\"'"
+    rows = f"[{{version = '2', platform = 'linux', source = 's'}}, {{version = '1', {mac}}}]"
+    text = f"{OLD}a = {rows}\n[tool.poetry.group.x.dependencies]\na = {rows}\n"
+    warned = [one for one in _init(root, {"pyproject.toml": text}).results if one.status is Status.WARN]
+    package = Factory().create_poetry(root).package
+    for group in ("main", "x"):
+        found = package.dependency_group(group).dependencies_for_locking
+        assert [(one.to_pep_508(), one.source_name) for one in found] == [
+            ('a (==2) ; sys_platform == "linux"', "s"),
+            ('a (==1) ; sys_platform == "darwin"', None),
+        ]
+    assert _said(Answer(warned)).count("a: source stays in Poetry's table, and uv does not read it") == len(warned) == 2
+
+
+def test_folder_of_one_platform_keeps_its_marker(root: Path) -> None:
+    (root / "b").mkdir()
+    _init(root, {"pyproject.toml": f"{OLD}a = {{path = 'b', platform = 'linux'}}\n"})
+    assert _data(root)["project"]["dependencies"] == ['a ; sys_platform == "linux"']
 
 
 def test_files_of_dynamic_dependencies_are_read_once(root: Path) -> None:
