@@ -110,12 +110,15 @@ class _Reader:
         if (options.get("hashes") or options.get("require_hashes")) and hashes not in self.found.said:
             self.found.said.append(hashes)
         known = {"requirements", "constraints", "editables", "hashes", "require_hashes"}
-        if any(value for name, value in options.items() if name not in known and name != "format_control"):
+        given = {
+            name for name, value in options.items() if value and not name.endswith("_control")
+        }  # one is ever there
+        if given - known:
             option = " ".join(word for word in text.split() if not word.startswith("--hash"))
             self.found.warn(
                 f"'{option}' is not taken over: tell it to pip, uv or Poetry (one index: MLOPS_LAB_INDEX_URL)", line
             )
-        elif re.search(r"--(no|only)-binary", text):
+        elif re.search(r"--(no-binary|only-binary|all-releases|only-final)", text):
             self.found.warn(f"'{text}' is not taken over: the managers have settings of their own for it", line)
 
     def include(self, name: str, line: int, target: Target) -> None:

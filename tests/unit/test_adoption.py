@@ -261,6 +261,10 @@ def test_script_may_have_the_name_of_an_address(root: Path) -> None:
     assert (project["urls"], project["scripts"]) == ({"docs": "https://h"}, {"docs": "demo:main"})
 
 
+def test_plain_requirement_has_no_option_of_any_pip(root: Path) -> None:
+    assert "not taken over" not in _said(_init(root, {"requirements.txt": "a"}))
+
+
 def test_conda_file_loses_its_pip_section_alone(root: Path) -> None:
     text = "# top\nname: e\ndependencies:\n  - r-base  # R\n  - pip:\n    # cli\n    - a>1  # why\n  - six\n"
     _init(root, {"environment.yml": text}, combo="conda_poetry")
