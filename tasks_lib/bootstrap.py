@@ -26,6 +26,8 @@ NO_USER_SITE = "mlops-lab"
 TOOLS = "MLOPS_LAB_TOOLS"
 INDEX = "MLOPS_LAB_INDEX_URL"
 CACHE = "MLOPS_LAB_CACHE_DIR"
+#: Set by `--offline`: what is needed comes from the caches alone.
+OFFLINE = "MLOPS_LAB_OFFLINE"
 
 #: Set on the way into the tool environment, and taken out again there: the tasks are mlops-lab's own.
 OWN_TASKS = "MLOPS_LAB_OWN_TASKS"

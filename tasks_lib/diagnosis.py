@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from tasks_lib import index
+from tasks_lib import bootstrap
 from tasks_lib.errors import ExitCode, LabError
 
 if TYPE_CHECKING:
@@ -287,7 +287,7 @@ def explain(outcome: Outcome, *, title: str = "") -> LabError:
     for rule in RULES:
         pattern = re.compile(rule.pattern, re.IGNORECASE | re.DOTALL)
         if found := pattern.search(said):
-            if rule.online and os.environ.get(index.OFFLINE):
+            if rule.online and os.environ.get(bootstrap.OFFLINE):
                 rule = _NOT_CACHED  # noqa: PLW2901 - what it said, it said of the caches
             source = _source(outcome, said)
             plain = (text or "" for at, text in enumerate(found.groups(), 1) if at not in pattern.groupindex.values())

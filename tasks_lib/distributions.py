@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
-from tasks_lib import diagnosis, files, index, journal
+from tasks_lib import bootstrap, diagnosis, files, journal
 from tasks_lib.environments.records import normalised
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.manifests import PYPROJECT
@@ -87,9 +87,9 @@ def publish(  # noqa: PLR0913 - what a person may say of it
 ) -> Answer:
     """Upload what was built of the version that the manifest has, to the index `to`."""
     address = _address(session, to)
-    if os.environ.get(index.OFFLINE):
-        text = f"nothing can be published without the network, and {index.OFFLINE} is set."
-        raise LabError(text, remedy=f"unset {index.OFFLINE}", title="offline")
+    if os.environ.get(bootstrap.OFFLINE):
+        text = f"nothing can be published without the network, and {bootstrap.OFFLINE} is set."
+        raise LabError(text, remedy=f"unset {bootstrap.OFFLINE}", title="offline")
     member, folder = session.manager.member(package), _folder(session.project.root, dist)
     pyproject = _expect_package(session, member)
     found = _built(folder, pyproject)

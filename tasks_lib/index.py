@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from tasks_lib import toolbox
+from tasks_lib import bootstrap, toolbox
 from tasks_lib.errors import LabError
 from tasks_lib.manifests import read_text, read_toml
 
@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from tasks_lib.project import Project
 
 VARIABLE = "MLOPS_LAB_INDEX_URL"
-#: Set by `--offline`, with what each tool knows of that itself; Poetry knows nothing of it.
-OFFLINE = "MLOPS_LAB_OFFLINE"
-_OFFLINE = {OFFLINE: "1", "UV_OFFLINE": "1", "CONDA_OFFLINE": "true", "PIP_NO_INDEX": "1"}
+#: What `--offline` sets, each for the tools that know of it; Poetry knows nothing of it.
+_OFFLINE = {bootstrap.OFFLINE: "1", "UV_OFFLINE": "1", "CONDA_OFFLINE": "true", "PIP_NO_INDEX": "1"}
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ def resolve(variables: Mapping[str, str]) -> Index:
 
 def go_offline(variables: MutableMapping[str, str], *, asked: bool) -> None:
     """Have every tool that this process starts take what it needs from its cache alone, if that is asked for."""
-    if asked or variables.get(OFFLINE):
+    if asked or variables.get(bootstrap.OFFLINE):
         variables.update(_OFFLINE)
 
 

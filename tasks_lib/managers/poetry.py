@@ -217,7 +217,7 @@ class Poetry(Manager):
 
     def _command(self, argv: Sequence[str], activation: Activation | None, why: str) -> Command:
         """Give Poetry an environment always, or it makes one of its own; for the lock alone any will do."""
-        if os.environ.get(index.OFFLINE) and argv[0] in _ASKING and "--dry-run" not in argv:
+        if os.environ.get(bootstrap.OFFLINE) and argv[0] in _ASKING and "--dry-run" not in argv:
             text = f"poetry {argv[0]} cannot do without the network: it asks the index even for what its cache holds."
             raise LabError(text, code=ExitCode.BAD_REQUEST, remedy="leave out --offline, or take uv", title="offline")
         self.refuse_odd_lock()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tasks_lib import diagnosis, index
+from tasks_lib import bootstrap, diagnosis
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.process import Command, Outcome
 
@@ -712,7 +712,7 @@ def test_real_failure_becomes_one_clear_answer(program: str, failure: Failure) -
 
 
 def test_offline_what_is_not_there_may_be_missing_in_the_caches_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(index.OFFLINE, "1")
+    monkeypatch.setenv(bootstrap.OFFLINE, "1")
     for name in ("uv: no such version", "conda: no such package", "rattler: no such package"):
         program, failure = ALL[name]
         found = diagnosis.explain(_outcome(program, failure.stderr, failure.stdout))

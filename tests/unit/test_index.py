@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pip._internal.models.index import PyPI
 
-from tasks_lib import index
+from tasks_lib import bootstrap, index
 from tasks_lib.environments.venv import Venv
 from tasks_lib.errors import LabError
 from tasks_lib.managers.poetry import Poetry
@@ -140,7 +140,7 @@ def test_offline_is_told_to_every_tool_that_knows_of_it_and_refused_for_poetry(
     assert not variables
     index.go_offline(variables, asked=True)
     assert {variables["UV_OFFLINE"], variables["CONDA_OFFLINE"]} == {"1", "true"}
-    monkeypatch.setenv(index.OFFLINE, "1")
+    monkeypatch.setenv(bootstrap.OFFLINE, "1")
     made = project()
     manager, activation = Poetry(made), Venv(made).activation()
     assert "--dry-run" in manager.preview(activation).argv
