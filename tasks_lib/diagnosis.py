@@ -55,9 +55,9 @@ class Rule:
 
 _FAILED = ExitCode.TOOL_FAILED
 _NETWORK = "check the network and the address, then run it again"
-_NOT_CACHED = Rule(
+_NOT_CACHED = Rule(  # a report of conda's has the row `offline mode : False`
     r"network was disabled|network connectivity is disabled|no usable repodata cache|offline, and not in the cache|"
-    r"OfflineError|Offline mode",
+    r"OfflineError|Offline mode(?! :)",
     "not in the caches",
     "What is asked for is not in the caches: {said}",
     "leave out --offline",

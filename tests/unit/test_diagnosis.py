@@ -798,3 +798,8 @@ def test_folder_named_t_is_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "file:///home/student/t/mlops-lab/conda-forge and /home/student/t/mlops-lab"
     assert diagnosis.without_secrets(text) == text
     assert diagnosis.without_logins(text, tokens=True) == text
+
+
+def test_report_of_condas_does_not_say_that_it_is_offline() -> None:
+    said = "              offline mode : False\n\nERROR: No matching distribution found for toolz\n"
+    assert diagnosis.explain(_outcome("conda", said)).title != "not in the caches"
