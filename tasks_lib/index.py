@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tasks_lib.project import Project
 
-VARIABLE = "MLOPS_LAB_INDEX_URL"
+VARIABLE = bootstrap.INDEX
 #: What `--offline` sets, each for the tools that know of it; Poetry knows nothing of it.
 _OFFLINE = {bootstrap.OFFLINE: "1", "UV_OFFLINE": "1", "CONDA_OFFLINE": "true", "PIP_NO_INDEX": "1"}
 

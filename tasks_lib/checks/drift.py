@@ -19,8 +19,9 @@ def _lock(facts: Facts) -> Iterable[Finding]:
     from packaging.utils import canonicalize_version  # noqa: PLC0415 - 0.03 s
 
     name, locked, installed = facts.session.manager.lock_name, facts.locked, facts.installed
-    spare = {*SEEDS} & locked.keys() & installed.keys()  # an environment comes with these
-    spare -= needed(facts) if spare else set()
+    absent, spare = locked.keys() - installed.keys(), {*SEEDS} & locked.keys() & installed.keys()
+    asked = needed(facts) if absent or spare else set[str]()
+    spare -= asked  # an environment comes with these
     other = [
         f"{one} {version} ({name}: {' or '.join(sorted(locked[one]))}{', conda owns it' if one in facts.owned else ''})"
         for one, version in installed.items()
@@ -28,8 +29,7 @@ def _lock(facts: Facts) -> Iterable[Finding]:
         and one not in spare
         and canonicalize_version(version) not in {canonicalize_version(wanted) for wanted in locked[one]}
     ]
-    absent = locked.keys() - installed.keys()
-    missing = sorted(absent & needed(facts)) if absent else []
+    missing = sorted(absent & asked)
     ours = {*locked, *facts.owned, *SEEDS, facts.own_name, *pip_names(facts)}
     stray = [f"{one} {version}" for one, version in installed.items() if one not in ours]
     if missing:
