@@ -16,7 +16,7 @@ _TOOL_MISSING = 3
 
 def main(argv: "list[str] | None" = None, *, own_tasks: bool = True) -> int:
     """Run `argv` in the tool environment and give the exit code; `own_tasks` is so for the command `mlops-lab`."""
-    from tasks_lib.refusal import refuse  # noqa: PLC0415 - the path is mended first where this is run as a file
+    from tasks_lib.cli.startup_error import refuse  # noqa: PLC0415 - the path is mended first where this is run as a file
 
     began = time.time()
     argv = sys.argv[1:] if argv is None else argv
@@ -30,7 +30,7 @@ def main(argv: "list[str] | None" = None, *, own_tasks: bool = True) -> int:
         bootstrap.hear()
         own_tasks = bool(os.environ.pop(bootstrap.OWN_TASKS, "")) or own_tasks
         if bootstrap.is_inside():
-            from tasks_lib import program  # noqa: PLC0415 - it needs the packages of the tool environment
+            from tasks_lib.cli import program  # noqa: PLC0415 - it needs the packages of the tool environment
 
             return program.main(argv, own_tasks=own_tasks)
         if argv[:1] == ["--complete"] and bootstrap.fault(bootstrap.place(bootstrap.REQUIREMENTS)) is not None:
@@ -50,7 +50,7 @@ def main(argv: "list[str] | None" = None, *, own_tasks: bool = True) -> int:
 def rerun(argv: "list[str]") -> None:
     """Go on in the tool environment with `argv`: for a `tasks.py` whose packages are missing where it runs."""
     from tasks_lib import bootstrap  # noqa: PLC0415 - an old Python cannot read it
-    from tasks_lib.refusal import refuse  # noqa: PLC0415 - the same
+    from tasks_lib.cli.startup_error import refuse  # noqa: PLC0415 - the same
 
     if bootstrap.is_inside() and argv[:1] != ["--complete"]:  # going on would come back here for ever
         message = f"The tool environment {sys.prefix} lacks packages that tasks.py needs."

@@ -82,7 +82,7 @@ def go_on(python: str, argv: list[str], changes: Mapping[str, str]) -> int:
         # what asks a run to end waits until the other interpreter has started, which would answer with a traceback
         signal.pthread_sigmask(signal.SIG_BLOCK, ending())
         os.execve(python, command, env)  # noqa: S606 - there is no shell here, and none is wanted
-    from tasks_lib import process
+    from tasks_lib.execution import process
 
     return process.call(command, env)
 
@@ -172,10 +172,10 @@ def fingerprint(home: str) -> str:
 
 def _make(home: str, requirements: str) -> None:
     """Make the environment `home` while no other process does, or take the one that another has just made."""
-    from tasks_lib import lockfile
+    from tasks_lib.execution import file_lock
 
     try:
-        with lockfile.held(f"{home}.lock", "the run that makes the tool environment", _say):
+        with file_lock.held(f"{home}.lock", "the run that makes the tool environment", _say):
             why = fault(home)
             if why is not None:
                 _say(f"making the tool environment {f'anew: {why} (' if why else '(once, '}about {_SECONDS} s) …")
@@ -212,7 +212,7 @@ def _build(home: str, requirements: str) -> None:
 
 def _run(argv: list[str], home: str) -> str:
     """Run one step to its end and give what it printed."""
-    from tasks_lib import process
+    from tasks_lib.execution import process
 
     env: dict[str, str | None] = {**dict.fromkeys(_NO_PIP), "PIP_USER": "0"}
     outcome = process.run(process.Command(tuple(argv), env=env))

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from tasks_lib import process
-from tasks_lib.project import Project
+from tasks_lib.execution import process
+from tasks_lib.project.project import Project
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tasks_lib.process import Command
+    from tasks_lib.execution.process import Command
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background: what is started here inherits it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+TESTS = Path(__file__).parent
 #: What a machine may set for conda, uv, pip, Poetry or mlops-lab, and what an activated environment sets.
 _SETTINGS = (
     "CONDA",
@@ -52,7 +52,7 @@ class MakeProject(Protocol):
 
 def _is_hermetic(path: Path) -> bool:
     """Tell whether a test stands in a folder whose tests start no process."""
-    return path.parent.name in {"unit", "contract"}
+    return not {"unit", "contract"}.isdisjoint(path.relative_to(TESTS).parts)
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema
 
-from tasks_lib import bootstrap, index, process
+from tasks_lib import bootstrap
+from tasks_lib.execution import process
+from tasks_lib.tools import package_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -345,7 +347,7 @@ def variables(home: Path) -> dict[str, str]:
 
 def _index() -> str:
     """Give the index that this user has set, since the other home has none of the user's files."""
-    found = index.resolve(os.environ)
+    found = package_index.resolve(os.environ)
     return found.url if found.source else ""
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks_lib.errors import ExitCode, LabError
-from tasks_lib.process import Command, run
+from tasks_lib.execution.process import Command, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,19 +8,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tasks_lib.checks.base import Facts
-from tasks_lib.checks.catalogue import HYBRID, KNOWN, Selection, family
+from tasks_lib.checks.registry import HYBRID, KNOWN, Selection, family
 from tasks_lib.checks.tools import FAMILIES
 from tasks_lib.environments.base import MADE
 from tasks_lib.errors import LabError
-from tasks_lib.plan import Step, execute
+from tasks_lib.execution.plan import Step, execute
 from tasks_lib.report.model import Result, Status, verdict
-from tasks_lib.session import Answer
+from tasks_lib.session.session import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tasks_lib.plan import Watcher
-    from tasks_lib.session import Session
+    from tasks_lib.execution.plan import Watcher
+    from tasks_lib.session.session import Session
 
 
 def steps(session: Session, families: Sequence[str] = tuple(FAMILIES)) -> list[Step]:

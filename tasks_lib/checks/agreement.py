@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from tasks_lib.checks.base import Check, Facts, Finding, conda_line, listed
-from tasks_lib.environments import records
+from tasks_lib.environments import site_packages
 from tasks_lib.managers import MANAGERS
-from tasks_lib.manifests import PYPI, spec_name
+from tasks_lib.project.manifests import PYPI, spec_name
 from tasks_lib.report.model import Status
 
 if TYPE_CHECKING:
@@ -79,9 +79,9 @@ def _both_layers(facts: Facts) -> Iterable[Finding]:
     file = facts.conda_file
     declared: dict[str, set[str]] = {}
     for _, wanted in facts.declared():
-        declared.setdefault(records.normalised(wanted.name), set()).add(str(wanted.specifier))
+        declared.setdefault(site_packages.normalised(wanted.name), set()).add(str(wanted.specifier))
     for name in map(spec_name, file.dependencies if file else ()):
-        python = PYPI.get(name, records.normalised(name))
+        python = PYPI.get(name, site_packages.normalised(name))
         owned = facts.conda.get(name, {}).get("version")
         aligned = declared.get(python) == {f"=={owned}"}  # what `deps.align` writes
         if python in declared and python not in _BOTH_MAY and not aligned:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib.environments import conda_health, records
+from tasks_lib.environments import conda_health, site_packages
 from tasks_lib.environments.base import State
 from tasks_lib.errors import LabError
 from tasks_lib.report.model import Status
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
     from tasks_lib.environments.conda_health import Owned
-    from tasks_lib.environments.records import Distribution
-    from tasks_lib.manifests import CondaFile
-    from tasks_lib.members import Member
-    from tasks_lib.session import Session
+    from tasks_lib.environments.site_packages import Distribution
+    from tasks_lib.project.manifests import CondaFile
+    from tasks_lib.project.workspace import Member
+    from tasks_lib.session.session import Session
 
 _SHOWN = 8
 
@@ -86,7 +86,7 @@ class Facts:
     @cached_property
     def distributions(self) -> tuple[Distribution, ...]:
         """Give every distribution of the environment; what an uninstallation left of a record is none."""
-        return tuple(one for one in records.distributions(self.prefix) if one.version) if self.prefix else ()
+        return tuple(one for one in site_packages.distributions(self.prefix) if one.version) if self.prefix else ()
 
     @cached_property
     def installed(self) -> dict[str, str]:
@@ -126,13 +126,13 @@ class Facts:
     @property
     def own_name(self) -> str:
         """Give the project's own normalised name."""
-        return records.normalised(self.project.pyproject.name)
+        return site_packages.normalised(self.project.pyproject.name)
 
     @cached_property
     def python(self) -> str:
         """Give the version of the environment's Python, as far as its folders tell."""
         version = conda_health.python_version(self.prefix) if self.prefix else ""
-        site = records.site_packages(self.prefix) if self.prefix and not version else None
+        site = site_packages.site_packages(self.prefix) if self.prefix and not version else None
         return site.parent.name.removeprefix("python") if site else version
 
     @cached_property
@@ -176,8 +176,8 @@ class Facts:
             with contextlib.suppress(InvalidRequirement):  # `doctor` looks at the records
                 wanted = Requirement(str(one))
                 if wanted.marker is None or wanted.marker.evaluate(here):
-                    name = records.normalised(wanted.name)
-                    yield from ((name, more) for more in ("", *map(records.normalised, wanted.extras)))
+                    name = site_packages.normalised(wanted.name)
+                    yield from ((name, more) for more in ("", *map(site_packages.normalised, wanted.extras)))
 
 
 def conda_line(facts: Facts, name: str) -> tuple[str | None, int | None]:

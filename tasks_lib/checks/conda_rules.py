@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tasks_lib.checks.base import Check, Facts, Finding, conda_line, listed
 from tasks_lib.environments import conda_health
-from tasks_lib.manifests import read_text, spec_name
+from tasks_lib.project.manifests import read_text, spec_name
 from tasks_lib.report.model import Status
 
 if TYPE_CHECKING:

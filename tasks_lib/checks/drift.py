@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tasks_lib import journal, lockfile
 from tasks_lib.checks.base import Check, Facts, Finding, listed
-from tasks_lib.environments import records
+from tasks_lib.environments import site_packages
 from tasks_lib.environments.base import SEEDS
+from tasks_lib.execution import file_lock
 from tasks_lib.report.model import Status
+from tasks_lib.session import journal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,14 +56,14 @@ def needed(facts: Facts) -> set[str]:
         name, extra = one = waiting.pop()
         if one not in seen:
             seen.add(one)
-            waiting += facts.asked(records.requires(found[name]) if name in found else (), extra)
+            waiting += facts.asked(site_packages.requires(found[name]) if name in found else (), extra)
     return {name for name, _ in seen}
 
 
 def pip_names(facts: Facts) -> set[str]:
     """Give what the conda file has pip install."""
     entries = facts.conda_file.pip if facts.conda_file else ()
-    return {records.normalised(re.split(r"[^\w.-]", entry, maxsplit=1)[0]) for entry in entries}
+    return {site_packages.normalised(re.split(r"[^\w.-]", entry, maxsplit=1)[0]) for entry in entries}
 
 
 def _conda(facts: Facts) -> Iterable[Finding]:
@@ -76,7 +77,7 @@ def _interrupted(facts: Facts) -> Iterable[Finding]:
     root = facts.project.root
     if not journal.exists(root):
         return
-    if lockfile.is_held(str(root / journal.FOLDER / "lock")):
+    if file_lock.is_held(str(root / journal.FOLDER / "lock")):
         yield Finding("another run changes the project right now.", status=Status.WARN)
     else:
         yield Finding(f"{root / journal.FOLDER} holds the record of a run that did not end.")

@@ -7,12 +7,13 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib import bootstrap, toolbox
+from tasks_lib import bootstrap
 from tasks_lib.checks.base import Check, Facts, Finding, listed
-from tasks_lib.environments import others, records
+from tasks_lib.environments import foreign, site_packages
 from tasks_lib.environments.base import WINDOWS
-from tasks_lib.manifests import read_toml
+from tasks_lib.project.manifests import read_toml
 from tasks_lib.report.model import Status
+from tasks_lib.tools import executables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,12 +23,12 @@ _POETRY = "pypoetry"
 
 def _user_site(facts: Facts) -> Iterable[Finding]:
     """Look for distributions of the user's that stand before the environment's own on Python's path."""
-    user = Path(os.environ.get("PYTHONUSERBASE") or toolbox.home() / ".local")
-    site = records.site_packages(facts.prefix) if facts.prefix else None
+    user = Path(os.environ.get("PYTHONUSERBASE") or executables.home() / ".local")
+    site = site_packages.site_packages(facts.prefix) if facts.prefix else None
     if site is None or not _user_site_enabled(facts):
         return
     folder = user / site.relative_to(facts.prefix) if facts.prefix else user
-    theirs = {one.name: one.version for one in records.distributions_in(folder)}
+    theirs = {one.name: one.version for one in site_packages.distributions_in(folder)}
     hidden = [
         f"{name} {version} hides {facts.installed[name]}"
         for name, version in sorted(theirs.items())
@@ -75,10 +76,10 @@ def _poetry(facts: Facts) -> Iterable[Finding]:
     in_project = next((value for value in map(_in_project, settings) if value is not None), None)
     cache = next((str(one["cache-dir"]) for one in settings if one.get("cache-dir")), "")
     virtualenvs = (str(one["virtualenvs"]["path"]) for one in settings if _of_virtualenvs(one).get("path"))
-    place = next(virtualenvs, "{cache-dir}/virtualenvs").replace("{cache-dir}", cache or others.poetry_cache())
+    place = next(virtualenvs, "{cache-dir}/virtualenvs").replace("{cache-dir}", cache or foreign.poetry_cache())
     if facts.conda_layer:
         file = Path(place).expanduser() / "envs.toml"
-        name = others.poetry_name(facts.project.pyproject.name, facts.project.root)
+        name = foreign.poetry_name(facts.project.pyproject.name, facts.project.root)
         entry = read_toml(file, str(file))[0].get(name) if file.is_file() else None
         if entry:
             text = f"an old `poetry env use` redirects Poetry to a virtual environment: [{name}] in {file}."

@@ -7,7 +7,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from tasks_lib.checks.base import Check, Facts, Finding
-from tasks_lib.environments import records
+from tasks_lib.environments import site_packages
 from tasks_lib.environments.conda import Conda, is_base
 from tasks_lib.report.model import Status
 
@@ -61,7 +61,7 @@ def _shadowed(facts: Facts) -> Iterable[Finding]:
 
     The project's own modules are not meant, though they may be installed too.
     """
-    root, site = facts.project.root, records.site_packages(facts.prefix) if facts.prefix else None
+    root, site = facts.project.root, site_packages.site_packages(facts.prefix) if facts.prefix else None
     own = _own_modules(facts)
     for path in sorted([*root.glob("*.py"), *root.glob("*/__init__.py")]) if site else ():
         module = path.stem if path.parent == root else path.parent.name

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks_lib import diagnosis, toolbox
 from tasks_lib.checks.base import Told
 from tasks_lib.environments.base import MADE, State
 from tasks_lib.errors import LabError
-from tasks_lib.plan import Step
-from tasks_lib.process import Command
+from tasks_lib.execution.plan import Step
+from tasks_lib.execution.process import Command
 from tasks_lib.report.model import Result, Status
+from tasks_lib.tools import executables, messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from tasks_lib.environments.base import Activation, Environment
-    from tasks_lib.process import Outcome
-    from tasks_lib.project import Project
-    from tasks_lib.session import Session
+    from tasks_lib.execution.process import Outcome
+    from tasks_lib.project.project import Project
+    from tasks_lib.session.session import Session
 
 _ANEW = "make the environment anew: invoke env.remove setup"
 _MEND = "mend the file at the line that the result names"
@@ -111,7 +111,7 @@ def _health(environment: Environment) -> Iterable[Result]:
 
 def compat(session: Session) -> Iterable[Step]:
     """Run `uv pip check`, which answers as `pip check` does, and sooner."""
-    argv = (toolbox.uv(), "pip", "check", "--python", str(session.environment.python))
+    argv = (executables.uv(), "pip", "check", "--python", str(session.environment.python))
     command = Command(argv, "look for requirements that are not met", cwd=session.project.root)
     yield Step("check.compat", "check compatibility", command, reads=_compatible, needs=MADE, check=True)
 
@@ -127,7 +127,7 @@ def _compatible(outcome: Outcome) -> Iterable[Result]:
     elif "No virtual environment or system Python" in outcome.said or "Python interpreter not found" in outcome.said:
         yield Result(check, Status.SKIP, title, "there is no environment to look at", "invoke setup")
     else:
-        error = diagnosis.explain(outcome, title="pip check")
+        error = messages.explain(outcome, title="pip check")
         yield Result(check, Status.ERROR, title, error.message, error.remedy)
 
 

@@ -10,14 +10,14 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tasks_lib.errors import ExitCode, LabError
-from tasks_lib.plan import Step
+from tasks_lib.execution.plan import Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from tasks_lib.process import Command
-    from tasks_lib.project import Project
+    from tasks_lib.execution.process import Command
+    from tasks_lib.project.project import Project
     from tasks_lib.report.model import Result
 
 WINDOWS = os.name == "nt"

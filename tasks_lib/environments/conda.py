@@ -10,21 +10,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tasks_lib import bootstrap, diagnosis, index, toolbox
-from tasks_lib.environments import conda_health, engines, records
+from tasks_lib import bootstrap
+from tasks_lib.environments import conda_engines, conda_health, site_packages
 from tasks_lib.environments.base import MADE, WINDOWS, Activation, Environment, State
-from tasks_lib.environments.condarc import Condarc
+from tasks_lib.environments.conda_config import Condarc
 from tasks_lib.errors import ExitCode, LabError
-from tasks_lib.files import write
-from tasks_lib.manifests import CondaFile, spec_name
-from tasks_lib.plan import Step
-from tasks_lib.process import Command
+from tasks_lib.execution.files import write
+from tasks_lib.execution.plan import Step
+from tasks_lib.execution.process import Command
+from tasks_lib.project.manifests import CondaFile, spec_name
+from tasks_lib.tools import executables, messages, package_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from tasks_lib.process import Outcome
-    from tasks_lib.project import Project
+    from tasks_lib.execution.process import Outcome
+    from tasks_lib.project.project import Project
     from tasks_lib.report.model import Result
 
 _WINDOWS_PATH = ("", "Library/mingw-w64/bin", "Library/usr/bin", "Library/bin", "Scripts", "bin")
@@ -36,8 +37,8 @@ class Conda(Environment):
     kind: ClassVar[str] = "conda"
     mark: ClassVar[str] = "conda-meta"
     owns_packages: ClassVar[bool] = True
-    engines_on_path = staticmethod(engines.on_path)
-    makers: ClassVar[tuple[str, ...]] = tuple(engines.ENGINES)
+    engines_on_path = staticmethod(conda_engines.on_path)
+    makers: ClassVar[tuple[str, ...]] = tuple(conda_engines.ENGINES)
 
     @classmethod
     def applies(cls, project: Project) -> bool:
@@ -47,7 +48,7 @@ class Conda(Environment):
     @classmethod
     def choices(cls) -> list[str]:
         """List the conda CLIs of this machine, and the library that needs none."""
-        return [*engines.on_path(), engines.Rattler.name]
+        return [*conda_engines.on_path(), conda_engines.Rattler.name]
 
     @property
     def file(self) -> CondaFile:
@@ -60,9 +61,9 @@ class Conda(Environment):
         return self.file.name
 
     @cached_property
-    def maker(self) -> engines.Engine:
+    def maker(self) -> conda_engines.Engine:
         """Give the engine itself, looked for when it is needed."""
-        return engines.choose(self.project.engine)
+        return conda_engines.choose(self.project.engine)
 
     @property
     def engine(self) -> str:
@@ -146,7 +147,7 @@ class Conda(Environment):
 
     def _made(self, outcome: Outcome) -> tuple[Result, ...]:
         """Enter what was made in conda's list of environments, whichever engine made it; it must have a Python."""
-        diagnosis.demand(outcome, title=f"make {self.where}")
+        messages.demand(outcome, title=f"make {self.where}")
         if not self.python.exists():
             text = f"{self.file.path.name} asks for no Python, and the managers need one."
             remedy = f"add '- python' to the dependencies in {self.file.path.name}"
@@ -159,7 +160,7 @@ class Conda(Environment):
 
     def _list(self, *, there: bool) -> None:
         """Enter it in conda's own list of the user's environments, or take it off."""
-        known = toolbox.home() / ".conda" / "environments.txt"
+        known = executables.home() / ".conda" / "environments.txt"
         lines = known.read_text("utf-8").splitlines(keepends=True) if known.is_file() else []
         rest = [line for line in lines if line.strip() != str(self.prefix)]
         if not there and rest != lines:
@@ -172,8 +173,10 @@ class Conda(Environment):
     def _pip_section(self) -> Step:
         """Install the `pip:` section; its entries are arguments of pip, as conda hands them on."""
         words = [part for entry in self.file.pip for part in (entry.split(" ", 1) if entry[:1] == "-" else [entry])]
-        argv = (toolbox.uv(), "pip", "install", "--python", str(self.python), *map(str.strip, words))
-        command = Command(argv, "install the pip: section", env=index.for_uv(self.project), cwd=self.file.path.parent)
+        argv = (executables.uv(), "pip", "install", "--python", str(self.python), *map(str.strip, words))
+        command = Command(
+            argv, "install the pip: section", env=package_index.for_uv(self.project), cwd=self.file.path.parent
+        )
         title = f"install the pip: section of {self.file.path.name}"
         return Step("env.pip", title, command, needs=("env.create", "env.update"))
 
@@ -184,7 +187,7 @@ class Conda(Environment):
 
     def _lacking(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         prefix = self.prefix
-        return conda_health.unsatisfied(prefix, self._wanted()), records.unsatisfied(prefix, self.file.pip)
+        return conda_health.unsatisfied(prefix, self._wanted()), site_packages.unsatisfied(prefix, self.file.pip)
 
     def _wanted(self) -> list[str]:
         """Give the file's specs, with the Python that was asked for in place of the file's own."""
@@ -196,7 +199,7 @@ class Conda(Environment):
     def health(self) -> Iterable[Result]:
         """Verify every file that `conda-meta` records, and that what is installed is consistent."""
         yield from conda_health.verify(self.prefix)
-        yield from records.health(self.prefix, conda_health.owned_or_none(self.prefix))
+        yield from site_packages.health(self.prefix, conda_health.owned_or_none(self.prefix))
 
     def doctor(self) -> Step | None:
         """Ask the engine's own doctor, and read what it says."""
@@ -245,7 +248,7 @@ def envs_dirs(root: Path | None) -> list[Path]:
     """Give the folders of conda's environments, in the order in which conda looks (conda's documentation)."""
     condarc = Condarc.load(os.environ, root)
     folders = [Path(text) for text in condarc.values.get("envs_dirs", ())]
-    user = toolbox.home() / ".conda" / "envs"
+    user = executables.home() / ".conda" / "envs"
     if root is not None:
         folders += [root / "envs", user] if os.access(root, os.W_OK) else [user, root / "envs"]
     return list(dict.fromkeys([*folders, user]))

@@ -9,10 +9,10 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tasks_lib.diagnosis import without_logins
-from tasks_lib.environments import records
+from tasks_lib.environments import site_packages
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.report.model import Result, Status
+from tasks_lib.tools.messages import without_logins
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import rattler
 
-    from tasks_lib.process import Outcome
+    from tasks_lib.execution.process import Outcome
 
 _SHOWN = 5
 _SHARES = 8
@@ -102,7 +102,7 @@ def owned(prefix: Path, installed: Mapping[str, dict[str, Any]] | None = None) -
     found: dict[str, Owned] = {}
     for name, record in (packages(prefix) if installed is None else installed).items():
         for file in record.get("files") or ():
-            if (match := _RECORD.match(file)) and (python := records.normalised(match["name"])) not in found:
+            if (match := _RECORD.match(file)) and (python := site_packages.normalised(match["name"])) not in found:
                 folder = prefix / match[0]
                 whole = folder.is_file() or any((folder / one).is_file() for one in ("METADATA", "PKG-INFO"))
                 found[python] = Owned(name, match["version"], folder.name, whole)
@@ -112,7 +112,7 @@ def owned(prefix: Path, installed: Mapping[str, dict[str, Any]] | None = None) -
 def python_version(prefix: Path) -> str:
     """Give the version of an environment's Python, by the name of conda's record, or as a virtual one says it."""
     names = [path.name.split("-") for path in (prefix / "conda-meta").glob("python-[0-9]*.json")]
-    return names[0][1] if len(names) == 1 else records.python_version(prefix) or ""
+    return names[0][1] if len(names) == 1 else site_packages.python_version(prefix) or ""
 
 
 def owned_or_none(prefix: Path) -> dict[str, Owned]:
@@ -173,7 +173,7 @@ def verify(prefix: Path) -> Iterator[Result]:
         ("doctor.altered-files", "no file that conda installed was altered", "altered"),
     ):
         found = [f"{name} {len(files)} ({files[0]})" for name, files in wrong[state].items()]
-        yield records.listed(check, title, found, state, _ANEW, more="more packages")
+        yield site_packages.listed(check, title, found, state, _ANEW, more="more packages")
     yield _consistent(prefix)
 
 
@@ -190,12 +190,12 @@ def hashes(prefix: Path, installed: Mapping[str, dict[str, Any]] | None = None) 
 def _hash(path: str) -> str:
     if os.path.islink(path):  # noqa: PTH114 - thousands
         return hashlib.sha256(os.fsencode(os.readlink(path))).hexdigest()  # noqa: PTH115 - the same
-    return (records.digest(path) or b"").hex()
+    return (site_packages.digest(path) or b"").hex()
 
 
 def _places(prefix: Path) -> dict[str, str]:
     """Give where the two folders of a noarch Python package went: conda's records name them as the package does."""
-    packages = records.site_packages(prefix)
+    packages = site_packages.site_packages(prefix)
     scripts = "Scripts" if (prefix / "Scripts").is_dir() else "bin"
     return {"site-packages": packages.relative_to(prefix).as_posix() if packages else "", "python-scripts": scripts}
 
@@ -241,7 +241,7 @@ def _consistent(prefix: Path) -> Result:
             if not met:
                 wrong[record.name.normalized] = f"needs {text}"
     unmet = [f"{name} {text}" for name, text in sorted(wrong.items())]
-    return records.listed("doctor.consistent", title, unmet, "unmet:", _ANEW, more="more packages")
+    return site_packages.listed("doctor.consistent", title, unmet, "unmet:", _ANEW, more="more packages")
 
 
 def read_doctor(outcome: Outcome) -> Iterator[Result]:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from tasks_lib import index, toolbox
-from tasks_lib.environments import records
+from tasks_lib.environments import site_packages
 from tasks_lib.environments.base import WINDOWS, Activation, Environment, State
-from tasks_lib.plan import Step
-from tasks_lib.process import Command
+from tasks_lib.execution.plan import Step
+from tasks_lib.execution.process import Command
 from tasks_lib.report.model import Result, Status
+from tasks_lib.tools import executables, package_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from tasks_lib.project import Project
+    from tasks_lib.project.project import Project
 
 
 class Venv(Environment):
@@ -49,9 +49,9 @@ class Venv(Environment):
     def creation(self) -> tuple[Step, ...]:
         """Give the step that makes it, in place of a broken one."""
         self.refuse_foreign()
-        argv = (toolbox.uv(), "venv", "--seed", *self._python(), str(self.prefix))
+        argv = (executables.uv(), "venv", "--seed", *self._python(), str(self.prefix))
         title = f"make {self.where}"
-        command = Command(argv, title, env=index.for_uv(self.project), cwd=self.project.root)
+        command = Command(argv, title, env=package_index.for_uv(self.project), cwd=self.project.root)
         steps = [Step("env.create", title, command, undo=self.discard, needs=("env.clear",))]
         if (state := self.state()) is not State.ABSENT:
             why = "its interpreter is gone" if state is State.BROKEN else "it has another Python than the one wanted"
@@ -60,7 +60,7 @@ class Venv(Environment):
 
     def lacking(self) -> tuple[str, ...]:
         """Say when its Python is not the one that was asked for, or that `requires-python` wants."""
-        has = records.python_version(self.prefix)
+        has = site_packages.python_version(self.prefix)
         if has is None:
             return ()
         wanted = self.project.python
@@ -73,8 +73,8 @@ class Venv(Environment):
     def health(self) -> Iterable[Result]:
         """Look for a broken interpreter link, a moved folder, and damaged or duplicate distribution records."""
         yield self._interpreter()
-        yield records.moved(self.prefix)
-        yield from records.health(self.prefix)
+        yield site_packages.moved(self.prefix)
+        yield from site_packages.health(self.prefix)
 
     def _interpreter(self) -> Result:
         title = "the interpreter is there"
@@ -89,8 +89,8 @@ class Venv(Environment):
         if self.project.python:
             return ["--python", self.project.python]
         pinned = (self.project.root / ".python-version").exists()
-        if not pinned and self.project.pyproject.allows(toolbox.running_python()):
-            return ["--python", toolbox.base_python()]
+        if not pinned and self.project.pyproject.allows(executables.running_python()):
+            return ["--python", executables.base_python()]
         return []
 
 

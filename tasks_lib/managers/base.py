@@ -9,21 +9,21 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tasks_lib import diagnosis, toolbox
-from tasks_lib.environments import records
+from tasks_lib.environments import site_packages
 from tasks_lib.errors import LabError
-from tasks_lib.manifests import LARGEST, PYPROJECT, read_toml, too_large
+from tasks_lib.project.manifests import LARGEST, PYPROJECT, read_toml, too_large
 from tasks_lib.report.model import Result, Status
+from tasks_lib.tools import executables, messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from tasks_lib.environments.base import Activation
-    from tasks_lib.members import Member
-    from tasks_lib.plan import Step
-    from tasks_lib.process import Command, Outcome
-    from tasks_lib.project import Project
+    from tasks_lib.execution.plan import Step
+    from tasks_lib.execution.process import Command, Outcome
+    from tasks_lib.project.project import Project
+    from tasks_lib.project.workspace import Member
 
 _ELSEWHERE = {"git", "url", "path", "file", "directory", "editable"}
 LOCK_ANEW = "lock anew: invoke deps.lock"
@@ -83,7 +83,7 @@ class Manager(ABC):
     @property
     def program(self) -> str:
         """Give the path of the manager's program."""
-        return toolbox.tool(self.name)
+        return executables.tool(self.name)
 
     @abstractmethod
     def lock(self, activation: Activation | None, upgrade: Sequence[str] | None = None) -> Command:
@@ -103,7 +103,7 @@ class Manager(ABC):
 
     def dependents(self) -> Callable[[str], tuple[str, ...]]:
         """Give a function that says who asks for a name: `pyproject.toml`, and locked packages."""
-        wants = {records.normalised(name): [PYPROJECT] for name in self.project.pyproject.required_names()}
+        wants = {site_packages.normalised(name): [PYPROJECT] for name in self.project.pyproject.required_names()}
         for package in self._packages():
             for name in _asked(package) if _is_foreign(package) else ():
                 wants.setdefault(name, []).append(str(package["name"]))
@@ -111,7 +111,7 @@ class Manager(ABC):
 
     def ended(self, outcome: Outcome) -> Iterable[Result]:
         """Read what a command left that locks or installs; one that failed is raised."""
-        diagnosis.demand(outcome, title="")
+        messages.demand(outcome, title="")
         return ()
 
     @abstractmethod
@@ -142,10 +142,10 @@ class Manager(ABC):
     def member(self, name: str) -> Member | None:
         """Give a member, `None` for no name; an unknown one is an error that lists those there are."""
         known = self.members()
-        if name and records.normalised(name) not in known:
+        if name and site_packages.normalised(name) not in known:
             text = f"this project has no member {name!r}; {self.name} knows {', '.join(known) or 'none'}."
             raise LabError(text, file=PYPROJECT, remedy=self.member_remedy, title="unknown member")
-        return known[records.normalised(name)] if name else None
+        return known[site_packages.normalised(name)] if name else None
 
     @abstractmethod
     def export(self, activation: Activation | None, form: str, *, hashes: bool = True) -> Command:
@@ -165,8 +165,8 @@ class Manager(ABC):
 
     def newer(self, outcome: Outcome) -> dict[str, str]:
         """Read the answer of `outdated`: normalised names and the newest versions; one that failed is raised."""
-        rows = json.loads(diagnosis.demand(outcome, title=f"ask {self.name} for newer versions").stdout or "[]")
-        return {records.normalised(row["name"]): row["latest_version"] for row in rows}
+        rows = json.loads(messages.demand(outcome, title=f"ask {self.name} for newer versions").stdout or "[]")
+        return {site_packages.normalised(row["name"]): row["latest_version"] for row in rows}
 
     @abstractmethod
     def checks(self, activation: Activation | None) -> tuple[Step, ...]:
@@ -198,17 +198,19 @@ class Manager(ABC):
         found: dict[str, set[str]] = {}
         for package in self._packages():
             if _is_foreign(package) and (not python or _applies(package, python)):
-                found.setdefault(records.normalised(package["name"]), set()).add(str(package.get("version", "")))
+                found.setdefault(site_packages.normalised(package["name"]), set()).add(str(package.get("version", "")))
         return found
 
     def behind(self) -> list[str]:
         """Name the members that ask for other names than the lock says, where a manager does not look at them."""
-        asked = {records.normalised(package["name"]): set(_asked(package)) for package in self._packages()}
+        asked = {site_packages.normalised(package["name"]): set(_asked(package)) for package in self._packages()}
         found = []
         for name, member in self.members().items():
             entries = member.pyproject.table("project").get("dependencies", ())
-            wanted = {records.normalised(word) for entry in entries for word in re.findall(r"^[\w.-]+", str(entry))}
-            known = {records.normalised(one) for one in member.pyproject.required_names()}
+            wanted = {
+                site_packages.normalised(word) for entry in entries for word in re.findall(r"^[\w.-]+", str(entry))
+            }
+            known = {site_packages.normalised(one) for one in member.pyproject.required_names()}
             if name in asked and (wanted - asked[name] or asked[name] - known):
                 found.append(f"{member.manifest} was changed since {self.lock_name} was written")
         return found
@@ -218,7 +220,7 @@ class Manager(ABC):
         sources = [(one["name"], one.get("source", {})) for one in self._packages() if _is_foreign(one)]
         # Poetry says in words what a package comes from, uv by the first key
         kinds = [(name, str(source.get("type") or next(iter(source), ""))) for name, source in sources]
-        return {records.normalised(name) for name, kind in kinds if kind in _ELSEWHERE}
+        return {site_packages.normalised(name) for name, kind in kinds if kind in _ELSEWHERE}
 
     def indexes(self) -> set[str]:
         """Give the addresses that the lock takes packages from."""
@@ -271,7 +273,7 @@ def _asked(package: Mapping[str, Any]) -> list[str]:
     """Name what a package asks for: uv lists tables, Poetry has a table with the names as its keys."""
     groups = [package.get("dependencies", ()), *package.get("dev-dependencies", {}).values()]
     every = [entry["name"] if isinstance(entry, dict) else entry for group in groups for entry in group]
-    return [records.normalised(name) for name in every]
+    return [site_packages.normalised(name) for name in every]
 
 
 def _is_package(entry: Any) -> bool:  # noqa: ANN401 - whatever stands in a lock

@@ -11,20 +11,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from tasks_lib import bootstrap, diagnosis, index, members, process, requirements, toolbox
-from tasks_lib.environments import records
+from tasks_lib import bootstrap
+from tasks_lib.environments import site_packages
 from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.execution import process
+from tasks_lib.execution.plan import Step
+from tasks_lib.execution.process import Command
 from tasks_lib.managers.base import AFTER_LOCK, MAIN, Change, Manager, Place
-from tasks_lib.plan import Step
-from tasks_lib.process import Command
+from tasks_lib.project import requirements, workspace
 from tasks_lib.report.model import Result, Status
+from tasks_lib.tools import executables, messages, package_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tasks_lib.environments.base import Activation
-    from tasks_lib.members import Member
-    from tasks_lib.process import Outcome
+    from tasks_lib.execution.process import Outcome
+    from tasks_lib.project.workspace import Member
 
 _OPERATION = re.compile(r"^  - (Installing|Updating|Downgrading|Removing) (\S+) \(([^)]*)\)(.*)$", re.MULTILINE)
 #: how Poetry refuses a manifest before it checks anything
@@ -70,17 +73,19 @@ class Poetry(Manager):
 
     def changes(self, outcome: Outcome) -> list[Change]:
         """Read the lines `- Installing`, `- Updating`, `- Downgrading` and `- Removing`; the project is one of them."""
-        diagnosis.demand(outcome, title="poetry install --dry-run")
+        messages.demand(outcome, title="poetry install --dry-run")
         found: list[Change] = []
         for verb, name, versions, rest in _OPERATION.findall(outcome.stdout):
             before, _, after = versions.rpartition(" -> ")
             if "Skipped" not in rest:
                 removed = verb == "Removing"
-                found.append(Change(records.normalised(name), after if removed else before, "" if removed else after))
+                found.append(
+                    Change(site_packages.normalised(name), after if removed else before, "" if removed else after)
+                )
         root = _ROOT.search(outcome.stdout)
         prefix = outcome.command.env.get("VIRTUAL_ENV") or outcome.command.env.get("CONDA_PREFIX")
-        if root and prefix and records.normalised(root[1]) not in records.installed(Path(prefix)):
-            found.append(Change(records.normalised(root[1]), "", root[2]))
+        if root and prefix and site_packages.normalised(root[1]) not in site_packages.installed(Path(prefix)):
+            found.append(Change(site_packages.normalised(root[1]), "", root[2]))
         return found
 
     def default_groups(self) -> set[str]:
@@ -98,11 +103,11 @@ class Poetry(Manager):
 
     def folders(self) -> Iterable[Path]:
         """Give those of Poetry's tables, and of `NAME @ file:…`."""
-        return members.by_path(self.project.pyproject)
+        return workspace.by_path(self.project.pyproject)
 
     def members(self) -> dict[str, Member]:
         """Read the projects that this one depends on by their path: Poetry has no workspaces."""
-        return members.read(self.project.root, members.by_path(self.project.pyproject))
+        return workspace.read(self.project.root, workspace.by_path(self.project.pyproject))
 
     def add(self, activation: Activation, packages: Sequence[str], place: Place = MAIN) -> Command:
         """Run `poetry add --lock`."""
@@ -193,7 +198,7 @@ class Poetry(Manager):
             yield from self.lock_result(Status.SKIP, "Poetry cannot read pyproject.toml", remedy)
             return
         if not outcome.ok and not errors:
-            error = diagnosis.explain(outcome, title="poetry check")
+            error = messages.explain(outcome, title="poetry check")
             yield Result("config.poetry", Status.ERROR, title, error.message, error.remedy, file="pyproject.toml")
             yield from self.lock_result(Status.ERROR, error.message, error.remedy)
             return
@@ -222,7 +227,7 @@ class Poetry(Manager):
             raise LabError(text, code=ExitCode.BAD_REQUEST, remedy="leave out --offline, or take uv", title="offline")
         self.refuse_odd_lock()
         place = {"VIRTUAL_ENV": self._bare()} if activation is None else activation.env()
-        env = {**place, **index.for_poetry(), "POETRY_VIRTUALENVS_PATH": toolbox.nowhere()}
+        env = {**place, **package_index.for_poetry(), "POETRY_VIRTUALENVS_PATH": executables.nowhere()}
         words = (self.program, *argv, "--no-interaction", "--no-ansi")
         return Command(words, why, env=env, cwd=self.project.root)
 

@@ -10,7 +10,7 @@ from tasks_lib.report.model import Result, Status
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tasks_lib.project import Project
+    from tasks_lib.project.project import Project
 
 _TITLE = "pyproject.toml is valid"
 _NAME = re.compile(r"[A-Z0-9](?:[A-Z0-9._-]*[A-Z0-9])?", re.IGNORECASE)

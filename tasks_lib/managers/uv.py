@@ -6,21 +6,22 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tasks_lib import diagnosis, index, members, requirements, toolbox
-from tasks_lib.environments import records
+from tasks_lib.environments import site_packages
+from tasks_lib.execution.plan import Step
+from tasks_lib.execution.process import Command
 from tasks_lib.managers import pyproject_rules
 from tasks_lib.managers.base import AFTER_LOCK, MAIN, Change, Manager, Place
-from tasks_lib.plan import Step
-from tasks_lib.process import Command
+from tasks_lib.project import requirements, workspace
 from tasks_lib.report.model import Result, Status
+from tasks_lib.tools import executables, messages, package_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from tasks_lib.environments.base import Activation
-    from tasks_lib.members import Member
-    from tasks_lib.process import Outcome
+    from tasks_lib.execution.process import Outcome
+    from tasks_lib.project.workspace import Member
 
 #: what uv says of a manifest that it cannot read: the table with its line, or the reason alone
 _UNREADABLE = re.compile(
@@ -68,10 +69,10 @@ class Uv(Manager):
 
     def changes(self, outcome: Outcome) -> list[Change]:
         """Read the lines ` - click==8.1.7`, ` + click==8.5.1` and ` ~ click==8.5.1`."""
-        diagnosis.demand(outcome, title="uv sync --dry-run")
+        messages.demand(outcome, title="uv sync --dry-run")
         found: dict[str, dict[str, str]] = {}
         for sign, name, version, address in _CHANGE.findall(outcome.stderr):
-            found.setdefault(records.normalised(name), {})[sign] = version or address
+            found.setdefault(site_packages.normalised(name), {})[sign] = version or address
         same = {name: signs.get("~", "") for name, signs in found.items()}
         return [Change(name, s.get("-", same[name]), s.get("+", same[name])) for name, s in found.items()]
 
@@ -92,7 +93,7 @@ class Uv(Manager):
 
     def folders(self) -> Iterable[Path]:
         """Give those of `[tool.uv.sources]`, and of `NAME @ file:…`."""
-        return (*members.of_sources(self.project.pyproject), *members.by_address(self.project.pyproject))
+        return (*workspace.of_sources(self.project.pyproject), *workspace.by_address(self.project.pyproject))
 
     @property
     def _table(self) -> Mapping[str, Any]:
@@ -100,7 +101,7 @@ class Uv(Manager):
 
     def members(self) -> dict[str, Member]:
         """Read the members of the workspace."""
-        return members.read(self.project.root, members.of_workspace(self.project.pyproject))
+        return workspace.read(self.project.root, workspace.of_workspace(self.project.pyproject))
 
     @property
     def _every(self) -> list[str]:
@@ -173,19 +174,19 @@ class Uv(Manager):
         elif fault := next((why for pattern, why in _FAULTS.items() if re.search(pattern, said, re.DOTALL)), ""):
             yield from self.lock_result(Status.FAIL, fault)
         else:
-            error = diagnosis.explain(outcome, title="check uv.lock")
+            error = messages.explain(outcome, title="check uv.lock")
             yield from self.lock_result(Status.ERROR, error.message, error.remedy)
 
     def _command(self, argv: Sequence[str], activation: Activation | None, why: str) -> Command:
         self.refuse_odd_lock()
-        env: dict[str, str | None] = {**index.for_uv(self.project), "UV_PYTHON_DOWNLOADS": "never"}
+        env: dict[str, str | None] = {**package_index.for_uv(self.project), "UV_PYTHON_DOWNLOADS": "never"}
         words = [self.program, *argv]
         if (
             activation is None
         ):  # uv would look at .venv all the same, and keep what it sees: of a half-made one, its base
-            env["UV_PROJECT_ENVIRONMENT"] = toolbox.nowhere()
-            fits = self.project.pyproject.allows(toolbox.running_python())
-            words += ["--python", toolbox.base_python()] if fits else []
+            env["UV_PROJECT_ENVIRONMENT"] = executables.nowhere()
+            fits = self.project.pyproject.allows(executables.running_python())
+            words += ["--python", executables.base_python()] if fits else []
         else:
             words += ["--python", str(activation.python)]
             env["UV_PROJECT_ENVIRONMENT"] = str(activation.prefix)

@@ -37,7 +37,7 @@ from whl2conda.api.converter import Wheel2CondaConverter, Wheel2CondaError
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tasks_lib.errors import ExitCode, LabError
-from tasks_lib.process import Command, run
+from tasks_lib.execution.process import Command, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,21 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.specifiers import SpecifierSet
 
-from tasks_lib import bootstrap, diagnosis, index, process, toolbox
+from tasks_lib import bootstrap
 from tasks_lib.checks.agreement import conda_specifiers
-from tasks_lib.environments import records
+from tasks_lib.environments import site_packages
 from tasks_lib.environments.conda import Conda
+from tasks_lib.environments.conda_config import Condarc
+from tasks_lib.environments.conda_engines import Rattler
 from tasks_lib.environments.conda_health import solver_spec
-from tasks_lib.environments.condarc import Condarc
-from tasks_lib.environments.engines import Rattler
 from tasks_lib.errors import ExitCode, LabError
-from tasks_lib.manifests import spec_name
-from tasks_lib.process import Command
+from tasks_lib.execution import process
+from tasks_lib.execution.process import Command
+from tasks_lib.project.manifests import spec_name
+from tasks_lib.tools import executables, messages, package_index
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from tasks_lib.session import Session
+    from tasks_lib.session.session import Session
 
 MODES = ("auto", "local", "strict")
 BUILDER = Path(__file__).with_name("build_channel.py")
@@ -72,7 +74,7 @@ def choose(session: Session, mode: str, say: Callable[[str], None]) -> Channel:
             settings = {key: value for key, value in condarc.values.items() if key not in {"envs_dirs", "pkgs_dirs"}}
             caches = {"CONDA_PKGS_DIRS": str(Path(bootstrap.cache_folder(), "conda-pkgs"))}
             return Channel("declared", condarc.channels(layer.file.channels), {**settings, **solver}, caches, {})
-        tried = diagnosis.without_secrets("; ".join(asked.stderr.split("\n")).strip(" ;"))
+        tried = messages.without_secrets("; ".join(asked.stderr.split("\n")).strip(" ;"))
         text = f"no channel of {layer.file.path.name} answers ({tried})"
         if mode == "strict":
             remedy = "check the network and the channels, or allow one that is built here: --channel auto"
@@ -98,14 +100,14 @@ def _built(session: Session, layer: Conda) -> Path:
     folder = Path(bootstrap.cache_folder()) / "channels" / key
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        argv = (toolbox.uv(), "run", "--quiet", "--no-project", "--python", toolbox.base_python(), "--script")
+        argv = (executables.uv(), "run", "--quiet", "--no-project", "--python", executables.base_python(), "--script")
         words = ("--interpreter", str(python), "--out", str(folder), *wanted)
-        command = Command((*argv, str(BUILDER), *words), "build the channel", env=index.for_uv(session.project))
+        command = Command((*argv, str(BUILDER), *words), "build the channel", env=package_index.for_uv(session.project))
         outcome = process.run(command, timeout=_BUILD_SECONDS)
         if not outcome.ok:
             codes = set(ExitCode)
             code = ExitCode(outcome.code) if outcome.code in codes else ExitCode.TOOL_FAILED
-            text = f"The local channel could not be built: {diagnosis.without_secrets(outcome.stderr.strip())[-600:]}"
+            text = f"The local channel could not be built: {messages.without_secrets(outcome.stderr.strip())[-600:]}"
             remedy = "see to a channel that answers, then run it again"
             raise LabError(text, code=code, remedy=remedy, title="no local channel")
     return folder
@@ -116,10 +118,10 @@ def _interpreter(session: Session, layer: Conda) -> Path:
     asked = f"python={session.project.python}" if session.project.python else layer.file.python or "python"
     choices = _versions(asked)
     fits = any(choice.contains(platform.python_version(), prereleases=True) for choice in choices)
-    base = Path(toolbox.base_python())
+    base = Path(executables.base_python())
     if fits and sys.base_prefix != "/usr":  # what a system has in /usr is no folder that could be repackaged
         return base
-    found = toolbox.find_python(str(choices[0]) or f"{sys.version_info[0]}.{sys.version_info[1]}")
+    found = executables.find_python(str(choices[0]) or f"{sys.version_info[0]}.{sys.version_info[1]}")
     if found is None and not fits:
         text = asked.rpartition("::")[2].strip()[len("python") :].strip(" =")
         said = f"no channel answers, and there is no Python {text} on this machine to build one from."
@@ -144,6 +146,6 @@ def _solver(layer: Conda) -> dict[str, str]:
     root = layer.maker.root
     if layer.engine != "conda" or root is None:
         return {}
-    site = records.site_packages(root)
+    site = site_packages.site_packages(root)
     found = site is not None and (site / "conda_libmamba_solver").is_dir()
     return {} if found else {"solver": "classic"}

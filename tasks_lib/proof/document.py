@@ -8,9 +8,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib import files
 from tasks_lib.errors import LabError
-from tasks_lib.manifests import read_text
+from tasks_lib.execution import files
+from tasks_lib.project.manifests import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

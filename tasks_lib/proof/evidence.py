@@ -11,22 +11,24 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib import __version__, layers, process
+from tasks_lib import __version__
 from tasks_lib.checks import drift
 from tasks_lib.checks.base import Facts
-from tasks_lib.environments import conda_health, engines, records
+from tasks_lib.environments import conda_engines, conda_health, site_packages
 from tasks_lib.environments.base import SEEDS
 from tasks_lib.errors import LabError
-from tasks_lib.process import Command
-from tasks_lib.proof import claims, place
+from tasks_lib.execution import process
+from tasks_lib.execution.process import Command
+from tasks_lib.ownership import layers
+from tasks_lib.proof import claims, sandbox
 from tasks_lib.report.model import Result, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tasks_lib.managers.base import Manager
-    from tasks_lib.project import Project
-    from tasks_lib.session import Session
+    from tasks_lib.project.project import Project
+    from tasks_lib.session.session import Session
 
 _PEAK, _WRITTEN = "peak_memory_bytes", "written_bytes"
 #: the variables that name download caches, each after its tool
@@ -127,7 +129,7 @@ def caches(env: Mapping[str, str | None]) -> dict[str, str]:
 def surroundings(session: Session) -> dict[str, Any]:
     """Describe where the session is, and of which project."""
     root, project = session.project.root, session.project.pyproject
-    read = [path for path in place.manifests(session) if path != session.manager.lock_path]
+    read = [path for path in sandbox.manifests(session) if path != session.manager.lock_path]
     return {
         "combo": session.combo.id,
         "engine": session.environment.engine,
@@ -140,9 +142,9 @@ def surroundings(session: Session) -> dict[str, Any]:
 
 def installed(session: Session, lock: Mapping[str, Any], prefix: Path) -> list[dict[str, Any]]:
     """List what an environment holds, who owns it by the lock as it was, and what conda brought for Python."""
-    own = records.normalised(session.project.pyproject.name)
+    own = site_packages.normalised(session.project.pyproject.name)
     locked = {name: set(pins) for name, pins in lock["packages"].items()}
-    versions, brought = records.installed(prefix), conda_health.owned(prefix)
+    versions, brought = site_packages.installed(prefix), conda_health.owned(prefix)
     rows = []
     for one in layers.read(prefix, locked, own).packages:
         owner = "project" if one.name == own and one.owner == "lock" else one.owner
@@ -177,8 +179,8 @@ def _platform() -> dict[str, Any]:
 def _tools(session: Session) -> dict[str, str]:
     found = {"mlops-lab": __version__, **{name: version(name) for name in ("uv", "poetry", "py-rattler")}}
     engine = session.environment.engine
-    if engine in engines.on_path():
-        asked = Command((engines.choose(engine).program, "--version"), "ask for its version")
+    if engine in conda_engines.on_path():
+        asked = Command((conda_engines.choose(engine).program, "--version"), "ask for its version")
         found[engine] = process.run(asked).stdout.split()[-1]
     return found
 

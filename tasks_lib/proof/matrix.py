@@ -11,24 +11,27 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib import bootstrap, combos, measuring, plan, toolbox
-from tasks_lib.environments import ENVIRONMENTS, engines
+from tasks_lib import bootstrap
+from tasks_lib.environments import ENVIRONMENTS, conda_engines
 from tasks_lib.errors import ExitCode, LabError
-from tasks_lib.plan import Step
-from tasks_lib.process import Command
-from tasks_lib.proof import cells as shown
+from tasks_lib.execution import plan, usage
+from tasks_lib.execution.plan import Step
+from tasks_lib.execution.process import Command
 from tasks_lib.proof import channel, page
-from tasks_lib.proof.cells import Cell
+from tasks_lib.proof import comparison as shown
+from tasks_lib.proof.comparison import Cell
 from tasks_lib.report.model import Result, Status, from_error
-from tasks_lib.session import Answer, planned
+from tasks_lib.session import combos
+from tasks_lib.session.session import Answer, planned
+from tasks_lib.tools import executables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tasks_lib.process import Outcome
-    from tasks_lib.project import Project
+    from tasks_lib.execution.process import Outcome
+    from tasks_lib.project.project import Project
     from tasks_lib.report.progress import Progress
-    from tasks_lib.session import Session
+    from tasks_lib.session.session import Session
 
 #: what one proof may need at its peak: a solver, and the tool that started it
 _MEMORY = 1_000_000_000
@@ -97,7 +100,7 @@ def draw(places: Sequence[str], folder: str) -> Answer:
 def chosen(project: Project, choice: Choice) -> tuple[list[Cell], list[Result]]:
     """Give the cells to prove, and why some combos have none; neighbours differ, so that few wait for one cache."""
     kinds = {name: combos.parse(name, "flag", "").environment for name in choice.combos or combos.names()}
-    asked = [engines.choose(name).name for name in choice.engines]
+    asked = [conda_engines.choose(name).name for name in choice.engines]
     pythons = _pythons(project, choice.pythons)
     cells, left_out = [], []
     for name, kind in kinds.items():
@@ -117,11 +120,11 @@ def chosen(project: Project, choice: Choice) -> tuple[list[Cell], list[Result]]:
 
 def _pythons(project: Project, asked: Sequence[str]) -> list[str]:
     """Give the Pythons asked for, else one of each minor version that is here and that the project allows."""
-    missing = next((one for one in asked if toolbox.find_python(one) is None), None)
+    missing = next((one for one in asked if executables.find_python(one) is None), None)
     if missing:
         text = f"there is no Python {missing} on this machine."
         raise LabError(text, code=ExitCode.TOOL_MISSING, remedy=f"uv python install {missing}", title="no such Python")
-    allowed = [one for one in toolbox.pythons() if project.pyproject.allows(one)]
+    allowed = [one for one in executables.pythons() if project.pyproject.allows(one)]
     found = list(dict.fromkeys(asked)) or list(dict.fromkeys(".".join(one.split(".")[:2]) for one in allowed))
     if not found:
         text = f"no Python of this machine fits requires-python {project.pyproject.requires_python!r}."
@@ -136,7 +139,7 @@ def room(asked: str, cells: int) -> int:
         text = f"--jobs is no number above 0: {asked!r}."
         raise LabError(text, remedy="say e.g. --jobs 2", title="wrong number of jobs")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    free = measuring.said("/proc/meminfo", r"MemAvailable:\s*(\d+) kB")
+    free = usage.said("/proc/meminfo", r"MemAvailable:\s*(\d+) kB")
     fitting = cores if free is None else free * 1024 // _MEMORY
     return min(int(asked) if asked else max(1, min(cores, fitting)), cells)
 
@@ -151,7 +154,7 @@ def _command(root: Path, cell: Cell, mode: str, file: Path) -> Command:
     options = ["--combo", cell.combo, "--python", cell.python, "--channel", mode, "--proof", str(file)]
     options += ["--engine", cell.engine] if ENVIRONMENTS[cell.combo.partition("_")[0]].choices() else []
     env = {bootstrap.OWN_TASKS: "1"}
-    return Command(toolbox.itself("proof.run", *options), f"prove {cell.label}", env=env, cwd=root)
+    return Command(executables.itself("proof.run", *options), f"prove {cell.label}", env=env, cwd=root)
 
 
 def judged(cell: Cell, file: Path, outcome: Outcome) -> tuple[Cell, Result]:

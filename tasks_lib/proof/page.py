@@ -8,16 +8,18 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib import bootstrap, diagnosis, files, process
-from tasks_lib.proof import cells as shown
+from tasks_lib import bootstrap
+from tasks_lib.execution import files, process
+from tasks_lib.proof import comparison as shown
 from tasks_lib.report import html, markdown
 from tasks_lib.report.model import Status
 from tasks_lib.report.tables import Table
+from tasks_lib.tools import messages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tasks_lib.proof.cells import Cell
+    from tasks_lib.proof.comparison import Cell
 
 _HERE = Path(__file__).parent
 _MEGABYTE = 1_000_000
@@ -196,7 +198,7 @@ def _drawn(cells: Sequence[Cell]) -> dict[str, Any]:
         file.write_text(json.dumps(asked), encoding="utf-8")
         argv = (str(python), "-I", "-Xutf8", str(_HERE / "draw.py"), str(file))
         outcome = process.run(process.Command(argv, "declare the charts"))
-    diagnosis.demand(outcome, title="draw the charts")
+    messages.demand(outcome, title="draw the charts")
     drawn: dict[str, Any] = json.loads(outcome.stdout)
     return drawn
 

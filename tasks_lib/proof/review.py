@@ -6,15 +6,15 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib import combos
 from tasks_lib.checks.base import listed
 from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.managers import MANAGERS
-from tasks_lib.manifests import PYPROJECT, PyProject
-from tasks_lib.project import root_of
+from tasks_lib.project.manifests import PYPROJECT, PyProject
+from tasks_lib.project.project import root_of
 from tasks_lib.proof import claims, document
 from tasks_lib.report.model import Result, Status
-from tasks_lib.session import Answer
+from tasks_lib.session import combos
+from tasks_lib.session.session import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

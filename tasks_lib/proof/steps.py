@@ -10,23 +10,24 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib import process, toolbox
 from tasks_lib.checks.base import listed
-from tasks_lib.environments import conda_health, records
+from tasks_lib.environments import conda_health, site_packages
 from tasks_lib.errors import LabError
+from tasks_lib.execution import process
+from tasks_lib.execution.plan import Step
+from tasks_lib.execution.process import Command
 from tasks_lib.managers import MANAGERS
-from tasks_lib.plan import Step
-from tasks_lib.process import Command
-from tasks_lib.project import Project
+from tasks_lib.project.project import Project
 from tasks_lib.proof import claims, evidence
 from tasks_lib.report.model import Result, Status
+from tasks_lib.tools import executables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tasks_lib.proof.place import Place
+    from tasks_lib.proof.sandbox import Place
     from tasks_lib.report.progress import Progress
-    from tasks_lib.session import Session
+    from tasks_lib.session.session import Session
 
 _IMPORTS = Path(__file__).with_name("imports.py")
 #: Small, pure Python, and without dependencies: the first that the project does not have is added and removed.
@@ -73,7 +74,7 @@ class Proof:
 
     def lab(self, place: Place, task: str, *words: str) -> dict[str, Any]:
         """Run one task there and give its document; one that failed is what its first bad result says."""
-        command = Command(toolbox.itself(task, *words), env=place.env, cwd=place.project)
+        command = Command(executables.itself(task, *words), env=place.env, cwd=place.project)
         outcome = process.run(command, on_line=lambda text: self.progress.line(self.step, text))
         ran = evidence.Ran(f"invoke {shlex.join([task, *words])}", outcome.code)
         self.ran.append(ran)
@@ -109,8 +110,8 @@ class Proof:
     def imports(self) -> str:
         """Import, inside the environment, what the lock pins and is installed, and the project itself."""
         copied, prefix = self.copied, self.first.prefix
-        own = records.normalised(copied.project.pyproject.name)
-        wanted = sorted(records.installed(prefix).keys() & {*copied.manager.locked(), own})
+        own = site_packages.normalised(copied.project.pyproject.name)
+        wanted = sorted(site_packages.installed(prefix).keys() & {*copied.manager.locked(), own})
         places = (str(_IMPORTS), str(prefix), str(self.first.project))
         document = self.lab(self.first, "env.run", "--", "python", *places, *wanted)
         try:
@@ -136,7 +137,7 @@ class Proof:
     def edits(self) -> str:
         """Add a package and remove it: it comes and goes, and leaves manifest and lock as they were."""
         prefix, manager = self.first.prefix, self.copied.manager
-        installed, locked = records.installed(prefix), manager.locked()
+        installed, locked = site_packages.installed(prefix), manager.locked()
         name = next((name for name in CANDIDATES if name not in installed and name not in locked), None)
         if name is None:
             text = f"the project has all of {', '.join(CANDIDATES)} already"
@@ -144,11 +145,13 @@ class Proof:
         paths = (manager.project.pyproject.path, manager.lock_path)
         before = [path.read_bytes() for path in paths]
         self.lab(self.first, "deps.add", name)
-        if name not in records.installed(prefix) or name not in manager.locked():
+        if name not in site_packages.installed(prefix) or name not in manager.locked():
             text = f"deps.add ended well, and {name} is not both installed and locked"
             raise Unproven(text)
         self.lab(self.first, "deps.remove", name)
-        if wrong := listed(claims.differences(installed, records.installed(prefix), "before", "after deps.remove")):
+        if wrong := listed(
+            claims.differences(installed, site_packages.installed(prefix), "before", "after deps.remove")
+        ):
             text = f"deps.add and deps.remove of {name} changed what is installed: {wrong}"
             raise Unproven(text)
         after = [path.read_bytes() for path in paths]

@@ -8,9 +8,9 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from tasks_lib import files
-from tasks_lib.diagnosis import without_secrets
 from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.execution import files
+from tasks_lib.tools.messages import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,13 +7,13 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
-from tasks_lib.diagnosis import without_secrets
 from tasks_lib.report.model import printable
+from tasks_lib.tools.messages import without_secrets
 
 if TYPE_CHECKING:
     from rich.status import Status as Spinner
 
-    from tasks_lib.plan import Step
+    from tasks_lib.execution.plan import Step
 
 
 class Progress:

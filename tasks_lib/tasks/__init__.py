@@ -8,7 +8,7 @@ from __future__ import annotations
 from invoke.collection import Collection
 
 from tasks_lib.tasks import check, deps, env, pkg, proof
-from tasks_lib.tasks.whole import completion, explain, init, migrate, setup
+from tasks_lib.tasks.root import completion, explain, init, migrate, setup
 
 
 def namespace() -> Collection:

@@ -13,7 +13,7 @@ from invoke.tasks import Task, task
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tasks_lib.session import Answer
+    from tasks_lib.session.session import Answer
 
 _HELP = {
     "combo": "pip_poetry, pip_uv, conda_poetry or conda_uv",
@@ -60,7 +60,7 @@ def lab_task(
         names = {one.name for one in own}
 
         def body(_: Context, **given: Any) -> None:
-            from tasks_lib import boundary
+            from tasks_lib.cli import runner
 
             mine = {name: given[name] for name in names}
             asked = {name: given[name] for name in shared if name == "json" or name not in names}
@@ -68,7 +68,7 @@ def lab_task(
             asked |= {"changes": changes and not given["dry_run"], "project": project, "new": new}
             if "json" in names:  # the task has to know whether its answer is a document
                 mine["json"] = given["json"] or given["format"] not in {"", "text"}
-            finish(boundary.answer(command, lambda session, progress: work(session, progress, **mine), **asked))
+            finish(runner.answer(command, lambda session, progress: work(session, progress, **mine), **asked))
 
         keyword = inspect.Parameter.POSITIONAL_OR_KEYWORD
         common = {name: default for name, default in _SHARED.items() if name in shared - names}

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from invoke.tasks import Task
 
     from tasks_lib.report.progress import Progress
-    from tasks_lib.session import Answer, Session
+    from tasks_lib.session.session import Answer, Session
 
 
 def _family(name: str, text: str) -> Task[Any]:
@@ -47,14 +47,14 @@ def everything(session: Session, progress: Progress, select: str = "", ignore: s
 @lab_task("check.explain", help={"check": "an id, e.g. ownership.clobbered"})
 def explain(_: Session, __: Progress, check: str) -> Answer:
     """Say why a check exists, and how to mend what it finds."""
-    from tasks_lib import mending
+    from tasks_lib.workflows import fixing
 
-    return mending.explain(check)
+    return fixing.explain(check)
 
 
 @lab_task("check.fix", changes=True)
 def fix(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
     """Mend what the checks find, where that is safe; the rest is said, and left to you."""
-    from tasks_lib import mending
+    from tasks_lib.workflows import fixing
 
-    return mending.fix(session, progress, dry_run=dry_run)
+    return fixing.fix(session, progress, dry_run=dry_run)

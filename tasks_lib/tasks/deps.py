@@ -8,7 +8,7 @@ from tasks_lib.tasks.adapter import behind_dashes, lab_task
 
 if TYPE_CHECKING:
     from tasks_lib.report.progress import Progress
-    from tasks_lib.session import Answer, Session
+    from tasks_lib.session.session import Answer, Session
 
 _PACKAGES = {
     "packages": "'httpx[http2]>=0.27', 'x; sys_platform==\"linux\"', 'x @ git+https://…@v1', ./folder; more: behind --",
@@ -20,71 +20,71 @@ _PACKAGES = {
 @lab_task("deps.list")
 def listing(session: Session, _: Progress) -> Answer:
     """List every package of both layers with its owner: conda, the lock, or nobody (a stray)."""
-    from tasks_lib import looks
+    from tasks_lib.workflows import dependency_info
 
-    return looks.everything(session)
+    return dependency_info.everything(session)
 
 
 @lab_task("deps.tree")
 def tree(session: Session, _: Progress) -> Answer:
     """Show the packages of both layers under what asks for them."""
-    from tasks_lib import looks
+    from tasks_lib.workflows import dependency_info
 
-    return looks.tree(session)
+    return dependency_info.tree(session)
 
 
 @lab_task("deps.why", help={"package": "a name of either layer"})
 def why(session: Session, _: Progress, package: str) -> Answer:
     """Say why a package is there: each chain from pyproject.toml or conda.yml down to it."""
-    from tasks_lib import looks
+    from tasks_lib.workflows import dependency_info
 
-    return looks.why(session, package)
+    return dependency_info.why(session, package)
 
 
 @lab_task("deps.outdated")
 def outdated(session: Session, _: Progress) -> Answer:
     """List what has a newer version, by the manager's word and by that of conda's channels."""
-    from tasks_lib import looks
+    from tasks_lib.workflows import dependency_info
 
-    return looks.outdated(session)
+    return dependency_info.outdated(session)
 
 
 @lab_task("deps.lock", changes=True)
 def lock(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
     """Resolve the dependencies and write the lock."""
-    from tasks_lib import workflows
+    from tasks_lib.workflows import installation
 
-    return workflows.lock(session, progress, dry_run=dry_run)
+    return installation.lock(session, progress, dry_run=dry_run)
 
 
 @lab_task("deps.install", changes=True)
 def install(session: Session, progress: Progress, group: str = "", dry_run: bool = False) -> Answer:
     """Install what the lock names into the environment, and take nothing away."""
-    from tasks_lib import workflows
+    from tasks_lib.workflows import installation
 
-    return workflows.install(session, progress, groups=(group,) if group else (), dry_run=dry_run)
+    return installation.install(session, progress, groups=(group,) if group else (), dry_run=dry_run)
 
 
 @lab_task("deps.sync", changes=True)
 def sync(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
     """Make the environment exactly what the lock says, and leave conda's packages alone."""
-    from tasks_lib import workflows
+    from tasks_lib.workflows import installation
 
-    return workflows.sync(session, progress, dry_run=dry_run)
+    return installation.sync(session, progress, dry_run=dry_run)
 
 
 @lab_task("deps.align", changes=True)
 def align(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
     """Pin the versions that conda owns, where the lock would replace them, and lock."""
-    from tasks_lib import workflows
+    from tasks_lib.workflows import installation
 
-    return workflows.align(session, progress, dry_run=dry_run)
+    return installation.align(session, progress, dry_run=dry_run)
 
 
 @lab_task("deps.export", help={"to": "requirements, pylock or environment", "output": "the file to write"})
 def export(session: Session, _: Progress, to: str = "requirements", output: str = "") -> Answer:
     """Write the lock as requirements.txt with hashes, pylock.toml, or both layers as environment.yml."""
-    from tasks_lib import exports
+    from tasks_lib.workflows import exports
 
     return exports.export(session, to, output)
 
@@ -92,9 +92,9 @@ def export(session: Session, _: Progress, to: str = "requirements", output: str 
 @lab_task("deps.update", changes=True, help={"package": "renew this one; may be given again"}, iterable=["package"])
 def update(session: Session, progress: Progress, package: list[str], group: str = "", dry_run: bool = False) -> Answer:
     """Renew the locked versions of some packages, of a group, or of all, and install them."""
-    from tasks_lib import workflows
+    from tasks_lib.workflows import installation
 
-    return workflows.update(session, progress, package, group=group or None, dry_run=dry_run)
+    return installation.update(session, progress, package, group=group or None, dry_run=dry_run)
 
 
 @lab_task(
@@ -111,7 +111,8 @@ def add(
     dry_run: bool = False,
 ) -> Answer:
     """Declare packages, lock and install them; `--layer conda` writes them to conda.yml instead."""
-    from tasks_lib import editing, requirements
+    from tasks_lib.project import requirements
+    from tasks_lib.workflows import editing
 
     names = requirements.words(packages, behind_dashes(), session.project.root)
     how = editing.Edit(layer, group or None, editable=editable, package=package)
@@ -129,7 +130,8 @@ def remove(
     dry_run: bool = False,
 ) -> Answer:
     """Take packages out of the manifest and the lock, and uninstall what nothing needs any more."""
-    from tasks_lib import editing, requirements
+    from tasks_lib.project import requirements
+    from tasks_lib.workflows import editing
 
     names = requirements.words(packages, behind_dashes(), session.project.root)
     how = editing.Edit(layer, group or None, drop=True, package=package)

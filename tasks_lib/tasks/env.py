@@ -8,23 +8,23 @@ from tasks_lib.tasks.adapter import behind_dashes, lab_task
 
 if TYPE_CHECKING:
     from tasks_lib.report.progress import Progress
-    from tasks_lib.session import Answer, Session
+    from tasks_lib.session.session import Answer, Session
 
 
 @lab_task("env.create", "python", changes=True, help={"from_": "make exactly what this file of env.export describes"})
 def create(session: Session, progress: Progress, from_: str = "", dry_run: bool = False) -> Answer:
     """Make the environment; one that exists and fits is left as it is."""
-    from tasks_lib import description, workflows
+    from tasks_lib.workflows import installation, snapshot
 
     if from_:
-        return description.rebuild(session, progress, from_, dry_run=dry_run)
-    return workflows.create(session, progress, dry_run=dry_run)
+        return snapshot.rebuild(session, progress, from_, dry_run=dry_run)
+    return installation.create(session, progress, dry_run=dry_run)
 
 
 @lab_task("env.update", changes=True, help={"prune": "uninstall too what you put there by hand"})
 def update(session: Session, progress: Progress, prune: bool = False, dry_run: bool = False) -> Answer:
     """Bring the environment to what conda.yml and pyproject.toml say now: add, change and prune, in both layers."""
-    from tasks_lib import updating
+    from tasks_lib.workflows import updating
 
     return updating.update(session, progress, prune=prune, dry_run=dry_run)
 
@@ -32,23 +32,23 @@ def update(session: Session, progress: Progress, prune: bool = False, dry_run: b
 @lab_task("env.list", help={"name": "only those of this name; exit code 2 if there is none"})
 def listing(session: Session, _: Progress, name: str = "") -> Answer:
     """List the environments of this project and of conda, whichever engine made them."""
-    from tasks_lib import inspection
+    from tasks_lib.workflows import environment_info
 
-    return inspection.listing(session, name)
+    return environment_info.listing(session, name)
 
 
 @lab_task("env.info")
 def info(session: Session, _: Progress) -> Answer:
     """Say what the environment is: combo, engine, folder, Python, packages of each layer, tools."""
-    from tasks_lib import inspection
+    from tasks_lib.workflows import environment_info
 
-    return inspection.info(session)
+    return environment_info.info(session)
 
 
 @lab_task("env.layers", help={"mermaid": "print a Mermaid diagram for a README"})
 def layers(session: Session, _: Progress, mermaid: bool = False) -> Answer:
     """Show who owns what: conda, the lock, nobody; with sizes, and what is in both layers."""
-    from tasks_lib import layers
+    from tasks_lib.ownership import layers
 
     return layers.show(session, mermaid=mermaid)
 
@@ -56,38 +56,38 @@ def layers(session: Session, _: Progress, mermaid: bool = False) -> Answer:
 @lab_task("env.export", help={"output": "where to; mlops-lab.export.json if left out"})
 def export(session: Session, _: Progress, output: str = "mlops-lab.export.json") -> Answer:
     """Write one description of both layers, from which env.create --from makes the environment again."""
-    from tasks_lib import description
+    from tasks_lib.workflows import snapshot
 
-    return description.export(session, output)
+    return snapshot.export(session, output)
 
 
 @lab_task("env.activate", help={"undo": "print the script that undoes it"})
 def activate(session: Session, _: Progress, shell: str = "", undo: bool = False) -> Answer:
     """Print a script that activates the environment: eval "$(invoke env.activate)"."""
-    from tasks_lib import inspection
+    from tasks_lib.workflows import environment_info
 
-    return inspection.activation(session, shell, undo=undo)
+    return environment_info.activation(session, shell, undo=undo)
 
 
 @lab_task("env.shell", json=False)
 def shell(session: Session, _: Progress, shell: str = "") -> Answer:
     """Open an interactive shell in the environment."""
-    from tasks_lib import inspection
+    from tasks_lib.workflows import environment_info
 
-    return inspection.shell(session, shell)
+    return environment_info.shell(session, shell)
 
 
 @lab_task("env.run", help={"command": "the command as one quoted word; better give it behind --"})
 def run(session: Session, _: Progress, command: str = "", json: bool = False) -> Answer:
     """Run a command in the environment: invoke env.run -- python -V."""
-    from tasks_lib import inspection
+    from tasks_lib.workflows import environment_info
 
-    return inspection.run(session, command, behind_dashes(), captured=json)
+    return environment_info.run(session, command, behind_dashes(), captured=json)
 
 
 @lab_task("env.remove", changes=True)
 def remove(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
     """Delete the environment; the manifests and the lock stay."""
-    from tasks_lib import workflows
+    from tasks_lib.workflows import installation
 
-    return workflows.remove(session, progress, dry_run=dry_run)
+    return installation.remove(session, progress, dry_run=dry_run)

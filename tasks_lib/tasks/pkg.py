@@ -8,7 +8,7 @@ from tasks_lib.tasks.adapter import lab_task
 
 if TYPE_CHECKING:
     from tasks_lib.report.progress import Progress
-    from tasks_lib.session import Answer, Session
+    from tasks_lib.session.session import Answer, Session
 
 _OPTIONS = {
     "package": "this member: of uv's workspace, or a folder that the project depends on with Poetry",
@@ -19,9 +19,9 @@ _OPTIONS = {
 @lab_task("pkg.build", help=_OPTIONS)
 def build(session: Session, progress: Progress, package: str = "", dist: str = "", dry_run: bool = False) -> Answer:
     """Build the source distribution and the wheel, and give their sizes and hashes; a failure leaves the old files."""
-    from tasks_lib import distributions
+    from tasks_lib.workflows import publishing
 
-    return distributions.build(session, progress, package=package, dist=dist, dry_run=dry_run)
+    return publishing.build(session, progress, package=package, dist=dist, dry_run=dry_run)
 
 
 _INDEX = {
@@ -35,6 +35,6 @@ def publish(
     session: Session, progress: Progress, index: str = "", package: str = "", dist: str = "", dry_run: bool = False
 ) -> Answer:
     """Publish what pkg.build made of the present version, to the index that is named; never to one that is not."""
-    from tasks_lib import distributions
+    from tasks_lib.workflows import publishing
 
-    return distributions.publish(session, progress, to=index, package=package, dist=dist, dry_run=dry_run)
+    return publishing.publish(session, progress, to=index, package=package, dist=dist, dry_run=dry_run)

@@ -19,25 +19,25 @@ ROOT = Path(__file__).resolve().parents[2]
 @task(help={"only": "unit, contract, cli, integration or faults"})
 def test(_: Context, only: str = "") -> None:  # noqa: PT028 - an Invoke task, no test
     """Run the linters and the tests; what stands behind -- goes to pytest."""
-    from tasks_lib import suite
+    from tasks_lib.workflows import self_test
 
-    finish(suite.run(ROOT, only, behind_dashes()))
+    finish(self_test.run(ROOT, only, behind_dashes()))
 
 
 @task
 def bench(_: Context) -> None:
     """Measure `setup` against the steps typed by hand, and print the ratios of medians."""
-    from tasks_lib import suite
+    from tasks_lib.workflows import self_test
 
-    finish(suite.start(ROOT, str(ROOT / "tests" / "bench" / "by_hand.py"), *behind_dashes()))
+    finish(self_test.start(ROOT, str(ROOT / "tests" / "bench" / "by_hand.py"), *behind_dashes()))
 
 
 @task
 def faults(_: Context) -> None:
     """Try every fault in full, and print how many of each were tried and what was lost."""
-    from tasks_lib import suite
+    from tasks_lib.workflows import self_test
 
-    finish(suite.faults(ROOT, behind_dashes()))
+    finish(self_test.faults(ROOT, behind_dashes()))
 
 
 def extend(namespace: Collection) -> Collection:

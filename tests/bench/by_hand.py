@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tasks_lib import bootstrap, index  # noqa: E402 - a script: the project is put on the path first
+from tasks_lib import bootstrap  # noqa: E402 - a script: the project is put on the path first
 from tasks_lib.proof import channel  # noqa: E402
-from tasks_lib.session import Session  # noqa: E402
+from tasks_lib.session.session import Session  # noqa: E402
+from tasks_lib.tools import package_index  # noqa: E402 - a script: the project is put on the path first
 from tests import real_conda  # noqa: E402
 
 if TYPE_CHECKING:
@@ -250,7 +251,7 @@ def prepare(folder: Path) -> Place:
     settings = {**chosen.condarc, "solver": "classic"}  # the one that real conda has here
     (home / ".condarc").write_text(json.dumps(settings), encoding="utf-8")  # JSON is YAML
     env = {key: value for key, value in os.environ.items() if key not in {"PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"}}
-    found = index.resolve(env)
+    found = package_index.resolve(env)
     env |= {
         "HOME": str(home),
         "PATH": os.pathsep.join([str(conda), str(TOOLS), env["PATH"]]),

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
-from tasks_lib import checks, combos, toolbox, workflows
+from tasks_lib import checks
 from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.environments.venv import Venv
 from tasks_lib.managers import MANAGERS
 from tasks_lib.managers.uv import Uv
 from tasks_lib.report.progress import Progress
-from tasks_lib.session import Session
+from tasks_lib.session import combos
+from tasks_lib.session.session import Session
+from tasks_lib.tools import executables
+from tasks_lib.workflows import installation
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +45,7 @@ class Pdm(Uv):
     @property
     def program(self) -> str:
         """Take the program of another: the tool environment brings no pdm."""
-        return toolbox.uv()
+        return executables.uv()
 
 
 @pytest.fixture
@@ -62,7 +65,7 @@ def test_third_layer_and_manager_make_nine_combos() -> None:
 @pytest.mark.parametrize("combo", ["nix_pdm", "nix_poetry", "conda_pdm", "pip_pdm"])
 def test_new_combo_is_planned_and_checked_as_the_others(project: MakeProject, combo: str) -> None:
     session = Session.open(combo=combo, engine="rattler", start=project(conda=CONDA).root)
-    answer = workflows.setup(session, Progress(), dry_run=True)
+    answer = installation.setup(session, Progress(), dry_run=True)
     ids = [step["id"] for step in answer.data["plan"]]
     assert ids[0] == "env.create"
     assert {"deps.lock", "deps.install", "check.doctor", "check.compat"} <= set(ids)
@@ -83,7 +86,7 @@ def test_new_combo_is_found_by_what_exists(project: MakeProject, root: Path) -> 
 def test_fresh_setup_is_the_same_plan_for_every_combo(project: MakeProject, root: Path, combo: str) -> None:
     session = Session.open(combo=combo, engine="rattler", start=project(conda=CONDA).root)
     before = sorted(root.rglob("*"))
-    plan = workflows.setup(session, Progress(), dry_run=True).data["plan"]
+    plan = installation.setup(session, Progress(), dry_run=True).data["plan"]
     steps = {step["id"]: step for step in plan}
     changes = [name for name in steps if not name.startswith("check.")]
     assert [name for name in changes if name != "guard"] == ["env.create", "deps.lock", "deps.install"]
@@ -99,6 +102,6 @@ def test_fresh_setup_is_the_same_plan_for_every_combo(project: MakeProject, root
 def test_lock_waits_for_an_environment_whose_python_alone_fits(project: MakeProject) -> None:
     made = project('[project]\nname = "demo"\nversion = "1"\nrequires-python = ">=3.99"\n', CONDA)
     session = Session.open(combo="conda_uv", engine="rattler", start=made.root)
-    plan = workflows.setup(session, Progress(), dry_run=True).data["plan"]
+    plan = installation.setup(session, Progress(), dry_run=True).data["plan"]
     needs = next(step["needs"] for step in plan if step["id"] == "deps.lock")
     assert "env.create" in needs

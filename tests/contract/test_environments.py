@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks_lib import process
 from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.environments.base import MADE, State
 from tasks_lib.errors import LabError
+from tasks_lib.execution import process
 from tasks_lib.report.model import Result, Status
 
 if TYPE_CHECKING:

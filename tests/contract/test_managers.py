@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks_lib import process, toolbox
 from tasks_lib.environments.base import Activation
 from tasks_lib.errors import LabError
+from tasks_lib.execution import process
+from tasks_lib.execution.process import Command, Outcome
 from tasks_lib.managers import MANAGERS
 from tasks_lib.managers.base import Place
-from tasks_lib.process import Command, Outcome
 from tasks_lib.report.model import Status
+from tasks_lib.tools import executables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,7 +114,7 @@ def test_exact_words(
     made = MANAGERS[name](project())
     command = ACTIONS[action](made, activation)
     ending = tuple(word.format(python=activation.python) for word in ENDINGS[name])
-    assert command.argv[0] == made.program == toolbox.tool(name)
+    assert command.argv[0] == made.program == executables.tool(name)
     left = list(command.argv[1:])
     at = next(n for n in range(len(left)) if tuple(left[n : n + len(ending)]) == ending)
     assert (*left[:at], *left[at + len(ending) :]) == words

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from tasks_lib.environments.records import normalised
+from tasks_lib.environments.site_packages import normalised
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib import boundary
+from tasks_lib.cli import runner
 from tests.faults.targets import CONDA, CONDARC, POETRY_LOCK, UV_LOCK, Look
 from tests.lab import DEAD, PYPROJECT, PYTHON, VERSION, Answer, differences, expect_contract, tree
 
@@ -123,7 +123,7 @@ class Sandbox:
         self._watching = True
         try:
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), _deadline():
-                code = boundary.answer(look.command, look.work, format=form, **asked)  # type: ignore[arg-type]  # by name
+                code = runner.answer(look.command, look.work, format=form, **asked)  # type: ignore[arg-type]  # by name
         except Hang:
             told = f"no end within {DEADLINE:.0f} s"
         except BaseException as error:  # noqa: BLE001 - nothing may leave the boundary, whatever it is

@@ -8,17 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks_lib import checks, description, editing, inspection, journal, layers, workflows
-from tasks_lib.checks.catalogue import HYBRID, family
+from tasks_lib import checks
+from tasks_lib.checks.registry import HYBRID, family
 from tasks_lib.environments.base import State
-from tasks_lib.session import Answer
+from tasks_lib.ownership import layers
+from tasks_lib.session import journal
+from tasks_lib.session.session import Answer
+from tasks_lib.workflows import editing, environment_info, installation, snapshot
 from tests.lab import PYPROJECT, VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tasks_lib.report.progress import Progress
-    from tasks_lib.session import Session
+    from tasks_lib.session.session import Session
 
 _CORPUS = Path(__file__).with_name("corpus")
 UV_LOCK = (_CORPUS / "uv.toml").read_bytes()
@@ -131,10 +134,10 @@ def _described(combo: str) -> bytes:
     record |= {"url": "https://channel.example/noarch/click-8.1.7-py_0.conda", "sha256": "0" * 64, "depends": []}
     owns = combo.startswith("conda")
     document = {
-        "schema": description.SCHEMA,
+        "schema": snapshot.SCHEMA,
         "project": "tiny-lab",
         "combo": combo,
-        "platform": description._platform(),  # noqa: SLF001 - else every input ends at another platform's
+        "platform": snapshot._platform(),  # noqa: SLF001 - else every input ends at another platform's
         "python": f"{VERSION}.1",
         "groups": ["dev"],
         "packages": [
@@ -199,19 +202,19 @@ def _conda_edit(*, drop: bool) -> Callable[[Session, Progress], Answer]:
     return lambda s, p: editing.change_conda(s, p, ["numpy" if drop else "attrs>=2"], drop=drop, dry_run=True)
 
 
-INFO = Look("env.info", lambda s, _: inspection.info(s))
-LIST = Look("env.list", lambda s, _: inspection.listing(s))
+INFO = Look("env.info", lambda s, _: environment_info.info(s))
+LIST = Look("env.list", lambda s, _: environment_info.listing(s))
 LAYERS = Look("env.layers", lambda s, _: layers.show(s))
 CONFIG = Look("check.config", lambda s, p: checks.run(s, p, ["config"]), slow=True)
 LOCK = Look("check.lock", lambda s, p: checks.run(s, p, ["lock"]), slow=True)
 HYBRIDS = Look("check.all", lambda s, p: checks.run_all(s, p, select=_READING))
-CREATE = Look("env.create", lambda s, p: workflows.create(s, p, dry_run=True))
-SETUP = Look("setup", lambda s, p: workflows.setup(s, p, dry_run=True), slow=True)
-UPDATE = Look("deps.update", lambda s, p: workflows.update(s, p, [], group="dev", dry_run=True))
-SYNC = Look("deps.sync", lambda s, p: workflows.sync(s, p, dry_run=True))
+CREATE = Look("env.create", lambda s, p: installation.create(s, p, dry_run=True))
+SETUP = Look("setup", lambda s, p: installation.setup(s, p, dry_run=True), slow=True)
+UPDATE = Look("deps.update", lambda s, p: installation.update(s, p, [], group="dev", dry_run=True))
+SYNC = Look("deps.sync", lambda s, p: installation.sync(s, p, dry_run=True))
 ADD_CONDA = Look("deps.add", _conda_edit(drop=False))
 DROP_CONDA = Look("deps.remove", _conda_edit(drop=True))
-REBUILD = Look("env.create", lambda s, p: description.rebuild(s, p, EXPORT, dry_run=True), source=EXPORT)
+REBUILD = Look("env.create", lambda s, p: snapshot.rebuild(s, p, EXPORT, dry_run=True), source=EXPORT)
 
 
 def _read_journal(session: Session, _: Progress) -> Answer:

@@ -13,11 +13,13 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tasks_lib import description, journal, manifests
-from tasks_lib.conda_edit import with_specs
-from tasks_lib.environments import condarc
+from tasks_lib.environments import conda_config
 from tasks_lib.errors import LabError
-from tasks_lib.manifests import CondaFile, PyProject
+from tasks_lib.project import manifests
+from tasks_lib.project.conda_edit import with_specs
+from tasks_lib.project.manifests import CondaFile, PyProject
+from tasks_lib.session import journal
+from tasks_lib.workflows import snapshot
 from tests.faults import fuzz_manifests, sandbox, targets
 from tests.faults.mutations import ODD, TOKENS
 from tests.faults.sandbox import Sandbox
@@ -87,7 +89,7 @@ def broken(monkeypatch: pytest.MonkeyPatch, target: str) -> Callable[[Callable[[
                 deed()
             return read(path, shown)
 
-        for module in (manifests, condarc, description, journal):
+        for module in (manifests, conda_config, snapshot, journal):
             monkeypatch.setattr(module, "read_text", reader)
 
     return put
@@ -198,11 +200,11 @@ def _read_all(folder: Path, name: str, data: bytes) -> None:
         if name == "conda.yml":
             with_specs(CondaFile.read(path), ["attrs"])
         elif name == "condarc":
-            found = condarc.Condarc.load({"CONDARC": str(path), "HOME": str(folder)})
+            found = conda_config.Condarc.load({"CONDARC": str(path), "HOME": str(folder)})
             found.channels(("conda-forge", "defaults"))
             found.mirrors(("conda-forge",))
         elif name == EXPORT:
-            description.Description.read(path)
+            snapshot.Description.read(path)
         else:
             PyProject.read(path).allows("3.11")
     except LabError as error:
@@ -218,7 +220,7 @@ _VALUES = st.recursive(
     max_leaves=12,
 )
 _CONDA_KEYS = st.sampled_from(["name", "channels", "dependencies", "variables", "prefix"])
-_CONDARC_KEYS = st.sampled_from([*condarc._KINDS, "proxy_servers"])  # noqa: SLF001 - the keys that are read
+_CONDARC_KEYS = st.sampled_from([*conda_config._KINDS, "proxy_servers"])  # noqa: SLF001 - the keys that are read
 
 
 @pytest.mark.parametrize("name", ["conda.yml", "condarc", "pyproject.toml", EXPORT])

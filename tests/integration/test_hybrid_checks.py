@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks_lib.checks.catalogue import HYBRID
+from tasks_lib.checks.registry import HYBRID
 from tests.lab import CASES, CONDA_YML, MANAGERS, PYPROJECT, PYTHON, Answer, Case, Lab, tools, untouched
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ import pytest
 
 from tasks_lib import bootstrap
 from tasks_lib.errors import LabError
-from tasks_lib.proof import claims, place
-from tasks_lib.session import Session
+from tasks_lib.proof import claims, sandbox
+from tasks_lib.session.session import Session
 from tests.lab import ENTRY, LOCAL_CHANNEL, PYTHON, ROOT, Answer, expect_contract, tools, variables, wheel
 
 if TYPE_CHECKING:
@@ -292,17 +292,17 @@ def test_a_package_of_any_name_is_copied_and_what_is_built_is_not(tmp_path: Path
         (root / name).touch()
     (root / "pyproject.toml").write_text('[project]\nname = "a"\nversion = "1"\n[build-system]\nrequires = []\n')
     session = Session.open(combo="pip_uv", start=root)
-    place.copy_project(session, tmp_path / "copy", "a", {})
+    sandbox.copy_project(session, tmp_path / "copy", "a", {})
     copied = tmp_path / "copy"
     assert {path.relative_to(copied).as_posix() for path in copied.rglob("*") if path.is_file()} == kept
     os.mkfifo(root / "pipe")
     with pytest.raises(LabError, match="pipe cannot be copied"):
-        place.copy_project(session, tmp_path / "again", "a", {})
+        sandbox.copy_project(session, tmp_path / "again", "a", {})
 
 
 def test_a_conda_file_gets_another_name_and_channels_and_nothing_else() -> None:
     text = (
         "# mine\r\nname: 'old'  # its name\r\nchannels:\r\n  - defaults\r\n  - conda-forge\r\ndependencies: [pip]\r\n"
     )
-    made = place.rewritten(text, "new", {"defaults": "file:///x"})
+    made = sandbox.rewritten(text, "new", {"defaults": "file:///x"})
     assert made == text.replace("'old'", "new").replace("- defaults", '- "file:///x"')

@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tasks_lib.environments import records
+from tasks_lib.environments import site_packages
 from tasks_lib.proof import claims, document, review
-from tasks_lib.proof import session as sessions
+from tasks_lib.proof import run as sessions
 from tasks_lib.proof.steps import Proof
 from tasks_lib.report.model import Status
 from tasks_lib.report.progress import Progress
-from tasks_lib.session import Session
+from tasks_lib.session.session import Session
 from tests.lab import LOCAL_CHANNEL, tools, variables, wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from tasks_lib.proof.place import Place
+    from tasks_lib.proof.sandbox import Place
 
     Damage = Callable[["Hit"], AbstractContextManager[None]]
 
@@ -57,7 +57,7 @@ class Hit:
     @property
     def site(self) -> Path:
         """Give the environment's folder of packages."""
-        found = records.site_packages(self.prefix)
+        found = site_packages.site_packages(self.prefix)
         assert found is not None
         return found
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks_lib.proof import cells, page
+from tasks_lib.proof import comparison, page
 from tests.browser import TAB
 from tests.lab import VERSION, Lab, variables
 from tests.proofs import claim, failed, package, proof, write
@@ -39,8 +39,11 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
         proof("conda_uv", "rattler", installed=conda),
         proof("conda_uv", "rattler", "3.12.1", verdict=failed("the lock was edited")),
     ]
-    found = [*cells.read(write(folder, *proofs)), cells.Cell("conda_poetry", "rattler", "3.12", problem="killed")]
-    page.write(cells.ordered(found), folder)
+    found = [
+        *comparison.read(write(folder, *proofs)),
+        comparison.Cell("conda_poetry", "rattler", "3.12", problem="killed"),
+    ]
+    page.write(comparison.ordered(found), folder)
     return folder
 
 
@@ -113,7 +116,7 @@ def test_hostile_proofs_run_nothing_and_the_policy_is_in_force(browser: Browser,
         installed=[package(HOSTILE, HOSTILE, "lock", 5)],
         verdict=failed(HOSTILE),
     )
-    page.write(cells.read(write(tmp_path, evil)), tmp_path)
+    page.write(comparison.read(write(tmp_path, evil)), tmp_path)
     opened(browser, tmp_path / "page.html", 3)
     assert browser.run("window.evil") is None
     assert browser.run("document.querySelectorAll('script').length") == 3

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks_lib import shells
+from tasks_lib.environments import shells
 from tasks_lib.environments.base import Activation
-from tasks_lib.process import Command, environment
+from tasks_lib.execution.process import Command, environment
 
 pytestmark = pytest.mark.processes
 
@@ -328,9 +328,15 @@ def test_a_new_shell_reads_the_persons_own_files_first(
 
 
 def test_importing_it_needs_the_standard_library_alone() -> None:
-    root = Path(shells.__file__).parents[1]
+    root = Path(shells.__file__).parents[2]
     said = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(root)!r}); import tasks_lib.shells"],
+        [
+            sys.executable,
+            "-I",
+            "-S",
+            "-c",
+            f"import sys; sys.path.insert(0, {str(root)!r}); import tasks_lib.environments.shells",
+        ],
         capture_output=True,
         encoding="utf-8",
         check=False,

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tasks_lib import __main__ as entry
-from tasks_lib import bootstrap, process
+from tasks_lib import bootstrap
 from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.execution import process
 
 SETTINGS = (bootstrap.CACHE, bootstrap.INDEX, bootstrap.TOOLS, "XDG_CACHE_HOME", "PIP_RETRIES")
 

@@ -1,0 +1,70 @@
+"""Run Invoke in the tool environment, with answers that keep the contract where the command line itself is wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+
+from invoke.exceptions import CollectionNotFound, Exit, ParseError
+from invoke.program import Program
+
+from tasks_lib import __version__, bootstrap
+from tasks_lib.cli import completion
+from tasks_lib.cli.startup_error import refuse
+from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.tasks import namespace
+
+#: what a shell's completion begins with, before the words up to the cursor
+COMPLETE = ["--complete", "--"]
+
+
+def main(argv: list[str], *, own_tasks: bool) -> int:
+    """Run the tasks that `argv` names and give the exit code.
+
+    The tasks are those of the folder's own `tasks.py`; or, with `own_tasks` or without that file, mlops-lab's.
+    """
+    bundled = own_tasks or not Path("tasks.py").is_file()
+    program = Program(version=__version__, namespace=namespace() if bundled else None, name="mlops-lab")
+    typed = os.environ.pop(bootstrap.PROGRAM, "python3 -m tasks_lib")
+    sys.argv = ["mlops-lab" if own_tasks else typed, *argv]
+    if argv[:2] == COMPLETE:
+        return _complete(program, argv[2:])
+    try:
+        return _run(program, argv)
+    except SystemExit as left:
+        return left.code if isinstance(left.code, int) else int(left.code is not None)
+    finally:
+        bootstrap.deafen()  # the answer is given, and there is no other
+
+
+def _complete(program: Program, words: list[str]) -> int:
+    """Print what the last word could become, one a line; where the tasks cannot be read, nothing."""
+    sys.argv = sys.argv[:1]  # the folder's tasks.py looks there, and would come back here
+    program.create_config()
+    program.parse_core(["mlops-lab"])
+    with contextlib.suppress(CollectionNotFound, Exit):
+        program.parse_collection()
+    lines = completion.candidates(program.collection, words) if program.collection else []
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    return ExitCode.DONE
+
+
+def _run(program: Program, argv: list[str]) -> int:
+    program.create_config()
+    try:
+        program.parse_core(["mlops-lab", *(argv or ["--list"])])
+        program.parse_collection()
+        program.parse_tasks()
+        program.parse_cleanup()
+        program.update_config()
+        program.execute()
+    except (ParseError, CollectionNotFound) as error:
+        text = str(error).replace("No idea what", "there is no task or option named").replace(" is!", ".")
+        return refuse(argv, int(ExitCode.BAD_REQUEST), text, f"{sys.argv[0]} --list", 0.0, "bad request")
+    except LabError as error:  # of a task that has no project to answer for
+        return refuse(argv, int(error.code), error.message, error.remedy, 0.0, "bad request")
+    except Exit as left:
+        return int(left.code)
+    return ExitCode.DONE

@@ -1,0 +1,1 @@
+"""Run commands and steps, lock files between runs, and replace files whole."""

@@ -1,0 +1,109 @@
+"""The members of a project: projects of their own in its folder, which share its lock and its environment."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from tasks_lib.environments.site_packages import normalised
+from tasks_lib.errors import LabError
+from tasks_lib.project.manifests import PYPROJECT, PyProject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member: its name, its manifest, and the place of its folder in the project's, as POSIX writes it."""
+
+    name: str
+    place: str
+    pyproject: PyProject
+
+    @property
+    def folder(self) -> Path:
+        """Give the path of its folder."""
+        return self.pyproject.path.parent
+
+    @property
+    def manifest(self) -> str:
+        """Name its manifest, as seen from the project's folder."""
+        return f"{self.place}/{PYPROJECT}"
+
+
+def read(root: Path, folders: Iterable[Path]) -> dict[str, Member]:
+    """Read the members that stand in `folders`, by normalised name; what lies outside of the project is none."""
+    found: dict[str, Member] = {}
+    top = root.resolve()
+    for folder in sorted({folder.resolve() for folder in folders if "\0" not in str(folder)}):
+        if folder != top and folder.is_relative_to(top) and (folder / PYPROJECT).is_file():
+            place = folder.relative_to(top).as_posix()
+            try:
+                pyproject = PyProject.read(root / place / PYPROJECT)
+            except LabError as error:
+                error.file = f"{place}/{PYPROJECT}"
+                raise
+            if pyproject.name:
+                found[normalised(pyproject.name)] = Member(pyproject.name, place, pyproject)
+    return found
+
+
+def of_workspace(pyproject: PyProject) -> Iterator[Path]:
+    """Give the folders that `[tool.uv.workspace]` names by its patterns."""
+    table, root = pyproject.table("tool", "uv", "workspace"), pyproject.path.parent
+    without = set(_matching(root, table.get("exclude")))
+    yield from (folder for folder in _matching(root, table.get("members")) if folder not in without)
+
+
+def _matching(root: Path, patterns: object) -> Iterator[Path]:
+    for pattern in patterns if isinstance(patterns, list) else ():
+        with contextlib.suppress(ValueError, TypeError, NotImplementedError):  # no pattern; uv says so itself
+            yield from root.glob(pattern)
+
+
+def by_path(pyproject: PyProject) -> Iterator[Path]:
+    """Give the folders that a project depends on by their path, in Poetry's tables or as `NAME @ file:…`."""
+    groups = [pyproject.table("tool", "poetry"), *pyproject.table("tool", "poetry", "group").values()]
+    for table in (group.get("dependencies") for group in groups if isinstance(group, dict)):
+        yield from _paths(pyproject, table)
+    yield from by_address(pyproject)
+
+
+def of_sources(pyproject: PyProject) -> Iterator[Path]:
+    """Give the folders and files that `[tool.uv.sources]` names."""
+    yield from _paths(pyproject, pyproject.table("tool", "uv", "sources"))
+
+
+def _paths(pyproject: PyProject, table: object) -> Iterator[Path]:
+    for value in table.values() if isinstance(table, dict) else ():
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, dict) and isinstance(one.get("path"), str):
+                yield pyproject.path.parent / one["path"]
+
+
+def by_address(pyproject: PyProject) -> Iterator[Path]:
+    """Give the folders and files that a project depends on as `NAME @ file:…`."""
+    root = pyproject.path.parent
+    lists: list[Any] = [pyproject.table("project").get("dependencies"), *pyproject.table("dependency-groups").values()]
+    for entry in (entry for found in lists for entry in found or () if isinstance(entry, str)):
+        address = entry.partition("@")[2].partition(";")[0].strip()
+        if address.startswith("file:"):
+            yield root / url2pathname(urlsplit(address).path)
+
+
+def root_above(folder: Path) -> Path:
+    """Give the folder of the project whose workspace has `folder` as a member, or `folder` itself."""
+    for above in folder.parents:
+        if (above / PYPROJECT).is_file():
+            try:
+                pyproject = PyProject.read(above / PYPROJECT)
+            except LabError:
+                continue  # it is not the manifest that was asked for
+            if folder in of_workspace(pyproject):
+                return above
+    return folder

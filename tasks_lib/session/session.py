@@ -1,0 +1,59 @@
+"""One run on one project: the combo that was chosen, and its two layers, composed."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks_lib.environments import ENVIRONMENTS
+from tasks_lib.managers import MANAGERS
+from tasks_lib.project.project import Project
+from tasks_lib.session import combos
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tasks_lib.environments.base import Environment
+    from tasks_lib.execution.plan import Step
+    from tasks_lib.managers.base import Manager
+    from tasks_lib.report.model import Result
+    from tasks_lib.session.combos import Combo
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a workflow found or did, before it is a report."""
+
+    results: Sequence[Result] = ()
+    data: dict[str, Any] = field(default_factory=dict)
+    code: int | None = None  # where the task hands on a program's own exit code
+
+
+@dataclass(frozen=True)
+class Session:
+    """A project with its environment layer and its manager."""
+
+    project: Project
+    combo: Combo
+    environment: Environment
+    manager: Manager
+    command: str = ""
+
+    @classmethod
+    def open(
+        cls, *, combo: str = "", engine: str = "", python: str = "", command: str = "", start: Path | None = None
+    ) -> Session:
+        """Read the project that `start` (the current folder) lies in, and choose its combo."""
+        project = Project.load(start or Path.cwd(), os.environ, engine=engine, python=python)
+        for name, value in project.settings.variables.items():
+            os.environ.setdefault(name, value)  # a variable that is set wins
+        chosen = combos.resolve(project, combo, os.environ)
+        environment = ENVIRONMENTS[chosen.environment](project)
+        return cls(project, chosen, environment, MANAGERS[chosen.manager](project), command)
+
+
+def planned(steps: Sequence[Step]) -> Answer:
+    """Answer a dry run: the very steps that a run would take."""
+    return Answer(data={"plan": [step.as_dict() for step in steps]})

@@ -1,0 +1,73 @@
+"""`setup`: all of it; `init` and `migrate`: how a project comes to a combo, and to another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks_lib.tasks.adapter import lab_task
+
+if TYPE_CHECKING:
+    from tasks_lib.report.progress import Progress
+    from tasks_lib.session.session import Answer, Session
+
+
+@lab_task("setup", "python", changes=True)
+def setup(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
+    """Make the environment, lock, install and check; do only what is not done already."""
+    from tasks_lib.workflows import installation
+
+    return installation.setup(session, progress, dry_run=dry_run)
+
+
+@lab_task("explain", help={"task": "a task that changes something, e.g. setup or deps.add"})
+def explain(session: Session, progress: Progress, task: str) -> Answer:
+    """Show the commands that a task would run, for all four combos beside each other, and why they are safe."""
+    from tasks_lib.workflows import explanation
+
+    return explanation.explain(session, progress, task)
+
+
+@lab_task(
+    "completion",
+    project=False,
+    help={"undo": "take it out again", "show": "print the script instead", "shell": "bash, zsh, fish or powershell"},
+)
+def completion(_: None, __: Progress, shell: str = "", undo: bool = False, show: bool = False) -> Answer:
+    """Have your shell complete tasks, options, combos, groups, packages and environments."""
+    import os
+
+    from tasks_lib.cli.completion import scripts
+    from tasks_lib.environments import shells
+
+    return scripts.install(shell or shells.detect(os.environ), undo=undo, show=show)
+
+
+@lab_task("init", changes=True, new=True)
+def init(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
+    """Adopt a project: find what it uses, show what comes into pyproject.toml, and write it; old files stay."""
+    from tasks_lib import importers
+
+    return importers.init(session, progress, dry_run=dry_run)
+
+
+@lab_task(
+    "migrate",
+    changes=True,
+    help={
+        "to": "the combo to move to",
+        "leave_behind": "leave behind what conda has and is no Python distribution",
+        "remove_old": "delete the old environment when the new one is proven",
+    },
+)
+def migrate(
+    session: Session,
+    progress: Progress,
+    to: str,
+    leave_behind: bool = False,
+    remove_old: bool = False,
+    dry_run: bool = False,
+) -> Answer:
+    """Move to another combo with the very versions that are installed, and prove it; or change nothing."""
+    from tasks_lib.workflows import migration
+
+    return migration.migrate(session, progress, to, leave_behind=leave_behind, remove_old=remove_old, dry_run=dry_run)

@@ -1,0 +1,1 @@
+"""What each task does: one module for each job of the user."""

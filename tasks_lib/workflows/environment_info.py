@@ -1,0 +1,142 @@
+"""Look at environments, and enter one: nothing here changes the project."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks_lib.checks.base import Facts
+from tasks_lib.environments import ENVIRONMENTS, conda_health, foreign, shells
+from tasks_lib.environments.base import State
+from tasks_lib.environments.conda import Conda, envs_dirs, is_base
+from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.execution import process
+from tasks_lib.ownership.layers import OWNERS
+from tasks_lib.report.model import Result, Status
+from tasks_lib.session.session import Answer
+from tasks_lib.tools import executables
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tasks_lib.session.session import Session
+
+
+def listing(session: Session, name: str = "") -> Answer:
+    """List the project's environments of every kind, then conda's, each with what it is; only those of a `name`."""
+    rows: list[dict[str, Any]] = []
+    for layer in ENVIRONMENTS.values():
+        if layer.applies(session.project):
+            environment = layer(session.project)
+            state = environment.state()
+            if state is not State.ABSENT or layer is type(session.environment):
+                rows.append(_row(environment.prefix, environment.kind, environment.name, state.value, mine=True))
+    known = {row["path"] for row in rows}
+    for one in foreign.virtual_environments(session.project, os.environ):
+        if str(one.prefix) not in known:
+            broken = not any((one.prefix / folder).is_dir() for folder in ("bin", "Scripts"))
+            state = State.BROKEN if broken else State.PRESENT
+            rows.append(_row(one.prefix, one.kind, one.prefix.name, state.value, mine=one.mine))
+    for prefix in _conda_prefixes():
+        if str(prefix) not in known:
+            base = is_base(prefix)
+            rows.append(_row(prefix, "conda", "base" if base else prefix.name, State.PRESENT.value, mine=False))
+    found = [row for row in rows if not name or (row["name"] == name and row["state"] != State.ABSENT.value)]
+    if name and not found:
+        text = f"there is no environment {name!r}; there are {', '.join(str(row['name']) for row in rows)}."
+        raise LabError(text, remedy="see all of them: invoke env.list", title="no such environment")
+    return Answer(data={"environments": found})
+
+
+def _row(prefix: Path, kind: str, name: str, state: str, *, mine: bool) -> dict[str, Any]:
+    active = str(prefix) in {os.environ.get("VIRTUAL_ENV"), os.environ.get("CONDA_PREFIX")}
+    python = conda_health.python_version(prefix) if state == State.PRESENT.value else ""
+    row: dict[str, Any] = {"name": name, "kind": kind, "python": python, "state": state}
+    return {**row, "project": mine, "active": active, "path": str(prefix)}
+
+
+def _conda_prefixes() -> list[Path]:
+    """Find conda's environments as `conda env list` does: its own list, then its folders."""
+    known = executables.home() / ".conda" / "environments.txt"
+    listed = known.read_text("utf-8", "surrogateescape").splitlines() if known.is_file() else ()
+    found = [Path(line) for line in listed if line.strip()]
+    programs = [shutil.which(name) for name in Conda.engines_on_path()]
+    roots = [Path(program).resolve().parent.parent for program in programs if program]
+    for folder in envs_dirs(roots[0] if roots else None):
+        found += sorted(folder.iterdir()) if folder.is_dir() else []
+    return [prefix for prefix in dict.fromkeys([*roots, *found]) if (prefix / "conda-meta").is_dir()]
+
+
+def info(session: Session) -> Answer:
+    """Describe the environment: combo, engine, folder, Python, packages by layer, and the tools."""
+    environment, manager = session.environment, session.manager
+    state = environment.state()
+    data: dict[str, Any] = {
+        "combo": session.combo.id,
+        "because": session.combo.reason,
+        "environment": environment.name,
+        "engine": environment.engine,
+        "manager": manager.name,
+        "state": state.value,
+        "path": str(environment.prefix),
+    }
+    if state is State.PRESENT:
+        facts = Facts(session)
+        owners = Counter({one.name: facts.owner(one) for one in facts.distributions}.values())
+        owners["conda"] = len(facts.conda)  # of which some are no distributions of Python's
+        data["python"] = conda_health.python_version(environment.prefix)
+        data["interpreter"] = str(environment.python)
+        data["packages"] = owners.total()
+        data["packages_by_owner"] = {owner: owners[owner] for owner in OWNERS}
+    lock = manager.lock_path
+    data["lock"] = f"{lock.name} ({len(manager.locked())} packages)" if lock.is_file() else f"no {lock.name}"
+    data["platform"] = f"{platform.system()} {platform.machine()}"
+    if environment.owns_packages:
+        data["virtual_packages"] = conda_health.virtual_packages()
+    data["tool_environment"] = sys.prefix
+    return Answer(data=data)
+
+
+def activation(session: Session, shell_name: str, *, undo: bool = False) -> Answer:
+    """Give the script that activates the environment, or the one that undoes it."""
+    chosen = shell_name or shells.detect(os.environ)
+    value = session.environment.require()
+    script = shells.deactivation_script(chosen) if undo else shells.activation_script(chosen, value)
+    return Answer(data={"shell": chosen, "script": script})
+
+
+def shell(session: Session, shell_name: str) -> Answer:
+    """Open an interactive shell in the environment, and hand on its exit code."""
+    value = session.environment.require()
+    chosen = shell_name or shells.detect(os.environ)
+    with tempfile.TemporaryDirectory(prefix="mlops-lab-") as folder:
+        return Answer(code=process.run_attached(shells.interactive(chosen, value, Path(folder))))
+
+
+def run(session: Session, text: str, words: Sequence[str], *, captured: bool = False) -> Answer:
+    """Run a command through the environment's own interpreter, PATH and variables, and hand on its exit code."""
+    argv = [*shlex.split(text), *words]
+    if not argv:
+        message = "no command was given."
+        raise LabError(message, remedy="give one behind --: invoke env.run -- python -V", title="no command")
+    value = session.environment.require()
+    env = value.env()
+    program = shutil.which(argv[0], path=env["PATH"])
+    if program is None:
+        message = f"there is no program {argv[0]!r} in {session.environment.where} or on PATH."
+        raise LabError(message, code=ExitCode.TOOL_MISSING, title="no such program")
+    command = process.Command((program, *argv[1:]), env=env)
+    if not captured:
+        return Answer(code=process.run_attached(command))
+    outcome = process.run(command)
+    status = Status.PASS if outcome.ok else Status.FAIL
+    result = Result("env.run", status, shlex.join(argv), f"exit code {outcome.code}", seconds=outcome.seconds)
+    data = {"stdout": outcome.stdout, "stderr": outcome.stderr, "returncode": outcome.code}
+    return Answer([result], data, code=outcome.code)

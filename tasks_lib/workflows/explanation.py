@@ -1,0 +1,89 @@
+"""What a task would run, for all combos beside each other, and why each step is safe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tasks_lib import importers
+from tasks_lib.errors import LabError
+from tasks_lib.session import combos
+from tasks_lib.session.session import Answer, Session
+from tasks_lib.workflows import editing, installation, publishing, updating
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tasks_lib.execution.plan import Watcher
+
+_PACKAGE = "PACKAGE"
+#: The tasks that change something, each as a dry run.
+PLANNED: dict[str, Callable[[Session, Watcher], Answer]] = {
+    "init": lambda one, watcher: importers.init(one, watcher, dry_run=True),
+    "setup": lambda one, watcher: installation.setup(one, watcher, dry_run=True),
+    "env.create": lambda one, watcher: installation.create(one, watcher, dry_run=True),
+    "env.update": lambda one, watcher: updating.update(one, watcher, dry_run=True),
+    "env.remove": lambda one, watcher: installation.remove(one, watcher, dry_run=True),
+    "deps.lock": lambda one, watcher: installation.lock(one, watcher, dry_run=True),
+    "deps.install": lambda one, watcher: installation.install(one, watcher, dry_run=True),
+    "deps.sync": lambda one, watcher: installation.sync(one, watcher, dry_run=True),
+    "deps.align": lambda one, watcher: installation.align(one, watcher, dry_run=True),
+    "deps.update": lambda one, watcher: installation.update(one, watcher, (), group=None, dry_run=True),
+    "deps.add": lambda one, watcher: editing.edit(one, watcher, [_PACKAGE], editing.Edit(), dry_run=True),
+    "pkg.build": lambda one, watcher: publishing.build(one, watcher, dry_run=True),
+    "pkg.publish": lambda one, watcher: publishing.publish(one, watcher, to=publishing.PUBLIC, dry_run=True),
+    "deps.remove": lambda one, watcher: editing.edit(one, watcher, [_PACKAGE], editing.Edit(drop=True), dry_run=True),
+}
+#: Further tasks with a dry run, each with what shows its plan: it needs more than the project, or is for all combos.
+ALONE = {
+    "check.fix": "invoke check.fix --dry-run",
+    "migrate": "invoke migrate --to COMBO --dry-run",
+    "proof.matrix": "invoke proof.matrix --dry-run",
+}
+_READS = "only reads"
+#: Why a step does no harm, by its id; a check of any kind only reads.
+_SAFE = {
+    "env.clear": "what stood there comes back unless the run ends well",
+    "env.create": "deleted again if it is not made to its end",
+    "env.update": "conda's packages are put back if the run fails",
+    "env.pip": "the guard stands before it in an existing environment",
+    "conda.prune": "takes out what conda.yml no longer names and nothing needs",
+    "env.remove": "moved aside first, deleted when the run is through; manifests and lock stay",
+    "deps.lock": "writes the lock alone, which is put back if the run fails",
+    "deps.edit": "the manifest and the lock are put back if the run fails",
+    "deps.tidy": "a lock of the member's own that was there before stays",
+    "deps.address": "the manifest is put back if the run fails",
+    "deps.install": "takes nothing away, and the guard has refused what would replace something of conda's",
+    "deps.uninstall": "takes out what the lock no longer names, never what conda owns",
+    "deps.prune": "takes out what neither the lock nor conda has",
+    "env.files": "the manifests are put back if the run fails",
+    "pkg.build": "writes in a folder of its own",
+    "pkg.publish": "only to an index that is named; what is there is not replaced",
+    "pkg.place": "each file takes its place whole, and the others there stay",
+    "guard": "refuses with exit code 5 before anything of conda's is replaced",
+}
+
+
+def explain(session: Session, watcher: Watcher, task: str) -> Answer:
+    """Plan `task` on this project for every combo; one that cannot be planned says why."""
+    if task in ALONE:
+        text = f"{task} is not explained for all combos: it shows its plan itself."
+        raise LabError(text, remedy=f"see it: {ALONE[task]}", title="not explained")
+    if task not in PLANNED:
+        text = f"there is no plan of {task!r} to explain; there is one of {', '.join(PLANNED)}."
+        raise LabError(text, remedy="choose one, e.g. invoke explain setup", title="unknown task")
+    plans = [_rows(session, watcher, task, name) for name in combos.names()]
+    order = list(dict.fromkeys(row["step"] for plan in sorted(plans, key=len, reverse=True) for row in plan))
+    rows = sorted((row for plan in plans for row in plan), key=lambda row: order.index(row["step"]))
+    safe = {step: _SAFE.get(step, _READS) for step in order if step}
+    return Answer(data={"task": task, "commands": rows, "safe": [{"step": a, "because": b} for a, b in safe.items()]})
+
+
+def _rows(session: Session, watcher: Watcher, task: str, combo: str) -> list[dict[str, Any]]:
+    try:
+        one = Session.open(combo=combo, engine=session.project.engine, start=session.project.root)
+        plan = PLANNED[task](one, watcher).data.get("plan", [])
+    except LabError as error:
+        return [{"step": "", "combo": combo, "command": f"{error.message} {error.remedy}".strip()}]
+    return [
+        {"step": step["id"], "combo": combo, "command": step["command"] or f"({step['why']})"} for step in plan
+    ] or [{"step": "", "combo": combo, "command": "nothing to do"}]

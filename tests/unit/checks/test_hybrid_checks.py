@@ -1,0 +1,408 @@
+"""Each check that only a hybrid needs, on what is sound and on what is broken; selection, settings and explanation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from tasks_lib import bootstrap, checks
+from tasks_lib.checks import agreement, registry
+from tasks_lib.checks.base import Facts
+from tasks_lib.checks.registry import HYBRID, KNOWN, Selection
+from tasks_lib.checks.tools import FAMILIES, TOOLS
+from tasks_lib.environments import foreign
+from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.execution import file_lock
+from tasks_lib.report.model import Result, Status
+from tasks_lib.session.session import Session
+from tasks_lib.workflows import fixing
+
+if TYPE_CHECKING:
+    from tests.conftest import MakeProject
+    from tests.unit.conftest import Install, Link
+
+CONDA = "name: demo\nchannels: [conda-forge]\ndependencies:\n  - python=3.11\n  - pip\n"
+PYPROJECT = '[project]\nname = "demo"\nversion = "0.1.0"\nrequires-python = ">=3.11"\ndependencies = ["rich>=13"]\n'
+UV_LOCK = """\
+version = 1
+[[package]]
+name = "demo"
+version = "0.1.0"
+source = { virtual = "." }
+dependencies = [{ name = "rich" }]
+[[package]]
+name = "rich"
+version = "13.0.0"
+dependencies = [{ name = "colorama", marker = "sys_platform == 'win32'" }, { name = "pygments" }]
+[[package]]
+name = "colorama"
+version = "0.4.6"
+[[package]]
+name = "pygments"
+version = "2.17.0"
+"""
+POETRY_LOCK = '[[package]]\nname = "rich"\nversion = "{}"\n'
+
+
+class Look(Protocol):
+    """Carry one check out."""
+
+    def __call__(self, check: str, combo: str = "conda_uv") -> list[Result]:
+        """Give its results."""
+
+
+@pytest.fixture
+def sound(project: MakeProject, conda_env: Path, install: Install, link: Link) -> Path:
+    """Make a project with an environment in which nothing is wrong; give the environment's prefix."""
+    project(PYPROJECT, CONDA, files={"uv.lock": UV_LOCK})
+    site = "lib/python3.11/site-packages"
+    metadata = "Metadata-Version: 2.1\nName: six\nVersion: 1.16.0\n"
+    files = {f"{site}/six.py": "", f"{site}/six-1.16.0.dist-info/METADATA": metadata}
+    link(conda_env, "six", "1.16.0", files={**files, f"{site}/six-1.16.0.dist-info/INSTALLER": "conda"})
+    link(conda_env, "python", "3.11.7")
+    link(conda_env, "pip", "24.0")
+    record = install(conda_env, "rich", "13.0.0", files=("rich/__init__.py",))
+    wants = "Requires-Dist: colorama ; sys_platform == 'win32'\nRequires-Dist: pygments\n"
+    (record / "METADATA").write_text(f"Metadata-Version: 2.1\nName: rich\nVersion: 13.0.0\n{wants}")
+    install(conda_env, "Pygments", "2.17.0")
+    return conda_env
+
+
+@pytest.fixture
+def look(root: Path) -> Look:
+    """Give the runner of one check on the test's project."""
+
+    def run(check: str, combo: str = "conda_uv") -> list[Result]:
+        session = Session.open(combo=combo, engine="rattler", start=root)
+        return checks.looked_at(check, Facts(session), Selection())
+
+    return run
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize("check", HYBRID)
+def test_sound_environment_passes(sound: Path, look: Look, check: str) -> None:
+    assert sound.is_dir()
+    assert {result.status for result in look(check)} <= {Status.PASS}
+    if check != "agreement.stray-lock":  # there the lock is uv's
+        assert {result.status for result in look(check, "conda_poetry")} <= {Status.PASS}
+
+
+#: check, then the files to write (under the project's root, or `@` the environment's prefix), and what it says
+WRONG = [
+    ("ownership.shadowed", {"rich.py": ""}, "finds rich.py of this project"),
+    ("ownership.shadowed", {"six/__init__.py": ""}, "finds six/__init__.py"),
+    ("ownership.clobbered", {"@six-1.16.0.dist-info/INSTALLER": "uv"}, "was installed over by uv"),
+    ("ownership.duplicated", {"@six-1.15.0.dist-info/METADATA": "Name: six\nVersion: 1.15.0\n"}, "1.16.0 of conda's"),
+    ("drift.lock", {"@rich-13.0.0.dist-info/METADATA": "Name: rich\nVersion: 12.0\n"}, "rich 12.0 (uv.lock: 13.0.0"),
+    ("drift.lock", {"@x-1.0.dist-info/METADATA": "Name: x\nVersion: 1.0\n"}, "neither the lock nor conda has x 1.0"),
+    ("drift.conda", {"conda.yml": f"{CONDA}  - numpy\n"}, "numpy"),
+    ("drift.interrupted", {".mlops-lab/journal.json": "{}"}, "a run that did not end"),
+    ("agreement.python", {"conda.yml": CONDA.replace("3.11", "3.10")}, "no version is both"),
+    ("agreement.both-layers", {"conda.yml": f"{CONDA}  - Rich >=13\n"}, "rich is asked for here"),
+    ("agreement.locks", {"poetry.lock": POETRY_LOCK.format("12.0")}, "poetry.lock: 12.0"),
+    ("agreement.stray-lock", {"poetry.lock": POETRY_LOCK.format("13.0.0")}, "poetry.lock lies here"),
+    ("leak.virtual-env", {".venv/pyvenv.cfg": ""}, ".venv lies beside"),
+    (
+        "conda.defaults",
+        {"conda.yml": CONDA.replace("[conda-forge]", "\n  - conda-forge\n  - defaults")},
+        "builds do not",
+    ),
+    ("conda.cuda", {"conda.yml": f"{CONDA}  - pytorch-cuda=12.1\n"}, "no CUDA driver"),
+    ("conda.cuda", {"conda.yml": f"{CONDA}  - jaxlib=*=*cuda*\n"}, "no CUDA driver"),
+    ("conda.pip-section", {"conda.yml": f"{CONDA}  - pip:\n    - httpx\n"}, "httpx"),
+    (
+        "conda.torch",
+        {
+            "@torch-2.4.0+cu124.dist-info/METADATA": "Name: torch\nVersion: 2.4.0+cu124\n",
+            "conda.yml": f"{CONDA}  - cpuonly\n",
+        },
+        "for the CPU: cpuonly",
+    ),
+]
+
+
+@pytest.mark.parametrize(("check", "files", "said"), WRONG, ids=[f"{row[0]} {row[2]}" for row in WRONG])
+def test_broken_environment_is_found(sound: Path, look: Look, check: str, files: dict[str, str], said: str) -> None:
+    for name, text in files.items():
+        site = sound / "lib/python3.11/site-packages"
+        write(site / name[1:] if name.startswith("@") else Path(name), text)
+    found = look(check)
+    assert {result.status for result in found} <= {Status.WARN, Status.FAIL}
+    assert any(said in result.detail for result in found), found
+    assert all(result.remedy for result in found)
+
+
+@pytest.mark.parametrize(
+    ("now", "said"), [("", "(package six), was removed"), ("1.17.0", "(package six), was replaced by 1.17.0")]
+)
+def test_clobbered(sound: Path, look: Look, install: Install, now: str, said: str) -> None:
+    folder = sound / "lib/python3.11/site-packages/six-1.16.0.dist-info"
+    (folder / "METADATA").unlink()  # uv leaves what no RECORD names
+    if now:
+        install(sound, "six", now)
+    (result,) = look("ownership.clobbered")
+    assert said in result.detail
+    assert result.status is Status.FAIL
+
+
+def test_missing_is_what_this_platform_needs(sound: Path, look: Look) -> None:
+    record = sound / "lib/python3.11/site-packages/Pygments-2.17.0.dist-info"
+    record.rename(record.with_name("gone"))
+    (result,) = look("drift.lock")
+    assert result.detail == "not installed: pygments."  # and colorama is for Windows
+
+
+def test_what_an_environment_comes_with_is_no_drift(sound: Path, look: Look) -> None:
+    lock = Path("uv.lock")
+    write(lock, f'{lock.read_text()}\n[[package]]\nname = "wheel"\nversion = "0.1"\n')  # of an extra, not asked for
+    write(sound / "lib/python3.11/site-packages/wheel-0.2.dist-info/METADATA", "Name: wheel\nVersion: 0.2\n")
+    assert [result.status for result in look("drift.lock")] == [Status.PASS]
+    project = Path("pyproject.toml")
+    write(project, project.read_text().replace("dependencies = [", 'dependencies = ["wheel", ', 1))
+    (result,) = look("drift.lock")
+    assert "wheel 0.2 (uv.lock: 0.1" in result.detail
+
+
+def test_base_is_known_by_its_folders(sound: Path, look: Look) -> None:
+    (sound / "condabin").mkdir()
+    (result,) = look("base")
+    assert result.status is Status.FAIL
+
+
+@pytest.mark.parametrize(
+    ("conda", "requires", "agree"),
+    [
+        ("python=3.12", ">=3.11", True),
+        ("python=3.10", ">=3.11", False),
+        ("python 3.11.*", ">=3.11.5,<3.12", True),
+        ("python==3.11.4", ">=3.11.5", False),
+        ("python=3.11.4", ">=3.11.5", False),
+        ("python>=3.9", ">=3.11,<4", True),
+        ("python >=3.9, <3.11", ">=3.11", False),
+        ("python=3.9|3.12", ">=3.11", True),
+        ("python=3.12.*=*_cpython", ">=3.13", False),
+        ("python 3.12.1 h1_0_cpython", "==3.12.1", True),
+        ("python!=3.12.*,>=3.12", "<3.14", True),
+        ("python>3.11.4,<3.11.6", ">=3.11", True),
+        ("python~=3.11.2", "<3.11", False),
+        ("conda-forge::python=3.10", ">=3.11", False),
+        ("python", ">=3.11", True),
+        ("python[version='>=3.12']", "<3.11", True),  # not read for certain: no alarm
+    ],
+)
+def test_pythons_agree(look: Look, project: MakeProject, conda: str, requires: str, agree: bool) -> None:
+    project(PYPROJECT.replace(">=3.11", requires), CONDA.replace("python=3.11", f'"{conda}"'))
+    (result,) = look("agreement.python")
+    assert result.status is (Status.PASS if agree else Status.FAIL)
+
+
+def test_aligned_pin_is_no_double(sound: Path, root: Path, look: Look) -> None:
+    assert sound.is_dir()
+    write(root / "pyproject.toml", PYPROJECT.replace("rich>=13", "six==1.16.0"))
+    write(root / "conda.yml", f"{CONDA}  - six\n")
+    (result,) = look("agreement.both-layers")
+    assert result.status is Status.PASS
+    write(root / "pyproject.toml", PYPROJECT.replace("rich>=13", "six==1.15.0"))
+    assert [one.status for one in look("agreement.both-layers")] == [Status.WARN]
+    assert look("agreement.both-layers")[0].line == 6
+
+
+def test_stray_lock_of_a_manager_in_use(sound: Path, root: Path, look: Look) -> None:
+    assert sound.is_dir()
+    write(root / "poetry.lock", POETRY_LOCK.format("13.0.0"))
+    write(root / "pyproject.toml", f"{PYPROJECT}[tool.poetry]\npackage-mode = false\n")
+    assert [one.status for one in look("agreement.stray-lock")] == [Status.PASS]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("PYTHONPATH", "/elsewhere"), ("VIRTUAL_ENV", "/nowhere"), ("VIRTUAL_ENV", "/")]
+)
+def test_variables_leak(sound: Path, look: Look, monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    check = "leak.pythonpath" if name == "PYTHONPATH" else "leak.virtual-env"
+    monkeypatch.setenv(name, value)
+    (result,) = look(check)
+    assert (result.status, value in result.detail) == (Status.WARN, True)
+    monkeypatch.setenv(name, "src" if name == "PYTHONPATH" else str(sound))
+    assert [one.status for one in look(check)] == [Status.PASS]
+
+
+def test_user_site(sound: Path, home: Path, root: Path, look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = home / ".local/lib/python3.11/site-packages/rich-12.0.dist-info/METADATA"
+    write(record, "Name: rich\nVersion: 12.0\n")
+    (result,) = look("leak.user-site")
+    assert (result.status, "rich 12.0 hides 13.0.0" in result.detail) == (Status.FAIL, True)
+    monkeypatch.setenv("PYTHONNOUSERSITE", "1")
+    assert [one.status for one in look("leak.user-site")] == [Status.PASS]
+    monkeypatch.setenv("PYTHONNOUSERSITE", bootstrap.NO_USER_SITE)  # mlops-lab's own
+    assert [one.status for one in look("leak.user-site")] == [Status.FAIL]
+    write(sound / "conda-meta/state", '{"env_vars": {"PYTHONNOUSERSITE": "1"}}')
+    assert [one.status for one in look("leak.user-site")] == [Status.PASS]
+    assert root.is_dir()
+
+
+def test_poetry_redirected(sound: Path, home: Path, root: Path, look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert sound.is_dir()
+    entry = f'["{foreign.poetry_name("demo", root)}"]\nminor = "3.11"\npatch = "3.11.7"\n'
+    write(home / ".cache/pypoetry/virtualenvs/envs.toml", entry)
+    (result,) = look("leak.poetry", "conda_poetry")
+    assert (result.status, "envs.toml" in result.detail) == (Status.WARN, True)
+    monkeypatch.setenv("POETRY_VIRTUALENVS_PATH", str(home / "other"))
+    assert [one.status for one in look("leak.poetry", "conda_poetry")] == [Status.PASS]
+    assert look("leak.poetry") == []
+
+
+def test_poetry_passes_the_venv_over(look: Look, root: Path, project: MakeProject, venv: Path) -> None:
+    assert venv.is_dir()
+    project(PYPROJECT)
+    assert [one.status for one in look("leak.poetry", "pip_poetry")] == [Status.PASS]
+    write(root / "poetry.toml", "[virtualenvs]\nin-project = false\n")
+    assert [one.status for one in look("leak.poetry", "pip_poetry")] == [Status.WARN]
+
+
+@pytest.mark.filterwarnings("ignore:open_text is deprecated:DeprecationWarning")  # in what Poetry imports
+@pytest.mark.parametrize("name", ["demo", "My_Demo.x", "a" * 60, ""])
+def test_poetry_names_an_environment_so(root: Path, name: str) -> None:
+    from poetry.core.packages.project_package import ProjectPackage  # noqa: PLC0415 - slow, and here alone
+    from poetry.utils.env.env_manager import EnvManager  # noqa: PLC0415 - the same
+
+    package = ProjectPackage(name or "non-package-mode", "0")
+    assert foreign.poetry_name(name, root) == EnvManager.generate_env_name(package.name, str(root))
+
+
+def test_terms_are_named_in_ci(sound: Path, root: Path, look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert sound.is_dir()
+    write(root / "conda.yml", CONDA.replace("conda-forge", "defaults"))
+    monkeypatch.delenv("CI", raising=False)
+    assert [one.status for one in look("conda.defaults")] == [Status.PASS]
+    monkeypatch.setenv("CI", "true")
+    (result,) = look("conda.defaults")
+    assert ("terms of service" in result.detail, result.line) == (True, 2)
+
+
+def test_cuda_that_is_said_to_be_there(sound: Path, root: Path, look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert sound.is_dir()
+    write(root / "conda.yml", f"{CONDA}  - cudatoolkit\n")
+    monkeypatch.setenv("CONDA_OVERRIDE_CUDA", "12.4")
+    assert [one.status for one in look("conda.cuda")] == [Status.PASS]
+
+
+def test_damaged_record_is_a_skip(sound: Path, look: Look) -> None:
+    write(sound / "conda-meta/broken-1-0.json", "{")
+    (result,) = look("ownership.clobbered")
+    assert (result.status, bool(result.detail and result.remedy)) == (Status.SKIP, True)
+
+
+def _selection(project: MakeProject, table: str = "", select: str = "", ignore: str = "") -> Selection:
+    return Selection.of(project(f"{PYPROJECT}{table}"), select, ignore)
+
+
+@pytest.mark.parametrize(
+    ("select", "ignore", "wanted", "left"),
+    [
+        ("", "", set(KNOWN), set()),
+        ("leak", "", {"leak.poetry", "leak.user-site"}, {"base", "lock.fresh"}),
+        ("lock.fresh, base", "", {"lock.fresh", "base"}, {"leak.poetry"}),
+        ("", "leak,base", {"lock.fresh"}, {"leak.poetry", "base"}),
+        ("leak", "leak.poetry", {"leak.user-site"}, {"leak.poetry"}),
+    ],
+)
+def test_selection(project: MakeProject, select: str, ignore: str, wanted: set[str], left: set[str]) -> None:
+    chosen = _selection(project, select=select, ignore=ignore)
+    assert all(map(chosen.wants, wanted))
+    assert not any(map(chosen.wants, left))
+
+
+def test_option_stands_in_place_of_the_setting(project: MakeProject) -> None:
+    table = '[tool.mlops-lab.checks]\nselect = ["leak"]\nignore = ["base"]\nseverity = {"leak.poetry" = "fail"}\n'
+    chosen = _selection(project, table)
+    assert (chosen.wants("leak.poetry"), chosen.wants("lock.fresh")) == (True, False)
+    assert _selection(project, table, select="lock").wants("lock.fresh")
+    warning = Result("leak.poetry", Status.WARN, "")
+    assert chosen.judged(warning).status is Status.FAIL
+    assert chosen.judged(Result("leak.poetry", Status.PASS, "")).status is Status.PASS
+
+
+def test_a_family_has_its_severity_and_threshold(project: MakeProject) -> None:
+    table = '[tool.mlops-lab.checks]\nseverity = {leak = "fail", "leak.poetry" = "warn"}\nthreshold = {drift = 2}\n'
+    chosen = _selection(project, table)
+    assert chosen.judged(Result("leak.pythonpath", Status.WARN, "")).status is Status.FAIL
+    assert chosen.judged(Result("leak.poetry", Status.FAIL, "")).status is Status.WARN
+    assert (chosen.allowed("drift.lock"), chosen.allowed("base")) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("table", "line", "said"),
+    [
+        ('[tool.mlops-lab.checks]\nselect = "leak"\n', 7, "must be a list"),
+        ('[tool.mlops-lab.checks]\nignore = ["lock", "nope"]\n', 7, "'nope'"),
+        ("[tool.mlops-lab.checks]\nx = 1\n", 7, "no setting 'x'"),
+        ('[tool.mlops-lab.checks]\n[tool.mlops-lab.checks.severity]\n"base" = "loud"\n', 7, '"warn" or "fail"'),
+        ('[tool.mlops-lab.checks]\nthreshold = {"lock.fresh" = 1}\n', 7, "lock.fresh passes or fails as a whole"),
+        ('[tool.mlops-lab.checks]\nthreshold = {"doctor" = 1}\n', 7, "doctor passes or fails as a whole"),
+        ('[tool.mlops-lab.checks]\nthreshold = {"nope" = 1}\n', 7, "'nope'"),
+        ('[tool.mlops-lab.checks]\nthreshold = {"base" = -1}\n', 7, "number of findings"),
+        ("[tool.mlops-lab.checks]\nstrict = 1\n", 7, "true or false"),
+        ("[tool.mlops-lab]\nchecks = 3\n", 7, "must be a table"),
+    ],
+)
+def test_wrong_setting_has_its_line(project: MakeProject, table: str, line: int, said: str) -> None:
+    with pytest.raises(LabError) as caught:
+        _selection(project, table)
+    assert (caught.value.code, caught.value.file, caught.value.line) == (ExitCode.BAD_REQUEST, "pyproject.toml", line)
+    assert said in caught.value.message
+
+
+def test_unknown_option_lists_the_valid_ones(project: MakeProject) -> None:
+    with pytest.raises(LabError, match=r"ownership\.clobbered") as caught:
+        _selection(project, select="lock,nope")
+    assert "'nope'" in caught.value.message
+
+
+def test_run_in_progress_is_told_from_one_that_was_cut_short(sound: Path, look: Look, root: Path) -> None:
+    assert sound.is_dir()
+    write(root / ".mlops-lab/journal.json", "{}")
+    with file_lock.held(str(root / ".mlops-lab/lock"), "setup", print):
+        (result,) = look("drift.interrupted")
+    assert (result.status, result.detail) == (Status.WARN, "another run changes the project right now.")
+
+
+def test_threshold_lets_so_many_pass(sound: Path, root: Path) -> None:
+    assert sound.is_dir()
+    write(root / "conda.yml", f"{CONDA}  - pip:\n    - a\n    - b\n")
+    session = Session.open(combo="conda_uv", engine="rattler", start=root)
+    for allowed, status in ((1, Status.WARN), (2, Status.PASS)):
+        chosen = Selection(threshold={"conda.pip-section": allowed})
+        (result,) = checks.looked_at("conda.pip-section", Facts(session), chosen)
+        assert result.status is status
+
+
+def test_asked_for_by_its_id_it_says_that_it_does_not_apply(project: MakeProject, root: Path) -> None:
+    project(PYPROJECT)
+    session = Session.open(combo="pip_uv", engine="rattler", start=root)
+    (result,) = checks.looked_at("drift.conda", Facts(session), Selection(frozenset({"drift.conda"})))
+    assert (result.status, "pip_uv" in result.detail) == (Status.SKIP, True)
+
+
+@pytest.mark.parametrize("check", KNOWN)
+def test_explanation(check: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = fixing.explain(check).data
+    assert all(data[key] for key in ("title", "why", "remedy", "fix"))
+    told = {**KNOWN}[check].remedy
+    monkeypatch.setattr("sys.argv", ["python3 -m tasks_lib"])  # it says what this person types
+    assert fixing.explain(check).data["remedy"] == told.replace("invoke ", "python3 -m tasks_lib ")
+    with pytest.raises(LabError, match=r"lock\.fresh"):
+        fixing.explain(f"{check}x")
+
+
+def test_tables_agree() -> None:
+    assert set(fixing.FIXES) <= set(KNOWN)
+    assert not set(TOOLS) & set(HYBRID)
+    assert {registry.family(check) for check in TOOLS} - {"env"} == set(FAMILIES)
+    assert set(agreement.CHECKS) <= set(HYBRID)

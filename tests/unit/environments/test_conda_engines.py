@@ -1,0 +1,254 @@
+"""What each engine is told, and how one is chosen."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, ClassVar
+
+import pytest
+
+from tasks_lib.environments import conda_engines
+from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.execution import process
+from tasks_lib.execution.process import Command, Outcome
+from tasks_lib.project.manifests import CondaFile
+from tests import tiny_channel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+CONDA: dict[str, tuple[str, ...]] = {
+    "create": ("env", "create", "--yes", "--file", "{file}", "--prefix", "{prefix}"),
+    "new": ("create", "--yes", "--prefix", "{prefix}", "--channel", "a", "--channel", "b", "six", "x y"),
+    "install": ("install", "--yes", "--prefix", "{prefix}", "--channel", "a", "--channel", "b", "six", "x y"),
+    "uninstall": ("remove", "--yes", "--prefix", "{prefix}", "six"),
+    "explicit": ("create", "--yes", "--prefix", "{prefix}", "--file", "{listed}"),
+    "doctor": ("doctor", "--prefix", "{prefix}"),
+}
+ARGUMENTS: dict[str, dict[str, tuple[str, ...]]] = {
+    "conda": CONDA,
+    "mamba": {**CONDA, "doctor": ()},
+    "micromamba": {
+        **CONDA,
+        "create": ("create", "--yes", "--file", "{file}", "--prefix", "{prefix}"),
+        "doctor": (),
+    },
+    "rattler": {
+        "create": (
+            "{worker}", "install", "--prefix", "{prefix}", "--channel", "a", "--channel", "b",
+            "--spec=python", "--spec=six",
+        ),
+        "new": (
+            "{worker}", "install", "--prefix", "{prefix}", "--channel", "a", "--channel", "b",
+            "--spec=six", "--spec=x y",
+        ),
+        "install": (
+            "{worker}", "install", "--prefix", "{prefix}", "--channel", "a", "--channel", "b",
+            "--spec=six", "--spec=x y",
+        ),
+        "uninstall": (
+            "{worker}", "install", "--prefix", "{prefix}", "--channel", "a", "--channel", "b",
+            "--drop=six", "--spec=python", "--spec=six",
+        ),
+        "explicit": (
+            "{worker}", "explicit", "--prefix", "{prefix}", "--channel", "a", "--channel", "b",
+            "--description={listed}", "--spec=python", "--spec=six",
+        ),
+        "doctor": (),
+    },
+}  # fmt: skip
+TABLE = {
+    f"{name} {action}": (name, action, argv) for name, actions in ARGUMENTS.items() for action, argv in actions.items()
+}
+
+
+@pytest.fixture
+def file(root: Path) -> CondaFile:
+    """Give a conda file with all that an engine reads."""
+    path = root / "conda.yml"
+    text = "name: demo\nchannels: [a, b, nodefaults]\ndependencies: [python, six]\nvariables: {K: v w}\n"
+    path.write_text(text)
+    return CondaFile.read(path)
+
+
+def _engine(name: str) -> conda_engines.Engine:
+    return conda_engines.ENGINES[name](sys.executable if name == "rattler" else f"/opt/c/bin/{name}")
+
+
+@pytest.mark.parametrize(("name", "action", "expected"), TABLE.values(), ids=TABLE)
+def test_exact_arguments(name: str, action: str, expected: tuple[str, ...], file: CondaFile, root: Path) -> None:
+    engine, prefix = _engine(name), root / "env"
+    actions: dict[str, Callable[[], Command | None]] = {
+        "create": lambda: engine.create(prefix, file),
+        "new": lambda: engine.install(prefix, file, ("six", "x y"), new=True),
+        "install": lambda: engine.install(prefix, file, ("six", "x y")),
+        "uninstall": lambda: engine.uninstall(prefix, file, ("six",)),
+        "explicit": lambda: engine.explicit(prefix, file, root / "a list"),
+        "doctor": lambda: engine.doctor(prefix),
+    }
+    command = actions[action]()
+    if not expected:
+        assert command is None
+        return
+    assert command is not None
+    values = {"file": file.path, "prefix": prefix, "worker": conda_engines.WORKER, "listed": root / "a list"}
+    assert command.argv == (engine.program, *(word.format(**values) for word in expected))
+    assert command.why
+
+
+def test_rattler_gets_what_the_users_condarc_says(file: CondaFile, home: Path, root: Path) -> None:
+    (home / ".condarc").write_text(
+        "channel_alias: file:///mirror\nchannels: [mine]\nmirrored_channels: {a: [http://m1, http://m2]}\n"
+        "channel_priority: disabled\nssl_verify: false\noffline: true\n"
+    )
+    argv = _engine("rattler").install(root, file, ("c::six",)).argv
+    assert argv[2:] == (
+        "install", "--prefix", str(root), "--channel", "file:///mirror/a", "--channel", "file:///mirror/b",
+        "--meaning", "a=file:///mirror/a", "--meaning", "b=file:///mirror/b", "--meaning", "c=file:///mirror/c",
+        "--mirror", "file:///mirror/a=http://m1", "--mirror", "file:///mirror/a=http://m2",
+        "--any-channel", "--no-tls-verify", "--offline", "--spec=c::six",
+    )  # fmt: skip
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("spec", ["conda-forge::tiny-c", "both::tiny-c >=1", "conda-forge/noarch::tiny-c=1"])
+def test_a_channels_name_in_a_spec_is_what_condarc_says(file: CondaFile, home: Path, root: Path, spec: str) -> None:
+    for folder, name in (("empty", "tiny-b"), ("conda-forge", "tiny-c"), ("conda-forge", "tiny-d")):
+        tiny_channel.add(root / folder, name, "1.0")
+    alias = root.as_uri()
+    (home / ".condarc").write_text(f"channel_alias: {alias}\ncustom_multichannels: {{both: [empty, conda-forge]}}\n")
+    file = replace(file, channels=("empty", "conda-forge", "nodefaults"), dependencies=(spec,))
+    engine, prefix = conda_engines.Rattler(sys.executable), root / "env"
+    for specs in ((spec,), ("tiny-d",)):  # the second solves for the first's record, too
+        command = replace(engine.install(prefix, file, specs), env={"RATTLER_CACHE_DIR": str(home / "cache")})
+        assert process.run(command).ok
+    record = json.loads((prefix / "conda-meta/tiny-c-1.0-0.json").read_text("utf-8"))
+    assert record["requested_specs"][0].startswith(spec.partition("::")[0])  # and no address
+
+
+@pytest.mark.parametrize("key", ["ssl_verify", "channel_priority", "offline"])
+def test_odd_setting_is_no_crash(file: CondaFile, home: Path, root: Path, key: str) -> None:
+    (home / ".condarc").write_text(f"{key}: {{a: b}}\n")
+    said = key
+    try:
+        _engine("rattler").install(root, file, ("six",))
+    except LabError as error:
+        said = str(error)
+    assert key in said
+
+
+class Counting(BaseHTTPRequestHandler):
+    """Count what is asked for, and have none of it."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        """Note the path."""
+        self.asked.append(self.path)
+        self.send_error(404)
+
+    do_HEAD = do_GET  # noqa: N815 - the standard library looks for these names
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("action", ["probe", "search", "install"])
+def test_offline_no_channel_is_asked(file: CondaFile, home: Path, root: Path, action: str) -> None:
+    engine = conda_engines.Rattler(sys.executable)
+    Counting.asked.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Counting) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        for offline, asked in (("false", True), ("true", False)):
+            alias = (
+                f"http://127.0.0.1:{server.server_port}/{offline}"  # a late request of the first is not the second's
+            )
+            (home / ".condarc").write_text(f"channel_alias: {alias}\nremote_max_retries: 0\noffline: {offline}\n")
+            actions = {
+                "probe": lambda: engine.probe(file),
+                "search": lambda: engine.search(file, ("six",)),
+                "install": lambda: engine.install(root / "env", file, ("six",)),
+            }
+            command = replace(actions[action](), env={"RATTLER_CACHE_DIR": str(home / "cache")})
+            assert not process.run(command).ok or action == "search"
+            assert any(path.startswith(f"/{offline}/") for path in Counting.asked) is asked, Counting.asked
+        server.shutdown()
+
+
+def test_worker_stands_where_the_engine_looks() -> None:
+    assert conda_engines.WORKER.is_file()
+
+
+@pytest.fixture
+def on_path(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a folder that is all of PATH."""
+    folder = root / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("programs", "asked", "chosen"),
+    [
+        pytest.param((), "auto", "rattler", id="no conda"),
+        pytest.param(("micromamba",), "auto", "micromamba", id="micromamba"),
+        pytest.param(("micromamba", "mamba"), "auto", "mamba", id="mamba before micromamba"),
+        pytest.param(("micromamba", "mamba", "conda"), "auto", "conda", id="conda before all"),
+        pytest.param(("conda",), "rattler", "rattler", id="rattler asked for"),
+        pytest.param(("conda", "mamba"), "mamba", "mamba", id="mamba asked for"),
+    ],
+)
+def test_choice(on_path: Path, programs: tuple[str, ...], asked: str, chosen: str) -> None:
+    for name in programs:
+        (on_path / name).touch(mode=0o755)
+    engine = conda_engines.choose(asked)
+    assert engine.name == chosen
+    assert engine.program == (sys.executable if chosen == "rattler" else str(on_path / chosen))
+    assert conda_engines.on_path() == [name for name in ("conda", "mamba", "micromamba") if name in programs]
+
+
+def test_engine_that_is_not_on_this_machine(on_path: Path) -> None:
+    assert os.listdir(on_path) == []  # noqa: PTH208 - its names are all that matters
+    with pytest.raises(LabError, match="the engine mamba is not on PATH") as caught:
+        conda_engines.choose("mamba")
+    assert caught.value.code == ExitCode.TOOL_MISSING
+    assert "--engine rattler" in caught.value.remedy
+
+
+@pytest.mark.parametrize("name", ["", "Conda", "pixi", "../conda"])
+def test_unknown_engine_lists_the_valid_ones(name: str) -> None:
+    with pytest.raises(LabError) as caught:
+        conda_engines.choose(name)
+    assert "auto, conda, mamba, micromamba, rattler" in caught.value.message
+
+
+def test_root_of_a_conda_is_above_its_program(on_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "condabin").mkdir()
+    (root / "condabin/conda").touch(mode=0o755)
+    (on_path / "conda").symlink_to(root / "condabin/conda")
+    assert conda_engines.choose("conda").root == root
+    assert conda_engines.choose("rattler").root is None
+    monkeypatch.setenv("MAMBA_ROOT_PREFIX", "/mm")
+    assert str(conda_engines.Micromamba("/x/micromamba").root) == "/mm"
+
+
+def test_a_preview_that_cannot_be_read_is_never_taken_for_nothing_to_do() -> None:
+    command = Command(("conda", "install"))
+    said = '{"success": true, "actions": {"LINK": [{"name": "six", "version": "1.17.0"}]}}'
+    assert conda_engines.linked(Outcome(command, 0, said, "", 0.0)) == [("six", "1.17.0")]
+    assert (
+        conda_engines.linked(Outcome(command, 0, '{"message": "All requested packages already installed."}', "", 0.0))
+        == []
+    )
+    for code, text in ((0, "Proceed?"), (1, '{"error": "PackagesNotFoundError: x\\n  - nope"}'), (1, "{}")):
+        with pytest.raises(LabError):
+            conda_engines.linked(Outcome(command, code, text, "", 0.0))

@@ -1,0 +1,246 @@
+"""Whether a conda environment is sound: each kind of damage, and what the real `conda doctor` prints."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks_lib.environments import conda_health
+from tasks_lib.errors import LabError
+from tasks_lib.execution.process import Command, Outcome
+from tasks_lib.report.model import Result, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.unit.conftest import Link
+
+CHECKS = ["doctor.conda-meta", "doctor.missing-files", "doctor.altered-files", "doctor.consistent"]
+
+
+@pytest.fixture
+def sound(conda_env: Path, link: Link) -> Path:
+    """Give an environment with a Python, a plain package and a noarch one."""
+    link(conda_env, "python", "3.11.7", files={"lib/libpython.so": "elf", "lib/python3.11/x.pyc": "code"})
+    link(conda_env, "tool", "1.0", files={"bin/tool": "#!/bin/sh\n", "lib/tool.txt": "a"}, depends=("python >=3.11",))
+    files = {"site-packages/six.py": "six", "site-packages/six-1.17.0.dist-info/METADATA": "Name: six"}
+    link(conda_env, "six", "1.17.0", files=files, depends=("python >=2.7,!=3.0.*", "__glibc >=2.17"), noarch=True)
+    return conda_env
+
+
+def found(prefix: Path) -> dict[str, Result]:
+    """Give the results of the health check by their ids."""
+    return {result.id: result for result in conda_health.verify(prefix)}
+
+
+def test_sound_environment_passes_every_check(sound: Path) -> None:
+    results = found(sound)
+    assert list(results) == CHECKS
+    assert {result.status for result in results.values()} == {Status.PASS}
+    assert results["doctor.conda-meta"].detail == "3 packages"
+
+
+def _record(prefix: Path, name: str) -> Path:
+    return next((prefix / "conda-meta").glob(f"{name}-*.json"))
+
+
+def _change(path: Path, **values: object) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+def _without(path: Path, key: str) -> None:
+    record = json.loads(path.read_text())
+    del record[key]
+    path.write_text(json.dumps(record))
+
+
+DAMAGE: dict[str, tuple[Callable[[Path], object], str, str]] = {
+    "missing file": (lambda p: (p / "lib/tool.txt").unlink(), "doctor.missing-files", "tool 1 (lib/tool.txt)"),
+    "missing file of a noarch package": (
+        lambda p: (p / "lib/python3.11/site-packages/six.py").unlink(),
+        "doctor.missing-files",
+        "six 1 (lib/python3.11/site-packages/six.py)",
+    ),
+    "file that became a folder": (
+        lambda p: (p / "lib/tool.txt").rename(p / "x").with_name("lib").joinpath("tool.txt").mkdir(),
+        "doctor.missing-files",
+        "tool 1",
+    ),
+    "altered file": (lambda p: (p / "lib/tool.txt").write_text("b"), "doctor.altered-files", "tool 1 (lib/tool.txt)"),
+    "altered file of the same length": (
+        lambda p: (p / "bin/tool").write_text("#!/bin/zh\n"),
+        "doctor.altered-files",
+        "tool 1",
+    ),
+    "emptied file": (lambda p: (p / "lib/libpython.so").write_text(""), "doctor.altered-files", "python 1"),
+    "altered noarch file": (
+        lambda p: (p / "lib/python3.11/site-packages/six.py").write_text("7"),
+        "doctor.altered-files",
+        "six 1",
+    ),
+    "record cut off": (lambda p: _record(p, "six").write_text("{"), "doctor.conda-meta", "six-1.17.0-py_0.json"),
+    "record of zeros": (
+        lambda p: _record(p, "six").write_bytes(b"\0" * 9),
+        "doctor.conda-meta",
+        "six-1.17.0-py_0.json",
+    ),
+    "record that is no mapping": (lambda p: _record(p, "six").write_text("[]"), "doctor.conda-meta", "six-1.17.0"),
+    "record without a name": (lambda p: _without(_record(p, "six"), "name"), "doctor.conda-meta", "six-1.17.0"),
+    "record without a version": (lambda p: _without(_record(p, "six"), "version"), "doctor.conda-meta", "six-1.17.0"),
+    "record with files of the wrong kind": (
+        lambda p: _change(_record(p, "six"), paths_data=[1], files=None),
+        "doctor.conda-meta",
+        "six-1.17.0",
+    ),
+    "record with a file that has no path": (
+        lambda p: _change(_record(p, "six"), paths_data={"paths": [{}], "paths_version": 1}),
+        "doctor.conda-meta",
+        "six-1.17.0",
+    ),
+    "record that is gone": (
+        lambda p: _record(p, "python").unlink(),
+        "doctor.consistent",
+        "six needs python >=2.7,!=3.0.*",
+    ),
+    "dependency of another version": (
+        lambda p: _change(_record(p, "tool"), depends=["python >=3.12"]),
+        "doctor.consistent",
+        "tool needs python >=3.12",
+    ),
+    "dependency that is no spec": (
+        lambda p: _change(_record(p, "tool"), depends=["python >=<"]),
+        "doctor.consistent",
+        "tool",
+    ),
+}
+
+
+@pytest.mark.parametrize(("damage", "check", "words"), DAMAGE.values(), ids=DAMAGE)
+def test_each_damage_fails_its_own_check(sound: Path, damage: Callable[[Path], object], check: str, words: str) -> None:
+    damage(sound)
+    results = found(sound)
+    assert results[check].status is Status.FAIL
+    assert words in results[check].detail
+    assert results[check].remedy
+
+
+def test_bytecode_and_links_are_no_damage(sound: Path) -> None:
+    (sound / "lib/python3.11/x.pyc").unlink()
+    (sound / "lib/tool.txt").unlink()
+    (sound / "lib/tool.txt").symlink_to("libpython.so")
+    assert {result.status for result in found(sound).values()} == {Status.PASS}
+
+
+def test_environment_of_nothing_passes(conda_env: Path) -> None:
+    assert {result.status for result in found(conda_env).values()} == {Status.PASS}
+
+
+@pytest.mark.parametrize(
+    ("names", "version"),
+    [
+        (("python-3.12.4-h1_0.json", "python-dateutil-2.9-py_0.json", "python_abi-3.12-x.json"), "3.12.4"),
+        (("python-3.12.4-h1_0.json", "python-3.11.7-h1_0.json"), ""),
+    ],
+    ids=["one", "two"],
+)
+def test_python_version_of_a_conda_environment(root: Path, names: tuple[str, ...], version: str) -> None:
+    (root / "conda-meta").mkdir()
+    for name in names:
+        (root / "conda-meta" / name).touch()
+    assert conda_health.python_version(root) == version
+
+
+def test_owner_of_each_distribution_is_known_by_its_files(sound: Path, link: Link) -> None:
+    link(
+        sound, "typing_extensions", "4", files={"site-packages/Typing.Extensions-4.egg-info/PKG-INFO": ""}, noarch=True
+    )
+    found = {name: one.package for name, one in conda_health.owned(sound).items()}
+    assert found == {"six": "six", "typing-extensions": "typing_extensions"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "met"),
+    [
+        ("six", True),
+        ("SIX", True),
+        ("six=1.17", True),
+        ("six>=1.16,<2", True),
+        ("six 1.17.0 py_0", True),
+        ("conda-forge::six", True),
+        ("six=1.16", False),
+        ("python=3.11", True),
+        ("python=3.1", False),
+        ("python", True),
+        ("absent", False),
+        ("tool[version='>=1']", True),
+        ("six[socks] >=1.16", True),  # as real conda files have it: conda 24.7.1 leaves such brackets out
+        ("six[socks]=1.16.*", False),
+    ],
+)
+def test_spec_is_met_or_not(sound: Path, spec: str, met: bool) -> None:
+    assert conda_health.unsatisfied(sound, [spec]) == (() if met else (spec,))
+
+
+def test_spec_that_is_none_is_a_clear_error(sound: Path) -> None:
+    with pytest.raises(LabError, match=r"'six >=<3' is no conda spec"):
+        conda_health.unsatisfied(sound, ["six >=<3"])
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}"])
+def test_damaged_record_is_a_clear_error(sound: Path, text: str) -> None:
+    _record(sound, "six").write_text(text)
+    for action in (lambda: conda_health.packages(sound), lambda: conda_health.unsatisfied(sound, ["six"])):
+        with pytest.raises(LabError, match=r"six-1\.17\.0-py_0\.json is damaged"):
+            action()
+
+
+def _doctor(stdout: str, stderr: str = "", code: int = 0) -> Result:
+    (result,) = conda_health.read_doctor(Outcome(Command(("conda", "doctor")), code, stdout, stderr, 1.0))
+    return result
+
+
+#: what conda 24.7.1 printed, with exit code 0 each time
+SOUND = (
+    "Environment Health Report for: /envs/demo\n\nAltered Files:\n\n✅ There are no packages with altered files.\n\n"
+    "Environment listed in environments.txt file: ✅\n\nMissing Files:\n\n"
+    "✅ There are no packages with missing files.\n\n"
+)
+DAMAGED = (
+    "Environment Health Report for: /envs/demo\n\nAltered Files:\n\npython-3.11.7-0_cpython: 1\n\n"
+    "Environment listed in environments.txt file: ✅\n\nMissing Files:\n\nsix-1.17.0-py_0: 1\n\n"
+)
+UNLISTED = SOUND.replace("file: ✅", "file: ❌")
+
+
+def test_sound_report_of_conda_doctor_passes() -> None:
+    assert (_doctor(SOUND).id, _doctor(SOUND).status) == ("doctor.conda", Status.PASS)
+
+
+def test_damage_is_read_though_the_exit_code_is_0() -> None:
+    result = _doctor(DAMAGED)
+    assert result.status is Status.FAIL
+    assert "altered files: python-3.11.7-0_cpython (1)" in result.detail
+    assert "missing files: six-1.17.0-py_0 (1)" in result.detail
+
+
+def test_environment_that_conda_does_not_list_fails() -> None:
+    assert _doctor(UNLISTED).status is Status.FAIL
+    assert "environments.txt" in _doctor(UNLISTED).detail
+
+
+@pytest.mark.parametrize(
+    ("stdout", "stderr", "code"),
+    [
+        pytest.param("", "", 0, id="nothing printed"),
+        pytest.param("Environment Health Report for: /envs/demo\n", "", 0, id="no check made"),
+        pytest.param("", "CommandNotFoundError: No command 'conda doctor'.\n", 1, id="no such command"),
+        pytest.param(SOUND, "boom\n", 1, id="ended badly"),
+    ],
+)
+def test_report_that_answers_nothing_is_an_error_and_never_a_pass(stdout: str, stderr: str, code: int) -> None:
+    result = _doctor(stdout, stderr, code)
+    assert result.status is Status.ERROR
+    assert "conda doctor could not answer" in result.detail

@@ -1,0 +1,196 @@
+"""The virtual environment: what stands at its place, how it is made, and each kind of damage."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks_lib.environments.base import State
+from tasks_lib.environments.venv import Venv
+from tasks_lib.errors import LabError
+from tasks_lib.report.model import Status
+from tasks_lib.tools import executables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.conftest import MakeProject
+    from tests.unit.conftest import Install
+
+RUNNING = ".".join(map(str, sys.version_info[:3]))
+
+
+def _pyproject(requires: str) -> str:
+    return f'[project]\nname = "demo"\nrequires-python = "{requires}"\n'
+
+
+STATES: dict[str, tuple[Callable[[Path], object], State]] = {
+    "nothing": (lambda _: None, State.ABSENT),
+    "empty folder": (lambda p: p.mkdir(), State.ABSENT),
+    "file": (lambda p: p.touch(), State.FOREIGN),
+    "folder with other things": (lambda p: (p / "x").mkdir(parents=True), State.FOREIGN),
+    "link to nowhere": (lambda p: p.symlink_to("/no/such/place"), State.FOREIGN),
+}
+
+
+@pytest.mark.parametrize(("prepare", "state"), STATES.values(), ids=STATES)
+def test_what_stands_at_its_place(project: MakeProject, prepare: Callable[[Path], object], state: State) -> None:
+    environment = Venv(project())
+    prepare(environment.prefix)
+    assert environment.state() is state
+    assert not environment.exists()
+
+
+def test_whole_environment_is_present(project: MakeProject, venv: Path) -> None:
+    environment = Venv(project())
+    assert (environment.prefix, environment.state()) == (venv, State.PRESENT)
+    assert environment.require().python == venv / "bin/python"
+
+
+@pytest.mark.parametrize("target", ["/no/such/python", "/etc/passwd"], ids=["link to nowhere", "no program"])
+def test_environment_without_a_working_interpreter_is_broken(project: MakeProject, venv: Path, target: str) -> None:
+    (venv / "bin/python").unlink()
+    (venv / "bin/python").symlink_to(target)
+    environment = Venv(project())
+    assert environment.state() is State.BROKEN
+    with pytest.raises(LabError) as caught:
+        environment.require()
+    assert "invoke setup" in caught.value.remedy
+
+
+def test_absent_environment_is_asked_for_with_the_next_command(project: MakeProject) -> None:
+    with pytest.raises(LabError, match="does not exist yet") as caught:
+        Venv(project()).require()
+    assert "invoke setup" in caught.value.remedy
+
+
+def test_foreign_folder_is_never_written_to(project: MakeProject) -> None:
+    environment = Venv(project())
+    environment.prefix.mkdir()
+    (environment.prefix / "thesis.tex").touch()
+    with pytest.raises(LabError, match="is there already"):
+        environment.creation()
+
+
+@pytest.mark.parametrize(
+    ("requires", "python", "expected"),
+    [
+        pytest.param(">=3.11", "", ("--python", executables.base_python()), id="this Python"),
+        pytest.param(">=3.11", "3.12", ("--python", "3.12"), id="the one asked for"),
+        pytest.param(">=3.99", "", (), id="left to uv"),
+        pytest.param("", "", ("--python", executables.base_python()), id="nothing said"),
+    ],
+)
+def test_command_that_makes_it(
+    project: MakeProject, root: Path, requires: str, python: str, expected: tuple[str, ...]
+) -> None:
+    environment = Venv(project(_pyproject(requires), python=python))
+    (step,) = environment.creation()
+    assert step.command is not None
+    assert step.command.argv == (executables.uv(), "venv", "--seed", *expected, str(root / ".venv"))
+    assert step.command.cwd == root
+    assert step.undo == environment.discard
+
+
+def test_pin_of_the_project_is_left_to_uv(project: MakeProject) -> None:
+    (step,) = Venv(project(files={".python-version": "3.12"})).creation()
+    assert step.command is not None
+    assert "--python" not in step.command.argv
+
+
+def test_broken_one_is_made_anew(project: MakeProject, venv: Path) -> None:
+    (venv / "bin/python").unlink()
+    environment = Venv(project())
+    clear, create = environment.creation()
+    assert (clear.id, create.needs) == ("env.clear", ("env.clear",))
+    assert clear.work is not None
+    assert not clear.work()
+    assert not venv.exists()
+    environment.bring_back()
+    assert (venv / "pyvenv.cfg").is_file()
+
+
+@pytest.mark.parametrize("requires", ["3.11+", "latest", "^3.11"])
+def test_specifier_that_is_none_has_its_line(project: MakeProject, requires: str) -> None:
+    with pytest.raises(LabError, match="requires-python is no version specifier") as caught:
+        Venv(project(_pyproject(requires))).creation()
+    assert (caught.value.file, caught.value.line) == ("pyproject.toml", 3)
+
+
+@pytest.mark.parametrize(
+    ("requires", "python", "lacks"),
+    [
+        pytest.param(">=3.11", "", False, id="fits"),
+        pytest.param(">=3.12", "", True, id="too old"),
+        pytest.param("<3.11", "", True, id="too new"),
+        pytest.param(">=3.11", "3.11", False, id="asked for, fits"),
+        pytest.param(">=3.11", "3.11.7", False, id="asked for exactly"),
+        pytest.param(">=3.11", "3.12", True, id="asked for another"),
+        pytest.param(">=3.11", "3.1", True, id="no prefix of a number"),
+        pytest.param(">=3.11", "3", False, id="any 3"),
+        pytest.param(">=3.11", ">=3.12", True, id="asked for by a specifier"),
+    ],
+)
+def test_python_that_does_not_fit_is_lacking(
+    project: MakeProject,
+    venv: Path,
+    requires: str,
+    python: str,
+    lacks: bool,
+) -> None:
+    assert venv.exists()
+    assert bool(Venv(project(_pyproject(requires), python=python)).lacking()) is lacks
+
+
+def test_discard_cuts_a_link_and_leaves_what_it_points_to(project: MakeProject, root: Path, venv: Path) -> None:
+    shared = root / "shared"
+    venv.rename(shared)
+    venv.symlink_to(shared)
+    Venv(project()).discard()
+    assert not venv.is_symlink()
+    assert (shared / "pyvenv.cfg").is_file()
+
+
+@pytest.mark.parametrize("prepare", [lambda _: None, lambda p: p.mkdir()], ids=["nothing", "folder"])
+def test_discard_leaves_nothing(project: MakeProject, prepare: Callable[[Path], object]) -> None:
+    environment = Venv(project())
+    prepare(environment.prefix)
+    environment.discard()
+    assert not environment.prefix.exists()
+
+
+def test_sound_environment_is_healthy(project: MakeProject, venv: Path, install: Install) -> None:
+    install(venv, "six", "1.17.0", files=("six.py",))
+    results = list(Venv(project()).health())
+    assert [result.id for result in results] == [
+        "doctor.interpreter",
+        "doctor.moved",
+        "doctor.records",
+        "doctor.duplicates",
+        "doctor.installed-files",
+        "doctor.installed-altered",
+    ]
+    assert {result.status for result in results} == {Status.PASS}
+
+
+@pytest.mark.parametrize(
+    ("prepare", "words"),
+    [
+        pytest.param(
+            lambda python: python.symlink_to("/gone/python3"), "points to /gone/python3, which is gone", id="link"
+        ),
+        pytest.param(lambda _: None, "is missing", id="missing"),
+    ],
+)
+def test_broken_interpreter_is_found(
+    project: MakeProject, venv: Path, prepare: Callable[[Path], object], words: str
+) -> None:
+    (venv / "bin/python").unlink()
+    prepare(venv / "bin/python")
+    result = next(iter(Venv(project()).health()))
+    assert (result.id, result.status) == ("doctor.interpreter", Status.FAIL)
+    assert words in result.detail
+    assert result.remedy

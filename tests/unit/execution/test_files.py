@@ -1,0 +1,110 @@
+"""Files are replaced whole, and put back from copies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.execution.files import clear_unfinished, keep_line_ends, put_back, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_file_is_replaced_whole_and_keeps_its_mode(root: Path) -> None:
+    path = root / "a"
+    path.write_bytes(b"old")
+    path.chmod(0o640)
+    before = path.stat().st_ino
+    write(path, b"new\r\n")
+    assert path.read_bytes() == b"new\r\n"
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert path.stat().st_ino != before
+    assert [file.name for file in root.iterdir()] == ["a"]
+
+
+def test_new_file_may_be_read_by_others_as_any_new_file(root: Path) -> None:
+    (root / "plain").touch()
+    write(root / "a", b"new")
+    assert (root / "a").stat().st_mode == (root / "plain").stat().st_mode
+
+
+def test_link_stays_a_link(root: Path) -> None:
+    (root / "real").mkdir()
+    (root / "real/a").write_bytes(b"old")
+    (root / "a").symlink_to("real/a")
+    write(root / "a", b"new")
+    assert (root / "a").is_symlink()
+    assert (root / "real/a").read_bytes() == b"new"
+
+
+def test_folder_that_cannot_be_written_is_a_clear_error(root: Path) -> None:
+    (root / "file").touch()
+    with pytest.raises(LabError, match="cannot be written") as caught:
+        write(root / "file" / "a", b"new")
+    assert caught.value.code == ExitCode.TOOL_FAILED
+    (root / "folder").mkdir()
+    with pytest.raises(LabError, match="cannot be written"):
+        write(root / "folder", b"new")
+    assert sorted(path.name for path in root.iterdir()) == ["file", "folder"]
+
+
+def test_changed_file_is_put_back_from_its_copy(root: Path) -> None:
+    (root / "a").write_bytes(b"changed")
+    (root / "copy").write_bytes(b"old\r\n")
+    put_back(root / "a", root / "copy")
+    assert (root / "a").read_bytes() == b"old\r\n"
+    assert not (root / "copy").exists()  # moved: a full disk is no obstacle
+
+
+def test_unchanged_file_is_not_touched(root: Path) -> None:
+    (root / "a").write_bytes(b"old")
+    (root / "copy").write_bytes(b"old")
+    before = (root / "a").stat()
+    put_back(root / "a", root / "copy")
+    after = (root / "a").stat()  # but for the time of reading: to compare is to read
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert after.st_ctime_ns == before.st_ctime_ns
+
+
+def test_link_that_was_changed_stays_a_link(root: Path) -> None:
+    (root / "real").mkdir()
+    (root / "real/a").write_bytes(b"changed")
+    (root / "a").symlink_to("real/a")
+    (root / "copy").write_bytes(b"old")
+    put_back(root / "a", root / "copy")
+    assert (root / "a").is_symlink()
+    assert (root / "real/a").read_bytes() == b"old"
+
+
+def test_folder_in_the_way_is_a_clear_error(root: Path) -> None:
+    (root / "a").mkdir()
+    (root / "copy").write_bytes(b"old")
+    with pytest.raises(LabError, match="a folder stands there"):
+        put_back(root / "a", root / "copy")
+    assert (root / "copy").exists()
+
+
+def test_only_what_a_killed_write_left_is_cleared(root: Path) -> None:
+    for name in (".a.0123abcd", ".a.notes", ".a.0123abc", ".b.0123abcd"):
+        (root / name).touch()
+    clear_unfinished(root / "a")
+    assert sorted(path.name for path in root.iterdir()) == [".a.0123abc", ".a.notes", ".b.0123abcd"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        pytest.param(b"a\r\nb\r\n", b"a\nc\n", b"a\r\nc\r\n", id="CRLF comes back"),
+        pytest.param(b"a\nb\n", b"a\nc\n", b"a\nc\n", id="LF stays"),
+        pytest.param(b"a\r\nb\n", b"a\nc\n", b"a\nc\n", id="a mixture is nobody's choice"),
+        pytest.param(b"a\r\n", b"a\r\nc\r\n", b"a\r\nc\r\n", id="kept by the tool"),
+    ],
+)
+def test_line_ends_of_a_manifest_are_kept(root: Path, before: bytes, after: bytes, expected: bytes) -> None:
+    (root / "old").write_bytes(before)
+    (root / "new").write_bytes(after)
+    keep_line_ends(root / "new", root / "old")
+    assert (root / "new").read_bytes() == expected

@@ -1,0 +1,211 @@
+"""What a process gets, what is kept of it, and how it is ended."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.execution import process
+from tasks_lib.execution.process import FOREIGN, Children, Command, Interrupted, environment, run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_SOON = 5.0
+
+
+def python(code: str, *words: str, env: dict[str, str | None] | None = None, cwd: Path | None = None) -> Command:
+    """Give a command that runs `code` in a Python of its own."""
+    return Command((sys.executable, "-c", code, *words), env=env or {}, cwd=cwd)
+
+
+def _wait(until: Callable[[], bool]) -> bool:
+    end = time.monotonic() + _SOON
+    while time.monotonic() < end:
+        if until():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def _lives(pid: int) -> bool:
+    """Tell whether a process runs; a zombie that nobody has waited for yet does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_unmarked_test_cannot_start_a_process() -> None:
+    with pytest.raises(AssertionError, match="would start"):
+        run(Command(("true",)))
+    with pytest.raises(AssertionError, match="would start"):
+        process.run_attached(Command(("true",)))
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        pytest.param(Command(("/a/b/uv", "lock")), "uv lock", id="program without its folder"),
+        pytest.param(Command(("uv.exe", "lock")), "uv lock", id="Windows"),
+        pytest.param(
+            Command(("uv", "add", "a b", "$HOME", "x;y", "é'")), """uv add 'a b' '$HOME' 'x;y' 'é'"'"''""", id="quoted"
+        ),
+        pytest.param(
+            Command(("uv",), env={"UV_B": "x y", "UV_A": "1", "UV_C": None}), "UV_A=1 UV_B='x y' uv", id="sorted"
+        ),
+        pytest.param(Command(("uv",), env={"KEY": "hunter2"}), "KEY=*** uv", id="a variable of a person's"),
+    ],
+)
+def test_command_is_shown_as_a_person_would_type_it(command: Command, shown: str) -> None:
+    assert command.shown == shown
+
+
+def test_path_of_the_machine_is_shown_as_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin")
+    assert Command(("uv",), env={"PATH": f"/a b/bin{os.pathsep}/usr/bin"}).shown == "PATH='/a b/bin':$PATH uv"
+
+
+def test_environment_loses_what_is_foreign_and_gets_the_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in FOREIGN:
+        monkeypatch.setenv(name, "foreign")
+    monkeypatch.setenv("KEPT", "1")
+    monkeypatch.setenv("UNSET", "1")
+    found = environment({"UNSET": None, "NEVER_THERE": None, "CONDA_PREFIX": "/mine"})
+    assert {name for name in FOREIGN if name in found} == {"CONDA_PREFIX"}
+    assert (found["CONDA_PREFIX"], found["KEPT"], "UNSET" in found) == ("/mine", "1", False)
+
+
+@pytest.mark.processes
+def test_outcome_keeps_code_output_and_time() -> None:
+    found = run(python("import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)"))
+    assert (found.code, found.ok, found.stdout, found.stderr, found.said) == (3, False, "out\n", "err\n", "out\nerr")
+    assert found.seconds > 0
+
+
+@pytest.mark.processes
+def test_arguments_arrive_as_they_are(root: Path) -> None:
+    words = ("a b", "$HOME", "`x`", "é", "", "*", "'\"")
+    found = run(python("import sys, os; print(sys.argv[1:]); print(os.getcwd())", *words, cwd=root))
+    assert found.stdout == f"{list(words)}\n{root}\n"
+
+
+@pytest.mark.processes
+def test_process_reads_nothing_from_this_terminal() -> None:
+    assert run(python("import sys; print(repr(sys.stdin.read()))")).stdout == "''\n"
+
+
+@pytest.mark.processes
+def test_output_that_is_not_utf_8_is_no_error() -> None:
+    assert run(python("import sys; sys.stdout.buffer.write(b'caf\\xe9')")).stdout == "caf\N{REPLACEMENT CHARACTER}"
+
+
+@pytest.mark.processes
+def test_much_output_on_both_streams_does_not_block() -> None:
+    code = "import sys; [s.write('x' * 99 + '\\n') for _ in range(5000) for s in (sys.stdout, sys.stderr)]"
+    found = run(python(code), timeout=30)
+    assert (len(found.stdout), len(found.stderr)) == (500_000, 500_000)
+
+
+@pytest.mark.processes
+def test_lines_are_handed_on_as_they_come() -> None:
+    heard: list[str] = []
+    run(python("print('one  '); print(); print('two')"), on_line=heard.append)
+    assert heard == ["one", "two"]
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize(
+    "name", ["no-such-program-anywhere", "/no/such/program", "./no such program"], ids=["name", "path", "relative path"]
+)
+def test_missing_program_is_named(name: str) -> None:
+    with pytest.raises(LabError) as caught:
+        run(Command((name,)))
+    assert name in caught.value.message
+    assert caught.value.code == ExitCode.TOOL_MISSING
+
+
+@pytest.mark.processes
+def test_file_that_is_no_program_is_named(root: Path) -> None:
+    (root / "data").write_text("x")
+    with pytest.raises(LabError, match=r"data.* cannot be started") as caught:
+        run(Command((str(root / "data"),)))
+    assert caught.value.code == ExitCode.TOOL_MISSING
+
+
+@pytest.mark.processes
+def test_missing_folder_is_not_taken_for_a_missing_program(root: Path) -> None:
+    with pytest.raises(LabError, match="no such folder") as caught:
+        run(python("", cwd=root / "no such folder"))
+    assert f"{sys.executable!r} is not on this machine" not in caught.value.message
+
+
+@pytest.mark.processes
+def test_word_that_no_process_can_take_is_a_clear_error() -> None:
+    with pytest.raises(LabError):
+        run(python("", "a\0b"))
+    with pytest.raises(LabError):
+        run(python("", env={"A": "b\0"}))
+
+
+@pytest.mark.processes
+def test_time_limit_ends_the_process_and_its_children(root: Path) -> None:
+    child = "import time; time.sleep(60)"
+    code = (
+        f"import subprocess, sys, time; print(subprocess.Popen([sys.executable, '-c', {child!r}]).pid, flush=True);"
+        "time.sleep(60)"
+    )
+    heard: list[str] = []
+    with pytest.raises(LabError, match=r"did not end within 1 s\.") as caught:
+        run(python(code, cwd=root), timeout=1, on_line=heard.append)
+    assert caught.value.code == ExitCode.TOOL_FAILED
+    assert _wait(lambda: not _lives(int(heard[0])))
+
+
+@pytest.mark.processes
+def test_stop_ends_every_process_with_its_children(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "_GRACE", 0.5)
+    children = Children()
+    child = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+    )
+    code = (
+        f"import subprocess, sys, time; p = subprocess.Popen([sys.executable, '-c', {child!r}]);"
+        "print(p.pid, flush=True); p.wait()"
+    )
+    heard: list[str] = []
+    caught: list[BaseException] = []
+
+    def go() -> None:
+        try:
+            run(python(code, cwd=root), children=children, on_line=heard.append)
+        except Interrupted as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=go)
+    thread.start()
+    assert _wait(lambda: len(heard) == 2)
+    children.stop()
+    thread.join(2 * _SOON)
+    assert len(caught) == 1
+    assert _wait(lambda: not _lives(int(next(line for line in heard if line.isdigit()))))
+
+
+@pytest.mark.processes
+def test_stopped_run_starts_nothing_more() -> None:
+    children = Children()
+    children.stop()
+    with pytest.raises(Interrupted):
+        run(python("import time; time.sleep(60)"), children=children)
+
+
+@pytest.mark.processes
+def test_attached_process_gives_its_exit_code() -> None:
+    assert process.run_attached(python("import sys; sys.exit(7)")) == 7

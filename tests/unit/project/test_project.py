@@ -1,0 +1,95 @@
+"""Where a project begins, and which setting wins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tasks_lib.errors import LabError
+from tasks_lib.project.project import Project
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import MakeProject
+
+HEAD = '[project]\nname = "demo"\n'
+SETTINGS = f'{HEAD}[tool.mlops-lab]\nengine = "mamba"\npython = "3.11"\n'
+
+
+def test_project_is_found_from_a_folder_inside(project: MakeProject, root: Path) -> None:
+    project()
+    inside = root / "a" / "b"
+    inside.mkdir(parents=True)
+    assert Project.load(inside, {}).root == root
+
+
+def test_folder_without_a_manifest_is_named(root: Path) -> None:
+    with pytest.raises(LabError, match=r"there is no pyproject\.toml in ") as caught:
+        Project.load(root, {})
+    assert str(root) in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "variables", "flags", "expected"),
+    [
+        pytest.param(HEAD, {}, {}, ("auto", ""), id="nothing said"),
+        pytest.param(SETTINGS, {}, {}, ("mamba", "3.11"), id="settings"),
+        pytest.param(
+            SETTINGS,
+            {"MLOPS_LAB_ENGINE": "conda", "MLOPS_LAB_PYTHON": "3.12"},
+            {},
+            ("conda", "3.12"),
+            id="variables over settings",
+        ),
+        pytest.param(
+            SETTINGS,
+            {"MLOPS_LAB_ENGINE": "conda", "MLOPS_LAB_PYTHON": "3.12"},
+            {"engine": "rattler", "python": "3.13"},
+            ("rattler", "3.13"),
+            id="flags over variables",
+        ),
+        pytest.param(SETTINGS, {"MLOPS_LAB_ENGINE": ""}, {}, ("mamba", "3.11"), id="variable of no length"),
+    ],
+)
+def test_flags_win_over_variables_over_settings(
+    root: Path, text: str, variables: dict[str, str], flags: dict[str, Any], expected: tuple[str, str]
+) -> None:
+    (root / "pyproject.toml").write_text(text)
+    found = Project.load(root, variables, **flags)
+    assert (found.engine, found.python) == expected
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        pytest.param("kombo = 'x'", "no setting 'kombo'; it has combo, engine, python", id="unknown"),
+        pytest.param("combo = 3", "combo must be a string, and it is 3", id="number"),
+        pytest.param("engine = ['conda']", "engine must be a string", id="list"),
+    ],
+)
+def test_wrong_setting_is_named_with_its_line(project: MakeProject, setting: str, words: str) -> None:
+    with pytest.raises(LabError) as caught:
+        project(f"{HEAD}[tool.mlops-lab]\n{setting}\n")
+    assert words in caught.value.message
+    assert (caught.value.file, caught.value.line) == ("pyproject.toml", 4)
+
+
+def test_settings_of_checks_are_allowed(project: MakeProject) -> None:
+    assert project(f"{HEAD}[tool.mlops-lab.checks]\nx = 1\n").settings.combo == ""
+
+
+def test_conda_file_is_read_once_asked_for(project: MakeProject, root: Path) -> None:
+    made = project(conda="name: [\n")
+    assert made.conda_path == root / "conda.yml"
+    with pytest.raises(LabError, match="not valid YAML"):
+        _ = made.conda_file
+
+
+def test_missing_conda_file_is_named_with_a_way_out(project: MakeProject) -> None:
+    made = project()
+    assert made.conda_path is None
+    with pytest.raises(LabError, match=r"there is no conda\.yml") as caught:
+        _ = made.conda_file
+    assert "--combo pip_uv" in caught.value.remedy

@@ -1,0 +1,297 @@
+"""A run that changes a project happens whole or not at all; what a killed one left is put right by the next."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from unittest.mock import Mock
+
+import pytest
+
+from tasks_lib.environments.base import State
+from tasks_lib.environments.venv import Venv
+from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.execution import file_lock, process
+from tasks_lib.execution.plan import Step
+from tasks_lib.managers.uv import Uv
+from tasks_lib.report.model import Status
+from tasks_lib.session import combos, journal, transaction
+from tasks_lib.session.session import Session
+from tests.unit.execution.test_plan import Log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.conftest import MakeProject
+    from tests.unit.conftest import Install
+
+FILES = {"changed": "# mine\nold\r\n", "deleted": "old", "same": "same"}
+NAMES = (*FILES, "made")
+
+
+@pytest.fixture
+def session(project: MakeProject) -> Session:
+    """Give a session of pip and uv, in a folder with manifests of the test's own."""
+    found = project(files=FILES)
+    return Session(found, combos.parse("pip_uv", "flag", "the test says so"), Venv(found), Uv(found), "deps.add")
+
+
+def _change(root: Path) -> None:
+    (root / "changed").write_text("new")
+    (root / "deleted").unlink()
+    (root / "made").write_text("new")
+
+
+def _carry_out(
+    session: Session, work: Callable[[], object], *, name: str = "deps.edit", kept: tuple[str, ...] = ()
+) -> None:
+    root = session.project.root
+
+    def run() -> tuple[()]:
+        work()
+        return ()
+
+    transaction.carry_out(
+        session,
+        [Step(name, "change", work=run)],
+        Log(),
+        manifests=[root / name for name in NAMES],
+        kept=[root / name for name in kept],
+    )
+
+
+def _texts(root: Path) -> dict[str, str]:
+    return {name: (root / name).read_bytes().decode() for name in NAMES if (root / name).exists()}
+
+
+def _fail(root: Path, error: BaseException) -> Callable[[], None]:
+    def work() -> None:
+        _change(root)
+        raise error
+
+    return work
+
+
+def _place(path: Path) -> tuple[int, int]:
+    """Tell one file from another that was written in its place; the time of the last reading is no change."""
+    return path.stat().st_ino, path.stat().st_mtime_ns
+
+
+@pytest.mark.parametrize("error", [LabError("no"), KeyboardInterrupt(), process.Interrupted(), RuntimeError("no")])
+def test_every_failure_puts_all_back(session: Session, root: Path, error: BaseException) -> None:
+    untouched = _place(root / "same")
+    with pytest.raises(type(error)):
+        _carry_out(session, _fail(root, error))
+    assert _texts(root) == {"changed": "# mine\nold\r\n", "deleted": "old", "same": "same"}
+    assert _place(root / "same") == untouched
+    assert not journal.exists(root)
+
+
+def test_success_keeps_the_changes_and_leaves_no_journal(session: Session, root: Path) -> None:
+    _carry_out(session, lambda: _change(root))
+    assert _texts(root) == {"changed": "new", "same": "same", "made": "new"}
+    assert not journal.exists(root)
+    assert not (root / ".mlops-lab" / "before").exists()
+
+
+def test_what_is_to_be_kept_stays_where_the_guard_refuses_and_only_there(session: Session, root: Path) -> None:
+    refused = LabError("the guard refused", code=ExitCode.GUARD_REFUSED)
+    with pytest.raises(LabError):
+        _carry_out(session, _fail(root, refused), kept=("changed",))
+    assert _texts(root)["changed"] == "new"
+    with pytest.raises(LabError):
+        _carry_out(session, _fail(root, LabError("no")), kept=("deleted",))
+    assert "deleted" in _texts(root)
+
+
+def test_file_that_cannot_be_put_back_is_said_and_the_others_are(session: Session, root: Path) -> None:
+    def work() -> None:
+        _change(root)
+        (root / "changed").unlink()
+        (root / "changed").mkdir()
+        text = "no."
+        raise LabError(text)
+
+    with pytest.raises(LabError, match=r"no\. This could not be put back: changed .*a folder stands there"):
+        _carry_out(session, work)
+    assert (root / "deleted").read_text() == "old"
+    assert journal.exists(root)  # for the next run
+
+
+def test_next_run_puts_right_what_a_killed_one_left_and_says_so(
+    session: Session, root: Path, venv: Path, install: Install
+) -> None:
+    install(venv, "pip", "26.0")
+    manifests = [root / name for name in NAMES]
+    before = journal.Journal.of(session, manifests)
+    before.save(root, manifests=manifests)
+    _change(root)
+    (root / ".changed.0123abcd").touch()  # a write that was cut short
+    said: list[str] = []
+    with transaction.alone(root, "setup", said.append) as found:
+        assert [(result.id, result.status) for result in found] == [("recovered", Status.PASS)]
+    assert "deps.add (process " in said[0]
+    assert _texts(root) == {"changed": "# mine\nold\r\n", "deleted": "old", "same": "same"}
+    assert not (root / ".mlops-lab").exists()
+    assert not (root / ".changed.0123abcd").exists()
+    with transaction.alone(root, "setup", said.append) as found:
+        assert not found
+    assert len(said) == 1
+
+
+def test_copies_stay_where_the_next_run_cannot_put_them_back_either(session: Session, root: Path) -> None:
+    manifests = [root / name for name in NAMES]
+    journal.Journal.of(session, manifests).save(root, manifests=manifests)
+    _change(root)
+    (root / "changed").unlink()
+    (root / "changed").mkdir()
+    for _ in range(2):
+        with pytest.raises(LabError, match="cannot be put back: changed") as caught:
+            transaction.alone(root, "setup", lambda _: None).__enter__()
+        assert "before" in caught.value.remedy
+    (root / "changed").rmdir()
+    with transaction.alone(root, "setup", lambda _: None):
+        pass
+    assert _texts(root) == {"changed": "# mine\nold\r\n", "deleted": "old", "same": "same"}
+
+
+def test_what_a_run_wrote_that_left_its_journal_is_not_a_persons(session: Session, root: Path) -> None:
+    """A second Ctrl-C, while all is put back, lets the lock go and leaves the journal."""
+    manifests = [root / name for name in NAMES]
+    with transaction.alone(root, "setup", lambda _: None):
+        journal.Journal.of(session, manifests).save(root, manifests=manifests)
+        os.utime(root / ".mlops-lab" / "journal.json", (10**9, 10**9))  # long ago, as the run began
+        _change(root)
+    with transaction.alone(root, "setup", lambda _: None) as found:
+        assert [result.status for result in found] == [Status.PASS]
+    assert _texts(root)["changed"] == "# mine\nold\r\n"
+
+
+def test_what_a_person_wrote_after_the_death_of_a_run_stays(session: Session, root: Path) -> None:
+    manifests = [root / name for name in NAMES]
+    journal.Journal.of(session, manifests).save(root, manifests=manifests)
+    _change(root)
+    lock = root / ".mlops-lab" / "lock"
+    lock.write_text("1\nsetup\n")
+    for path in (lock, root / "made"):
+        os.utime(path, (10**9, 10**9))  # long ago
+    with transaction.alone(root, "setup", lambda _: None) as found:
+        (result,) = found
+    assert (result.id, result.status) == ("recovered", Status.WARN)
+    assert "changed was changed since, and is left as it is" in result.detail
+    assert _texts(root) == {"changed": "new", "deleted": "old", "same": "same"}
+
+
+def test_putting_right_can_itself_be_cut_short(session: Session, root: Path) -> None:
+    manifests = [root / name for name in NAMES]
+    journal.Journal.of(session, manifests).save(root, manifests=manifests)
+    _change(root)
+    shutil.move(root / ".mlops-lab" / "before" / "changed", root / "changed")  # done already
+    with transaction.alone(root, "setup", lambda _: None):
+        pass
+    assert _texts(root) == {"changed": "# mine\nold\r\n", "deleted": "old", "same": "same"}
+
+
+@pytest.mark.parametrize("touched", [True, False])
+def test_environment_that_was_not_made_to_its_end_is_discarded(session: Session, root: Path, *, touched: bool) -> None:
+    before = journal.Journal.of(session, [])
+    replace(before, touched=touched).save(root)
+    (root / ".venv" / "bin").mkdir(parents=True)  # no pyvenv.cfg yet
+    with transaction.alone(root, "setup", lambda _: None):
+        pass
+    assert (root / ".venv").exists() is not touched
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_new_environment_that_is_whole_stays_where_it_may(
+    session: Session, root: Path, venv: Path, install: Install, *, stays: bool
+) -> None:
+    install(venv, "pip", "26.0")
+    (venv / "bin/activate").write_text(f"VIRTUAL_ENV={venv}\n")
+    before = journal.Journal.of(session, [], stays=stays)
+    replace(before, state=State.ABSENT, packages={}, touched=True).save(root)
+    with transaction.alone(root, "migrate", lambda _: None):
+        pass
+    assert venv.exists() is stays
+
+
+def test_environment_of_another_machine_is_left_alone(session: Session, root: Path) -> None:
+    """A journal may come with a repository: what it says of an environment is not true of this one."""
+    before = replace(journal.Journal.of(session, []), touched=True, machine="another")
+    before.save(root)
+    (root / ".venv").mkdir()
+    (root / ".venv" / "thesis.tex").touch()
+    with transaction.alone(root, "setup", lambda _: None):
+        pass
+    assert (root / ".venv" / "thesis.tex").exists()
+
+
+def test_environment_that_was_set_aside_comes_back(session: Session, root: Path, venv: Path) -> None:
+    (venv / "mine").touch()
+
+    def work() -> None:
+        session.environment.set_aside()
+        venv.mkdir()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _carry_out(session, work, name="env.clear")
+    assert (venv / "mine").exists()
+    assert not session.environment.aside.exists()
+    assert not journal.exists(root)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"schema": "mlops-lab-journal/9"}, id="another schema"),
+        pytest.param({"files": {"../../elsewhere": True}}, id="a path that leaves the project"),
+        pytest.param({"files": {"pyproject.toml": 1}}, id="no bool"),
+        pytest.param({"stays": "no"}, id="no bool either"),
+        pytest.param({"packages": {"click": "--index-url=https://example.org"}}, id="an option"),
+        pytest.param({"packages": {"click": "click @ --pre"}}, id="an option behind a name"),
+        pytest.param({"packages": {"click": "click==1 --pre"}}, id="an option behind a version"),
+        pytest.param({"packages": {"-r": "x==1"}}, id="an option as a name"),
+        pytest.param({"state": "unheard of"}, id="another state"),
+        pytest.param({"combo": None}, id="no combo"),
+        pytest.param({"more": 1}, id="another key"),
+        pytest.param({"files": {"a/../../x": True}}, id="a file elsewhere"),
+        pytest.param({"files": {"/x": True}}, id="a file at the top"),
+        pytest.param({"files": {"link/x": True}}, id="a file behind a link"),
+        pytest.param({"conda": [{"name": 1}]}, id="no record"),
+    ],
+)
+def test_journal_that_is_none_is_a_clear_error(session: Session, root: Path, change: dict[str, object]) -> None:
+    (root / "link").symlink_to(root.parent)
+    (root / "a").mkdir()
+    journal.Journal.of(session, [root / "a" / "pyproject.toml"]).save(root)
+    assert journal.read(root) is not None
+    path = root / ".mlops-lab" / "journal.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(LabError, match="is damaged") as caught, transaction.alone(root, "setup", lambda _: None):
+        pass
+    assert "delete" in caught.value.remedy
+    assert path.exists()
+
+
+@pytest.mark.parametrize("make", [lambda path: path.touch(), lambda path: path.symlink_to("elsewhere")])
+def test_something_else_at_the_journals_place_is_a_clear_error(root: Path, make: Callable[[Path], None]) -> None:
+    make(root / ".mlops-lab")
+    with pytest.raises(LabError, match="is in the way"), transaction.alone(root, "setup", lambda _: None):
+        pass
+
+
+def test_environment_that_this_run_holds_is_not_waited_for(session: Session, root: Path) -> None:
+    place = root / "cache" / "lock"
+    shared = Mock(spec=session.environment, lock_path=place)
+    one, said = replace(session, environment=shared), list[str]()
+    with transaction.environment_alone(one, said.append):
+        with transaction.environment_alone(one, said.append):
+            pass
+        assert file_lock.is_held(str(place))  # the first one has it still
+    assert not file_lock.is_held(str(place))
+    assert not said

@@ -1,0 +1,806 @@
+"""What a person reads when a tool failed: every text here was printed by the real tool.
+
+uv 0.13.9, Poetry 2.5.1, conda 24.7.1 and py-rattler 0.28, each run once into the failure that its row names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from tasks_lib import bootstrap
+from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.execution.process import Command, Outcome
+from tasks_lib.tools import messages
+
+BAD, FAILED, MISSING = ExitCode.BAD_REQUEST, ExitCode.TOOL_FAILED, ExitCode.TOOL_MISSING
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What a tool printed; the words that must reach the person, in the message or its remedy; the exit code."""
+
+    stderr: str
+    words: tuple[str, ...]
+    code: ExitCode
+    title: str = ""
+    stdout: str = ""
+
+
+_USING = "Using CPython 3.11.7 interpreter at: /tools/bin/python\n"
+_CONDA = "Collecting package metadata (repodata.json): ...working... done\nSolving environment: ...working... "
+_POETRY = "Updating dependencies\nResolving dependencies...\n"
+_POETRY_INSTALL = (
+    "Installing dependencies from lock file\n\nPackage operations: 1 install, 0 updates, 0 removals\n\n"
+    "  - Installing six (1.17.0)\n\n"
+)
+_PROBABLE = """
+
+Probable Causes:
+    - the server is not responding to requests at the moment
+    - the hostname cannot be resolved by your DNS
+    - your network is not connected to the internet
+
+You can also run your poetry command with -v to see more information.
+"""
+
+UV = {
+    "offline": Failure(
+        f"""{_USING}error: Failed to add dependencies
+  cause: No solution found when resolving dependencies
+  cause: Because boltons was not found in the cache and your project depends on boltons, we can conclude that your \
+project's requirements are unsatisfiable.
+
+hint: Packages were unavailable because the network was disabled. When the network is disabled, registry packages may \
+only be read from the cache.
+
+hint: If you want to add the package regardless of the failed resolution, provide the `--frozen` flag to skip locking \
+and syncing
+""",
+        ("boltons was not found in the cache", "leave out --offline"),
+        FAILED,
+        "not in the caches",
+    ),
+    "no such package": Failure(
+        f"""{_USING}error: Failed to add dependencies
+  cause: No solution found when resolving dependencies
+  cause: Because zz-nothing was not found in the package registry and your project depends on zz-nothing, we can \
+conclude that your project's requirements are unsatisfiable.
+
+hint: If you want to add the package regardless of the failed resolution, provide the `--frozen` flag to skip locking \
+and syncing
+""",
+        ("'zz-nothing'", "spelling"),
+        BAD,
+        "no such package",
+    ),
+    "no such version": Failure(
+        f"""{_USING}error: Failed to add dependencies
+  cause: No solution found when resolving dependencies
+  cause: Because there is no version of six==99 and your project depends on six==99, we can conclude that your \
+project's requirements are unsatisfiable.
+""",
+        ("no six==99.",),
+        BAD,
+        "no such version",
+    ),
+    "no such package, with a marker": Failure(
+        f"""{_USING}error: Failed to add dependencies
+  cause: No solution found when resolving dependencies
+  cause: Because there are no versions of x-nothing-zz{{os_name == 'nt'}} and your project depends on \
+x-nothing-zz{{os_name == 'nt'}}, we can conclude that your project's requirements are unsatisfiable.
+""",
+        ("no x-nothing-zz.",),
+        BAD,
+        "no such version",
+    ),
+    "no such version, with a marker": Failure(
+        f"""{_USING}error: Failed to add dependencies
+  cause: No solution found when resolving dependencies
+  cause: Because there is no version of six{{os_name == 'nt'}}==99 and your project depends on six{{os_name == \
+'nt'}}==99, we can conclude that your project's requirements are unsatisfiable.
+""",
+        ("no six==99.",),
+        BAD,
+        "no such version",
+    ),
+    "no such repository": Failure(
+        """   Updating file:///nowhere/at/all (HEAD)
+error: Failed to add dependencies
+  cause: Failed to download and build `tiny-git @ git+file:///nowhere/at/all`
+  cause: Git operation failed
+  cause: failed to fetch into: /home/me/.cache/uv/git-v2/db/2c61f294422650ef
+  cause: process didn't exit successfully: `/usr/bin/git fetch --force --update-head-ok 'file:///nowhere/at/all' \
+'+HEAD:refs/remotes/origin/HEAD'` (exit status: 128)
+         --- stderr
+         fatal: '/nowhere/at/all' does not appear to be a git
+         repository
+         fatal: Could not read from remote repository.
+""",
+        ("no git repository at /nowhere/at/all",),
+        BAD,
+        "no such repository",
+    ),
+    "no such revision": Failure(
+        """   Updating file:///srv/repo (nope)
+error: Failed to add dependencies
+  cause: Failed to download and build `tiny-git @ git+file:///srv/repo@nope`
+  cause: Git operation failed
+  cause: failed to fetch into: /home/me/.cache/uv/git-v2/db/735fb2170f9416b9
+  cause: failed to fetch branch or tag `nope`
+  cause: process didn't exit successfully: `/usr/bin/git fetch` (exit status: 128)
+""",
+        ("'nope'",),
+        BAD,
+        "no such revision",
+    ),
+    "git host is unknown": Failure(
+        """   Updating https://github.com/someone/nope.git (HEAD)
+error: Failed to add dependencies
+  cause: Git operation failed
+  cause: failed to clone into: /home/me/.cache/uv/git-v2/db/e1a5f2107cad7c96
+         --- stderr
+         fatal: unable to access 'https://github.com/someone/nope.git/': Could not resolve host: github.com
+""",
+        ("https://github.com/someone/nope.git/ does not answer",),
+        FAILED,
+        "no answer",
+    ),
+    "conflict": Failure(
+        f"""{_USING}error: No solution found when resolving dependencies
+  cause: Because requests==2.31.0 depends on urllib3>=1.21.1,<3 and your project depends on requests==2.31.0, we can \
+conclude that your project depends on urllib3>=1.21.1,<3.
+         And because your project depends on urllib3==1.20, we can conclude that your project's requirements are \
+unsatisfiable.
+""",
+        ("requests==2.31.0", "urllib3==1.20", "loosen"),
+        BAD,
+        "cannot be solved",
+    ),
+    "index does not answer": Failure(
+        f"""{_USING}error: Request failed after 3 retries in 10.8s
+  cause: Failed to fetch: http://127.0.0.1:9/simple/six/
+  cause: error sending request for url (http://127.0.0.1:9/simple/six/)
+  cause: client error (Connect)
+  cause: tcp connect error
+  cause: Connection refused (os error 111)
+""",
+        ("http://127.0.0.1:9/simple/six/ does not answer",),
+        FAILED,
+        "no answer",
+    ),
+    "host is unknown": Failure(
+        f"""{_USING}error: Request failed after 3 retries in 5.6s
+  cause: Failed to fetch: http://no-such-host.invalid/simple/six/
+  cause: error sending request for url (http://no-such-host.invalid/simple/six/)
+  cause: client error (Connect)
+  cause: dns error
+  cause: error resolving DNS
+  cause: failed to lookup address information: Name or service not known
+""",
+        ("http://no-such-host.invalid/simple/six/ does not answer",),
+        FAILED,
+        "no answer",
+    ),
+    "hash": Failure(
+        """Resolved 2 packages in 1ms
+error: Failed to download `six==1.17.0`
+  cause: Hash mismatch for `six==1.17.0`
+
+         Expected:
+           sha256:0000000000000000000000000000000000000000000000000000000000000000
+
+         Computed:
+           sha256:4721f391ed90541fddacab5acf947aa0d3dc7d27b2e1e8eda2be8970586c3274
+
+hint: `six` (v1.17.0) was included because `demo` (v0.1.0) depends on `six`
+""",
+        ("six==1.17.0",),
+        FAILED,
+        "hash mismatch",
+    ),
+    "stale lock": Failure(
+        """Resolved 3 packages in 97ms
+error: The lockfile at `uv.lock` needs to be updated, but `--locked` was provided.
+
+hint: To update the lockfile, run `uv lock`.
+""",
+        ("does not fit pyproject.toml", "invoke deps.lock"),
+        BAD,
+        "stale lock",
+    ),
+    "damaged lock": Failure(
+        """error: Failed to parse `uv.lock`
+  cause: TOML parse error at line 1, column 12
+           |
+         1 | not = [toml
+           |            ^
+         unclosed array, expected `]`
+""",
+        ("uv.lock", "invoke deps.lock"),
+        BAD,
+    ),
+    "no lock": Failure(
+        "error: Unable to find lockfile at `uv.lock`, but `--locked` was provided. To create a lockfile, run `uv lock` "
+        "or `uv sync` without the flag.\n",
+        ("uv.lock", "invoke deps.lock"),
+        BAD,
+    ),
+    "wrong Python": Failure(
+        f"{_USING}error: The requested interpreter resolved to Python 3.11.7, which is incompatible with the project's "
+        "Python requirement: `>=3.12` (from `project.requires-python`)\n",
+        ("3.11.7", "requires-python"),
+        BAD,
+        "wrong Python",
+    ),
+    "Python range too wide": Failure(
+        f"""{_USING}error: No solution found when resolving dependencies for split (markers: python_full_version >= \
+'3.8' and python_full_version < '3.11')
+  cause: Because the requested Python version (>=3.8) does not satisfy Python>=3.11 and all of:
+             pandas>=3.0.0,<=3.0.3
+             pandas>=3.0.5
+         depend on Python>=3.11, we can conclude that all of:
+             pandas>=3.0.0,<=3.0.3
+             pandas>=3.0.5
+          cannot be used.
+
+hint: While the active Python version is 3.11, the resolution failed for other Python versions supported by your \
+project. Consider limiting your project's supported Python versions using `requires-python`.
+""",
+        ("requires-python",),
+        BAD,
+    ),
+    "no such Python": Failure(
+        "error: No interpreter found for Python 3.99 in managed installations or search path\n",
+        ("Python 3.99", "--python"),
+        MISSING,
+        "no such Python",
+    ),
+    "no Python at a path": Failure(
+        "error: No interpreter found at path `/nope/python`\n", ("/nope/python", "--python"), MISSING
+    ),
+    "broken TOML": Failure(
+        """error: Failed to parse: pyproject.toml
+  cause: TOML parse error at line 11, column 8
+            |
+         11 | [broken
+            |        ^
+         unclosed table, expected `]`
+""",
+        ("pyproject.toml", "line 11"),
+        BAD,
+    ),
+    "no such group": Failure(
+        "Resolved 2 packages in 173ms\nerror: Group `nope` is not defined in the project's `dependency-groups` table\n",
+        ("nope", "dependency-groups"),
+        BAD,
+    ),
+    "nothing to remove": Failure(
+        "error: The dependency `absent` could not be found in `project.dependencies`\n",
+        ("absent", "project.dependencies"),
+        BAD,
+    ),
+    "full disk": Failure(
+        f"""{_USING}Creating virtual environment with seed packages at: .venv
+error: Failed to install seed packages into virtual environment
+  cause: Failed to install: pip-26.3-py3-none-any.whl (pip==26.3)
+  cause: Failed to copy to `.venv/lib/python3.11/site-packages/pip/_internal/metadata/base.py`
+  cause: failed to copy file from /cache/base.py to .venv/.tmp6oJEUM: No space left on device (os error 28)
+""",
+        ("no space left on the disk", "free some space"),
+        FAILED,
+        "the disk is full",
+    ),
+    "permission": Failure(
+        "error: Failed to initialize cache at `/data/cache`\n"
+        "  cause: failed to create directory `/data/cache`: Permission denied (os error 13)\n",
+        ("/data/cache", "cannot be written"),
+        FAILED,
+        "cannot be written",
+    ),
+    "read-only": Failure(
+        """error: Failed to install: six-1.17.0-py2.py3-none-any.whl (six==1.17.0)
+  cause: failed to create directory `.venv/lib/python3.11/site-packages/six`: Read-only file system (os error 30)
+""",
+        (".venv/lib", "cannot be written"),
+        FAILED,
+        "cannot be written",
+    ),
+}
+
+#: how a server says it, behind which each tool prints a page of HTML
+_UPLOAD = "Hashing tiny_alpha-0.1.0-py3-none-any.whl (1014B)\nUploading tiny_alpha-0.1.0-py3-none-any.whl (1014B)\n"
+_NOT_PUBLISHED = "error: Failed to publish `dist/tiny_alpha-0.1.0-py3-none-any.whl` to `http://127.0.0.1:18999/`\n"
+UV |= {
+    "published already": Failure(
+        f"{_UPLOAD}{_NOT_PUBLISHED}  cause: Server returned status code 409 Conflict. Server says:\n  <!DOCTYPE HTML>",
+        ("file of this version already", "raise the version"),
+        BAD,
+        "there already",
+    ),
+    "wrong password": Failure(
+        f"{_UPLOAD}{_NOT_PUBLISHED}  cause: Server returned status code 403 Forbidden. Server says:\n  <!DOCTYPE HTML>",
+        ("does not take this login", "MLOPS_LAB_PUBLISH_TOKEN"),
+        FAILED,
+        "login refused",
+    ),
+    "no password": Failure(
+        f"{_UPLOAD}Note: Trusted publishing also failed. To use it, check the error below.\n"
+        "error: Trusted publishing failed\n  cause: Failed to fetch: https://127.0.0.1:18999/_/oidc/audience\n"
+        f"{_NOT_PUBLISHED}  cause: Failed to send POST request\n"
+        "  cause: Missing credentials for: http://127.0.0.1:18999/\n",
+        ("does not take this login",),
+        FAILED,
+        "login refused",
+    ),
+}
+
+POETRY = {
+    "published already": Failure(
+        "HTTP Error 409: Conflict | b'\\n    <!DOCTYPE HTML PUBLIC",
+        ("file of this version already",),
+        BAD,
+        "there already",
+        stdout="\nPublishing tiny-beta (0.2.0) to lab\n - Uploading tiny_beta-0.2.0.tar.gz 100%\n",
+    ),
+    "wrong password": Failure(
+        "HTTP Error 403: Forbidden | b'\\n    <!DOCTYPE", ("does not take this login",), FAILED, "login refused"
+    ),
+    "no index to publish to": Failure("Error connecting to repository\n", ("does not answer",), FAILED, "no answer"),
+    "no such repository": Failure(
+        f"{_POETRY}\nNo git repository was found at /srv/h%20o/git%20repo\n",
+        ("no git repository at /srv/h%20o/git%20repo", "%20"),
+        BAD,
+        "no such repository",
+    ),
+    "no such revision": Failure(
+        f"{_POETRY}\nFailed to clone file:///srv/repo at 'nope', verify ref exists on remote.\n",
+        ("'nope'",),
+        BAD,
+        "no such revision",
+    ),
+    "no version": Failure("\nCould not parse version constraint: [;\n", ("[;",), BAD, "wrong request"),
+    "no such package": Failure("\nCould not find a matching version of package zz-nothing\n", ("'zz-nothing'",), BAD),
+    "no such package in the manifest": Failure(
+        "\nBecause demo depends on zz-nothing (*) which doesn't match any versions, version solving failed.\n",
+        ("zz-nothing",),
+        BAD,
+        stdout=_POETRY,
+    ),
+    "conflict": Failure(
+        "\nBecause demo depends on requests (2.31.0) which depends on urllib3 (>=1.21.1,<3), urllib3 is required.\n"
+        "So, because demo depends on urllib3 (1.20), version solving failed.\n",
+        ("requests (2.31.0)", "urllib3 (1.20)", "loosen"),
+        BAD,
+        "cannot be solved",
+        _POETRY,
+    ),
+    "index does not answer": Failure(
+        f"\nAll attempts to connect to 127.0.0.1:9 failed.{_PROBABLE}",
+        ("127.0.0.1:9 does not answer",),
+        FAILED,
+        "no answer",
+        _POETRY,
+    ),
+    "hash": Failure(
+        "",
+        ("six (1.17.0)", "lock"),
+        FAILED,
+        "hash mismatch",
+        f"""{_POETRY_INSTALL}    | Downloaded distributions for six (1.17.0) did not match any known checksums in your \
+lock file.
+    | 
+    | Causes:
+    |   - invalid or corrupt cache either during locking or installation
+    |   - network interruptions or errors causing corrupted downloads
+    | 
+    | You can also run your poetry command with -v to see more information.
+""",  # noqa: W291 - as Poetry prints it
+    ),
+    "no candidate": Failure(
+        "",
+        ("six (1.17.0)",),
+        FAILED,
+        stdout=f"""{_POETRY_INSTALL}    | Unable to find installation candidates for six (1.17.0)
+    | 
+    | This is likely not a Poetry issue.
+    | 
+    |   - 0 candidate(s) were identified for the package
+""",  # noqa: W291 - as Poetry prints it
+    ),
+    "stale lock": Failure(
+        "\npyproject.toml changed significantly since poetry.lock was last generated. Run `poetry lock` to fix the "
+        "lock file.\n",
+        ("does not fit pyproject.toml", "invoke deps.lock"),
+        BAD,
+        "stale lock",
+    ),
+    "wrong Python": Failure(
+        "\nCurrent Python version (3.11.7) is not allowed by the project (>=3.12).\n"
+        'Please change python executable via the "env use" command.\n',
+        ("3.11.7", "requires-python"),
+        BAD,
+        "wrong Python",
+    ),
+    "Python range too wide": Failure(
+        """
+The current project's supported Python range (>=3.10,<3.14) is not compatible with some of the required packages \
+Python requirement:
+  - pandas requires Python >=3.11, so it will not be installable for Python >=3.10,<3.11
+
+Because demo depends on pandas (3.0.0) which requires Python >=3.11, version solving failed.
+""",
+        (">=3.10,<3.14", "requires-python"),
+        BAD,
+        "Python range too wide",
+        _POETRY,
+    ),
+    "broken TOML": Failure(
+        "\nInvalid TOML file /p/pyproject.toml: Unexpected character: '\\n' at line 11 col 7\n",
+        ("pyproject.toml", "line 11"),
+        BAD,
+    ),
+    "no requirement": Failure(
+        "\nThe requirement is invalid: Unexpected character at column 5\n\nnot a req!!\n    ^\n", ("not a req!!",), BAD
+    ),
+    "no such group": Failure("\nGroup(s) not found: nope (via --with)\n", ("nope",), BAD),
+    "nothing to remove": Failure("\nThe following packages were not found: absent\n", ("absent",), BAD),
+    "full disk": Failure(
+        "",
+        ("no space left on the disk",),
+        FAILED,
+        "the disk is full",
+        f"{_POETRY_INSTALL}  OSError\n\n  [Errno 28] No space left on device\n\n  at installer/utils.py:135 in copy\n",
+    ),
+    "read-only": Failure(
+        "",
+        ("cannot be written", "site-packages/six.py"),
+        FAILED,
+        "cannot be written",
+        f"{_POETRY_INSTALL}  OSError\n\n  [Errno 30] Read-only file system: '/p/.venv/lib/site-packages/six.py'\n\n"
+        "  at pathlib.py:1044 in open\n\nCannot install six.\n",
+    ),
+}
+
+CONDA = {
+    "no graphics card": Failure(
+        """
+PackagesNotFoundError: The following packages are not available from current channels:
+
+  - __cuda[version='>=12']
+
+Current channels:
+
+  - http://127.0.0.1:18931/conda-forge/linux-64
+""",
+        ("no __cuda[version='>=12'], which", "CONDA_OVERRIDE_CUDA"),
+        BAD,
+        "not on this machine",
+        stdout=f"{_CONDA}failed\n",
+    ),
+    "no graphics card, in an environment that is there": Failure(
+        """
+UnsatisfiableError: The following specifications were found to be incompatible with your system:
+
+  - tiny-gpu -> __cuda[version='>=12']
+
+Your installed version is: not available
+
+""",
+        ("no __cuda[version='>=12'], which", "tiny-gpu ->", "CONDA_OVERRIDE_CUDA"),
+        BAD,
+        "not on this machine",
+        stdout=f"{_CONDA}failed\n",
+    ),
+    "libmamba, no graphics card": Failure(
+        "LibMambaUnsatisfiableError: Encountered problems while solving:\n"
+        "  - nothing provides __cuda >=12 needed by tiny-gpu-1.0-0\n",
+        ("no __cuda >=12, which", "CONDA_OVERRIDE_CUDA"),
+        BAD,
+        "not on this machine",
+    ),
+    "no such package": Failure(
+        "\nResolvePackageNotFound: \n  - zz-nothing\n\n", ("zz-nothing", "conda.yml"), BAD, stdout=f"{_CONDA}failed\n"
+    ),
+    "no such version": Failure(
+        "\nResolvePackageNotFound: \n  - click=99\n\n", ("click=99",), BAD, stdout=f"{_CONDA}failed\n"
+    ),
+    "no such package to install": Failure(
+        """
+PackagesNotFoundError: The following packages are not available from current channels:
+
+  - zz-nothing
+
+Current channels:
+
+  - file:///channel/conda-forge/linux-64
+  - file:///channel/conda-forge/noarch
+""",
+        ("zz-nothing",),
+        BAD,
+        stdout=f"{_CONDA}failed\n",
+    ),
+    "nothing to remove": Failure(
+        "\nPackagesNotFoundError: The following packages are missing from the target environment:\n  - absent\n\n\n",
+        ("absent",),
+        BAD,
+        stdout=f"{_CONDA}failed\n",
+    ),
+    "wrong spec": Failure("\nCondaValueError: invalid package specification: click >=<3\n\n", ("click >=<3",), BAD),
+    "channel does not answer": Failure(
+        """Retrying (Retry(total=0, connect=None, read=None, redirect=None, status=None)) after connection broken by \
+'NewConnectionError("HTTPConnection(host='127.0.0.1', port=9): Failed to establish a new connection: [Errno 111] \
+Connection refused")': /conda-forge/noarch/repodata.json.zst
+
+CondaHTTPError: HTTP 000 CONNECTION FAILED for url <http://127.0.0.1:9/conda-forge/linux-64/repodata.json>
+Elapsed: -
+
+An HTTP error occurred when trying to retrieve this URL.
+HTTP errors are often intermittent, and a simple retry will get you on your way.
+'http//127.0.0.1:9/conda-forge/linux-64'
+""",
+        ("http://127.0.0.1:9/conda-forge/linux-64/repodata.json does not answer",),
+        FAILED,
+        "no answer",
+    ),
+    "no such channel": Failure(
+        """
+UnavailableInvalidChannel: HTTP 404 UNAVAILABLE OR INVALID for channel conda-forge <file:///nope/conda-forge>
+
+The channel is not accessible or is invalid.
+
+You will need to adjust your conda configuration to proceed.
+""",
+        ("file:///nope/conda-forge",),
+        FAILED,
+        "no answer",
+    ),
+    "pip section": Failure(
+        """ERROR: Could not find a version that satisfies the requirement zz-nothing (from versions: none)
+ERROR: No matching distribution found for zz-nothing
+
+CondaEnvException: Pip failed
+""",
+        ("zz-nothing",),
+        BAD,
+        stdout=f"{_CONDA}done\n",
+    ),
+    "full disk": Failure(
+        "\nNoSpaceLeftError: No space left on devices.\n\n", ("no space left on the disk",), FAILED, "the disk is full"
+    ),
+    "read-only": Failure(
+        "\nCondaError: Unable to create prefix directory '/ro/env'.\nCheck that you have sufficient permissions.\n",
+        ("/ro/env", "cannot be written"),
+        FAILED,
+        "cannot be written",
+    ),
+}
+
+RATTLER = {
+    "no such package": Failure(
+        "rattler: cannot be solved: Cannot solve the request because of: No candidates were found for zz-nothing *.\n",
+        ("zz-nothing",),
+        BAD,
+        "no such package",
+    ),
+    "no such version": Failure(
+        "rattler: cannot be solved: Cannot solve the request because of: No candidates were found for click 99.*.\n\n",
+        ("click 99",),
+        BAD,
+        "no such package",
+    ),
+    "wrong spec": Failure(
+        "rattler: invalid request: unable to parse version spec: >=<3\n", (">=<3", "conda.yml"), BAD, "wrong request"
+    ),
+    "wrong channel": Failure(
+        "rattler: invalid request: could not parse url\nCaused by: invalid IPv6 address\n",
+        ("could not parse url",),
+        BAD,
+    ),
+    "channel does not answer": Failure(
+        """rattler: channel does not answer: Request failed after 2 retries
+Caused by: error sending request for url (http://127.0.0.1:9/conda-forge/linux-64/repodata_shards.msgpack.zst)
+Caused by: client error (Connect)
+Caused by: tcp connect error
+Caused by: Connection refused (os error 111)
+""",
+        ("http://127.0.0.1:9/conda-forge/linux-64/repodata_shards.msgpack.zst does not answer",),
+        FAILED,
+        "no answer",
+    ),
+    "no such channel": Failure(
+        """rattler: channel does not answer: could not find subdir 'noarch' in channel 'file:///nope/conda-forge/'
+Caused by: failed to open file `/nope/conda-forge/noarch/repodata.json`: No such file or directory (os error 2)
+""",
+        ("file:///nope/conda-forge/",),
+        FAILED,
+        "no answer",
+    ),
+    "offline": Failure(
+        "rattler: channel does not answer: no usable repodata cache for https://c.invalid/conda-forge/linux-64/\n",
+        ("https://c.invalid/conda-forge/linux-64/", "leave out --offline"),
+        FAILED,
+        "not in the caches",
+    ),
+    "offline, and the package is not there": Failure(
+        """solved: 1 packages
+downloading
+rattler: InstallerError: failed to fetch tiny-c-1.0-0.tar.bz2
+Caused by: failed to interact with the package cache layer.
+Caused by: Python callback failed: OSError: offline, and not in the cache: c.invalid/forge/noarch/tiny-c-1.0-0.tar.bz2
+""",
+        ("tiny-c-1.0-0.tar.bz2", "leave out --offline"),
+        FAILED,
+        "not in the caches",
+    ),
+    "no graphics card": Failure(
+        """rattler: cannot be solved: Cannot solve the request because of: tiny-gpu * cannot be installed because \
+there are no viable options:
+└─ tiny-gpu 1.0 would require
+   └─ __cuda >=12,<13, for which no candidates were found.
+
+""",
+        ("no __cuda >=12,<13, which", "tiny-gpu 1.0 would require", "CONDA_OVERRIDE_CUDA"),
+        BAD,
+        "not on this machine",
+    ),
+    "a dependency that is nowhere": Failure(
+        """rattler: cannot be solved: Cannot solve the request because of: tiny-lack * cannot be installed because \
+there are no viable options:
+└─ tiny-lack 1.0 would require
+   └─ nothing-here >=2, for which no candidates were found.
+
+""",
+        ("tiny-lack 1.0 would require", "nothing-here >=2, for which no candidates"),
+        BAD,
+        "cannot be solved",
+    ),
+    "full disk": Failure(
+        """solved: 2 packages
+rattler: InstallerError: failed to link click-8.5.1-py_0.conda
+Caused by: failed to link 'site-packages/click/core.py'
+Caused by: failed to copy file from /cache/core.py to /env/core.py: No space left on device (os error 28)
+""",
+        ("no space left on the disk",),
+        FAILED,
+        "the disk is full",
+    ),
+    "read-only": Failure(
+        """solved: 2 packages
+rattler: InstallerError: failed to create the prefix
+Caused by: failed to create directory `/ro/env/conda-meta`: Read-only file system (os error 30)
+""",
+        ("/ro/env/conda-meta", "cannot be written"),
+        FAILED,
+        "cannot be written",
+    ),
+    "corrupt package": Failure(
+        """solved: 2 packages
+rattler: InstallerError: failed to fetch six-1.17.0-py_0.conda
+Caused by: failed to interact with the package cache layer.
+Caused by: an io error occurred: Data corruption detected
+Caused by: Data corruption detected
+""",
+        ("six-1.17.0-py_0.conda",),
+        FAILED,
+        "hash mismatch",
+    ),
+}
+
+ALL = {
+    f"{program}: {name}": (program, failure)
+    for program, table in {"uv": UV, "poetry": POETRY, "conda": CONDA, "rattler": RATTLER}.items()
+    for name, failure in table.items()
+}
+
+
+def _outcome(program: str, stderr: str, stdout: str = "") -> Outcome:
+    return Outcome(Command((f"/tools/bin/{program}", "do", "it")), 1, stdout, stderr, 0.1)
+
+
+@pytest.mark.parametrize(("program", "failure"), ALL.values(), ids=ALL)
+def test_real_failure_becomes_one_clear_answer(program: str, failure: Failure) -> None:
+    found = messages.explain(_outcome(program, failure.stderr, failure.stdout))
+    said = f"{found.message} {found.remedy}"
+    assert [word for word in failure.words if word.lower() not in said.lower()] == []
+    assert found.code == failure.code
+    if failure.title:
+        assert found.title == failure.title
+    assert found.remedy
+    assert "{" not in said
+    assert "\n" not in found.message
+
+
+def test_offline_what_is_not_there_may_be_missing_in_the_caches_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(bootstrap.OFFLINE, "1")
+    for name in ("uv: no such version", "conda: no such package", "rattler: no such package"):
+        program, failure = ALL[name]
+        found = messages.explain(_outcome(program, failure.stderr, failure.stdout))
+        assert (found.title, found.code, found.remedy) == ("not in the caches", FAILED, "leave out --offline")
+    assert messages.explain(_outcome("uv", "No space left on device")).title == "the disk is full"
+
+
+def test_way_round_the_lock_is_no_advice() -> None:
+    for failure in (UV["offline"], UV["no such package"]):
+        assert "--frozen" not in str(messages.explain(_outcome("uv", failure.stderr)))
+
+
+def test_unknown_failure_shows_what_was_printed_and_how_to_see_more() -> None:
+    found = messages.explain(_outcome("uv", "a strange thing\n\nhappened\n"), title="lock")
+    assert found.message == "uv ended with exit code 1: a strange thing happened"
+    assert found.remedy == "run it yourself to see all it says: uv do it"
+    assert (found.title, found.code) == ("lock failed", FAILED)
+
+
+def test_silent_failure_says_so() -> None:
+    assert messages.explain(_outcome("uv", "")).message == "uv ended with exit code 1: it printed nothing."
+
+
+def test_braces_in_what_a_tool_printed_do_no_harm() -> None:
+    found = messages.explain(_outcome("uv", "No solution found: {0} {said} {x}"))
+    assert "{0} {said} {x}" in found.message
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param("Failed to fetch: http://me:hunter2@127.0.0.1:9/simple/six/", id="in an address"),
+        pytest.param("All attempts to connect to me:hunter2@127.0.0.1:9 failed.", id="as Poetry prints a host"),
+        pytest.param("All attempts to connect to me:4711@127.0.0.1:9 failed.", id="number, as Poetry prints a host"),
+        pytest.param("Failed to fetch: https://hunter2@host/simple/", id="token for a name"),
+        pytest.param("weird: https://me:hunter2@host/x said no", id="in an unknown failure"),
+        pytest.param("weird: http://me%40x:hunter2@host/x", id="escaped name"),
+        pytest.param(
+            "CondaHTTPError: HTTP 000 for url <https://host/t/hunter2/conda-forge/noarch>", id="conda's token"
+        ),
+        pytest.param("weird: tried me:hunter2@host:80, which failed", id="unknown failure with a host"),
+    ],
+)
+def test_no_credential_is_shown(said: str) -> None:
+    for command in ("do it", f"--index https://me:hunter2@host/simple {said}"):
+        outcome = Outcome(Command(("/tools/bin/uv", *command.split())), 1, "", said, 0.1)
+        shown = str(messages.explain(outcome))
+        assert "hunter2" not in shown
+        assert "4711" not in shown
+
+
+def test_credential_in_a_variable_is_not_shown() -> None:
+    command = Command(("uv", "lock"), env={"UV_DEFAULT_INDEX": "https://me:hunter2@host/simple"})
+    assert "hunter2" not in str(messages.explain(Outcome(command, 1, "", "odd", 0.1)))
+
+
+def test_demand_lets_a_good_outcome_through_and_raises_for_a_bad_one() -> None:
+    good = Outcome(Command(("uv",)), 0, "", "No space left on device", 0.1)
+    assert messages.demand(good, title="x") is good
+    with pytest.raises(LabError, match="no space left"):
+        messages.demand(_outcome("uv", "No space left on device"), title="x")
+
+
+@pytest.mark.parametrize(
+    ("command", "address"),
+    [
+        pytest.param(Command(("uv", "sync"), env={"UV_DEFAULT_INDEX": "https://me:pw@host/simple"}), "host/simple"),
+        pytest.param(Command(("python", "worker.py", "--channel", "https://host/forge")), "https://host/forge"),
+        pytest.param(Command(("conda", "install"), source="conda-forge"), "conda-forge"),
+    ],
+    ids=["of the index", "of the channel", "as conda knows it"],
+)
+def test_a_file_that_was_cut_off_is_told_with_its_address(command: Command, address: str) -> None:
+    said = "No solution found when resolving dependencies\n cause: six==1 has an invalid package format"
+    error = messages.explain(Outcome(command, 1, "", said, 0.1))
+    assert (error.code, error.title) == (FAILED, "broken download")
+    assert address in error.message
+    assert "pw" not in error.message
+
+
+def test_folder_named_t_is_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", "/home/student/t/mlops-lab/x")
+    text = "file:///home/student/t/mlops-lab/conda-forge and /home/student/t/mlops-lab"
+    assert messages.without_secrets(text) == text
+    assert messages.without_logins(text, tokens=True) == text
+
+
+def test_report_of_condas_does_not_say_that_it_is_offline() -> None:
+    said = "              offline mode : False\n\nERROR: No matching distribution found for toolz\n"
+    assert messages.explain(_outcome("conda", said)).title != "not in the caches"
