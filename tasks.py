@@ -6,7 +6,8 @@ import sys
 from importlib.util import find_spec
 
 if "--complete" in sys.argv or any(
-    find_spec(name) is None for name in ("packaging", "poetry", "rattler", "rich", "tomlkit", "uv", "yaml")
+    find_spec(name) is None
+    for name in ("packaging", "poetry", "rattler", "rich", "tomlkit", "uv", "yaml")
 ):
     from tasks_lib.__main__ import rerun
 

@@ -22,7 +22,9 @@ def main(argv: "list[str] | None" = None, *, own_tasks: bool = True) -> int:
     argv = sys.argv[1:] if argv is None else argv
     if sys.version_info < OLDEST:
         message, remedy = _too_old(argv)
-        return refuse(argv, _TOOL_MISSING, message, remedy, time.time() - began)
+        return refuse(
+            argv, _TOOL_MISSING, message, remedy, time.time() - began, error_code="python_too_old"
+        )
 
     try:
         from tasks_lib import bootstrap  # noqa: PLC0415 - an old Python cannot read it
@@ -33,18 +35,25 @@ def main(argv: "list[str] | None" = None, *, own_tasks: bool = True) -> int:
             from tasks_lib.cli import program  # noqa: PLC0415 - it needs the packages of the tool environment
 
             return program.main(argv, own_tasks=own_tasks)
-        if argv[:1] == ["--complete"] and bootstrap.fault(bootstrap.place(bootstrap.REQUIREMENTS)) is not None:
+        if (
+            argv[:1] == ["--complete"]
+            and bootstrap.fault(bootstrap.place(bootstrap.REQUIREMENTS)) is not None
+        ):
             return 0  # nobody waits for a tool environment at a tab key
         python = bootstrap.ensure(bootstrap.REQUIREMENTS)
         return bootstrap.go_on(python, argv, {bootstrap.OWN_TASKS: "1"} if own_tasks else {})
     except KeyboardInterrupt:
-        return refuse(argv, _INTERRUPTED, "Interrupted; nothing was left half made.", "", time.time() - began)
+        return refuse(
+            argv, _INTERRUPTED, "Interrupted; nothing was left half made.", "", time.time() - began
+        )
     except Exception as error:
         from tasks_lib.errors import LabError  # noqa: PLC0415 - 5 ms that only a refusal needs
 
         if not isinstance(error, LabError):  # a fault of this program: its traceback is wanted
             raise
-        return refuse(argv, int(error.code), error.message, error.remedy, time.time() - began)
+        return refuse(
+            argv, int(error.exit_code), error.message, str(error.remedy), time.time() - began
+        )
 
 
 def rerun(argv: "list[str]") -> None:
@@ -52,10 +61,18 @@ def rerun(argv: "list[str]") -> None:
     from tasks_lib import bootstrap  # noqa: PLC0415 - an old Python cannot read it
     from tasks_lib.cli.startup_error import refuse  # noqa: PLC0415 - the same
 
-    if bootstrap.is_inside() and argv[:1] != ["--complete"]:  # going on would come back here for ever
+    if bootstrap.is_inside() and argv[:1] != [
+        "--complete"
+    ]:  # going on would come back here for ever
         message = f"The tool environment {sys.prefix} lacks packages that tasks.py needs."
         raise SystemExit(
-            refuse(argv, _TOOL_MISSING, message, f"remove the folder {sys.prefix}, then run this again", 0.0)
+            refuse(
+                argv,
+                _TOOL_MISSING,
+                message,
+                f"remove the folder {sys.prefix}, then run this again",
+                0.0,
+            )
         )
     os.environ[bootstrap.PROGRAM] = "invoke"
     raise SystemExit(main(argv, own_tasks=False))
@@ -73,7 +90,10 @@ def _too_old(argv: "list[str]") -> "tuple[str, str]":
         name = f"python{OLDEST[0]}.{minor}"
         for path in [shutil.which(name, path=folder) for folder in folders]:
             if path and not _is_script(path):
-                return message, f"{name if shutil.which(name) == path else path} -m tasks_lib {words}"
+                return (
+                    message,
+                    f"{name if shutil.which(name) == path else path} -m tasks_lib {words}",
+                )
     return message, f"install Python 3.11 or newer, then type: python3 -m tasks_lib {words}"
 
 

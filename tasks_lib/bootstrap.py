@@ -37,7 +37,15 @@ PROGRAM = "MLOPS_LAB_PROGRAM"
 _MARKER = ".complete"
 _SECONDS = 20
 #: Settings of pip that would lead the packages elsewhere, or ask for others.
-_NO_PIP = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIREMENT", "PIP_CONSTRAINT", "PIP_DRY_RUN", "PIP_NO_COMPILE")
+_NO_PIP = (
+    "PIP_TARGET",
+    "PIP_PREFIX",
+    "PIP_ROOT",
+    "PIP_REQUIREMENT",
+    "PIP_CONSTRAINT",
+    "PIP_DRY_RUN",
+    "PIP_NO_COMPILE",
+)
 _FULL = "No space left on device|Disk quota exceeded|not enough space on the disk"
 _SILENT = "connection broken by|Could not fetch URL|Max retries exceeded|ConnectionError|timed out"
 _REASON = r"\w+ (denied|refused)|Read-only file system|Not a directory|File exists|[Nn]ame (or|res)[ \w]+|timed out"
@@ -60,7 +68,9 @@ def is_inside() -> bool:
     named = os.environ.get(TOOLS)
     if named and os.path.realpath(named) == os.path.realpath(sys.prefix):
         return True
-    return sys.prefix != sys.base_prefix and os.path.realpath(place(REQUIREMENTS)) == os.path.realpath(sys.prefix)
+    return sys.prefix != sys.base_prefix and os.path.realpath(
+        place(REQUIREMENTS)
+    ) == os.path.realpath(sys.prefix)
 
 
 def go_on(python: str, argv: list[str], changes: Mapping[str, str]) -> int:
@@ -73,8 +83,15 @@ def go_on(python: str, argv: list[str], changes: Mapping[str, str]) -> int:
     options += ["-u"] if os.environ.get("PYTHONUNBUFFERED") else []
     options += ["-B"] if os.environ.get("PYTHONDONTWRITEBYTECODE") else []
     user_site = os.environ.get("PYTHONNOUSERSITE") or NO_USER_SITE
-    env = {**os.environ, **changes, TOOLS: os.path.dirname(os.path.dirname(python)), "PYTHONNOUSERSITE": user_site}
-    env.pop("__PYVENV_LAUNCHER__", None)  # macOS: it would make that interpreter believe to be this one
+    env = {
+        **os.environ,
+        **changes,
+        TOOLS: os.path.dirname(os.path.dirname(python)),
+        "PYTHONNOUSERSITE": user_site,
+    }
+    env.pop(
+        "__PYVENV_LAUNCHER__", None
+    )  # macOS: it would make that interpreter believe to be this one
     command = [python, *options, os.path.join(os.path.dirname(REQUIREMENTS), "__main__.py"), *argv]
     sys.stdout.flush()
     sys.stderr.flush()
@@ -104,7 +121,9 @@ def deafen() -> None:
 
 def ending() -> list[signal.Signals]:
     """List the signals that ask a run to end, as far as this system has them."""
-    return [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    return [
+        getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+    ]
 
 
 def cache_folder() -> str:
@@ -118,12 +137,17 @@ def cache_folder() -> str:
     xdg = os.environ.get("XDG_CACHE_HOME", "")
     if os.path.isabs(xdg):  # the XDG specification has relative ones ignored
         return os.path.join(xdg, "mlops-lab")
-    return os.path.join(os.path.expanduser("~/Library/Caches" if sys.platform == "darwin" else "~/.cache"), "mlops-lab")
+    return os.path.join(
+        os.path.expanduser("~/Library/Caches" if sys.platform == "darwin" else "~/.cache"),
+        "mlops-lab",
+    )
 
 
 def lock_place(what: str) -> str:
     """Name the file by which all runs of this user wait for each other at the path `what`."""
-    return os.path.join(cache_folder(), "locks", f"{sha256(os.fsencode(what)).hexdigest()[:16]}.lock")
+    return os.path.join(
+        cache_folder(), "locks", f"{sha256(os.fsencode(what)).hexdigest()[:16]}.lock"
+    )
 
 
 def place(requirements: str) -> str:
@@ -136,7 +160,11 @@ def place(requirements: str) -> str:
 
 def interpreter(home: str) -> str:
     """Name the interpreter of the environment `home`."""
-    return os.path.join(home, "Scripts", "python.exe") if os.name == "nt" else os.path.join(home, "bin", "python")
+    return (
+        os.path.join(home, "Scripts", "python.exe")
+        if os.name == "nt"
+        else os.path.join(home, "bin", "python")
+    )
 
 
 def fault(home: str) -> str | None:
@@ -149,7 +177,9 @@ def fault(home: str) -> str | None:
     if not os.path.exists(interpreter(home)):
         return "the Python it was made with is gone"
     try:
-        return None if fingerprint(home) == expected else "its files are not those that were installed"
+        return (
+            None if fingerprint(home) == expected else "its files are not those that were installed"
+        )
     except OSError as error:
         return f"it cannot be read ({error.strerror})"
 
@@ -178,7 +208,9 @@ def _make(home: str, requirements: str) -> None:
         with file_lock.held(f"{home}.lock", "the run that makes the tool environment", _say):
             why = fault(home)
             if why is not None:
-                _say(f"making the tool environment {f'anew: {why} (' if why else '(once, '}about {_SECONDS} s) …")
+                _say(
+                    f"making the tool environment {f'anew: {why} (' if why else '(once, '}about {_SECONDS} s) …"
+                )
                 _whole_or_not_at_all(home, requirements)
     except OSError as error:
         raise refusal(str(error), home) from None
@@ -198,7 +230,16 @@ def _build(home: str, requirements: str) -> None:
     """Install the requirements into a new environment, then mark it as whole."""
     _run([_base(), "-I", "-m", "venv", home], home)
     pip = [interpreter(home), "-I", "-m", "pip", "--disable-pip-version-check", "--no-input"]
-    install = [*pip, "install", "--require-hashes", "--no-deps", "--compile", "--progress-bar=off", "-r", requirements]
+    install = [
+        *pip,
+        "install",
+        "--require-hashes",
+        "--no-deps",
+        "--compile",
+        "--progress-bar=off",
+        "-r",
+        requirements,
+    ]
     url = os.environ.get(INDEX)
     if url:
         install += ["--index-url", url]
@@ -206,7 +247,9 @@ def _build(home: str, requirements: str) -> None:
         install += ["--retries", "2"]
     _run(install, home)
     found = fingerprint(home)
-    with open(os.path.join(home, _MARKER), "w", encoding="ascii") as file:  # half a marker is a wrong one
+    with open(
+        os.path.join(home, _MARKER), "w", encoding="ascii"
+    ) as file:  # half a marker is a wrong one
         file.write(found)
 
 
@@ -225,32 +268,55 @@ def refusal(said: str, home: str) -> LabError:
     """Turn what a step said as it failed into one sentence and the next command to type."""
     import re
 
-    from tasks_lib.errors import ExitCode, LabError
+    from tasks_lib.errors import ErrorCode, LabError
 
-    code, cache = ExitCode.TOOL_FAILED, os.path.dirname(home)
-    named = f"the one that {INDEX} names" if os.environ.get(INDEX) else "see `python3 -m pip config list`"
+    code, cache = ErrorCode.TOOL_ENVIRONMENT_FAILED, os.path.dirname(home)
+    named = (
+        f"the one that {INDEX} names"
+        if os.environ.get(INDEX)
+        else "see `python3 -m pip config list`"
+    )
     found = re.search(_REASON, said)
     reason = f": {found[0]}" if found else ""
-    last = (re.findall("(?m)^ERROR: (.+)", said) or said.splitlines() or ["it did not say why"])[-1].rstrip(".")
+    last = (re.findall("(?m)^ERROR: (.+)", said) or said.splitlines() or ["it did not say why"])[
+        -1
+    ].rstrip(".")
     if re.search(_FULL, said):
+        code = ErrorCode.DISK_FULL
         text = f"The disk is full: the tool environment does not fit in {cache}."
         remedy = f"make room there, or set {CACHE} to a folder with room"
     elif re.match(r"\[(Errno|WinError)", said):
-        code, text = ExitCode.BAD_REQUEST, f"The cache folder {cache} cannot be written{reason}."
+        code, text = (
+            ErrorCode.CACHE_NOT_WRITABLE,
+            f"The cache folder {cache} cannot be written{reason}.",
+        )
         remedy = f"set {CACHE} to a folder that can be written"
     elif re.search("ensurepip|No module named '?venv", said):
-        code, text = ExitCode.TOOL_MISSING, f"This Python ({_base()}) lacks the module venv or ensurepip."
-        remedy = "apt install python3-venv" if os.path.exists("/etc/debian_version") else "install these modules"
+        code, text = (
+            ErrorCode.NO_VENV,
+            f"This Python ({_base()}) lacks the module venv or ensurepip.",
+        )
+        remedy = (
+            "apt install python3-venv"
+            if os.path.exists("/etc/debian_version")
+            else "install these modules"
+        )
     elif "DO NOT MATCH THE HASHES" in said:
+        code = ErrorCode.HASH_MISMATCH
         text = f"The package index ({named}) gave a file whose hash is not the pinned one."
         remedy = f"type python3 -m pip cache purge, or set {INDEX} to an index to be trusted"
     elif re.search(_SILENT, said):
+        code = ErrorCode.NO_ANSWER
         text = f"The package index ({named}) does not answer{reason}."
         remedy = f"see to the network, or set {INDEX} to an index that answers"
     else:
         text = f"The tool environment could not be made: {last}."
-        remedy = f"set {INDEX} to an index that has all it needs" if "No matching" in said else "see to that"
-    return LabError(text, code=code, remedy=f"{remedy}, then run this again")
+        remedy = (
+            f"set {INDEX} to an index that has all it needs"
+            if "No matching" in said
+            else "see to that"
+        )
+    return LabError(text, code, remedy=f"{remedy}, then run this again")
 
 
 def _discard(home: str) -> None:

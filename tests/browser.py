@@ -25,7 +25,12 @@ class Browser:
 
     def __init__(self, address: str, profile: Path) -> None:
         """Open a window that speaks of every line of its console."""
-        args = ["--headless", "--no-sandbox", f"--user-data-dir={profile}", *(f"--disable-{part}" for part in _QUIET)]
+        args = [
+            "--headless",
+            "--no-sandbox",
+            f"--user-data-dir={profile}",
+            *(f"--disable-{part}" for part in _QUIET),
+        ]
         options = {"args": args, "binary": shutil.which("chromium")}
         wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
         self._address = f"{address}/session"
@@ -78,7 +83,9 @@ class Browser:
 def luminance(color: str) -> float:
     """Give the relative luminance of `rgb(…)`."""
     parts = [int(part) / 255 for part in re.findall(r"\d+", color)[:3]]
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
@@ -87,8 +94,12 @@ def window(profile: Path) -> Iterator[Browser]:
     """Open a window of a Chromium with a new profile; without one, the test is skipped."""
     driver = shutil.which("chromedriver")
     if driver is None or shutil.which("chromium") is None:
-        pytest.skip("there is no chromium with chromedriver: install Debian's packages chromium and chromium-driver")
-    process = subprocess.Popen([driver, "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        pytest.skip(
+            "there is no chromium with chromedriver: install Debian's packages chromium and chromium-driver"
+        )
+    process = subprocess.Popen(
+        [driver, "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
     with process:
         assert process.stdout is not None
         lines = (re.search(r"started successfully on port (\d+)", line) for line in process.stdout)

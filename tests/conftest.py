@@ -15,7 +15,9 @@ from tasks_lib.project.project import Project
 if TYPE_CHECKING:
     from tasks_lib.execution.process import Command
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background: what is started here inherits it
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # as in a shell's background: what is started here inherits it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TESTS = Path(__file__).parent
@@ -32,7 +34,9 @@ _SETTINGS = (
     "PYTHONPATH",
     "PYTHONHOME",
 )
-_MINIMAL = '[project]\nname = "demo"\nversion = "0.1.0"\nrequires-python = ">=3.11"\ndependencies = []\n'
+_MINIMAL = (
+    '[project]\nname = "demo"\nversion = "0.1.0"\nrequires-python = ">=3.11"\ndependencies = []\n'
+)
 
 
 class MakeProject(Protocol):
@@ -113,7 +117,11 @@ def project(root: Path) -> MakeProject:
         engine: str = "rattler",
         files: dict[str, str] | None = None,
     ) -> Project:
-        texts = {"pyproject.toml": pyproject, **({} if conda is None else {"conda.yml": conda}), **(files or {})}
+        texts = {
+            "pyproject.toml": pyproject,
+            **({} if conda is None else {"conda.yml": conda}),
+            **(files or {}),
+        }
         for name, text in texts.items():
             (root / name).write_text(text, encoding="utf-8")
         return Project.load(root, {}, python=python, engine=engine)

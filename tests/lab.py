@@ -35,9 +35,22 @@ LOCAL_CHANNEL = "local" if sys.platform == "linux" and sys.base_prefix != "/usr"
 ANYWHERE = {"completion", "proof.verify", "proof.compare", "proof.page"}
 #: nothing listens there
 DEAD = "http://127.0.0.1:9"
-_DROPPED = ("MLOPS_LAB_", "CONDA", "MAMBA", "POETRY_", "PYTEST_", "COVERAGE", "XDG_", "PYTHON", "INVOKE_", "_CE_")
+_DROPPED = (
+    "MLOPS_LAB_",
+    "CONDA",
+    "MAMBA",
+    "POETRY_",
+    "PYTEST_",
+    "COVERAGE",
+    "XDG_",
+    "PYTHON",
+    "INVOKE_",
+    "_CE_",
+)
 _READ = 1 << 16
-_SCHEMA = jsonschema.Draft202012Validator(json.loads((ROOT / "tasks_lib/report/schema.json").read_text("utf-8")))
+_SCHEMA = jsonschema.Draft202012Validator(
+    json.loads((ROOT / "tasks_lib/report/schema.json").read_text("utf-8"))
+)
 
 PYPROJECT = """\
 # a small project
@@ -57,7 +70,11 @@ package-mode = false
 package = false
 """
 #: what that installs, and what it is imported as
-INSTALLED = {"click-default-group": "click_default_group", "click": "click", "iniconfig": "iniconfig"}
+INSTALLED = {
+    "click-default-group": "click_default_group",
+    "click": "click",
+    "iniconfig": "iniconfig",
+}
 CONDA_YML = f"""\
 # the environment layer
 name: tiny_env
@@ -111,7 +128,9 @@ class Answer:
 
 def expect_contract(answer: Answer) -> None:
     """Hold a JSON answer to the published schema, and to the exit code that the process had."""
-    faults = [f"{error.json_path}: {error.message}" for error in _SCHEMA.iter_errors(answer.document)]
+    faults = [
+        f"{error.json_path}: {error.message}" for error in _SCHEMA.iter_errors(answer.document)
+    ]
     assert not faults, faults
     assert answer.document["exit_code"] == answer.code
 
@@ -211,7 +230,11 @@ class Lab:
         return [PYTHON, str(ENTRY), task, *options, *rest]
 
     def __call__(
-        self, *args: str, json: bool = True, cwd: Path | None = None, env: Mapping[str, str] | None = None
+        self,
+        *args: str,
+        json: bool = True,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> Answer:
         """Run a task and hold what it printed to the contract; a variable set to nothing is unset."""
         answer = self.run(self.argv(*args, json=json), cwd=cwd, env=env)
@@ -226,7 +249,9 @@ class Lab:
         assert answer.code == 0, (args, answer.stdout, answer.stderr)
         return answer
 
-    def run(self, argv: list[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Answer:
+    def run(
+        self, argv: list[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None
+    ) -> Answer:
         """Run any program with this home."""
         child = self.start(argv, cwd=cwd, env=env)
         stdout, stderr = child.communicate(timeout=300)
@@ -265,13 +290,25 @@ class Lab:
 
     def imports(self, *modules: str) -> Path:
         """Import modules with the environment's own Python, and give the prefix that it says it has."""
-        answer = self.run([str(self.python), "-I", "-B", "-c", f"import sys, {', '.join(modules)}; print(sys.prefix)"])
+        answer = self.run(
+            [
+                str(self.python),
+                "-I",
+                "-B",
+                "-c",
+                f"import sys, {', '.join(modules)}; print(sys.prefix)",
+            ]
+        )
         assert answer.code == 0, (answer, self.installed())
         return Path(answer.stdout.strip())
 
     def manifests(self) -> dict[str, bytes]:
         """Give the project's own files, whole; what stands in its environment is not among them."""
-        return {path.name: path.read_bytes() for path in sorted(self.project.iterdir()) if path.is_file()}
+        return {
+            path.name: path.read_bytes()
+            for path in sorted(self.project.iterdir())
+            if path.is_file()
+        }
 
     def declared(self) -> dict[str, bytes]:
         """Give the manifests without the locks: one that is whole may stay where another step fails."""
@@ -307,7 +344,13 @@ def tree(root: Path) -> dict[str, tuple[object, ...]]:
                 # a large file is known well enough by its size and time
                 read = path.is_file() and facts.st_size < _READ
                 digest = hashlib.sha256(path.read_bytes()).hexdigest() if read else ""
-                found[shown] = ("file", oct(facts.st_mode), facts.st_size, facts.st_mtime_ns, digest)
+                found[shown] = (
+                    "file",
+                    oct(facts.st_mode),
+                    facts.st_size,
+                    facts.st_mtime_ns,
+                    digest,
+                )
     return found
 
 
@@ -325,7 +368,9 @@ def differences(before: Mapping[str, object], after: Mapping[str, object]) -> di
     found: dict[str, list[str]] = defaultdict(list)
     for name in sorted({*before, *after}):
         if before.get(name) != after.get(name):
-            found["new" if name not in before else "gone" if name not in after else "changed"].append(name)
+            found[
+                "new" if name not in before else "gone" if name not in after else "changed"
+            ].append(name)
     return dict(found)
 
 
@@ -362,7 +407,9 @@ def wheel(folder: Path, name: str, files: Mapping[str, str]) -> str:
     with zipfile.ZipFile(folder / f"{name}-1-py3-none-any.whl", "w") as made:
         for path, text in whole.items():
             made.writestr(path, text)
-        made.writestr(f"{meta}/RECORD", "".join(f"{path},,\n" for path in (*whole, f"{meta}/RECORD")))
+        made.writestr(
+            f"{meta}/RECORD", "".join(f"{path},,\n" for path in (*whole, f"{meta}/RECORD"))
+        )
     return f"{name}-1-py3-none-any.whl"
 
 

@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 _HASH = "0" * 64
 
 
-def proof(combo: str = "pip_uv", engine: str = "uv", python: str = "3.11.7", **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+def proof(
+    combo: str = "pip_uv",
+    engine: str = "uv",
+    python: str = "3.11.7",
+    **changes: Any,  # noqa: ANN401 - JSON
+) -> dict[str, Any]:
     """Give a proof of two steps, in the first of which two parts overlap; `changes` are laid over it."""
     made: dict[str, Any] = {
         "schema": document.SCHEMA,
@@ -22,7 +27,13 @@ def proof(combo: str = "pip_uv", engine: str = "uv", python: str = "3.11.7", **c
         "combo": combo,
         "engine": engine,
         "python": {"version": python, "asked": ""},
-        "platform": {"system": "Linux", "machine": "x86_64", "libc": "glibc 2.36", "cores": 2, "memory_bytes": 8 << 30},
+        "platform": {
+            "system": "Linux",
+            "machine": "x86_64",
+            "libc": "glibc 2.36",
+            "cores": 2,
+            "memory_bytes": 8 << 30,
+        },
         "tools": {"uv": "0.13"},
         "project": {"name": "demo", "commit": None},
         "sources": {"index": {"kind": "default"}, "channel": {"kind": "none", "urls": []}},
@@ -30,7 +41,10 @@ def proof(combo: str = "pip_uv", engine: str = "uv", python: str = "3.11.7", **c
         "manifests": {},
         "lock": None,
         "seeds": ["pip"],
-        "installed": [package("click", "8.1", "lock", 2_000_000), package("pip", "26.3", "stray", 9_000_000)],
+        "installed": [
+            package("click", "8.1", "lock", 2_000_000),
+            package("pip", "26.3", "stray", 9_000_000),
+        ],
         "conda_files": None,
         "second": None,
         "steps": [
@@ -45,7 +59,10 @@ def proof(combo: str = "pip_uv", engine: str = "uv", python: str = "3.11.7", **c
 
 def failed(reason: str) -> dict[str, Any]:
     """Give the verdict of a proof that failed."""
-    return {"status": "fail", "claims": [claim("steps", "fail", reason), claim("conda.untouched", "skip", "no conda")]}
+    return {
+        "status": "fail",
+        "claims": [claim("steps", "fail", reason), claim("conda.untouched", "skip", "no conda")],
+    }
 
 
 def claim(name: str, status: str, reason: str) -> dict[str, str]:
@@ -58,16 +75,32 @@ def package(name: str, version: str, owner: str, size: int | None = None) -> dic
     return {"name": name, "version": version, "owner": owner, "bytes": size}
 
 
-def step(name: str, started: float, seconds: float, parts: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+def step(
+    name: str, started: float, seconds: float, parts: list[dict[str, Any]] | None = None
+) -> dict[str, Any]:
     """Give one step."""
     measured = {"peak_memory_bytes": 50_000_000, "written_bytes": None}
     timed = {"started": started, "seconds": seconds, "parts": parts or [], "detail": ""}
-    return {"id": name, "title": f"do {name}", "command": name, "status": "pass", "exit_code": 0, **measured, **timed}
+    return {
+        "id": name,
+        "title": f"do {name}",
+        "command": name,
+        "status": "pass",
+        "exit_code": 0,
+        **measured,
+        **timed,
+    }
 
 
 def part(name: str, started: float, seconds: float) -> dict[str, Any]:
     """Give one part of a step."""
-    return {"id": name, "title": f"do {name}", "command": name, "started": started, "seconds": seconds}
+    return {
+        "id": name,
+        "title": f"do {name}",
+        "command": name,
+        "started": started,
+        "seconds": seconds,
+    }
 
 
 def write(folder: Path, *proofs: dict[str, Any]) -> list[Path]:

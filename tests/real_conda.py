@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution.process import Command, run
 
 if TYPE_CHECKING:
@@ -63,10 +63,12 @@ def _build(root: Path, python: Path, uv: Path) -> None:
 
 
 def _uv(uv: Path, *arguments: str) -> None:
-    outcome = run(Command((str(uv), *arguments), "make the environment of the real conda"), timeout=600)
+    outcome = run(
+        Command((str(uv), *arguments), "make the environment of the real conda"), timeout=600
+    )
     if not outcome.ok:
         text = f"uv could not make the real conda: {outcome.said}"
-        raise LabError(text, code=ExitCode.TOOL_FAILED)
+        raise LabError(text, ErrorCode.TOOL_FAILED)
 
 
 def _find_uv() -> Path:
@@ -75,7 +77,7 @@ def _find_uv() -> Path:
     found = str(beside) if beside.exists() else shutil.which("uv")
     if found is None:
         text = "uv is not on this machine, and the real conda is made with it."
-        raise LabError(text, code=ExitCode.TOOL_MISSING)
+        raise LabError(text, ErrorCode.TOOL_MISSING)
     return Path(found)
 
 

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def add(channel: Path, name: str, version: str, *, subdir: str = "noarch", depends: tuple[str, ...] = ()) -> str:
+def add(
+    channel: Path, name: str, version: str, *, subdir: str = "noarch", depends: tuple[str, ...] = ()
+) -> str:
     """Add a package to a channel (made if need be), and give the channel's address."""
     index: dict[str, Any] = {
         "name": name,
@@ -36,7 +38,9 @@ def add(channel: Path, name: str, version: str, *, subdir: str = "noarch", depen
         (channel / folder).mkdir(parents=True, exist_ok=True)
         repodata = channel / folder / "repodata.json"
         if not repodata.exists():
-            repodata.write_text(json.dumps({"info": {"subdir": folder}, "packages": {}, "packages.conda": {}}))
+            repodata.write_text(
+                json.dumps({"info": {"subdir": folder}, "packages": {}, "packages.conda": {}})
+            )
     package = channel / subdir / f"{name}-{version}-0.tar.bz2"
     with tarfile.open(package, "w:bz2") as tar:
         for path, content in contents.items():
@@ -45,7 +49,10 @@ def add(channel: Path, name: str, version: str, *, subdir: str = "noarch", depen
             tar.addfile(member, io.BytesIO(content))
     packed, repodata = package.read_bytes(), channel / subdir / "repodata.json"
     known = json.loads(repodata.read_text())
-    hashes = {kind: hashlib.new(kind, packed, usedforsecurity=False).hexdigest() for kind in ("md5", "sha256")}
+    hashes = {
+        kind: hashlib.new(kind, packed, usedforsecurity=False).hexdigest()
+        for kind in ("md5", "sha256")
+    }
     known["packages"][package.name] = {**index, **hashes, "size": len(packed)}
     repodata.write_text(json.dumps(known))
     return channel.as_uri()

@@ -30,7 +30,9 @@ def steps(session: Session, families: Sequence[str] = tuple(FAMILIES)) -> list[S
         try:
             found.update({step.id: step for step in FAMILIES[name](session)})
         except LabError as error:
-            if name in {"config", "lock"} or "config" not in families:  # `config` reports it as what it is
+            if (
+                name in {"config", "lock"} or "config" not in families
+            ):  # `config` reports it as what it is
                 raise
             found[name] = _skipped(name, error)
     return list(found.values())
@@ -59,11 +61,15 @@ def run_all(session: Session, watcher: Watcher, *, select: str = "", ignore: str
 
 def _answer(session: Session, watcher: Watcher, chosen: Selection) -> Answer:
     """Run what is chosen at the same time; the doctor's family tells too whether there is an environment."""
-    families = {"doctor" if name == "env" else name for name in map(family, filter(chosen.wants, KNOWN))}
+    families = {
+        "doctor" if name == "env" else name for name in map(family, filter(chosen.wants, KNOWN))
+    }
     plan = steps(session, [name for name in FAMILIES if name in families])
     if wanted := list(filter(chosen.wants, HYBRID)):
         work = functools.partial(_all_of, wanted, chosen, Facts(session))
-        plan.append(Step("check.hybrid", "compare the two layers", work=work, needs=MADE, check=True))
+        plan.append(
+            Step("check.hybrid", "compare the two layers", work=work, needs=MADE, check=True)
+        )
     results = [chosen.judged(one) for one in execute(plan, watcher) if chosen.keeps(one.id)]
     return Answer(results, code=verdict(results, strict=True) if chosen.strict else None)
 
@@ -89,8 +95,23 @@ def looked_at(name: str, facts: Facts, chosen: Selection) -> list[Result]:
     allowed = chosen.allowed(name)
     if sum(finding.count for finding in found) <= allowed:
         text = " ".join(finding.text for finding in found)
-        return [Result(name, Status.PASS, check.title, f"{text} (up to {allowed} are let pass)" if text else "")]
+        return [
+            Result(
+                name,
+                Status.PASS,
+                check.title,
+                f"{text} (up to {allowed} are let pass)" if text else "",
+            )
+        ]
     return [
-        Result(name, one.status or check.severity, check.title, one.text, check.remedy, one.file, one.line)
+        Result(
+            name,
+            one.status or check.severity,
+            check.title,
+            one.text,
+            check.remedy,
+            one.file,
+            one.line,
+        )
         for one in found
     ]

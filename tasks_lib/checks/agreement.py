@@ -35,7 +35,8 @@ def _python(facts: Facts) -> Iterable[Finding]:
     except InvalidSpecifier:
         return  # `config` reports it
     if wanted is None or any(
-        version in project and any(version in choice for choice in wanted) for version in _versions(f"{spec} {project}")
+        version in project and any(version in choice for choice in wanted)
+        for version in _versions(f"{spec} {project}")
     ):
         return
     text = f"the conda file asks for {spec}, and pyproject.toml requires Python {project}: no version is both."
@@ -70,7 +71,9 @@ def _versions(text: str) -> Iterator[str]:
     """Give the versions to try: those that are named, their neighbours, and the first and a late one of each minor."""
     for major, minor, patch in re.findall(r"\b(\d+)(?:\.(\d+))?(?:\.(\d+))?", text):
         middle = int(patch or 0)
-        yield from (f"{major}.{minor or 0}.{number}" for number in (middle, middle + 1, max(middle - 1, 0)))
+        yield from (
+            f"{major}.{minor or 0}.{number}" for number in (middle, middle + 1, max(middle - 1, 0))
+        )
     yield from (f"3.{minor}.{patch}" for minor in _MINORS for patch in (0, 90))
     yield "2.7.18"
 
@@ -85,7 +88,9 @@ def _both_layers(facts: Facts) -> Iterable[Finding]:
         owned = facts.conda.get(name, {}).get("version")
         aligned = declared.get(python) == {f"=={owned}"}  # what `deps.align` writes
         if python in declared and python not in _BOTH_MAY and not aligned:
-            yield Finding(f"{name} is asked for here, and in pyproject.toml too.", *conda_line(facts, name))
+            yield Finding(
+                f"{name} is asked for here, and in pyproject.toml too.", *conda_line(facts, name)
+            )
 
 
 def _locks(facts: Facts) -> Iterable[Finding]:
@@ -99,14 +104,22 @@ def _locks(facts: Facts) -> Iterable[Finding]:
             if ours[name] != theirs[name]
         ]
         if differ:
-            yield Finding(f"the locks pin other versions: {listed(differ)}.", other.lock_name, count=len(differ))
+            yield Finding(
+                f"the locks pin other versions: {listed(differ)}.",
+                other.lock_name,
+                count=len(differ),
+            )
 
 
 def _stray_lock(facts: Facts) -> Iterable[Finding]:
     root, pyproject = facts.project.root, facts.project.pyproject
     backend = str(pyproject.table("build-system").get("build-backend", ""))
     for name, user in _LOCKS.items():
-        used = user == facts.session.manager.name or user in pyproject.table("tool") or backend.startswith(user)
+        used = (
+            user == facts.session.manager.name
+            or user in pyproject.table("tool")
+            or backend.startswith(user)
+        )
         if (root / name).is_file() and not used and not (root / user).is_file():
             yield Finding(f"{name} lies here, and nothing in this project uses its manager.", name)
 
@@ -118,7 +131,9 @@ CHECKS = {
         "both, the environment is made first, and only then does the manager refuse it.",
         "change requires-python in pyproject.toml, or the Python in the conda file",
         _python,
-        lambda facts: bool(facts.conda_file and facts.conda_file.python and facts.project.pyproject.requires_python),
+        lambda facts: bool(
+            facts.conda_file and facts.conda_file.python and facts.project.pyproject.requires_python
+        ),
         Status.FAIL,
     ),
     "agreement.both-layers": Check(
@@ -135,7 +150,9 @@ CHECKS = {
         "the results, and nobody sees why.",
         "lock anew with both, or keep one: invoke deps.update --combo COMBO",
         _locks,
-        lambda facts: all((facts.project.root / made.lock_name).is_file() for made in MANAGERS.values()),
+        lambda facts: all(
+            (facts.project.root / made.lock_name).is_file() for made in MANAGERS.values()
+        ),
     ),
     "agreement.stray-lock": Check(
         "no lock is left of a manager that nobody uses",

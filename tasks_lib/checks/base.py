@@ -86,7 +86,11 @@ class Facts:
     @cached_property
     def distributions(self) -> tuple[Distribution, ...]:
         """Give every distribution of the environment; what an uninstallation left of a record is none."""
-        return tuple(one for one in site_packages.distributions(self.prefix) if one.version) if self.prefix else ()
+        return (
+            tuple(one for one in site_packages.distributions(self.prefix) if one.version)
+            if self.prefix
+            else ()
+        )
 
     @cached_property
     def installed(self) -> dict[str, str]:
@@ -149,7 +153,9 @@ class Facts:
 
         table = (member or self.project).pyproject.table
         lists = {"": table("project").get("dependencies", []), **table("dependency-groups")}
-        every = [(group, entry) for group, one in lists.items() if isinstance(one, list) for entry in one]
+        every = [
+            (group, entry) for group, one in lists.items() if isinstance(one, list) for entry in one
+        ]
         for group, name, wanted in self.in_poetry(member):
             if not isinstance(wanted, (dict, list)):  # these may be for other platforms
                 every.append((group, name))
@@ -166,7 +172,9 @@ class Facts:
                 if name != "python":
                     yield group, name, wanted
 
-    def asked(self, requirements: Iterable[Requirement | str], extra: str = "") -> Iterator[tuple[str, str]]:
+    def asked(
+        self, requirements: Iterable[Requirement | str], extra: str = ""
+    ) -> Iterator[tuple[str, str]]:
         """Give the names that are asked for on this platform and Python by one who has `extra`, with each extra."""
         from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - 0.03 s
 
@@ -177,7 +185,9 @@ class Facts:
                 wanted = Requirement(str(one))
                 if wanted.marker is None or wanted.marker.evaluate(here):
                     name = site_packages.normalised(wanted.name)
-                    yield from ((name, more) for more in ("", *map(site_packages.normalised, wanted.extras)))
+                    yield from (
+                        (name, more) for more in ("", *map(site_packages.normalised, wanted.extras))
+                    )
 
 
 def conda_line(facts: Facts, name: str) -> tuple[str | None, int | None]:

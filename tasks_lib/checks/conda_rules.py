@@ -15,11 +15,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _TERMS = "In CI its terms of service count: an organisation may need a paid licence for it."
-_DEFAULTS = re.compile(r"defaults|anaconda|main|(?:\w+://)?repo\.anaconda\.com/.*|(?:\w+://)?anaconda\.org/anaconda")
+_DEFAULTS = re.compile(
+    r"defaults|anaconda|main|(?:\w+://)?repo\.anaconda\.com/.*|(?:\w+://)?anaconda\.org/anaconda"
+)
 _FORGE = re.compile(r"(?:.*/)?conda-forge/?")
 _TORCH = {"torch", "torchvision", "torchaudio"}
-_CONDA_TORCH = {"pytorch", "libtorch", "pytorch-cuda", "pytorch-gpu", "pytorch-cpu", "cpuonly", *_TORCH}
-_CUDA = re.compile(r"cuda(?:toolkit|nn)?(?:-.+)?|pytorch-(?:cuda|gpu)|tensorflow-gpu|cudnn|jaxlib-cuda")
+_CONDA_TORCH = {
+    "pytorch",
+    "libtorch",
+    "pytorch-cuda",
+    "pytorch-gpu",
+    "pytorch-cpu",
+    "cpuonly",
+    *_TORCH,
+}
+_CUDA = re.compile(
+    r"cuda(?:toolkit|nn)?(?:-.+)?|pytorch-(?:cuda|gpu)|tensorflow-gpu|cudnn|jaxlib-cuda"
+)
 
 
 def _defaults(facts: Facts) -> Iterable[Finding]:
@@ -29,10 +41,23 @@ def _defaults(facts: Facts) -> Iterable[Finding]:
         if _DEFAULTS.fullmatch(channel) and file and (beside or in_ci):
             rows = read_text(file.path).splitlines()
             line = next(
-                (at for at, row in enumerate(rows, 1) if re.search(rf"[-\[,]\s*['\"]?{re.escape(channel)}", row)), None
+                (
+                    at
+                    for at, row in enumerate(rows, 1)
+                    if re.search(rf"[-\[,]\s*['\"]?{re.escape(channel)}", row)
+                ),
+                None,
             )
-            mixed = "stands beside conda-forge: their builds do not go together." if beside else "is asked for."
-            yield Finding(f"the channel {channel} {mixed}{f' {_TERMS}' if in_ci else ''}", file.path.name, line)
+            mixed = (
+                "stands beside conda-forge: their builds do not go together."
+                if beside
+                else "is asked for."
+            )
+            yield Finding(
+                f"the channel {channel} {mixed}{f' {_TERMS}' if in_ci else ''}",
+                file.path.name,
+                line,
+            )
 
 
 def _torch(facts: Facts) -> Iterable[Finding]:
@@ -41,14 +66,18 @@ def _torch(facts: Facts) -> Iterable[Finding]:
         kinds[kind].append(evidence)
     if all(kinds.values()):
         yield Finding(
-            "; ".join(f"for the {kind}: {listed(dict.fromkeys(found))}" for kind, found in kinds.items()) + "."
+            "; ".join(
+                f"for the {kind}: {listed(dict.fromkeys(found))}" for kind, found in kinds.items()
+            )
+            + "."
         )
 
 
 def _torch_of_conda(facts: Facts) -> Iterator[tuple[str, str]]:
     asked = facts.conda_file.dependencies if facts.conda_file and facts.conda_layer else ()
     known = {spec_name(spec): spec for spec in asked} | {
-        name: f"{name} {record['version']} {record.get('build', '')}" for name, record in facts.conda.items()
+        name: f"{name} {record['version']} {record.get('build', '')}"
+        for name, record in facts.conda.items()
     }
     for name in sorted(_CONDA_TORCH & known.keys()):
         text = known[name]
@@ -70,7 +99,9 @@ def _torch_of_python(facts: Facts) -> Iterator[tuple[str, str]]:
             local = version.partition("+")[2]
             if local.startswith("cpu"):
                 yield "CPU", f"{name} {version} ({place})"
-            elif local.startswith(("cu", "rocm")) or (not local and "nvidia-cuda-runtime" in _without_number(mine)):
+            elif local.startswith(("cu", "rocm")) or (
+                not local and "nvidia-cuda-runtime" in _without_number(mine)
+            ):
                 yield "GPU", f"{name} {version} ({place})"
 
 

@@ -28,7 +28,8 @@ def _lock(facts: Facts) -> Iterable[Finding]:
         for one, version in installed.items()
         if locked.get(one, {""}) != {""}
         and one not in spare
-        and canonicalize_version(version) not in {canonicalize_version(wanted) for wanted in locked[one]}
+        and canonicalize_version(version)
+        not in {canonicalize_version(wanted) for wanted in locked[one]}
     ]
     missing = sorted(absent & asked)
     ours = {*locked, *facts.owned, *SEEDS, facts.own_name, *pip_names(facts)}
@@ -48,29 +49,40 @@ def needed(facts: Facts) -> set[str]:
     They are what the manifest declares in what is installed by default, and what the installed distributions among
     these ask for in turn, with the extras that were asked for.
     """
-    groups, found = {"", *facts.session.manager.default_groups()}, {one.name: one for one in facts.distributions}
+    groups, found = (
+        {"", *facts.session.manager.default_groups()},
+        {one.name: one for one in facts.distributions},
+    )
     declared = [wanted for group, wanted in facts.declared() if group in groups]
-    declared += [wanted for one in facts.members for group, wanted in facts.declared(one) if not group]
+    declared += [
+        wanted for one in facts.members for group, wanted in facts.declared(one) if not group
+    ]
     waiting, seen = list(facts.asked(declared)), set[tuple[str, str]]()
     while waiting:
         name, extra = one = waiting.pop()
         if one not in seen:
             seen.add(one)
-            waiting += facts.asked(site_packages.requires(found[name]) if name in found else (), extra)
+            waiting += facts.asked(
+                site_packages.requires(found[name]) if name in found else (), extra
+            )
     return {name for name, _ in seen}
 
 
 def pip_names(facts: Facts) -> set[str]:
     """Give what the conda file has pip install."""
     entries = facts.conda_file.pip if facts.conda_file else ()
-    return {site_packages.normalised(re.split(r"[^\w.-]", entry, maxsplit=1)[0]) for entry in entries}
+    return {
+        site_packages.normalised(re.split(r"[^\w.-]", entry, maxsplit=1)[0]) for entry in entries
+    }
 
 
 def _conda(facts: Facts) -> Iterable[Finding]:
     lacking = facts.session.environment.lacking()
     if lacking:
         file = facts.conda_file.path.name if facts.conda_file else None
-        yield Finding(f"asked for, and not installed so: {listed(lacking)}.", file, count=len(lacking))
+        yield Finding(
+            f"asked for, and not installed so: {listed(lacking)}.", file, count=len(lacking)
+        )
 
 
 def _interrupted(facts: Facts) -> Iterable[Finding]:
@@ -100,7 +112,9 @@ CHECKS = {
         "Whoever makes it next gets another one.",
         "bring the environment to it: invoke env.create",
         _conda,
-        lambda facts: facts.conda_layer and facts.prefix is not None and facts.conda_file is not None,
+        lambda facts: (
+            facts.conda_layer and facts.prefix is not None and facts.conda_file is not None
+        ),
         Status.FAIL,
     ),
     "drift.interrupted": Check(

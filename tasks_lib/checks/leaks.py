@@ -41,7 +41,10 @@ def _user_site(facts: Facts) -> Iterable[Finding]:
 def _user_site_enabled(facts: Facts) -> bool:
     """Tell whether the environment's Python would look there: a virtual environment's does not, unless told to."""
     variables = facts.session.environment.activation().variables
-    if variables.get("PYTHONNOUSERSITE") or os.environ.get("PYTHONNOUSERSITE", "") not in {"", bootstrap.NO_USER_SITE}:
+    if variables.get("PYTHONNOUSERSITE") or os.environ.get("PYTHONNOUSERSITE", "") not in {
+        "",
+        bootstrap.NO_USER_SITE,
+    }:
         return False
     try:
         text = (facts.prefix / "pyvenv.cfg").read_text(encoding="utf-8") if facts.prefix else ""
@@ -55,7 +58,9 @@ def _pythonpath(facts: Facts) -> Iterable[Finding]:
     entries = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     strange = [entry for entry in entries if not Path(entry).resolve().is_relative_to(root)]
     if strange:
-        yield Finding(f"every Python looks first in {listed(strange)}, which is not of this project.")
+        yield Finding(
+            f"every Python looks first in {listed(strange)}, which is not of this project."
+        )
 
 
 def _virtual_env(facts: Facts) -> Iterable[Finding]:
@@ -63,7 +68,9 @@ def _virtual_env(facts: Facts) -> Iterable[Finding]:
     if named and not Path(named).is_dir():
         yield Finding(f"VIRTUAL_ENV names {named}, which does not exist.")
     elif named and facts.prefix and not Path(named).samefile(facts.prefix):
-        yield Finding(f"VIRTUAL_ENV names {named}, and this project's environment is {facts.prefix}.")
+        yield Finding(
+            f"VIRTUAL_ENV names {named}, and this project's environment is {facts.prefix}."
+        )
     venv = facts.project.root / ".venv"
     if facts.conda_layer and (venv / "pyvenv.cfg").is_file():
         text = f"{venv.name} lies beside {facts.session.environment.where}, and the managers take it unasked."
@@ -75,8 +82,12 @@ def _poetry(facts: Facts) -> Iterable[Finding]:
     settings = list(_poetry_settings(facts))
     in_project = next((value for value in map(_in_project, settings) if value is not None), None)
     cache = next((str(one["cache-dir"]) for one in settings if one.get("cache-dir")), "")
-    virtualenvs = (str(one["virtualenvs"]["path"]) for one in settings if _of_virtualenvs(one).get("path"))
-    place = next(virtualenvs, "{cache-dir}/virtualenvs").replace("{cache-dir}", cache or foreign.poetry_cache())
+    virtualenvs = (
+        str(one["virtualenvs"]["path"]) for one in settings if _of_virtualenvs(one).get("path")
+    )
+    place = next(virtualenvs, "{cache-dir}/virtualenvs").replace(
+        "{cache-dir}", cache or foreign.poetry_cache()
+    )
     if facts.conda_layer:
         file = Path(place).expanduser() / "envs.toml"
         name = foreign.poetry_name(facts.project.pyproject.name, facts.project.root)
@@ -85,20 +96,26 @@ def _poetry(facts: Facts) -> Iterable[Finding]:
             text = f"an old `poetry env use` redirects Poetry to a virtual environment: [{name}] in {file}."
             yield Finding(text, str(file))
     elif in_project is False:
-        yield Finding("virtualenvs.in-project is false, so Poetry passes .venv over where it is not active.")
+        yield Finding(
+            "virtualenvs.in-project is false, so Poetry passes .venv over where it is not active."
+        )
 
 
 def _poetry_settings(facts: Facts) -> Iterator[dict[str, Any]]:
     """Give what Poetry's variables, the project's poetry.toml and the user's config.toml say, the strongest first."""
     from platformdirs import user_config_path  # noqa: PLC0415 - only this check needs it
 
-    said = {key: os.environ.get(f"POETRY_{key.upper().replace('-', '_')}") for key in ("cache-dir",)}
+    said = {
+        key: os.environ.get(f"POETRY_{key.upper().replace('-', '_')}") for key in ("cache-dir",)
+    }
     virtualenvs = {"path": os.environ.get("POETRY_VIRTUALENVS_PATH")}
     if os.environ.get("POETRY_VIRTUALENVS_IN_PROJECT"):
         in_project = os.environ["POETRY_VIRTUALENVS_IN_PROJECT"].lower()
         virtualenvs["in-project"] = in_project in {"true", "1"}  # type: ignore[assignment]
     yield {**said, "virtualenvs": virtualenvs}
-    user = os.environ.get("POETRY_CONFIG_DIR") or user_config_path(_POETRY, appauthor=False, roaming=True)
+    user = os.environ.get("POETRY_CONFIG_DIR") or user_config_path(
+        _POETRY, appauthor=False, roaming=True
+    )
     for path in (facts.project.root / "poetry.toml", Path(user) / "config.toml"):
         if path.is_file():
             yield read_toml(path, str(path))[0]

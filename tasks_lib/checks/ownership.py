@@ -27,25 +27,36 @@ def _clobbered(facts: Facts) -> Iterable[Finding]:
         if owned.folder in there:
             installer = _installer(facts, owned.package, there[owned.folder].folder)
             if installer:
-                yield Finding(f"{name} {owned.version}, which conda owns, was installed over by {installer}.")
+                yield Finding(
+                    f"{name} {owned.version}, which conda owns, was installed over by {installer}."
+                )
         elif owned.folder.endswith(".dist-info"):
             now = facts.installed.get(name)
             what = f"was replaced by {now}" if now else "was removed"
-            yield Finding(f"{name} {owned.version}, which conda owns (package {owned.package}), {what}.")
+            yield Finding(
+                f"{name} {owned.version}, which conda owns (package {owned.package}), {what}."
+            )
 
 
 def _installer(facts: Facts, package: str, folder: Path) -> str:
     """Name who wrote a record's INSTALLER where that is not the file that conda brought."""
     paths = (facts.conda[package].get("paths_data") or {}).get("paths") or ()
-    ours = next((item for item in paths if item["_path"].endswith(f"{folder.name}/INSTALLER")), None)
+    ours = next(
+        (item for item in paths if item["_path"].endswith(f"{folder.name}/INSTALLER")), None
+    )
     try:
         data = (folder / "INSTALLER").read_bytes()
     except OSError:
         return ""
-    if ours and hashlib.sha256(data).hexdigest() in {ours.get("sha256"), ours.get("sha256_in_prefix")}:
+    if ours and hashlib.sha256(data).hexdigest() in {
+        ours.get("sha256"),
+        ours.get("sha256_in_prefix"),
+    }:
         return ""
     said = data.decode("utf-8", "replace").strip()
-    return "" if said == "conda" or (ours and not ours.get("sha256")) else said or "another installer"
+    return (
+        "" if said == "conda" or (ours and not ours.get("sha256")) else said or "another installer"
+    )
 
 
 def _duplicated(facts: Facts) -> Iterable[Finding]:
@@ -53,7 +64,9 @@ def _duplicated(facts: Facts) -> Iterable[Finding]:
         found = {one.folder.name: one.version for one in facts.distributions if one.name == name}
         mine, others = found.pop(owned.folder, None), ", ".join(found.values())
         if mine and others:
-            yield Finding(f"{name} is there twice: {mine} of conda's and {others} of another installer.")
+            yield Finding(
+                f"{name} is there twice: {mine} of conda's and {others} of another installer."
+            )
 
 
 def _shadowed(facts: Facts) -> Iterable[Finding]:
@@ -61,14 +74,22 @@ def _shadowed(facts: Facts) -> Iterable[Finding]:
 
     The project's own modules are not meant, though they may be installed too.
     """
-    root, site = facts.project.root, site_packages.site_packages(facts.prefix) if facts.prefix else None
+    root, site = (
+        facts.project.root,
+        site_packages.site_packages(facts.prefix) if facts.prefix else None,
+    )
     own = _own_modules(facts)
     for path in sorted([*root.glob("*.py"), *root.glob("*/__init__.py")]) if site else ():
         module = path.stem if path.parent == root else path.parent.name
-        hidden = site and ((site / module / "__init__.py").is_file() or any(site.glob(f"{module}.*py*")))
+        hidden = site and (
+            (site / module / "__init__.py").is_file() or any(site.glob(f"{module}.*py*"))
+        )
         if hidden and module not in own | _COMMON:
             shown = path.relative_to(root).as_posix()
-            yield Finding(f"`import {module}` finds {shown} of this project before the installed {module}.", shown)
+            yield Finding(
+                f"`import {module}` finds {shown} of this project before the installed {module}.",
+                shown,
+            )
 
 
 def _own_modules(facts: Facts) -> set[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks_lib.checks import agreement, conda_rules, drift, leaks, ownership
 from tasks_lib.checks.tools import TOOLS
-from tasks_lib.errors import LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.report.model import Result, Status
 
@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from tasks_lib.project.project import Project
 
 #: The checks that read for themselves, in the order of their results.
-HYBRID = {**ownership.CHECKS, **drift.CHECKS, **agreement.CHECKS, **leaks.CHECKS, **conda_rules.CHECKS}
+HYBRID = {
+    **ownership.CHECKS,
+    **drift.CHECKS,
+    **agreement.CHECKS,
+    **leaks.CHECKS,
+    **conda_rules.CHECKS,
+}
 KNOWN: dict[str, Told] = {**TOOLS, **HYBRID}
 
 _SEVERITIES = ("warn", "fail")
@@ -27,7 +33,10 @@ _TABLE = "[tool.mlops-lab.checks]"
 _SETTINGS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     **dict.fromkeys(
         ("select", "ignore"),
-        ("a list of ids and families", lambda v: isinstance(v, list) and all(isinstance(one, str) for one in v)),
+        (
+            "a list of ids and families",
+            lambda v: isinstance(v, list) and all(isinstance(one, str) for one in v),
+        ),
     ),
     "severity": (
         'a table of id = "warn" or "fail"',
@@ -73,7 +82,11 @@ class Selection:
 
     def keeps(self, check: str) -> bool:
         """Tell whether a result is given; that there is an environment is said with whatever was looked at in it."""
-        return check not in self.ignore if check == "env.exists" else check not in KNOWN or self.wants(check)
+        return (
+            check not in self.ignore
+            if check == "env.exists"
+            else check not in KNOWN or self.wants(check)
+        )
 
     def allowed(self, check: str) -> int:
         """Give the number of findings that are let pass: of the check itself, else of its family."""
@@ -82,7 +95,11 @@ class Selection:
     def judged(self, result: Result) -> Result:
         """Give a finding the severity that the project's settings say."""
         told = self.severity.get(result.id) or self.severity.get(family(result.id))
-        return replace(result, status=Status(told)) if told and result.status in {Status.WARN, Status.FAIL} else result
+        return (
+            replace(result, status=Status(told))
+            if told and result.status in {Status.WARN, Status.FAIL}
+            else result
+        )
 
 
 def _settings(project: Project) -> dict[str, Any]:
@@ -92,11 +109,15 @@ def _settings(project: Project) -> dict[str, Any]:
     for key, value in table.items() if isinstance(table, dict) else [("", table)]:
         line = pyproject.line_of("checks", key) or pyproject.line_of("mlops-lab", "checks")
         if text := _fault(key, value):
-            raise LabError(text, file=PYPROJECT, line=line, remedy=f"mend {PYPROJECT}", title="wrong setting")
-        if key == "threshold" and (uncounted := [one for one in value if one in {*TOOLS, *map(family, TOOLS)}]):
+            raise LabError(
+                text, ErrorCode.WRONG_SETTING, file=PYPROJECT, line=line, remedy=f"mend {PYPROJECT}"
+            )
+        if key == "threshold" and (
+            uncounted := [one for one in value if one in {*TOOLS, *map(family, TOOLS)}]
+        ):
             text = f"{_TABLE} threshold: {uncounted[0]} passes or fails as a whole, and has no findings to count."
             remedy = f'take it out, or let it warn: severity = {{ "{uncounted[0]}" = "warn" }}'
-            raise LabError(text, file=PYPROJECT, line=line, remedy=remedy, title="wrong setting")
+            raise LabError(text, ErrorCode.WRONG_SETTING, file=PYPROJECT, line=line, remedy=remedy)
         if key != "strict":
             _known(value, f"{_TABLE} {key}", PYPROJECT, line)
     return dict(table)
@@ -112,13 +133,21 @@ def _fault(key: str, value: object) -> str:
     return "" if fits(value) else f"{_TABLE} {key} must be {words}, and it is {value!r:.60}."
 
 
-def _known(names: Iterable[str], where: str, file: str | None = None, line: int | None = None) -> None:
+def _known(
+    names: Iterable[str], where: str, file: str | None = None, line: int | None = None
+) -> None:
     """Refuse a name that is no check, and list those there are."""
     families = dict.fromkeys(map(family, KNOWN))
     for name in names:
         if name not in {*KNOWN, *families}:
             text = f"{where}: there is no check {name!r}. The families are {', '.join(families)}; {listing()}."
-            raise LabError(text, remedy="see invoke check.explain ID", file=file, line=line, title="unknown check")
+            raise LabError(
+                text,
+                ErrorCode.UNKNOWN_CHECK,
+                remedy="see invoke check.explain ID",
+                file=file,
+                line=line,
+            )
 
 
 def listing() -> str:

@@ -25,32 +25,62 @@ _MEND = "mend the file at the line that the result names"
 _AGAIN = "install it anew: invoke deps.install, or " + _ANEW
 #: The results of the tools, and of reading files and records.
 TOOLS: dict[str, Told] = {
-    "config.conda": Told("the conda file is valid", "conda reads a broken file in its own way, or stops late.", _MEND),
-    "config.poetry": Told("poetry check", "Poetry refuses to work on a manifest that it finds invalid.", _MEND),
-    "config.pyproject": Told("pyproject.toml is valid", "uv looks at what it declares only as it locks.", _MEND),
-    "config.uv": Told("uv can read pyproject.toml", "What uv cannot read, it can neither lock nor install.", _MEND),
+    "config.conda": Told(
+        "the conda file is valid", "conda reads a broken file in its own way, or stops late.", _MEND
+    ),
+    "config.poetry": Told(
+        "poetry check", "Poetry refuses to work on a manifest that it finds invalid.", _MEND
+    ),
+    "config.pyproject": Told(
+        "pyproject.toml is valid", "uv looks at what it declares only as it locks.", _MEND
+    ),
+    "config.uv": Told(
+        "uv can read pyproject.toml", "What uv cannot read, it can neither lock nor install.", _MEND
+    ),
     "lock.fresh": Told(
         "the lock fits pyproject.toml",
         "A lock that is older than the manifest installs what nobody asks for any more, and CI refuses it.",
         "lock anew: invoke deps.lock",
     ),
-    "env.exists": Told("the environment is there", "Without it there is nothing to check.", "make it: invoke setup"),
-    "doctor.conda-meta": Told("conda's records are whole", "conda knows by its records what is installed.", _ANEW),
+    "env.exists": Told(
+        "the environment is there", "Without it there is nothing to check.", "make it: invoke setup"
+    ),
+    "doctor.conda-meta": Told(
+        "conda's records are whole", "conda knows by its records what is installed.", _ANEW
+    ),
     "doctor.missing-files": Told(
-        "every file that conda installed is there", "`conda doctor` reports them too, and exits 0.", _ANEW
+        "every file that conda installed is there",
+        "`conda doctor` reports them too, and exits 0.",
+        _ANEW,
     ),
     "doctor.altered-files": Told(
-        "no file that conda installed was altered", "A changed file behaves otherwise than its version says.", _ANEW
+        "no file that conda installed was altered",
+        "A changed file behaves otherwise than its version says.",
+        _ANEW,
     ),
     "doctor.consistent": Told(
-        "conda's packages agree with each other", "An update that was forced can leave needs unmet.", _ANEW
+        "conda's packages agree with each other",
+        "An update that was forced can leave needs unmet.",
+        _ANEW,
     ),
-    "doctor.conda": Told("conda doctor", "conda's own look at the environment, read whatever its exit code.", _ANEW),
-    "doctor.interpreter": Told("the interpreter is there", "A venv links to a Python that may be gone.", _ANEW),
-    "doctor.moved": Told("the folder stands where it was made", "Scripts name the interpreter by its place.", _ANEW),
-    "doctor.records": Told("every record is whole", "pip cannot remove what has no whole record.", _AGAIN),
-    "doctor.duplicates": Told("no distribution is recorded twice", "Python imports a mixture of both.", _AGAIN),
-    "doctor.installed-files": Told("every installed file is there", "An import fails where a file is gone.", _AGAIN),
+    "doctor.conda": Told(
+        "conda doctor", "conda's own look at the environment, read whatever its exit code.", _ANEW
+    ),
+    "doctor.interpreter": Told(
+        "the interpreter is there", "A venv links to a Python that may be gone.", _ANEW
+    ),
+    "doctor.moved": Told(
+        "the folder stands where it was made", "Scripts name the interpreter by its place.", _ANEW
+    ),
+    "doctor.records": Told(
+        "every record is whole", "pip cannot remove what has no whole record.", _AGAIN
+    ),
+    "doctor.duplicates": Told(
+        "no distribution is recorded twice", "Python imports a mixture of both.", _AGAIN
+    ),
+    "doctor.installed-files": Told(
+        "every installed file is there", "An import fails where a file is gone.", _AGAIN
+    ),
     "doctor.installed-altered": Told(
         "every installed file is as it was installed",
         "A damaged cache, or a hand, changes what is imported, and the version still says otherwise.",
@@ -69,7 +99,12 @@ def manifest(session: Session) -> Iterable[Step]:
     project = session.project
     if path := project.conda_path:
         title = f"{path.name} is valid"
-        yield Step("check.config.conda", f"check {path.name}", work=lambda: _conda_file(project, title), check=True)
+        yield Step(
+            "check.config.conda",
+            f"check {path.name}",
+            work=lambda: _conda_file(project, title),
+            check=True,
+        )
     elif not session.environment.applies(project):
         session.environment.require()  # says what this layer is made from
     yield from session.manager.checks(_activation(session))
@@ -87,7 +122,9 @@ def _conda_file(project: Project, title: str) -> Iterable[Result]:
     try:
         yield Result("config.conda", Status.PASS, title, file=project.conda_file.path.name)
     except LabError as error:
-        yield Result("config.conda", Status.FAIL, title, error.message, error.remedy, error.file, error.line)
+        yield Result(
+            "config.conda", Status.FAIL, title, error.message, error.remedy, error.file, error.line
+        )
 
 
 def doctor(session: Session) -> Iterable[Step]:
@@ -113,7 +150,9 @@ def compat(session: Session) -> Iterable[Step]:
     """Run `uv pip check`, which answers as `pip check` does, and sooner."""
     argv = (executables.uv(), "pip", "check", "--python", str(session.environment.python))
     command = Command(argv, "look for requirements that are not met", cwd=session.project.root)
-    yield Step("check.compat", "check compatibility", command, reads=_compatible, needs=MADE, check=True)
+    yield Step(
+        "check.compat", "check compatibility", command, reads=_compatible, needs=MADE, check=True
+    )
 
 
 def _compatible(outcome: Outcome) -> Iterable[Result]:
@@ -124,8 +163,13 @@ def _compatible(outcome: Outcome) -> Iterable[Result]:
         yield from (Result(check, Status.FAIL, title, line, remedy) for line in wrong)
     elif outcome.ok:
         yield Result(check, Status.PASS, title)
-    elif "No virtual environment or system Python" in outcome.said or "Python interpreter not found" in outcome.said:
-        yield Result(check, Status.SKIP, title, "there is no environment to look at", "invoke setup")
+    elif (
+        "No virtual environment or system Python" in outcome.said
+        or "Python interpreter not found" in outcome.said
+    ):
+        yield Result(
+            check, Status.SKIP, title, "there is no environment to look at", "invoke setup"
+        )
     else:
         error = messages.explain(outcome, title="pip check")
         yield Result(check, Status.ERROR, title, error.message, error.remedy)

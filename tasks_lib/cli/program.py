@@ -26,7 +26,9 @@ def main(argv: list[str], *, own_tasks: bool) -> int:
     The tasks are those of the folder's own `tasks.py`; or, with `own_tasks` or without that file, mlops-lab's.
     """
     bundled = own_tasks or not Path("tasks.py").is_file()
-    program = Program(version=__version__, namespace=namespace() if bundled else None, name="mlops-lab")
+    program = Program(
+        version=__version__, namespace=namespace() if bundled else None, name="mlops-lab"
+    )
     typed = os.environ.pop(bootstrap.PROGRAM, "python3 -m tasks_lib")
     sys.argv = ["mlops-lab" if own_tasks else typed, *argv]
     if argv[:2] == COMPLETE:
@@ -61,10 +63,30 @@ def _run(program: Program, argv: list[str]) -> int:
         program.update_config()
         program.execute()
     except (ParseError, CollectionNotFound) as error:
-        text = str(error).replace("No idea what", "there is no task or option named").replace(" is!", ".")
-        return refuse(argv, int(ExitCode.BAD_REQUEST), text, f"{sys.argv[0]} --list", 0.0, "bad request")
+        text = (
+            str(error)
+            .replace("No idea what", "there is no task or option named")
+            .replace(" is!", ".")
+        )
+        return refuse(
+            argv,
+            int(ExitCode.BAD_REQUEST),
+            text,
+            f"{sys.argv[0]} --list",
+            0.0,
+            "bad request",
+            "bad_command_line",
+        )
     except LabError as error:  # of a task that has no project to answer for
-        return refuse(argv, int(error.code), error.message, error.remedy, 0.0, "bad request")
+        return refuse(
+            argv,
+            int(error.exit_code),
+            error.message,
+            str(error.remedy),
+            0.0,
+            "bad request",
+            error.code,
+        )
     except Exit as left:
         return int(left.code)
     return ExitCode.DONE

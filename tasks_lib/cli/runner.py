@@ -62,11 +62,19 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
     try:
         shown, written = report.choose(json=json, asked=format, output=output)
         package_index.go_offline(os.environ, asked=offline)
-        threading.Thread(target=report.renderer, args=(shown,), daemon=True).start()  # while the tools run
+        threading.Thread(
+            target=report.renderer, args=(shown,), daemon=True
+        ).start()  # while the tools run
         with progress, contextlib.ExitStack() as held:
-            put_right = held.enter_context(_alone(command, progress, new=new or bool(source))) if changes else []
+            put_right = (
+                held.enter_context(_alone(command, progress, new=new or bool(source)))
+                if changes
+                else []
+            )
             if project:
-                session = _opened(source, new=new, combo=combo, engine=engine, python=python, command=command)
+                session = _opened(
+                    source, new=new, combo=combo, engine=engine, python=python, command=command
+                )
                 progress.say(f"mlops-lab: {session.combo.id}, since {session.combo.reason}")
                 if changes:
                     held.enter_context(transaction.environment_alone(session, progress.say))
@@ -74,7 +82,7 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
             found = replace(found, results=(*put_right, *found.results))
         code = verdict(found.results, strict=strict) if found.code is None else found.code
     except LabError as error:
-        code, found = error.code, Answer([from_error(error)])
+        code, found = error.exit_code, Answer([from_error(error)])
     except (KeyboardInterrupt, Interrupted):
         code, found = ExitCode.INTERRUPTED, Answer([_stopped()])
     except Exception as error:  # noqa: BLE001 - the last resort: a fault of this program is reported as one
@@ -90,13 +98,17 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
         combo=session.combo.as_dict() if session else None,
         seconds=time.perf_counter() - started,
         code=code,
-        data={**found.data, "measured": usage.measured(progress.timeline)} if measure else found.data,
+        data={**found.data, "measured": usage.measured(progress.timeline)}
+        if measure
+        else found.data,
     )
     if written:
         try:
             report.save(made, written, Path(output))
         except LabError as error:
-            made = replace(made, code=error.code, results=(*made.results, _typable(from_error(error))))
+            made = replace(
+                made, code=error.exit_code, results=(*made.results, _typable(from_error(error)))
+            )
     report.show(made, shown)
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -135,7 +147,9 @@ def _typable(result: Result) -> Result:
 
 def _listen() -> dict[int, Any]:
     """Take what asks a run to end as an exception, unless whoever started it has it ignored (`nohup`)."""
-    heard = [number for number in bootstrap.ending() if signal.getsignal(number) is not signal.SIG_IGN]
+    heard = [
+        number for number in bootstrap.ending() if signal.getsignal(number) is not signal.SIG_IGN
+    ]
     return {number: signal.signal(number, _interrupt) for number in heard}
 
 
@@ -159,7 +173,9 @@ def _fault(error: Exception) -> Result:
         traceback.print_exc()
     if isinstance(error, OSError):
         place = f" ({error.filename})" if error.filename else ""
-        return Result("error.system", Status.ERROR, "the system refused", f"{error.strerror or error}{place}.")
+        return Result(
+            "error.system", Status.ERROR, "the system refused", f"{error.strerror or error}{place}."
+        )
     text = f"{type(error).__name__}: {error}"
     remedy = "set MLOPS_LAB_DEBUG=1, run it again, and report what it prints"
     return Result("error.internal", Status.ERROR, "a fault of mlops-lab itself", text, remedy)

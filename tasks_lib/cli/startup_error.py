@@ -5,7 +5,13 @@ import sys
 
 
 def refuse(  # noqa: PLR0913, PLR0917 - each is one part of an answer
-    argv: "list[str]", code: int, message: str, remedy: str, seconds: float, title: str = "tool environment"
+    argv: "list[str]",
+    code: int,
+    message: str,
+    remedy: str,
+    seconds: float,
+    title: str = "tool environment",
+    error_code: str = "tool_environment_failed",
 ) -> int:
     """Say why nothing was run, on stdout as the one JSON document too if `argv` asks for that, and give `code`."""
     sys.stderr.write(f"mlops-lab: {message}{' Next: ' + remedy if remedy else ''}\n")
@@ -23,10 +29,14 @@ def refuse(  # noqa: PLR0913, PLR0917 - each is one part of an answer
             "file": None,
             "line": None,
             "seconds": took,
+            "code": error_code,
+            "remedy_argv": [],
         }
         document = {
             "schema": "mlops-lab/1",
-            "command": next((word for word in argv if not word.startswith("-")), ""),  # the first task
+            "command": next(
+                (word for word in argv if not word.startswith("-")), ""
+            ),  # the first task
             "status": "error",
             "exit_code": code,
             "project": os.getcwd(),  # noqa: PTH109 - no pathlib on the way to a refusal

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution.plan import Step
 
 if TYPE_CHECKING:
@@ -41,7 +41,11 @@ class Activation:
     def env(self) -> dict[str, str | None]:
         """Give the changes for a process: the variables, and the folders ahead of PATH."""
         ahead = [str(folder) for folder in self.path]
-        rest = [part for part in os.environ.get("PATH", "").split(os.pathsep) if part and part not in ahead]
+        rest = [
+            part
+            for part in os.environ.get("PATH", "").split(os.pathsep)
+            if part and part not in ahead
+        ]
         return {**self.variables, "PATH": os.pathsep.join([*ahead, *rest])}
 
 
@@ -110,7 +114,9 @@ class Environment(ABC):
     def creation(self) -> tuple[Step, ...]:
         """Give the steps that make it, the first of which has the id `env.create`."""
 
-    def recreation(self, description: Path, packages: Sequence[Mapping[str, Any]]) -> tuple[Step, ...]:
+    def recreation(
+        self, description: Path, packages: Sequence[Mapping[str, Any]]
+    ) -> tuple[Step, ...]:
         """Give the steps that make it as a description says; `packages` are the records of what it owned."""
         del description, packages
         return self.creation()
@@ -153,7 +159,11 @@ class Environment(ABC):
         if not self.marker.exists():
             empty = self.prefix.is_dir() and not any(self.prefix.iterdir())
             return State.ABSENT if empty else State.FOREIGN
-        return State.PRESENT if self.python.is_file() and os.access(self.python, os.X_OK) else State.BROKEN
+        return (
+            State.PRESENT
+            if self.python.is_file() and os.access(self.python, os.X_OK)
+            else State.BROKEN
+        )
 
     def exists(self) -> bool:
         """Tell whether there is a usable environment."""
@@ -164,7 +174,7 @@ class Environment(ABC):
         self.refuse_base()
         if self.state() is not State.PRESENT:
             text = f"{self.where} does not exist yet."
-            raise LabError(text, remedy="make it: invoke setup", title="no environment")
+            raise LabError(text, ErrorCode.NO_ENVIRONMENT, remedy="make it: invoke setup")
         return self.activation()
 
     @property
@@ -209,7 +219,7 @@ class Environment(ABC):
                 new.replace(place)
         except OSError as error:
             text = f"{self.prefix if new else place} cannot be deleted: {error.strerror}."
-            raise LabError(text, code=ExitCode.TOOL_FAILED, title="cannot delete") from None
+            raise LabError(text, ErrorCode.CANNOT_DELETE) from None
 
     def _list(self, *, there: bool) -> None:
         """Enter it in the list of its kind's environments, or take it off, where there is such a list."""
@@ -223,4 +233,4 @@ class Environment(ABC):
         self.refuse_base()
         if self.state() is State.FOREIGN:
             text = f"{self.prefix} is there already, and it is no {self.kind} environment."
-            raise LabError(text, remedy=f"move it away: {self.prefix}", title="something is in the way")
+            raise LabError(text, ErrorCode.PATH_OCCUPIED, remedy=f"move it away: {self.prefix}")

@@ -14,7 +14,7 @@ from tasks_lib import bootstrap
 from tasks_lib.environments import conda_engines, conda_health, site_packages
 from tasks_lib.environments.base import MADE, WINDOWS, Activation, Environment, State
 from tasks_lib.environments.conda_config import Condarc
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution.files import write
 from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Command
@@ -87,7 +87,11 @@ class Conda(Environment):
     def activation(self) -> Activation:
         """Give the interpreter, the folders and the variables that `conda activate` would set."""
         prefix = self.prefix
-        variables = {"CONDA_PREFIX": str(prefix), "CONDA_DEFAULT_ENV": self.name, "CONDA_SHLVL": "1"}
+        variables = {
+            "CONDA_PREFIX": str(prefix),
+            "CONDA_DEFAULT_ENV": self.name,
+            "CONDA_SHLVL": "1",
+        }
         return Activation(
             prefix,
             prefix / ("python.exe" if WINDOWS else "bin/python"),
@@ -106,11 +110,23 @@ class Conda(Environment):
         if state is State.PRESENT:
             title = f"bring {self.where} to what {file.path.name} says"
             specs, pip = self._lacking()
-            update = [Step("env.update", title, maker.install(self.prefix, file, specs))] if specs else []
+            update = (
+                [Step("env.update", title, maker.install(self.prefix, file, specs))]
+                if specs
+                else []
+            )
             return (*update, *([self._pip_section()] if pip else []))
-        made = maker.install(self.prefix, file, self._wanted(), new=True) if python else maker.create(self.prefix, file)
+        made = (
+            maker.install(self.prefix, file, self._wanted(), new=True)
+            if python
+            else maker.create(self.prefix, file)
+        )
         title = f"make {self.where} with {maker.name}"
-        steps = [Step("env.create", title, made, reads=self._made, undo=self.discard, needs=("env.clear",))]
+        steps = [
+            Step(
+                "env.create", title, made, reads=self._made, undo=self.discard, needs=("env.clear",)
+            )
+        ]
         if state is State.BROKEN:
             why = f"{self.where} has no working interpreter, so it is made anew"
             steps.insert(0, self.clearing(why))
@@ -118,10 +134,15 @@ class Conda(Environment):
             steps.append(replace(self._pip_section(), undo=self.discard))
         return tuple(steps)
 
-    def recreation(self, description: Path, packages: Sequence[Mapping[str, Any]]) -> tuple[Step, ...]:
+    def recreation(
+        self, description: Path, packages: Sequence[Mapping[str, Any]]
+    ) -> tuple[Step, ...]:
         """Give the steps that link exactly these packages, each verified by its hash."""
         self.refuse_foreign()
-        maker, title = self.maker, f"make {self.where} from {description.name} with {self.maker.name}"
+        maker, title = (
+            self.maker,
+            f"make {self.where} from {description.name} with {self.maker.name}",
+        )
         listed = self.prefix.with_name(f".{self.name}.explicit.txt")
         steps: list[Step] = []
         if maker.is_cli:
@@ -132,7 +153,9 @@ class Conda(Environment):
                 listed.parent.mkdir(parents=True, exist_ok=True)
                 write(listed, _explicit_list(packages).encode())
 
-            steps.append(Step("env.list", "write conda's explicit list", work=write_list, shown=shown))
+            steps.append(
+                Step("env.list", "write conda's explicit list", work=write_list, shown=shown)
+            )
 
         def clear() -> None:
             listed.unlink(missing_ok=True)
@@ -143,7 +166,10 @@ class Conda(Environment):
             return self._made(outcome)
 
         command = maker.explicit(self.prefix, self.file, listed if maker.is_cli else description)
-        return (*steps, Step("env.create", title, command, reads=remade, undo=clear, needs=("env.list",)))
+        return (
+            *steps,
+            Step("env.create", title, command, reads=remade, undo=clear, needs=("env.list",)),
+        )
 
     def _made(self, outcome: Outcome) -> tuple[Result, ...]:
         """Enter what was made in conda's list of environments, whichever engine made it; it must have a Python."""
@@ -151,9 +177,11 @@ class Conda(Environment):
         if not self.python.exists():
             text = f"{self.file.path.name} asks for no Python, and the managers need one."
             remedy = f"add '- python' to the dependencies in {self.file.path.name}"
-            raise LabError(text, file=self.file.path.name, remedy=remedy, title="no Python")
+            raise LabError(text, ErrorCode.NO_PYTHON, file=self.file.path.name, remedy=remedy)
         state = self.marker / "state"
-        if self.file.variables and not state.exists():  # on no command line: every user of the machine can read those
+        if (
+            self.file.variables and not state.exists()
+        ):  # on no command line: every user of the machine can read those
             write(state, json.dumps({"version": 1, "env_vars": dict(self.file.variables)}).encode())
         self._list(there=True)
         return ()
@@ -165,17 +193,35 @@ class Conda(Environment):
         rest = [line for line in lines if line.strip() != str(self.prefix)]
         if not there and rest != lines:
             write(known, "".join(rest).encode())
-        elif there and rest == lines:  # added to the file as it is: other projects may add theirs at this moment
+        elif (
+            there and rest == lines
+        ):  # added to the file as it is: other projects may add theirs at this moment
             known.parent.mkdir(parents=True, exist_ok=True)
             with known.open("a", encoding="utf-8") as stream:
-                stream.write(f"{'' if not lines or lines[-1].endswith(chr(10)) else chr(10)}{self.prefix}\n")
+                stream.write(
+                    f"{'' if not lines or lines[-1].endswith(chr(10)) else chr(10)}{self.prefix}\n"
+                )
 
     def _pip_section(self) -> Step:
         """Install the `pip:` section; its entries are arguments of pip, as conda hands them on."""
-        words = [part for entry in self.file.pip for part in (entry.split(" ", 1) if entry[:1] == "-" else [entry])]
-        argv = (executables.uv(), "pip", "install", "--python", str(self.python), *map(str.strip, words))
+        words = [
+            part
+            for entry in self.file.pip
+            for part in (entry.split(" ", 1) if entry[:1] == "-" else [entry])
+        ]
+        argv = (
+            executables.uv(),
+            "pip",
+            "install",
+            "--python",
+            str(self.python),
+            *map(str.strip, words),
+        )
         command = Command(
-            argv, "install the pip: section", env=package_index.for_uv(self.project), cwd=self.file.path.parent
+            argv,
+            "install the pip: section",
+            env=package_index.for_uv(self.project),
+            cwd=self.file.path.parent,
         )
         title = f"install the pip: section of {self.file.path.name}"
         return Step("env.pip", title, command, needs=("env.create", "env.update"))
@@ -187,14 +233,19 @@ class Conda(Environment):
 
     def _lacking(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         prefix = self.prefix
-        return conda_health.unsatisfied(prefix, self._wanted()), site_packages.unsatisfied(prefix, self.file.pip)
+        return conda_health.unsatisfied(prefix, self._wanted()), site_packages.unsatisfied(
+            prefix, self.file.pip
+        )
 
     def _wanted(self) -> list[str]:
         """Give the file's specs, with the Python that was asked for in place of the file's own."""
         specs = list(self.file.dependencies)
         if not self.project.python:
             return specs
-        return [f"python={self.project.python}", *(spec for spec in specs if spec_name(spec) != "python")]
+        return [
+            f"python={self.project.python}",
+            *(spec for spec in specs if spec_name(spec) != "python"),
+        ]
 
     def health(self) -> Iterable[Result]:
         """Verify every file that `conda-meta` records, and that what is installed is consistent."""
@@ -207,14 +258,21 @@ class Conda(Environment):
         if command is None:
             return None
         title = f"{self.engine} doctor"
-        return Step("check.doctor.tool", title, command, reads=conda_health.read_doctor, needs=MADE, check=True)
+        return Step(
+            "check.doctor.tool",
+            title,
+            command,
+            reads=conda_health.read_doctor,
+            needs=MADE,
+            check=True,
+        )
 
     def refuse_base(self) -> None:
         """Stop where the environment is conda's base."""
         if is_base(self.prefix, self.maker.root):
             text = f"{self.prefix} is conda's base environment, and that is never touched."
             remedy = f"give the environment another name in {self.file.path.name}"
-            raise LabError(text, code=ExitCode.GUARD_REFUSED, remedy=remedy, title="base refused")
+            raise LabError(text, ErrorCode.BASE_ENVIRONMENT, remedy=remedy)
 
     @property
     def lock_path(self) -> Path | None:
@@ -233,13 +291,18 @@ class Conda(Environment):
 
 
 def _explicit_list(packages: Sequence[Mapping[str, Any]]) -> str:
-    rows = ["@EXPLICIT", *("#".join(filter(None, (one["url"], one.get("md5")))) for one in packages)]
+    rows = [
+        "@EXPLICIT",
+        *("#".join(filter(None, (one["url"], one.get("md5")))) for one in packages),
+    ]
     return "\n".join(rows)
 
 
 def is_base(prefix: Path, root: Path | None = None) -> bool:
     """Recognise conda's base environment from the prefix itself: it holds conda's own launchers or environments."""
-    if (prefix / "condabin").is_dir() or ((prefix / "envs").is_dir() and (prefix / "pkgs").is_dir()):
+    if (prefix / "condabin").is_dir() or (
+        (prefix / "envs").is_dir() and (prefix / "pkgs").is_dir()
+    ):
         return True
     return root is not None and prefix.exists() and root.exists() and prefix.samefile(root)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tasks_lib.errors import LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.project.manifests import BAD_TEXT, parse_yaml, read_text
 from tasks_lib.tools import executables
 
@@ -42,7 +42,9 @@ def _texts(value: object) -> bool:
 def _folders(value: Any) -> bool:  # noqa: ANN401 - whatever stands in a file
     """Tell whether these can be paths at all: the system refuses others, and does not say where they stood."""
     texts = [value] if isinstance(value, str) else value
-    return _texts(texts) and all(len(os.fsencode(part)) <= _LONGEST for text in texts for part in Path(text).parts)
+    return _texts(texts) and all(
+        len(os.fsencode(part)) <= _LONGEST for text in texts for part in Path(text).parts
+    )
 
 
 def _mapping(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
@@ -103,17 +105,29 @@ class Condarc:
 
     def channels(self, declared: tuple[str, ...]) -> tuple[str, ...]:
         """Give the addresses of a conda.yml's channels, then of the user's own; `nodefaults` stops at the first."""
-        return tuple(dict.fromkeys(url for name in self._names(declared) for url in self.urls(name)))
+        return tuple(
+            dict.fromkeys(url for name in self._names(declared) for url in self.urls(name))
+        )
 
     def _names(self, declared: tuple[str, ...]) -> list[str]:
         names = [name for name in declared if name != "nodefaults"]
         if "nodefaults" not in declared:
-            names += [name for name in self.values.get("channels", ()) if name not in names and name != "nodefaults"]
+            names += [
+                name
+                for name in self.values.get("channels", ())
+                if name not in names and name != "nodefaults"
+            ]
         return names or ["conda-forge"]
 
-    def meanings(self, declared: tuple[str, ...], specs: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    def meanings(
+        self, declared: tuple[str, ...], specs: Iterable[str]
+    ) -> dict[str, tuple[str, ...]]:
         """Give the addresses of each name that stands for others: of the channels, and of those in `channel::name`."""
-        named = [channel for channel, separator, _ in (spec.partition("::") for spec in specs) if separator]
+        named = [
+            channel
+            for channel, separator, _ in (spec.partition("::") for spec in specs)
+            if separator
+        ]
         found = {name: self.urls(name) for name in (*self._names(declared), *named)}
         return {name: urls for name, urls in found.items() if urls != (name,)}
 
@@ -125,11 +139,19 @@ class Condarc:
 
 def _files(variables: Mapping[str, str], root: Path | None) -> list[Path]:
     home = Path(variables.get("HOME") or executables.home())
-    system = [Path("C:/ProgramData/conda")] if sys.platform == "win32" else [Path("/etc/conda"), Path("/var/lib/conda")]
+    system = (
+        [Path("C:/ProgramData/conda")]
+        if sys.platform == "win32"
+        else [Path("/etc/conda"), Path("/var/lib/conda")]
+    )
     config = Path(variables.get("XDG_CONFIG_HOME") or home / ".config")
     found: list[Path] = []
     for folder in (*system, *([root] if root else []), config / "conda", home / ".conda"):
-        found += [folder / ".condarc", folder / "condarc", *sorted((folder / "condarc.d").glob("*.y*ml"))]
+        found += [
+            folder / ".condarc",
+            folder / "condarc",
+            *sorted((folder / "condarc.d").glob("*.y*ml")),
+        ]
     found.append(home / ".condarc")
     if variables.get("CONDARC"):
         found.append(Path(os.path.expanduser(variables["CONDARC"])))  # noqa: PTH111 - pathlib raises where there is no such user
@@ -140,12 +162,12 @@ def _read(path: Path) -> dict[str, Any]:
     data = parse_yaml(read_text(path, str(path)), str(path), yaml.safe_load) or {}
     if not isinstance(data, dict):
         text = f"{path} must be a mapping."
-        raise LabError(text, file=path, remedy=f"mend {path}", title="broken .condarc")
+        raise LabError(text, ErrorCode.BROKEN_CONDARC, file=path, remedy=f"mend {path}")
     found = {key: value for key, value in data.items() if value is not None}
     for key, (kind, fits) in _KINDS.items():
         if key in found and not fits(found[key]):
             text = f"{key} must be {kind}."
-            raise LabError(text, file=path, remedy=f"mend {path}", title="broken .condarc")
+            raise LabError(text, ErrorCode.BROKEN_CONDARC, file=path, remedy=f"mend {path}")
     return found
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 from tasks_lib import bootstrap
 from tasks_lib.environments.conda_config import Condarc
 from tasks_lib.environments.conda_health import solver_spec
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution.process import Command
 from tasks_lib.tools import executables, messages, package_index
 
@@ -58,7 +58,9 @@ class Engine:
         first = next(iter(condarc.values.get("pkgs_dirs", ())), str(self.root))
         cache = os.path.expanduser(first)  # noqa: PTH111 - as in conda.py
         source = ", ".join(condarc.channels(file.channels))
-        return Command((self.program, *words), why, turn=Path(bootstrap.lock_place(cache)), source=source)
+        return Command(
+            (self.program, *words), why, turn=Path(bootstrap.lock_place(cache)), source=source
+        )
 
     def create(self, prefix: Path, file: CondaFile) -> Command:
         """Make the environment that a conda file describes."""
@@ -66,23 +68,36 @@ class Engine:
         words = (*self.creates, "--yes", "--file", str(file.path), "--prefix", str(prefix))
         return replace(self._command(why, file, *words), env=_pip_index(file))
 
-    def install(self, prefix: Path, file: CondaFile, specs: Sequence[str], *, new: bool = False) -> Command:
+    def install(
+        self, prefix: Path, file: CondaFile, specs: Sequence[str], *, new: bool = False
+    ) -> Command:
         """Make an existing environment (or, with `new`, one from nothing) satisfy `specs`, from the file's channels."""
-        channels = [part for channel in file.channels if channel != "nodefaults" for part in ("--channel", channel)]
+        channels = [
+            part
+            for channel in file.channels
+            if channel != "nodefaults"
+            for part in ("--channel", channel)
+        ]
         verb = "create" if new else "install"
         why = f"{verb} with the packages asked for"
         return self._command(why, file, verb, "--yes", "--prefix", str(prefix), *channels, *specs)
 
     def uninstall(self, prefix: Path, file: CondaFile, names: Sequence[str]) -> Command:
         """Take packages, and what nothing else needs, out of an environment."""
-        return self._command("remove the conda packages", file, "remove", "--yes", "--prefix", str(prefix), *names)
+        return self._command(
+            "remove the conda packages", file, "remove", "--yes", "--prefix", str(prefix), *names
+        )
 
     def explicit(self, prefix: Path, file: CondaFile, listed: Path) -> Command:
         """Link exactly the packages of a list of conda's (`@EXPLICIT`), or of a description: nothing is solved."""
         why = "link exactly the packages of the list, verified by their hashes"
-        return self._command(why, file, "create", "--yes", "--prefix", str(prefix), "--file", str(listed))
+        return self._command(
+            why, file, "create", "--yes", "--prefix", str(prefix), "--file", str(listed)
+        )
 
-    def repair(self, prefix: Path, file: CondaFile, listed: Path, new: Sequence[str]) -> tuple[Command, ...]:
+    def repair(
+        self, prefix: Path, file: CondaFile, listed: Path, new: Sequence[str]
+    ) -> tuple[Command, ...]:
         """Bring an existing environment back to exactly the packages listed; `new` are those that it has besides."""
         why, common = "bring conda's packages back", ("--yes", "--prefix", str(prefix))
         remove = [self._command(why, file, "remove", "--force", *common, *new)] if new else []
@@ -91,7 +106,11 @@ class Engine:
     def doctor(self, prefix: Path) -> Command | None:
         """Give the engine's own health report, where it has one; conda's always exits 0."""
         why = "ask conda about the environment's health"
-        return Command((self.program, "doctor", "--prefix", str(prefix)), why) if self.has_doctor else None
+        return (
+            Command((self.program, "doctor", "--prefix", str(prefix)), why)
+            if self.has_doctor
+            else None
+        )
 
 
 class Mamba(Engine):
@@ -110,7 +129,9 @@ class Micromamba(Mamba):
     @property
     def root(self) -> Path | None:
         """Give MAMBA_ROOT_PREFIX, or micromamba's own default."""
-        return Path(os.environ.get("MAMBA_ROOT_PREFIX") or executables.home() / ".local/share/mamba")
+        return Path(
+            os.environ.get("MAMBA_ROOT_PREFIX") or executables.home() / ".local/share/mamba"
+        )
 
 
 class Rattler(Engine):
@@ -129,9 +150,15 @@ class Rattler(Engine):
         """Solve and install every dependency of the file."""
         return self.install(prefix, file, file.dependencies, new=True)
 
-    def install(self, prefix: Path, file: CondaFile, specs: Sequence[str], *, new: bool = False) -> Command:
+    def install(
+        self, prefix: Path, file: CondaFile, specs: Sequence[str], *, new: bool = False
+    ) -> Command:
         """Solve for `specs` and what is installed, and bring the prefix there."""
-        why = "make the conda environment with py-rattler" if new else "install the conda packages with py-rattler"
+        why = (
+            "make the conda environment with py-rattler"
+            if new
+            else "install the conda packages with py-rattler"
+        )
         return self._worker(why, file, "install", prefix, *_specs(specs))
 
     def uninstall(self, prefix: Path, file: CondaFile, names: Sequence[str]) -> Command:
@@ -146,7 +173,9 @@ class Rattler(Engine):
         words = (f"--description={listed}", *_specs(file.dependencies))
         return self._worker(why, file, "explicit", prefix, *words)
 
-    def repair(self, prefix: Path, file: CondaFile, listed: Path, new: Sequence[str]) -> tuple[Command, ...]:
+    def repair(
+        self, prefix: Path, file: CondaFile, listed: Path, new: Sequence[str]
+    ) -> tuple[Command, ...]:
         """Link every described package anew, and unlink what is not described."""
         del new
         why = "bring conda's packages back with py-rattler"
@@ -159,9 +188,13 @@ class Rattler(Engine):
     def search(self, file: CondaFile, names: Sequence[str], subdirs: Sequence[str] = ()) -> Command:
         """Ask the file's channels for the newest version of each name on each platform (this one and noarch)."""
         words = (*(f"--subdir={name}" for name in subdirs), *_specs(names))
-        return self._worker("ask the channels what versions there are", file, "search", None, *words)
+        return self._worker(
+            "ask the channels what versions there are", file, "search", None, *words
+        )
 
-    def _worker(self, why: str, file: CondaFile, action: str, prefix: Path | None, *words: str) -> Command:
+    def _worker(
+        self, why: str, file: CondaFile, action: str, prefix: Path | None, *words: str
+    ) -> Command:
         condarc = Condarc.load(os.environ)
         argv = [self.program, str(WORKER), action, *(["--prefix", str(prefix)] if prefix else [])]
         for channel in condarc.channels(file.channels):
@@ -173,7 +206,10 @@ class Rattler(Engine):
             argv += [part for mirror in mirrors for part in ("--mirror", f"{address}={mirror}")]
         for key, values, option in _SWITCHES:
             argv += [option] if str(condarc.values.get(key, "")).lower() in values else []
-        for key, option in (("remote_read_timeout_secs", "--timeout"), ("remote_max_retries", "--retries")):
+        for key, option in (
+            ("remote_read_timeout_secs", "--timeout"),
+            ("remote_max_retries", "--retries"),
+        ):
             argv += [f"{option}={condarc.values[key]}"] if key in condarc.values else []
         return Command((*argv, *words), why)
 
@@ -182,13 +218,17 @@ def _specs(specs: Sequence[str]) -> list[str]:
     return [f"--spec={solver_spec(spec)}" for spec in specs]
 
 
-ENGINES: dict[str, type[Engine]] = {engine.name: engine for engine in (Engine, Mamba, Micromamba, Rattler)}
+ENGINES: dict[str, type[Engine]] = {
+    engine.name: engine for engine in (Engine, Mamba, Micromamba, Rattler)
+}
 
 
 def preview(command: Command) -> Command:
     """Ask, without changing anything, what an engine's `install` would do."""
     own = [] if str(WORKER) in command.argv else ["--json"]
-    return replace(command, argv=(*command.argv, "--dry-run", *own), why="see what would be installed")
+    return replace(
+        command, argv=(*command.argv, "--dry-run", *own), why="see what would be installed"
+    )
 
 
 def linked(outcome: Outcome) -> list[tuple[str, str]]:
@@ -201,7 +241,9 @@ def linked(outcome: Outcome) -> list[tuple[str, str]]:
     if not outcome.ok:  # conda puts there what it says as text else
         text = str(said.get("error") or said.get("message") or outcome.said)
         raise messages.explain(replace(outcome, stdout="", stderr=text), title=title)
-    return [(one["name"], str(one["version"])) for one in (said.get("actions") or {}).get("LINK", ())]
+    return [
+        (one["name"], str(one["version"])) for one in (said.get("actions") or {}).get("LINK", ())
+    ]
 
 
 def _pip_index(file: CondaFile) -> dict[str, str | None]:
@@ -221,10 +263,10 @@ def choose(name: str) -> Engine:
         name = next(iter(on_path()), Rattler.name)
     if name not in ENGINES:
         text = f"there is no engine {name!r}; the engines are auto, {', '.join(ENGINES)}."
-        raise LabError(text, remedy="choose one, e.g. --engine rattler", title="unknown engine")
+        raise LabError(text, ErrorCode.UNKNOWN_ENGINE, remedy="choose one, e.g. --engine rattler")
     program = sys.executable if name == Rattler.name else shutil.which(name)
     if program is None:
         text = f"the engine {name} is not on PATH."
         remedy = f"install {name}, or take the engine that needs none: --engine rattler"
-        raise LabError(text, code=ExitCode.TOOL_MISSING, remedy=remedy, title="engine missing")
+        raise LabError(text, ErrorCode.ENGINE_MISSING, remedy=remedy)
     return ENGINES[name](program)

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tasks_lib.environments import site_packages
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.report.model import Result, Status
 from tasks_lib.tools.messages import without_logins
 
@@ -28,7 +28,9 @@ _ANEW = "make it anew: invoke env.remove setup"
 #: how conda doctor counts the damaged files of a package: `python-3.11.7-0_cpython: 1`
 _DAMAGED = re.compile(r"(?P<package>\S+-[^\s-]+-[^\s-]+):\s+(?P<files>\d+)")
 _EXTRAS = re.compile(r"\[[^\]=]*\]")
-_RECORD = re.compile(r".*site-packages/(?P<name>[^/]+?)-(?P<version>[^-/]+)(?:-py[\d.]+)?\.(?:dist|egg)-info(?=/|$)")
+_RECORD = re.compile(
+    r".*site-packages/(?P<name>[^/]+?)-(?P<version>[^-/]+)(?:-py[\d.]+)?\.(?:dist|egg)-info(?=/|$)"
+)
 #: what stands in a record beside the channel's own words
 _LOCAL = ("files", "paths_data", "link", "extracted_package_dir", "package_tarball_full_path")
 
@@ -49,7 +51,11 @@ def packages(prefix: Path) -> dict[str, dict[str, Any]]:
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
             found[record["name"]] = record
-            words = [record["name"], record["version"], *(item["_path"] for item in _listed(record))]
+            words = [
+                record["name"],
+                record["version"],
+                *(item["_path"] for item in _listed(record)),
+            ]
             if not all(isinstance(word, str) for word in words):
                 raise TypeError  # noqa: TRY301 - one way out for every damage
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -63,7 +69,7 @@ def _paths_of_records(prefix: Path) -> list[Path]:
 
 def _damaged(path: Path) -> LabError:
     text = f"the record {path.name} is damaged."
-    return LabError(text, file=path, code=ExitCode.TOOL_FAILED, remedy=_ANEW, title="damaged conda-meta")
+    return LabError(text, ErrorCode.DAMAGED_CONDA_META, file=path, remedy=_ANEW)
 
 
 def _solver_records(prefix: Path) -> list[rattler.PrefixRecord]:
@@ -94,7 +100,9 @@ def public(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def size(record: dict[str, Any]) -> int:
     """Add up the sizes of a package's files in bytes, as it recorded them."""
-    return sum(number for item in _listed(record) if isinstance(number := item.get("size_in_bytes"), int))
+    return sum(
+        number for item in _listed(record) if isinstance(number := item.get("size_in_bytes"), int)
+    )
 
 
 def owned(prefix: Path, installed: Mapping[str, dict[str, Any]] | None = None) -> dict[str, Owned]:
@@ -102,9 +110,13 @@ def owned(prefix: Path, installed: Mapping[str, dict[str, Any]] | None = None) -
     found: dict[str, Owned] = {}
     for name, record in (packages(prefix) if installed is None else installed).items():
         for file in record.get("files") or ():
-            if (match := _RECORD.match(file)) and (python := site_packages.normalised(match["name"])) not in found:
+            if (match := _RECORD.match(file)) and (
+                python := site_packages.normalised(match["name"])
+            ) not in found:
                 folder = prefix / match[0]
-                whole = folder.is_file() or any((folder / one).is_file() for one in ("METADATA", "PKG-INFO"))
+                whole = folder.is_file() or any(
+                    (folder / one).is_file() for one in ("METADATA", "PKG-INFO")
+                )
                 found[python] = Owned(name, match["version"], folder.name, whole)
     return found
 
@@ -140,7 +152,9 @@ def unsatisfied(prefix: Path, specs: Sequence[str]) -> tuple[str, ...]:
             spec = rattler.MatchSpec(solver_spec(text.rpartition("::")[2]))
         except InvalidMatchSpecError as error:
             said = f"{text!r} is no conda spec: {error}."
-            raise LabError(said, file="conda.yml", remedy="mend conda.yml", title="wrong spec") from None
+            raise LabError(
+                said, ErrorCode.INVALID_SPEC, file="conda.yml", remedy="mend conda.yml"
+            ) from None
         if not any(spec.matches(record) for record in installed):
             lacking.append(text)
     return tuple(lacking)
@@ -160,9 +174,17 @@ def verify(prefix: Path) -> Iterator[Result]:
     try:
         installed = packages(prefix)
     except LabError as error:
-        yield Result("doctor.conda-meta", Status.FAIL, "conda's records are whole", error.message, error.remedy)
+        yield Result(
+            "doctor.conda-meta",
+            Status.FAIL,
+            "conda's records are whole",
+            error.message,
+            error.remedy,
+        )
         return
-    yield Result("doctor.conda-meta", Status.PASS, "conda's records are whole", f"{len(installed)} packages")
+    yield Result(
+        "doctor.conda-meta", Status.PASS, "conda's records are whole", f"{len(installed)} packages"
+    )
     there, places = hashes(prefix, installed), _places(prefix)
     wrong: dict[str, dict[str, list[str]]] = {"missing": {}, "altered": {}, "sound": {}}
     for name, record in sorted(installed.items()):
@@ -181,9 +203,13 @@ def hashes(prefix: Path, installed: Mapping[str, dict[str, Any]] | None = None) 
     """Hash every recorded file that is there, by its path; a link is known by where it leads."""
     places, every = _places(prefix), packages(prefix) if installed is None else installed
     names = sorted({item["_path"] for record in every.values() for item in _paths(record, places)})
-    shares = [names[start::_SHARES] for start in range(_SHARES)]  # several at once, since there are thousands
+    shares = [
+        names[start::_SHARES] for start in range(_SHARES)
+    ]  # several at once, since there are thousands
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        found = pool.map(lambda share: [(name, _hash(f"{prefix}/{name}")) for name in share], shares)
+        found = pool.map(
+            lambda share: [(name, _hash(f"{prefix}/{name}")) for name in share], shares
+        )
         return dict(sorted(pair for share in found for pair in share if pair[1]))
 
 
@@ -197,7 +223,10 @@ def _places(prefix: Path) -> dict[str, str]:
     """Give where the two folders of a noarch Python package went: conda's records name them as the package does."""
     packages = site_packages.site_packages(prefix)
     scripts = "Scripts" if (prefix / "Scripts").is_dir() else "bin"
-    return {"site-packages": packages.relative_to(prefix).as_posix() if packages else "", "python-scripts": scripts}
+    return {
+        "site-packages": packages.relative_to(prefix).as_posix() if packages else "",
+        "python-scripts": scripts,
+    }
 
 
 def _paths(record: dict[str, Any], places: dict[str, str]) -> list[dict[str, Any]]:
@@ -206,7 +235,10 @@ def _paths(record: dict[str, Any], places: dict[str, str]) -> list[dict[str, Any
     if record.get("noarch") != "python":
         return kept
     moved = [(item, *item["_path"].partition("/")) for item in kept]
-    return [{**item, "_path": f"{places.get(top, top)}{slash}{rest}"} for item, top, slash, rest in moved]
+    return [
+        {**item, "_path": f"{places.get(top, top)}{slash}{rest}"}
+        for item, top, slash, rest in moved
+    ]
 
 
 def _state(prefix: Path, item: dict[str, Any], there: Mapping[str, str]) -> str:
@@ -215,7 +247,8 @@ def _state(prefix: Path, item: dict[str, Any], there: Mapping[str, str]) -> str:
     if found and found == expected:
         return "sound"
     path = f"{prefix}/{item['_path']}"
-    loose = not expected or item.get("path_type") in {"softlink", "directory"} or os.path.islink(path)  # noqa: PTH114 - thousands
+    link = os.path.islink(path)  # noqa: PTH114 - pathlib is too slow for thousands of files
+    loose = not expected or item.get("path_type") in {"softlink", "directory"} or link
     if loose and os.path.lexists(path):
         return "sound"
     return "altered" if found else "missing"
@@ -235,13 +268,17 @@ def _consistent(prefix: Path) -> Result:
     for record in installed:
         for text in record.depends:
             try:
-                met = text.startswith("__") or any(rattler.MatchSpec(text).matches(other) for other in installed)
+                met = text.startswith("__") or any(
+                    rattler.MatchSpec(text).matches(other) for other in installed
+                )
             except InvalidMatchSpecError:
                 met = False
             if not met:
                 wrong[record.name.normalized] = f"needs {text}"
     unmet = [f"{name} {text}" for name, text in sorted(wrong.items())]
-    return site_packages.listed("doctor.consistent", title, unmet, "unmet:", _ANEW, more="more packages")
+    return site_packages.listed(
+        "doctor.consistent", title, unmet, "unmet:", _ANEW, more="more packages"
+    )
 
 
 def read_doctor(outcome: Outcome) -> Iterator[Result]:
@@ -265,4 +302,10 @@ def read_doctor(outcome: Outcome) -> Iterator[Result]:
         yield Result("doctor.conda", Status.PASS, title, f"{marks} checks")
     else:
         said = (outcome.said.splitlines() or ["it printed nothing"])[-1]
-        yield Result("doctor.conda", Status.ERROR, title, f"conda doctor could not answer: {said}", "run conda doctor")
+        yield Result(
+            "doctor.conda",
+            Status.ERROR,
+            title,
+            f"conda doctor could not answer: {said}",
+            "run conda doctor",
+        )

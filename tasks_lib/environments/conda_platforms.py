@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from tasks_lib.project.manifests import CondaFile
 
 #: those for which channels have packages
-_KNOWN = ("linux-64", "linux-aarch64", "linux-ppc64le", "osx-64", "osx-arm64", "win-64", "win-arm64")
+_KNOWN = (
+    "linux-64",
+    "linux-aarch64",
+    "linux-ppc64le",
+    "osx-64",
+    "osx-arm64",
+    "win-64",
+    "win-arm64",
+)
 
 
 def elsewhere(file: CondaFile, specs: Sequence[str]) -> str:
@@ -25,7 +33,9 @@ def elsewhere(file: CondaFile, specs: Sequence[str]) -> str:
 
     here = str(Subdir.current())
     outcome = process.run(
-        Rattler(sys.executable).search(file, [spec_name(spec) for spec in specs], (*_KNOWN, "noarch"))
+        Rattler(sys.executable).search(
+            file, [spec_name(spec) for spec in specs], (*_KNOWN, "noarch")
+        )
     )
     found: dict[str, dict[str, str]] = json.loads(outcome.stdout) if outcome.ok else {}
     return "".join(

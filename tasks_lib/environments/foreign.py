@@ -31,14 +31,20 @@ class Found(NamedTuple):
 
 def virtual_environments(project: Project, variables: Mapping[str, str]) -> list[Found]:
     """Give those that belong to the project or bear its name; nothing is started."""
-    found = [*_beside(project, variables), *_of_poetry(project, variables), *_of_pipenv(project, variables)]
+    found = [
+        *_beside(project, variables),
+        *_of_poetry(project, variables),
+        *_of_pipenv(project, variables),
+    ]
     return list({one.prefix: one for one in found if (one.prefix / _MARK).is_file()}.values())
 
 
 def _beside(project: Project, variables: Mapping[str, str]) -> Iterator[Found]:
     root = project.root
     for kind, pattern in (("pip", "*"), ("nox", ".nox/*"), ("tox", ".tox/*")):
-        yield from (Found(kind, path.parent, mine=True) for path in sorted(root.glob(f"{pattern}/{_MARK}")))
+        yield from (
+            Found(kind, path.parent, mine=True) for path in sorted(root.glob(f"{pattern}/{_MARK}"))
+        )
     if variables.get("UV_PROJECT_ENVIRONMENT"):
         yield Found("uv", root / variables["UV_PROJECT_ENVIRONMENT"], mine=True)
 
@@ -50,7 +56,9 @@ def _of_poetry(project: Project, variables: Mapping[str, str]) -> Iterator[Found
     where = re.compile(rf"(?P<own>{re.escape(own[:-8])}[\w-]{{8}})-py[\d.]+")
     for path in _folders(Path(variables.get("POETRY_VIRTUALENVS_PATH") or cache)):
         match = where.fullmatch(path.name)
-        if match and (match["own"] == own or project.pyproject.name):  # all projects without a name share one
+        if match and (
+            match["own"] == own or project.pyproject.name
+        ):  # all projects without a name share one
             yield Found("poetry", path, mine=match["own"] == own)
 
 
@@ -70,8 +78,14 @@ def poetry_cache() -> str:
 
 def _of_pipenv(project: Project, variables: Mapping[str, str]) -> Iterator[Found]:
     """Pipenv and virtualenvwrapper write the project's folder into `.project`, and name them by it."""
-    home, names = executables.home(), {project.pyproject.name.lower(), project.root.name.lower()} - {""}
-    folders = {Path(variables.get("WORKON_HOME") or home / ".virtualenvs"), home / ".local/share/virtualenvs"}
+    home, names = (
+        executables.home(),
+        {project.pyproject.name.lower(), project.root.name.lower()} - {""},
+    )
+    folders = {
+        Path(variables.get("WORKON_HOME") or home / ".virtualenvs"),
+        home / ".local/share/virtualenvs",
+    }
     for path in (one for folder in sorted(folders) for one in _folders(folder)):
         told = path / ".project"
         mine = told.is_file() and told.read_text("utf-8", "replace").strip() == str(project.root)

@@ -75,19 +75,36 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__)
     made.add_argument("action", choices=_ACTIONS)
     made.add_argument("--prefix", type=Path)
-    made.add_argument("--description", type=Path, help="the file whose conda packages `explicit` links")
+    made.add_argument(
+        "--description", type=Path, help="the file whose conda packages `explicit` links"
+    )
     made.add_argument("--channel", action="append", default=[])
-    made.add_argument("--meaning", action="append", default=[], metavar="NAME=ADDRESS", help="of a channel")
+    made.add_argument(
+        "--meaning", action="append", default=[], metavar="NAME=ADDRESS", help="of a channel"
+    )
     made.add_argument("--mirror", action="append", default=[], metavar="ADDRESS=MIRROR")
-    made.add_argument("--subdir", action="append", default=[], help="where `search` looks; this platform and noarch")
-    made.add_argument("--drop", action="append", default=[], metavar="NAME", help="no longer ask for this package")
-    made.add_argument("--any-channel", action="store_true", help="let a lower channel win with a newer version")
+    made.add_argument(
+        "--subdir",
+        action="append",
+        default=[],
+        help="where `search` looks; this platform and noarch",
+    )
+    made.add_argument(
+        "--drop", action="append", default=[], metavar="NAME", help="no longer ask for this package"
+    )
+    made.add_argument(
+        "--any-channel", action="store_true", help="let a lower channel win with a newer version"
+    )
     made.add_argument("--no-tls-verify", action="store_true")
     made.add_argument("--offline", action="store_true")
-    made.add_argument("--dry-run", action="store_true", help="print what would be linked, as conda's --json does")
+    made.add_argument(
+        "--dry-run", action="store_true", help="print what would be linked, as conda's --json does"
+    )
     made.add_argument("--timeout", type=float, default=60, help="seconds without an answer")
     made.add_argument("--retries", type=int, default=2)
-    made.add_argument("--spec", action="append", default=[], help="a package to have, as conda writes it")
+    made.add_argument(
+        "--spec", action="append", default=[], help="a package to have, as conda writes it"
+    )
     return made
 
 
@@ -129,11 +146,18 @@ def client(options: argparse.Namespace, seconds: float = 0) -> Client:
     mirrors: dict[str, list[str]] = {}
     for pair in options.mirror:
         address, _, mirror = pair.partition("=")
-        mirrors.setdefault(rattler.Channel(address).base_url, []).append(mirror)  # a bare name has an address too
+        mirrors.setdefault(rattler.Channel(address).base_url, []).append(
+            mirror
+        )  # a bare name has an address too
     if mirrors:
-        lines += ["[mirrors]", *(f"{json.dumps(address)} = {json.dumps(urls)}" for address, urls in mirrors.items())]
+        lines += [
+            "[mirrors]",
+            *(f"{json.dumps(address)} = {json.dumps(urls)}" for address, urls in mirrors.items()),
+        ]
     config = rattler.Config.from_toml("\n".join(lines))
-    return Client.from_config(config, max_retries=options.retries, timeout=round(seconds or _LISTS * options.timeout))
+    return Client.from_config(
+        config, max_retries=options.retries, timeout=round(seconds or _LISTS * options.timeout)
+    )
 
 
 def _refuse(host: str, path: str) -> dict[str, str]:
@@ -144,7 +168,9 @@ def _refuse(host: str, path: str) -> dict[str, str]:
 
 def gateway(options: argparse.Namespace) -> rattler.Gateway:
     """Make what reads the channels' lists; offline, from the cache alone."""
-    source = rattler.SourceConfig(cache_action="force-cache-only" if options.offline else "cache-or-fetch")
+    source = rattler.SourceConfig(
+        cache_action="force-cache-only" if options.offline else "cache-or-fetch"
+    )
     return rattler.Gateway(client=client(options), default_config=source)
 
 
@@ -156,7 +182,9 @@ async def install(options: argparse.Namespace) -> int:
     asked = {spec.name.normalized for spec in specs}
     specs += [spec for spec in kept if spec.name.normalized not in {*asked, *options.drop}]
     locked = [record for record in installed if record.name.normalized not in options.drop]
-    priority = rattler.ChannelPriority.Disabled if options.any_channel else rattler.ChannelPriority.Strict
+    priority = (
+        rattler.ChannelPriority.Disabled if options.any_channel else rattler.ChannelPriority.Strict
+    )
     reader = gateway(options)
     records = await rattler.solve(
         [rattler.Channel(url) for url in options.channel],
@@ -177,7 +205,9 @@ async def install(options: argparse.Namespace) -> int:
     return 0
 
 
-async def meant(spec: rattler.MatchSpec, options: argparse.Namespace, reader: rattler.Gateway) -> rattler.MatchSpec:
+async def meant(
+    spec: rattler.MatchSpec, options: argparse.Namespace, reader: rattler.Gateway
+) -> rattler.MatchSpec:
     """Give a spec the address that its channel's name stands for; of several, the first that has the package.
 
     rattler knows no alias but its own, and takes one channel a spec. What is recorded is the name, as conda does.
@@ -185,12 +215,18 @@ async def meant(spec: rattler.MatchSpec, options: argparse.Namespace, reader: ra
     if spec.channel is None:
         return spec
     pairs = [pair.partition("=") for pair in options.meaning]
-    urls = [url for name, _, url in pairs if rattler.Channel(name).base_url == spec.channel.base_url]
+    urls = [
+        url for name, _, url in pairs if rattler.Channel(name).base_url == spec.channel.base_url
+    ]
     for url in urls:
         here = [rattler.Subdir.current(), rattler.Subdir("noarch")]
-        if len(urls) == 1 or any(await reader.query([rattler.Channel(url)], here, [spec], recursive=False)):
+        if len(urls) == 1 or any(
+            await reader.query([rattler.Channel(url)], here, [spec], recursive=False)
+        ):
             text = spec.to_canonical_string()
-            return rattler.MatchSpec(text.replace(f'channel="{spec.channel.name}"', f'channel="{url}"'))
+            return rattler.MatchSpec(
+                text.replace(f'channel="{spec.channel.name}"', f'channel="{url}"')
+            )
     return spec
 
 
@@ -198,12 +234,20 @@ async def explicit(options: argparse.Namespace) -> int:
     """Bring a prefix to exactly the packages of a description, each verified by its hash; nothing is solved."""
     records = _described(options.description)
     asked = options.spec or [text for record in records for text in record.requested_specs]
-    await link(options, records, map(rattler.MatchSpec, asked), {record.name.normalized for record in records})
+    await link(
+        options,
+        records,
+        map(rattler.MatchSpec, asked),
+        {record.name.normalized for record in records},
+    )
     return 0
 
 
 def _installed(prefix: Path) -> list[rattler.PrefixRecord]:
-    return [rattler.PrefixRecord.from_path(path) for path in sorted((prefix / "conda-meta").glob("*.json"))]
+    return [
+        rattler.PrefixRecord.from_path(path)
+        for path in sorted((prefix / "conda-meta").glob("*.json"))
+    ]
 
 
 def _identity(record: rattler.RepoDataRecord) -> tuple[object, ...]:
@@ -227,7 +271,9 @@ async def probe(options: argparse.Namespace) -> int:
     reader = gateway(options)
     for url in options.channel:
         try:
-            await reader.names([rattler.Channel(url)], [rattler.Subdir.current(), rattler.Subdir("noarch")])
+            await reader.names(
+                [rattler.Channel(url)], [rattler.Subdir.current(), rattler.Subdir("noarch")]
+            )
         except GatewayError as error:
             say(f"{url}: {str(error).splitlines()[0]}")
         else:
@@ -239,7 +285,10 @@ async def probe(options: argparse.Namespace) -> int:
 async def search(options: argparse.Namespace) -> int:
     """Print for each name the newest version that each platform has of it, from the first channel that has the name."""
     reader = gateway(options)
-    subdirs = [rattler.Subdir(name) for name in options.subdir] or [rattler.Subdir.current(), rattler.Subdir("noarch")]
+    subdirs = [rattler.Subdir(name) for name in options.subdir] or [
+        rattler.Subdir.current(),
+        rattler.Subdir("noarch"),
+    ]
     found: dict[str, dict[str, str]] = {}
     for url in options.channel:
         names = [name for name in options.spec if name not in found]
@@ -259,7 +308,9 @@ def finish(meta: Path) -> None:
     (meta / "history").touch()
     for path in meta.glob("*.json"):
         record = json.loads(path.read_text(encoding="utf-8"))
-        links = [item for item in record["paths_data"]["paths"] if item.get("path_type") == "softlink"]
+        links = [
+            item for item in record["paths_data"]["paths"] if item.get("path_type") == "softlink"
+        ]
         if [item for item in links if item.pop("sha256_in_prefix", None)]:
             path.write_text(json.dumps(record, indent=2), encoding="utf-8")
 
@@ -280,7 +331,10 @@ def main() -> int:
     try:
         return asyncio.run(_ACTIONS[options.action](options))
     except Exception as error:  # noqa: BLE001 - rattler raises many kinds; each is one line for the person, none is lost
-        meaning = next((text for kind, text in _MEANINGS.items() if isinstance(error, kind)), type(error).__name__)
+        meaning = next(
+            (text for kind, text in _MEANINGS.items() if isinstance(error, kind)),
+            type(error).__name__,
+        )
         say(f"rattler: {meaning}{': ' if meaning else ''}{error}")
     return 1
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks_lib.errors import LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution.process import FOREIGN, Command
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _quoted_cmd(value: str) -> str:
     """Escape each character by itself: a quote in the value would end quotes around it."""
     if "\n" in value or "\r" in value:
         text = f"cmd has no way to write a line break, and there is one in {value!r}."
-        raise LabError(text, remedy="use PowerShell instead of cmd")
+        raise LabError(text, ErrorCode.SHELL_CANNOT_EXPRESS, remedy="use PowerShell instead of cmd")
     return re.sub(r'([\^&|<>"])', r"^\1", value).replace("%", "%%")
 
 
@@ -105,7 +105,9 @@ def _start_zsh(script: str, folder: Path) -> Command:
 
 def _start_fish(script: str, folder: Path) -> Command:
     file = _write(folder / "activate.fish", f"set -eg {_START}\n{script}")
-    return Command(("fish", "--interactive", "--init-command", f"source ${_START}"), env={_START: file})
+    return Command(
+        ("fish", "--interactive", "--init-command", f"source ${_START}"), env={_START: file}
+    )
 
 
 def _start_powershell(script: str, folder: Path) -> Command:
@@ -125,8 +127,12 @@ def _start_cmd(script: str, folder: Path) -> Command:
 
 
 # No comments inside: `eval` in an interactive zsh takes `#` for a command. Other people's scripts break `set -eu`.
-_OPTIONS_ON = 'case "$_MLOPS_OPTIONS" in *e*) set -e;; esac\ncase "$_MLOPS_OPTIONS" in *u*) set -u;; esac'
-_PROMPT_ON = 'if [ -n "${PS1-}" ] && [ -z "${VIRTUAL_ENV_DISABLE_PROMPT-}" ]; then PS1=<prompt>"$PS1"; fi'
+_OPTIONS_ON = (
+    'case "$_MLOPS_OPTIONS" in *e*) set -e;; esac\ncase "$_MLOPS_OPTIONS" in *u*) set -u;; esac'
+)
+_PROMPT_ON = (
+    'if [ -n "${PS1-}" ] && [ -z "${VIRTUAL_ENV_DISABLE_PROMPT-}" ]; then PS1=<prompt>"$PS1"; fi'
+)
 _PROMPT_OFF = 'if [ -n "${PS1-}" ]; then PS1="${PS1#<prompt>}"; fi'
 _BASH = Shell(
     name="bash",
@@ -223,13 +229,21 @@ _CMD = Shell(
     start=_start_cmd,
     spoils="%^",
 )
-SHELLS = {row.name: row for row in (_BASH, replace(_BASH, name="zsh", start=_start_zsh), _FISH, _POWERSHELL, _CMD)}
+SHELLS = {
+    row.name: row
+    for row in (_BASH, replace(_BASH, name="zsh", start=_start_zsh), _FISH, _POWERSHELL, _CMD)
+}
 
 
 def detect(variables: Mapping[str, str]) -> str:
     """Name the shell that `variables` come from; bash when nothing tells."""
     found = {key.upper(): value for key, value in variables.items()}
-    name = re.split(r"[\\/]", found.get("SHELL", ""))[-1].lower().removesuffix(".exe").replace("pwsh", "powershell")
+    name = (
+        re.split(r"[\\/]", found.get("SHELL", ""))[-1]
+        .lower()
+        .removesuffix(".exe")
+        .replace("pwsh", "powershell")
+    )
     if name in SHELLS:
         return name
     if "COMSPEC" not in found or "SHELL" in found:
@@ -241,9 +255,15 @@ def detect(variables: Mapping[str, str]) -> str:
 def activation_script(shell_name: str, activation: Activation) -> str:
     """Write the script that activates, after undoing what an earlier one activated."""
     shell = _shell(shell_name)
-    variables = {name: value for name, value in activation.variables.items() if name.upper() != "PATH"}
+    variables = {
+        name: value for name, value in activation.variables.items() if name.upper() != "PATH"
+    }
     names = [_checked(name) for name in dict.fromkeys((*FOREIGN, *variables, "PATH"))]
-    label = variables.get("VIRTUAL_ENV_PROMPT") or variables.get("CONDA_DEFAULT_ENV") or activation.prefix.name
+    label = (
+        variables.get("VIRTUAL_ENV_PROMPT")
+        or variables.get("CONDA_DEFAULT_ENV")
+        or activation.prefix.name
+    )
     prompt = shell.quote("(" + re.sub(r"[^\w.-]", "_", label) + ") ")
     folders = [_folder(shell, path) for path in activation.path]
     undo = _scripts(shell, activation.undo_scripts)
@@ -251,11 +271,22 @@ def activation_script(shell_name: str, activation: Activation) -> str:
         _fill(shell.begin, names=" ".join(names[:-1])),
         *(_fill(shell.save, name=name) for name in names),
         shell.head,
-        *(_fill(shell.undo or shell.source, value=file, index=f"{number:03}") for number, file in enumerate(undo)),
+        *(
+            _fill(shell.undo or shell.source, value=file, index=f"{number:03}")
+            for number, file in enumerate(undo)
+        ),
         *(_fill(shell.restore, name=name) for name in names),
         _fill(shell.tail, prompt=prompt),
-        *(_fill(shell.unset, name=name) for name in names if name != "PATH" and variables.get(name) is None),
-        *(_fill(shell.set, name=name, value=shell.quote(text)) for name, text in variables.items() if text is not None),
+        *(
+            _fill(shell.unset, name=name)
+            for name in names
+            if name != "PATH" and variables.get(name) is None
+        ),
+        *(
+            _fill(shell.set, name=name, value=shell.quote(text))
+            for name, text in variables.items()
+            if text is not None
+        ),
         _fill(shell.ahead, value=shell.between.join(folders)) if folders else "",
         *(_fill(shell.source, value=file) for file in _scripts(shell, activation.scripts)),
         _fill(shell.end, prompt=prompt),
@@ -281,7 +312,7 @@ def hint(shell_name: str, program: str) -> str:
 def _shell(name: str) -> Shell:
     if name not in SHELLS:
         text = f"{name!r} is no shell that this knows. There are: {', '.join(SHELLS)}."
-        raise LabError(text, title="unknown shell")
+        raise LabError(text, ErrorCode.UNKNOWN_SHELL)
     return SHELLS[name]
 
 
@@ -289,7 +320,7 @@ def _checked(name: str) -> str:
     """Refuse a name that a shell would read as something else."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         text = f"The environment sets a variable that no shell can hold: {name!r}."
-        raise LabError(text, title="not a variable's name")
+        raise LabError(text, ErrorCode.SHELL_CANNOT_EXPRESS)
     return name
 
 
@@ -299,7 +330,11 @@ def _scripts(shell: Shell, files: tuple[Path, ...]) -> list[str]:
     for file in own:
         if set(file) & set(shell.spoils):
             text = f"{shell.name} cannot call {file}, which has one of {shell.spoils} in its name."
-            raise LabError(text, remedy="move the environment to another folder, or use another shell")
+            raise LabError(
+                text,
+                ErrorCode.SHELL_CANNOT_EXPRESS,
+                remedy="move the environment to another folder, or use another shell",
+            )
     return [shell.quote(file) for file in own]
 
 
@@ -307,6 +342,8 @@ def _folder(shell: Shell, folder: Path) -> str:
     """Quote a folder for PATH; Git's bash on Windows has its own way to write one."""
     if os.pathsep in str(folder):
         text = f"PATH cannot hold {folder}, which has {os.pathsep!r} in its name."
-        raise LabError(text, remedy="move the project to another folder")
+        raise LabError(
+            text, ErrorCode.SHELL_CANNOT_EXPRESS, remedy="move the project to another folder"
+        )
     quoted = shell.quote(str(folder))
     return f'"$(cygpath -u {quoted})"' if WINDOWS and shell.suffix == ".sh" else quoted

@@ -111,7 +111,11 @@ def _requirement(distribution: Distribution) -> str:
         url, local = spelt(str(source["url"])), source.get("dir_info", {}).get("editable", False)
         version_control, folder = source.get("vcs_info", {}), source.get("subdirectory")
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return f"{distribution.name}=={distribution.version}" if distribution.version else distribution.name
+        return (
+            f"{distribution.name}=={distribution.version}"
+            if distribution.version
+            else distribution.name
+        )
     if local:
         from urllib.request import url2pathname  # noqa: PLC0415 - 0.03 s, and seldom needed
 
@@ -128,7 +132,9 @@ def spelt(text: str) -> str:
 
 def damaged(prefix: Path) -> dict[str, Distribution]:
     """Give the distributions whose record is no record, or whose files are not all there."""
-    return {one.name: one for one in distributions(prefix) if not one.version or _missing(one) != []}
+    return {
+        one.name: one for one in distributions(prefix) if not one.version or _missing(one) != []
+    }
 
 
 def unsatisfied(prefix: Path, requirements: Sequence[str]) -> tuple[str, ...]:
@@ -159,21 +165,45 @@ def health(prefix: Path, verified: Collection[str] = ()) -> Iterator[Result]:
     again = "install it anew: invoke deps.install"
     found = list(distributions(prefix))
     missing = {one: _missing(one) for one in found}
-    damaged = [one.folder.name for one, files in missing.items() if not one.version or files is None]
-    yield listed("doctor.records", "every distribution record is whole", damaged, "no METADATA or RECORD in", again)
+    damaged = [
+        one.folder.name for one, files in missing.items() if not one.version or files is None
+    ]
+    yield listed(
+        "doctor.records",
+        "every distribution record is whole",
+        damaged,
+        "no METADATA or RECORD in",
+        again,
+    )
     by_name: dict[str, list[str]] = defaultdict(list)
     for one in found:
         by_name[one.name].append(one.folder.name)
     twice = [" and ".join(folders) for folders in by_name.values() if len(folders) > 1]
-    yield listed("doctor.duplicates", "no distribution is recorded twice", twice, "recorded twice:", again)
+    yield listed(
+        "doctor.duplicates", "no distribution is recorded twice", twice, "recorded twice:", again
+    )
     gone = [_few(one, files) for one, files in missing.items() if files]
-    yield listed("doctor.installed-files", "every installed file is there", gone, "files are missing from", again)
+    yield listed(
+        "doctor.installed-files",
+        "every installed file is there",
+        gone,
+        "files are missing from",
+        again,
+    )
     theirs = [one for one in found if one.name not in verified]
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        altered = [_few(one, files) for one, files in zip(theirs, pool.map(_altered, theirs), strict=True) if files]
+        altered = [
+            _few(one, files)
+            for one, files in zip(theirs, pool.map(_altered, theirs), strict=True)
+            if files
+        ]
     title = "every installed file is as it was installed"
     yield listed(
-        "doctor.installed-altered", title, altered, "files were altered in", "clear the tool's cache; " + again
+        "doctor.installed-altered",
+        title,
+        altered,
+        "files were altered in",
+        "clear the tool's cache; " + again,
     )
 
 
@@ -215,10 +245,14 @@ def moved(prefix: Path) -> Result:
             continue
         interpreter = found[1].decode("utf-8", "replace")
         elsewhere = not interpreter.startswith((f"{prefix}/", f"{prefix.resolve()}/"))
-        theirs = Path(interpreter).parent.parent / "pyvenv.cfg"  # a script may ask for the system's Python on purpose
+        theirs = (
+            Path(interpreter).parent.parent / "pyvenv.cfg"
+        )  # a script may ask for the system's Python on purpose
         if elsewhere and (theirs.exists() or not Path(interpreter).exists()):
             detail = f"{script.name} names the interpreter {interpreter}: the folder was moved or copied."
-            return Result("doctor.moved", Status.FAIL, title, detail, "make it anew: invoke env.remove setup")
+            return Result(
+                "doctor.moved", Status.FAIL, title, detail, "make it anew: invoke env.remove setup"
+            )
     return Result("doctor.moved", Status.PASS, title)
 
 
@@ -228,8 +262,14 @@ def _missing(distribution: Distribution) -> list[str] | None:
     if rows is None:
         return None
     root = str(distribution.folder.parent)
-    names = [row[0] for row in rows]  # absolute ones too: Poetry's, of a project that is installed for editing
-    return [name for name in names if not name.endswith(".pyc") and not os.access(os.path.join(root, name), os.F_OK)]  # noqa: PTH118 - thousands
+    names = [
+        row[0] for row in rows
+    ]  # absolute ones too: Poetry's, of a project that is installed for editing
+    return [
+        name
+        for name in names
+        if not name.endswith(".pyc") and not os.access(f"{root}/{name}", os.F_OK)
+    ]
 
 
 def _rows(distribution: Distribution) -> list[list[str]] | None:

@@ -51,10 +51,16 @@ class Venv(Environment):
         self.refuse_foreign()
         argv = (executables.uv(), "venv", "--seed", *self._python(), str(self.prefix))
         title = f"make {self.where}"
-        command = Command(argv, title, env=package_index.for_uv(self.project), cwd=self.project.root)
+        command = Command(
+            argv, title, env=package_index.for_uv(self.project), cwd=self.project.root
+        )
         steps = [Step("env.create", title, command, undo=self.discard, needs=("env.clear",))]
         if (state := self.state()) is not State.ABSENT:
-            why = "its interpreter is gone" if state is State.BROKEN else "it has another Python than the one wanted"
+            why = (
+                "its interpreter is gone"
+                if state is State.BROKEN
+                else "it has another Python than the one wanted"
+            )
             steps.insert(0, self.clearing(f"{self.where} is made anew: {why}"))
         return tuple(steps)
 
@@ -80,9 +86,21 @@ class Venv(Environment):
         title = "the interpreter is there"
         if self.python.exists():
             return Result("doctor.interpreter", Status.PASS, title)
-        target = f" and points to {self.python.readlink()}, which is gone" if self.python.is_symlink() else ""
-        detail = f"{self.python} is a broken link{target}." if target else f"{self.python} is missing."
-        return Result("doctor.interpreter", Status.FAIL, title, detail, "make it anew: invoke env.remove setup")
+        target = (
+            f" and points to {self.python.readlink()}, which is gone"
+            if self.python.is_symlink()
+            else ""
+        )
+        detail = (
+            f"{self.python} is a broken link{target}." if target else f"{self.python} is missing."
+        )
+        return Result(
+            "doctor.interpreter",
+            Status.FAIL,
+            title,
+            detail,
+            "make it anew: invoke env.remove setup",
+        )
 
     def _python(self) -> list[str]:
         """Take the Python asked for, else this one where the project allows it, else let uv find one."""
@@ -99,6 +117,8 @@ def is_python(wanted: str, has: str) -> bool:
     from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415 - 0.03 s, and seldom needed
 
     try:
-        return has in SpecifierSet(f"=={wanted}.*" if wanted[0].isdigit() else wanted, prereleases=True)
+        return has in SpecifierSet(
+            f"=={wanted}.*" if wanted[0].isdigit() else wanted, prereleases=True
+        )
     except InvalidSpecifier:
         return True

@@ -64,7 +64,9 @@ def taken(
         ended.set()
         with contextlib.suppress(OSError):  # Windows does not delete what is open
             os.unlink(path)  # noqa: PTH108 - pathlib costs the first start 10 ms
-        if heart.is_alive():  # the number of a closed file is soon another's, whose time it must not set
+        if (
+            heart.is_alive()
+        ):  # the number of a closed file is soon another's, whose time it must not set
             heart.join()
         stream.close()
 
@@ -90,7 +92,13 @@ def _taken(path: str, say: Callable[[str], None], check: Callable[[], None]) -> 
     began, told = time.monotonic(), False
     while True:
         os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120 - as above
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        flags = (
+            os.O_RDWR
+            | os.O_CREAT
+            | os.O_APPEND
+            | getattr(os, "O_NOFOLLOW", 0)
+            | getattr(os, "O_BINARY", 0)
+        )
         try:
             stream = os.fdopen(os.open(path, flags, 0o666), "a+b")
         except FileNotFoundError:
@@ -119,8 +127,15 @@ def _same(stream: IO[bytes], path: str) -> bool:
 
 def _holder(stream: IO[bytes]) -> str:
     stream.seek(0)
-    number, purpose, since, *_ = [*stream.read(_READ).decode("utf-8", "replace").split("\n"), "", "", ""]
-    return f"{purpose or 'another run'} (process {number or 'unknown'}, since {since or 'just now'})"
+    number, purpose, since, *_ = [
+        *stream.read(_READ).decode("utf-8", "replace").split("\n"),
+        "",
+        "",
+        "",
+    ]
+    return (
+        f"{purpose or 'another run'} (process {number or 'unknown'}, since {since or 'just now'})"
+    )
 
 
 def _locked(stream: IO[bytes]) -> bool:

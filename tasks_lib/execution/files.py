@@ -8,7 +8,7 @@ import secrets
 import shutil
 from typing import TYPE_CHECKING
 
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import ErrorCode, LabError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,4 +88,4 @@ def unwritable(path: Path, error: OSError, text: str = "") -> LabError:
     """Give the error for a file or folder that cannot be written."""
     said = f"{text}{path} cannot be written: {error.strerror}."
     remedy = f"see to the room and the permissions of {path.parent}"
-    return LabError(said, code=ExitCode.TOOL_FAILED, file=path, remedy=remedy, title="cannot be written")
+    return LabError(said, ErrorCode.CANNOT_WRITE, file=path, remedy=remedy)

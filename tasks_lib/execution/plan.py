@@ -7,7 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import process
 from tasks_lib.report.model import Result, Status
 from tasks_lib.tools import messages
@@ -66,7 +66,11 @@ class Watcher(Protocol):
 
 
 def execute(
-    steps: Sequence[Step], watcher: Watcher, *, at_once: int = _AT_ONCE, first: Callable[[Step], None] = lambda _: None
+    steps: Sequence[Step],
+    watcher: Watcher,
+    *,
+    at_once: int = _AT_ONCE,
+    first: Callable[[Step], None] = lambda _: None,
 ) -> list[Result]:
     """Carry out `steps`, those that are independent at the same time, and give the results in the plan's order.
 
@@ -91,7 +95,11 @@ def execute(
     except BaseException as error:
         children.stop()
         pool.shutdown(wait=True, cancel_futures=True)
-        failed = [step for future, step in running.items() if not future.cancelled() and future.exception()]
+        failed = [
+            step
+            for future, step in running.items()
+            if not future.cancelled() and future.exception()
+        ]
         _undo(failed, error)
         raise
     pool.shutdown()
@@ -114,11 +122,13 @@ def _undo(failed: Iterable[Step], error: BaseException) -> None:
 def say_with(error: BaseException, text: str) -> None:
     """Add a sentence to the error that ends a run; one that can bear none is replaced by one that does."""
     if not isinstance(error, LabError):
-        raise LabError(text, code=ExitCode.TOOL_FAILED) from error
+        raise LabError(text, ErrorCode.NOT_RESTORED) from error
     error.message += f" {text}"
 
 
-def _carry_out(step: Step, watcher: Watcher, children: process.Children, first: Callable[[Step], None]) -> list[Result]:
+def _carry_out(
+    step: Step, watcher: Watcher, children: process.Children, first: Callable[[Step], None]
+) -> list[Result]:
     started = time.perf_counter()
     first(step)
     watcher.begin(step)
@@ -135,7 +145,8 @@ def _carry_out(step: Step, watcher: Watcher, children: process.Children, first: 
         else:
             found = list(step.work() or ()) if step.work else []
     except LabError as error:
-        error.title = error.title or f"{step.title} failed"
+        if error.code is ErrorCode.TOOL_FAILED and error.title == error.code.headline:
+            error.title = f"{step.title} failed"
         watcher.end(step, time.perf_counter() - started, ok=False)
         raise
     seconds = time.perf_counter() - started

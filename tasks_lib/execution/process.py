@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import file_lock
 
 if TYPE_CHECKING:
@@ -64,7 +64,11 @@ class Command:
     @property
     def shown(self) -> str:
         """Print the command for a person to read or to type; nothing here is ever handed to a shell."""
-        settings = [f"{key}={_quoted(key, value)}" for key, value in sorted(self.env.items()) if value is not None]
+        settings = [
+            f"{key}={_quoted(key, value)}"
+            for key, value in sorted(self.env.items())
+            if value is not None
+        ]
         return " ".join([*settings, shlex.join([self.program, *self.argv[1:]])])
 
 
@@ -163,7 +167,10 @@ def run(
         try:
             children.add(child)
             streams = zip((child.stdout, child.stderr), said, strict=True)
-            readers = [threading.Thread(target=_drain, args=(*one, on_line), daemon=True) for one in streams]
+            readers = [
+                threading.Thread(target=_drain, args=(*one, on_line), daemon=True)
+                for one in streams
+            ]
             for reader in readers:
                 reader.start()
             child.wait(timeout)
@@ -172,7 +179,7 @@ def run(
         except subprocess.TimeoutExpired:
             _end(child)
             text = f"{command.program} did not end within {timeout:.0f} s."
-            raise LabError(text, code=ExitCode.TOOL_FAILED) from None
+            raise LabError(text, ErrorCode.TOOL_TIMEOUT) from None
         except BaseException:
             _end(child)
             raise
@@ -184,11 +191,15 @@ def run(
 
 
 @contextlib.contextmanager
-def _turn(command: Command, children: Children, on_line: Callable[[str], None] | None) -> Iterator[tuple[int, ...]]:
+def _turn(
+    command: Command, children: Children, on_line: Callable[[str], None] | None
+) -> Iterator[tuple[int, ...]]:
     """Wait for the command's turn, and give the descriptor that the process has to keep open for it."""
     with contextlib.ExitStack() as stack:
         kept: tuple[int, ...] = ()
-        with contextlib.suppress(OSError):  # where no lock can be made, the command goes without, and may well fail
+        with contextlib.suppress(
+            OSError
+        ):  # where no lock can be made, the command goes without, and may well fail
             if command.turn is not None:
                 say = on_line or (lambda _: None)
                 taken = file_lock.taken(str(command.turn), command.why, say, check=children.check)
@@ -238,12 +249,14 @@ def _start(command: Command, *, piped: bool, kept: tuple[int, ...] = ()) -> subp
 def _not_started(command: Command, error: OSError | ValueError) -> LabError:
     if isinstance(error, ValueError):
         text = f"{command.program} cannot be given a word with a NUL byte."
-        return LabError(text, code=ExitCode.BAD_REQUEST)
+        return LabError(text, ErrorCode.INVALID_OPTION)
     if command.cwd is not None and not command.cwd.is_dir():
-        return LabError(f"there is no such folder: {command.cwd}.", code=ExitCode.BAD_REQUEST)
+        return LabError(f"there is no such folder: {command.cwd}.", ErrorCode.NO_SUCH_PATH)
     if isinstance(error, FileNotFoundError):
-        return LabError(f"{command.argv[0]!r} is not on this machine.", code=ExitCode.TOOL_MISSING)
-    return LabError(f"{command.argv[0]!r} cannot be started: {error.strerror}.", code=ExitCode.TOOL_MISSING)
+        return LabError(f"{command.argv[0]!r} is not on this machine.", ErrorCode.TOOL_MISSING)
+    return LabError(
+        f"{command.argv[0]!r} cannot be started: {error.strerror}.", ErrorCode.TOOL_MISSING
+    )
 
 
 def _drain(stream: IO[str], into: list[str], on_line: Callable[[str], None] | None) -> None:
@@ -263,5 +276,7 @@ def _end(child: subprocess.Popen[str]) -> None:
         os.killpg(child.pid, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(_GRACE)
-        os.killpg(child.pid, signal.SIGKILL)  # what is left of the group, though its first process has ended
+        os.killpg(
+            child.pid, signal.SIGKILL
+        )  # what is left of the group, though its first process has ended
     child.wait()

@@ -33,7 +33,10 @@ def peak_memory() -> int | None:
         # what else a process has had was its parent's, before it began
         own = said("/proc/self/status", r"VmHWM:\s*(\d+) kB")
         largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-        return max(largest * _UNIT, own * 1024 if own else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT)
+        return max(
+            largest * _UNIT,
+            own * 1024 if own else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT,
+        )
     return None
 
 

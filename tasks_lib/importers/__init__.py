@@ -14,11 +14,26 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from tasks_lib.environments import ENVIRONMENTS
-from tasks_lib.errors import LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution.files import write_texts
 from tasks_lib.execution.plan import Step
-from tasks_lib.importers import conda_files, requirements_files, setuptools_files, toml_tables, writer
-from tasks_lib.importers.declarations import EXTRAS, GROUPS, MAIN, Comment, Found, Item, Target, distribution
+from tasks_lib.importers import (
+    conda_files,
+    requirements_files,
+    setuptools_files,
+    toml_tables,
+    writer,
+)
+from tasks_lib.importers.declarations import (
+    EXTRAS,
+    GROUPS,
+    MAIN,
+    Comment,
+    Found,
+    Item,
+    Target,
+    distribution,
+)
 from tasks_lib.managers import MANAGERS
 from tasks_lib.project.manifests import CONDA_FILES, PYPROJECT, CondaFile, read_text, spec_name
 from tasks_lib.project.project import Project
@@ -53,7 +68,9 @@ def opened(*, combo: str, engine: str, python: str) -> Session:
     chosen = combos.resolve(project, combo, os.environ, _evident)
     layer = ENVIRONMENTS[chosen.environment]
     if layer.owns_packages and project.conda_path is None:
-        with_conda_file(project, conda_files.new_text(project.root.name, executables.running_python()))
+        with_conda_file(
+            project, conda_files.new_text(project.root.name, executables.running_python())
+        )
     return Session(project, chosen, layer(project), MANAGERS[chosen.manager](project))
 
 
@@ -76,7 +93,9 @@ def _evident(project: Project) -> Combo:
         if manager
         else f"[tool.poetry] is {'' if poetry else 'not '}used"
     )
-    return Combo(kind, manager or ("poetry" if poetry else "uv"), "existing", f"{first}, and {second}")
+    return Combo(
+        kind, manager or ("poetry" if poetry else "uv"), "existing", f"{first}, and {second}"
+    )
 
 
 def init(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
@@ -100,20 +119,26 @@ def init(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer
 def _results(one: Found) -> Iterator[Result]:
     """Say what a file gave, and what a person has to see to."""
     items = [item for item in one.items if item.value is not None]
-    counts = Counter(_KINDS.get(item.target[:2], _KINDS.get(item.target[:1], "settings")) for item in items)
+    counts = Counter(
+        _KINDS.get(item.target[:2], _KINDS.get(item.target[:1], "settings")) for item in items
+    )
     if counts:
         told = ", ".join(f"{count} {kind}" for kind, count in counts.items())
         yield Result("init.found", Status.PASS, f"found {one.file}: {told}", file=one.file)
     for text in one.said:
         yield Result("init.note", Status.PASS, f"{one.file}: {text}", file=one.file)
     for text, at in one.warned:
-        yield Result("init.note", Status.WARN, f"{one.file} needs a look", text, file=one.file, line=at)
+        yield Result(
+            "init.note", Status.WARN, f"{one.file} needs a look", text, file=one.file, line=at
+        )
 
 
 def _step(path: Path, text: str) -> Step:
     """Give the step for a file, which shows the difference that it makes."""
     old = read_text(path) if path.is_file() else ""
-    rows = difflib.unified_diff(old.splitlines(), text.splitlines(), path.name, path.name, lineterm="")
+    rows = difflib.unified_diff(
+        old.splitlines(), text.splitlines(), path.name, path.name, lineterm=""
+    )
     return Step("env.files", f"write {path.name}", shown="\n".join(rows))
 
 
@@ -121,7 +146,9 @@ def _planned(session: Session) -> tuple[list[Found], dict[Path, str]]:
     """Read every source, the one that wins first, and compute the new text of each file that is to be written."""
     project = session.project
     root, pyproject = project.root, project.pyproject
-    pyproject.allows(executables.running_python())  # a requires-python that is none is said with its line
+    pyproject.allows(
+        executables.running_python()
+    )  # a requires-python that is none is said with its line
     toml_tables.demand_requirements(pyproject)
     found = _read(project)
     others = conda_files.others(root)
@@ -129,7 +156,11 @@ def _planned(session: Session) -> tuple[list[Found], dict[Path, str]]:
         text = f"nothing in {root} tells what the project needs."
         remedy = f"rename {others[0]} to environment.yml, which is read; or " if others else ""
         remedy += "go to the folder with its requirements.txt, environment.yml, setup.py, Pipfile or pyproject.toml"
-        raise LabError(text, remedy=f"{remedy}; a new project starts with: uv init --bare", title="nothing to adopt")
+        raise LabError(
+            text,
+            ErrorCode.NOTHING_TO_ADOPT,
+            remedy=f"{remedy}; a new project starts with: uv init --bare",
+        )
     dynamic = pyproject.table("project").get("dynamic", ())
     drops = [target for one in found for target in one.drops]
     old = pyproject.text.replace("\r\n", "\n")  # the transaction keeps a file's line ends
@@ -137,14 +168,16 @@ def _planned(session: Session) -> tuple[list[Found], dict[Path, str]]:
     merged = writer.Merged(writer.less(tomllib.loads(old), drops))
     for one in found:
         merged.take(one)
-    for row in [row for rows in merged.lists.values() for row in rows if isinstance(row.value, dict)]:
+    for row in [
+        row for rows in merged.lists.values() for row in rows if isinstance(row.value, dict)
+    ]:
         if merged.at(group := (GROUPS, row.value["include-group"])) is None:
             merged.lists.setdefault(group, [])  # it has to be there, with nothing in it too
     if "dependencies" in dynamic and not merged.entries(MAIN):
         text = "its dependencies are dynamic, and no file that is read here declares them."
         at = pyproject.line_of(*_DYNAMIC)
         remedy = "write them to [project] dependencies, or to a requirements.txt"
-        raise LabError(text, file=PYPROJECT, line=at, remedy=remedy, title="dynamic dependencies")
+        raise LabError(text, ErrorCode.DYNAMIC_DEPENDENCIES, file=PYPROJECT, line=at, remedy=remedy)
     settings = Found(PYPROJECT, adds=True)
     settings.warned += [(text, None) for text in merged.constrain()]
     complete(session, merged, settings, session.combo.id)
@@ -157,7 +190,9 @@ def _planned(session: Session) -> tuple[list[Found], dict[Path, str]]:
             why = f"a {session.combo.id} project has no conda layer, and conda alone has {alone}"
             settings.warned.append((f"{why}: take a conda combo, e.g. --combo conda_uv", None))
     found += [Found(PYPROJECT, warned=settings.warned)] if settings.warned else []
-    return found, {path: text for path, text in texts.items() if not path.is_file() or read_text(path) != text}
+    return found, {
+        path: text for path, text in texts.items() if not path.is_file() or read_text(path) != text
+    }
 
 
 def _read(project: Project) -> list[Found]:
@@ -172,12 +207,22 @@ def _read(project: Project) -> list[Found]:
     ]
     found += _conda_file(project, found)
     # the conda file names an environment, which may well have the name of what is in it
-    own = [item.value for one in found if one.file not in CONDA_FILES for item in one.items if item.target == _NAME]
+    own = [
+        item.value
+        for one in found
+        if one.file not in CONDA_FILES
+        for item in one.items
+        if item.target == _NAME
+    ]
     if name := next(filter(None, [project.pyproject.table("project").get("name"), *own]), None):
         for one in found:
             one.leave_out(canonicalize_name(name))
     earlier = [[(other.file, other.items) for other in found[:at]] for at in range(len(found))]
-    return [one for one, them in zip(found, earlier, strict=True) if not one.items or (one.file, one.items) not in them]
+    return [
+        one
+        for one, them in zip(found, earlier, strict=True)
+        if not one.items or (one.file, one.items) not in them
+    ]
 
 
 def _conda_file(project: Project, found: Sequence[Found]) -> Iterator[Found]:
@@ -227,29 +272,44 @@ def complete(session: Session, merged: writer.Merged, settings: Found, combo: st
     merged.take(settings)
 
 
-def _settings(project: Project, merged: writer.Merged, combo: str) -> Iterator[tuple[Target, object]]:
+def _settings(
+    project: Project, merged: writer.Merged, combo: str
+) -> Iterator[tuple[Target, object]]:
     yield _NAME, distribution(project.root.name) or "project"
     dynamic = merged.at(_DYNAMIC) or ()
     backend = str(merged.at(("build-system", "build-backend")) or "")
-    if not dynamic and merged.at(("project", "version")) is None and backend.startswith("setuptools"):
+    if (
+        not dynamic
+        and merged.at(("project", "version")) is None
+        and backend.startswith("setuptools")
+    ):
         dynamic = ["version"]  # a plugin of setuptools computes it
         yield _DYNAMIC, dynamic
     if "version" not in dynamic:
         yield ("project", "version"), "0.1.0"
     pinned = project.root / ".python-version"
     words = read_text(pinned).split() if pinned.is_file() else []
-    python = next((word for word in words if re.fullmatch(r"3\.\d+(\.\d+)?", word)), executables.running_python())
+    python = next(
+        (word for word in words if re.fullmatch(r"3\.\d+(\.\d+)?", word)),
+        executables.running_python(),
+    )
     yield ("project", "requires-python"), f">={'.'.join(python.split('.')[:2])}"
     if not merged.entries(MAIN) and "dependencies" not in dynamic:
         yield MAIN, []
     package = _is_package(project, merged)
-    if package and "version" in dynamic:  # setuptools computes it; Poetry, which only installs, wants some
+    if (
+        package and "version" in dynamic
+    ):  # setuptools computes it; Poetry, which only installs, wants some
         yield ("tool", "poetry", "version"), "0"
     if not package:
         yield ("tool", "uv", "package"), False
         yield ("tool", "poetry", "package-mode"), False
-    groups = dict.fromkeys([*(merged.at((GROUPS,)) or ()), *(one[1] for one in merged.lists if one[0] == GROUPS)])
-    default = [name for name in groups if not merged.at(("tool", "poetry", "group", name, "optional"))]
+    groups = dict.fromkeys(
+        [*(merged.at((GROUPS,)) or ()), *(one[1] for one in merged.lists if one[0] == GROUPS)]
+    )
+    default = [
+        name for name in groups if not merged.at(("tool", "poetry", "group", name, "optional"))
+    ]
     if set(default) != {"dev"} & set(groups):  # which uv takes unasked; Poetry takes all
         yield ("tool", "uv", "default-groups"), default
     yield ("tool", "mlops-lab", "combo"), combo
@@ -268,7 +328,9 @@ def _is_package(project: Project, merged: writer.Merged) -> bool:
     packages = project.pyproject.table("tool", "poetry").get("packages", ())
     try:
         Module(
-            str(merged.at(("project", "name"))), str(project.root), [{"format": ["wheel"], **one} for one in packages]
+            str(merged.at(("project", "name"))),
+            str(project.root),
+            [{"format": ["wheel"], **one} for one in packages],
         )
     except (ValueError, TypeError, KeyError):
         return False

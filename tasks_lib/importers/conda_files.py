@@ -27,14 +27,20 @@ def read_all(root: Path, target: Target) -> Iterator[Found]:
     """Read the Python of the conda file, and its `pip:` section, which goes to `target`."""
     path = CondaFile.find(root)
     for name in others(root):
-        do = f"merge it into {path.name}, which is read" if path else "rename it to environment.yml and run init again"
+        do = (
+            f"merge it into {path.name}, which is read"
+            if path
+            else "rename it to environment.yml and run init again"
+        )
         yield Found(name, warned=[(f"it is a conda file, and is not read: {do}", None)])
     if path is None:
         return
     file, text = CondaFile.read(path), read_text(path)
     for name in CONDA_FILES:
         if name != path.name and (root / name).is_file():
-            yield Found(name, warned=[(f"it is not read: {path.name} is the project's conda file", None)])
+            yield Found(
+                name, warned=[(f"it is not read: {path.name} is the project's conda file", None)]
+            )
     found = Found(path.name, adds=True)
     wanted = conda_specifiers(file.python or "")
     if wanted and len(wanted) == 1:
@@ -47,13 +53,23 @@ def others(root: Path) -> list[str]:
     """Give the names of files that look like conda's and are not called so, e.g. `environment-dev.yml`."""
     names = []
     for path in sorted([*root.glob("*.yml"), *root.glob("*.yaml")]):
-        text = path.read_text("utf-8", errors="replace") if path.is_file() and path.name not in CONDA_FILES else ""
-        named = re.search(r"conda|env", path.name, re.IGNORECASE) or re.search(r"^channels\s*:", text, re.MULTILINE)
-        names += [path.name] if named and re.search(r"^dependencies\s*:", text, re.MULTILINE) else []
+        text = (
+            path.read_text("utf-8", errors="replace")
+            if path.is_file() and path.name not in CONDA_FILES
+            else ""
+        )
+        named = re.search(r"conda|env", path.name, re.IGNORECASE) or re.search(
+            r"^channels\s*:", text, re.MULTILINE
+        )
+        names += (
+            [path.name] if named and re.search(r"^dependencies\s*:", text, re.MULTILINE) else []
+        )
     return names
 
 
-def read_pip(root: Path, file: CondaFile, text: str, found: Found, target: Target = MAIN) -> list[Found]:
+def read_pip(
+    root: Path, file: CondaFile, text: str, found: Found, target: Target = MAIN
+) -> list[Found]:
     """Read the `pip:` section into `found`; give that, and what the files hold that the section names."""
     (first, last), entries = pip_section(text, file.path.name)
     found.comments = [one for one in comments(file.path.name, text) if first <= one.line <= last]
@@ -70,7 +86,11 @@ def pip_section(text: str, name: str) -> tuple[tuple[int, int], list[tuple[int, 
     for key, value in top.value:
         for item in value.value if key.value == "dependencies" else ():
             if isinstance(item, yaml.MappingNode):
-                entries = [(one.start_mark.line + 1, one.value) for _, some in item.value for one in some.value]
+                entries = [
+                    (one.start_mark.line + 1, one.value)
+                    for _, some in item.value
+                    for one in some.value
+                ]
                 first = item.start_mark.line + 1
                 return (first, max([first, *(line for line, _ in entries)])), entries
     return (1, 0), []
@@ -85,7 +105,9 @@ def without_pip(file: CondaFile, text: str) -> str:
     new = "" if has_pip else f"{head[: len(head) - len(head.lstrip())]}- pip\n"
     made = "".join([*rows[: first - 1], new, *rows[last:]])
     if not says(replace(file, pip=()), made, [*file.dependencies, *([] if has_pip else ["pip"])]):
-        said = "its pip: section is written in a way that cannot be taken out safely: move it by hand"
+        said = (
+            "its pip: section is written in a way that cannot be taken out safely: move it by hand"
+        )
         Found(file.path.name).refuse(said, first)
     return made
 
@@ -93,12 +115,19 @@ def without_pip(file: CondaFile, text: str) -> str:
 def new_text(name: str, python: str) -> str:
     """Write the conda file that a project without one gets."""
     plain = re.sub(r"[^\w.-]+", "-", name).strip("-") or "env"
-    return f"name: {plain}\nchannels:\n  - conda-forge\ndependencies:\n  - python={python}\n  - pip\n"
+    return (
+        f"name: {plain}\nchannels:\n  - conda-forge\ndependencies:\n  - python={python}\n  - pip\n"
+    )
 
 
 def fitting(wanted: SpecifierSet, here: str) -> str:
     """Give the minor version of Python to ask for: this one where it fits, else the newest that does."""
     minors = [".".join(here.split(".")[:2]), *(f"3.{minor}" for minor in range(14, 7, -1))]
     return next(
-        (one for one in minors if any(f"{one}.{patch}" in wanted for patch in (0, *range(30, 0, -1)))), minors[0]
+        (
+            one
+            for one in minors
+            if any(f"{one}.{patch}" in wanted for patch in (0, *range(30, 0, -1)))
+        ),
+        minors[0],
     )

@@ -14,7 +14,7 @@ from packaging.licenses import InvalidLicenseExpression, canonicalize_license_ex
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from tasks_lib.errors import LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.project.manifests import BAD_TEXT, read_text
 from tasks_lib.tools.messages import without_logins
 
@@ -27,7 +27,8 @@ Target = tuple[str, ...]
 MAIN: Target = ("project", "dependencies")
 GROUPS, EXTRAS = "dependency-groups", ("project", "optional-dependencies")
 _TOML = re.compile(
-    r'"""(?:\\.|[^\\])*?"""|\'\'\'.*?\'\'\'|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|(?P<comment>#[^\r\n]*)', re.DOTALL
+    r'"""(?:\\.|[^\\])*?"""|\'\'\'.*?\'\'\'|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|(?P<comment>#[^\r\n]*)',
+    re.DOTALL,
 )
 _QUOTED = re.compile(r'"(?:\\.|[^"\\])*"|\'[^\']*\'|(?P<comment>(?:^|(?<=\s))#.*)', re.MULTILINE)
 _LINE = re.compile(r"(?:^|(?<=\s))(?P<comment>#.*)", re.MULTILINE)
@@ -101,31 +102,50 @@ class Found:
             return Requirement(text)
         except InvalidRequirement as error:
             why = str(error).partition("\n")[0].rstrip(".")
-            self.refuse(f"{shown or text!r} is no requirement that Poetry and uv can both read: {why}", line)
+            self.refuse(
+                f"{shown or text!r} is no requirement that Poetry and uv can both read: {why}", line
+            )
 
-    def source(self, wanted: Requirement, group: str, path: str, line: int | None, *, editable: bool) -> None:
+    def source(
+        self, wanted: Requirement, group: str, path: str, line: int | None, *, editable: bool
+    ) -> None:
         """Say for both managers in which folder or file a requirement is found."""
         mode = {"editable": True} if editable else {}
         if self.place(("tool", "uv", "sources", wanted.name), {"path": path, **mode}, line):
-            place = ("tool", "poetry", *(("group", group) if group else ()), "dependencies", wanted.name)
+            place = (
+                "tool",
+                "poetry",
+                *(("group", group) if group else ()),
+                "dependencies",
+                wanted.name,
+            )
             self.place(place, {"path": path, **({"develop": True} if editable else {})}, line)
 
-    def place(self, target: Target, value: dict[str, Any] | list[dict[str, Any]], line: int | None) -> bool:
+    def place(
+        self, target: Target, value: dict[str, Any] | list[dict[str, Any]], line: int | None
+    ) -> bool:
         """Say where one manager finds a requirement; tell whether that is so: a second place is not taken over."""
         first = next((one.value for one in self.items if one.target == target), None)
         if first is None:
             self.put(target, value, line)
         elif first != value:
             both = (one if isinstance(one, list) else [one] for one in (value, first))
-            here, there = (", ".join(f"{key} {said!r}" for one in some for key, said in one.items()) for some in both)
+            here, there = (
+                ", ".join(f"{key} {said!r}" for one in some for key, said in one.items())
+                for some in both
+            )
             text = f"{target[-1]}: {here} is NOT taken over, and {there} holds for all its alternatives"
-            self.warn(f"{text}: write both into pyproject.toml, each manager's in its own way", line)
+            self.warn(
+                f"{text}: write both into pyproject.toml, each manager's in its own way", line
+            )
         return first in (None, value)
 
     def leave_out(self, name: str) -> None:
         """Leave the project itself out of what it requires; an extra may speak of the project's other extras."""
         for item in self.items:
-            wanted = Requirement(item.value) if item.listed and isinstance(item.value, str) else None
+            wanted = (
+                Requirement(item.value) if item.listed and isinstance(item.value, str) else None
+            )
             if wanted and canonicalize_name(wanted.name) == name and item.target[:2] != EXTRAS:
                 text = f"'{item.value}' (line {item.line}) is the project itself, and is left out"
                 self.said.append(f"{text}: the manager installs it if it is a package")
@@ -136,13 +156,19 @@ class Found:
     def without_extra(self, text: str, extra: str, line: int) -> None:
         """Say what the project misses that is installed without an extra of its own."""
         why = f"'{text}': the project itself is installed without its extra {extra}"
-        self.warn(f"{why}; what the extra needs, write to a group: invoke deps.add PACKAGE --group dev", line)
+        self.warn(
+            f"{why}; what the extra needs, write to a group: invoke deps.add PACKAGE --group dev",
+            line,
+        )
 
     def read(self, root: Path) -> str:
         """Read the file itself."""
         text = read_text(root / self.file, self.file)
         if bad := BAD_TEXT.search(text):
-            self.refuse("it has a character that no program can be given", text.count("\n", 0, bad.start()) + 1)
+            self.refuse(
+                "it has a character that no program can be given",
+                text.count("\n", 0, bad.start()) + 1,
+            )
         return text
 
     def warn(self, text: str, line: int | None = None) -> None:
@@ -153,11 +179,16 @@ class Found:
         """End the adoption at something that is written wrongly."""
         said = f"{without_logins(text, tokens=True)}."
         remedy = f"mend {self.file}"
-        raise LabError(said, file=self.file, line=line, remedy=remedy, title=f"wrong {self.file}") from None
+        raise LabError(
+            said, ErrorCode.INVALID_MANIFEST, file=self.file, line=line, remedy=remedy
+        ) from None
 
     def noted(self) -> list[Item]:
         """Give each item with the comments that stand before it, and behind it, in the file's order."""
-        items = [replace(item, before=[], behind=[]) for item in sorted(self.items, key=lambda item: item.line)]
+        items = [
+            replace(item, before=[], behind=[])
+            for item in sorted(self.items, key=lambda item: item.line)
+        ]
         for one in self.comments if items else ():
             words = [one.words] if one.words else []
             last = max((at for at, item in enumerate(items) if item.line <= one.line), default=-1)
@@ -175,14 +206,19 @@ def comments(file: str, text: str) -> list[Comment]:
     if file.endswith(".py"):
         tokens = tokenize.generate_tokens(io.StringIO(text).readline)
         found = [(one.start, one.string) for one in tokens if one.type == tokenize.COMMENT]
-        return [Comment(row, said, not rows[row - 1][:at].strip(), end_of(rows, row)) for (row, at), said in found]
+        return [
+            Comment(row, said, not rows[row - 1][:at].strip(), end_of(rows, row))
+            for (row, at), said in found
+        ]
     pattern = _LANGUAGES.get(file.rpartition(".")[2].rpartition("/")[2], _LINE)
     made = []
     for match in pattern.finditer(text):
         if said := match["comment"]:
             start = match.start("comment")
             ahead = text[text.rfind("\n", 0, start) + 1 : start].strip()
-            alone = not ahead or (pattern is _TOML and ahead[0] == "[")  # behind a header it speaks of what follows
+            alone = not ahead or (
+                pattern is _TOML and ahead[0] == "["
+            )  # behind a header it speaks of what follows
             line = text.count("\n", 0, start) + 1
             made.append(Comment(line, said.rstrip(), alone, end_of(rows, line)))
     return made
@@ -213,10 +249,15 @@ def distribution(text: str) -> str:
 
 def people(texts: Sequence[str]) -> list[dict[str, str]]:
     """Write `Name <address>` as the `[project]` table has it."""
-    pairs = [match.groups() if (match := _PERSON.fullmatch(text)) else parseaddr(text) for text in texts]
-    both = [(("name", name), ("email", address if "@" in address else "")) for name, address in pairs]
+    pairs = [
+        match.groups() if (match := _PERSON.fullmatch(text)) else parseaddr(text) for text in texts
+    ]
+    both = [
+        (("name", name), ("email", address if "@" in address else "")) for name, address in pairs
+    ]
     return [
-        {key: value for key, value in one if value} or {"name": text} for one, text in zip(both, texts, strict=True)
+        {key: value for key, value in one if value} or {"name": text}
+        for one, text in zip(both, texts, strict=True)
     ]
 
 

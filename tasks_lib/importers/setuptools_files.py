@@ -10,7 +10,17 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from tasks_lib.importers import requirements_files
-from tasks_lib.importers.declarations import EXTRAS, MAIN, Comment, Found, Target, comments, end_of, license_of, people
+from tasks_lib.importers.declarations import (
+    EXTRAS,
+    MAIN,
+    Comment,
+    Found,
+    Target,
+    comments,
+    end_of,
+    license_of,
+    people,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,27 +67,42 @@ def _take_over(root: Path, found: Found, tables: Tables, built: int | None) -> l
             found.put(("project", *_TEXTS[key]), value, line)
         elif key == "version":
             _version(found, text, line)
-        elif key == "long_description" and (root / (readme := text.removeprefix("file:").strip())).is_file():
+        elif (
+            key == "long_description"
+            and (root / (readme := text.removeprefix("file:").strip())).is_file()
+        ):
             found.put(("project", "readme"), readme, line)
         elif key in {"classifiers", "keywords"} and entries:
-            found.put(("project", key), [one.strip() for _, row in entries for one in row.split(",")], line)
+            found.put(
+                ("project", key),
+                [one.strip() for _, row in entries for one in row.split(",")],
+                line,
+            )
         elif key == "project_urls":
             _pairs(found, ("project", "urls"), entries)
         elif key in {"author", "maintainer"}:
             email = next((f" <{address}>" for _, address in rows.get(f"{key}_email", ())), "")
             found.put(("project", f"{key}s"), people([f"{text}{email}"]), line)
     for group, entries in tables["options.entry_points"].items() if built else ():
-        _pairs(found, ("project", *((_SCRIPTS[group],) if group in _SCRIPTS else ("entry-points", group))), entries)
+        _pairs(
+            found,
+            ("project", *((_SCRIPTS[group],) if group in _SCRIPTS else ("entry-points", group))),
+            entries,
+        )
     for key, made in _BUILD.items() if built else ():
         found.put(("build-system", key), made, built)
     return more
 
 
-def _requirements(root: Path, found: Found, rows: dict[str, Rows], extras: dict[str, Rows]) -> list[Found]:
+def _requirements(
+    root: Path, found: Found, rows: dict[str, Rows], extras: dict[str, Rows]
+) -> list[Found]:
     more: list[Found] = []
     if tests := rows.get("tests_require"):
         needed = " ".join(f"'{_COMMENT.sub('', row).strip()}'" for _, row in tests)
-        found.warn(f"tests_require is not taken over: invoke deps.add {needed} --group test", tests[0][0])
+        found.warn(
+            f"tests_require is not taken over: invoke deps.add {needed} --group test", tests[0][0]
+        )
     for name, entries in [("", rows.get("install_requires", [])), *extras.items()]:
         extra, _, marker = name.partition(":")  # a marker for all of it
         target = (*EXTRAS, extra) if extra else MAIN
@@ -127,9 +152,13 @@ def _read_cfg(root: Path, found: Found, text: str) -> list[Found]:
         for key, value in parser.items(section):
             marked = [row.rpartition("\0") for row in value.split("\n")]
             rows = [(int(number), row.strip()) for row, mark, number in marked if mark]
-            if "\n" not in value and (key == "install_requires" or section == "options.extras_require"):
+            if "\n" not in value and (
+                key == "install_requires" or section == "options.extras_require"
+            ):
                 rows = [(line, part.strip()) for line, row in rows for part in row.split(";")]
-            tables[section][key.replace("-", "_") if section == "metadata" else key] = [row for row in rows if row[1]]
+            tables[section][key.replace("-", "_") if section == "metadata" else key] = [
+                row for row in rows if row[1]
+            ]
     if "metadata" not in tables and "options" not in tables:
         return []  # it has the settings of other tools alone
     more = _take_over(root, found, tables, 1 if "name" in tables["metadata"] else None)
@@ -158,7 +187,11 @@ def _read_py(root: Path, found: Found, text: str) -> list[Found]:
             tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError) as error:
         found.refuse(f"it is no Python: {error.args[0]}", getattr(error, "lineno", None))
-    calls = [one for one in ast.walk(tree) if isinstance(one, ast.Call) and ast.unparse(one.func).endswith("setup")]
+    calls = [
+        one
+        for one in ast.walk(tree)
+        if isinstance(one, ast.Call) and ast.unparse(one.func).endswith("setup")
+    ]
     if not calls:
         found.warn("it calls no setup(), so nothing was read from it")
         return []
@@ -167,15 +200,23 @@ def _read_py(root: Path, found: Found, text: str) -> list[Found]:
     tables: Tables = defaultdict(dict)
     for key, node in given.items():
         if key in {"extras_require", "entry_points"}:
-            tables[f"options.{key}"] = {name: reader.rows(value, key) for name, value in reader.pairs(node, key)}
+            tables[f"options.{key}"] = {
+                name: reader.rows(value, key) for name, value in reader.pairs(node, key)
+            }
         elif key == "project_urls":
-            pairs = [(name, row) for name, value in reader.pairs(node, key) for row in reader.rows(value, key)]
+            pairs = [
+                (name, row)
+                for name, value in reader.pairs(node, key)
+                for row in reader.rows(value, key)
+            ]
             tables["metadata"][key] = [(line, f"{name} = {text}") for name, (line, text) in pairs]
         elif key in {*_TEXTS, *_LISTS, *_PEOPLE, "version", "**"}:
             tables["metadata"][key] = reader.rows(node, key)
     more = _take_over(root, found, tables, call.lineno)
     spans = [(one.lineno, one.end_lineno or one.lineno) for one in (call, *given.values())]
-    found.comments = [one for one in comments(found.file, text) if any(a <= one.line <= b for a, b in spans)]
+    found.comments = [
+        one for one in comments(found.file, text) if any(a <= one.line <= b for a, b in spans)
+    ]
     return more
 
 
@@ -184,7 +225,12 @@ class _Syntax:
 
     def __init__(self, tree: ast.Module, found: Found) -> None:
         self.found = found
-        pairs = [(one, node.value) for node in tree.body if isinstance(node, ast.Assign) for one in node.targets]
+        pairs = [
+            (one, node.value)
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+            for one in node.targets
+        ]
         self.names = {one.id: value for one, value in pairs if isinstance(one, ast.Name)}
 
     def named(self, node: ast.expr) -> ast.expr:
@@ -198,12 +244,19 @@ class _Syntax:
             return [row for one in node.elts for row in self.rows(one, what)]
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             return [(node.lineno, text) for row in node.value.splitlines() if (text := row.strip())]
-        self.found.warn(f"{what} is computed, and setup.py is never run: what it adds is not taken over", node.lineno)
+        self.found.warn(
+            f"{what} is computed, and setup.py is never run: what it adds is not taken over",
+            node.lineno,
+        )
         return []
 
     def pairs(self, node: ast.expr, what: str) -> Iterator[tuple[str, ast.expr]]:
         """Give the names and values of a dictionary."""
-        keys = zip(node.keys, node.values, strict=True) if isinstance(node, ast.Dict) else [(None, node)]
+        keys = (
+            zip(node.keys, node.values, strict=True)
+            if isinstance(node, ast.Dict)
+            else [(None, node)]
+        )
         for key, value in keys:
             if isinstance(key, ast.Constant):
                 yield str(key.value), value

@@ -38,7 +38,14 @@ _BACKEND = "poetry.core.masonry.api"
 #: the versions of poetry-core that read `[project]`
 _CORE = "poetry-core>=2.0.0,<3.0.0"
 _WHERE = ("markers", "python", "platform")
-_MARKERS = ("sys_platform", "os_name", "platform_system", "platform_machine", "python_version", "python_full_version")
+_MARKERS = (
+    "sys_platform",
+    "os_name",
+    "platform_system",
+    "platform_machine",
+    "python_version",
+    "python_full_version",
+)
 
 
 def read_poetry(root: Path, pyproject: PyProject) -> Iterator[Found]:
@@ -62,7 +69,9 @@ class _Poetry:
         for name in names:
             value = value.get(name, {})
             if not isinstance(value, dict):
-                self.found.refuse(f"[tool.poetry] {'.'.join(names)} must be a table", self.line(*names))
+                self.found.refuse(
+                    f"[tool.poetry] {'.'.join(names)} must be a table", self.line(*names)
+                )
         return value  # type: ignore[no-any-return]  # a table, as was just seen
 
     def move(self, target: Target, value: object, *names: str) -> None:
@@ -92,10 +101,15 @@ class _Poetry:
             return
         line = self.pyproject.line_of("build-system", "requires")
         requires = [self.core(str(text), line) for text in table.get("requires", ())]
-        made = {"requires": requires, "build-backend": _BACKEND if backend.startswith("poetry.") else backend}
+        made = {
+            "requires": requires,
+            "build-backend": _BACKEND if backend.startswith("poetry.") else backend,
+        }
         for key, value in made.items():
             if value != table.get(key):
-                self.found.put(("build-system", key), value, self.pyproject.line_of("build-system", key))
+                self.found.put(
+                    ("build-system", key), value, self.pyproject.line_of("build-system", key)
+                )
                 self.found.drops.append(("build-system", key))
 
     def core(self, text: str, line: int | None) -> str:
@@ -104,7 +118,12 @@ class _Poetry:
         if canonicalize_name(wanted.name) not in {"poetry", "poetry-core"} or wanted.url:
             return text
         old, new = (
-            [f"{major}.{minor}.{patch}" for major in majors for minor in range(20) for patch in range(20)]
+            [
+                f"{major}.{minor}.{patch}"
+                for major in majors
+                for minor in range(20)
+                for patch in range(20)
+            ]
             for majors in ((0, 1), (2,))
         )
         if wanted.name != "poetry" and not any(wanted.specifier.filter(old)):
@@ -120,18 +139,29 @@ class _Poetry:
     def metadata(self) -> None:
         """Move what `[project]` has a word for."""
         table = self.table()
-        made = {key: table.get(key) for key in ("version", "description", "readme", "keywords", "classifiers")}
+        made = {
+            key: table.get(key)
+            for key in ("version", "description", "readme", "keywords", "classifiers")
+        }
         made["name"] = distribution(str(table["name"])) if "name" in table else None
         if isinstance(text := table.get("license"), str):
             made["license"] = license_of(text, table.get("classifiers", ()))
         for role in ("authors", "maintainers"):
-            made[role] = people([str(one) for one in table[role]]) if isinstance(table.get(role), list) else None
+            made[role] = (
+                people([str(one) for one in table[role]])
+                if isinstance(table.get(role), list)
+                else None
+            )
         for key, value in made.items():
             if value is not None and not (key == "readme" and not isinstance(value, str)):
                 self.move(("project", key), value, key)
         for key in _URLS.keys() & table.keys():
             self.move(("project", "urls", _URLS[key]), table[key], key)
-        for kind, *group in [("urls",), ("scripts",), *(("plugins", name) for name in self.table("plugins"))]:
+        for kind, *group in [
+            ("urls",),
+            ("scripts",),
+            *(("plugins", name) for name in self.table("plugins")),
+        ]:
             for name, value in self.table(kind, *group).items():
                 if isinstance(value, str):
                     target = ("project", "entry-points" if group else kind, *group, name)
@@ -150,7 +180,13 @@ class _Poetry:
                     optional.setdefault(name, []).append((text, one))
                 else:
                     target = (GROUPS, group) if group else MAIN
-                    self.beside(self.found.require(target, text, line, f"{name} = {one!r}"), one, group, line, wanted)
+                    self.beside(
+                        self.found.require(target, text, line, f"{name} = {one!r}"),
+                        one,
+                        group,
+                        line,
+                        wanted,
+                    )
         if names[0] in self.table():
             self.found.drops.append((*_POETRY, *names))
         return optional
@@ -164,7 +200,9 @@ class _Poetry:
                 line = self.line("dependencies", name)
                 for text, one in optional.get(name, [(name, None)]):
                     rows = self.table("dependencies").get(name)
-                    self.beside(self.found.require((*EXTRAS, extra), text, line), one, "", line, rows)
+                    self.beside(
+                        self.found.require((*EXTRAS, extra), text, line), one, "", line, rows
+                    )
         if given:
             self.found.drops.append((*_POETRY, "extras"))
 
@@ -175,14 +213,20 @@ class _Poetry:
         if isinstance(wanted, dict):
             wanted = {key: value for key, value in wanted.items() if key not in _KEPT}
             if {"path", "file"} & wanted.keys():
-                wanted = {"version": "*"} | {k: v for k, v in wanted.items() if k in {"extras", *_WHERE}}
+                wanted = {"version": "*"} | {
+                    k: v for k, v in wanted.items() if k in {"extras", *_WHERE}
+                }
         try:
-            made = site_packages.spelt(Factory.create_dependency(name, wanted, root_dir=self.root).to_pep_508())
+            made = site_packages.spelt(
+                Factory.create_dependency(name, wanted, root_dir=self.root).to_pep_508()
+            )
         except Exception as error:  # noqa: BLE001 - poetry-core raises errors of many kinds for what is written wrongly
             self.found.refuse(f"{name} = {wanted!r} is no dependency: {error}", line)
         return made if " @ " in made else re.sub(r"\s*\((.*?)\)", r"\1", made, count=1)
 
-    def beside(self, parsed: Requirement, wanted: object, group: str, line: int | None, rows: object) -> None:
+    def beside(
+        self, parsed: Requirement, wanted: object, group: str, line: int | None, rows: object
+    ) -> None:
         """Keep what PEP 508 cannot say, of each alternative in `rows`."""
         if not isinstance(wanted, dict):
             return
@@ -190,18 +234,28 @@ class _Poetry:
             self.found.source(parsed, group, str(path), line, editable=bool(wanted.get("develop")))
         if kept := {key: wanted[key] for key in _KEPT if key in wanted}:
             place = (*_POETRY, *(("group", group) if group else ()), "dependencies", parsed.name)
-            text = f"{parsed.name}: {', '.join(kept)} stays in Poetry's table, and uv does not read it"
-            if self.found.place(place, _alternatives(rows) or kept, line) and (text, line) not in self.found.warned:
+            text = (
+                f"{parsed.name}: {', '.join(kept)} stays in Poetry's table, and uv does not read it"
+            )
+            if (
+                self.found.place(place, _alternatives(rows) or kept, line)
+                and (text, line) not in self.found.warned
+            ):
                 self.found.warn(text, line)
 
 
 def _alternatives(rows: object) -> list[dict[str, Any]]:
     """Give what PEP 508 cannot say of each alternative, and where it holds; nothing where Poetry cannot tell them."""
-    tables = [row if isinstance(row, dict) else {} for row in rows] if isinstance(rows, list) else []
+    tables = (
+        [row if isinstance(row, dict) else {} for row in rows] if isinstance(rows, list) else []
+    )
     keys = {key for row in tables for key in row}
     if {"path", "file"} & keys or not keys.intersection(_WHERE):
         return []
-    return [{key: row[key] for key in (*_WHERE, *_KEPT) if key in row} or {"version": "*"} for row in tables]
+    return [
+        {key: row[key] for key in (*_WHERE, *_KEPT) if key in row} or {"version": "*"}
+        for row in tables
+    ]
 
 
 def demand_requirements(pyproject: PyProject) -> None:
@@ -212,7 +266,9 @@ def demand_requirements(pyproject: PyProject) -> None:
         rows = pyproject.text.split("\n")[first - 1 :]
         for entry in pyproject.table(*target[:-1]).get(target[-1], ()):
             if isinstance(entry, str):
-                line = next((number for number, row in enumerate(rows, first) if entry in row), first)
+                line = next(
+                    (number for number, row in enumerate(rows, first) if entry in row), first
+                )
                 Found(PYPROJECT).parse(entry, line)
 
 
@@ -238,7 +294,11 @@ def read_pipfile(root: Path) -> Iterator[Found]:
     requires = lines.table("requires")
     for key, star in (("python_version", ".*"), ("python_full_version", "")):
         if key in requires:
-            found.put(("project", "requires-python"), f"=={requires[key]}{star}", lines.line_of("requires", key))
+            found.put(
+                ("project", "requires-python"),
+                f"=={requires[key]}{star}",
+                lines.line_of("requires", key),
+            )
     for one in data.get("source", []):
         if str(one.get("url", "")).rstrip("/") != package_index.default().rstrip("/"):
             said = f"the source {one.get('name')} ({one.get('url')}) is not taken over: MLOPS_LAB_INDEX_URL takes one"
@@ -256,7 +316,9 @@ def _packages(root: Path, found: Found, lines: PyProject, table: str) -> None:
     for name, wanted in lines.data[table].items():
         path = wanted.get("path") if isinstance(wanted, dict) else None
         if path and (root / str(path)).resolve() == root.resolve():
-            found.said.append(f"{name} is the project itself, which the manager installs if it is a package")
+            found.said.append(
+                f"{name} is the project itself, which the manager installs if it is a package"
+            )
         else:
             _package(found, name, wanted, group, lines.line_of(table, name) or lines.line_of(table))
 
@@ -274,9 +336,15 @@ def _package(found: Found, name: str, wanted: object, group: str, line: int | No
         text = f"{name}{extras} @ {table.pop('file')}"
     markers = [str(table["markers"])] if "markers" in table else []
     markers += [f"{key} {table[key]}" for key in _MARKERS if key in table]
-    text += f" ; {' and '.join(f'({one})' if len(markers) > 1 else one for one in markers)}" if markers else ""
+    text += (
+        f" ; {' and '.join(f'({one})' if len(markers) > 1 else one for one in markers)}"
+        if markers
+        else ""
+    )
     parsed = found.require((GROUPS, group) if group else MAIN, text, line, f"{name} = {wanted!r}")
     if path := table.get("path") or table.get("file"):
         found.source(parsed, group, str(path), line, editable=bool(table.get("editable")))
     if "index" in table:
-        found.warn(f"{name} comes from the index {table['index']!r}: tell that to uv or Poetry", line)
+        found.warn(
+            f"{name} comes from the index {table['index']!r}: tell that to uv or Poetry", line
+        )

@@ -13,7 +13,7 @@ import tomlkit
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tasks_lib.errors import LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.importers.declarations import GROUPS, MAIN, Found, Item, Target, uncommented
 from tasks_lib.importers.toml_tables import lost_comments
 from tasks_lib.project.manifests import PYPROJECT
@@ -25,7 +25,9 @@ _MOVED = "\ufdd0"  # which is no character, and in no file
 _HEAD = r"\[[^\n=]*\][ \t]*(?:#[^\n]*)?\n"
 _NOTES = r"(?P<notes>(?:(?P=depth)#[^\n]*\n)*)"
 _ABOVE = re.compile(rf"^(?=(?P<depth>[ \t]*)#){_NOTES}(?P<head>(?P=depth){_HEAD})", re.MULTILINE)
-_BELOW = re.compile(rf"(?P<head>^[ \t]*{_HEAD})(?P<notes>(?:[ \t]*#{_MOVED}[^\n]*\n)+)", re.MULTILINE)
+_BELOW = re.compile(
+    rf"(?P<head>^[ \t]*{_HEAD})(?P<notes>(?:[ \t]*#{_MOVED}[^\n]*\n)+)", re.MULTILINE
+)
 _NEXT = rf"(?P<next>(?=(?P<depth>[ \t]*)){_NOTES}(?P=depth){_HEAD})"
 _CLOSE = re.compile(rf"^(?![ \t]*(?:#|\n))[^\n]*\n(?={_NEXT})", re.MULTILINE)
 _HEADER = re.compile(r"\A(?:[ \t]*#[^\n]*\n)+(?=[ \t]*\n)")
@@ -33,7 +35,17 @@ _WIDE = 80
 _INDENT = "    "
 #: what comes first, where it is not there yet, in this order
 _TOP = ("project", "build-system", GROUPS)
-_ORDER = ("name", "version", "description", "readme", "requires-python", "license", "dynamic", "authors", "maintainers")
+_ORDER = (
+    "name",
+    "version",
+    "description",
+    "readme",
+    "requires-python",
+    "license",
+    "dynamic",
+    "authors",
+    "maintainers",
+)
 
 
 @dataclass
@@ -63,17 +75,26 @@ class Merged:
                     self.values[target] = item
                     self.owners[target] = found.file
                 elif target[0] == "project" and there != value and not found.adds:
-                    differ[self.owners.get(target, PYPROJECT)].append(f"{target[-1]} {value!r} (there {there!r})")
+                    differ[self.owners.get(target, PYPROJECT)].append(
+                        f"{target[-1]} {value!r} (there {there!r})"
+                    )
                 continue
             owner = self.owners.setdefault(target, PYPROJECT if there else found.file)
             known = [one for one in self.entries(target) if _speaks_of(one) == _speaks_of(value)]
             if owner != found.file and (known or not found.adds):
-                if value not in known and all(Requirement(value) != Requirement(one) for one in known):
-                    differ[owner].append(f"{value} ({f'there {known[0]}' if known else 'not there'})")
+                if value not in known and all(
+                    Requirement(value) != Requirement(one) for one in known
+                ):
+                    differ[owner].append(
+                        f"{value} ({f'there {known[0]}' if known else 'not there'})"
+                    )
                 item.value, item.before, item.behind = None, [*item.before, *item.behind], []
             if item.value is not None or item.before:
                 self.lists[target].append(item)
-        found.warned += [(f"{owner} won, and this differs: {', '.join(some)}", None) for owner, some in differ.items()]
+        found.warned += [
+            (f"{owner} won, and this differs: {', '.join(some)}", None)
+            for owner, some in differ.items()
+        ]
 
     def at(self, target: Target) -> Any:  # noqa: ANN401 - what TOML holds
         """Give what is or will be at a place, `None` where there is nothing."""
@@ -98,7 +119,12 @@ class Merged:
             if row.value is None:
                 continue
             limit, known = Requirement(row.value), False
-            for other in [other for target, rows in self.lists.items() if target[0] != "tool" for other in rows]:
+            for other in [
+                other
+                for target, rows in self.lists.items()
+                if target[0] != "tool"
+                for other in rows
+            ]:
                 if _speaks_of(other.value) == _speaks_of(row.value):
                     wanted, known = Requirement(other.value), True
                     if not (wanted.url or limit.marker):
@@ -141,7 +167,9 @@ def written(old: str, merged: Merged, drops: Sequence[Target] = ()) -> str:
         same = False
     if not same or lost_comments(old, text):
         said = f"{PYPROJECT} is written in a way that cannot be edited safely."
-        raise LabError(said, file=PYPROJECT, remedy="write its [project] table by hand", title="cannot be edited")
+        raise LabError(
+            said, ErrorCode.CANNOT_EDIT, file=PYPROJECT, remedy="write its [project] table by hand"
+        )
     return text
 
 
@@ -184,7 +212,9 @@ def _raised(text: str) -> str:
 
 def _apart(text: str, old: str) -> str:
     """Set each header that has come to stand below another line apart from it."""
-    return _CLOSE.sub(lambda match: match[0] if match[0] + match["next"] in old else f"{match[0]}\n", text)
+    return _CLOSE.sub(
+        lambda match: match[0] if match[0] + match["next"] in old else f"{match[0]}\n", text
+    )
 
 
 def _collapsed(text: str) -> str:
@@ -195,7 +225,11 @@ def _rank(target: Target) -> tuple[object, ...]:
     """Order tables and keys: values before tables, and the `[project]` table as people write it."""
     top = _TOP.index(target[0]) if target[0] in _TOP else len(_TOP)
     last = _ORDER.index(target[-1]) if target[-1] in _ORDER else len(_ORDER) + (target == MAIN)
-    return top, target[:-1] if len(target) > len(MAIN) else (), last if target[0] == "project" else 0
+    return (
+        top,
+        target[:-1] if len(target) > len(MAIN) else (),
+        last if target[0] == "project" else 0,
+    )
 
 
 def _table(container: Any, names: Sequence[str]) -> Any:  # noqa: ANN401 - tomlkit's
@@ -236,7 +270,9 @@ def _extend(table: Any, key: str, rows: Sequence[Item]) -> None:  # noqa: ANN401
     """Add entries to a list, each in a line of its own, as deep as those that stand there; so is what closes it."""
     text = table[key].as_string() if key in table else "[]"
     bare = uncommented(text)[:-1].rstrip()
-    depth, close = (re.search(pattern, text) for pattern in (r"\n([ \t]+)[^\s\]]", r"\n([ \t]*)\]\Z"))
+    depth, close = (
+        re.search(pattern, text) for pattern in (r"\n([ \t]+)[^\s\]]", r"\n([ \t]*)\]\Z")
+    )
     indent = f"\n{depth[1] if depth else _INDENT}"
     parts = [text[: len(bare)], "" if bare[-1] in "[," else ",", text[len(bare) : -1].rstrip()]
     for row in rows:
@@ -244,7 +280,11 @@ def _extend(table: Any, key: str, rows: Sequence[Item]) -> None:  # noqa: ANN401
         first, *more = [*row.behind, ""]
         if row.value is not None:
             literal = isinstance(row.value, str) and '"' in row.value and "'" not in row.value
-            item = tomlkit.string(row.value, literal=True) if literal else tomlkit.item(_inline(row.value))
+            item = (
+                tomlkit.string(row.value, literal=True)
+                if literal
+                else tomlkit.item(_inline(row.value))
+            )
             parts.append(f"{indent}{item.as_string()},{f' # {first}' if first else ''}")
         parts += [f"{indent}{_INDENT}# {comment}" for comment in more if comment]
     end = f"\n{close[1]}" if close else "\n" if rows else ""

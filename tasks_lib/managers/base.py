@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tasks_lib.environments import site_packages
-from tasks_lib.errors import LabError
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.project.manifests import LARGEST, PYPROJECT, read_toml, too_large
 from tasks_lib.report.model import Result, Status
 from tasks_lib.tools import executables, messages
@@ -103,7 +103,10 @@ class Manager(ABC):
 
     def dependents(self) -> Callable[[str], tuple[str, ...]]:
         """Give a function that says who asks for a name: `pyproject.toml`, and locked packages."""
-        wants = {site_packages.normalised(name): [PYPROJECT] for name in self.project.pyproject.required_names()}
+        wants = {
+            site_packages.normalised(name): [PYPROJECT]
+            for name in self.project.pyproject.required_names()
+        }
         for package in self._packages():
             for name in _asked(package) if _is_foreign(package) else ():
                 wants.setdefault(name, []).append(str(package["name"]))
@@ -119,7 +122,9 @@ class Manager(ABC):
         """Declare packages and lock; what it cannot take is an error."""
 
     @abstractmethod
-    def remove(self, activation: Activation, packages: Sequence[str], place: Place = MAIN) -> Command:
+    def remove(
+        self, activation: Activation, packages: Sequence[str], place: Place = MAIN
+    ) -> Command:
         """Take declared packages away and lock."""
 
     @abstractmethod
@@ -144,7 +149,9 @@ class Manager(ABC):
         known = self.members()
         if name and site_packages.normalised(name) not in known:
             text = f"this project has no member {name!r}; {self.name} knows {', '.join(known) or 'none'}."
-            raise LabError(text, file=PYPROJECT, remedy=self.member_remedy, title="unknown member")
+            raise LabError(
+                text, ErrorCode.UNKNOWN_MEMBER, file=PYPROJECT, remedy=self.member_remedy
+            )
         return known[site_packages.normalised(name)] if name else None
 
     @abstractmethod
@@ -156,7 +163,9 @@ class Manager(ABC):
         """Build the source distribution and the wheel of the project, or of a member, into a folder."""
 
     @abstractmethod
-    def publish(self, files: Sequence[Path], address: str, login: Mapping[str, str], member: Member | None) -> Command:
+    def publish(
+        self, files: Sequence[Path], address: str, login: Mapping[str, str], member: Member | None
+    ) -> Command:
         """Upload built files to an index; `login` has a TOKEN, or USERNAME and PASSWORD, and is in variables alone."""
 
     @abstractmethod
@@ -165,7 +174,9 @@ class Manager(ABC):
 
     def newer(self, outcome: Outcome) -> dict[str, str]:
         """Read the answer of `outdated`: normalised names and the newest versions; one that failed is raised."""
-        rows = json.loads(messages.demand(outcome, title=f"ask {self.name} for newer versions").stdout or "[]")
+        rows = json.loads(
+            messages.demand(outcome, title=f"ask {self.name} for newer versions").stdout or "[]"
+        )
         return {site_packages.normalised(row["name"]): row["latest_version"] for row in rows}
 
     @abstractmethod
@@ -180,7 +191,12 @@ class Manager(ABC):
         """Stop where something else stands in the lock's place: the manager would wait for a pipe for ever."""
         if os.path.lexists(self.lock_path) and not self.lock_path.is_file():
             text = f"{self.lock_name} is there, and it is no file."
-            raise LabError(text, file=self.lock_name, remedy=f"move {self.lock_name} away", title="no file")
+            raise LabError(
+                text,
+                ErrorCode.NOT_A_FILE,
+                file=self.lock_name,
+                remedy=f"move {self.lock_name} away",
+            )
         if self.lock_path.is_file() and self.lock_path.stat().st_size > LARGEST:
             raise too_large(self.lock_name)
 
@@ -188,7 +204,7 @@ class Manager(ABC):
         """Stop with a clear error where there is no lock."""
         if not self.lock_path.is_file():
             text = f"there is no {self.lock_name}, and it says what to install."
-            raise LabError(text, file=self.lock_name, remedy=LOCK_ANEW, title="no lock")
+            raise LabError(text, ErrorCode.NO_LOCK, file=self.lock_name, remedy=LOCK_ANEW)
 
     def locked(self, python: str = "") -> dict[str, set[str]]:
         """Read normalised names and versions from the lock, less the project itself and its workspace.
@@ -198,17 +214,24 @@ class Manager(ABC):
         found: dict[str, set[str]] = {}
         for package in self._packages():
             if _is_foreign(package) and (not python or _applies(package, python)):
-                found.setdefault(site_packages.normalised(package["name"]), set()).add(str(package.get("version", "")))
+                found.setdefault(site_packages.normalised(package["name"]), set()).add(
+                    str(package.get("version", ""))
+                )
         return found
 
     def behind(self) -> list[str]:
         """Name the members that ask for other names than the lock says, where a manager does not look at them."""
-        asked = {site_packages.normalised(package["name"]): set(_asked(package)) for package in self._packages()}
+        asked = {
+            site_packages.normalised(package["name"]): set(_asked(package))
+            for package in self._packages()
+        }
         found = []
         for name, member in self.members().items():
             entries = member.pyproject.table("project").get("dependencies", ())
             wanted = {
-                site_packages.normalised(word) for entry in entries for word in re.findall(r"^[\w.-]+", str(entry))
+                site_packages.normalised(word)
+                for entry in entries
+                for word in re.findall(r"^[\w.-]+", str(entry))
             }
             known = {site_packages.normalised(one) for one in member.pyproject.required_names()}
             if name in asked and (wanted - asked[name] or asked[name] - known):
@@ -217,15 +240,21 @@ class Manager(ABC):
 
     def from_elsewhere(self) -> set[str]:
         """Give the normalised names that the lock takes from no index: a repository, an address, a folder."""
-        sources = [(one["name"], one.get("source", {})) for one in self._packages() if _is_foreign(one)]
+        sources = [
+            (one["name"], one.get("source", {})) for one in self._packages() if _is_foreign(one)
+        ]
         # Poetry says in words what a package comes from, uv by the first key
-        kinds = [(name, str(source.get("type") or next(iter(source), ""))) for name, source in sources]
+        kinds = [
+            (name, str(source.get("type") or next(iter(source), ""))) for name, source in sources
+        ]
         return {site_packages.normalised(name) for name, kind in kinds if kind in _ELSEWHERE}
 
     def indexes(self) -> set[str]:
         """Give the addresses that the lock takes packages from."""
         sources = [one.get("source", {}) for one in self._packages()]
-        return {str(source.get("registry") or source.get("url", "")).rstrip("/") for source in sources}
+        return {
+            str(source.get("registry") or source.get("url", "")).rstrip("/") for source in sources
+        }
 
     def _packages(self) -> list[dict[str, Any]]:
         """Read the lock's packages, none where there is no lock; a damaged lock is an error with a way out."""
@@ -239,13 +268,19 @@ class Manager(ABC):
         except LabError as error:
             reason, line = error.message, error.line
         text = f"{self.lock_name} is damaged: {reason}"
-        raise LabError(text, file=self.lock_name, line=line, remedy=LOCK_ANEW, title="damaged lock")
+        raise LabError(
+            text, ErrorCode.DAMAGED_LOCK, file=self.lock_name, line=line, remedy=LOCK_ANEW
+        )
 
-    def lock_result(self, status: Status, detail: str = "", remedy: str = LOCK_ANEW) -> Iterable[Result]:
+    def lock_result(
+        self, status: Status, detail: str = "", remedy: Remedy | str = LOCK_ANEW
+    ) -> Iterable[Result]:
         """Report on the lock's freshness."""
         good = status is Status.PASS
         title = f"{self.lock_name} fits pyproject.toml"
-        yield Result("lock.fresh", status, title, detail, "" if good else remedy, file=self.lock_name)
+        yield Result(
+            "lock.fresh", status, title, detail, "" if good else remedy, file=self.lock_name
+        )
 
 
 def _is_foreign(package: Mapping[str, Any]) -> bool:
@@ -272,13 +307,19 @@ def _applies(package: Mapping[str, Any], python: str) -> bool:
 def _asked(package: Mapping[str, Any]) -> list[str]:
     """Name what a package asks for: uv lists tables, Poetry has a table with the names as its keys."""
     groups = [package.get("dependencies", ()), *package.get("dev-dependencies", {}).values()]
-    every = [entry["name"] if isinstance(entry, dict) else entry for group in groups for entry in group]
+    every = [
+        entry["name"] if isinstance(entry, dict) else entry for group in groups for entry in group
+    ]
     return [site_packages.normalised(name) for name in every]
 
 
 def _is_package(entry: Any) -> bool:  # noqa: ANN401 - whatever stands in a lock
     """Tell whether an entry of the lock has the shape that is relied on here."""
-    sound = isinstance(entry, dict) and isinstance(entry.get("name"), str) and isinstance(entry.get("source", {}), dict)
+    sound = (
+        isinstance(entry, dict)
+        and isinstance(entry.get("name"), str)
+        and isinstance(entry.get("source", {}), dict)
+    )
     try:
         return sound and _asked(entry) is not None
     except (TypeError, KeyError, AttributeError):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tasks_lib import bootstrap
 from tasks_lib.environments import site_packages
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import process
 from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Command
@@ -29,13 +29,18 @@ if TYPE_CHECKING:
     from tasks_lib.execution.process import Outcome
     from tasks_lib.project.workspace import Member
 
-_OPERATION = re.compile(r"^  - (Installing|Updating|Downgrading|Removing) (\S+) \(([^)]*)\)(.*)$", re.MULTILINE)
+_OPERATION = re.compile(
+    r"^  - (Installing|Updating|Downgrading|Removing) (\S+) \(([^)]*)\)(.*)$", re.MULTILINE
+)
 #: how Poetry refuses a manifest before it checks anything
 _INVALID = re.compile(
-    r"(?:The Poetry configuration is invalid|The requirement is invalid|Invalid |.* is invalid).*", re.DOTALL
+    r"(?:The Poetry configuration is invalid|The requirement is invalid|Invalid |.* is invalid).*",
+    re.DOTALL,
 )
 _ROOT = re.compile(r"^Installing the current project: (\S+) \(([^)]*)\)", re.MULTILINE)
-_REFUSED = re.compile(r"not found in known hashes|not match any known checksums|not a zip file|Bad CRC")
+_REFUSED = re.compile(
+    r"not found in known hashes|not match any known checksums|not a zip file|Bad CRC"
+)
 _ARCHIVE = re.compile(r"from archive (\S+) not found")
 #: the commands of Poetry that ask the index
 _ASKING = {"lock", "update", "install", "add", "remove"}
@@ -64,7 +69,9 @@ class Poetry(Manager):
     def install(self, activation: Activation, groups: Sequence[str] = ()) -> Command:
         """Run `poetry install`, which takes nothing away (`poetry sync` would)."""
         argv = ["install", *(["--with", ",".join(groups)] if groups else [])]
-        return self._command(argv, activation, "install what poetry.lock names, and take nothing away")
+        return self._command(
+            argv, activation, "install what poetry.lock names, and take nothing away"
+        )
 
     def preview(self, activation: Activation, groups: Sequence[str] = ()) -> Command:
         """Run `poetry install --dry-run`."""
@@ -80,11 +87,19 @@ class Poetry(Manager):
             if "Skipped" not in rest:
                 removed = verb == "Removing"
                 found.append(
-                    Change(site_packages.normalised(name), after if removed else before, "" if removed else after)
+                    Change(
+                        site_packages.normalised(name),
+                        after if removed else before,
+                        "" if removed else after,
+                    )
                 )
         root = _ROOT.search(outcome.stdout)
         prefix = outcome.command.env.get("VIRTUAL_ENV") or outcome.command.env.get("CONDA_PREFIX")
-        if root and prefix and site_packages.normalised(root[1]) not in site_packages.installed(Path(prefix)):
+        if (
+            root
+            and prefix
+            and site_packages.normalised(root[1]) not in site_packages.installed(Path(prefix))
+        ):
             found.append(Change(site_packages.normalised(root[1]), "", root[2]))
         return found
 
@@ -93,7 +108,9 @@ class Poetry(Manager):
         old = self.project.pyproject.table("tool", "poetry", "group")
         groups = {*self.project.pyproject.table("dependency-groups"), *old}
         return {
-            one for one in groups if not self.project.pyproject.table("tool", "poetry", "group", one).get("optional")
+            one
+            for one in groups
+            if not self.project.pyproject.table("tool", "poetry", "group", one).get("optional")
         }
 
     @property
@@ -114,18 +131,29 @@ class Poetry(Manager):
         member = place.member
         if member and place.group:
             text = f"Poetry installs no groups of a member, and {place.group!r} would be one of {member.name}."
-            raise LabError(text, remedy="leave out --group or --package", title="no groups of a member")
+            raise LabError(text, ErrorCode.NOT_SUPPORTED, remedy="leave out --group or --package")
         for package in packages:
             if package.startswith("git+file:"):
                 text = f"Poetry takes no git+file address without a name: {package!r}."
-                raise LabError(text, remedy=f"name it: invoke deps.add 'NAME @ {package}'", title="no name")
+                raise LabError(
+                    text,
+                    ErrorCode.NO_PROJECT_NAME,
+                    remedy=f"name it: invoke deps.add 'NAME @ {package}'",
+                )
         if member:  # Poetry reads paths from there
             root, there = self.project.root, requirements.is_folder
-            packages = [os.path.relpath(root / one, member.folder) if there(one) else one for one in packages]
+            packages = [
+                os.path.relpath(root / one, member.folder) if there(one) else one
+                for one in packages
+            ]
         argv = ["add", "--lock", *_in(place), *packages]
-        return self._command(argv, activation, "declare the packages in pyproject.toml and lock them")
+        return self._command(
+            argv, activation, "declare the packages in pyproject.toml and lock them"
+        )
 
-    def remove(self, activation: Activation, packages: Sequence[str], place: Place = MAIN) -> Command:
+    def remove(
+        self, activation: Activation, packages: Sequence[str], place: Place = MAIN
+    ) -> Command:
         """Run `poetry remove --lock`."""
         argv = ["remove", "--lock", *_in(place), *packages]
         return self._command(argv, activation, "take the packages out of pyproject.toml and lock")
@@ -137,7 +165,9 @@ class Poetry(Manager):
         groups = [name for name in names if not old.get(name, {}).get("optional")]
         argv = ["export", "--format", form, *(["--with", ",".join(groups)] if groups else [])]
         return self._command(
-            [*argv, *([] if hashes else ["--without-hashes"])], activation, f"print the lock as {form}"
+            [*argv, *([] if hashes else ["--without-hashes"])],
+            activation,
+            f"print the lock as {form}",
         )
 
     def build(self, activation: Activation | None, into: Path, member: Member | None) -> Command:
@@ -145,15 +175,31 @@ class Poetry(Manager):
         argv = ["build", *_in(Place(member=member)), "--output", str(into)]
         return self._command(argv, activation, "build the source distribution and the wheel")
 
-    def publish(self, files: Sequence[Path], address: str, login: Mapping[str, str], member: Member | None) -> Command:
+    def publish(
+        self, files: Sequence[Path], address: str, login: Mapping[str, str], member: Member | None
+    ) -> Command:
         """Run `poetry publish`; the index is named in a variable, since Poetry would else want it in its settings."""
-        argv = ["publish", *_in(Place(member=member)), *(["--repository", "lab"] if address else [])]
-        command = self._command([*argv, "--dist-dir", str(files[0].parent)], None, "upload the files")
+        argv = [
+            "publish",
+            *_in(Place(member=member)),
+            *(["--repository", "lab"] if address else []),
+        ]
+        command = self._command(
+            [*argv, "--dist-dir", str(files[0].parent)], None, "upload the files"
+        )
         name = "LAB" if address else "PYPI"
         kinds = {key: "PYPI_TOKEN" if key == "TOKEN" else "HTTP_BASIC" for key in login}
-        mine = {f"POETRY_{kinds[k]}_{name}{'' if k == 'TOKEN' else f'_{k}'}": value for k, value in login.items()}
-        own = (f"POETRY_PYPI_TOKEN_{name}", *(f"POETRY_HTTP_BASIC_{name}_{key}" for key in ("USERNAME", "PASSWORD")))
-        env = {key: value for key, value in command.env.items() if "PYPI" not in key}  # the login of a mirror
+        mine = {
+            f"POETRY_{kinds[k]}_{name}{'' if k == 'TOKEN' else f'_{k}'}": value
+            for k, value in login.items()
+        }
+        own = (
+            f"POETRY_PYPI_TOKEN_{name}",
+            *(f"POETRY_HTTP_BASIC_{name}_{key}" for key in ("USERNAME", "PASSWORD")),
+        )
+        env = {
+            key: value for key, value in command.env.items() if "PYPI" not in key
+        }  # the login of a mirror
         env |= {**dict.fromkeys(own), "POETRY_REPOSITORIES_LAB_URL": address or None, **mine}
         return replace(command, env=env, source=address)
 
@@ -162,24 +208,38 @@ class Poetry(Manager):
         if not outcome.ok and _REFUSED.search(outcome.said):
             names = set(_ARCHIVE.findall(outcome.said))
             asked = process.run(
-                self._command(["config", "cache-dir"], None, "ask where Poetry keeps what it downloads")
+                self._command(
+                    ["config", "cache-dir"], None, "ask where Poetry keeps what it downloads"
+                )
             )
             for path in Path(asked.stdout.strip(), "artifacts").rglob("*") if asked.ok else ():
                 if path.name in names:
                     path.unlink(missing_ok=True)
-            process.run(self._command(["cache", "clear", "--all"], None, "forget the hashes that the index gave"))
+            process.run(
+                self._command(
+                    ["cache", "clear", "--all"], None, "forget the hashes that the index gave"
+                )
+            )
         return super().ended(outcome)
 
     def outdated(self, activation: Activation) -> Command:
         """Run `poetry show --outdated`, which knows the lock alone."""
         argv = ["show", "--outdated", "--format", "json"]
-        return self._command(argv, activation, "ask the index for newer versions of what poetry.lock names")
+        return self._command(
+            argv, activation, "ask the index for newer versions of what poetry.lock names"
+        )
 
     def checks(self, activation: Activation | None) -> tuple[Step, ...]:
         """Run `poetry check --lock` once for both: starting Poetry is what costs."""
-        command = self._command(["check", "--lock"], activation, "check pyproject.toml and poetry.lock")
+        command = self._command(
+            ["check", "--lock"], activation, "check pyproject.toml and poetry.lock"
+        )
         title = "check pyproject.toml and poetry.lock"
-        return (Step("check.config+lock", title, command, reads=self._read, needs=AFTER_LOCK, check=True),)
+        return (
+            Step(
+                "check.config+lock", title, command, reads=self._read, needs=AFTER_LOCK, check=True
+            ),
+        )
 
     def _read(self, outcome: Outcome) -> Iterable[Result]:
         """Tell the lock's faults from the manifest's: Poetry reports both as errors of one kind."""
@@ -188,7 +248,12 @@ class Poetry(Manager):
         warnings = [line.removeprefix("Warning: ") for line in said if line.startswith("Warning: ")]
         about_lock = [line for line in errors if "poetry.lock" in line]
         title, remedy = "poetry check finds nothing wrong", "mend pyproject.toml"
-        if not outcome.ok and not errors and "poetry.lock" in outcome.said and "TOML" in outcome.said:
+        if (
+            not outcome.ok
+            and not errors
+            and "poetry.lock" in outcome.said
+            and "TOML" in outcome.said
+        ):
             errors = about_lock = ["poetry.lock is damaged"]
         if not errors:
             errors = about_lock = self.behind() if outcome.ok else self._damage()
@@ -199,7 +264,14 @@ class Poetry(Manager):
             return
         if not outcome.ok and not errors:
             error = messages.explain(outcome, title="poetry check")
-            yield Result("config.poetry", Status.ERROR, title, error.message, error.remedy, file="pyproject.toml")
+            yield Result(
+                "config.poetry",
+                Status.ERROR,
+                title,
+                error.message,
+                error.remedy,
+                file="pyproject.toml",
+            )
             yield from self.lock_result(Status.ERROR, error.message, error.remedy)
             return
         rows = [(Status.FAIL, line, remedy) for line in errors if line not in about_lock]
@@ -224,10 +296,14 @@ class Poetry(Manager):
         """Give Poetry an environment always, or it makes one of its own; for the lock alone any will do."""
         if os.environ.get(bootstrap.OFFLINE) and argv[0] in _ASKING and "--dry-run" not in argv:
             text = f"poetry {argv[0]} cannot do without the network: it asks the index even for what its cache holds."
-            raise LabError(text, code=ExitCode.BAD_REQUEST, remedy="leave out --offline, or take uv", title="offline")
+            raise LabError(text, ErrorCode.NOT_OFFLINE, remedy="leave out --offline, or take uv")
         self.refuse_odd_lock()
         place = {"VIRTUAL_ENV": self._bare()} if activation is None else activation.env()
-        env = {**place, **package_index.for_poetry(), "POETRY_VIRTUALENVS_PATH": executables.nowhere()}
+        env = {
+            **place,
+            **package_index.for_poetry(),
+            "POETRY_VIRTUALENVS_PATH": executables.nowhere(),
+        }
         words = (self.program, *argv, "--no-interaction", "--no-ansi")
         return Command(words, why, env=env, cwd=self.project.root)
 

@@ -18,17 +18,31 @@ _NAMES: dict[type, str] = {str: "string", list: "list", dict: "table"}
 #: the types of the `[project]` table (PyPA's specification 'pyproject.toml'); those with more than one are left out
 _TYPES: dict[str, type] = {
     **dict.fromkeys(("name", "version", "description", "requires-python"), str),
-    **dict.fromkeys(("keywords", "classifiers", "authors", "maintainers", "dependencies", "dynamic"), list),
-    **dict.fromkeys(("urls", "scripts", "gui-scripts", "entry-points", "optional-dependencies"), dict),
+    **dict.fromkeys(
+        ("keywords", "classifiers", "authors", "maintainers", "dependencies", "dynamic"), list
+    ),
+    **dict.fromkeys(
+        ("urls", "scripts", "gui-scripts", "entry-points", "optional-dependencies"), dict
+    ),
 }
 
 
 def validate(project: Project) -> Iterator[Result]:
     """Give a failure for each fault of the `[project]` table and of the dependency groups, else one pass."""
     wrong = list(_faults(project))
-    lines = {key: project.pyproject.line_of(key) for key in {key for _, key in wrong}}  # once for thousands of faults
+    lines = {
+        key: project.pyproject.line_of(key) for key in {key for _, key in wrong}
+    }  # once for thousands of faults
     for text, key in wrong:
-        yield Result("config.pyproject", Status.FAIL, _TITLE, text, "mend pyproject.toml", "pyproject.toml", lines[key])
+        yield Result(
+            "config.pyproject",
+            Status.FAIL,
+            _TITLE,
+            text,
+            "mend pyproject.toml",
+            "pyproject.toml",
+            lines[key],
+        )
     if not wrong:
         yield Result("config.pyproject", Status.PASS, _TITLE, file="pyproject.toml")
 
@@ -59,7 +73,9 @@ def _faults(project: Project) -> Iterator[tuple[str, str]]:
             yield from _no_requirements(key, entries, groups)
 
 
-def _no_requirements(key: str, entries: object, groups: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+def _no_requirements(
+    key: str, entries: object, groups: Mapping[str, object]
+) -> Iterator[tuple[str, str]]:
     """Give the entries of a list that are no requirements (PEP 508); a group may include another (PEP 735)."""
     from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - 0.03 s, while uv runs
 

@@ -53,7 +53,9 @@ class Uv(Manager):
         """Run `uv lock`."""
         argv = ["lock"]
         if upgrade is not None:
-            argv += [part for name in upgrade for part in ("--upgrade-package", name)] or ["--upgrade"]
+            argv += [part for name in upgrade for part in ("--upgrade-package", name)] or [
+                "--upgrade"
+            ]
         return self._command(argv, activation, "resolve all dependencies and write uv.lock")
 
     def install(self, activation: Activation, groups: Sequence[str] = ()) -> Command:
@@ -65,7 +67,9 @@ class Uv(Manager):
     def preview(self, activation: Activation, groups: Sequence[str] = ()) -> Command:
         """Run `uv sync --dry-run`."""
         command = self.install(activation, groups)
-        return replace(command, argv=(*command.argv, "--dry-run"), why="see what would be installed")
+        return replace(
+            command, argv=(*command.argv, "--dry-run"), why="see what would be installed"
+        )
 
     def changes(self, outcome: Outcome) -> list[Change]:
         """Read the lines ` - click==8.1.7`, ` + click==8.5.1` and ` ~ click==8.5.1`."""
@@ -74,7 +78,10 @@ class Uv(Manager):
         for sign, name, version, address in _CHANGE.findall(outcome.stderr):
             found.setdefault(site_packages.normalised(name), {})[sign] = version or address
         same = {name: signs.get("~", "") for name, signs in found.items()}
-        return [Change(name, s.get("-", same[name]), s.get("+", same[name])) for name, s in found.items()]
+        return [
+            Change(name, s.get("-", same[name]), s.get("+", same[name]))
+            for name, s in found.items()
+        ]
 
     def default_groups(self) -> set[str]:
         """Give those of `default-groups`, which are `dev` where nothing is said."""
@@ -84,7 +91,11 @@ class Uv(Manager):
         )
         if default == "all":
             return groups
-        return groups & {one for one in default if isinstance(one, str)} if isinstance(default, list) else set()
+        return (
+            groups & {one for one in default if isinstance(one, str)}
+            if isinstance(default, list)
+            else set()
+        )
 
     @property
     def installs_project(self) -> bool:
@@ -93,7 +104,10 @@ class Uv(Manager):
 
     def folders(self) -> Iterable[Path]:
         """Give those of `[tool.uv.sources]`, and of `NAME @ file:…`."""
-        return (*workspace.of_sources(self.project.pyproject), *workspace.by_address(self.project.pyproject))
+        return (
+            *workspace.of_sources(self.project.pyproject),
+            *workspace.by_address(self.project.pyproject),
+        )
 
     @property
     def _table(self) -> Mapping[str, Any]:
@@ -111,50 +125,94 @@ class Uv(Manager):
     def add(self, activation: Activation, packages: Sequence[str], place: Place = MAIN) -> Command:
         """Run `uv add --no-sync`; unasked, it would make the project a workspace of a folder that lies in it."""
         options = _in(place)
-        if any(map(requirements.is_folder, packages)) and not self.project.pyproject.table("tool", "uv", "workspace"):
+        if any(map(requirements.is_folder, packages)) and not self.project.pyproject.table(
+            "tool", "uv", "workspace"
+        ):
             options.append("--no-workspace")
         argv = ["add", "--no-sync", *options, *packages]
-        command = self._command(argv, activation, "declare the packages in pyproject.toml and lock them")
+        command = self._command(
+            argv, activation, "declare the packages in pyproject.toml and lock them"
+        )
         env = dict(command.env)
-        if "UV_DEFAULT_INDEX" in env:  # which `uv add` would write to pyproject.toml, and without its credentials
+        if (
+            "UV_DEFAULT_INDEX" in env
+        ):  # which `uv add` would write to pyproject.toml, and without its credentials
             env["UV_INDEX_URL"] = env.pop("UV_DEFAULT_INDEX")
         return replace(command, env=env)
 
-    def remove(self, activation: Activation, packages: Sequence[str], place: Place = MAIN) -> Command:
+    def remove(
+        self, activation: Activation, packages: Sequence[str], place: Place = MAIN
+    ) -> Command:
         """Run `uv remove --no-sync`."""
         argv = ["remove", "--no-sync", *_in(place), *packages]
         return self._command(argv, activation, "take the packages out of pyproject.toml and lock")
 
     def export(self, activation: Activation | None, form: str, *, hashes: bool = True) -> Command:
         """Run `uv export`."""
-        argv = ["export", "--locked", *self._every, "--no-header", "--no-emit-project", "--format", form]
-        return self._command([*argv, *([] if hashes else ["--no-hashes"])], activation, f"print uv.lock as {form}")
+        argv = [
+            "export",
+            "--locked",
+            *self._every,
+            "--no-header",
+            "--no-emit-project",
+            "--format",
+            form,
+        ]
+        return self._command(
+            [*argv, *([] if hashes else ["--no-hashes"])], activation, f"print uv.lock as {form}"
+        )
 
     def build(self, activation: Activation | None, into: Path, member: Member | None) -> Command:
         """Run `uv build`."""
-        argv = ["build", *_in(Place(member=member)), "--out-dir", str(into), "--no-create-gitignore"]
+        argv = [
+            "build",
+            *_in(Place(member=member)),
+            "--out-dir",
+            str(into),
+            "--no-create-gitignore",
+        ]
         return self._command(argv, activation, "build the source distribution and the wheel")
 
-    def publish(self, files: Sequence[Path], address: str, login: Mapping[str, str], member: Member | None) -> Command:
+    def publish(
+        self, files: Sequence[Path], address: str, login: Mapping[str, str], member: Member | None
+    ) -> Command:
         """Run `uv publish`, whose own variables must not name another index, nor a person's login for one."""
         del member
         to = ("--publish-url", address) if address else ()
         argv = (self.program, "publish", "--trusted-publishing", "never", *to, *map(str, files))
         names = ("URL", "INDEX", "CHECK_URL", "TOKEN", "USERNAME", "PASSWORD")
-        env = dict.fromkeys(f"UV_PUBLISH_{name}" for name in names) | {f"UV_PUBLISH_{k}": v for k, v in login.items()}
+        env = dict.fromkeys(f"UV_PUBLISH_{name}" for name in names) | {
+            f"UV_PUBLISH_{k}": v for k, v in login.items()
+        }
         return Command(argv, "upload the files", env=env, cwd=self.project.root, source=address)
 
     def outdated(self, activation: Activation) -> Command:
         """Run `uv pip list --outdated`: `uv tree` has no data to read."""
         argv = ["pip", "list", "--outdated", "--format", "json"]
-        return self._command(argv, activation, "ask the index for newer versions of what is installed")
+        return self._command(
+            argv, activation, "ask the index for newer versions of what is installed"
+        )
 
     def checks(self, activation: Activation | None) -> tuple[Step, ...]:
         """Check what the manifest declares; then the lock, and whether uv can read both, by `uv lock --check`."""
-        command = self._command(["lock", "--check"], activation, "see whether uv.lock fits pyproject.toml")
+        command = self._command(
+            ["lock", "--check"], activation, "see whether uv.lock fits pyproject.toml"
+        )
         return (
-            Step("check.config", "check what pyproject.toml declares", work=self._validate, check=True),
-            Step("check.lock", "check uv.lock", command, reads=self._read_lock, needs=AFTER_LOCK, check=True),
+            Step(
+                "check.config",
+                "check what pyproject.toml declares",
+                work=self._validate,
+                check=True,
+            ),
+            Step(
+                "check.lock",
+                "check uv.lock",
+                command,
+                reads=self._read_lock,
+                needs=AFTER_LOCK,
+                check=True,
+            ),
         )
 
     def _validate(self) -> Iterable[Result]:
@@ -171,7 +229,9 @@ class Uv(Manager):
             title, remedy = "uv can read pyproject.toml", "mend pyproject.toml"
             yield Result("config.uv", Status.FAIL, title, text, remedy, "pyproject.toml", line)
             yield from self.lock_result(Status.SKIP, "uv cannot read pyproject.toml", remedy)
-        elif fault := next((why for pattern, why in _FAULTS.items() if re.search(pattern, said, re.DOTALL)), ""):
+        elif fault := next(
+            (why for pattern, why in _FAULTS.items() if re.search(pattern, said, re.DOTALL)), ""
+        ):
             yield from self.lock_result(Status.FAIL, fault)
         else:
             error = messages.explain(outcome, title="check uv.lock")
@@ -179,7 +239,10 @@ class Uv(Manager):
 
     def _command(self, argv: Sequence[str], activation: Activation | None, why: str) -> Command:
         self.refuse_odd_lock()
-        env: dict[str, str | None] = {**package_index.for_uv(self.project), "UV_PYTHON_DOWNLOADS": "never"}
+        env: dict[str, str | None] = {
+            **package_index.for_uv(self.project),
+            "UV_PYTHON_DOWNLOADS": "never",
+        }
         words = [self.program, *argv]
         if (
             activation is None

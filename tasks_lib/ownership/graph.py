@@ -41,7 +41,9 @@ class Graph:
 
     def reached(self, start: Iterable[Key] | None = None) -> set[Key]:
         """Give what `start` (all that is declared) asks for, itself included."""
-        waiting = [key for keys in self.roots.values() for key in keys] if start is None else list(start)
+        waiting = (
+            [key for keys in self.roots.values() for key in keys] if start is None else list(start)
+        )
         found: set[Key] = set()
         while waiting:
             key = waiting.pop()
@@ -69,7 +71,9 @@ def read(facts: Facts) -> Graph:
     for name, record in facts.conda.items():
         graph.packages["conda", name] = Package(name, "conda", str(record["version"]))
     for name in facts.locked.keys() - brought.keys():
-        graph.packages["python", name] = Package(name, "lock", "", ", ".join(sorted(facts.locked[name])))
+        graph.packages["python", name] = Package(
+            name, "lock", "", ", ".join(sorted(facts.locked[name]))
+        )
     wants: dict[str, list[str]] = {}
     for one in facts.distributions:
         locked = ", ".join(sorted(facts.locked.get(one.name, ())))
@@ -94,7 +98,9 @@ def _conda_needs(facts: Facts, graph: Graph) -> None:
         graph.roots[file.path.name] = [key for key in named if key in graph.packages]
 
 
-def _python_needs(facts: Facts, graph: Graph, brought: dict[str, Key], wants: dict[str, list[str]]) -> None:
+def _python_needs(
+    facts: Facts, graph: Graph, brought: dict[str, Key], wants: dict[str, list[str]]
+) -> None:
     """Follow the requirements of what is installed, with the extras that somebody asks for."""
 
     def note(asked_for: dict[_Asker, list[Key]], asker: _Asker, name: str) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tasks_lib.environments import conda_engines, conda_health, site_packages
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import process
 from tasks_lib.execution.plan import Step
 from tasks_lib.managers.uv import Uv
@@ -43,14 +43,20 @@ class Conflict:
 
     def __str__(self) -> str:
         """Say it in one sentence."""
-        who = f"asked for by {', '.join(self.asked_by)}" if self.asked_by else "asked for by the lock"
-        after = "one from elsewhere" if self.after == self.before and self.owned.whole else self.after
+        who = (
+            f"asked for by {', '.join(self.asked_by)}" if self.asked_by else "asked for by the lock"
+        )
+        after = (
+            "one from elsewhere" if self.after == self.before and self.owned.whole else self.after
+        )
         what = f"would become {after} ({who})" if self.after else "would be removed"
         gone = "" if self.owned.whole else ", is replaced already"
         return f"{self.name} {self.before}, which conda owns (package {self.owned.package}){gone}, {what}"
 
 
-def conflicts(session: Session, activation: Activation, groups: Sequence[str] = ()) -> list[Conflict]:
+def conflicts(
+    session: Session, activation: Activation, groups: Sequence[str] = ()
+) -> list[Conflict]:
     """Intersect what the manager is about to remove or replace with what `conda-meta` owns by file.
 
     The manager is asked for its plan only where the lock names something that conda owns at another version or from
@@ -71,7 +77,9 @@ def conflicts(session: Session, activation: Activation, groups: Sequence[str] = 
 
 
 def _overlap(
-    planned: Iterable[Change], owned: Mapping[str, Owned], asked_by: Callable[[str], tuple[str, ...]]
+    planned: Iterable[Change],
+    owned: Mapping[str, Owned],
+    asked_by: Callable[[str], tuple[str, ...]],
 ) -> list[Conflict]:
     return [
         Conflict(change.name, change.after, owned[change.name], asked_by(change.name))
@@ -80,15 +88,19 @@ def _overlap(
     ]
 
 
-def refusal(found: Sequence[Conflict], remedy: str = "pin what conda has: invoke deps.align") -> LabError:
+def refusal(
+    found: Sequence[Conflict], remedy: str = "pin what conda has: invoke deps.align"
+) -> LabError:
     """Give the error that names each package, its owner, both versions, and the command that solves it."""
     text = f"conda's packages would be destroyed: {'; '.join(map(str, found))}."
     if not all(conflict.owned.whole for conflict in found):
         remedy = "make the environment anew: invoke env.remove setup"
-    return LabError(text, code=ExitCode.GUARD_REFUSED, remedy=remedy, title="the guard refused")
+    return LabError(text, ErrorCode.GUARD_REFUSED, remedy=remedy)
 
 
-def step(session: Session, activation: Activation, groups: Sequence[str], needs: tuple[str, ...]) -> Step:
+def step(
+    session: Session, activation: Activation, groups: Sequence[str], needs: tuple[str, ...]
+) -> Step:
     """Give the step that stands before every installation."""
 
     def look() -> Iterable[Result]:
@@ -96,14 +108,20 @@ def step(session: Session, activation: Activation, groups: Sequence[str], needs:
             raise refusal(found)
         return (Result("guard", Status.PASS, "nothing of conda's is replaced or removed"),)
 
-    return Step("guard", "see that nothing of conda's is replaced", work=look, needs=needs, check=True)
+    return Step(
+        "guard", "see that nothing of conda's is replaced", work=look, needs=needs, check=True
+    )
 
 
 def creation(session: Session) -> list[Step]:
     """Give the steps that make or mend the environment, behind the guard where one layer could harm the other."""
     before = {"env.update": before_conda, "env.pip": _before_pip}
     steps = session.environment.creation()
-    return [one for step in steps for one in (before[step.id](session, step) if step.id in before else [step])]
+    return [
+        one
+        for step in steps
+        for one in (before[step.id](session, step) if step.id in before else [step])
+    ]
 
 
 def _before_pip(session: Session, change: Step) -> list[Step]:
@@ -118,7 +136,9 @@ def _before_pip(session: Session, change: Step) -> list[Step]:
 
     if change.command is None:
         return [change]
-    command = replace(change.command, argv=(*change.command.argv, "--dry-run"), why="see what would be installed")
+    command = replace(
+        change.command, argv=(*change.command.argv, "--dry-run"), why="see what would be installed"
+    )
     title = "see that nothing of conda's is replaced"
     look = replace(change, id="guard.pip", title=title, command=command, reads=read, check=True)
     return [look, replace(change, needs=(*change.needs, look.id))]
@@ -137,13 +157,19 @@ def before_conda(session: Session, change: Step) -> list[Step]:
 
     def read(outcome: Outcome) -> Iterable[Result]:
         planned = {
-            PYPI.get(name, site_packages.normalised(name)): version for name, version in conda_engines.linked(outcome)
+            PYPI.get(name, site_packages.normalised(name)): version
+            for name, version in conda_engines.linked(outcome)
         }
-        if taken := [(name, have[name], planned[name]) for name in sorted(ours.keys() & planned.keys())]:
+        if taken := [
+            (name, have[name], planned[name]) for name in sorted(ours.keys() & planned.keys())
+        ]:
             raise _takeover(session, taken, change.title)
         return (Result("guard.conda", Status.PASS, "nothing of the lock's is replaced"),)
 
-    command, title = conda_engines.preview(change.command), "see that nothing of the lock's is replaced"
+    command, title = (
+        conda_engines.preview(change.command),
+        "see that nothing of the lock's is replaced",
+    )
     look = Step("guard.conda", title, command, reads=read, check=True)
     return [look, replace(change, needs=(*change.needs, look.id))]
 
@@ -158,11 +184,15 @@ def _takeover(session: Session, taken: Sequence[tuple[str, str, str]], what: str
     ]
     first = taken[0][0]
     declared = next(
-        (one for one in [first, *asked_by(first)] if PYPROJECT in asked_by(site_packages.normalised(one))), first
+        (
+            one
+            for one in [first, *asked_by(first)]
+            if PYPROJECT in asked_by(site_packages.normalised(one))
+        ),
+        first,
     )
     return LabError(
         f"to {what} would break the lock's layer: {'; '.join(each)}.",
-        code=ExitCode.GUARD_REFUSED,
+        ErrorCode.GUARD_REFUSED,
         remedy=f"take it out of the lock first: invoke deps.remove {declared}",
-        title="the guard refused",
     )

@@ -64,7 +64,13 @@ def read(prefix: Path, locked: Mapping[str, set[str]], own: str = "") -> Layers:
     found = list(site_packages.distributions(prefix))
     others = [one for one in found if one.folder.name not in linked]
     packages = [
-        Package("conda", name, record["version"], str(record.get("build", "")), conda_health.size(record))
+        Package(
+            "conda",
+            name,
+            record["version"],
+            str(record.get("build", "")),
+            conda_health.size(record),
+        )
         for name, record in conda.items()
     ]
     for one in others:
@@ -85,7 +91,11 @@ def show(session: Session, *, mermaid: bool = False) -> Answer:
     found = of(session)
     environment = session.environment
     layers = [
-        {"owner": owner, "size": sum(one.size for one in mine), "packages": [_row(one) for one in mine]}
+        {
+            "owner": owner,
+            "size": sum(one.size for one in mine),
+            "packages": [_row(one) for one in mine],
+        }
         for owner in OWNERS
         if (mine := [one for one in found.packages if one.owner == owner])
     ]
@@ -102,7 +112,9 @@ def show(session: Session, *, mermaid: bool = False) -> Answer:
 
 def _row(package: Package) -> dict[str, Any]:
     row = asdict(package)
-    return {key: row[key] for key in ("name", "version", "build", "size") if key != "build" or row[key]}
+    return {
+        key: row[key] for key in ("name", "version", "build", "size") if key != "build" or row[key]
+    }
 
 
 def _overlaps(
@@ -112,7 +124,9 @@ def _overlaps(
     locked: Mapping[str, set[str]],
 ) -> Iterator[Overlap]:
     """Compare, name by name, what conda linked, what stands there, and what the lock pins."""
-    there = {one.folder.name for one in found if one.version}  # an uninstaller may leave a folder without METADATA
+    there = {
+        one.folder.name for one in found if one.version
+    }  # an uninstaller may leave a folder without METADATA
     rest: dict[str, list[str]] = defaultdict(list)
     for one in others:
         rest[one.name].append(one.version)

@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tasks_lib.errors import LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.project.manifests import BREAK, CondaFile, read_text, spec_name
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def with_specs(file: CondaFile, specs: Sequence[str], *, drop: bool = False) -> 
     for name in wanted if drop else ():
         if name not in have:
             message = f"{name!r} is not among the dependencies of {file.path.name}."
-            raise LabError(message, file=file.path.name, title="not declared")
+            raise LabError(message, ErrorCode.NOT_DECLARED, file=file.path.name)
     parts = [*BREAK.split(read_text(file.path)), ""]  # each line, and behind it its line break
     heads = [at for at, row in enumerate(parts[::2], 1) if row.startswith("dependencies:")]
     last = max((file.lines[name] for name in have), default=heads[0] if heads else 1)
@@ -46,7 +46,13 @@ def with_specs(file: CondaFile, specs: Sequence[str], *, drop: bool = False) -> 
         message = f"{file.path.name} is written in a way that cannot be edited safely."
         remedy = f"edit it by hand: {'take out' if drop else 'write'} {', '.join(wanted if drop else specs)}"
         line = file.lines.get(next(iter(wanted)), last)
-        raise LabError(message, file=file.path.name, line=line, remedy=f"{remedy} under 'dependencies:'")
+        raise LabError(
+            message,
+            ErrorCode.CANNOT_EDIT,
+            file=file.path.name,
+            line=line,
+            remedy=f"{remedy} under 'dependencies:'",
+        )
     return ("\ufeff" if file.path.read_bytes().startswith(codecs.BOM_UTF8) else "") + text
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tasks_lib.errors import LabError
+from tasks_lib.errors import ErrorCode, LabError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,7 +28,9 @@ BAD_TEXT = re.compile("[\0\ud800-\udfff]")
 LARGEST, _LARGEST_YAML = 16 << 20, 1 << 20
 _LONGEST_NAME = 200  # it becomes a folder, and systems allow 255 bytes
 _AT_LINE = re.compile(r"line (\d+)")
-_HUGE = re.compile(r"\d[\d_]{4300}")  # Python reads no longer number, and does not say where it stood
+_HUGE = re.compile(
+    r"\d[\d_]{4300}"
+)  # Python reads no longer number, and does not say where it stood
 BREAK = re.compile("(\r\n|[\n\r\x85\u2028\u2029])")  # what ends a line of YAML
 _TOML_KEY = re.compile(r"\[\[?(?P<table>[^\]#]+)\]|(?P<key>[^=#\[\]]+)=")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
@@ -42,23 +44,25 @@ def read_text(path: Path, shown: str = "") -> str:
         data = _bytes(path, shown)
     except FileNotFoundError:
         text = f"there is no {path.name} in {path.absolute().parent}."
-        raise LabError(text, file=shown, title=f"no {path.name}") from None
+        raise LabError(text, ErrorCode.FILE_MISSING, file=shown) from None
     except OSError as error:
         text = f"{shown} cannot be read: {error.strerror}."
-        raise LabError(text, file=shown) from None
+        raise LabError(text, ErrorCode.CANNOT_READ, file=shown) from None
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         text = f"{shown} is not UTF-8: byte 0x{data[error.start]:02x}."
-        raise LabError(text, file=shown, line=line, remedy=f"save {shown} as UTF-8") from None
+        raise LabError(
+            text, ErrorCode.NOT_UTF8, file=shown, line=line, remedy=f"save {shown} as UTF-8"
+        ) from None
 
 
 def _bytes(path: Path, shown: str) -> bytes:
     """Read a file of bearable size; a pipe in its place, which would be waited for, is refused."""
     if not stat.S_ISREG(path.stat().st_mode):
         text = f"{shown} cannot be read: it is no file."
-        raise LabError(text, file=shown, remedy=f"put a file at {shown}", title="no file")
+        raise LabError(text, ErrorCode.NOT_A_FILE, file=shown, remedy=f"put a file at {shown}")
     with path.open("rb") as stream:
         data = stream.read(LARGEST + 1)
     if len(data) > LARGEST:
@@ -69,7 +73,9 @@ def _bytes(path: Path, shown: str) -> bytes:
 def too_large(shown: str, largest: int = LARGEST) -> LabError:
     """Give the error for a file that would take minutes to parse."""
     text = f"{shown} is larger than {largest >> 20} MiB, which no such file should be."
-    return LabError(text, file=shown, remedy=f"see what stands in {shown}", title="too large")
+    return LabError(
+        text, ErrorCode.FILE_TOO_LARGE, file=shown, remedy=f"see what stands in {shown}"
+    )
 
 
 def read_toml(path: Path, shown: str = "") -> tuple[dict[str, Any], str]:
@@ -101,9 +107,11 @@ def parse_yaml(text: str, shown: str, parse: Callable[[str], Any]) -> Any:  # no
 
 
 def _broken(shown: str, kind: str, line: int | None, why: object) -> LabError:
-    why = "it is nested too deeply" if isinstance(why, RecursionError) else str(why).partition(";")[0]
+    why = (
+        "it is nested too deeply" if isinstance(why, RecursionError) else str(why).partition(";")[0]
+    )
     text = f"{shown} is not valid {kind}: {why}."
-    return LabError(text, file=shown, line=line, remedy=f"mend {shown}", title=f"broken {kind}")
+    return LabError(text, ErrorCode.INVALID_MANIFEST, file=shown, line=line, remedy=f"mend {shown}")
 
 
 @dataclass(frozen=True)
@@ -120,7 +128,7 @@ class PyProject:
         if not path.is_file():
             text = f"there is no {PYPROJECT} in {path.parent}."
             remedy = "go to the project's folder; or adopt this one: invoke init; or begin one: uv init --bare"
-            raise LabError(text, file=PYPROJECT, remedy=remedy, title=f"no {PYPROJECT}")
+            raise LabError(text, ErrorCode.NO_PYPROJECT, file=PYPROJECT, remedy=remedy)
         data, text = read_toml(path)
         self = cls(path, data, text)
         for table in ("project", "tool", "dependency-groups"):
@@ -138,8 +146,17 @@ class PyProject:
         """Refuse a key of the wrong type, with its line."""
         key, value = names[-1], self.table(*names[:-1]).get(names[-1])
         if value is not None and not isinstance(value, kind):
-            text, line = f"{key!r} must be {_KINDS[kind]}, and it is {value!r:.60}.", self.line_of(*names)
-            raise LabError(text, file=PYPROJECT, line=line, remedy=f"mend {PYPROJECT}", title=f"wrong {key}")
+            text, line = (
+                f"{key!r} must be {_KINDS[kind]}, and it is {value!r:.60}.",
+                self.line_of(*names),
+            )
+            raise LabError(
+                text,
+                ErrorCode.INVALID_MANIFEST,
+                file=PYPROJECT,
+                line=line,
+                remedy=f"mend {PYPROJECT}",
+            )
 
     def table(self, *names: str) -> Mapping[str, Any]:
         """Give a table, empty where there is none."""
@@ -153,7 +170,9 @@ class PyProject:
         table: tuple[str, ...] = ()
         for number, row in enumerate(self.text.split("\n"), 1):
             if found := _TOML_KEY.match(row.lstrip()):
-                keys = tuple(part.strip().strip("\"'") for part in found[found.lastgroup or 0].split("."))
+                keys = tuple(
+                    part.strip().strip("\"'") for part in found[found.lastgroup or 0].split(".")
+                )
                 table = keys if found["table"] else table
                 path = keys if found["table"] else (*table, *keys)
                 if path[-len(names) :] == names:
@@ -163,7 +182,9 @@ class PyProject:
     @property
     def name(self) -> str:
         """Give the project's name, which Poetry's own table may have, or nothing."""
-        return str(self.table("project").get("name") or self.table("tool", "poetry").get("name", ""))
+        return str(
+            self.table("project").get("name") or self.table("tool", "poetry").get("name", "")
+        )
 
     @property
     def requires_python(self) -> str:
@@ -172,11 +193,25 @@ class PyProject:
 
     def required_names(self) -> set[str]:
         """Give the names that it requires as they are written, in whichever table: extras, groups, Poetry's."""
-        lists = [self.table("project").get("dependencies", ()), *self.table("dependency-groups").values()]
+        lists = [
+            self.table("project").get("dependencies", ()),
+            *self.table("dependency-groups").values(),
+        ]
         lists += self.table("project", "optional-dependencies").values()
         tables = (self.table("tool", "poetry"), *self.table("tool", "poetry", "group").values())
-        entries = [entry for found in lists if isinstance(found, list) for entry in found if isinstance(entry, str)]
-        entries += [name for found in tables if isinstance(found, dict) for name in found.get("dependencies", ())]
+        entries = [
+            entry
+            for found in lists
+            if isinstance(found, list)
+            for entry in found
+            if isinstance(entry, str)
+        ]
+        entries += [
+            name
+            for found in tables
+            if isinstance(found, dict)
+            for name in found.get("dependencies", ())
+        ]
         return {found[0] for entry in entries if (found := _NAME.match(entry.strip()))}
 
     def allows(self, python: str) -> bool:
@@ -189,7 +224,9 @@ class PyProject:
             text = f"requires-python is no version specifier: {self.requires_python!r}."
             line = self.line_of("project", "requires-python")
             remedy = 'write it like requires-python = ">=3.11"'
-            raise LabError(text, file=PYPROJECT, line=line, remedy=remedy, title="wrong requires-python") from None
+            raise LabError(
+                text, ErrorCode.INVALID_MANIFEST, file=PYPROJECT, line=line, remedy=remedy
+            ) from None
 
 
 @dataclass(frozen=True)
@@ -238,14 +275,20 @@ class _CondaReader:
         self.path = path
         self.lines: dict[str, int] = {}
 
-    def wrong(self, node: yaml.Node | None, text: str, *, title: str = "") -> LabError:
+    def wrong(self, node: yaml.Node | None, text: str) -> LabError:
         line, name = None if node is None else node.start_mark.line + 1, self.path.name
-        return LabError(text, file=name, line=line, remedy=f"mend {name}", title=title or f"wrong {name}")
+        return LabError(
+            text, ErrorCode.INVALID_MANIFEST, file=name, line=line, remedy=f"mend {name}"
+        )
 
     def read(self, text: str) -> CondaFile:
-        top = parse_yaml(text, self.path.name, functools.partial(yaml.compose, Loader=yaml.SafeLoader))
+        top = parse_yaml(
+            text, self.path.name, functools.partial(yaml.compose, Loader=yaml.SafeLoader)
+        )
         if not isinstance(top, yaml.MappingNode):
-            raise self.wrong(top, "the file must be a mapping with 'name', 'channels' and 'dependencies'.")
+            raise self.wrong(
+                top, "the file must be a mapping with 'name', 'channels' and 'dependencies'."
+            )
         known: dict[str, yaml.Node] = {}
         for key, value in top.value:
             if not isinstance(key, yaml.ScalarNode):
@@ -266,10 +309,12 @@ class _CondaReader:
 
     def _name(self, node: yaml.Node | None, top: yaml.Node) -> str:
         if node is None:
-            raise self.wrong(top, "it gives the environment no name.", title="no name")
+            raise self.wrong(top, "it gives the environment no name.")
         name = self._string(node, "name")
         if not name or _BAD_NAME.search(name) or name in {".", ".."}:
-            raise self.wrong(node, f"{name!r} is no name for a conda environment: no '/', ' ', ':' or '#'.")
+            raise self.wrong(
+                node, f"{name!r} is no name for a conda environment: no '/', ' ', ':' or '#'."
+            )
         if len(name.encode()) > _LONGEST_NAME:
             raise self.wrong(node, f"the name {name[:20]!r}… is longer than {_LONGEST_NAME} bytes.")
         if name.lower() in {"base", "root"}:
@@ -285,12 +330,16 @@ class _CondaReader:
             raise self.wrong(node, f"{what} has a character that no program can be given{shown}.")
         return str(node.value)
 
-    def _inside(self, node: yaml.Node | None, kind: type[yaml.CollectionNode], what: str) -> list[Any]:
+    def _inside(
+        self, node: yaml.Node | None, kind: type[yaml.CollectionNode], what: str
+    ) -> list[Any]:
         """Give what a list or a mapping holds, and nothing where there is none."""
         if node is None or _is_null(node):
             return []
         if not isinstance(node, kind):
-            raise self.wrong(node, f"{what} must be a {'list' if kind is yaml.SequenceNode else 'mapping'}.")
+            raise self.wrong(
+                node, f"{what} must be a {'list' if kind is yaml.SequenceNode else 'mapping'}."
+            )
         return list(node.value)
 
     def _strings(self, node: yaml.Node | None, what: str) -> tuple[str, ...]:

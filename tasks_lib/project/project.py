@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from tasks_lib.errors import LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.project.manifests import PYPROJECT, CondaFile, PyProject
 from tasks_lib.project.workspace import root_above
 from tasks_lib.tools.messages import without_logins
@@ -47,7 +47,13 @@ class Project:
 
     @classmethod
     def load(
-        cls, start: Path, variables: Mapping[str, str], *, engine: str = "", python: str = "", new: bool = False
+        cls,
+        start: Path,
+        variables: Mapping[str, str],
+        *,
+        engine: str = "",
+        python: str = "",
+        new: bool = False,
     ) -> Project:
         """Find the project that `start` lies in and read its manifest; flags win over variables over settings.
 
@@ -59,7 +65,10 @@ class Project:
         self = cls(root, pyproject)
         return replace(
             self,
-            engine=engine or variables.get("MLOPS_LAB_ENGINE", "") or self.settings.engine or "auto",
+            engine=engine
+            or variables.get("MLOPS_LAB_ENGINE", "")
+            or self.settings.engine
+            or "auto",
             python=python or variables.get("MLOPS_LAB_PYTHON", "") or self.settings.python,
         )
 
@@ -69,10 +78,18 @@ class Project:
         table = self.pyproject.table("tool", "mlops-lab")
         for key, value in table.items():
             if key not in (*_KEYS, *_TABLES):
-                raise _wrong(self.pyproject, key, f"has no setting {key!r}; it has {', '.join((*_KEYS, *_TABLES))}")
+                raise _wrong(
+                    self.pyproject,
+                    key,
+                    f"has no setting {key!r}; it has {', '.join((*_KEYS, *_TABLES))}",
+                )
             if key not in _TABLES and not isinstance(value, str):
-                raise _wrong(self.pyproject, key, f"{key} must be a string, and it is {value!r:.60}")
-        return Settings(**{key: table.get(key, "") for key in _KEYS}, mirror=_mirror(self.pyproject))
+                raise _wrong(
+                    self.pyproject, key, f"{key} must be a string, and it is {value!r:.60}"
+                )
+        return Settings(
+            **{key: table.get(key, "") for key in _KEYS}, mirror=_mirror(self.pyproject)
+        )
 
     @cached_property
     def conda_path(self) -> Path | None:
@@ -85,7 +102,7 @@ class Project:
         if self.conda_path is None:
             text = f"there is no conda.yml in {self.root}, and the conda layer is made from it."
             remedy = "write one, or take a pip combo: --combo pip_uv"
-            raise LabError(text, file="conda.yml", remedy=remedy, title="no conda.yml")
+            raise LabError(text, ErrorCode.NO_CONDA_FILE, file="conda.yml", remedy=remedy)
         return CondaFile.read(self.conda_path)
 
 
@@ -95,7 +112,11 @@ def root_of(start: Path) -> Path:
     From within a member of a workspace that is the workspace's: there stand the lock and the environment.
     """
     start = start.absolute()
-    return root_above(next((folder for folder in (start, *start.parents) if (folder / PYPROJECT).is_file()), start))
+    return root_above(
+        next(
+            (folder for folder in (start, *start.parents) if (folder / PYPROJECT).is_file()), start
+        )
+    )
 
 
 def _mirror(pyproject: PyProject) -> dict[str, str]:
@@ -104,14 +125,24 @@ def _mirror(pyproject: PyProject) -> dict[str, str]:
         raise _wrong(pyproject, "mirror", "mirror must be a table")
     for key, value in table.items():
         if key not in _MIRROR:
-            raise _wrong(pyproject, "mirror", f"mirror has no setting {key!r}; it has {', '.join(_MIRROR)}")
+            raise _wrong(
+                pyproject, "mirror", f"mirror has no setting {key!r}; it has {', '.join(_MIRROR)}"
+            )
         if not isinstance(value, str) or "://" not in value:
-            raise _wrong(pyproject, key, f"mirror {key} must be an address, and it is {value!r:.60}")
+            raise _wrong(
+                pyproject, key, f"mirror {key} must be an address, and it is {value!r:.60}"
+            )
         if without_logins(value, tokens=True) != value:
-            raise _wrong(pyproject, key, f"mirror {key} has a login in its address: keep that in .netrc or a variable")
+            raise _wrong(
+                pyproject,
+                key,
+                f"mirror {key} has a login in its address: keep that in .netrc or a variable",
+            )
     return table
 
 
 def _wrong(pyproject: PyProject, key: str, why: str) -> LabError:
     text = f"[tool.mlops-lab] {why}."
-    return LabError(text, file=PYPROJECT, line=pyproject.line_of("mlops-lab", key), title="wrong setting")
+    return LabError(
+        text, ErrorCode.WRONG_SETTING, file=PYPROJECT, line=pyproject.line_of("mlops-lab", key)
+    )

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks_lib.errors import LabError
+from tasks_lib.errors import ErrorCode, LabError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,7 @@ def words(text: str, behind: Sequence[str], root: Path) -> list[str]:
     for word in found:
         if is_folder(word) and not (root / _from_root(word.partition("[")[0], root)).exists():
             message = f"there is no {word.partition('[')[0]} to install."
-            raise LabError(message, remedy="check the path", title="no such path")
+            raise LabError(message, ErrorCode.NO_SUCH_PATH, remedy="check the path")
     return [_from_root(word, root) for word in found]
 
 
@@ -37,7 +37,11 @@ def is_folder(word: str) -> bool:
 def _from_root(word: str, root: Path) -> str:
     """Write a path that was typed in another folder as the managers have to read it: they start in the project's."""
     path = Path(word).expanduser()
-    if not is_folder(word) or Path(word).is_absolute() or (Path.cwd() == root and not word.startswith("~")):
+    if (
+        not is_folder(word)
+        or Path(word).is_absolute()
+        or (Path.cwd() == root and not word.startswith("~"))
+    ):
         return word
     return str(path) if path.is_absolute() else f"./{Path(os.path.relpath(path, root)).as_posix()}"
 
@@ -54,4 +58,8 @@ def expect_editable(packages: Sequence[str], root: Path) -> None:
         folder = package.partition("[")[0]
         if not is_folder(folder) or not (root / folder).is_dir():
             text = f"--editable takes folders, and {package!r} is none."
-            raise LabError(text, remedy="name a folder: invoke deps.add ./path --editable", title="not editable")
+            raise LabError(
+                text,
+                ErrorCode.NOT_EDITABLE,
+                remedy="name a folder: invoke deps.add ./path --editable",
+            )

@@ -62,13 +62,18 @@ def of_workspace(pyproject: PyProject) -> Iterator[Path]:
 
 def _matching(root: Path, patterns: object) -> Iterator[Path]:
     for pattern in patterns if isinstance(patterns, list) else ():
-        with contextlib.suppress(ValueError, TypeError, NotImplementedError):  # no pattern; uv says so itself
+        with contextlib.suppress(
+            ValueError, TypeError, NotImplementedError
+        ):  # no pattern; uv says so itself
             yield from root.glob(pattern)
 
 
 def by_path(pyproject: PyProject) -> Iterator[Path]:
     """Give the folders that a project depends on by their path, in Poetry's tables or as `NAME @ file:…`."""
-    groups = [pyproject.table("tool", "poetry"), *pyproject.table("tool", "poetry", "group").values()]
+    groups = [
+        pyproject.table("tool", "poetry"),
+        *pyproject.table("tool", "poetry", "group").values(),
+    ]
     for table in (group.get("dependencies") for group in groups if isinstance(group, dict)):
         yield from _paths(pyproject, table)
     yield from by_address(pyproject)
@@ -89,7 +94,10 @@ def _paths(pyproject: PyProject, table: object) -> Iterator[Path]:
 def by_address(pyproject: PyProject) -> Iterator[Path]:
     """Give the folders and files that a project depends on as `NAME @ file:…`."""
     root = pyproject.path.parent
-    lists: list[Any] = [pyproject.table("project").get("dependencies"), *pyproject.table("dependency-groups").values()]
+    lists: list[Any] = [
+        pyproject.table("project").get("dependencies"),
+        *pyproject.table("dependency-groups").values(),
+    ]
     for entry in (entry for found in lists for entry in found or () if isinstance(entry, str)):
         address = entry.partition("@")[2].partition(";")[0].strip()
         if address.startswith("file:"):

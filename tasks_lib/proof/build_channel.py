@@ -36,7 +36,7 @@ from whl2conda.api.converter import Wheel2CondaConverter, Wheel2CondaError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import ErrorCode, ExitCode, LabError
 from tasks_lib.execution.process import Command, run
 
 if TYPE_CHECKING:
@@ -46,7 +46,14 @@ CHANNEL = "conda-forge"
 _LEVEL = 3  # of zstd: 1 s; the default level takes 28 s
 #: Left out of the package: bulk that no environment needs, and the mark that keeps pip out of a managed Python.
 _LEFT_OUT = shutil.ignore_patterns(
-    "__pycache__", "site-packages", "test", "tests", "idlelib", "turtledemo", "*.a", "EXTERNALLY-MANAGED"
+    "__pycache__",
+    "site-packages",
+    "test",
+    "tests",
+    "idlelib",
+    "turtledemo",
+    "*.a",
+    "EXTERNALLY-MANAGED",
 )
 _ASK = """
 import json, platform, sys, sysconfig
@@ -77,15 +84,22 @@ class Interpreter:
     @classmethod
     def ask(cls, executable: Path) -> Interpreter:
         """Ask `executable` about itself; refuse one that cannot be moved elsewhere."""
-        outcome = run(Command((str(executable), "-I", "-c", _ASK), "ask the interpreter about itself"), timeout=60)
+        outcome = run(
+            Command((str(executable), "-I", "-c", _ASK), "ask the interpreter about itself"),
+            timeout=60,
+        )
         if not outcome.ok:
             text = f"{executable} does not run: {outcome.said}"
-            raise LabError(text, code=ExitCode.TOOL_MISSING)
+            raise LabError(text, ErrorCode.PYTHON_NOT_MOVABLE)
         python = cls(**json.loads(outcome.stdout))
         own = Path(python.prefix)
-        if own == Path("/usr") or python.implementation != "CPython" or own not in Path(python.stdlib).parents:
+        if (
+            own == Path("/usr")
+            or python.implementation != "CPython"
+            or own not in Path(python.stdlib).parents
+        ):
             text = f"{executable} lives in {own}, which is no self-contained CPython that could be repackaged."
-            raise LabError(text, code=ExitCode.TOOL_MISSING, remedy="uv python install 3.11")
+            raise LabError(text, ErrorCode.PYTHON_NOT_MOVABLE, remedy="uv python install 3.11")
         return python
 
 
@@ -93,7 +107,9 @@ def stage(python: Interpreter, to: Path) -> None:
     """Copy the interpreter to `to` so that it runs from any folder."""
     prefix, short = Path(python.prefix), python.tag.removesuffix("t").removesuffix("d")
     for folder in (python.stdlib, python.include):
-        shutil.copytree(folder, to / Path(folder).relative_to(prefix), symlinks=True, ignore=_LEFT_OUT)
+        shutil.copytree(
+            folder, to / Path(folder).relative_to(prefix), symlinks=True, ignore=_LEFT_OUT
+        )
     (to / "bin").mkdir()
     binary = to / "bin" / short
     shutil.copy2(prefix / "bin" / python.tag, binary)
@@ -105,10 +121,12 @@ def stage(python: Interpreter, to: Path) -> None:
     for library in (to / "lib").glob("libpython*.so*"):
         if not library.is_symlink():
             _set_rpath(library, "$ORIGIN")
-    tried = run(Command((str(to / "bin/python"), "-I", "-B", "-c", _TRY), "try the copy"), timeout=60)
+    tried = run(
+        Command((str(to / "bin/python"), "-I", "-B", "-c", _TRY), "try the copy"), timeout=60
+    )
     if tried.stdout.strip() != str(to):
         text = f"A copy of {prefix} does not run from another folder: {tried.said}"
-        raise LabError(text, code=ExitCode.TOOL_MISSING, remedy="uv python install 3.11")
+        raise LabError(text, ErrorCode.PYTHON_NOT_MOVABLE, remedy="uv python install 3.11")
 
 
 def _set_rpath(file: Path, rpath: str) -> None:
@@ -117,10 +135,12 @@ def _set_rpath(file: Path, rpath: str) -> None:
     needed = run(Command((patchelf, "--print-needed", str(file)))).stdout.split()
     if not any(name.startswith("libpython") for name in needed):
         return
-    outcome = run(Command((patchelf, "--set-rpath", rpath, str(file)), "make it find its own libpython"))
+    outcome = run(
+        Command((patchelf, "--set-rpath", rpath, str(file)), "make it find its own libpython")
+    )
     if not outcome.ok:
         text = f"patchelf failed on {file.name}: {outcome.said}"
-        raise LabError(text, code=ExitCode.TOOL_FAILED)
+        raise LabError(text, ErrorCode.CHANNEL_NOT_BUILT)
 
 
 def _paths(root: Path, old_prefix: str) -> Iterator[dict[str, object]]:
@@ -159,8 +179,15 @@ def pack_python(python: Interpreter, scratch: Path, channel: Path) -> None:
     (root / "info").mkdir()
     (root / "info/index.json").write_text(json.dumps(index))
     (root / "info/paths.json").write_text(json.dumps({"paths": paths, "paths_version": 1}))
-    (root / "info/about.json").write_text(json.dumps({"summary": "CPython, repackaged from this machine"}))
-    names = [*(str(entry["_path"]) for entry in paths), "info/index.json", "info/paths.json", "info/about.json"]
+    (root / "info/about.json").write_text(
+        json.dumps({"summary": "CPython, repackaged from this machine"})
+    )
+    names = [
+        *(str(entry["_path"]) for entry in paths),
+        "info/index.json",
+        "info/paths.json",
+        "info/about.json",
+    ]
     stem = f"python-{python.version}-0_cpython"
     with conda_builder(stem, channel / subdir, compression_level=_LEVEL) as tar:
         for name in names:
@@ -173,34 +200,48 @@ def pack_wheels(executable: Path, requirements: list[str], scratch: Path, channe
     noarch.mkdir(parents=True)
     index = os.environ.get("MLOPS_LAB_INDEX_URL")
     argv = (
-        *(sys.executable, "-m", "pip", "--python", str(executable), "download", "--quiet", "--only-binary", ":all:"),
+        *(
+            sys.executable,
+            "-m",
+            "pip",
+            "--python",
+            str(executable),
+            "download",
+            "--quiet",
+            "--only-binary",
+            ":all:",
+        ),
         *("--dest", str(wheels)),
         *(("--index-url", index) if index else ()),
         *requirements,
     )
     outcome = run(Command(argv, "download the wheels"), timeout=600)
     if not outcome.ok:
-        reason = next((line for line in outcome.stderr.splitlines() if line.startswith("ERROR")), outcome.said)
+        reason = next(
+            (line for line in outcome.stderr.splitlines() if line.startswith("ERROR")), outcome.said
+        )
         text = f"pip could not download {', '.join(requirements)}: {reason}"
-        raise LabError(text, code=ExitCode.TOOL_FAILED)
-    logging.getLogger("whl2conda").setLevel(logging.ERROR)  # it warns of every `!=3.0.*`, which it keeps as it is
+        raise LabError(text, ErrorCode.CHANNEL_NOT_BUILT)
+    logging.getLogger("whl2conda").setLevel(
+        logging.ERROR
+    )  # it warns of every `!=3.0.*`, which it keeps as it is
     for wheel in sorted(wheels.glob("*.whl")):
         name, version, *_ = wheel.stem.split("-")
         if not wheel.stem.endswith("-none-any"):
             text = f"{name} {version} has only a wheel for one platform, and no noarch conda package can be made of it."
-            raise LabError(text, code=ExitCode.BAD_REQUEST)
+            raise LabError(text, ErrorCode.NOT_PURE_PYTHON)
         try:
             Wheel2CondaConverter(wheel, noarch).convert()
         except Wheel2CondaError as error:
             text = f"whl2conda could not convert {name} {version}: {error}"
-            raise LabError(text, code=ExitCode.TOOL_FAILED) from error
+            raise LabError(text, ErrorCode.CHANNEL_NOT_BUILT) from error
 
 
 def build(executable: Path, requirements: list[str], out: Path) -> None:
     """Build the channel beside `out`, and move it there in one step."""
     if sys.platform != "linux":
         text = "Only on Linux can this build a channel; elsewhere the public channel is needed."
-        raise LabError(text, code=ExitCode.TOOL_MISSING)
+        raise LabError(text, ErrorCode.WRONG_PLATFORM)
     half = out.with_name(f"{out.name}.tmp-{os.getpid()}")
     scratch, channel = half.with_name(f"{half.name}-scratch"), half / CHANNEL
     python = Interpreter.ask(executable)
@@ -228,7 +269,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--interpreter", type=Path, required=True, help="the python to repackage")
     parser.add_argument("--out", type=Path, required=True, help="the folder of the channel")
-    parser.add_argument("requirements", nargs="*", metavar="REQUIREMENT", help="packages to offer beside python")
+    parser.add_argument(
+        "requirements", nargs="*", metavar="REQUIREMENT", help="packages to offer beside python"
+    )
     options = parser.parse_args()
     out: Path = options.out.resolve()
     try:
@@ -237,7 +280,7 @@ def main() -> int:
             build(options.interpreter, ["pip", *options.requirements], out)
     except LabError as error:
         print(error, file=sys.stderr)  # noqa: T201 - this script's only report
-        return error.code
+        return error.exit_code
     print(out)  # noqa: T201 - the caller reads it
     return ExitCode.DONE
 

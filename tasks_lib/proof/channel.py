@@ -19,7 +19,7 @@ from tasks_lib.environments.conda import Conda
 from tasks_lib.environments.conda_config import Condarc
 from tasks_lib.environments.conda_engines import Rattler
 from tasks_lib.environments.conda_health import solver_spec
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import ErrorCode, ExitCode, LabError
 from tasks_lib.execution import process
 from tasks_lib.execution.process import Command
 from tasks_lib.project.manifests import spec_name
@@ -58,7 +58,9 @@ def expect_mode(mode: str) -> None:
     """Refuse a mode that there is not."""
     if mode not in MODES:
         text = f"there is no channel mode {mode!r}; the modes are {', '.join(MODES)}."
-        raise LabError(text, remedy="choose one, e.g. --channel auto", title="unknown channel mode")
+        raise LabError(
+            text, ErrorCode.UNKNOWN_CHANNEL_MODE, remedy="choose one, e.g. --channel auto"
+        )
 
 
 def choose(session: Session, mode: str, say: Callable[[str], None]) -> Channel:
@@ -71,19 +73,34 @@ def choose(session: Session, mode: str, say: Callable[[str], None]) -> Channel:
         asked = process.run(Rattler(sys.executable).probe(layer.file))
         if asked.ok:
             condarc = Condarc.load(os.environ, layer.maker.root)
-            settings = {key: value for key, value in condarc.values.items() if key not in {"envs_dirs", "pkgs_dirs"}}
+            settings = {
+                key: value
+                for key, value in condarc.values.items()
+                if key not in {"envs_dirs", "pkgs_dirs"}
+            }
             caches = {"CONDA_PKGS_DIRS": str(Path(bootstrap.cache_folder(), "conda-pkgs"))}
-            return Channel("declared", condarc.channels(layer.file.channels), {**settings, **solver}, caches, {})
+            return Channel(
+                "declared",
+                condarc.channels(layer.file.channels),
+                {**settings, **solver},
+                caches,
+                {},
+            )
         tried = messages.without_secrets("; ".join(asked.stderr.split("\n")).strip(" ;"))
         text = f"no channel of {layer.file.path.name} answers ({tried})"
         if mode == "strict":
             remedy = "check the network and the channels, or allow one that is built here: --channel auto"
             text = f"{text}."
-            raise LabError(text, code=ExitCode.TOOL_FAILED, remedy=remedy, title="no channel answers")
+            raise LabError(text, ErrorCode.NO_CHANNEL, remedy=remedy)
         say(f"{text}: this proof uses a local channel, built from an interpreter of this machine")
     folder = _built(session, layer)
     url = (folder / _OWN).as_uri()
-    settings = {"channel_alias": folder.as_uri(), "channels": [_OWN], "default_channels": [url], **solver}
+    settings = {
+        "channel_alias": folder.as_uri(),
+        "channels": [_OWN],
+        "default_channels": [url],
+        **solver,
+    }
     instead = {name: url for name in layer.file.channels if name not in {_OWN, "nodefaults"}}
     # another local channel has other packages of the same names, so the caches are its own
     caches = {"CONDA_PKGS_DIRS": f"{folder}-pkgs", "RATTLER_CACHE_DIR": f"{folder}-rattler"}
@@ -95,38 +112,65 @@ def _built(session: Session, layer: Conda) -> Path:
     python = _interpreter(session, layer)
     wanted = requirements(layer.file.dependencies)
     asked = process.run(Command((str(python), "-I", "-VV"), "ask the interpreter for its version"))
-    parts = (os.fsencode(python.resolve()), asked.said.encode(), "\n".join(wanted).encode(), BUILDER.read_bytes())
+    parts = (
+        os.fsencode(python.resolve()),
+        asked.said.encode(),
+        "\n".join(wanted).encode(),
+        BUILDER.read_bytes(),
+    )
     key = hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
     folder = Path(bootstrap.cache_folder()) / "channels" / key
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        argv = (executables.uv(), "run", "--quiet", "--no-project", "--python", executables.base_python(), "--script")
+        argv = (
+            executables.uv(),
+            "run",
+            "--quiet",
+            "--no-project",
+            "--python",
+            executables.base_python(),
+            "--script",
+        )
         words = ("--interpreter", str(python), "--out", str(folder), *wanted)
-        command = Command((*argv, str(BUILDER), *words), "build the channel", env=package_index.for_uv(session.project))
+        command = Command(
+            (*argv, str(BUILDER), *words),
+            "build the channel",
+            env=package_index.for_uv(session.project),
+        )
         outcome = process.run(command, timeout=_BUILD_SECONDS)
         if not outcome.ok:
             codes = set(ExitCode)
             code = ExitCode(outcome.code) if outcome.code in codes else ExitCode.TOOL_FAILED
             text = f"The local channel could not be built: {messages.without_secrets(outcome.stderr.strip())[-600:]}"
             remedy = "see to a channel that answers, then run it again"
-            raise LabError(text, code=code, remedy=remedy, title="no local channel")
+            raise LabError(text, ErrorCode.NO_CHANNEL, remedy=remedy, exit_code=code)
     return folder
 
 
 def _interpreter(session: Session, layer: Conda) -> Path:
     """Give the interpreter to repackage: this run's own where it fits and can be moved, else one that uv finds."""
-    asked = f"python={session.project.python}" if session.project.python else layer.file.python or "python"
+    asked = (
+        f"python={session.project.python}"
+        if session.project.python
+        else layer.file.python or "python"
+    )
     choices = _versions(asked)
     fits = any(choice.contains(platform.python_version(), prereleases=True) for choice in choices)
     base = Path(executables.base_python())
-    if fits and sys.base_prefix != "/usr":  # what a system has in /usr is no folder that could be repackaged
+    if (
+        fits and sys.base_prefix != "/usr"
+    ):  # what a system has in /usr is no folder that could be repackaged
         return base
-    found = executables.find_python(str(choices[0]) or f"{sys.version_info[0]}.{sys.version_info[1]}")
+    found = executables.find_python(
+        str(choices[0]) or f"{sys.version_info[0]}.{sys.version_info[1]}"
+    )
     if found is None and not fits:
         text = asked.rpartition("::")[2].strip()[len("python") :].strip(" =")
-        said = f"no channel answers, and there is no Python {text} on this machine to build one from."
+        said = (
+            f"no channel answers, and there is no Python {text} on this machine to build one from."
+        )
         remedy = f"uv python install {text.strip('<>!~= ')}"
-        raise LabError(said, code=ExitCode.TOOL_MISSING, remedy=remedy, title="no such Python")
+        raise LabError(said, ErrorCode.PYTHON_NOT_FOUND, remedy=remedy)
     return found or base
 
 

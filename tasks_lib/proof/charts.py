@@ -16,7 +16,13 @@ import vl_convert
 _WIDTH, _ROW = 600, 22
 _INK = "var(--ink)"
 _TONES = [f"var(--tone{number})" for number in range(1, 7)]
-_LABELS = {"labelColor": _INK, "titleColor": _INK, "labelLimit": 320, "labelFontSize": 12, "titleFontSize": 12}
+_LABELS = {
+    "labelColor": _INK,
+    "titleColor": _INK,
+    "labelLimit": 320,
+    "labelFontSize": 12,
+    "titleFontSize": 12,
+}
 
 
 def bars(value: str, part: str, parts: list[str]) -> alt.Chart:
@@ -29,7 +35,10 @@ def bars(value: str, part: str, parts: list[str]) -> alt.Chart:
             y=alt.Y("cell:N", sort=None, title=None),
             x=alt.X(f"{value}:Q", stack="zero"),
             color=alt.Color(
-                f"{part}:N", sort=parts, scale=alt.Scale(domain=parts, range=_TONES), legend=alt.Legend(columns=3)
+                f"{part}:N",
+                sort=parts,
+                scale=alt.Scale(domain=parts, range=_TONES),
+                legend=alt.Legend(columns=3),
             ),
             order="order:Q",
             tooltip=["cell:N", f"{part}:N", alt.Tooltip(f"{value}:Q", format=".2f")],
@@ -46,8 +55,15 @@ def timeline() -> alt.Chart:
             y=alt.Y("step:N", sort=None, title=None),
             x=alt.X("began:Q", title="seconds since the session began"),
             x2="ended:Q",
-            color=alt.Color("kind:N", scale=alt.Scale(domain=["step", "part"], range=_TONES), title=None),
-            tooltip=["step:N", "command:N", alt.Tooltip("began:Q", format=".2f"), alt.Tooltip("ended:Q", format=".2f")],
+            color=alt.Color(
+                "kind:N", scale=alt.Scale(domain=["step", "part"], range=_TONES), title=None
+            ),
+            tooltip=[
+                "step:N",
+                "command:N",
+                alt.Tooltip("began:Q", format=".2f"),
+                alt.Tooltip("ended:Q", format=".2f"),
+            ],
         )
     )
 
@@ -59,18 +75,29 @@ def main(file: str) -> None:
         rows, description = asked.pop("rows"), asked.pop("description")
         themed = (
             (bars(**asked) if asked else timeline())
-            .properties(data=alt.Data(values=rows), description=description, width=_WIDTH, height=alt.Step(_ROW))
+            .properties(
+                data=alt.Data(values=rows),
+                description=description,
+                width=_WIDTH,
+                height=alt.Step(_ROW),
+            )
             .configure(background="transparent", font="sans-serif")
             .configure_view(stroke=None)
-            .configure_axis(**_LABELS, gridColor="var(--line)", domainColor="var(--dim)", tickColor="var(--dim)")
+            .configure_axis(
+                **_LABELS, gridColor="var(--line)", domainColor="var(--dim)", tickColor="var(--dim)"
+            )
             .configure_legend(**_LABELS, orient="top")
         )
         specs[name] = themed.to_dict()
     lite = alt.SCHEMA_VERSION.lstrip("v")
     # of its many names at the top only those that it hands to the window are wanted
-    script = vl_convert.javascript_bundle(vl_version=lite.rpartition(".")[0]).replace("</script", "<\\/script")
+    script = vl_convert.javascript_bundle(vl_version=lite.rpartition(".")[0]).replace(
+        "</script", "<\\/script"
+    )
     drawn_by = f"Vega {vl_convert.get_vega_version()} and Vega-Lite {lite}, BSD 3-Clause licence"
-    json.dump({"script": "(() => {" + script + "})();", "drawn_by": drawn_by, "charts": specs}, sys.stdout)
+    json.dump(
+        {"script": "(() => {" + script + "})();", "drawn_by": drawn_by, "charts": specs}, sys.stdout
+    )
 
 
 if __name__ == "__main__":

@@ -53,7 +53,10 @@ def judge(document: Mapping[str, Any]) -> dict[str, Any]:
         if claim.layer and not owns:
             status, reason = "skip", "this environment layer has no packages of its own"
         found.append({"id": claim.id, "title": claim.title, "status": status, "reason": reason})
-    return {"status": "fail" if any(row["status"] == "fail" for row in found) else "pass", "claims": found}
+    return {
+        "status": "fail" if any(row["status"] == "fail" for row in found) else "pass",
+        "claims": found,
+    }
 
 
 def broken(document: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -83,7 +86,9 @@ def _imports(document: Mapping[str, Any]) -> Iterator[str]:
 
 def _checks(document: Mapping[str, Any]) -> Iterator[str]:
     checks = document["checks"]
-    yield from (f"{name}: {status}" for name, status in checks.items() if status in {"fail", "error"})
+    yield from (
+        f"{name}: {status}" for name, status in checks.items() if status in {"fail", "error"}
+    )
     if not checks:
         yield "no check was made"
 
@@ -114,7 +119,12 @@ def _lock_installed(document: Mapping[str, Any]) -> Iterator[str]:
     apart = {*document["seeds"]} - {*document["lock"]["needed"]}  # it came with the environment
     for name, pins in document["lock"]["packages"].items():
         wanted = {canonicalize_version(pin) for pin in pins if pin}
-        if name in have and name not in apart and wanted and canonicalize_version(have[name]) not in wanted:
+        if (
+            name in have
+            and name not in apart
+            and wanted
+            and canonicalize_version(have[name]) not in wanted
+        ):
             yield f"{name} is {have[name]}, and the lock says {' or '.join(pins)}"
 
 
@@ -197,11 +207,17 @@ CLAIMS = (
     Claim("steps", "every step ended well", _steps),
     Claim("imports", "what is installed can be imported", _imports),
     Claim("checks", "no check failed", _checks),
-    Claim("interpreter", "the interpreter is the environment's own, and the one asked for", _interpreter),
+    Claim(
+        "interpreter",
+        "the interpreter is the environment's own, and the one asked for",
+        _interpreter,
+    ),
     Claim("isolated", "nothing is imported from outside", _isolated),
     Claim("lock.installed", "what the lock says is what is installed", _lock_installed),
     Claim("lock.unchanged", "lock and manifests say at the end what they said", _lock_unchanged),
     Claim("no-strays", "nothing is installed that no manifest or lock names", _no_strays),
-    Claim("conda.untouched", "the manager changed no file of conda's", _conda_untouched, layer=True),
+    Claim(
+        "conda.untouched", "the manager changed no file of conda's", _conda_untouched, layer=True
+    ),
     Claim("second.same", "the environment made from the lock alone is the same", _second_same),
 )

@@ -41,7 +41,11 @@ class Cell:
     @property
     def status(self) -> Status:
         """Give its verdict."""
-        return Status(self.proof["verdict"]["status"]) if self.proof and not self.problem else Status.ERROR
+        return (
+            Status(self.proof["verdict"]["status"])
+            if self.proof and not self.problem
+            else Status.ERROR
+        )
 
     @property
     def seconds(self) -> float:
@@ -78,7 +82,11 @@ class Cell:
             if claim["status"] not in {Status.PASS, Status.SKIP}:
                 yield claim["status"], claim["title"], claim["reason"]
         for one in (self.proof.get("second") or {}).get("differences", ()):
-            yield "differs", one["name"], f"first {one['first'] or _NONE}, second {one['second'] or _NONE}"
+            yield (
+                "differs",
+                one["name"],
+                f"first {one['first'] or _NONE}, second {one['second'] or _NONE}",
+            )
 
     def steps(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Give each step, and below it its parts, with its number."""
@@ -91,20 +99,28 @@ class Cell:
 def read(paths: Iterable[Path]) -> list[Cell]:
     """Read proofs; the platform is named where there are several, as is the number of one that is there again."""
     proofs = [document.load(path) for path in paths]
-    platforms = [f"{proof['platform']['system']} {proof['platform']['machine']}" for proof in proofs]
+    platforms = [
+        f"{proof['platform']['system']} {proof['platform']['machine']}" for proof in proofs
+    ]
     several, seen, cells = len(set(platforms)) > 1, Counter[tuple[str, ...]](), []
     for proof, platform in zip(proofs, platforms, strict=True):
         key = (proof["combo"], proof["engine"], minor(proof["python"]))
         seen[*key, platform] += 1
         again = f"#{seen[*key, platform]}" if seen[*key, platform] > 1 else ""
-        problem = "" if document.digest(proof) == proof["digest"] else "it was changed after it was made"
-        cells.append(Cell(*key, " ".join(filter(None, (platform if several else "", again))), proof, problem))
+        problem = (
+            "" if document.digest(proof) == proof["digest"] else "it was changed after it was made"
+        )
+        cells.append(
+            Cell(*key, " ".join(filter(None, (platform if several else "", again))), proof, problem)
+        )
     return cells
 
 
 def ordered(cells: Iterable[Cell]) -> list[Cell]:
     """Put neighbours together: a combo's engines, and an engine's Pythons in their order."""
-    return sorted(cells, key=lambda cell: (cell.combo, cell.engine, cell.platform, _number(cell.python)))
+    return sorted(
+        cells, key=lambda cell: (cell.combo, cell.engine, cell.platform, _number(cell.python))
+    )
 
 
 def minor(python: Mapping[str, str]) -> str:
@@ -124,7 +140,9 @@ def matrix(cells: Sequence[Cell]) -> tuple[list[str], list[tuple[list[str], list
         rows[cell.combo, cell.engine, cell.platform][cell.python] = cell
     named = 3 if any(cell.platform for cell in cells) else 2
     heads = [*("combo", "engine", "system")[:named], *(f"Python {one}" for one in pythons)]
-    return heads, [([*key[:named]], [row.get(python) for python in pythons]) for key, row in rows.items()]
+    return heads, [
+        ([*key[:named]], [row.get(python) for python in pythons]) for key, row in rows.items()
+    ]
 
 
 def facts(cells: Sequence[Cell]) -> dict[str, str]:
@@ -140,7 +158,9 @@ def facts(cells: Sequence[Cell]) -> dict[str, str]:
         "commit": ", ".join(dict.fromkeys(proof["project"]["commit"] or _NONE for proof in proofs)),
         "made": " to ".join(dict.fromkeys((*made[:1], *made[-1:]))),
         "system": "; ".join(dict.fromkeys(systems)),
-        "tools": ", ".join(sorted({f"{name} {one}" for proof in proofs for name, one in proof["tools"].items()})),
+        "tools": ", ".join(
+            sorted({f"{name} {one}" for proof in proofs for name, one in proof["tools"].items()})
+        ),
     }
 
 
@@ -149,9 +169,19 @@ def numbers(cells: Sequence[Cell]) -> Table:
     columns = ("combo", "engine", "Python", "verdict", "seconds", "disk", "peak memory", "written")
     rows = [
         (
-            *(cell.combo, " ".join(filter(None, (cell.engine, cell.platform))), cell.python, cell.status),
+            *(
+                cell.combo,
+                " ".join(filter(None, (cell.engine, cell.platform))),
+                cell.python,
+                cell.status,
+            ),
             *(f"{cell.seconds:.1f}", size(cell.disk)),
-            size(max((step["peak_memory_bytes"] or 0 for step in cell.proof.get("steps", ())), default=0)),
+            size(
+                max(
+                    (step["peak_memory_bytes"] or 0 for step in cell.proof.get("steps", ())),
+                    default=0,
+                )
+            ),
             size(sum(step["written_bytes"] or 0 for step in cell.proof.get("steps", ()))),
         )
         for cell in cells
@@ -175,12 +205,16 @@ def packages(cells: Sequence[Cell]) -> tuple[Table, Table]:
     sets: dict[tuple[tuple[str, tuple[str, str]], ...], list[Cell]] = defaultdict(list)
     for cell in cells:
         if cell.proof:
-            sets[tuple(sorted((name, one[:2]) for name, one in cell.installed.items()))].append(cell)
+            sets[tuple(sorted((name, one[:2]) for name, one in cell.installed.items()))].append(
+                cell
+            )
     found = [dict(one) for one in sets]
     differing, same = [], []
     for name in sorted({name for one in found for name in one}):
         shown = [one.get(name, (_NONE, "")) for one in found]
-        words = [" ".join(filter(None, (version, owner and f"({owner})"))) for version, owner in shown]
+        words = [
+            " ".join(filter(None, (version, owner and f"({owner})"))) for version, owner in shown
+        ]
         versions = {version for version, _ in shown} - {_NONE}
         how = [
             *(["not in all"] if _NONE in words else []),

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib.errors import LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import files
 from tasks_lib.project.manifests import read_text
 
@@ -35,12 +35,18 @@ def digest(made: Mapping[str, Any]) -> str:
 def read(path: Path) -> dict[str, Any]:
     """Read a file that says it is a proof; any other is an error."""
     try:
-        made = None if path.is_dir() else json.loads(read_text(path, str(path)), object_pairs_hook=_once)
+        made = (
+            None
+            if path.is_dir()
+            else json.loads(read_text(path, str(path)), object_pairs_hook=_once)
+        )
     except (ValueError, RecursionError):
         made = None
     if not isinstance(made, dict) or made.get("schema") != SCHEMA:
         text = f"this is no JSON document of the schema {SCHEMA}."
-        raise LabError(text, remedy="make one: invoke proof.run", file=path, title="no proof")
+        raise LabError(
+            text, ErrorCode.INVALID_PROOF, remedy="make one: invoke proof.run", file=path
+        )
     return made
 
 
@@ -49,7 +55,12 @@ def load(path: Path) -> dict[str, Any]:
     made = read(path)
     if found := fault(made):
         text = f"it does not keep the schema {SCHEMA}: {found}."
-        raise LabError(text, remedy="see what is wrong: invoke proof.verify FILE", file=path, title="no proof")
+        raise LabError(
+            text,
+            ErrorCode.INVALID_PROOF,
+            remedy="see what is wrong: invoke proof.verify FILE",
+            file=path,
+        )
     return made
 
 

@@ -32,7 +32,13 @@ if TYPE_CHECKING:
 
 _PEAK, _WRITTEN = "peak_memory_bytes", "written_bytes"
 #: the variables that name download caches, each after its tool
-_CACHES = ("UV_CACHE_DIR", "POETRY_CACHE_DIR", "PIP_CACHE_DIR", "RATTLER_CACHE_DIR", "CONDA_PKGS_DIRS")
+_CACHES = (
+    "UV_CACHE_DIR",
+    "POETRY_CACHE_DIR",
+    "PIP_CACHE_DIR",
+    "RATTLER_CACHE_DIR",
+    "CONDA_PKGS_DIRS",
+)
 
 
 @dataclass
@@ -47,7 +53,10 @@ class Ran:
 
 def step(result: Result, ran: Sequence[Ran], began: float, started: float) -> dict[str, Any]:
     """Describe a step; all times in it count from `began`, when the session did."""
-    took = {key: [one.measured[key] for one in ran if one.measured.get(key) is not None] for key in (_PEAK, _WRITTEN)}
+    took = {
+        key: [one.measured[key] for one in ran if one.measured.get(key) is not None]
+        for key in (_PEAK, _WRITTEN)
+    }
     parts = [part for one in ran for part in one.measured.get("timeline", ())]
     return {
         "id": result.id.removeprefix("proof."),
@@ -61,7 +70,12 @@ def step(result: Result, ran: Sequence[Ran], began: float, started: float) -> di
         _WRITTEN: sum(took[_WRITTEN]) if took[_WRITTEN] else None,
         "detail": result.detail,
         "parts": [
-            {**part, "started": _since(began, part["started"]), "seconds": round(part["seconds"], 3)} for part in parts
+            {
+                **part,
+                "started": _since(began, part["started"]),
+                "seconds": round(part["seconds"], 3),
+            }
+            for part in parts
         ],
     }
 
@@ -72,7 +86,10 @@ def _since(began: float, moment: float) -> float:
 
 def statuses(results: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Give each check's status, the worst where it has several results."""
-    return {row["id"]: row["status"] for row in sorted(results, key=lambda row: list(Status).index(row["status"]))}
+    return {
+        row["id"]: row["status"]
+        for row in sorted(results, key=lambda row: list(Status).index(row["status"]))
+    }
 
 
 def basis(copied: Session, prefix: Path) -> dict[str, Any]:
@@ -96,7 +113,9 @@ def pins(manager: Manager) -> dict[str, list[str]]:
 
 def contents(project: Project) -> dict[str, str]:
     """Hash what the manifests say, in whatever order and form."""
-    said = {project.pyproject.path.name: repr(content(project.pyproject.path.read_bytes())).encode()}
+    said = {
+        project.pyproject.path.name: repr(content(project.pyproject.path.read_bytes())).encode()
+    }
     if project.conda_path:
         said[project.conda_path.name] = project.conda_path.read_bytes()
     return {name: hashlib.sha256(data).hexdigest() for name, data in said.items()}
@@ -121,8 +140,16 @@ def _sha256(path: Path) -> str:
 
 def caches(env: Mapping[str, str | None]) -> dict[str, str]:
     """Tell which download caches hold something; a tool's own marks are nothing."""
-    folders = {name.partition("_")[0].lower(): Path(folder) for name in _CACHES if (folder := env.get(name))}
-    filled = {tool for tool, one in folders.items() if one.is_dir() and any(inner.is_dir() for inner in one.iterdir())}
+    folders = {
+        name.partition("_")[0].lower(): Path(folder)
+        for name in _CACHES
+        if (folder := env.get(name))
+    }
+    filled = {
+        tool
+        for tool, one in folders.items()
+        if one.is_dir() and any(inner.is_dir() for inner in one.iterdir())
+    }
     return {tool: "warm" if tool in filled else "cold" for tool in folders}
 
 
@@ -148,11 +175,18 @@ def installed(session: Session, lock: Mapping[str, Any], prefix: Path) -> list[d
     rows = []
     for one in layers.read(prefix, locked, own).packages:
         owner = "project" if one.name == own and one.owner == "lock" else one.owner
-        row: dict[str, Any] = {"name": one.name, "version": one.version, "owner": owner, "bytes": one.size}
+        row: dict[str, Any] = {
+            "name": one.name,
+            "version": one.version,
+            "owner": owner,
+            "bytes": one.size,
+        }
         if owner == "conda":
             row["build"] = one.build
             row["distributions"] = {
-                name: versions[name] for name, it in brought.items() if it.package == one.name and it.whole
+                name: versions[name]
+                for name, it in brought.items()
+                if it.package == one.name and it.whole
             }
         rows.append(row)
     return rows
@@ -166,7 +200,9 @@ def conda_files(before: dict[str, str], prefix: Path) -> dict[str, Any]:
 
 
 def _platform() -> dict[str, Any]:
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else None
+    memory = (
+        os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else None
+    )
     return {
         "system": platform.system(),
         "machine": platform.machine(),
@@ -177,7 +213,10 @@ def _platform() -> dict[str, Any]:
 
 
 def _tools(session: Session) -> dict[str, str]:
-    found = {"mlops-lab": __version__, **{name: version(name) for name in ("uv", "poetry", "py-rattler")}}
+    found = {
+        "mlops-lab": __version__,
+        **{name: version(name) for name in ("uv", "poetry", "py-rattler")},
+    }
     engine = session.environment.engine
     if engine in conda_engines.on_path():
         asked = Command((conda_engines.choose(engine).program, "--version"), "ask for its version")
@@ -187,7 +226,16 @@ def _tools(session: Session) -> dict[str, str]:
 
 def _commit(root: Path) -> str | None:
     """Ask git which commit this is; a folder of no repository has none."""
-    words = ("--no-optional-locks", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    words = (
+        "--no-optional-locks",
+        "-C",
+        str(root),
+        "describe",
+        "--always",
+        "--dirty",
+        "--abbrev=40",
+        "--exclude=*",
+    )
     try:
         outcome = process.run(Command(("git", *words), "ask for the commit"))
     except LabError:

@@ -25,18 +25,37 @@ _CODE = (".py", *importlib.machinery.EXTENSION_SUFFIXES)
 #: Folders of packages, which stand in a library beside what is Python's own.
 _PACKAGES = {"site-packages", "dist-packages"}
 #: Folders that some wheels put beside their packages by mistake.
-_STRAY = {"test", "tests", "doc", "docs", "example", "examples", "benchmarks", "scripts", "tools", "setup", "conftest"}
+_STRAY = {
+    "test",
+    "tests",
+    "doc",
+    "docs",
+    "example",
+    "examples",
+    "benchmarks",
+    "scripts",
+    "tools",
+    "setup",
+    "conftest",
+}
 
 
 def modules(distribution: importlib.metadata.Distribution) -> set[str]:
     """Give the top-level modules of a distribution, from its record of files."""
     code = [file for file in distribution.files or () if file.name.endswith(_CODE)]
-    names = {file.parts[0] if len(file.parts) > 1 else str(inspect.getmodulename(file.name)) for file in code}
+    names = {
+        file.parts[0] if len(file.parts) > 1 else str(inspect.getmodulename(file.name))
+        for file in code
+    }
     if not code:  # installed as a link to its sources
         guess = re.sub(r"[-.]+", "_", distribution.metadata["Name"] or "")
         names |= set((distribution.read_text("top_level.txt") or "").split())
         names |= {guess} if importlib.util.find_spec(guess) else set()
-    return {name for name in names if name.isidentifier() and name[0] != "_" and name.lower() not in _STRAY}
+    return {
+        name
+        for name in names
+        if name.isidentifier() and name[0] != "_" and name.lower() not in _STRAY
+    }
 
 
 def main(wanted: set[str]) -> dict[str, object]:
@@ -81,7 +100,10 @@ def interpreter(prefix: str, project: str) -> dict[str, object]:
         place
         for place in dict.fromkeys(places)
         if not any(place.is_relative_to(folder) for folder in (own, copied))
-        and not (_PACKAGES.isdisjoint(place.parts) and any(place.is_relative_to(folder) for folder in library))
+        and not (
+            _PACKAGES.isdisjoint(place.parts)
+            and any(place.is_relative_to(folder) for folder in library)
+        )
     ]
     return {
         "version": platform.python_version(),

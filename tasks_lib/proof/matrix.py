@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks_lib import bootstrap
 from tasks_lib.environments import ENVIRONMENTS, conda_engines
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import ErrorCode, ExitCode, LabError
 from tasks_lib.execution import plan, usage
 from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Command
@@ -64,7 +64,9 @@ def run(session: Session, progress: Progress, choice: Choice, *, dry_run: bool =
         progress.say(f"{result.status}: {cell.label}, {outcome.seconds:.1f} s")
         return [result]
 
-    commands = {cell: _command(project.root, cell, choice.channel, file) for cell, file in files.items()}
+    commands = {
+        cell: _command(project.root, cell, choice.channel, file) for cell, file in files.items()
+    }
     steps = [
         Step(_id(cell), command.why, command, reads=functools.partial(reads, cell), check=True)
         for cell, command in commands.items()
@@ -82,24 +84,33 @@ def run(session: Session, progress: Progress, choice: Choice, *, dry_run: bool =
     except LabError as error:  # the proofs themselves are there
         results.append(from_error(error, title="draw the page"))
     table = shown.numbers(cells)
-    return Answer(results, {"matrix": [dict(zip(table.columns, row, strict=True)) for row in table.rows], **data})
+    return Answer(
+        results,
+        {"matrix": [dict(zip(table.columns, row, strict=True)) for row in table.rows], **data},
+    )
 
 
 def draw(places: Sequence[str], folder: str) -> Answer:
     """Write the page of proofs that were made before; a folder stands for all that lie in it."""
-    given = [sorted(place.rglob("*.json")) if place.is_dir() else [place] for place in map(Path, places)]
+    given = [
+        sorted(place.rglob("*.json")) if place.is_dir() else [place] for place in map(Path, places)
+    ]
     paths = [path for found in given for path in found]
     if not paths:
         text = f"no proof lies in {', '.join(places)}."
-        raise LabError(text, remedy="make one: invoke proof.run", title="no proof")
+        raise LabError(text, ErrorCode.INVALID_PROOF, remedy="make one: invoke proof.run")
     cells = shown.ordered(shown.read(paths))
-    results = [Result(_id(cell), Status.PASS, f"draw {cell.label}: {cell.status}") for cell in cells]
+    results = [
+        Result(_id(cell), Status.PASS, f"draw {cell.label}: {cell.status}") for cell in cells
+    ]
     return Answer(results, dict(page.write(cells, Path(folder))))
 
 
 def chosen(project: Project, choice: Choice) -> tuple[list[Cell], list[Result]]:
     """Give the cells to prove, and why some combos have none; neighbours differ, so that few wait for one cache."""
-    kinds = {name: combos.parse(name, "flag", "").environment for name in choice.combos or combos.names()}
+    kinds = {
+        name: combos.parse(name, "flag", "").environment for name in choice.combos or combos.names()
+    }
     asked = [conda_engines.choose(name).name for name in choice.engines]
     pythons = _pythons(project, choice.pythons)
     cells, left_out = [], []
@@ -110,11 +121,17 @@ def chosen(project: Project, choice: Choice) -> tuple[list[Cell], list[Result]]:
             left_out.append(Result(f"proof.{name}", Status.SKIP, f"prove {name}", why))
             continue
         offered = layer.choices()
-        taken = [one for one in offered if not asked or one in asked] if offered else [layer(project).engine]
+        taken = (
+            [one for one in offered if not asked or one in asked]
+            if offered
+            else [layer(project).engine]
+        )
         cells += [Cell(name, engine, python) for engine in taken for python in pythons]
     if not cells:
         text = "nothing of the matrix is left to prove."
-        raise LabError(text, remedy="leave out --engine, or choose another --only", title="nothing to prove")
+        raise LabError(
+            text, ErrorCode.NOTHING_TO_PROVE, remedy="leave out --engine, or choose another --only"
+        )
     return sorted(cells, key=lambda cell: cell.python), left_out
 
 
@@ -123,13 +140,17 @@ def _pythons(project: Project, asked: Sequence[str]) -> list[str]:
     missing = next((one for one in asked if executables.find_python(one) is None), None)
     if missing:
         text = f"there is no Python {missing} on this machine."
-        raise LabError(text, code=ExitCode.TOOL_MISSING, remedy=f"uv python install {missing}", title="no such Python")
+        raise LabError(text, ErrorCode.PYTHON_NOT_FOUND, remedy=f"uv python install {missing}")
     allowed = [one for one in executables.pythons() if project.pyproject.allows(one)]
-    found = list(dict.fromkeys(asked)) or list(dict.fromkeys(".".join(one.split(".")[:2]) for one in allowed))
+    found = list(dict.fromkeys(asked)) or list(
+        dict.fromkeys(".".join(one.split(".")[:2]) for one in allowed)
+    )
     if not found:
-        text = f"no Python of this machine fits requires-python {project.pyproject.requires_python!r}."
+        text = (
+            f"no Python of this machine fits requires-python {project.pyproject.requires_python!r}."
+        )
         remedy = "install one, e.g. uv python install 3.12"
-        raise LabError(text, code=ExitCode.TOOL_MISSING, remedy=remedy, title="no such Python")
+        raise LabError(text, ErrorCode.PYTHON_NOT_FOUND, remedy=remedy)
     return found
 
 
@@ -137,8 +158,10 @@ def room(asked: str, cells: int) -> int:
     """Give how many proofs run at once: as many as there are cores, and memory that is free."""
     if asked and not (asked.isdecimal() and int(asked)):
         text = f"--jobs is no number above 0: {asked!r}."
-        raise LabError(text, remedy="say e.g. --jobs 2", title="wrong number of jobs")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        raise LabError(text, ErrorCode.INVALID_OPTION, remedy="say e.g. --jobs 2")
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     free = usage.said("/proc/meminfo", r"MemAvailable:\s*(\d+) kB")
     fitting = cores if free is None else free * 1024 // _MEMORY
     return min(int(asked) if asked else max(1, min(cores, fitting)), cells)
@@ -151,10 +174,23 @@ def _id(cell: Cell) -> str:
 
 def _command(root: Path, cell: Cell, mode: str, file: Path) -> Command:
     """Give the command that proves a cell."""
-    options = ["--combo", cell.combo, "--python", cell.python, "--channel", mode, "--proof", str(file)]
-    options += ["--engine", cell.engine] if ENVIRONMENTS[cell.combo.partition("_")[0]].choices() else []
+    options = [
+        "--combo",
+        cell.combo,
+        "--python",
+        cell.python,
+        "--channel",
+        mode,
+        "--proof",
+        str(file),
+    ]
+    options += (
+        ["--engine", cell.engine] if ENVIRONMENTS[cell.combo.partition("_")[0]].choices() else []
+    )
     env = {bootstrap.OWN_TASKS: "1"}
-    return Command(executables.itself("proof.run", *options), f"prove {cell.label}", env=env, cwd=root)
+    return Command(
+        executables.itself("proof.run", *options), f"prove {cell.label}", env=env, cwd=root
+    )
 
 
 def judged(cell: Cell, file: Path, outcome: Outcome) -> tuple[Cell, Result]:
@@ -168,8 +204,15 @@ def judged(cell: Cell, file: Path, outcome: Outcome) -> tuple[Cell, Result]:
         status = Status.PASS if outcome.ok and proved.status is Status.PASS else bad
         return proved, replace(result, status=status, detail=why)
     try:
-        row = next(one for one in json.loads(outcome.stdout)["results"] if one["status"] in {"fail", "error"})
+        row = next(
+            one
+            for one in json.loads(outcome.stdout)["results"]
+            if one["status"] in {"fail", "error"}
+        )
         said, remedy = f"{row['title']}: {row['detail']}", row["remedy"]
     except (ValueError, KeyError, StopIteration):
-        said, remedy = f"it ended with exit code {outcome.code} and no answer: {outcome.said[-300:]}", ""
+        said, remedy = (
+            f"it ended with exit code {outcome.code} and no answer: {outcome.said[-300:]}",
+            "",
+        )
     return replace(cell, problem=said), replace(result, detail=said, remedy=remedy)

@@ -24,14 +24,32 @@ if TYPE_CHECKING:
 _HERE = Path(__file__).parent
 _MEGABYTE = 1_000_000
 _TONES = {Status.PASS: "#1a7040", Status.FAIL: "#b3261e"}
-_STEP = ("number", "step", "command", "status", "exit code", "began", "seconds", "peak memory", "written", "detail")
+_STEP = (
+    "number",
+    "step",
+    "command",
+    "status",
+    "exit code",
+    "began",
+    "seconds",
+    "peak memory",
+    "written",
+    "detail",
+)
 
 
 def write(cells: Sequence[Cell], folder: Path) -> dict[str, str]:
     """Write page.html, summary.md and badges/*.svg into the folder, each whole; give the paths."""
-    made = {"page": folder / "page.html", "summary": folder / "summary.md", "badges": folder / "badges"}
+    made = {
+        "page": folder / "page.html",
+        "summary": folder / "summary.md",
+        "badges": folder / "badges",
+    }
     texts = {made["page"]: _page(cells), made["summary"]: summary(cells)}
-    groups = {"all": list(cells), **{cell.combo: [one for one in cells if one.combo == cell.combo] for cell in cells}}
+    groups = {
+        "all": list(cells),
+        **{cell.combo: [one for one in cells if one.combo == cell.combo] for cell in cells},
+    }
     texts |= {made["badges"] / f"{name}.svg": badge(name, group) for name, group in groups.items()}
     try:
         made["badges"].mkdir(parents=True, exist_ok=True)
@@ -94,11 +112,15 @@ def _page(cells: Sequence[Cell]) -> str:
         counted=counted(cells),
         facts=html.listed(facts),
         matrix=_matrix(cells),
-        bad=f"<section><h2>{reasons.title}</h2>{html.grid(reasons)}</section>" if reasons.rows else "",
+        bad=f"<section><h2>{reasons.title}</h2>{html.grid(reasons)}</section>"
+        if reasons.rows
+        else "",
         time=_figure("time", drawn["charts"]),
         disk=_figure("disk", drawn["charts"]),
         numbers=html.grid(shown.numbers(cells)),
-        packages=(html.grid(differing) if differing.rows else "<p>All cells have the same packages.</p>")
+        packages=(
+            html.grid(differing) if differing.rows else "<p>All cells have the same packages.</p>"
+        )
         + _folded(f"{len(same.rows)} packages are the same in all", same),
         cells="\n".join(_cell(number, cell, drawn["charts"]) for number, cell in enumerate(cells)),
         drawn=html.escaped(f"Charts: {drawn['drawn_by']}."),
@@ -109,7 +131,8 @@ def _page(cells: Sequence[Cell]) -> str:
 def _matrix(cells: Sequence[Cell]) -> str:
     heads, rows = shown.matrix(cells)
     body = "".join(
-        f"<tr>{_heads('row', names)}{''.join(_verdict(cell, cells) for cell in found)}</tr>" for names, found in rows
+        f"<tr>{_heads('row', names)}{''.join(_verdict(cell, cells) for cell in found)}</tr>"
+        for names, found in rows
     )
     return (
         '<div class="wide matrix" tabindex="0" role="region" aria-labelledby="verdicts"><table>'
@@ -137,21 +160,34 @@ def _figure(name: str, charts: dict[str, Any]) -> str:
 
 
 def _folded(title: str, table: Table) -> str:
-    return f"<details><summary>{html.escaped(title)}</summary>{html.grid(table)}</details>" if table.rows else ""
+    return (
+        f"<details><summary>{html.escaped(title)}</summary>{html.grid(table)}</details>"
+        if table.rows
+        else ""
+    )
 
 
 def _cell(number: int, cell: Cell, charts: dict[str, Any]) -> str:
     """Give what one proof says: the layers as they are, what ran beside what, each step, and each claim."""
     steps = [
         (
-            *(place, step["title"], step["command"], step.get("status", ""), str(step.get("exit_code", ""))),
+            *(
+                place,
+                step["title"],
+                step["command"],
+                step.get("status", ""),
+                str(step.get("exit_code", "")),
+            ),
             *(f"{step[name]:.2f}" for name in ("started", "seconds")),
             *(shown.size(step.get(name)) for name in ("peak_memory_bytes", "written_bytes")),
             step.get("detail", ""),
         )
         for place, step in cell.steps()
     ]
-    claims = [(one["status"], one["title"], one["reason"]) for one in cell.proof.get("verdict", {}).get("claims", ())]
+    claims = [
+        (one["status"], one["title"], one["reason"])
+        for one in cell.proof.get("verdict", {}).get("claims", ())
+    ]
     return (
         f'<article class="{cell.status}" aria-labelledby="cell{number}"><header><h2 id="cell{number}">'
         f'{html.escaped(cell.label)}</h2><span class="mark">{cell.status}</span>'
@@ -178,7 +214,9 @@ def _layers(cell: Cell) -> str:
         if found or kind == "environment":
             held = shown.size(sum(number for *_, number in found.values()))
             head = html.escaped(f"{title}: {len(found)} packages, {held}")
-            names = html.escaped(", ".join(f"{name} {version}" for name, (version, *_) in found.items()))
+            names = html.escaped(
+                ", ".join(f"{name} {version}" for name, (version, *_) in found.items())
+            )
             rows.append(f'<div class="{kind}"><b>{head}</b><p>{names}</p></div>')
     return f'<div class="layers">{"".join(rows)}</div>'
 
@@ -211,19 +249,27 @@ def _time(cells: Sequence[Cell]) -> dict[str, Any]:
         "part": "step",
         "parts": list(dict.fromkeys(step["title"] for _, step in steps)),
         "description": f"Bars of the seconds that each proof took, by step: {told}.",
-        "rows": [{"cell": cell.label, "step": step["title"], "seconds": step["seconds"]} for cell, step in steps],
+        "rows": [
+            {"cell": cell.label, "step": step["title"], "seconds": step["seconds"]}
+            for cell, step in steps
+        ],
     }
 
 
 def _disk(cells: Sequence[Cell]) -> dict[str, Any]:
-    sizes = [(cell, owner, number / _MEGABYTE) for cell in cells for owner, number in cell.sizes.items()]
+    sizes = [
+        (cell, owner, number / _MEGABYTE) for cell in cells for owner, number in cell.sizes.items()
+    ]
     told = "; ".join(f"{cell.label} {cell.disk / _MEGABYTE:.0f}" for cell in cells)
     return {
         "value": "megabytes",
         "part": "owner",
         "parts": shown.OWNERS,
         "description": f"Bars of the megabytes that are installed, by owner: {told}.",
-        "rows": [{"cell": cell.label, "owner": owner, "megabytes": number} for cell, owner, number in sizes],
+        "rows": [
+            {"cell": cell.label, "owner": owner, "megabytes": number}
+            for cell, owner, number in sizes
+        ],
     }
 
 

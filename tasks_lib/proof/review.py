@@ -32,7 +32,11 @@ def verify(folder: Path, file: str) -> Answer:
     made = document.read(Path(file))
     shape = document.fault(made)
     results = [_result("proof.schema", "it has the shape of a proof", shape)]
-    said = "" if made.get("digest") == document.digest(made) else "the file is not what the session wrote"
+    said = (
+        ""
+        if made.get("digest") == document.digest(made)
+        else "the file is not what the session wrote"
+    )
     results.append(_result("proof.digest", "nothing in it was changed since it was written", said))
     if not shape:
         wrong = listed(_contradictions(made))
@@ -50,7 +54,11 @@ def _contradictions(made: Mapping[str, Any]) -> Iterator[str]:
     yield from _combo(made["combo"], made["engine"], made["lock"])
     if found := made["conda_files"]:
         again = claims.roots(found["before"], found["after"])
-        yield from (f"conda_files.{name} is not the files' hash" for name in again if again[name] != found[name])
+        yield from (
+            f"conda_files.{name} is not the files' hash"
+            for name in again
+            if again[name] != found[name]
+        )
     elif claims.owns_packages(made) and made["second"]:
         yield "the files of conda's packages are not in it"
     if (second := made["second"]) and "python" in second:
@@ -85,7 +93,9 @@ def _verdict(made: Mapping[str, Any]) -> Result:
     if again["status"] != said["status"]:
         rows.append(f"the verdict is {again['status']}, not {said['status']}")
     if again != said and not rows:
-        rows = list(_reworded(again["claims"], said["claims"])) or ["a claim stands twice, or in another's place"]
+        rows = list(_reworded(again["claims"], said["claims"])) or [
+            "a claim stands twice, or in another's place"
+        ]
     if rows:
         return _result("proof.verdict", title, listed(rows))
     broken = listed(f"{row['title']} ({row['reason']})" for row in claims.broken(made))
@@ -93,10 +103,15 @@ def _verdict(made: Mapping[str, Any]) -> Result:
     return _result("proof.verdict", title, told, Status.WARN)
 
 
-def _reworded(again: Sequence[Mapping[str, str]], said: Sequence[Mapping[str, str]]) -> Iterator[str]:
+def _reworded(
+    again: Sequence[Mapping[str, str]], said: Sequence[Mapping[str, str]]
+) -> Iterator[str]:
     for key in ("title", "reason"):
         texts = [{row["id"]: row[key] for row in rows} for rows in (said, again)]
-        yield from (f"{row['name']}'s {key} is {row['second']!r}, not {row['first']!r}" for row in claims.rows(*texts))
+        yield from (
+            f"{row['name']}'s {key} is {row['second']!r}, not {row['first']!r}"
+            for row in claims.rows(*texts)
+        )
 
 
 def _project(root: Path, made: Mapping[str, Any]) -> Result:
@@ -108,10 +123,17 @@ def _project(root: Path, made: Mapping[str, Any]) -> Result:
         text = f"it is a proof of {made['project']['name']}, and this is {name}"
         return _result("proof.project", title, text, Status.SKIP)
     then: dict[str, str] = dict(made["manifests"])
-    if made["lock"] and (root / made["lock"]["name"]).is_file():  # a project may leave its lock to each machine
+    if (
+        made["lock"] and (root / made["lock"]["name"]).is_file()
+    ):  # a project may leave its lock to each machine
         then[made["lock"]["name"]] = made["lock"]["sha256"]
     changed = [name for name, hashed in then.items() if _hash(root, name) != hashed]
-    return _result("proof.project", title, f"it has changed since: {listed(changed)}" if changed else "", Status.WARN)
+    return _result(
+        "proof.project",
+        title,
+        f"it has changed since: {listed(changed)}" if changed else "",
+        Status.WARN,
+    )
 
 
 def _hash(root: Path, name: str) -> str:
@@ -142,13 +164,17 @@ def explain(first: str, second: str) -> Answer:
         "conda_files": _table("conda file", claims.rows(*map(_conda_files, made))),
         "steps": list(_steps(*made)),
         "claims": _table("claim", verdict),
-        "likely": _likely({row["name"] for row in around}, bool(packages), bool(lock), bool(verdict)),
+        "likely": _likely(
+            {row["name"] for row in around}, bool(packages), bool(lock), bool(verdict)
+        ),
     }
     return Answer(results, {key: value for key, value in data.items() if value})
 
 
 def _told(rows: list[dict[str, str]]) -> str:
-    return listed(f"{row['name']} ({row['first'] or 'none'}, {row['second'] or 'none'})" for row in rows)
+    return listed(
+        f"{row['name']} ({row['first'] or 'none'}, {row['second'] or 'none'})" for row in rows
+    )
 
 
 def _table(name: str, rows: list[dict[str, str]]) -> list[dict[str, str]]:
@@ -176,10 +202,19 @@ def _surroundings(made: Mapping[str, Any]) -> dict[str, str]:
 
 def _packages(made: Mapping[str, Any]) -> dict[str, str]:
     seeds = made.get("seeds", ())
-    owners = {row["name"]: claims.owner(row, seeds) for row in made["installed"] if row["owner"] != "conda"}
-    owners |= {name: "came with the environment" for name, owner in owners.items() if owner == "seed"}
+    owners = {
+        row["name"]: claims.owner(row, seeds)
+        for row in made["installed"]
+        if row["owner"] != "conda"
+    }
+    owners |= {
+        name: "came with the environment" for name, owner in owners.items() if owner == "seed"
+    }
     versions = claims.contents(made)
-    return {name: f"{version} ({owners[name]})" if name in owners else version for name, version in versions.items()}
+    return {
+        name: f"{version} ({owners[name]})" if name in owners else version
+        for name, version in versions.items()
+    }
 
 
 def _verdicts(made: Mapping[str, Any]) -> dict[str, str]:
@@ -218,10 +253,22 @@ def _likely(around: set[str], packages: bool, lock: bool, verdict: bool) -> str:
             lock and project,
             f"The project was changed ({project}): the locks follow from it, and the packages from them.",
         ),
-        (lock, "The manifests are the same and the locks are not: they were resolved at different times or places."),
-        (packages and layer, f"The lock is the same; what is installed otherwise follows from {layer}."),
-        (packages, "Lock and surroundings are the same: somebody installed, upgraded or removed something by hand."),
-        (verdict, "The same is installed from the same lock: something was met in one of the sessions alone."),
+        (
+            lock,
+            "The manifests are the same and the locks are not: they were resolved at different times or places.",
+        ),
+        (
+            packages and layer,
+            f"The lock is the same; what is installed otherwise follows from {layer}.",
+        ),
+        (
+            packages,
+            "Lock and surroundings are the same: somebody installed, upgraded or removed something by hand.",
+        ),
+        (
+            verdict,
+            "The same is installed from the same lock: something was met in one of the sessions alone.",
+        ),
         (machine, f"They agree in all that counts; different times follow from {machine}."),
     )
     load = "They agree in all that counts; what differs in time is the load of the machine."

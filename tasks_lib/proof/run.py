@@ -96,7 +96,10 @@ def _gather(proof: Proof, channel: channels.Channel, caches: Mapping[str, str]) 
 def _seen(proof: Proof) -> dict[str, Any]:
     """Give what the steps saw, and what there is at the end; what cannot be read then is evidence that lacks."""
     seen = {"lock": None, "installed": [], "conda_files": None, "second": None, **proof.seen}
-    before, lacking = seen.pop("conda_before", None), contextlib.suppress(LabError, OSError, ValueError)
+    before, lacking = (
+        seen.pop("conda_before", None),
+        contextlib.suppress(LabError, OSError, ValueError),
+    )
     if seen["lock"]:
         with lacking:
             seen["lock"]["after"] = evidence.pins(proof.copied.manager)
@@ -109,8 +112,14 @@ def _seen(proof: Proof) -> dict[str, Any]:
             seen["conda_files"] = evidence.conda_files(before, proof.second.prefix)
     if any(one["id"] == "again" and one["status"] == Status.PASS for one in proof.log):
         with lacking:
-            first, second = {"python": proof.first.python, "installed": seen["installed"]}, proof.held(proof.second)
-            seen["second"] = {**second, "differences": claims.rows(claims.contents(first), claims.contents(second))}
+            first, second = (
+                {"python": proof.first.python, "installed": seen["installed"]},
+                proof.held(proof.second),
+            )
+            seen["second"] = {
+                **second,
+                "differences": claims.rows(claims.contents(first), claims.contents(second)),
+            }
     return seen
 
 

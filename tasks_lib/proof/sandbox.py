@@ -15,7 +15,7 @@ import platformdirs
 import yaml
 
 from tasks_lib import bootstrap
-from tasks_lib.errors import LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import process, usage
 from tasks_lib.execution.process import Command
 from tasks_lib.project.manifests import PYPROJECT, read_text
@@ -31,7 +31,18 @@ if TYPE_CHECKING:
 PREFIX = "mlops-lab proof "
 #: What is never copied: histories, environments, caches, and proofs where the folder for what is temporary is inside.
 _LEFT_OUT = shutil.ignore_patterns(
-    *(".git", ".hg", ".svn", ".nox", ".tox", "__pycache__", ".*_cache", "node_modules", ".mlops-lab", f"{PREFIX}*")
+    *(
+        ".git",
+        ".hg",
+        ".svn",
+        ".nox",
+        ".tox",
+        "__pycache__",
+        ".*_cache",
+        "node_modules",
+        ".mlops-lab",
+        f"{PREFIX}*",
+    )
 )
 #: What is built, at the top; deeper, a folder of that name may be a package.
 _BUILT = {"build", "dist"}
@@ -44,8 +55,21 @@ _LOCAL = re.compile(
 #: Settings of a person that would lead out of the proof's home. What they say of channels is written there instead.
 _FORGOTTEN = (
     *("CONDARC", "CONDA_ENVS_DIRS", "CONDA_ENVS_PATH", "CONDA_CHANNELS", "CONDA_DEFAULT_CHANNELS"),
-    *("CONDA_CHANNEL_ALIAS", "CONDA_CHANNEL_PRIORITY", "CONDA_SSL_VERIFY", "CONDA_OFFLINE", "MAMBA_ROOT_PREFIX"),
-    *("UV_CONFIG_FILE", "UV_RESOLUTION", "UV_PRERELEASE", "UV_CONSTRAINT", "UV_OVERRIDE", "UV_EXCLUDE_NEWER"),
+    *(
+        "CONDA_CHANNEL_ALIAS",
+        "CONDA_CHANNEL_PRIORITY",
+        "CONDA_SSL_VERIFY",
+        "CONDA_OFFLINE",
+        "MAMBA_ROOT_PREFIX",
+    ),
+    *(
+        "UV_CONFIG_FILE",
+        "UV_RESOLUTION",
+        "UV_PRERELEASE",
+        "UV_CONSTRAINT",
+        "UV_OVERRIDE",
+        "UV_EXCLUDE_NEWER",
+    ),
     *("PIP_CONFIG_FILE", "PIP_CONSTRAINT"),
     *("POETRY_CONFIG_DIR", "POETRY_DATA_DIR", "POETRY_HOME", "PYTHONUSERBASE"),
 )
@@ -84,7 +108,9 @@ def make(session: Session, folder: Path, number: str, channel: Channel) -> Place
         **channel.caches,
         **{name: str(path) for name, path in folders.items()},
         "MLOPS_LAB_COMBO": session.combo.id,
-        "MLOPS_LAB_ENGINE": session.environment.engine if session.environment.kind == "conda" else "auto",
+        "MLOPS_LAB_ENGINE": session.environment.engine
+        if session.environment.kind == "conda"
+        else "auto",
         "MLOPS_LAB_PYTHON": session.project.python or None,
         bootstrap.OWN_TASKS: "1",
         usage.VARIABLE: "1",
@@ -101,7 +127,9 @@ def make(session: Session, folder: Path, number: str, channel: Channel) -> Place
 def caches() -> dict[str, str]:
     """Give the variables that name the download caches, each as its tool would find it with the person's home."""
     here = Path(bootstrap.cache_folder())
-    uv = process.run(Command((executables.uv(), "cache", "dir"), "ask where uv keeps its downloads")).stdout.strip()
+    uv = process.run(
+        Command((executables.uv(), "cache", "dir"), "ask where uv keeps its downloads")
+    ).stdout.strip()
     default = {
         "UV_CACHE_DIR": uv,
         "UV_PYTHON_INSTALL_DIR": here / "python",
@@ -128,7 +156,9 @@ def copy_project(session: Session, to: Path, name: str, channels: Mapping[str, s
         except shutil.Error as error:
             path, _, why = error.args[0][0]
             text = f"{path} cannot be copied: {why}."
-            raise LabError(text, remedy="move it away, or make it readable", title="a project in part") from None
+            raise LabError(
+                text, ErrorCode.OUTSIDE_PROJECT, remedy="move it away, or make it readable"
+            ) from None
     else:
         for path in dict.fromkeys(manifests(session)):
             target = to / path.relative_to(root)
@@ -141,7 +171,10 @@ def copy_project(session: Session, to: Path, name: str, channels: Mapping[str, s
 
 def _left_out(root: str, folder: str, names: list[str]) -> set[str]:
     environments = {
-        name for name in names for mark in ("pyvenv.cfg", "conda-meta") if Path(folder, name, mark).exists()
+        name
+        for name in names
+        for mark in ("pyvenv.cfg", "conda-meta")
+        if Path(folder, name, mark).exists()
     }
     return {*_LEFT_OUT(folder, names), *environments, *(_BUILT if folder == root else ())}
 
@@ -152,14 +185,19 @@ def _refuse_outside(session: Session) -> None:
     for path in session.manager.folders():
         if not path.resolve().is_relative_to(root):
             text = f"a proof copies the project's own folder alone, and {PYPROJECT} asks for {path.resolve()}."
-            raise LabError(text, file=PYPROJECT, remedy="move it into the project", title="outside of the project")
+            raise LabError(
+                text, ErrorCode.OUTSIDE_PROJECT, file=PYPROJECT, remedy="move it into the project"
+            )
 
 
 def needs_sources(session: Session) -> bool:
     """Tell whether the project's own files are installed, and not its manifests read alone."""
     project = session.project
     conda = project.conda_file.pip if session.environment.kind == "conda" else ()
-    texts = [project.pyproject.text, *(read_text(path) for path in (project.root / "uv.toml",) if path.is_file())]
+    texts = [
+        project.pyproject.text,
+        *(read_text(path) for path in (project.root / "uv.toml",) if path.is_file()),
+    ]
     return bool(
         session.manager.installs_project
         or any(map(_LOCAL.search, texts))
@@ -174,13 +212,21 @@ def manifests(session: Session) -> Iterator[Path]:
     names += [session.project.conda_path.name] if session.project.conda_path else []
     patterns = list(table.get("license-files") or ())
     poetry = session.project.pyproject.table("tool", "poetry").get("readme") or ()
-    for value in (table.get("readme"), table.get("license"), *([poetry] if isinstance(poetry, str) else poetry)):
+    for value in (
+        table.get("readme"),
+        table.get("license"),
+        *([poetry] if isinstance(poetry, str) else poetry),
+    ):
         names += [str(value.get("file") or "") if isinstance(value, dict) else str(value or "")]
     found = [root / name for name in names if name]
     for pattern in patterns:
-        with contextlib.suppress(ValueError, TypeError, NotImplementedError):  # no pattern; the manager says so itself
+        with contextlib.suppress(
+            ValueError, TypeError, NotImplementedError
+        ):  # no pattern; the manager says so itself
             found += root.glob(pattern)
-    yield from (path for path in found if path.is_file() and path.resolve().is_relative_to(root.resolve()))
+    yield from (
+        path for path in found if path.is_file() and path.resolve().is_relative_to(root.resolve())
+    )
 
 
 def rewritten(text: str, name: str, channels: Mapping[str, str]) -> str:
@@ -191,7 +237,11 @@ def rewritten(text: str, name: str, channels: Mapping[str, str]) -> str:
         if key.value == "name":
             edits.append((value, name))
         elif key.value == "channels" and isinstance(value, yaml.SequenceNode):
-            edits += [(node, f'"{channels[node.value]}"') for node in value.value if node.value in channels]
+            edits += [
+                (node, f'"{channels[node.value]}"')
+                for node in value.value
+                if node.value in channels
+            ]
     for node, new in sorted(edits, key=lambda edit: edit[0].start_mark.index, reverse=True):
         text = text[: node.start_mark.index] + new + text[node.end_mark.index :]
     return text

@@ -65,7 +65,9 @@ class Proof:
     def copied(self) -> Session:
         """Give the session of the copied project, as its manifests stand now."""
         project = Project.load(self.first.project, {})
-        return replace(self.session, project=project, manager=MANAGERS[self.session.combo.manager](project))
+        return replace(
+            self.session, project=project, manager=MANAGERS[self.session.combo.manager](project)
+        )
 
     def held(self, place: Place) -> dict[str, Any]:
         """Describe the environment that was made there."""
@@ -80,15 +82,24 @@ class Proof:
         self.ran.append(ran)
         try:
             document: dict[str, Any] = json.loads(outcome.stdout)
-            ran.results, ran.measured = document["results"], document.get("data", {}).pop("measured", {})
+            ran.results, ran.measured = (
+                document["results"],
+                document.get("data", {}).pop("measured", {}),
+            )
         except ValueError:
             text = f"{task} gave no answer (exit code {outcome.code}): {outcome.said[-300:]}"
             raise Unproven(text, status=Status.ERROR) from None
         if document["exit_code"] or not outcome.ok:
             status = Status.FAIL if document["exit_code"] == 1 else Status.ERROR
             results = (Result(**row) for row in document["results"])
-            bad = next((one for one in results if one.status in BAD), Result(task, status, "failed"))
-            raise Unproven(": ".join(filter(None, (task, bad.title, bad.place, bad.detail))), bad.remedy, status)
+            bad = next(
+                (one for one in results if one.status in BAD), Result(task, status, "failed")
+            )
+            raise Unproven(
+                ": ".join(filter(None, (task, bad.title, bad.place, bad.detail))),
+                str(bad.remedy),
+                status,
+            )
         return document
 
     def setup(self) -> str:
@@ -125,9 +136,13 @@ class Proof:
             "imports": {"modules": modules, "failed": found["failed"]},
         }
         if found["failed"]:
-            told = "; ".join(f"{module} ({why})" for module, why in list(found["failed"].items())[:_SHOWN])
+            told = "; ".join(
+                f"{module} ({why})" for module, why in list(found["failed"].items())[:_SHOWN]
+            )
             text = f"{len(found['failed'])} modules cannot be imported: {told}"
-            raise Unproven(text, f"try it: invoke env.run -- python -c 'import {next(iter(found['failed']))}'")
+            raise Unproven(
+                text, f"try it: invoke env.run -- python -c 'import {next(iter(found['failed']))}'"
+            )
         if not found["imported"]:
             text = f"{copied.manager.lock_name} pins nothing that is installed, so there is nothing to import"
             raise Unproven(text, status=Status.SKIP)
@@ -138,7 +153,9 @@ class Proof:
         """Add a package and remove it: it comes and goes, and leaves manifest and lock as they were."""
         prefix, manager = self.first.prefix, self.copied.manager
         installed, locked = site_packages.installed(prefix), manager.locked()
-        name = next((name for name in CANDIDATES if name not in installed and name not in locked), None)
+        name = next(
+            (name for name in CANDIDATES if name not in installed and name not in locked), None
+        )
         if name is None:
             text = f"the project has all of {', '.join(CANDIDATES)} already"
             raise Unproven(text, status=Status.SKIP)
@@ -150,12 +167,16 @@ class Proof:
             raise Unproven(text)
         self.lab(self.first, "deps.remove", name)
         if wrong := listed(
-            claims.differences(installed, site_packages.installed(prefix), "before", "after deps.remove")
+            claims.differences(
+                installed, site_packages.installed(prefix), "before", "after deps.remove"
+            )
         ):
             text = f"deps.add and deps.remove of {name} changed what is installed: {wrong}"
             raise Unproven(text)
         after = [path.read_bytes() for path in paths]
-        changed = [path.name for path, old, new in zip(paths, before, after, strict=True) if old != new]
+        changed = [
+            path.name for path, old, new in zip(paths, before, after, strict=True) if old != new
+        ]
         if manager.locked() != locked or evidence.content(before[0]) != evidence.content(after[0]):
             text = f"deps.add and deps.remove of {name} left another {' and '.join(changed)} behind"
             raise Unproven(text)
@@ -164,7 +185,9 @@ class Proof:
             raise Unproven(text, status=Status.WARN)
         if changed:  # uv lists the markers of a lock in another order each time
             return f"{name} came and went; {' and '.join(changed)} say the same, in another order or form"
-        return f"{name} came and went; {paths[0].name} and {paths[1].name} are byte by byte as before"
+        return (
+            f"{name} came and went; {paths[0].name} and {paths[1].name} are byte by byte as before"
+        )
 
     def checks(self) -> str:
         """Run all checks."""
@@ -213,7 +236,14 @@ class Proof:
             self.ran, started = [], time.time()
             stopped = next((one.id for one in results if one.status is Status.ERROR), "")
             if stopped:
-                results.append(Result(f"proof.{name}", Status.SKIP, title, f"not tried, since {stopped} was an error"))
+                results.append(
+                    Result(
+                        f"proof.{name}",
+                        Status.SKIP,
+                        title,
+                        f"not tried, since {stopped} was an error",
+                    )
+                )
             else:
                 results.append(self._take(Step(f"proof.{name}", title), getattr(self, name)))
             self.log.append(evidence.step(results[-1], self.ran, self.began, started))
@@ -228,9 +258,17 @@ class Proof:
         except Unproven as found:
             result = replace(result, status=found.status, detail=found.detail, remedy=found.remedy)
         except LabError as error:
-            result = replace(result, status=Status.ERROR, detail=error.message, remedy=error.remedy, file=error.file)
+            result = replace(
+                result,
+                status=Status.ERROR,
+                detail=error.message,
+                remedy=error.remedy,
+                file=error.file,
+            )
         except OSError as error:  # something took away what was there a moment ago
-            result = replace(result, status=Status.ERROR, detail=f"{error.filename}: {error.strerror}")
+            result = replace(
+                result, status=Status.ERROR, detail=f"{error.filename}: {error.strerror}"
+            )
         seconds = time.perf_counter() - started
         self.progress.end(step, seconds, ok=result.status not in BAD)
         return replace(result, seconds=seconds)

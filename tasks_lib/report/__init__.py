@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import files
 from tasks_lib.tools.messages import without_secrets
 
@@ -31,13 +31,17 @@ def choose(*, json: bool, asked: str, output: str) -> tuple[str, str]:
     """Give the format for stdout, and the one for the file `output`, if there is to be one."""
     if asked and asked not in FORMATS:
         text = f"there is no format {asked!r}; the formats are {', '.join(FORMATS)}."
-        raise LabError(text, remedy="choose one, e.g. --format junit", title="unknown format")
+        raise LabError(text, ErrorCode.UNKNOWN_FORMAT, remedy="choose one, e.g. --format junit")
     plain = "json" if json else "text"
     if output:
         return plain, asked or plain
     if json and asked not in {"", "json"}:
         text = f"--json and --format {asked} both ask for stdout."
-        raise LabError(text, remedy=f"leave out one of them, or give --output FILE for {asked}", title="two formats")
+        raise LabError(
+            text,
+            ErrorCode.TWO_FORMATS,
+            remedy=f"leave out one of them, or give --output FILE for {asked}",
+        )
     return asked or plain, ""
 
 
@@ -50,7 +54,9 @@ def show(report: Report, name: str) -> None:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever read it has seen enough; what is left would be written as Python ends
+    except (
+        BrokenPipeError
+    ):  # whoever read it has seen enough; what is left would be written as Python ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -67,16 +73,28 @@ def save(report: Report, name: str, path: Path) -> None:
     except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError
         reason = error.strerror if isinstance(error, OSError) else error
         message = f"{path} cannot be written: {reason}."
-        raise LabError(message, code=ExitCode.TOOL_FAILED, file=path, title="cannot be written") from None
+        raise LabError(message, ErrorCode.CANNOT_WRITE, file=path) from None
+
+
+def _hidden_remedy(remedy: Remedy | str) -> Remedy:
+    remedy = remedy if isinstance(remedy, Remedy) else Remedy(remedy)
+    return Remedy(without_secrets(remedy.text), tuple(map(without_secrets, remedy.argv)))
 
 
 def _discreet(report: Report) -> Report:
     """Take secrets out of all that is said; a script is left whole, since it is to be run."""
     hide = without_secrets
     results = [
-        replace(one, title=hide(one.title), detail=hide(one.detail), remedy=hide(one.remedy)) for one in report.results
+        replace(
+            one, title=hide(one.title), detail=hide(one.detail), remedy=_hidden_remedy(one.remedy)
+        )
+        for one in report.results
     ]
-    return replace(report, results=results, data=report.data if report.script is not None else hidden(report.data))
+    return replace(
+        report,
+        results=results,
+        data=report.data if report.script is not None else hidden(report.data),
+    )
 
 
 def hidden(value: Any) -> Any:  # noqa: ANN401 - what a document may hold

@@ -16,7 +16,9 @@ _PROPERTY = {**_DATA, **str.maketrans({":": "%3A", ",": "%2C"})}
 
 def render(report: Report) -> str:
     """Give a command per result; every line is one, so that nothing from a repository can be taken for another."""
-    summary = _line("notice", counted(report), {"title": f"mlops-lab {report.command}: {report.status}"})
+    summary = _line(
+        "notice", counted(report), {"title": f"mlops-lab {report.command}: {report.status}"}
+    )
     return "".join([*(_result(report, result) for result in report.results), summary])
 
 
@@ -25,12 +27,20 @@ def _result(report: Report, result: Result) -> str:
     if command == "debug":
         return _line(command, result.title, {})
     file = report.from_root(result.file) if result.file else ""
-    properties = {"file": file, "line": str(result.line or "") if file else "", "title": result.title}
-    return _line(command, "\n".join(filter(None, (result.detail or result.title, result.next))), properties)
+    properties = {
+        "file": file,
+        "line": str(result.line or "") if file else "",
+        "title": result.title,
+    }
+    return _line(
+        command, "\n".join(filter(None, (result.detail or result.title, result.next))), properties
+    )
 
 
 def _line(command: str, message: str, properties: Mapping[str, str]) -> str:
-    told = ",".join(f"{name}={_escaped(value, _PROPERTY)}" for name, value in properties.items() if value)
+    told = ",".join(
+        f"{name}={_escaped(value, _PROPERTY)}" for name, value in properties.items() if value
+    )
     return f"::{command}{f' {told}' if told else ''}::{_escaped(message, _DATA)}\n"
 
 

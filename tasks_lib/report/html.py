@@ -55,9 +55,17 @@ def filled(template: Path, code: Mapping[str, str] = MappingProxyType({}), **val
 
     What `<style>` and `<script>` hold is the template's own, the shared style (`$css`) and `code`: no value gets there.
     """
-    text, own = template.read_text(encoding="utf-8"), {"css": _STYLE.read_text(encoding="utf-8"), **code}
-    inner = {tag: re.findall(f"<{tag}>(.*?)</{tag}>", text, re.DOTALL) for tag in ("style", "script")}
-    allowed = {tag: " ".join(_hash(Template(one).substitute(own)) for one in found) for tag, found in inner.items()}
+    text, own = (
+        template.read_text(encoding="utf-8"),
+        {"css": _STYLE.read_text(encoding="utf-8"), **code},
+    )
+    inner = {
+        tag: re.findall(f"<{tag}>(.*?)</{tag}>", text, re.DOTALL) for tag in ("style", "script")
+    }
+    allowed = {
+        tag: " ".join(_hash(Template(one).substitute(own)) for one in found)
+        for tag, found in inner.items()
+    }
     return Template(text).substitute(own, **allowed, **values)
 
 

@@ -17,17 +17,29 @@ _TAGS = {Status.FAIL: "failure", Status.ERROR: "error", Status.SKIP: "skipped"}
 def render(report: Report) -> str:
     """Give the document; a warning fails its case only where it is what failed the run."""
     tags: Mapping[Status, str] = _TAGS
-    if report.code == ExitCode.CHECK_FAILED and not any(one.status is Status.FAIL for one in report.results):
+    if report.code == ExitCode.CHECK_FAILED and not any(
+        one.status is Status.FAIL for one in report.results
+    ):
         tags = {**_TAGS, Status.WARN: "failure"}
     found = [tags.get(result.status) for result in report.results]
-    counts = {"tests": len(found), "failures": found.count("failure"), "errors": found.count("error")}
+    counts = {
+        "tests": len(found),
+        "failures": found.count("failure"),
+        "errors": found.count("error"),
+    }
     whole = {"name": "mlops-lab", **counts, "time": f"{report.seconds:.3f}"}
     root = ET.Element("testsuites", _attributes(whole))
     suite = ET.SubElement(
-        root, "testsuite", _attributes({**whole, "name": report.command, "skipped": found.count("skipped")})
+        root,
+        "testsuite",
+        _attributes({**whole, "name": report.command, "skipped": found.count("skipped")}),
     )
     properties = ET.SubElement(suite, "properties")
-    facts = {"project": report.project, "exit_code": int(report.code), "combo": (report.combo or {}).get("id", "")}
+    facts = {
+        "project": report.project,
+        "exit_code": int(report.code),
+        "combo": (report.combo or {}).get("id", ""),
+    }
     for name, value in facts.items():
         ET.SubElement(properties, "property", _attributes({"name": name, "value": value}))
     for result, tag in zip(report.results, found, strict=True):
@@ -41,7 +53,9 @@ def _case(suite: ET.Element, result: Result, tag: str | None) -> None:
     case = ET.SubElement(suite, "testcase", _attributes(about))
     said = printable("\n".join(filter(None, (result.place, result.detail, result.next))))
     if tag:
-        ET.SubElement(case, tag, _attributes({"type": result.id, "message": result.detail})).text = said
+        ET.SubElement(
+            case, tag, _attributes({"type": result.id, "message": result.detail})
+        ).text = said
     elif result.status is Status.WARN:
         ET.SubElement(case, "system-out").text = f"warning: {said}"
 

@@ -16,7 +16,9 @@ _TITLES = {"conda": "conda", "stray": "stray: neither layer names them"}
 
 def _plain(text: object) -> str:
     """Show what no terminal should act on as what it is: a character that cannot be printed."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in str(text))
+    return "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in str(text)
+    )
 
 
 def _size(number: int) -> str:
@@ -40,7 +42,9 @@ def _packages(data: Mapping[str, Any], layer: Mapping[str, Any]) -> Iterator[tup
             one = both[name]
             versions = {"conda": one["conda"], "lock": one["locked"], "installed": one["installed"]}
             said = ", ".join(f"{key} {value}" for key, value in versions.items() if value)
-            why, also = (f"{one['why']} ({said})", "") if one["why"] else ("", f", in {data['lock']} too")
+            why, also = (
+                (f"{one['why']} ({said})", "") if one["why"] else ("", f", in {data['lock']} too")
+            )
         yield f"{package['name']} {package['version']}{build}{also}", _size(package["size"]), why
 
 
@@ -68,11 +72,16 @@ def mermaid(data: Mapping[str, Any]) -> str:
         owner = layer["owner"]
         rows.append(f'  subgraph {owner}["{_entity(_title(data, layer))}: {_size(layer["size"])}"]')
         for number, (label, size, why) in enumerate(_packages(data, layer)):
-            rows.append(f'    {owner}{number}["{_entity(label)}<br/>{size}{f"<br/>{_entity(why)}" if why else ""}"]')
+            rows.append(
+                f'    {owner}{number}["{_entity(label)}<br/>{size}{f"<br/>{_entity(why)}" if why else ""}"]'
+            )
             marked += [f"{owner}{number}"] if why else []
         rows += ["  end", f"  env --> {owner}"]
     if marked:
-        rows += ["  classDef conflict stroke:#c00,stroke-width:3px", f"  class {','.join(marked)} conflict"]
+        rows += [
+            "  classDef conflict stroke:#c00,stroke-width:3px",
+            f"  class {','.join(marked)} conflict",
+        ]
     return "\n".join(rows) + "\n"
 
 

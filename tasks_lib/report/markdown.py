@@ -12,8 +12,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 #: how a verdict is seen at a glance
-MARKS = {Status.PASS: "✅", Status.SKIP: "⏭️", Status.WARN: "⚠️", Status.FAIL: "❌", Status.ERROR: "💥"}
-_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "@&#8203;", "\n": "<br>"}  # no mention, whatever is named
+MARKS = {
+    Status.PASS: "✅",
+    Status.SKIP: "⏭️",
+    Status.WARN: "⚠️",
+    Status.FAIL: "❌",
+    Status.ERROR: "💥",
+}
+_ENTITIES = {
+    "&": "&amp;",
+    "<": "&lt;",
+    ">": "&gt;",
+    "@": "@&#8203;",
+    "\n": "<br>",
+}  # no mention, whatever is named
 
 
 def render(report: Report) -> str:
@@ -22,7 +34,11 @@ def render(report: Report) -> str:
     about = f"{counted(report)} in {report.seconds:.1f} s{combo}, project {report.project}"
     lines = [f"## {escaped(f'mlops-lab {report.command}: {report.status}')}", "", escaped(about)]
     if report.results:
-        lines += grid(Table("", ("", "check", "what was found", "next", "where"), [*map(_row, report.results)]))
+        lines += grid(
+            Table(
+                "", ("", "check", "what was found", "next", "where"), [*map(_row, report.results)]
+            )
+        )
     for table in tables(report.data):
         lines += grid(table)
     return "\n".join(lines) + "\n"
@@ -30,7 +46,7 @@ def render(report: Report) -> str:
 
 def _row(result: Result) -> tuple[str, ...]:
     mark = f"{MARKS[result.status]} {result.status}"
-    return mark, f"{result.title} ({result.id})", result.detail, result.remedy, result.place
+    return mark, f"{result.title} ({result.id})", result.detail, str(result.remedy), result.place
 
 
 def grid(table: Table) -> Iterator[str]:

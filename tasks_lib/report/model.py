@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,10 +35,18 @@ class Result:
     status: Status
     title: str
     detail: str = ""
-    remedy: str = ""
+    remedy: Remedy | str = ""
     file: str | None = None
     line: int | None = None
     seconds: float = 0.0
+    code: ErrorCode | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the row of the JSON document."""
+        row = {**asdict(self), "seconds": round(self.seconds, 3)}
+        row["remedy"] = str(self.remedy)
+        row["remedy_argv"] = list(self.remedy.argv) if isinstance(self.remedy, Remedy) else []
+        return row
 
     @property
     def place(self) -> str:
@@ -79,12 +87,16 @@ class Report:
     def from_root(self, file: str) -> str:
         """Give a file's path from there, with forward slashes; one that lies elsewhere keeps its whole path."""
         path = Path(self.project, file)
-        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
+        return (
+            path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
+        )
 
     @property
     def script(self) -> str | None:
         """Give the script for `eval`, where that is the whole answer."""
-        whole = "script" in self.data and all(result.status is Status.PASS for result in self.results)
+        whole = "script" in self.data and all(
+            result.status is Status.PASS for result in self.results
+        )
         return str(self.data["script"]) if whole else None
 
     def as_dict(self) -> dict[str, Any]:
@@ -97,7 +109,7 @@ class Report:
             "project": self.project,
             "combo": None if self.combo is None else dict(self.combo),
             "seconds": round(self.seconds, 3),
-            "results": [{**asdict(result), "seconds": round(result.seconds, 3)} for result in self.results],
+            "results": [result.as_dict() for result in self.results],
         }
         if self.data:
             document["data"] = dict(self.data)
@@ -119,14 +131,28 @@ def verdict(results: Sequence[Result], *, strict: bool = False) -> ExitCode:
 
 def from_error(error: LabError, *, title: str = "") -> Result:
     """Turn an error into the result that reports it."""
-    name, title = f"error.{error.code.name.lower()}", error.title or title or "the run stopped"
-    return Result(name, Status.ERROR, title, error.message, error.remedy, error.file, error.line)
+    name, title = (
+        f"error.{error.exit_code.name.lower()}",
+        error.title or title or error.code.headline,
+    )
+    return Result(
+        name,
+        Status.ERROR,
+        title,
+        error.message,
+        error.remedy,
+        error.file,
+        error.line,
+        code=error.code,
+    )
 
 
 def counted(report: Report) -> str:
     """Say how many results came out how, worst first."""
     statuses = [result.status for result in report.results]
-    told = [f"{statuses.count(status)} {status}" for status in reversed(Status) if status in statuses]
+    told = [
+        f"{statuses.count(status)} {status}" for status in reversed(Status) if status in statuses
+    ]
     return ", ".join(told) or f"exit code {int(report.code)}"
 
 
@@ -138,4 +164,6 @@ _UNPRINTABLE = re.compile(
 
 def printable(text: str) -> str:
     """Write what no reader should get as it is in visible escapes; line breaks and tabs stay."""
-    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text.replace("\r\n", "\n"))
+    return _UNPRINTABLE.sub(
+        lambda match: match[0].encode("unicode_escape").decode(), text.replace("\r\n", "\n")
+    )

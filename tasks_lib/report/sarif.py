@@ -15,7 +15,9 @@ from tasks_lib.report.model import Report, Result, Status, printable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+_SCHEMA = (
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+)
 _LEVELS = {Status.WARN: "warning", Status.FAIL: "error", Status.ERROR: "error"}
 
 
@@ -35,21 +37,35 @@ def render(report: Report) -> str:
     driver = {
         "name": "mlops-lab",
         "version": __version__,
-        "rules": [{"id": printable(rule), "shortDescription": _text(titles[rule])} for rule in rules],
+        "rules": [
+            {"id": printable(rule), "shortDescription": _text(titles[rule])} for rule in rules
+        ],
     }
     run = {
         "tool": {"driver": driver},
         "automationDetails": {"id": f"mlops-lab/{printable(report.command)}/"},
         "originalUriBaseIds": {"ROOT": {"uri": f"{_uri(report.root).rstrip('/')}/"}},
         "invocations": [invocation],
-        "results": [_result(report, one, rules.index(one.id)) for one in report.results if one.status in _LEVELS],
+        "results": [
+            _result(report, one, rules.index(one.id))
+            for one in report.results
+            if one.status in _LEVELS
+        ],
     }
-    return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
+    return (
+        json.dumps(
+            {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False
+        )
+        + "\n"
+    )
 
 
 def _result(report: Report, result: Result, index: int) -> dict[str, Any]:
     """Describe one finding; code scanning shows none without a place, so the manifest stands in."""
-    place = {"artifactLocation": _artifact(report, result.file), "region": {"startLine": max(result.line or 1, 1)}}
+    place = {
+        "artifactLocation": _artifact(report, result.file),
+        "region": {"startLine": max(result.line or 1, 1)},
+    }
     return {
         "ruleId": printable(result.id),
         "ruleIndex": index,
@@ -61,7 +77,9 @@ def _result(report: Report, result: Result, index: int) -> dict[str, Any]:
 
 def _artifact(report: Report, file: str | None) -> Mapping[str, str]:
     path = Path(report.from_root(file or "pyproject.toml"))
-    return {"uri": _uri(path)} if path.is_absolute() else {"uri": _quoted(path), "uriBaseId": "ROOT"}
+    return (
+        {"uri": _uri(path)} if path.is_absolute() else {"uri": _quoted(path), "uriBaseId": "ROOT"}
+    )
 
 
 def _uri(path: Path) -> str:
@@ -79,4 +97,8 @@ def _message(result: Result) -> dict[str, str]:
 
 def _text(text: str) -> dict[str, str]:
     """Give a message; SARIF reads `[text](link)` and `{0}` in it unless they are escaped."""
-    return {"text": re.sub(r"[\\\[\]]", r"\\\g<0>", printable(text)).replace("{", "{{").replace("}", "}}")}
+    return {
+        "text": re.sub(r"[\\\[\]]", r"\\\g<0>", printable(text))
+        .replace("{", "{{")
+        .replace("}", "}}")
+    }

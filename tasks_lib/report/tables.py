@@ -35,12 +35,24 @@ def tables(data: Mapping[str, object]) -> Iterator[Table]:
         title = key.replace("_", " ")
         if are_rows(value):
             inner = [name for name, one in value[0].items() if are_rows(one)]
-            columns = ("why", "command") if key == "plan" else tuple(name for name in value[0] if name not in inner)
-            yield Table(title, columns, [[cell(row.get(name)) for name in columns] for row in value])
+            columns = (
+                ("why", "command")
+                if key == "plan"
+                else tuple(name for name in value[0] if name not in inner)
+            )
+            yield Table(
+                title, columns, [[cell(row.get(name)) for name in columns] for row in value]
+            )
             for row in value:  # what a row holds is a table of its own
-                yield from tables({f"{cell(row[columns[0]])} {name}": row.get(name, []) for name in inner})
+                yield from tables(
+                    {f"{cell(row[columns[0]])} {name}": row.get(name, []) for name in inner}
+                )
         elif isinstance(value, Mapping):
-            yield Table(title, ("name", "value"), [(str(name), cell(inner)) for name, inner in value.items()])
+            yield Table(
+                title,
+                ("name", "value"),
+                [(str(name), cell(inner)) for name, inner in value.items()],
+            )
         elif isinstance(value, list):
             yield Table(title, (title,), [(cell(one),) for one in value])
         else:

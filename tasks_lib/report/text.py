@@ -30,10 +30,17 @@ _LEAST_SHOWN = 0.05
 
 def console(*, stderr: bool = False, plain: bool = False) -> Console:
     """Give a console that neither wraps nor colours where nobody looks at a terminal, nor where it is `plain`."""
-    stream = io.TextIOWrapper(io.BytesIO(), "utf-8") if plain else sys.stderr if stderr else sys.stdout
+    stream = (
+        io.TextIOWrapper(io.BytesIO(), "utf-8") if plain else sys.stderr if stderr else sys.stdout
+    )
     width = None if stream.isatty() else 1000  # a pipe is read by programs: no folding there
     return Console(
-        file=stream, soft_wrap=True, highlight=False, emoji=False, width=width, color_system=None if plain else "auto"
+        file=stream,
+        soft_wrap=True,
+        highlight=False,
+        emoji=False,
+        width=width,
+        color_system=None if plain else "auto",
     )
 
 
@@ -61,7 +68,12 @@ def _print(out: Console, report: Report) -> None:
         _value(out, key, value)
     failed = sum(result.status in {Status.FAIL, Status.ERROR} for result in report.results)
     if failed:
-        out.print(Text(f"{failed} of {len(report.results)} failed (exit code {int(report.code)})", style="bold red"))
+        out.print(
+            Text(
+                f"{failed} of {len(report.results)} failed (exit code {int(report.code)})",
+                style="bold red",
+            )
+        )
 
 
 def _line(out: Console, result: Result) -> None:
@@ -105,6 +117,10 @@ def _value(out: Console, key: str, value: object) -> None:
         if value:
             out.print(_text(f"{key.replace('_', ' ')}: {', '.join(map(str, value))}"))
     elif isinstance(value, dict):
-        out.print(_text(f"{key.replace('_', ' ')}: {', '.join(f'{name} {inner}' for name, inner in value.items())}"))
+        out.print(
+            _text(
+                f"{key.replace('_', ' ')}: {', '.join(f'{name} {inner}' for name, inner in value.items())}"
+            )
+        )
     elif value not in (None, ""):
         out.print(_text(f"{key.replace('_', ' ')}: {value}"))

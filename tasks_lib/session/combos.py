@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.environments.conda import Conda
-from tasks_lib.errors import LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.managers import MANAGERS
 
 if TYPE_CHECKING:
@@ -43,14 +43,20 @@ def names() -> list[str]:
     return [f"{environment}_{manager}" for environment in ENVIRONMENTS for manager in MANAGERS]
 
 
-def parse(name: str, source: str, reason: str, *, file: str | None = None, line: int | None = None) -> Combo:
+def parse(
+    name: str, source: str, reason: str, *, file: str | None = None, line: int | None = None
+) -> Combo:
     """Read a combo's name; an unknown one lists the valid ones."""
     environment, _, manager = name.strip().partition("_")
     if environment not in ENVIRONMENTS or manager not in MANAGERS:
         valid = names()
         text = f"there is no combo {name!r}; the combos are {', '.join(valid)}."
         raise LabError(
-            text, remedy=f"choose one, e.g. --combo {valid[-1]}", file=file, line=line, title="unknown combo"
+            text,
+            ErrorCode.UNKNOWN_COMBO,
+            remedy=f"choose one, e.g. --combo {valid[-1]}",
+            file=file,
+            line=line,
         )
     return Combo(environment, manager, source, reason)
 
@@ -73,7 +79,9 @@ def resolve(
     if settings.combo:
         place = "[tool.mlops-lab] combo in pyproject.toml"
         line = project.pyproject.line_of("mlops-lab", "combo")
-        return parse(settings.combo, "pyproject", f"{place} asks for it", file="pyproject.toml", line=line)
+        return parse(
+            settings.combo, "pyproject", f"{place} asks for it", file="pyproject.toml", line=line
+        )
     return (otherwise or _existing)(project) or _default()
 
 
@@ -85,7 +93,9 @@ def _existing(project: Project) -> Combo | None:
         if layer.applies(project) and exists(environment):
             beside = f", and {MANAGERS[manager].lock_name} lies beside it" if manager else ""
             usual = "poetry" if kind == Conda.kind else "uv"
-            return Combo(kind, manager or usual, "existing", f"{environment.where} exists already{beside}")
+            return Combo(
+                kind, manager or usual, "existing", f"{environment.where} exists already{beside}"
+            )
     return None
 
 
@@ -99,11 +109,15 @@ def exists(environment: Environment) -> bool:
 
 def locked_manager(project: Project) -> str | None:
     """Give the manager whose lock lies in the project, if it is one alone."""
-    found = [name for name, manager in MANAGERS.items() if (project.root / manager.lock_name).is_file()]
+    found = [
+        name for name, manager in MANAGERS.items() if (project.root / manager.lock_name).is_file()
+    ]
     return found[0] if len(found) == 1 else None
 
 
 def _default() -> Combo:
     for engine in Conda.engines_on_path():
-        return Combo(Conda.kind, "poetry", "path", f"{engine} is on PATH, and nothing else was said")
+        return Combo(
+            Conda.kind, "poetry", "path", f"{engine} is on PATH, and nothing else was said"
+        )
     return Combo("pip", "uv", "default", "no conda is on PATH, and nothing else was said")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks_lib.environments import conda_health, site_packages
 from tasks_lib.environments.base import State
-from tasks_lib.errors import LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import files
 from tasks_lib.project.manifests import read_text
 
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 FOLDER = ".mlops-lab"
 _SCHEMA = "mlops-lab-journal/1"
 #: what a repair may hand to an installer: a name with a version or an address, or a folder
-_REQUIREMENT = re.compile(r"[a-z0-9][\w.-]*(==[\w.+!-]+| @ [a-z][\w+.-]*:\S+)?|editable:[^\0\n]+", re.ASCII)
+_REQUIREMENT = re.compile(
+    r"[a-z0-9][\w.-]*(==[\w.+!-]+| @ [a-z][\w+.-]*:\S+)?|editable:[^\0\n]+", re.ASCII
+)
 _NAME = re.compile(r"[\w][\w.-]*", re.ASCII)
 #: a manifest, as seen from the project's folder; one of a member stands deeper, and none outside
 _FILE = re.compile(r"(?:(?!\.\.?/)[^/\\:\0\n]+/)*[\w][\w.-]*", re.ASCII)
@@ -46,14 +48,18 @@ class Journal:
     prefix: str
     state: State
     files: Mapping[str, bool]  # each manifest's name, and whether there was one
-    packages: Mapping[str, str] = field(default_factory=dict)  # installed distributions, and how to ask for each
+    packages: Mapping[str, str] = field(
+        default_factory=dict
+    )  # installed distributions, and how to ask for each
     owned: Sequence[str] = ()  # those of them that conda owns
     conda: Sequence[Mapping[str, Any]] = ()
     machine: str = field(default_factory=platform.node)
     pid: int = field(default_factory=os.getpid)
     since: str = field(default_factory=lambda: time.strftime("%Y-%m-%d %H:%M:%S"))
     touched: bool = False  # whether the environment may differ already
-    stays: bool = True  # whether a new environment that is whole may stay, though the run did not end well
+    stays: bool = (
+        True  # whether a new environment that is whole may stay, though the run did not end well
+    )
 
     @classmethod
     def of(cls, session: Session, manifests: Sequence[Path], *, stays: bool = True) -> Journal:
@@ -63,7 +69,9 @@ class Journal:
         looked: dict[str, Any] = {}
         if state is State.PRESENT:
             try:
-                conda = [conda_health.public(record) for record in conda_health.packages(prefix).values()]
+                conda = [
+                    conda_health.public(record) for record in conda_health.packages(prefix).values()
+                ]
                 owned = sorted(conda_health.owned(prefix))
             except LabError:  # damaged before this run: there is nothing sound to go back to, and check.doctor says so
                 conda, owned = [], []
@@ -128,7 +136,11 @@ def named(root: Path, path: Path) -> str:
 def packages(prefix: Path) -> dict[str, str]:
     """Give what is installed, and what asks for exactly it; what no installer can be asked for is left out."""
     found = site_packages.requirements(prefix).items()
-    return {name: asked for name, asked in found if _NAME.fullmatch(name) and _REQUIREMENT.fullmatch(asked)}
+    return {
+        name: asked
+        for name, asked in found
+        if _NAME.fullmatch(name) and _REQUIREMENT.fullmatch(asked)
+    }
 
 
 def exists(root: Path) -> bool:
@@ -152,18 +164,34 @@ def read(root: Path) -> Journal | None:
         data = json.loads(text)
         schema = data.pop("schema")
         made = Journal(**{**data, "state": State(data["state"])})
-        words = (made.command, made.combo, made.engine, made.python, made.prefix, made.machine, made.since)
+        words = (
+            made.command,
+            made.combo,
+            made.engine,
+            made.python,
+            made.prefix,
+            made.machine,
+            made.since,
+        )
         names = [*made.packages, *made.owned]
-        inside = [_FILE.fullmatch(name) and (root / name).parent.resolve().is_relative_to(top) for name in made.files]
+        inside = [
+            _FILE.fullmatch(name) and (root / name).parent.resolve().is_relative_to(top)
+            for name in made.files
+        ]
         sound = (
             schema == _SCHEMA
             and not path.is_symlink()
-            and all(isinstance(word, str) for word in (*words, *made.owned, *made.packages.values()))
+            and all(
+                isinstance(word, str) for word in (*words, *made.owned, *made.packages.values())
+            )
             and all(_NAME.fullmatch(name) for name in names)
             and all(inside)
             and all(_REQUIREMENT.fullmatch(text) for text in made.packages.values())
             and all(isinstance(there, bool) for there in made.files.values())
-            and all(isinstance(record["name"], str) and isinstance(record["url"], str) for record in made.conda)
+            and all(
+                isinstance(record["name"], str) and isinstance(record["url"], str)
+                for record in made.conda
+            )
             and isinstance(made.pid, int)
             and isinstance(made.stays, bool)
         )
@@ -177,7 +205,7 @@ def read(root: Path) -> Journal | None:
 def _damaged(path: Path) -> LabError:
     text = f"the record of a run that was cut short is damaged: {path}."
     remedy = f"see whether the manifests are whole (copies: {path.parent / 'before'}), then delete {path.parent}"
-    return LabError(text, file=path, remedy=remedy, title="damaged journal")
+    return LabError(text, ErrorCode.DAMAGED_JOURNAL, file=path, remedy=remedy)
 
 
 def forget(root: Path) -> None:

@@ -43,7 +43,13 @@ class Session:
 
     @classmethod
     def open(
-        cls, *, combo: str = "", engine: str = "", python: str = "", command: str = "", start: Path | None = None
+        cls,
+        *,
+        combo: str = "",
+        engine: str = "",
+        python: str = "",
+        command: str = "",
+        start: Path | None = None,
     ) -> Session:
         """Read the project that `start` (the current folder) lies in, and choose its combo."""
         project = Project.load(start or Path.cwd(), os.environ, engine=engine, python=python)

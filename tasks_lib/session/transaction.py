@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from tasks_lib.environments import site_packages
 from tasks_lib.environments.base import State
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import ErrorCode, ExitCode, LabError
 from tasks_lib.execution import file_lock, files, process
 from tasks_lib.execution.plan import execute, say_with
 from tasks_lib.execution.process import Command
@@ -55,8 +55,10 @@ def alone(root: Path, command: str, say: Callable[[str], None]) -> Iterator[list
     lock = folder / "lock"
     for path, fits in ((folder, folder.is_dir()), (lock, lock.is_file())):
         if path.is_symlink() or (path.exists() and not fits):
-            text = f"{path} is in the way: mlops-lab keeps what a run in progress needs in {folder}."
-            raise LabError(text, remedy=f"move it away: {path}", title="something is in the way")
+            text = (
+                f"{path} is in the way: mlops-lab keeps what a run in progress needs in {folder}."
+            )
+            raise LabError(text, ErrorCode.PATH_OCCUPIED, remedy=f"move it away: {path}")
     with contextlib.ExitStack() as stack:
         stack.callback(_rmdir, folder)
         try:
@@ -75,8 +77,12 @@ def environment_alone(session: Session, say: Callable[[str], None]) -> Iterator[
     with contextlib.ExitStack() as stack:
         path = session.environment.lock_path
         if path and path not in _HELD:
-            with contextlib.suppress(OSError):  # then a change is refused as it begins, or needs no lock here
-                stack.enter_context(file_lock.held(str(path), f"{session.command} of {session.project.root}", say))
+            with contextlib.suppress(
+                OSError
+            ):  # then a change is refused as it begins, or needs no lock here
+                stack.enter_context(
+                    file_lock.held(str(path), f"{session.command} of {session.project.root}", say)
+                )
                 _HELD.add(path)
                 stack.callback(_HELD.discard, path)
         yield
@@ -119,7 +125,7 @@ def carry_out(  # noqa: PLR0913 - what is changed, and what of it may stay
             if path.name == PYPROJECT:
                 files.keep_line_ends(path, journal.copies(root) / journal.named(root, path))
     except BaseException as error:
-        refused = isinstance(error, LabError) and error.code is ExitCode.GUARD_REFUSED
+        refused = isinstance(error, LabError) and error.exit_code is ExitCode.GUARD_REFUSED
         stuck = _put_back(session, noted, without=kept if refused else ())
         if stuck:  # the journal stays, and the next run tries again
             say_with(error, f"This could not be put back: {'; '.join(stuck)}")
@@ -143,7 +149,9 @@ def recover(root: Path, say: Callable[[str], None], died: float | None) -> list[
     _demand_files(root, before, kept, old=True)
     stuck = [f"{name} was changed since, and is left as it is" for name in kept]
     try:
-        session = Session.open(combo=before.combo, engine=before.engine, python=before.python, start=root)
+        session = Session.open(
+            combo=before.combo, engine=before.engine, python=before.python, start=root
+        )
         with environment_alone(session, say):
             stuck += _environment_back(session, before, root)
     except LabError as error:
@@ -160,15 +168,29 @@ def recover(root: Path, say: Callable[[str], None], died: float | None) -> list[
 def _put_back(session: Session, before: Journal, *, without: Sequence[Path]) -> list[str]:
     root = session.project.root
     kept = [journal.named(root, path) for path in without]
-    stuck = _files_back(root, before, kept, old=True)  # first: what is installed for editing is installed from them
-    return [*stuck, *_environment_back(session, before, root), *_files_back(root, before, kept, old=False)]
+    stuck = _files_back(
+        root, before, kept, old=True
+    )  # first: what is installed for editing is installed from them
+    return [
+        *stuck,
+        *_environment_back(session, before, root),
+        *_files_back(root, before, kept, old=False),
+    ]
 
 
 def _changed_since(root: Path, before: Journal, died: float) -> list[str]:
     """Name the manifests that were written later than the run's death, and its last beat of heart: by a person."""
     late = died + 2 * file_lock.HEARTBEAT
-    found = [name for name in before.files if (root / name).is_file() and (root / name).stat().st_mtime > late]
-    return [name for name in found if not (before.files[name] and files.same(root / name, journal.copies(root) / name))]
+    found = [
+        name
+        for name in before.files
+        if (root / name).is_file() and (root / name).stat().st_mtime > late
+    ]
+    return [
+        name
+        for name in found
+        if not (before.files[name] and files.same(root / name, journal.copies(root) / name))
+    ]
 
 
 def _demand_files(root: Path, before: Journal, kept: Sequence[str], *, old: bool) -> None:
@@ -176,7 +198,7 @@ def _demand_files(root: Path, before: Journal, kept: Sequence[str], *, old: bool
     if stuck := _files_back(root, before, kept, old=old):
         text = f"{before.who} was cut short, and this cannot be put back: {'; '.join(stuck)}"
         remedy = f"make that possible; the copies are in {journal.copies(root)}"
-        raise LabError(text, code=ExitCode.TOOL_FAILED, remedy=remedy, title="not put back")
+        raise LabError(text, ErrorCode.NOT_RESTORED, remedy=remedy)
 
 
 def _files_back(root: Path, before: Journal, kept: Sequence[str], *, old: bool) -> list[str]:
@@ -201,7 +223,11 @@ def _environment_back(session: Session, before: Journal, root: Path) -> list[str
     if not (before.is_ours and str(environment.prefix) == before.prefix):
         return []
     try:
-        if before.state is State.PRESENT and environment.state() is State.FOREIGN and _are_remains(environment):
+        if (
+            before.state is State.PRESENT
+            and environment.state() is State.FOREIGN
+            and _are_remains(environment)
+        ):
             environment.discard()  # whatever this run did: a tool that only looks writes there too
         if not before.touched:
             return []
@@ -210,7 +236,9 @@ def _environment_back(session: Session, before: Journal, root: Path) -> list[str
             return []
         state = environment.state()
         if before.state is not State.PRESENT:
-            if state is not State.ABSENT and not (before.stays and state is State.PRESENT and _is_whole(environment)):
+            if state is not State.ABSENT and not (
+                before.stays and state is State.PRESENT and _is_whole(environment)
+            ):
                 environment.discard()
             return []
         return [] if state is State.ABSENT else _repaired(session, before, root)
@@ -234,7 +262,9 @@ def _repaired(session: Session, before: Journal, root: Path) -> list[str]:
     """Bring an existing environment back to the packages of the journal, name by name and version by version."""
     failed = [command for command in _repair(session, before, root) if not process.run(command).ok]
     after = journal.packages(session.environment.prefix)
-    wrong = sorted(name for name in {*before.packages, *after} if before.packages.get(name) != after.get(name))
+    wrong = sorted(
+        name for name in {*before.packages, *after} if before.packages.get(name) != after.get(name)
+    )
     said = [f"{failed[0].shown} failed"] if failed else []
     said += [f"{', '.join(wrong)} differ from what was installed"] if wrong else []
     return [messages.without_secrets(text) for text in said]
@@ -251,23 +281,35 @@ def _repair(session: Session, before: Journal, root: Path) -> Iterator[Command]:
     """
     environment = session.environment
     if before.conda:
-        names = {f"{one['name']}-{one.get('version')}-{one.get('build')}.json" for one in before.conda}
-        if names != {path.name for path in environment.marker.glob("*.json")} or _is_damaged(environment):
+        names = {
+            f"{one['name']}-{one.get('version')}-{one.get('build')}.json" for one in before.conda
+        }
+        if names != {path.name for path in environment.marker.glob("*.json")} or _is_damaged(
+            environment
+        ):
             yield from environment.repair(journal.place(root), before.conda)
     python, common = str(environment.python), (executables.uv(), "pip")
     damaged, after = site_packages.damaged(environment.prefix), journal.packages(environment.prefix)
     theirs = {name for name, asked in before.packages.items() if name not in before.owned}
-    unreadable = {name for name, one in damaged.items() if not (one.folder / "RECORD").is_file()} - {*before.owned}
+    unreadable = {
+        name for name, one in damaged.items() if not (one.folder / "RECORD").is_file()
+    } - {*before.owned}
     for name in unreadable:
         shutil.rmtree(damaged[name].folder, ignore_errors=True)
     new = sorted(set(after) - set(before.packages) - unreadable)
     if new:
-        yield Command((*common, "uninstall", "--python", python, *new), "take out what was not there before")
-    lost = sorted(name for name in theirs if name in damaged or before.packages[name] != after.get(name))
+        yield Command(
+            (*common, "uninstall", "--python", python, *new), "take out what was not there before"
+        )
+    lost = sorted(
+        name for name in theirs if name in damaged or before.packages[name] != after.get(name)
+    )
     if lost:
         wanted = [part for name in lost for part in _asked(before.packages[name])]
         argv = (*common, "install", "--python", python, "--no-deps", "--reinstall", *wanted)
-        yield Command(argv, "put back what was installed before", env=package_index.for_uv(session.project))
+        yield Command(
+            argv, "put back what was installed before", env=package_index.for_uv(session.project)
+        )
 
 
 def _asked(requirement: str) -> tuple[str, ...]:

@@ -53,7 +53,10 @@ def lab_task(
     a `new` one may have no manifest yet.
     """
     shared = {*also, *(("offline",) if changes else ())}
-    shared |= {*(("combo", "engine") if project else ()), *(("json", "format", "output") if json else ())}
+    shared |= {
+        *(("combo", "engine") if project else ()),
+        *(("json", "format", "output") if json else ()),
+    }
 
     def make(work: Callable[..., Answer]) -> Task[Any]:
         own = list(inspect.signature(work).parameters.values())[2:]
@@ -68,12 +71,18 @@ def lab_task(
             asked |= {"changes": changes and not given["dry_run"], "project": project, "new": new}
             if "json" in names:  # the task has to know whether its answer is a document
                 mine["json"] = given["json"] or given["format"] not in {"", "text"}
-            finish(runner.answer(command, lambda session, progress: work(session, progress, **mine), **asked))
+            finish(
+                runner.answer(
+                    command, lambda session, progress: work(session, progress, **mine), **asked
+                )
+            )
 
         keyword = inspect.Parameter.POSITIONAL_OR_KEYWORD
         common = {name: default for name, default in _SHARED.items() if name in shared - names}
         parameters = [inspect.Parameter("context", keyword), *own]
-        parameters += [inspect.Parameter(name, keyword, default=default) for name, default in common.items()]
+        parameters += [
+            inspect.Parameter(name, keyword, default=default) for name, default in common.items()
+        ]
         body.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what Invoke reads
         body.__doc__, body.__name__, body.__module__ = work.__doc__, work.__name__, work.__module__
         known = {**_HELP, **(help or {})}

@@ -62,7 +62,9 @@ def install(session: Session, progress: Progress, group: str = "", dry_run: bool
     """Install what the lock names into the environment, and take nothing away."""
     from tasks_lib.workflows import installation
 
-    return installation.install(session, progress, groups=(group,) if group else (), dry_run=dry_run)
+    return installation.install(
+        session, progress, groups=(group,) if group else (), dry_run=dry_run
+    )
 
 
 @lab_task("deps.sync", changes=True)
@@ -81,7 +83,9 @@ def align(session: Session, progress: Progress, dry_run: bool = False) -> Answer
     return installation.align(session, progress, dry_run=dry_run)
 
 
-@lab_task("deps.export", help={"to": "requirements, pylock or environment", "output": "the file to write"})
+@lab_task(
+    "deps.export", help={"to": "requirements, pylock or environment", "output": "the file to write"}
+)
 def export(session: Session, _: Progress, to: str = "requirements", output: str = "") -> Answer:
     """Write the lock as requirements.txt with hashes, pylock.toml, or both layers as environment.yml."""
     from tasks_lib.workflows import exports
@@ -89,8 +93,15 @@ def export(session: Session, _: Progress, to: str = "requirements", output: str 
     return exports.export(session, to, output)
 
 
-@lab_task("deps.update", changes=True, help={"package": "renew this one; may be given again"}, iterable=["package"])
-def update(session: Session, progress: Progress, package: list[str], group: str = "", dry_run: bool = False) -> Answer:
+@lab_task(
+    "deps.update",
+    changes=True,
+    help={"package": "renew this one; may be given again"},
+    iterable=["package"],
+)
+def update(
+    session: Session, progress: Progress, package: list[str], group: str = "", dry_run: bool = False
+) -> Answer:
     """Renew the locked versions of some packages, of a group, or of all, and install them."""
     from tasks_lib.workflows import installation
 
@@ -98,7 +109,9 @@ def update(session: Session, progress: Progress, package: list[str], group: str 
 
 
 @lab_task(
-    "deps.add", changes=True, help={**_PACKAGES, "editable": "install folders so that they can be edited in place"}
+    "deps.add",
+    changes=True,
+    help={**_PACKAGES, "editable": "install folders so that they can be edited in place"},
 )
 def add(
     session: Session,

@@ -11,7 +11,12 @@ if TYPE_CHECKING:
     from tasks_lib.session.session import Answer, Session
 
 
-@lab_task("env.create", "python", changes=True, help={"from_": "make exactly what this file of env.export describes"})
+@lab_task(
+    "env.create",
+    "python",
+    changes=True,
+    help={"from_": "make exactly what this file of env.export describes"},
+)
 def create(session: Session, progress: Progress, from_: str = "", dry_run: bool = False) -> Answer:
     """Make the environment; one that exists and fits is left as it is."""
     from tasks_lib.workflows import installation, snapshot
@@ -22,7 +27,9 @@ def create(session: Session, progress: Progress, from_: str = "", dry_run: bool 
 
 
 @lab_task("env.update", changes=True, help={"prune": "uninstall too what you put there by hand"})
-def update(session: Session, progress: Progress, prune: bool = False, dry_run: bool = False) -> Answer:
+def update(
+    session: Session, progress: Progress, prune: bool = False, dry_run: bool = False
+) -> Answer:
     """Bring the environment to what conda.yml and pyproject.toml say now: add, change and prune, in both layers."""
     from tasks_lib.workflows import updating
 

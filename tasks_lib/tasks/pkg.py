@@ -17,7 +17,9 @@ _OPTIONS = {
 
 
 @lab_task("pkg.build", help=_OPTIONS)
-def build(session: Session, progress: Progress, package: str = "", dist: str = "", dry_run: bool = False) -> Answer:
+def build(
+    session: Session, progress: Progress, package: str = "", dist: str = "", dry_run: bool = False
+) -> Answer:
     """Build the source distribution and the wheel, and give their sizes and hashes; a failure leaves the old files."""
     from tasks_lib.workflows import publishing
 
@@ -32,9 +34,16 @@ _INDEX = {
 
 @lab_task("pkg.publish", help={**_OPTIONS, **_INDEX})
 def publish(
-    session: Session, progress: Progress, index: str = "", package: str = "", dist: str = "", dry_run: bool = False
+    session: Session,
+    progress: Progress,
+    index: str = "",
+    package: str = "",
+    dist: str = "",
+    dry_run: bool = False,
 ) -> Answer:
     """Publish what pkg.build made of the present version, to the index that is named; never to one that is not."""
     from tasks_lib.workflows import publishing
 
-    return publishing.publish(session, progress, to=index, package=package, dist=dist, dry_run=dry_run)
+    return publishing.publish(
+        session, progress, to=index, package=package, dist=dist, dry_run=dry_run
+    )

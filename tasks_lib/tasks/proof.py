@@ -73,7 +73,10 @@ def matrix(
 @lab_task(
     "proof.page",
     project=False,
-    help={"proofs": "a file, or a folder of them; more: behind --", "output": "the folder to write to"},
+    help={
+        "proofs": "a file, or a folder of them; more: behind --",
+        "output": "the folder to write to",
+    },
 )
 def page(_: None, __: Progress, proofs: str, output: str = ".nox/proofs") -> Answer:
     """Write proofs that were made before as one page, as Markdown and as badges."""

@@ -30,9 +30,15 @@ def explain(session: Session, progress: Progress, task: str) -> Answer:
 @lab_task(
     "completion",
     project=False,
-    help={"undo": "take it out again", "show": "print the script instead", "shell": "bash, zsh, fish or powershell"},
+    help={
+        "undo": "take it out again",
+        "show": "print the script instead",
+        "shell": "bash, zsh, fish or powershell",
+    },
 )
-def completion(_: None, __: Progress, shell: str = "", undo: bool = False, show: bool = False) -> Answer:
+def completion(
+    _: None, __: Progress, shell: str = "", undo: bool = False, show: bool = False
+) -> Answer:
     """Have your shell complete tasks, options, combos, groups, packages and environments."""
     import os
 
@@ -70,4 +76,6 @@ def migrate(
     """Move to another combo with the very versions that are installed, and prove it; or change nothing."""
     from tasks_lib.workflows import migration
 
-    return migration.migrate(session, progress, to, leave_behind=leave_behind, remove_old=remove_old, dry_run=dry_run)
+    return migration.migrate(
+        session, progress, to, leave_behind=leave_behind, remove_old=remove_old, dry_run=dry_run
+    )

@@ -8,7 +8,7 @@ import re
 import sys
 from pathlib import Path
 
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import process
 
 
@@ -18,7 +18,7 @@ def tool(name: str) -> str:
     path = Path(sys.prefix) / ("Scripts" if os.name == "nt" else "bin") / f"{name}{suffix}"
     if not path.is_file():
         text = f"{name} is missing from the tool environment {sys.prefix}."
-        raise LabError(text, code=ExitCode.TOOL_MISSING, remedy="run it as: python3 -m tasks_lib")
+        raise LabError(text, ErrorCode.TOOL_MISSING, remedy="run it as: python3 -m tasks_lib")
     return str(path)
 
 
@@ -57,10 +57,22 @@ def find_python(request: str) -> Path | None:
 
 def pythons() -> list[str]:
     """List the versions of CPython on this machine, as uv finds them."""
-    argv = (uv(), "python", "list", "--only-installed", "--no-python-downloads", "--output-format", "json")
+    argv = (
+        uv(),
+        "python",
+        "list",
+        "--only-installed",
+        "--no-python-downloads",
+        "--output-format",
+        "json",
+    )
     outcome = process.run(process.Command(argv, "look for the Pythons of this machine"))
     rows = json.loads(outcome.stdout) if outcome.ok else []
-    return [row["version"] for row in rows if (row["implementation"], row["variant"]) == ("cpython", "default")]
+    return [
+        row["version"]
+        for row in rows
+        if (row["implementation"], row["variant"]) == ("cpython", "default")
+    ]
 
 
 def program() -> str:
@@ -68,9 +80,12 @@ def program() -> str:
     return sys.argv[0] if sys.argv[0].startswith(("python3 ", "mlops-lab")) else "invoke"
 
 
-def typable(text: str) -> str:
-    """Write each `invoke …` in a remedy the way in which this person runs tasks."""
-    return re.sub(r"\binvoke (?=[\w-]+)", f"{program()} ", text)
+def typable(remedy: Remedy | str) -> Remedy:
+    """Return the remedy with `invoke` written in the words with which this user runs tasks."""
+    if not isinstance(remedy, Remedy):
+        return Remedy(re.sub(r"\binvoke (?=[\w-]+)", f"{program()} ", remedy))
+    words = program().split() if remedy.argv[:1] == ("invoke",) else remedy.argv[:1]
+    return remedy._replace(argv=(*words, *remedy.argv[1:]))
 
 
 def home() -> Path:
@@ -79,4 +94,4 @@ def home() -> Path:
         return Path(os.environ.get("HOME") or Path.home())
     except RuntimeError:
         text = "this user has no home folder."
-        raise LabError(text, remedy="set HOME", title="no home") from None
+        raise LabError(text, ErrorCode.NO_HOME, remedy="set HOME") from None

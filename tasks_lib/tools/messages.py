@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from tasks_lib import bootstrap
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import ErrorCode, LabError
 
 if TYPE_CHECKING:
     from tasks_lib.execution.process import Outcome
@@ -26,10 +26,15 @@ _SECRETS = (
     re.compile(r"(://)[^/\s]+(?=@)"),
     re.compile(r"((?:^|[\s\"'`(<=,]))[^\s/:@\"'`(<=,]+:[^\s/]{1,16384}(?=@\S)"),
     re.compile(r"(https?://[^/\s]+/t/)[^/\s]+"),
-    re.compile(r"([?&][^\s=&]*(?:token|key|sig|secret|pass|auth|cred)[^\s=&]*=)[^\s&\"'`)>]+", re.IGNORECASE),
+    re.compile(
+        r"([?&][^\s=&]*(?:token|key|sig|secret|pass|auth|cred)[^\s=&]*=)[^\s&\"'`)>]+",
+        re.IGNORECASE,
+    ),
 )
 #: variables that hold a secret whole, and the password in one that holds an address
-_SECRET_NAME = re.compile("TOKEN|PASSW|SECRET|CREDENTIAL|(?:API|ACCESS|PRIVATE)_?KEY", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    "TOKEN|PASSW|SECRET|CREDENTIAL|(?:API|ACCESS|PRIVATE)_?KEY", re.IGNORECASE
+)
 _PASSWORD = re.compile(r"://[^/\s]*?:([^/\s]+)@|https?://[^/\s]+/t/([^/\s]+)")
 #: what an address can do without, and who uses it has in a file of their own; `git@` of ssh is no login
 _LOGIN = re.compile(r"(?<=tp://)[^/@\s]+@|(?<=tps://)[^/@\s]+@|(?<=://)[^/@\s:]*:[^/@\s]+@")
@@ -46,22 +51,19 @@ class Rule:
     """
 
     pattern: str
-    title: str
+    code: ErrorCode
     message: str
     remedy: str
-    code: ExitCode = ExitCode.BAD_REQUEST
     online: bool = False
 
 
-_FAILED = ExitCode.TOOL_FAILED
 _NETWORK = "check the network and the address, then run it again"
 _NOT_CACHED = Rule(  # a report of conda's has the row `offline mode : False`
     r"network was disabled|network connectivity is disabled|no usable repodata cache|offline, and not in the cache|"
     r"OfflineError|Offline mode(?! :)",
-    "not in the caches",
+    ErrorCode.NOT_CACHED,
     "What is asked for is not in the caches: {said}",
     "leave out --offline",
-    _FAILED,
 )
 #: In this order: the first that matches is the reason. The words are those of uv 0.13, Poetry 2.5, conda 24 and 26,
 #: mamba 2 and py-rattler 0.28, each taken from a real failure.
@@ -71,53 +73,50 @@ RULES = (
         r"(?:nothing provides (?:requested )?|PackagesNotFoundError[^\n]*\n+\s*-\s*|"
         r"(?=[^\n]*(?:no candidates were found|missing on the system|\n+Your installed version is: not available))"
         r"(?:─|->) )(__(?P<virtual>\w+)(?:(?! needed by|\s*, )[^\n])*)",
-        "not on this machine",
+        ErrorCode.VIRTUAL_PACKAGE_MISSING,
         "This machine has no {0}, which a package needs: {said}",
         "loosen what asks for it, or say that it will be there, with its version in CONDA_OVERRIDE_{virtual}",
     ),
     _NOT_CACHED,
     Rule(
         r"No space left on device|os error 28\b|disk quota exceeded",
-        "the disk is full",
+        ErrorCode.DISK_FULL,
         "There is no space left on the disk.",
         "free some space, then run it again",
-        _FAILED,
     ),
     Rule(
         r"hash(?:es)? (?:mismatch|do(?:es)? not match|for [^\n]+ not found)|do not match the hashes|"
         r"(?:Hash|Checksum)Mismatch|Invalid checksum|"
         r"did not match any known checksums|Data corruption detected|CondaVerificationError|InvalidArchiveError",
-        "hash mismatch",
+        ErrorCode.HASH_MISMATCH,
         "A file from {source} is not the one that the lock or the channel names: {said}",
         "clear the cache of the tool, then run it again",
-        _FAILED,
     ),
     Rule(
         # uv folds long lines, between any two words
         r"No git repository was found at ([^\n]+)|'([^']+)'\s+does\s+not\s+appear\s+to\s+be\s+a\s+git\s+repository|"
         r"repository\s+'([^']+)'\s+not\s+found",
-        "no such repository",
+        ErrorCode.UNKNOWN_REPOSITORY,
         "There is no git repository at {0}.",
         "check the address; Poetry reads a path as it is written, without %20",
     ),
     Rule(
         r"failed\s+to\s+fetch\s+(?:branch|tag|commit)\s+(?:or\s+tag\s+)?`([^`]+)`|at '([^'\n]+)', verify ref exists",
-        "no such revision",
+        ErrorCode.UNKNOWN_REVISION,
         "The repository has no {0!r}.",
         "name a tag, a branch or a commit",
     ),
     Rule(
         r"Failed to publish .*status code 409|HTTP Error 409: \w+ \||\b400\b[^\n]*File already exists",
-        "there already",
+        ErrorCode.VERSION_EXISTS,
         "The index has a file of this version already, and takes no other in its place.",
         "raise the version in pyproject.toml, then: invoke pkg.build",
     ),
     Rule(
         r"Failed to publish .*(?:status code 40[13]|Missing credentials)|HTTP Error 40[13]: \w+ \|",
-        "login refused",
+        ErrorCode.LOGIN_REFUSED,
         "The index does not take this login.",
         "set MLOPS_LAB_PUBLISH_TOKEN, or MLOPS_LAB_PUBLISH_USERNAME and MLOPS_LAB_PUBLISH_PASSWORD",
-        _FAILED,
     ),
     Rule(
         r"(?:Failed to fetch|error sending request for url|Connection to|attempts to connect to|"
@@ -126,10 +125,9 @@ RULES = (
         r"\d{3} (?:Server|Client) Error)[^\n]*?((?:https?|file)://[^\s`'\")<>]+|[\w.-]+:\d+)|"
         r"unable\s+to\s+access\s+'([^'\n]+)'|Error connecting to repository|"
         r"connection broken by [^\n]*?host='([\w.-]+', port=\d+)(?=.*from versions: none)",
-        "no answer",
+        ErrorCode.NO_ANSWER,
         "{0} does not answer.",
         _NETWORK,
-        _FAILED,
         online=True,
     ),
     Rule(
@@ -138,29 +136,27 @@ RULES = (
         r"error reading a body|unexpected HTML from|Missing `Content-Type`|network timeout|failed to parse repodata|"
         r"Connection broken|IncompleteRead|ChunkedEncodingError|Read timed out|ReadTimeoutError|not a zip file|Bad CRC|"
         r"Exceeded \d+ redirects",
-        "broken download",
+        ErrorCode.BROKEN_DOWNLOAD,
         "What {source} sent is not whole: {said}",
         _NETWORK,
-        _FAILED,
     ),
     Rule(
         r"Permission denied|Read-only file system|os error 13\b|os error 30\b|EnvironmentNotWritable|NotWritableError|"
         r"Unable to create prefix directory|CondaError: Failed to write to",
-        "cannot be written",
+        ErrorCode.CANNOT_WRITE,
         "A file cannot be written: {said}",
         "see to the room and the rights there",
-        _FAILED,
     ),
     Rule(
         r"Because ([\w.-]+) was not found in the package registry",
-        "no such package",
+        ErrorCode.UNKNOWN_PACKAGE,
         "There is no package {0!r} in the index.",
         "check the spelling",
         online=True,
     ),
     Rule(
         r"Could not find a matching version of package ([\w.-]+)",
-        "no such package or version",
+        ErrorCode.UNKNOWN_VERSION,
         "The index has no package {0!r} that matches what was asked for.",
         "check the name and the version",
         online=True,
@@ -168,7 +164,7 @@ RULES = (
     Rule(
         # uv puts a marker between the name and the version
         r"there (?:is no version|are no versions) of ([^\s{]+)(?:\{[^}]*\})?(\S*)",
-        "no such version",
+        ErrorCode.UNKNOWN_VERSION,
         "The index has no {0}.",
         "check the spelling, and ask for a version that exists",
         online=True,
@@ -176,7 +172,7 @@ RULES = (
     Rule(
         r"dependency `([^`]+)` could not be found|The following packages were not found: ([^\n]+)|"
         r"missing from the target environment:\s*-\s*([^\n]+)",
-        "not declared",
+        ErrorCode.NOT_DECLARED,
         "{0} is not there to be removed: {said}",
         "check the spelling and the group",
     ),
@@ -184,7 +180,7 @@ RULES = (
         r"No candidates were found for ([^\n]+?)(?: \*)?\.?(?:\n|$)|No matching distribution found for ([^\n]+)|"
         r"ResolvePackageNotFound:\s*-?\s*([^\n]+)|PackagesNotFoundError[^\n]*\n+\s*-\s*([^\n]+)|"
         r"nothing provides (?:requested )?([^\n,]+)",
-        "no such package",
+        ErrorCode.UNKNOWN_PACKAGE,
         "The package {0} is not to be had.",
         "check its spelling, its version, and the channels in conda.yml",
         online=True,
@@ -192,52 +188,51 @@ RULES = (
     Rule(
         r"requested interpreter resolved to Python (\S+), which is incompatible with the project|"
         r"Current Python version \(([^)]+)\) is not allowed by the project",
-        "wrong Python",
+        ErrorCode.WRONG_PYTHON,
         "The environment's Python {0} is not what requires-python wants.",
         "change requires-python or the Python in conda.yml, or pass --python",
     ),
     Rule(
         r"current project's supported Python range \(([^)]*)\) is not compatible",
-        "Python range too wide",
+        ErrorCode.PYTHON_RANGE_TOO_WIDE,
         "requires-python ({0}) allows Pythons that a dependency does not support.",
         "narrow requires-python in pyproject.toml",
     ),
     Rule(
         r"No interpreter found (?:for|at path) ([^\n]+?)(?: in |\n|$)",
-        "no such Python",
+        ErrorCode.PYTHON_NOT_FOUND,
         "There is no {0} on this machine.",
         "install it, or pass another --python",
-        ExitCode.TOOL_MISSING,
     ),
     Rule(
         r"No solution found|version solving failed|UnsatisfiableError|cannot be solved|"
         r"depends on both",
-        "cannot be solved",
+        ErrorCode.UNSOLVABLE,
         "No set of versions fits all that is asked for: {said}",
         "loosen one of the constraints named above",
         online=True,
     ),
     Rule(
         r"Failed to parse `(\w+\.lock)`|Unable to find lockfile at `(\w+\.lock)`",
-        "no usable lock",
+        ErrorCode.DAMAGED_LOCK,
         "{0} is missing or cannot be read: {said}",
         "lock anew: invoke deps.lock",
     ),
     Rule(
         r"Group `([^`]+)` is not defined|Group\(s\) not found: ([^\n]+)",
-        "no such group",
+        ErrorCode.UNKNOWN_GROUP,
         "There is no group {0} in pyproject.toml's dependency-groups.",
         "check the spelling, or add a package to it first",
     ),
     Rule(
         r"Failed to parse: `pyproject.toml`|Invalid TOML|TOML parse error",
-        "wrong pyproject.toml",
+        ErrorCode.INVALID_MANIFEST,
         "pyproject.toml cannot be read: {said}",
         "mend pyproject.toml",
     ),
     Rule(
         r"lockfile at `uv.lock` needs to be updated|pyproject.toml changed significantly since poetry.lock",
-        "stale lock",
+        ErrorCode.STALE_LOCK,
         "The lock does not fit pyproject.toml any more.",
         "lock anew: invoke deps.lock",
     ),
@@ -245,7 +240,7 @@ RULES = (
         r"invalid request: ([^\n]+)|invalid package specification: ([^\n]+)|Invalid spec ([^\n]+)|"
         r"Failed to parse: `([^`\n]+)`|requirement is invalid: ([^\n]*\n+[^\n]+)|"
         r"Could not parse version constraint: ([^\n]+)",
-        "wrong request",
+        ErrorCode.INVALID_SPEC,
         "This cannot be read: {0}",
         "mend what you typed, or conda.yml",
     ),
@@ -276,7 +271,9 @@ def is_secret(name: str) -> bool:
 def _held(variables: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
     """Give the secrets that variables hold, as they are and decoded; tools print them without their address too."""
     found = {value for name, value in variables if is_secret(name) and "/" not in value[:1]}
-    found |= {part for _, value in variables for match in _PASSWORD.findall(value) for part in match}
+    found |= {
+        part for _, value in variables for match in _PASSWORD.findall(value) for part in match
+    }
     found |= {unquote(one) for one in found}
     return tuple(sorted((one for one in found if len(one) >= _SHORTEST), key=len, reverse=True))
 
@@ -290,16 +287,24 @@ def explain(outcome: Outcome, *, title: str = "") -> LabError:
             if rule.online and os.environ.get(bootstrap.OFFLINE):
                 rule = _NOT_CACHED  # noqa: PLW2901 - what it said, it said of the caches
             source = _source(outcome, said)
-            plain = (text or "" for at, text in enumerate(found.groups(), 1) if at not in pattern.groupindex.values())
+            plain = (
+                text or ""
+                for at, text in enumerate(found.groups(), 1)
+                if at not in pattern.groupindex.values()
+            )
             group = " ".join(("".join(plain) or source).split())
             group = group.replace("', port=", ":")  # as pip prints an address
             message = rule.message.format(group, said=_telling(said, pattern), source=source)
-            remedy = rule.remedy.format(**{name: text.upper() for name, text in found.groupdict().items()})
-            return LabError(message, code=rule.code, remedy=remedy, title=rule.title)
+            remedy = rule.remedy.format(
+                **{name: text.upper() for name, text in found.groupdict().items()}
+            )
+            return LabError(message, rule.code, remedy=remedy)
     last = _telling(said, _TELLING) or "it printed nothing."
     message = f"{outcome.command.program} ended with exit code {outcome.code}: {last}"
     remedy = f"run it yourself to see all it says: {without_secrets(outcome.command.shown)}"
-    return LabError(message, code=ExitCode.TOOL_FAILED, remedy=remedy, title=f"{title} failed" if title else "")
+    return LabError(
+        message, ErrorCode.TOOL_FAILED, remedy=remedy, title=f"{title} failed" if title else ""
+    )
 
 
 def _source(outcome: Outcome, said: str) -> str:
@@ -312,7 +317,9 @@ def _source(outcome: Outcome, said: str) -> str:
 
 def _telling(said: str, pattern: re.Pattern[str]) -> str:
     """Join the last lines that tell why: those about errors and causes, or of this pattern, else all."""
-    lines = [line.strip() for line in said.splitlines() if line.strip() and not _EXCERPT.search(line)]
+    lines = [
+        line.strip() for line in said.splitlines() if line.strip() and not _EXCERPT.search(line)
+    ]
     telling = [line for line in lines if _TELLING.search(line) or pattern.search(line)]
     return " ".join((telling or lines)[-_LINES:])
 

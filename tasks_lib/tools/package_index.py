@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from tasks_lib import bootstrap
-from tasks_lib.errors import LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.project.manifests import read_text, read_toml
 from tasks_lib.tools import executables
 
@@ -54,10 +54,16 @@ def go_offline(variables: MutableMapping[str, str], *, asked: bool) -> None:
 
 def for_uv(project: Project) -> dict[str, str | None]:
     """Give uv the index only where somebody set one, and not in the project: uv.lock records the address."""
-    if project.pyproject.table("tool", "uv").get("index") or project.pyproject.table("tool", "uv").get("index-url"):
+    if project.pyproject.table("tool", "uv").get("index") or project.pyproject.table(
+        "tool", "uv"
+    ).get("index-url"):
         return {}
     found = resolve(os.environ)
-    return {"UV_DEFAULT_INDEX": found.url} if found.source and not found.source.startswith("UV_") else {}
+    return (
+        {"UV_DEFAULT_INDEX": found.url}
+        if found.source and not found.source.startswith("UV_")
+        else {}
+    )
 
 
 def for_poetry() -> dict[str, str | None]:
@@ -98,7 +104,7 @@ def _uv_index(path: Path) -> str:
         urls = [entry["url"] for entry in data.get("index", ()) if entry.get("default")]
     except (TypeError, AttributeError, KeyError):
         text = f"{path} has an index that is no table with a url."
-        raise LabError(text, file=path, remedy=f"mend {path}") from None
+        raise LabError(text, ErrorCode.INVALID_MANIFEST, file=path, remedy=f"mend {path}") from None
     return str([*urls, data.get("index-url", "")][0])
 
 
@@ -108,7 +114,9 @@ def _pip_files(variables: Mapping[str, str]) -> list[Path]:
 
     name = "pip.ini" if os.name == "nt" else "pip.conf"
     own = [Path(variables["PIP_CONFIG_FILE"])] if variables.get("PIP_CONFIG_FILE") else []
-    user, *every = PlatformDirs("pip", appauthor=False, roaming=True, multipath=True).iter_config_paths()
+    user, *every = PlatformDirs(
+        "pip", appauthor=False, roaming=True, multipath=True
+    ).iter_config_paths()
     older = {"darwin": (".config/pip", ".pip"), "win32": ("pip",)}.get(sys.platform, (".pip",))
     folders = (user, *(executables.home() / folder for folder in older), *every, Path("/etc"))
     return [*own, *(folder / name for folder in folders)]
@@ -120,6 +128,12 @@ def _pip_index(path: Path) -> str:
         parser.read_string(read_text(path, str(path)))
     except configparser.Error as error:
         text = f"{path} cannot be read: {str(error).splitlines()[0]}"
-        raise LabError(text, file=path, line=getattr(error, "lineno", None), remedy=f"mend {path}") from None
+        raise LabError(
+            text,
+            ErrorCode.INVALID_MANIFEST,
+            file=path,
+            line=getattr(error, "lineno", None),
+            remedy=f"mend {path}",
+        ) from None
     items = [item for name in parser.sections() for item in parser.items(name)]
     return next((value for key, value in items if key.replace("_", "-") == "index-url"), "")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tasks_lib.checks.base import Facts
 from tasks_lib.environments import site_packages
 from tasks_lib.environments.conda_engines import Rattler
-from tasks_lib.errors import LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import process
 from tasks_lib.ownership import graph
 from tasks_lib.report.model import Result, Status
@@ -81,8 +81,10 @@ def why(session: Session, name: str) -> Answer:
     if not keys:
         near = difflib.get_close_matches(wanted, sorted({key[1] for key in found.packages}), n=3)
         text = f"neither the environment nor the lock has a package {name!r}."
-        remedy = f"did you mean {' or '.join(near)}?" if near else "see what there is: invoke deps.list"
-        raise LabError(text, remedy=remedy, title="unknown package")
+        remedy = (
+            f"did you mean {' or '.join(near)}?" if near else "see what there is: invoke deps.list"
+        )
+        raise LabError(text, ErrorCode.UNKNOWN_PACKAGE, remedy=remedy)
     chains = [
         {"manifest": label, "chain": [one for _, one in chain], "owner": found.packages[key].owner}
         for key in keys
@@ -120,14 +122,23 @@ def outdated(session: Session) -> Answer:
         newer, unknown = {**newer, **more}, {**unknown, **silent}
     rows = [{**_row(found, key), "latest": newer[key]} for key in _ordered(newer)]
     results = [
-        Result("deps.outdated", Status.SKIP, "ask for newer versions of every package", f"{names}: {reason}.")
+        Result(
+            "deps.outdated",
+            Status.SKIP,
+            "ask for newer versions of every package",
+            f"{names}: {reason}.",
+        )
         for reason, keys in unknown.items()
         if (names := ", ".join(name for _, name in _ordered(keys)))
     ]
-    return Answer(results, {"outdated": rows, "asked_for": len(there) - sum(map(len, unknown.values()))})
+    return Answer(
+        results, {"outdated": rows, "asked_for": len(there) - sum(map(len, unknown.values()))}
+    )
 
 
-def _asked_manager(session: Session, there: Mapping[Key, Package]) -> tuple[dict[Key, str], dict[str, set[Key]]]:
+def _asked_manager(
+    session: Session, there: Mapping[Key, Package]
+) -> tuple[dict[Key, str], dict[str, set[Key]]]:
     """Give the newer versions that the manager knows of, and what it cannot tell, by the reason."""
     manager = session.manager
     outcome = process.run(manager.outdated(session.environment.require()))
@@ -135,7 +146,9 @@ def _asked_manager(session: Session, there: Mapping[Key, Package]) -> tuple[dict
     asked = {key for key, one in there.items() if one.owner in manager.outdated_owners} - elsewhere
     unknown = {
         f"{manager.name} was not asked, since it knows the lock alone": {
-            key for key, one in there.items() if one.owner not in {*manager.outdated_owners, "conda"}
+            key
+            for key, one in there.items()
+            if one.owner not in {*manager.outdated_owners, "conda"}
         },
         "no index was asked, since the lock has it from a repository, an address or a folder": elsewhere,
     }
@@ -143,7 +156,9 @@ def _asked_manager(session: Session, there: Mapping[Key, Package]) -> tuple[dict
     return {key: version for key, version in newer.items() if key in asked}, unknown
 
 
-def _asked_channels(session: Session, found: Graph, mine: Iterable[Key]) -> tuple[dict[Key, str], dict[str, set[Key]]]:
+def _asked_channels(
+    session: Session, found: Graph, mine: Iterable[Key]
+) -> tuple[dict[Key, str], dict[str, set[Key]]]:
     """Give the newer versions that the channels have for this platform, and what they do not have."""
     from rattler import Version  # noqa: PLC0415 - costs 0.05 s, which only the conda layer should pay
 
@@ -151,7 +166,9 @@ def _asked_channels(session: Session, found: Graph, mine: Iterable[Key]) -> tupl
     outcome = process.run(Rattler(sys.executable).search(session.project.conda_file, names))
     if not outcome.ok:
         reason = messages.explain(outcome, title="ask the channels").message.rstrip(".")
-        return {}, {f"no channel could be asked, since {reason}": {("conda", name) for name in names}}
+        return {}, {
+            f"no channel could be asked, since {reason}": {("conda", name) for name in names}
+        }
     offered: dict[str, dict[str, str]] = json.loads(outcome.stdout)
     newest = {name: max(by_platform.values(), key=Version) for name, by_platform in offered.items()}
     newer = {
@@ -159,4 +176,8 @@ def _asked_channels(session: Session, found: Graph, mine: Iterable[Key]) -> tupl
         for name, version in newest.items()
         if Version(version) > Version(found.packages["conda", name].version)
     }
-    return newer, {"no channel of the conda file has it": {("conda", name) for name in names if name not in offered}}
+    return newer, {
+        "no channel of the conda file has it": {
+            ("conda", name) for name in names if name not in offered
+        }
+    }

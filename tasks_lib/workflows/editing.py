@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tasks_lib.environments import conda_platforms
 from tasks_lib.environments.site_packages import spelt
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import ErrorCode, ExitCode, LabError
 from tasks_lib.execution.files import write_texts
 from tasks_lib.execution.plan import Step
 from tasks_lib.managers.base import Place
@@ -37,20 +37,24 @@ class Edit:
     package: str = ""
 
 
-def edit(session: Session, watcher: Watcher, packages: Sequence[str], how: Edit, *, dry_run: bool) -> Answer:
+def edit(
+    session: Session, watcher: Watcher, packages: Sequence[str], how: Edit, *, dry_run: bool
+) -> Answer:
     """Declare packages or take them away, in the layer that was named."""
     member = session.manager.member(how.package)
     if member and how.layer == "conda":
         text = "conda.yml has no members: --package names the manifest of the manager's layer that is edited."
-        raise LabError(text, remedy="leave out --layer or --package", title="no members")
+        raise LabError(text, ErrorCode.NOT_SUPPORTED, remedy="leave out --layer or --package")
     if how.layer == "conda" and (how.group or how.editable):
         text = f"conda.yml has no {'groups' if how.group else 'editable packages'}."
-        raise LabError(text, remedy="leave out --layer, or --group and --editable", title="not in conda.yml")
+        raise LabError(
+            text, ErrorCode.NOT_SUPPORTED, remedy="leave out --layer, or --group and --editable"
+        )
     if how.layer == "conda":
         return change_conda(session, watcher, packages, drop=how.drop, dry_run=dry_run)
     if how.layer != "python":
         text = f"there is no layer {how.layer!r}; the layers are python and conda."
-        raise LabError(text, remedy="choose one, e.g. --layer conda", title="unknown layer")
+        raise LabError(text, ErrorCode.UNKNOWN_LAYER, remedy="choose one, e.g. --layer conda")
     activation = session.environment.require()
     _expect_packages(packages)
     if how.editable:
@@ -59,9 +63,14 @@ def edit(session: Session, watcher: Watcher, packages: Sequence[str], how: Edit,
     change = (manager.remove if how.drop else manager.add)(activation, packages, place)
     added = () if how.drop else packages
     title = f"{'drop' if how.drop else 'declare'} {', '.join(packages)}{f' ({member.manifest})' if member else ''}"
-    steps = [Step("deps.edit", title, change, reads=manager.ended), *_after_edit(session, member, added)]
+    steps = [
+        Step("deps.edit", title, change, reads=manager.ended),
+        *_after_edit(session, member, added),
+    ]
     if how.drop or member:
-        steps.append(installation.uninstall_step(session, activation, packages if how.drop else (), member))
+        steps.append(
+            installation.uninstall_step(session, activation, packages if how.drop else (), member)
+        )
     groups = (how.group,) if how.group and not how.drop else ()
     steps += installation.install_steps(session, activation, groups)
     return installation.change(session, watcher, steps, member=member, dry_run=dry_run)
@@ -77,11 +86,22 @@ def _after_edit(session: Session, member: Member | None, added: Sequence[str]) -
         def mend() -> None:
             write_texts({path: spelt(read_text(path))})
 
-        before.append(Step("deps.address", title, work=mend, shown=f"write {path.name}", needs=("deps.edit",)))
+        before.append(
+            Step("deps.address", title, work=mend, shown=f"write {path.name}", needs=("deps.edit",))
+        )
     if member and manager.edits_apart:
         lock, place = member.folder / manager.lock_name, member.place
-        title, shown = f"delete {place}/{lock.name}: the project's own is the lock", f"rm {place}/{lock.name}"
-        tidy = Step("deps.tidy", title, work=lambda: lock.unlink(missing_ok=True), shown=shown, needs=("deps.edit",))
+        title, shown = (
+            f"delete {place}/{lock.name}: the project's own is the lock",
+            f"rm {place}/{lock.name}",
+        )
+        tidy = Step(
+            "deps.tidy",
+            title,
+            work=lambda: lock.unlink(missing_ok=True),
+            shown=shown,
+            needs=("deps.edit",),
+        )
         before += [] if lock.exists() else [tidy]
     elif not before:
         return []
@@ -90,13 +110,18 @@ def _after_edit(session: Session, member: Member | None, added: Sequence[str]) -
 
 
 def change_conda(
-    session: Session, watcher: Watcher, specs: Sequence[str], *, drop: bool = False, dry_run: bool = False
+    session: Session,
+    watcher: Watcher,
+    specs: Sequence[str],
+    *,
+    drop: bool = False,
+    dry_run: bool = False,
 ) -> Answer:
     """Add packages to conda.yml and to the conda environment, or take them out of both."""
     environment = session.environment
     if environment.kind != "conda":
         text = f"--layer conda needs a conda combo, and this run's is {session.combo.id}."
-        raise LabError(text, remedy="take one: --combo conda_uv", title="no conda layer")
+        raise LabError(text, ErrorCode.NO_CONDA_LAYER, remedy="take one: --combo conda_uv")
     layer: Conda = environment  # type: ignore[assignment]  # the one kind named conda
     activation = layer.require()
     _expect_packages(specs)
@@ -105,7 +130,10 @@ def change_conda(
 
     names = [spec_name(spec) for spec in specs]
     if drop:
-        rest = replace(file, dependencies=tuple(one for one in file.dependencies if spec_name(one) not in names))
+        rest = replace(
+            file,
+            dependencies=tuple(one for one in file.dependencies if spec_name(one) not in names),
+        )
         command = layer.maker.uninstall(activation.prefix, rest, names)
     else:
         command = layer.maker.install(activation.prefix, file, specs)
@@ -115,11 +143,16 @@ def change_conda(
     steps = [install] if drop else guard.before_conda(session, install)
     said = f"{'take' if drop else 'write'} {what} {'out of' if drop else 'to'} {file.path.name}"
     # the file first: it is put back when the engine fails, and an engine changes all or nothing
-    steps.insert(-1, Step("conda.edit", said, work=lambda: write_texts({file.path: text}), needs=("guard.conda",)))
+    steps.insert(
+        -1,
+        Step(
+            "conda.edit", said, work=lambda: write_texts({file.path: text}), needs=("guard.conda",)
+        ),
+    )
     try:
         return installation.change(session, watcher, steps, dry_run=dry_run)
     except LabError as error:
-        if error.code is ExitCode.BAD_REQUEST and not drop:
+        if error.exit_code is ExitCode.BAD_REQUEST and not drop:
             error.message += conda_platforms.elsewhere(file, specs)
         raise
 
@@ -127,8 +160,8 @@ def change_conda(
 def _expect_packages(packages: Sequence[str]) -> None:
     if not packages:
         text = "no package was named."
-        raise LabError(text, remedy="name one: invoke deps.add PACKAGE", title="no package")
+        raise LabError(text, ErrorCode.NO_PACKAGE_NAMED, remedy="name one: invoke deps.add PACKAGE")
     for package in packages:
         if package.startswith("-"):
             text = f"{package!r} is no package."
-            raise LabError(text, remedy="see invoke --help deps.add", title="no package")
+            raise LabError(text, ErrorCode.NO_PACKAGE_NAMED, remedy="see invoke --help deps.add")

@@ -16,7 +16,7 @@ from tasks_lib.checks.base import Facts
 from tasks_lib.environments import ENVIRONMENTS, conda_health, foreign, shells
 from tasks_lib.environments.base import State
 from tasks_lib.environments.conda import Conda, envs_dirs, is_base
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import process
 from tasks_lib.ownership.layers import OWNERS
 from tasks_lib.report.model import Result, Status
@@ -37,7 +37,15 @@ def listing(session: Session, name: str = "") -> Answer:
             environment = layer(session.project)
             state = environment.state()
             if state is not State.ABSENT or layer is type(session.environment):
-                rows.append(_row(environment.prefix, environment.kind, environment.name, state.value, mine=True))
+                rows.append(
+                    _row(
+                        environment.prefix,
+                        environment.kind,
+                        environment.name,
+                        state.value,
+                        mine=True,
+                    )
+                )
     known = {row["path"] for row in rows}
     for one in foreign.virtual_environments(session.project, os.environ):
         if str(one.prefix) not in known:
@@ -47,11 +55,25 @@ def listing(session: Session, name: str = "") -> Answer:
     for prefix in _conda_prefixes():
         if str(prefix) not in known:
             base = is_base(prefix)
-            rows.append(_row(prefix, "conda", "base" if base else prefix.name, State.PRESENT.value, mine=False))
-    found = [row for row in rows if not name or (row["name"] == name and row["state"] != State.ABSENT.value)]
+            rows.append(
+                _row(
+                    prefix,
+                    "conda",
+                    "base" if base else prefix.name,
+                    State.PRESENT.value,
+                    mine=False,
+                )
+            )
+    found = [
+        row
+        for row in rows
+        if not name or (row["name"] == name and row["state"] != State.ABSENT.value)
+    ]
     if name and not found:
         text = f"there is no environment {name!r}; there are {', '.join(str(row['name']) for row in rows)}."
-        raise LabError(text, remedy="see all of them: invoke env.list", title="no such environment")
+        raise LabError(
+            text, ErrorCode.UNKNOWN_ENVIRONMENT, remedy="see all of them: invoke env.list"
+        )
     return Answer(data={"environments": found})
 
 
@@ -71,7 +93,9 @@ def _conda_prefixes() -> list[Path]:
     roots = [Path(program).resolve().parent.parent for program in programs if program]
     for folder in envs_dirs(roots[0] if roots else None):
         found += sorted(folder.iterdir()) if folder.is_dir() else []
-    return [prefix for prefix in dict.fromkeys([*roots, *found]) if (prefix / "conda-meta").is_dir()]
+    return [
+        prefix for prefix in dict.fromkeys([*roots, *found]) if (prefix / "conda-meta").is_dir()
+    ]
 
 
 def info(session: Session) -> Answer:
@@ -96,7 +120,9 @@ def info(session: Session) -> Answer:
         data["packages"] = owners.total()
         data["packages_by_owner"] = {owner: owners[owner] for owner in OWNERS}
     lock = manager.lock_path
-    data["lock"] = f"{lock.name} ({len(manager.locked())} packages)" if lock.is_file() else f"no {lock.name}"
+    data["lock"] = (
+        f"{lock.name} ({len(manager.locked())} packages)" if lock.is_file() else f"no {lock.name}"
+    )
     data["platform"] = f"{platform.system()} {platform.machine()}"
     if environment.owns_packages:
         data["virtual_packages"] = conda_health.virtual_packages()
@@ -125,18 +151,22 @@ def run(session: Session, text: str, words: Sequence[str], *, captured: bool = F
     argv = [*shlex.split(text), *words]
     if not argv:
         message = "no command was given."
-        raise LabError(message, remedy="give one behind --: invoke env.run -- python -V", title="no command")
+        raise LabError(
+            message, ErrorCode.NO_COMMAND, remedy="give one behind --: invoke env.run -- python -V"
+        )
     value = session.environment.require()
     env = value.env()
     program = shutil.which(argv[0], path=env["PATH"])
     if program is None:
         message = f"there is no program {argv[0]!r} in {session.environment.where} or on PATH."
-        raise LabError(message, code=ExitCode.TOOL_MISSING, title="no such program")
+        raise LabError(message, ErrorCode.PROGRAM_NOT_FOUND)
     command = process.Command((program, *argv[1:]), env=env)
     if not captured:
         return Answer(code=process.run_attached(command))
     outcome = process.run(command)
     status = Status.PASS if outcome.ok else Status.FAIL
-    result = Result("env.run", status, shlex.join(argv), f"exit code {outcome.code}", seconds=outcome.seconds)
+    result = Result(
+        "env.run", status, shlex.join(argv), f"exit code {outcome.code}", seconds=outcome.seconds
+    )
     data = {"stdout": outcome.stdout, "stderr": outcome.stderr, "returncode": outcome.code}
     return Answer([result], data, code=outcome.code)

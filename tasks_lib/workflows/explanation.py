@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib import importers
-from tasks_lib.errors import LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.session import combos
 from tasks_lib.session.session import Answer, Session
 from tasks_lib.workflows import editing, installation, publishing, updating
@@ -27,11 +27,19 @@ PLANNED: dict[str, Callable[[Session, Watcher], Answer]] = {
     "deps.install": lambda one, watcher: installation.install(one, watcher, dry_run=True),
     "deps.sync": lambda one, watcher: installation.sync(one, watcher, dry_run=True),
     "deps.align": lambda one, watcher: installation.align(one, watcher, dry_run=True),
-    "deps.update": lambda one, watcher: installation.update(one, watcher, (), group=None, dry_run=True),
-    "deps.add": lambda one, watcher: editing.edit(one, watcher, [_PACKAGE], editing.Edit(), dry_run=True),
+    "deps.update": lambda one, watcher: installation.update(
+        one, watcher, (), group=None, dry_run=True
+    ),
+    "deps.add": lambda one, watcher: editing.edit(
+        one, watcher, [_PACKAGE], editing.Edit(), dry_run=True
+    ),
     "pkg.build": lambda one, watcher: publishing.build(one, watcher, dry_run=True),
-    "pkg.publish": lambda one, watcher: publishing.publish(one, watcher, to=publishing.PUBLIC, dry_run=True),
-    "deps.remove": lambda one, watcher: editing.edit(one, watcher, [_PACKAGE], editing.Edit(drop=True), dry_run=True),
+    "pkg.publish": lambda one, watcher: publishing.publish(
+        one, watcher, to=publishing.PUBLIC, dry_run=True
+    ),
+    "deps.remove": lambda one, watcher: editing.edit(
+        one, watcher, [_PACKAGE], editing.Edit(drop=True), dry_run=True
+    ),
 }
 #: Further tasks with a dry run, each with what shows its plan: it needs more than the project, or is for all combos.
 ALONE = {
@@ -67,15 +75,23 @@ def explain(session: Session, watcher: Watcher, task: str) -> Answer:
     """Plan `task` on this project for every combo; one that cannot be planned says why."""
     if task in ALONE:
         text = f"{task} is not explained for all combos: it shows its plan itself."
-        raise LabError(text, remedy=f"see it: {ALONE[task]}", title="not explained")
+        raise LabError(text, ErrorCode.NOT_EXPLAINED, remedy=f"see it: {ALONE[task]}")
     if task not in PLANNED:
         text = f"there is no plan of {task!r} to explain; there is one of {', '.join(PLANNED)}."
-        raise LabError(text, remedy="choose one, e.g. invoke explain setup", title="unknown task")
+        raise LabError(text, ErrorCode.UNKNOWN_TASK, remedy="choose one, e.g. invoke explain setup")
     plans = [_rows(session, watcher, task, name) for name in combos.names()]
-    order = list(dict.fromkeys(row["step"] for plan in sorted(plans, key=len, reverse=True) for row in plan))
+    order = list(
+        dict.fromkeys(row["step"] for plan in sorted(plans, key=len, reverse=True) for row in plan)
+    )
     rows = sorted((row for plan in plans for row in plan), key=lambda row: order.index(row["step"]))
     safe = {step: _SAFE.get(step, _READS) for step in order if step}
-    return Answer(data={"task": task, "commands": rows, "safe": [{"step": a, "because": b} for a, b in safe.items()]})
+    return Answer(
+        data={
+            "task": task,
+            "commands": rows,
+            "safe": [{"step": a, "because": b} for a, b in safe.items()],
+        }
+    )
 
 
 def _rows(session: Session, watcher: Watcher, task: str, combo: str) -> list[dict[str, Any]]:
@@ -85,5 +101,6 @@ def _rows(session: Session, watcher: Watcher, task: str, combo: str) -> list[dic
     except LabError as error:
         return [{"step": "", "combo": combo, "command": f"{error.message} {error.remedy}".strip()}]
     return [
-        {"step": step["id"], "combo": combo, "command": step["command"] or f"({step['why']})"} for step in plan
+        {"step": step["id"], "combo": combo, "command": step["command"] or f"({step['why']})"}
+        for step in plan
     ] or [{"step": "", "combo": combo, "command": "nothing to do"}]

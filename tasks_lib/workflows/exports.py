@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from tasks_lib.environments import conda_health, site_packages
-from tasks_lib.errors import LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import process
 from tasks_lib.execution.files import write
 from tasks_lib.project.manifests import CONDA_FILES, read_text, spec_name
@@ -31,7 +31,7 @@ def export(session: Session, to: str, output: str) -> Answer:
     """Print one of the formats as it is, or write it to a file."""
     if to not in FORMS:
         text = f"nothing can be exported to {to!r}; the formats are {', '.join(FORMS)}."
-        raise LabError(text, remedy="choose one, e.g. --to requirements", title="unknown format")
+        raise LabError(text, ErrorCode.UNKNOWN_FORMAT, remedy="choose one, e.g. --to requirements")
     session.manager.require_lock()
     text = _environment(session) if to == "environment" else _exported(session, _FILES[to])
     if not output:
@@ -61,24 +61,39 @@ def refuse_secrets(session: Session, texts: Mapping[str, str]) -> None:
 
 def _refused(name: str, line: int | None, why: str) -> LabError:
     text = f"{name} cannot be handed on: {why}."
-    remedy = f"keep the secret in your own settings (.netrc, .condarc, a variable), and out of {name}"
-    return LabError(text, file=name, line=line, remedy=remedy, title="a secret")
+    remedy = (
+        f"keep the secret in your own settings (.netrc, .condarc, a variable), and out of {name}"
+    )
+    return LabError(text, ErrorCode.CONTAINS_SECRET, file=name, line=line, remedy=remedy)
 
 
 def _environment(session: Session) -> str:
     """Write what was asked of conda, and what it owns of the lock, at the installed version; the rest goes to pip."""
     if not session.environment.owns_packages:
-        text = f"environment.yml describes a conda layer, and this run's combo is {session.combo.id}."
-        raise LabError(text, remedy="take --to requirements, or a conda combo", title="no conda layer")
+        text = (
+            f"environment.yml describes a conda layer, and this run's combo is {session.combo.id}."
+        )
+        raise LabError(
+            text, ErrorCode.NO_CONDA_LAYER, remedy="take --to requirements, or a conda combo"
+        )
     prefix = session.environment.require().prefix
     installed, owned = conda_health.packages(prefix), conda_health.owned(prefix)
-    kept = {owned[name].package for name in session.manager.locked() if name in owned} | {"python", "pip"}
+    kept = {owned[name].package for name in session.manager.locked() if name in owned} | {
+        "python",
+        "pip",
+    }
     for name, record in installed.items():
         asked = record.get("requested_specs") or [record.get("requested_spec") or ""]
         kept |= {name} if any(spec_name(spec) == name for spec in asked) else set()
     lines = _exported(session, "requirements.txt", hashes=False).splitlines()
-    pins = [line for line in lines if (found := _NAME.match(line)) and site_packages.normalised(found[0]) not in owned]
-    specs: list[object] = [f"{name}={installed[name]['version']}" for name in sorted(kept & set(installed))]
+    pins = [
+        line
+        for line in lines
+        if (found := _NAME.match(line)) and site_packages.normalised(found[0]) not in owned
+    ]
+    specs: list[object] = [
+        f"{name}={installed[name]['version']}" for name in sorted(kept & set(installed))
+    ]
     file = session.project.conda_file
     refuse_secrets(session, {file.path.name: read_text(file.path)})
     document = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tasks_lib import checks
 from tasks_lib.checks.base import Check
 from tasks_lib.checks.registry import HYBRID, KNOWN, listing
-from tasks_lib.errors import LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.ownership import guard
 from tasks_lib.report.model import Status
 from tasks_lib.session.session import Answer, planned
@@ -30,7 +30,10 @@ def _conda(session: Session) -> Sequence[Step]:
 #: The safe fixes, in the order in which they are made; each is what a task does too, behind the same guard.
 FIXES: dict[str, tuple[str, Callable[[Session], Sequence[Step]]]] = {
     "drift.conda": ("installs what the conda file asks for and is missing", _conda),
-    "lock.fresh": ("locks anew", lambda session: [installation.lock_step(session, after_environment=False)]),
+    "lock.fresh": (
+        "locks anew",
+        lambda session: [installation.lock_step(session, after_environment=False)],
+    ),
     "drift.lock": (
         "installs what the lock names, behind the guard; strays stay",
         lambda session: installation.install_plan(session, session.environment.require()),
@@ -44,10 +47,26 @@ def explain(check: str) -> Answer:
     told = KNOWN.get(check)
     if told is None:
         text = f"there is no check {check!r}; {listing()}."
-        raise LabError(text, remedy=f"try one: invoke check.explain {next(iter(HYBRID))}", title="unknown check")
+        raise LabError(
+            text,
+            ErrorCode.UNKNOWN_CHECK,
+            remedy=f"try one: invoke check.explain {next(iter(HYBRID))}",
+        )
     severity = {"severity": told.severity.value} if isinstance(told, Check) else {}
-    remedy, fix = executables.typable(told.remedy), FIXES[check][0] if check in FIXES else _NO_FIX
-    return Answer(data={"check": check, "title": told.title, **severity, "why": told.why, "remedy": remedy, "fix": fix})
+    remedy, fix = (
+        str(executables.typable(told.remedy)),
+        FIXES[check][0] if check in FIXES else _NO_FIX,
+    )
+    return Answer(
+        data={
+            "check": check,
+            "title": told.title,
+            **severity,
+            "why": told.why,
+            "remedy": remedy,
+            "fix": fix,
+        }
+    )
 
 
 def fix(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
@@ -57,7 +76,9 @@ def fix(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
     mended = [name for name in FIXES if name in wrong]
     steps: list[Step] = []
     for name in mended:
-        steps += [step for step in FIXES[name][1](session) if step.id not in {one.id for one in steps}]
+        steps += [
+            step for step in FIXES[name][1](session) if step.id not in {one.id for one in steps}
+        ]
     left = [
         replace(one, status=Status.WARN, title=f"left to you: {one.title}", seconds=0.0)
         for one in found

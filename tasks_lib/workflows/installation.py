@@ -11,7 +11,7 @@ from tasks_lib import checks
 from tasks_lib.checks.base import Facts
 from tasks_lib.environments import conda_health, shells, site_packages
 from tasks_lib.environments.base import MADE, SEEDS, State
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import process
 from tasks_lib.execution.plan import Step, execute
 from tasks_lib.execution.process import Command
@@ -53,11 +53,17 @@ def setup(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answe
     if changes:  # a new lock stays where the guard refuses: `deps.align` goes on from it
         results = _carry_out(session, [*changes, *looks], watcher, kept=[session.manager.lock_path])
     else:  # what was just observed need not be asked again
-        results = execute([_known(look, known[look.id]) if look.id in known else look for look in looks], watcher)
+        results = execute(
+            [_known(look, known[look.id]) if look.id in known else look for look in looks], watcher
+        )
     done = [step.title for step in changes if not step.check]
     asked = f" --combo {session.combo.id}" if session.combo.source == "flag" else ""
-    hint = shells.hint(shells.detect(os.environ), executables.program()).replace("env.activate", f"env.activate{asked}")
-    return Answer(results, {"changed": done, "note": "" if done else "nothing to do", "activate": hint})
+    hint = shells.hint(shells.detect(os.environ), executables.program()).replace(
+        "env.activate", f"env.activate{asked}"
+    )
+    return Answer(
+        results, {"changed": done, "note": "" if done else "nothing to do", "activate": hint}
+    )
 
 
 def missing_parts(session: Session, watcher: Watcher) -> tuple[list[Step], dict[str, list[Result]]]:
@@ -65,7 +71,9 @@ def missing_parts(session: Session, watcher: Watcher) -> tuple[list[Step], dict[
     environment, manager = session.environment, session.manager
     environment.refuse_foreign()
     state = environment.state()
-    creation = [] if state is State.PRESENT and not environment.lacking() else guard.creation(session)
+    creation = (
+        [] if state is State.PRESENT and not environment.lacking() else guard.creation(session)
+    )
     made = any(step.id in {"env.create", "env.clear"} for step in creation)
     known: dict[str, list[Result]] = {}
     stale, pending = True, True
@@ -75,8 +83,12 @@ def missing_parts(session: Session, watcher: Watcher) -> tuple[list[Step], dict[
         with ThreadPoolExecutor(max_workers=1) as pool:
             asked = pool.submit(process.run, manager.preview(usable)) if usable else None
             known[fresh.id] = execute([replace(fresh, needs=())], watcher)
-            pending = asked is None or not asked.result().ok or bool(manager.changes(asked.result()))
-        stale = any(found.id == "lock.fresh" and found.status is Status.FAIL for found in known[fresh.id])
+            pending = (
+                asked is None or not asked.result().ok or bool(manager.changes(asked.result()))
+            )
+        stale = any(
+            found.id == "lock.fresh" and found.status is Status.FAIL for found in known[fresh.id]
+        )
     if not (creation or stale or pending):
         return [], known
     steps = list(creation)
@@ -90,14 +102,20 @@ def _known(step: Step, results: list[Result]) -> Step:
     return replace(step, command=None, reads=None, work=lambda: results)
 
 
-def lock_step(session: Session, *, after_environment: bool, upgrade: Sequence[str] | None = None) -> Step:
+def lock_step(
+    session: Session, *, after_environment: bool, upgrade: Sequence[str] | None = None
+) -> Step:
     """Lock while the environment is being made, unless only that environment's Python fits the project."""
     manager, environment = session.manager, session.environment
     wait = after_environment and not session.project.pyproject.allows(executables.running_python())
     usable = wait or (not after_environment and environment.exists())
     command = manager.lock(environment.activation() if usable else None, upgrade)
     return Step(
-        "deps.lock", f"lock with {manager.name}", command, reads=manager.ended, needs=_AFTER_ENV if wait else ()
+        "deps.lock",
+        f"lock with {manager.name}",
+        command,
+        reads=manager.ended,
+        needs=_AFTER_ENV if wait else (),
     )
 
 
@@ -116,9 +134,20 @@ def remove(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answ
     environment = session.environment
     environment.refuse_foreign()
     if environment.state() is State.ABSENT:
-        return Answer([Result("env.remove", Status.PASS, f"there is no {environment.prefix}", "nothing to remove")])
+        return Answer(
+            [
+                Result(
+                    "env.remove",
+                    Status.PASS,
+                    f"there is no {environment.prefix}",
+                    "nothing to remove",
+                )
+            ]
+        )
     title, shown = f"remove {environment.where}", f"rm -r {environment.prefix}"
-    steps = [Step("env.remove", title, work=environment.set_aside, shown=shown)]  # deleted when the run is through
+    steps = [
+        Step("env.remove", title, work=environment.set_aside, shown=shown)
+    ]  # deleted when the run is through
     return planned(steps) if dry_run else Answer(_carry_out(session, steps, watcher))
 
 
@@ -127,20 +156,29 @@ def lock(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer
     return change(session, watcher, [lock_step(session, after_environment=False)], dry_run=dry_run)
 
 
-def install(session: Session, watcher: Watcher, *, groups: Sequence[str] = (), dry_run: bool = False) -> Answer:
+def install(
+    session: Session, watcher: Watcher, *, groups: Sequence[str] = (), dry_run: bool = False
+) -> Answer:
     """Install what the lock names into the environment, and take nothing away."""
     activation = session.environment.require()
     return change(session, watcher, install_plan(session, activation, groups), dry_run=dry_run)
 
 
-def install_plan(session: Session, activation: Activation, groups: Sequence[str] = ()) -> list[Step]:
+def install_plan(
+    session: Session, activation: Activation, groups: Sequence[str] = ()
+) -> list[Step]:
     """Give the steps that install what an existing lock names."""
     session.manager.require_lock()
     return install_steps(session, activation, groups)
 
 
 def update(
-    session: Session, watcher: Watcher, packages: Sequence[str], *, group: str | None, dry_run: bool = False
+    session: Session,
+    watcher: Watcher,
+    packages: Sequence[str],
+    *,
+    group: str | None,
+    dry_run: bool = False,
 ) -> Answer:
     """Renew locked versions (of `packages`, of a group, or all), then install them."""
     activation = session.environment.require()
@@ -159,10 +197,15 @@ def uninstall_step(
 
     A member goes too, and is installed again: its record says what it asked for when it was installed.
     """
-    before, anew = set(session.manager.locked()), {site_packages.normalised(member.name)} if member else set()
+    before, anew = (
+        set(session.manager.locked()),
+        {site_packages.normalised(member.name)} if member else set(),
+    )
 
     def uninstall() -> None:
-        ours = set(site_packages.installed(activation.prefix)) - set(conda_health.owned(activation.prefix))
+        ours = set(site_packages.installed(activation.prefix)) - set(
+            conda_health.owned(activation.prefix)
+        )
         gone = sorted(((before - set(session.manager.locked())) | anew) & ours)
         if gone:
             messages.demand(process.run(_uninstall(activation, gone)), title="uninstall")
@@ -195,24 +238,39 @@ def sync(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer
     """Make the environment exactly what the lock says, and leave conda's packages alone."""
     activation = session.environment.require()
     steps = install_plan(session, activation)
-    return change(session, watcher, [*steps, *prune_steps(activation, strays(session))], dry_run=dry_run)
+    return change(
+        session, watcher, [*steps, *prune_steps(activation, strays(session))], dry_run=dry_run
+    )
 
 
 def strays(session: Session) -> list[str]:
     """Name what was put into the environment by hand: neither layer has it, and nothing that is declared needs it."""
     found = graph.read(Facts(session))
     rest = found.packages.keys() - found.reached()
-    return sorted(name for layer, name in rest if found.packages[layer, name].owner == "stray" and name not in SEEDS)
+    return sorted(
+        name
+        for layer, name in rest
+        if found.packages[layer, name].owner == "stray" and name not in SEEDS
+    )
 
 
 def prune_steps(activation: Activation, names: Sequence[str]) -> list[Step]:
     """Give the step that takes strays away, where there are any."""
     title = f"uninstall {', '.join(names)}: neither the lock nor conda has them"
-    return [Step("deps.prune", title, _uninstall(activation, names), needs=("deps.install",))] if names else []
+    return (
+        [Step("deps.prune", title, _uninstall(activation, names), needs=("deps.install",))]
+        if names
+        else []
+    )
 
 
 def change(
-    session: Session, watcher: Watcher, steps: Sequence[Step], *, member: Member | None = None, dry_run: bool
+    session: Session,
+    watcher: Watcher,
+    steps: Sequence[Step],
+    *,
+    member: Member | None = None,
+    dry_run: bool,
 ) -> Answer:
     """Carry out steps that change manifests or packages; when one fails, everything is put back."""
     if dry_run:
@@ -226,19 +284,30 @@ def change(
 
 
 def _carry_out(
-    session: Session, steps: Sequence[Step], watcher: Watcher, kept: Sequence[Path] = (), member: Member | None = None
+    session: Session,
+    steps: Sequence[Step],
+    watcher: Watcher,
+    kept: Sequence[Path] = (),
+    member: Member | None = None,
 ) -> list[Result]:
-    return transaction.carry_out(session, steps, watcher, manifests=manifests_of(session, member), kept=kept)
+    return transaction.carry_out(
+        session, steps, watcher, manifests=manifests_of(session, member), kept=kept
+    )
 
 
 def difference(before: dict[str, str], after: dict[str, str]) -> list[dict[str, str]]:
     """Give a row for each name whose version differs."""
     names = sorted({*before, *after})
-    rows = [{"package": name, "before": before.get(name, ""), "after": after.get(name, "")} for name in names]
+    rows = [
+        {"package": name, "before": before.get(name, ""), "after": after.get(name, "")}
+        for name in names
+    ]
     return [row for row in rows if row["before"] != row["after"]]
 
 
-def install_steps(session: Session, activation: Activation, groups: Sequence[str] = ()) -> list[Step]:
+def install_steps(
+    session: Session, activation: Activation, groups: Sequence[str] = ()
+) -> list[Step]:
     """Install what the lock names, behind the guard."""
     needs = (*_AFTER_ENV, "deps.lock", "deps.edit")
     command = session.manager.install(activation, groups)
@@ -249,23 +318,32 @@ def install_steps(session: Session, activation: Activation, groups: Sequence[str
         _demand_installed(session, activation, outcome)
         return found
 
-    last = Step("deps.install", title, command, reads=look_again, needs=(*needs, "guard", "deps.uninstall"))
-    return [*([guard.step(session, activation, groups, needs)] if session.environment.owns_packages else []), last]
+    last = Step(
+        "deps.install", title, command, reads=look_again, needs=(*needs, "guard", "deps.uninstall")
+    )
+    return [
+        *(
+            [guard.step(session, activation, groups, needs)]
+            if session.environment.owns_packages
+            else []
+        ),
+        last,
+    ]
 
 
 def _demand_installed(session: Session, activation: Activation, outcome: Outcome) -> None:
     """Stop where the environment does not have what its manager says that it has just installed."""
     have = site_packages.installed(activation.prefix)
     lost = sorted(
-        change.name for change in session.manager.changes(outcome) if change.after and change.name not in have
+        change.name
+        for change in session.manager.changes(outcome)
+        if change.after and change.name not in have
     )
     if lost:
         name, where = session.manager.name, session.environment.where
         text = f"{name} says that it installed {', '.join(lost)}, and {where} does not have it: it went elsewhere."
-        remedy = (
-            f"clear the cache of {name}, which may know another environment by this path; then: invoke env.remove setup"
-        )
-        raise LabError(text, code=ExitCode.TOOL_FAILED, remedy=remedy, title="installed elsewhere")
+        remedy = f"clear the cache of {name}, which may know another environment by this path; then: invoke env.remove setup"
+        raise LabError(text, ErrorCode.INSTALLED_ELSEWHERE, remedy=remedy)
 
 
 def _uninstall(activation: Activation, names: Sequence[str]) -> Command:
@@ -278,5 +356,5 @@ def _names_in_group(session: Session, group: str) -> list[str]:
     groups = session.project.pyproject.table("dependency-groups")
     if group not in groups:
         text = f"pyproject.toml has no dependency group {group!r}; it has {', '.join(groups) or 'none'}."
-        raise LabError(text, file="pyproject.toml", code=ExitCode.BAD_REQUEST, title="unknown group")
+        raise LabError(text, ErrorCode.UNKNOWN_GROUP, file="pyproject.toml")
     return requirements.names([entry.strip() for entry in groups[group] if isinstance(entry, str)])

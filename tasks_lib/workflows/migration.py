@@ -18,7 +18,7 @@ from tasks_lib.checks.agreement import conda_specifiers
 from tasks_lib.checks.base import Facts
 from tasks_lib.environments import ENVIRONMENTS, conda_health, site_packages
 from tasks_lib.environments.base import SEEDS, State
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution.files import write_texts
 from tasks_lib.execution.plan import Step
 from tasks_lib.importers import conda_files, sources, toml_tables, writer
@@ -67,7 +67,13 @@ class _DiffersError(LabError):
 
 
 def migrate(  # noqa: PLR0913 - what a person may say of the move
-    session: Session, watcher: Progress, to: str, *, leave_behind: bool, remove_old: bool, dry_run: bool
+    session: Session,
+    watcher: Progress,
+    to: str,
+    *,
+    leave_behind: bool,
+    remove_old: bool,
+    dry_run: bool,
 ) -> Answer:
     """Lock and install with the other combo what is installed now, compare, and record the combo; or change nothing."""
     chosen = combos.parse(to, "flag", "--to asked for it")
@@ -76,33 +82,58 @@ def migrate(  # noqa: PLR0913 - what a person may say of the move
         return Answer([result], {"note": "nothing to do"})
     session.environment.require()
     session.manager.require_lock()
-    if any(found.items for found in toml_tables.read_poetry(session.project.root, session.project.pyproject)):
+    if any(
+        found.items
+        for found in toml_tables.read_poetry(session.project.root, session.project.pyproject)
+    ):
         text = "pyproject.toml has Poetry's old tables, which Poetry alone can read."
-        raise LabError(text, file="pyproject.toml", remedy="adopt the project first: invoke init", title="not adopted")
+        raise LabError(
+            text,
+            ErrorCode.NOT_ADOPTED,
+            file="pyproject.toml",
+            remedy="adopt the project first: invoke init",
+        )
     if members := session.manager.members():
         text = f"{', '.join(members)} is a project in a folder of this one, and a workspace cannot be moved."
         remedy = "name the members in the other manager's way by hand, lock, and set [tool.mlops-lab] combo"
-        raise LabError(text, file=PYPROJECT, remedy=remedy, title="a workspace")
+        raise LabError(text, ErrorCode.WORKSPACE, file=PYPROJECT, remedy=remedy)
     had = _installed(session)
     target, texts = _target(session, had, chosen, leave_behind=leave_behind)
     steps = _steps(session, target, had, texts)
     old, stays = session.environment, session.environment.prefix != target.environment.prefix
     leaving = [replace(session, command="env.remove")] if stays and remove_old else []
     if dry_run:
-        plans = [planned(steps), *(installation.remove(one, watcher, dry_run=True) for one in leaving)]
+        plans = [
+            planned(steps),
+            *(installation.remove(one, watcher, dry_run=True) for one in leaving),
+        ]
         return Answer(data={"plan": [step for one in plans for step in one.data["plan"]]})
     manifests = [*texts, session.manager.lock_path, target.manager.lock_path]
     try:
         with transaction.environment_alone(target, watcher.say):
             # no part of the move may stay: the environment that exists tells which combo a project has
-            results = transaction.carry_out(target, steps, watcher, manifests=manifests, stays=False)
+            results = transaction.carry_out(
+                target, steps, watcher, manifests=manifests, stays=False
+            )
     except _DiffersError as error:
-        return Answer([Result("migrate.same", Status.FAIL, error.title, error.message, error.remedy)])
+        return Answer(
+            [Result("migrate.same", Status.FAIL, error.title, error.message, error.remedy)]
+        )
     results += [result for one in leaving for result in _removed(one, watcher)]
     if stays and had.strays:
         title, text = "what was put in by hand did not come along", ", ".join(sorted(had.strays))
-        results.append(Result("migrate.strays", Status.WARN, title, f"no manifest declares {text}", "invoke deps.add"))
-    note = f"{old.where} stays; take it away: {_removal(session)}" if stays and not remove_old else ""
+        results.append(
+            Result(
+                "migrate.strays",
+                Status.WARN,
+                title,
+                f"no manifest declares {text}",
+                "invoke deps.add",
+            )
+        )
+    note = (
+        f"{old.where} stays; take it away: {_removal(session)}" if stays and not remove_old else ""
+    )
     return Answer(results, {"note": note})
 
 
@@ -137,7 +168,9 @@ def _installed(session: Session) -> Installed:
         versions=wanted,
         sources={name: asked[name] for name in session.manager.from_elsewhere() & wanted.keys()},
         required=frozenset((locked.keys() | declared) & wanted.keys()),
-        strays=frozenset(facts.installed.keys() - wanted.keys() - {*SEEDS, facts.own_name} - facts.owned.keys()),
+        strays=frozenset(
+            facts.installed.keys() - wanted.keys() - {*SEEDS, facts.own_name} - facts.owned.keys()
+        ),
         own=facts.own_name,
     )
 
@@ -145,7 +178,11 @@ def _installed(session: Session) -> Installed:
 def _distribution(session: Session, spec: str) -> str:
     """Give the Python distribution that conda installed for a spec, empty where it is not one."""
     name = spec_name(spec)
-    found = [one for one, owned in conda_health.owned(session.environment.prefix).items() if owned.package == name]
+    found = [
+        one
+        for one, owned in conda_health.owned(session.environment.prefix).items()
+        if owned.package == name
+    ]
     likely = PYPI.get(name, site_packages.normalised(name))
     return likely if likely in found else found[0] if found and name not in _COMMON else ""
 
@@ -174,7 +211,9 @@ def _target(
     if not layer.owns_packages:
         new = replace(new, python=had.minor)
     elif project.conda_path is None:
-        made = conda_files.new_text(str(pyproject.table("project").get("name", project.root.name)), had.minor)
+        made = conda_files.new_text(
+            str(pyproject.table("project").get("name", project.root.name)), had.minor
+        )
         importers.with_conda_file(new, made)
         texts[new.conda_file.path] = made
     manager = MANAGERS[chosen.manager](new)
@@ -202,13 +241,19 @@ def _out_of_conda(session: Session, *, leave_behind: bool) -> tuple[list[Found],
         text = f"conda alone has {', '.join(left)}: no Python distribution, so a combo without conda cannot have it."
         remedy = "stay with conda, or leave it behind: add --leave-behind"
         raise LabError(
-            text, file=file.path.name, line=file.lines.get(left[0]), remedy=remedy, title="cannot come along"
+            text,
+            ErrorCode.CANNOT_CONVERT,
+            file=file.path.name,
+            line=file.lines.get(left[0]),
+            remedy=remedy,
         )
     lines = {item.line for item in found.items}
     found.comments = [one for one in comments(file.path.name, text) if one.line in lines]
     more, rest = [found], file
     if file.pip:
-        more += conda_files.read_pip(session.project.root, file, text, Found(file.path.name, adds=True))
+        more += conda_files.read_pip(
+            session.project.root, file, text, Found(file.path.name, adds=True)
+        )
     if moved:
         text = with_specs(file, moved, drop=True)
         rest = CondaFile.parse(file.path, text)
@@ -217,25 +262,55 @@ def _out_of_conda(session: Session, *, leave_behind: bool) -> tuple[list[Found],
 
 def _steps(session: Session, target: Session, had: Installed, texts: dict[Path, str]) -> list[Step]:
     environment, path = target.environment, target.project.pyproject.path
-    locked = session.manager.locked()  # what has one version for every Python keeps it for every Python
-    pinned = {name for name in had.versions if name in locked or not environment.owns_packages} - had.sources.keys()
+    locked = (
+        session.manager.locked()
+    )  # what has one version for every Python keeps it for every Python
+    pinned = {
+        name for name in had.versions if name in locked or not environment.owns_packages
+    } - had.sources.keys()
     here = f" ; python_version == '{had.minor}'"
-    pins = [f"{name}=={had.versions[name]}{here if len(locked.get(name, ())) > 1 else ''}" for name in sorted(pinned)]
+    pins = [
+        f"{name}=={had.versions[name]}{here if len(locked.get(name, ())) > 1 else ''}"
+        for name in sorted(pinned)
+    ]
     first = {**texts, path: writer.with_value(texts[path], _PINS, pins)}
     environment.refuse_foreign()
     there = environment.state() is State.PRESENT and not environment.lacking()
-    made = not there or environment.prefix == session.environment.prefix  # it holds nothing of an earlier time
+    made = (
+        not there or environment.prefix == session.environment.prefix
+    )  # it holds nothing of an earlier time
     creation = [] if there else guard.creation(target)
-    lock = replace(installation.lock_step(target, after_environment=not there), reads=partial(_locked, target, had))
-    title, named = f"pin the {len(pins)} installed versions in a group of their own", [one.name for one in first]
+    lock = replace(
+        installation.lock_step(target, after_environment=not there),
+        reads=partial(_locked, target, had),
+    )
+    title, named = (
+        f"pin the {len(pins)} installed versions in a group of their own",
+        [one.name for one in first],
+    )
     write, look = partial(write_texts, texts), partial(compare, target, had, made=made)
     steps = [
-        Step("env.files", title, work=partial(write_texts, first), shown=f"write {', '.join(named)}"),
+        Step(
+            "env.files", title, work=partial(write_texts, first), shown=f"write {', '.join(named)}"
+        ),
         *(replace(step, needs=(*step.needs, "env.files")) for step in creation),
-        replace(lock, id="migrate.lock", title=f"{lock.title}, the pins included", needs=(*lock.needs, "env.files")),
-        Step("deps.edit", "take the group out", work=write, shown=f"write {path.name}", needs=("migrate.lock",)),
+        replace(
+            lock,
+            id="migrate.lock",
+            title=f"{lock.title}, the pins included",
+            needs=(*lock.needs, "env.files"),
+        ),
+        Step(
+            "deps.edit",
+            "take the group out",
+            work=write,
+            shown=f"write {path.name}",
+            needs=("migrate.lock",),
+        ),
         replace(lock, title=f"{lock.title}, which keeps the versions", needs=("deps.edit",)),
-        *installation.install_steps(target, environment.activation(), snapshot.installed_groups(session)),
+        *installation.install_steps(
+            target, environment.activation(), snapshot.installed_groups(session)
+        ),
         Step("migrate.same", _SAME, work=look, check=True, needs=("deps.install",)),
     ]
     old = session.manager.lock_path
@@ -250,16 +325,22 @@ def _locked(target: Session, had: Installed, outcome: Outcome) -> Sequence[Resul
     """Read what the lock's command left; what came from no index is not to come from one now: nothing is installed."""
     results = list(target.manager.ended(outcome))
     if lost := had.sources.keys() - target.manager.from_elsewhere():
-        asked = "; ".join(f"{name} would come from an index, and was {had.sources[name]}" for name in sorted(lost))
+        asked = "; ".join(
+            f"{name} would come from an index, and was {had.sources[name]}" for name in sorted(lost)
+        )
         remedy = f"say in {PYPROJECT}, for {target.manager.name}, where it is to be found"
-        raise _DiffersError(asked, code=ExitCode.CHECK_FAILED, remedy=remedy, title=_SAME)
+        raise _DiffersError(asked, ErrorCode.MIGRATION_DIFFERS, remedy=remedy, title=_SAME)
     return results
 
 
 def compare(target: Session, had: Installed, *, made: bool) -> Sequence[Result]:
     """Compare name by name and version by version; what differs ends the run, and all is put back."""
     facts = Facts(target)
-    now, asks, locked = facts.installed, site_packages.requirements(target.environment.prefix), target.manager.locked()
+    now, asks, locked = (
+        facts.installed,
+        site_packages.requirements(target.environment.prefix),
+        target.manager.locked(),
+    )
     wrong, changed = [], set[str]()
     for name, version in had.versions.items():
         if name in now and canonicalize_version(now[name]) != canonicalize_version(version):
@@ -283,7 +364,9 @@ def compare(target: Session, had: Installed, *, made: bool) -> Sequence[Result]:
         changed -= elsewhere
         by_hand = changed - locked.keys()  # or conda's: the lock has no say
         narrow = f"narrow requires-python, e.g. to =={had.minor}.*, or raise the lower bound of what differs"
-        anew = f"{target.environment.where} was there already; have it made anew: {_removal(target)}"
+        anew = (
+            f"{target.environment.where} was there already; have it made anew: {_removal(target)}"
+        )
         remedies = [
             (narrow, changed if made else changed - by_hand),
             (f"say in {PYPROJECT} exactly what is to be had, e.g. a repository's rev", elsewhere),
@@ -292,6 +375,12 @@ def compare(target: Session, had: Installed, *, made: bool) -> Sequence[Result]:
             (anew, not made and (new or python or by_hand)),
         ]
         text, remedy = f"{'; '.join(wrong)}.", "; ".join(one for one, helps in remedies if helps)
-        raise _DiffersError(text, code=ExitCode.CHECK_FAILED, remedy=remedy, title=_SAME)
+        raise _DiffersError(text, ErrorCode.MIGRATION_DIFFERS, remedy=remedy, title=_SAME)
     same = sum(name in now for name in had.versions)
-    return [Result("migrate.same", Status.PASS, f"{_SAME}: {same} packages, name by name and version by version")]
+    return [
+        Result(
+            "migrate.same",
+            Status.PASS,
+            f"{_SAME}: {same} packages, name by name and version by version",
+        )
+    ]

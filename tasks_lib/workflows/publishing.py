@@ -13,12 +13,17 @@ from email.parser import HeaderParser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
 from packaging.version import InvalidVersion, Version
 
 from tasks_lib import bootstrap
 from tasks_lib.environments.site_packages import normalised
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import files
 from tasks_lib.execution.plan import Step, execute
 from tasks_lib.project.manifests import PYPROJECT
@@ -43,14 +48,18 @@ _LOGIN = ("TOKEN", "USERNAME", "PASSWORD")
 PUBLIC = "pypi"
 
 
-def build(session: Session, watcher: Watcher, *, package: str = "", dist: str = "", dry_run: bool = False) -> Answer:
+def build(
+    session: Session, watcher: Watcher, *, package: str = "", dist: str = "", dry_run: bool = False
+) -> Answer:
     """Build the source distribution and the wheel aside, look at them, and only then put them in their folder."""
     root, environment = session.project.root, session.environment
     member, folder = session.manager.member(package), _folder(root, dist)
     pyproject = _expect_package(session, member)
     if journal.exists(root):  # a backend may pack whatever lies in the folder
         text = f"a run is changing this project, or was cut short: {root / journal.FOLDER}."
-        raise LabError(text, remedy="wait for it, or put it right: invoke setup", title="a project in change")
+        raise LabError(
+            text, ErrorCode.PROJECT_CHANGING, remedy="wait for it, or put it right: invoke setup"
+        )
     aside = Path(tempfile.gettempdir(), f"mlops-lab build {secrets.token_hex(4)}")
     activation = environment.activation() if environment.exists() else None
     command = session.manager.build(activation, aside, member)
@@ -58,7 +67,9 @@ def build(session: Session, watcher: Watcher, *, package: str = "", dist: str = 
     def look() -> Iterator[Result]:
         for path in sorted(aside.glob("*.whl")):
             expect_metadata(path, pyproject)
-            yield Result("pkg.check", Status.PASS, f"{path.name} has the name and version of {PYPROJECT}")
+            yield Result(
+                "pkg.check", Status.PASS, f"{path.name} has the name and version of {PYPROJECT}"
+            )
 
     def place() -> None:
         try:
@@ -70,11 +81,22 @@ def build(session: Session, watcher: Watcher, *, package: str = "", dist: str = 
             files.put_back(folder / path.name, path)
 
     title = f"build {pyproject.name} with {session.manager.name}"
-    shown, rows = f"mv {shlex.quote(str(aside))}/* {shlex.quote(str(folder))}", list[dict[str, str | int]]()
+    shown, rows = (
+        f"mv {shlex.quote(str(aside))}/* {shlex.quote(str(folder))}",
+        list[dict[str, str | int]](),
+    )
     steps = [
         Step("pkg.build", title, command, reads=session.manager.ended),
-        Step("pkg.check", "hold the metadata to the manifest", work=look, needs=("pkg.build",), check=True),
-        Step("pkg.place", f"put the files in {folder}", work=place, shown=shown, needs=("pkg.check",)),
+        Step(
+            "pkg.check",
+            "hold the metadata to the manifest",
+            work=look,
+            needs=("pkg.build",),
+            check=True,
+        ),
+        Step(
+            "pkg.place", f"put the files in {folder}", work=place, shown=shown, needs=("pkg.check",)
+        ),
     ]
     if dry_run:
         return planned(steps)
@@ -86,13 +108,19 @@ def build(session: Session, watcher: Watcher, *, package: str = "", dist: str = 
 
 
 def publish(  # noqa: PLR0913 - what a person may say of it
-    session: Session, watcher: Watcher, *, to: str, package: str = "", dist: str = "", dry_run: bool = False
+    session: Session,
+    watcher: Watcher,
+    *,
+    to: str,
+    package: str = "",
+    dist: str = "",
+    dry_run: bool = False,
 ) -> Answer:
     """Upload what was built of the version that the manifest has, to the index `to`."""
     address = _address(session, to)
     if os.environ.get(bootstrap.OFFLINE):
         text = f"nothing can be published without the network, and {bootstrap.OFFLINE} is set."
-        raise LabError(text, remedy=f"unset {bootstrap.OFFLINE}", title="offline")
+        raise LabError(text, ErrorCode.NOT_OFFLINE, remedy=f"unset {bootstrap.OFFLINE}")
     member, folder = session.manager.member(package), _folder(session.project.root, dist)
     pyproject = _expect_package(session, member)
     found = _built(folder, pyproject)
@@ -100,7 +128,10 @@ def publish(  # noqa: PLR0913 - what a person may say of it
     step = Step("pkg.publish", f"publish {pyproject.name} to {address or PUBLIC}", command)
     if dry_run:
         return planned([step])
-    return Answer(execute([step], watcher), {"index": address or PUBLIC, "files": [_row(path) for path in found]})
+    return Answer(
+        execute([step], watcher),
+        {"index": address or PUBLIC, "files": [_row(path) for path in found]},
+    )
 
 
 def _folder(root: Path, dist: str) -> Path:
@@ -115,7 +146,10 @@ def _row(path: Path) -> dict[str, str | int]:
 
 def _expect_package(session: Session, member: Member | None) -> PyProject:
     """Give the manifest of what is to be built, and refuse one that says that it is no package."""
-    pyproject, file = (member or session.project).pyproject, member.manifest if member else PYPROJECT
+    pyproject, file = (
+        (member or session.project).pyproject,
+        member.manifest if member else PYPROJECT,
+    )
     known = ", ".join(one.name for one in session.manager.members().values() if one is not member)
     other = f", or build a member of it: --package ({known})" if known and not member else ""
     for *table, key in _NO_PACKAGE:
@@ -123,10 +157,15 @@ def _expect_package(session: Session, member: Member | None) -> PyProject:
             text = f"{pyproject.name} is no package: [{'.'.join(table)}] says {key} = false."
             remedy = f"take that out, and give it a [build-system]{other}"
             line = pyproject.line_of(*table, key)
-            raise LabError(text, file=file, line=line, remedy=remedy, title="no package")
+            raise LabError(text, ErrorCode.NO_PACKAGE_NAMED, file=file, line=line, remedy=remedy)
     if not pyproject.table("build-system"):
         text = f"{pyproject.name} is no package: it has no [build-system]."
-        raise LabError(text, file=file, remedy=f"name one, e.g. uv_build or poetry-core{other}", title="no package")
+        raise LabError(
+            text,
+            ErrorCode.NO_PACKAGE_NAMED,
+            file=file,
+            remedy=f"name one, e.g. uv_build or poetry-core{other}",
+        )
     return pyproject
 
 
@@ -134,29 +173,41 @@ def expect_metadata(wheel: Path, pyproject: PyProject) -> None:
     """Refuse a wheel that has another name or version than its manifest, or that nobody else could install."""
     try:
         with zipfile.ZipFile(wheel) as archive:
-            names = [name for name in archive.namelist() if name.count("/") == 1]  # deeper lies what it vendors
+            names = [
+                name for name in archive.namelist() if name.count("/") == 1
+            ]  # deeper lies what it vendors
             name = next(name for name in names if name.endswith(".dist-info/METADATA"))
             said = HeaderParser().parsestr(archive.read(name).decode())
         version = Version(_version(pyproject) or said["Version"])
-        same = normalised(said["Name"]) == normalised(pyproject.name) and Version(said["Version"]) == version
+        same = (
+            normalised(said["Name"]) == normalised(pyproject.name)
+            and Version(said["Version"]) == version
+        )
     except (OSError, StopIteration, ValueError, TypeError, InvalidVersion, zipfile.BadZipFile):
         raise _wrong(wheel, "has no metadata that can be read") from None
     if not same:
         text = f"calls itself {said['Name']} {said['Version']}, and {PYPROJECT} says {pyproject.name} {version}"
         raise _wrong(wheel, text)
-    if near := [wanted for wanted in said.get_all("Requires-Dist") or () if "file:" in wanted.partition(";")[0]]:
+    if near := [
+        wanted
+        for wanted in said.get_all("Requires-Dist") or ()
+        if "file:" in wanted.partition(";")[0]
+    ]:
         raise _wrong(wheel, f"asks for a folder of this machine: {near[0].partition(' @ ')[0]}")
 
 
 def _wrong(wheel: Path, why: str) -> LabError:
     text = f"{wheel.name} {why}."
     remedy = f"see to {PYPROJECT}; nothing was put in its folder"
-    return LabError(text, code=ExitCode.CHECK_FAILED, file=PYPROJECT, remedy=remedy, title="wrong metadata")
+    return LabError(text, ErrorCode.INVALID_METADATA, file=PYPROJECT, remedy=remedy)
 
 
 def _version(pyproject: PyProject) -> str:
     """Give the version that the manifest has, nothing where a tool finds it as it builds."""
-    return str(pyproject.table("project").get("version") or pyproject.table("tool", "poetry").get("version", ""))
+    return str(
+        pyproject.table("project").get("version")
+        or pyproject.table("tool", "poetry").get("version", "")
+    )
 
 
 def _built(folder: Path, pyproject: PyProject) -> list[Path]:
@@ -164,9 +215,15 @@ def _built(folder: Path, pyproject: PyProject) -> list[Path]:
     found = []
     for path in sorted([*folder.glob("*.tar.gz"), *folder.glob("*.whl")]):
         try:
-            parsed = parse_wheel_filename(path.name) if path.suffix == ".whl" else parse_sdist_filename(path.name)
+            parsed = (
+                parse_wheel_filename(path.name)
+                if path.suffix == ".whl"
+                else parse_sdist_filename(path.name)
+            )
             version = _version(pyproject)
-            if parsed[0] == normalised(pyproject.name) and parsed[1] == Version(version or str(parsed[1])):
+            if parsed[0] == normalised(pyproject.name) and parsed[1] == Version(
+                version or str(parsed[1])
+            ):
                 found.append((path, parsed[1]))
         except (InvalidSdistFilename, InvalidWheelFilename, InvalidVersion):
             continue
@@ -175,7 +232,7 @@ def _built(folder: Path, pyproject: PyProject) -> list[Path]:
         what = f"{pyproject.name} {_version(pyproject)}".strip()
         text = f"{folder} has {'files of several versions' if found else 'no file'} of {what}."
         remedy = "move the others away" if found else "build it first: invoke pkg.build"
-        raise LabError(text, remedy=remedy, title="nothing to publish")
+        raise LabError(text, ErrorCode.NOTHING_TO_PUBLISH, remedy=remedy)
     return [path for path, _ in found]
 
 
@@ -190,22 +247,32 @@ def _address(session: Session, to: str) -> str:
     address = named.get(to, to)
     if messages.without_logins(address, tokens=True) != address:
         text = f"the address of the index has a login in it: {messages.without_secrets(address)}."
-        raise LabError(text, remedy=f"give it by {_VARIABLE}TOKEN, or _USERNAME and _PASSWORD", title="a login")
+        raise LabError(
+            text,
+            ErrorCode.CONTAINS_LOGIN,
+            remedy=f"give it by {_VARIABLE}TOKEN, or _USERNAME and _PASSWORD",
+        )
     if "://" not in address and address != PUBLIC:
         known = ", ".join([PUBLIC, *named])
-        said = f"there is no index {to!r} to publish to" if to else "no index to publish to was named"
+        said = (
+            f"there is no index {to!r} to publish to" if to else "no index to publish to was named"
+        )
         text = f"{said}: an address is one, and so is {known}."
-        raise LabError(text, remedy="name one: invoke pkg.publish --index ADDRESS", title="which index")
+        raise LabError(
+            text, ErrorCode.NO_INDEX, remedy="name one: invoke pkg.publish --index ADDRESS"
+        )
     return "" if address == PUBLIC else address
 
 
 def _login() -> dict[str, str]:
     """Read the login from the variables: a token alone, or user and password."""
-    found = {name: os.environ[_VARIABLE + name] for name in _LOGIN if os.environ.get(_VARIABLE + name)}
+    found = {
+        name: os.environ[_VARIABLE + name] for name in _LOGIN if os.environ.get(_VARIABLE + name)
+    }
     if "TOKEN" in found:
         return {"TOKEN": found["TOKEN"]}
     if len(found) == 1:
         lacking = next(name for name in _LOGIN[1:] if name not in found)
         text = f"a login needs both: {_VARIABLE}{lacking} is not set."
-        raise LabError(text, remedy="set both, or neither", title="half a login")
+        raise LabError(text, ErrorCode.INCOMPLETE_LOGIN, remedy="set both, or neither")
     return found

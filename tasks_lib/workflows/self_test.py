@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from tasks_lib import bootstrap
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import ErrorCode, ExitCode, LabError
 from tasks_lib.execution import process
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def run(root: Path, only: str, words: Sequence[str]) -> int:
     """Lint, then test; `only` names one folder of tests, and then nothing is linted."""
     if only and only not in PARTS:
         text = f"there is no part {only!r} of the tests; the parts are {', '.join(PARTS)}."
-        raise LabError(text, remedy="choose one, e.g. --only unit")
+        raise LabError(text, ErrorCode.INVALID_OPTION, remedy="choose one, e.g. --only unit")
     checks = [] if only else [("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",)]
     places = [f"tests/{only}"] if only else [f"tests/{part}" for part in PARTS]
     for argv in (*checks, ("pytest", "-n", "auto", "--dist", "loadscope", *places, *words)):
@@ -35,7 +35,9 @@ def run(root: Path, only: str, words: Sequence[str]) -> int:
 def faults(root: Path, words: Sequence[str]) -> int:
     """Try every fault in full; pytest's last lines say how many of each were tried, and what was lost."""
     env = {name: os.environ.get(name) or value for name, value in FULL.items()}
-    return start(root, "-m", "pytest", "-n", "auto", "--dist", "load", "tests/faults", *words, env=env)
+    return start(
+        root, "-m", "pytest", "-n", "auto", "--dist", "load", "tests/faults", *words, env=env
+    )
 
 
 def start(root: Path, *argv: str, env: Mapping[str, str] | None = None) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tasks_lib.checks.base import Facts
 from tasks_lib.environments import conda_health
 from tasks_lib.environments.base import State
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution.plan import Step
 from tasks_lib.ownership import graph
 from tasks_lib.report.model import Result, Status
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 _SEEDS = ("pip", "setuptools", "wheel")
 
 
-def update(session: Session, watcher: Watcher, *, prune: bool = False, dry_run: bool = False) -> Answer:
+def update(
+    session: Session, watcher: Watcher, *, prune: bool = False, dry_run: bool = False
+) -> Answer:
     """Make an existing environment what a new one would be; a person's strays stay, unless `prune`."""
     environment = session.environment
     environment.require()
@@ -38,22 +40,33 @@ def update(session: Session, watcher: Watcher, *, prune: bool = False, dry_run: 
     if left and not steps:  # the lock may name what conda had
         steps = installation.install_plan(session, environment.activation())
     if not (steps or left or strays):
-        return Answer([Result("env.update", Status.PASS, f"{environment.where} is what the manifests say")])
+        return Answer(
+            [Result("env.update", Status.PASS, f"{environment.where} is what the manifests say")]
+        )
     before = _versions(session)
-    answer = installation.change(session, watcher, _whole(session, steps, left, strays), dry_run=dry_run)
+    answer = installation.change(
+        session, watcher, _whole(session, steps, left, strays), dry_run=dry_run
+    )
     if dry_run:
         return answer
-    return replace(answer, data={**answer.data, "conda": installation.difference(before, _versions(session))})
+    return replace(
+        answer, data={**answer.data, "conda": installation.difference(before, _versions(session))}
+    )
 
 
-def _whole(session: Session, steps: Sequence[Step], left: Sequence[str], strays: Sequence[str]) -> list[Step]:
+def _whole(
+    session: Session, steps: Sequence[Step], left: Sequence[str], strays: Sequence[str]
+) -> list[Step]:
     """Put conda's prune first: what is to go can stand against what is to come."""
     whole = [replace(step, needs=(*step.needs, "conda.prune")) for step in steps]
     if left:
         layer: Conda = session.environment  # type: ignore[assignment]  # the one kind that owns packages
         # what is to come is left to its own step, which stands behind the guard
         lacking = layer.lacking()
-        rest = replace(layer.file, dependencies=tuple(spec for spec in layer.file.dependencies if spec not in lacking))
+        rest = replace(
+            layer.file,
+            dependencies=tuple(spec for spec in layer.file.dependencies if spec not in lacking),
+        )
         command = layer.maker.uninstall(layer.prefix, rest, left)
         title = f"take {', '.join(left)} out with {layer.engine}: {layer.file.path.name} no longer asks for it"
         whole.insert(0, Step("conda.prune", title, command))
@@ -68,13 +81,24 @@ def _left_in_conda(session: Session, pruned: Sequence[str]) -> list[str]:
     found = graph.read(Facts(session))
     file = session.project.conda_file
     seeds = [("conda", name) for name in _SEEDS]
-    stay = [key for key, one in found.packages.items() if one.owner == "stray" and one.name not in pruned]
+    stay = [
+        key
+        for key, one in found.packages.items()
+        if one.owner == "stray" and one.name not in pruned
+    ]
     kept = found.reached([*found.roots.get(file.path.name, ()), *stay])
     if ("conda", "python") not in kept:
         text = f"{file.path.name} asks for no Python, and the managers need one."
-        raise LabError(text, file=file.path.name, remedy="add '- python' to its dependencies", title="no Python")
+        raise LabError(
+            text,
+            ErrorCode.NO_PYTHON,
+            file=file.path.name,
+            remedy="add '- python' to its dependencies",
+        )
     kept |= found.reached(key for key in seeds if key in found.packages)
-    left = sorted(name for layer, name in found.packages if layer == "conda" and (layer, name) not in kept)
+    left = sorted(
+        name for layer, name in found.packages if layer == "conda" and (layer, name) not in kept
+    )
     _refuse_replaced(session, found, left)
     return left
 
@@ -83,17 +107,20 @@ def _refuse_replaced(session: Session, found: Graph, left: Sequence[str]) -> Non
     """Stop where conda would take away what stands now in the place of its files."""
     owned = conda_health.owned(session.environment.prefix)
     mine = {name: one for name, one in owned.items() if one.package in left}
-    wrong = [name for name, one in mine.items() if not one.whole or ("python", name) in found.packages]
+    wrong = [
+        name for name, one in mine.items() if not one.whole or ("python", name) in found.packages
+    ]
     if wrong:
-        text = (
-            f"{', '.join(wrong)}: conda no longer is to have it, and its files were replaced by another installation."
-        )
+        text = f"{', '.join(wrong)}: conda no longer is to have it, and its files were replaced by another installation."
         remedy = "make the environment anew: invoke env.remove setup"
-        raise LabError(text, code=ExitCode.GUARD_REFUSED, remedy=remedy, title="the guard refused")
+        raise LabError(text, ErrorCode.GUARD_REFUSED, remedy=remedy)
 
 
 def _versions(session: Session) -> dict[str, str]:
     environment = session.environment
     if not environment.owns_packages or environment.state() is not State.PRESENT:
         return {}
-    return {name: str(record["version"]) for name, record in conda_health.packages(environment.prefix).items()}
+    return {
+        name: str(record["version"])
+        for name, record in conda_health.packages(environment.prefix).items()
+    }

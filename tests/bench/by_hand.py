@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,15 +79,24 @@ class Place:
         for name in ("uv.lock", "poetry.lock"):
             (self.project / name).unlink(missing_ok=True)
 
-    def run(self, *argv: str, env: Mapping[str, str] | None = None, codes: tuple[int, ...] = (0,)) -> None:
+    def run(
+        self, *argv: str, env: Mapping[str, str] | None = None, codes: tuple[int, ...] = (0,)
+    ) -> None:
         """Run one command to its end; one that fails ends the benchmark with what it said."""
         full = {**self.env, **(env or {})}
         program = shutil.which(argv[0], path=full["PATH"]) or argv[0]
         done = subprocess.run(
-            [program, *argv[1:]], env=full, cwd=self.project, capture_output=True, text=True, check=False
+            [program, *argv[1:]],
+            env=full,
+            cwd=self.project,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode not in codes:
-            sys.exit(f"{' '.join(argv)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+            sys.exit(
+                f"{' '.join(argv)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+            )
 
     def lab(self, *argv: str) -> None:
         """Run a task as a user types it."""
@@ -97,7 +107,10 @@ def by_hand(place: Place, combo: str) -> list[tuple[str, ...]]:
     """Give the guide's eight steps for a combo, as a person types them, one after the other."""
     layer, _, manager = combo.partition("_")
     if layer == "conda":
-        make = [("conda", "env", "create", "--file", "conda.yml"), ("conda", "shell.posix", "activate", "mlops_env")]
+        make = [
+            ("conda", "env", "create", "--file", "conda.yml"),
+            ("conda", "shell.posix", "activate", "mlops_env"),
+        ]
         verify, doctor = [("conda", "env", "list")], [("conda", "doctor", "-n", "mlops_env")]
         python = place.prefix / "bin" / "python"
     else:
@@ -108,7 +121,10 @@ def by_hand(place: Place, combo: str) -> list[tuple[str, ...]]:
         install = [("uv", "lock"), ("uv", "sync", "--inexact")]
         check, info = [("uv", "lock", "--check")], [("uv", "pip", "list")]
     else:
-        install, check = [("poetry", "lock"), ("poetry", "install")], [("poetry", "check", "--lock")]
+        install, check = (
+            [("poetry", "lock"), ("poetry", "install")],
+            [("poetry", "check", "--lock")],
+        )
         info = [("poetry", "env", "info")]
     return [*make, *verify, *install, *check, *doctor, (str(python), "-m", "pip", "check"), *info]
 
@@ -161,7 +177,9 @@ def measure_list(place: Place, runs: int) -> float:
     """Give `invoke --list` on this project's tasks as a share of an empty `tasks.py`."""
     empty = place.home / "empty"
     empty.mkdir(exist_ok=True)
-    (empty / "tasks.py").write_text("from invoke import task\n\n@task\ndef one(c):\n    pass\n", encoding="utf-8")
+    (empty / "tasks.py").write_text(
+        "from invoke import task\n\n@task\ndef one(c):\n    pass\n", encoding="utf-8"
+    )
     invoke = str(TOOLS / "invoke")
     pairs = [
         (
@@ -192,7 +210,7 @@ def measure_checks(place: Place, combo: str, engine: str, runs: int) -> tuple[fl
     for _ in range(runs):
         ours.append(timed(lambda: place.lab("check.all", "--combo", combo, "--engine", engine)))
         for name, argv in tools.items():
-            alone[name].append(timed(lambda argv=argv: place.run(*argv, env=activated(place, combo))))  # type: ignore[misc]
+            alone[name].append(timed(partial(place.run, *argv, env=activated(place, combo))))
     slowest = max(alone, key=lambda name: statistics.median(alone[name]))
     return statistics.median(ours), slowest, statistics.median(alone[slowest])
 
@@ -203,7 +221,9 @@ def measure_guard(place: Place, combo: str, engine: str, runs: int) -> tuple[flo
     words = ("deps.install", "--combo", combo, "--engine", engine)
     for turn in range(runs * 2 + 1):
         for way, into in ways.items():
-            seconds = timed(lambda way=way: place.run(sys.executable, "-I", "-c", INSTALL, str(ROOT), way, *words))  # type: ignore[misc]
+            seconds = timed(
+                partial(place.run, sys.executable, "-I", "-c", INSTALL, str(ROOT), way, *words)
+            )
             if turn:
                 into.append(seconds)
     return statistics.median(ways["with"]), statistics.median(ways["without"])
@@ -212,7 +232,9 @@ def measure_guard(place: Place, combo: str, engine: str, runs: int) -> tuple[flo
 def guard_rows(place: Place, only: str, runs: int) -> int:
     """Print what the guard adds to `deps.install`, and give the number of rows that miss their number."""
     missed = 0
-    say(f"\n| guard: deps.install, nothing to do | with | its look taken out | it adds ({GUARD_LIMIT}) |")
+    say(
+        f"\n| guard: deps.install, nothing to do | with | its look taken out | it adds ({GUARD_LIMIT}) |"
+    )
     say("| --- | --- | --- | --- |")
     manifest = place.project / "pyproject.toml"
     text = manifest.read_text(encoding="utf-8")
@@ -227,7 +249,9 @@ def guard_rows(place: Place, only: str, runs: int) -> int:
                 place.lab("setup", "--combo", combo, "--engine", engine)
                 ours, bare = measure_guard(place, combo, engine, runs)
                 missed += ours - bare > GUARD_LIMIT
-                say(f"| {combo}, {engine}, lock {lock} | {ours:.2f} | {bare:.2f} | {ours - bare:.2f} |")
+                say(
+                    f"| {combo}, {engine}, lock {lock} | {ours:.2f} | {bare:.2f} | {ours - bare:.2f} |"
+                )
     manifest.write_text(text, encoding="utf-8")
     return missed
 
@@ -247,10 +271,16 @@ def prepare(folder: Path) -> Place:
     (home / ".conda").mkdir(parents=True)
     for name in ("pyproject.toml", "conda.yml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, project)
-    chosen = channel.choose(Session.open(combo="conda_uv", engine="rattler", start=project), "local", say)
+    chosen = channel.choose(
+        Session.open(combo="conda_uv", engine="rattler", start=project), "local", say
+    )
     settings = {**chosen.condarc, "solver": "classic"}  # the one that real conda has here
     (home / ".condarc").write_text(json.dumps(settings), encoding="utf-8")  # JSON is YAML
-    env = {key: value for key, value in os.environ.items() if key not in {"PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"}}
+    env = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in {"PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"}
+    }
     found = package_index.resolve(env)
     env |= {
         "HOME": str(home),
@@ -282,7 +312,9 @@ def setup_rows(place: Place, only: str, runs: int) -> int:
 def check_rows(place: Place, only: str, runs: int) -> int:
     """Print `check.all` with every check on against its slowest tool, and give the number of rows that miss."""
     missed = 0
-    say(f"\n| check.all, every check on | seconds | slowest single tool | its seconds | share ({CHECK_LIMIT}) |")
+    say(
+        f"\n| check.all, every check on | seconds | slowest single tool | its seconds | share ({CHECK_LIMIT}) |"
+    )
     say("| --- | --- | --- | --- | --- |")
     for combo, engine, _, _ in ROWS:
         if only in combo:
@@ -295,7 +327,9 @@ def check_rows(place: Place, only: str, runs: int) -> int:
 def list_row(place: Place, _: str, runs: int) -> int:
     """Print what `--list` takes, and give 1 if that is too long."""
     share = measure_list(place, runs)
-    say(f"\ninvoke --list takes {share:.2f} times what it takes on an empty tasks.py ({LIST_LIMIT})")
+    say(
+        f"\ninvoke --list takes {share:.2f} times what it takes on an empty tasks.py ({LIST_LIMIT})"
+    )
     return int(share > LIST_LIMIT)
 
 

@@ -18,7 +18,17 @@ from typing import Any
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "tasks_lib"
-FILES = ("__init__.py", "__main__.py", "bootstrap.py", "errors.py", "lockfile.py", "process.py", "refusal.py")
+FILES = (
+    "__init__.py",
+    "__main__.py",
+    "bootstrap.py",
+    "errors.py",
+    "cli/__init__.py",
+    "cli/startup_error.py",
+    "execution/__init__.py",
+    "execution/file_lock.py",
+    "execution/process.py",
+)
 PROGRAM = """
 import json, os, sys
 
@@ -39,12 +49,22 @@ def wheel(folder: Path) -> str:
         "tiny-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n",
         "tiny-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
-    digests = {name: base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()) for name, text in texts.items()}
-    record = "".join(f"{name},sha256={digests[name].decode().rstrip('=')},{len(texts[name])}\n" for name in texts)
+    digests = {
+        name: base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest())
+        for name, text in texts.items()
+    }
+    record = "".join(
+        f"{name},sha256={digests[name].decode().rstrip('=')},{len(texts[name])}\n" for name in texts
+    )
     path = folder / "tiny-1.0-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as archive:
-        for name, text in {**texts, "tiny-1.0.dist-info/RECORD": f"{record}tiny-1.0.dist-info/RECORD,,\n"}.items():
-            archive.writestr(zipfile.ZipInfo(name), text)  # without the time: the same hash each time
+        for name, text in {
+            **texts,
+            "tiny-1.0.dist-info/RECORD": f"{record}tiny-1.0.dist-info/RECORD,,\n",
+        }.items():
+            archive.writestr(
+                zipfile.ZipInfo(name), text
+            )  # without the time: the same hash each time
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -55,16 +75,28 @@ class Checkout:
         """Copy what the first start consists of."""
         (root / "tasks_lib").mkdir(parents=True)
         for name in FILES:
-            shutil.copy(PACKAGE / name, root / "tasks_lib")
-        (root / "tasks_lib/program.py").write_text(PROGRAM)
+            (root / "tasks_lib" / name).parent.mkdir(exist_ok=True)
+            shutil.copy(PACKAGE / name, root / "tasks_lib" / name)
+        (root / "tasks_lib/cli/program.py").write_text(PROGRAM)
         (root / "tasks_lib/tools.txt").write_text(f"tiny==1.0 --hash=sha256:{wheel(root)}\n")
         self.root, self.cache = root, cache
         dropped = ("PIP_", "MLOPS_LAB_", "PYTHON", "VIRTUAL_ENV")
-        self.env = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
-        self.env |= {"MLOPS_LAB_CACHE_DIR": str(cache), "PIP_CONFIG_FILE": os.devnull, "PYTHONDONTWRITEBYTECODE": "1"}
-        self.env |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": root.as_uri()}  # pip splits it at spaces
+        self.env = {
+            name: value for name, value in os.environ.items() if not name.startswith(dropped)
+        }
+        self.env |= {
+            "MLOPS_LAB_CACHE_DIR": str(cache),
+            "PIP_CONFIG_FILE": os.devnull,
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        self.env |= {
+            "PIP_NO_INDEX": "1",
+            "PIP_FIND_LINKS": root.as_uri(),
+        }  # pip splits it at spaces
 
-    def start(self, *argv: str, how: tuple[str, ...] = ("-m", "tasks_lib"), **env: str) -> subprocess.Popen[str]:
+    def start(
+        self, *argv: str, how: tuple[str, ...] = ("-m", "tasks_lib"), **env: str
+    ) -> subprocess.Popen[str]:
         """Start Python on this checkout."""
         return subprocess.Popen(
             [sys.executable, *how, *argv],
@@ -75,7 +107,9 @@ class Checkout:
             encoding="utf-8",
         )
 
-    def run(self, *argv: str, how: tuple[str, ...] = ("-m", "tasks_lib"), **env: str) -> tuple[int, str, str]:
+    def run(
+        self, *argv: str, how: tuple[str, ...] = ("-m", "tasks_lib"), **env: str
+    ) -> tuple[int, str, str]:
         """Run Python on this checkout to its end."""
         child = self.start(*argv, how=how, **env)
         out, err = child.communicate(timeout=120)
@@ -110,13 +144,17 @@ def test_two_at_once_make_it_once(made: tuple[Checkout, list[str]]) -> None:
     waiting, making = sorted(made[1], key=lambda said: MAKING in said)
     assert making.startswith(f"{MAKING} (once, about ")
     assert making.count("\n") == waiting.count("\n") == 1
-    assert waiting.startswith("mlops-lab: waiting for the run that makes the tool environment (process ")
+    assert waiting.startswith(
+        "mlops-lab: waiting for the run that makes the tool environment (process "
+    )
 
 
 def test_its_bytecode_is_compiled(made: tuple[Checkout, list[str]]) -> None:
     checkout, _ = made
     assert list(checkout.home.glob("[lL]ib/**/__pycache__/tiny.*.pyc"))
-    assert not list(checkout.root.glob("**/__pycache__"))  # PYTHONDONTWRITEBYTECODE is set, and heeded
+    assert not list(
+        checkout.root.glob("**/__pycache__")
+    )  # PYTHONDONTWRITEBYTECODE is set, and heeded
 
 
 def facts(answer: tuple[int, str, str]) -> dict[str, Any]:
@@ -127,7 +165,9 @@ def facts(answer: tuple[int, str, str]) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("how", [("-m", "tasks_lib"), ("tasks_lib/__main__.py",)], ids=["module", "file"])
+@pytest.mark.parametrize(
+    "how", [("-m", "tasks_lib"), ("tasks_lib/__main__.py",)], ids=["module", "file"]
+)
 def test_nothing_foreign_reaches_the_tools(
     made: tuple[Checkout, list[str]], tmp_path: Path, how: tuple[str, ...]
 ) -> None:
@@ -136,7 +176,11 @@ def test_nothing_foreign_reaches_the_tools(
         (folder / "tiny.py").write_text("raise SystemExit('the wrong tiny')")
     (checkout.root / "tasks_lib/json.py").write_text("raise SystemExit('the wrong json')")
     argv = ["env.run", "a b", "é", "--json"]
-    seen = facts(checkout.run(*argv, how=how, PYTHONPATH=str(tmp_path), VIRTUAL_ENV="/its/own", CONDA_PREFIX="/c"))
+    seen = facts(
+        checkout.run(
+            *argv, how=how, PYTHONPATH=str(tmp_path), VIRTUAL_ENV="/its/own", CONDA_PREFIX="/c"
+        )
+    )
     assert seen["argv"] == argv
     assert seen["own_tasks"] is False
     assert Path(seen["tiny"]).is_relative_to(checkout.home)
@@ -155,7 +199,9 @@ def test_the_console_script_has_its_own_tasks(made: tuple[Checkout, list[str]]) 
 
 
 def test_rerun_goes_on_in_the_tool_environment(made: tuple[Checkout, list[str]]) -> None:
-    seen = facts(made[0].run(how=("-c", "from tasks_lib.__main__ import rerun; rerun(['a', '--json'])")))
+    seen = facts(
+        made[0].run(how=("-c", "from tasks_lib.__main__ import rerun; rerun(['a', '--json'])"))
+    )
     assert (seen["argv"], seen["own_tasks"]) == (["a", "--json"], False)
 
 
@@ -166,7 +212,9 @@ def test_rerun_goes_on_in_the_tool_environment(made: tuple[Checkout, list[str]])
         pytest.param(".complete", "an earlier run did not finish it", id="half made"),
     ],
 )
-def test_it_is_made_anew(made: tuple[Checkout, list[str]], tmp_path: Path, file: str, why: str) -> None:
+def test_it_is_made_anew(
+    made: tuple[Checkout, list[str]], tmp_path: Path, file: str, why: str
+) -> None:
     checkout = Checkout(tmp_path / "checkout", made[0].cache)
     next(checkout.home.rglob(file)).unlink()
     code, out, err = checkout.run("setup")
@@ -181,9 +229,15 @@ def refused(checkout: Checkout, code: int, answer: tuple[int, str, str]) -> str:
     assert answer[0] == code, answer
     document = json.loads(answer[1])
     (result,) = document["results"]
-    assert (document["status"], document["exit_code"], document["command"]) == ("error", code, "setup")
+    assert (document["status"], document["exit_code"], document["command"]) == (
+        "error",
+        code,
+        "setup",
+    )
     line = answer[2].splitlines()[-1]
-    assert line == f"mlops-lab: {result['detail']}" + (f" Next: {result['remedy']}" if result["remedy"] else "")
+    assert line == f"mlops-lab: {result['detail']}" + (
+        f" Next: {result['remedy']}" if result["remedy"] else ""
+    )
     assert "Traceback" not in answer[2]
     assert not list(checkout.cache.glob("tools-*[!k]"))
     return line
@@ -198,7 +252,9 @@ def test_a_cache_folder_that_cannot_be_written(fresh: Checkout) -> None:
 def test_an_index_that_does_not_answer(fresh: Checkout) -> None:
     del fresh.env["PIP_NO_INDEX"]
     fresh.env["PIP_FIND_LINKS"] = ""
-    answer = fresh.run("setup", "--json", MLOPS_LAB_INDEX_URL="http://127.0.0.1:9/simple")  # nothing listens there
+    answer = fresh.run(
+        "setup", "--json", MLOPS_LAB_INDEX_URL="http://127.0.0.1:9/simple"
+    )  # nothing listens there
     line = refused(fresh, 4, answer)
     assert "does not answer: Connection refused. Next: " in line
     assert "MLOPS_LAB_INDEX_URL" in line
@@ -221,12 +277,22 @@ def test_interrupted(fresh: Checkout, number: int) -> None:
 def old_pythons() -> list[str]:
     """Find Pythons older than the oldest that will do: on PATH, and pyenv's."""
     names = [f"python3.{minor}" for minor in range(6, 11)]
-    found = [path for name in names if (path := shutil.which(name)) and not Path(path).read_bytes().startswith(b"#!")]
-    return found + [str(path) for name in names for path in Path.home().glob(f".pyenv/versions/*/bin/{name}")]
+    found = [
+        path
+        for name in names
+        if (path := shutil.which(name)) and not Path(path).read_bytes().startswith(b"#!")
+    ]
+    return found + [
+        str(path) for name in names for path in Path.home().glob(f".pyenv/versions/*/bin/{name}")
+    ]
 
 
-@pytest.mark.parametrize("how", [("-m", "tasks_lib"), ("tasks_lib/__main__.py",)], ids=["module", "file"])
-@pytest.mark.parametrize("python", old_pythons() or [pytest.param("", marks=pytest.mark.skip("no old Python here"))])
+@pytest.mark.parametrize(
+    "how", [("-m", "tasks_lib"), ("tasks_lib/__main__.py",)], ids=["module", "file"]
+)
+@pytest.mark.parametrize(
+    "python", old_pythons() or [pytest.param("", marks=pytest.mark.skip("no old Python here"))]
+)
 def test_a_python_that_is_too_old(fresh: Checkout, python: str, how: tuple[str, ...]) -> None:
     (fresh.root / "bin").mkdir()
     shutil.copy(sys.executable, fresh.root / "bin" / "python3.99")  # past what is looked for

@@ -69,9 +69,19 @@ ELSEWHERE = {"env.export", "pkg.build", "pkg.publish", "proof.run", "proof.matri
 
 def test_no_task_is_forgotten() -> None:
     collection = project.extend(namespace())
-    answers = {name: "json" in inspect.signature(collection[name].body).parameters for name in collection.task_names}
-    assert {name for name, json in answers.items() if json} == {task[0] for task in TASKS} | ELSEWHERE
-    assert {name for name, json in answers.items() if not json} == {"bench", "faults", "env.shell", "test"}
+    answers = {
+        name: "json" in inspect.signature(collection[name].body).parameters
+        for name in collection.task_names
+    }
+    assert {name for name, json in answers.items() if json} == {
+        task[0] for task in TASKS
+    } | ELSEWHERE
+    assert {name for name, json in answers.items() if not json} == {
+        "bench",
+        "faults",
+        "env.shell",
+        "test",
+    }
 
 
 def with_combo(task: tuple[str, ...], combo: str) -> tuple[str, ...]:
@@ -94,7 +104,11 @@ def test_every_task_answers_with_one_document(lab: Lab) -> None:
     (lab.project / "pyproject.toml").write_text("[", encoding="utf-8")
     for task in TASKS:
         answer = lab(*with_combo(task, "pip_uv"))
-        assert (answer.code, answer.document["command"], answer.document["combo"]) == (2, task[0], None)
+        assert (answer.code, answer.document["command"], answer.document["combo"]) == (
+            2,
+            task[0],
+            None,
+        )
 
 
 def test_talk_goes_to_stderr(lab: Lab) -> None:
@@ -103,7 +117,12 @@ def test_talk_goes_to_stderr(lab: Lab) -> None:
     lab.ok("env.create", "--combo", "pip_uv")
     answer = lab("env.activate", "--combo", "pip_uv", "--shell", "bash", json=False)
     assert answer.code == 0
-    assert subprocess.run([shutil.which("bash") or "", "-n", "-c", answer.stdout], check=False).returncode == 0
+    assert (
+        subprocess.run(
+            [shutil.which("bash") or "", "-n", "-c", answer.stdout], check=False
+        ).returncode
+        == 0
+    )
     assert "mlops-lab" not in answer.stdout.splitlines()[0]
 
 
@@ -113,7 +132,9 @@ def test_reader_that_has_gone_leaves_the_exit_code(lab: Lab, task: str, code: in
     os.close(reading)
     argv = lab.argv(task, "--combo", "pip_uv", json=True)
     with os.fdopen(writing, "wb") as closed:
-        done = subprocess.run(argv, cwd=lab.project, env=lab.env, stdout=closed, stderr=subprocess.PIPE, check=False)
+        done = subprocess.run(
+            argv, cwd=lab.project, env=lab.env, stdout=closed, stderr=subprocess.PIPE, check=False
+        )
     assert done.returncode == code
     assert b"BrokenPipe" not in done.stderr
 
@@ -144,7 +165,9 @@ def test_precedence(lab: Lab) -> None:
     assert source(lab) == ("pip_uv", "default")
     bin_folder = lab.home / "bin"
     bin_folder.mkdir()
-    (bin_folder / "conda").write_text("#!/bin/sh\nexit 1\n")  # to be seen on PATH, and never started
+    (bin_folder / "conda").write_text(
+        "#!/bin/sh\nexit 1\n"
+    )  # to be seen on PATH, and never started
     (bin_folder / "conda").chmod(0o755)
     lab.env["PATH"] = f"{bin_folder}:{lab.env['PATH']}"
     assert source(lab) == ("conda_poetry", "path")
@@ -183,7 +206,9 @@ def started(lab: Lab, argv: list[str], cwd: Path) -> Answer:
 
 
 def test_as_a_module_in_a_checkout(lab: Lab, checkout: Path) -> None:
-    answer = started(lab, [PYTHON, "-m", "tasks_lib", "env.list", "--json", "--combo", "pip_uv"], checkout)
+    answer = started(
+        lab, [PYTHON, "-m", "tasks_lib", "env.list", "--json", "--combo", "pip_uv"], checkout
+    )
     assert answer.code == 0
     assert Path(answer.document["project"]) == checkout
     listed = lab.run([PYTHON, "-m", "tasks_lib", "--list"], cwd=checkout)
@@ -196,10 +221,21 @@ def test_as_a_module_in_a_checkout(lab: Lab, checkout: Path) -> None:
 def virtual_environment(lab: Lab, *requirements: str) -> Path:
     """Make a virtual environment with packages, as pipx would; give its folder of programs."""
     folder, uv = lab.home / "un venv", str(tools() / "uv")
-    index = ["--index-url", lab.env["MLOPS_LAB_INDEX_URL"]] if "MLOPS_LAB_INDEX_URL" in lab.env else []
+    index = (
+        ["--index-url", lab.env["MLOPS_LAB_INDEX_URL"]] if "MLOPS_LAB_INDEX_URL" in lab.env else []
+    )
     for argv in (
         [uv, "venv", "--quiet", "--python", PYTHON, str(folder)],
-        [uv, "pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), *index, *requirements],
+        [
+            uv,
+            "pip",
+            "install",
+            "--quiet",
+            "--python",
+            str(folder / "bin" / "python"),
+            *index,
+            *requirements,
+        ],
     ):
         made = lab.run(argv)
         assert made.code == 0, made

@@ -37,10 +37,18 @@ def test_no_pyproject(lab: Lab, task: str, *, json: bool) -> None:
         pytest.param(PYPROJECT + "\n[project]\n", 17, id="a table twice"),
         pytest.param("[project]\nname = 3\n", 2, id="name is a number"),
         pytest.param('project = "x"\n', 1, id="project is a string"),
-        pytest.param('[project]\nname = "x"\ndependencies = "y"\n', 3, id="dependencies is a string"),
-        pytest.param('[project]\nname = "x"\n[tool.mlops-lab]\ncolour = "red"\n', 4, id="unknown setting"),
-        pytest.param('[project]\nname = "x"\n[tool.mlops-lab]\ncombo = "pip_conda"\n', 4, id="unknown combo"),
-        pytest.param('[project]\nname = "x"\n[tool.mlops-lab]\ncombo = 3\n', 4, id="combo is a number"),
+        pytest.param(
+            '[project]\nname = "x"\ndependencies = "y"\n', 3, id="dependencies is a string"
+        ),
+        pytest.param(
+            '[project]\nname = "x"\n[tool.mlops-lab]\ncolour = "red"\n', 4, id="unknown setting"
+        ),
+        pytest.param(
+            '[project]\nname = "x"\n[tool.mlops-lab]\ncombo = "pip_conda"\n', 4, id="unknown combo"
+        ),
+        pytest.param(
+            '[project]\nname = "x"\n[tool.mlops-lab]\ncombo = 3\n', 4, id="combo is a number"
+        ),
     ],
 )
 def test_a_broken_pyproject(lab: Lab, text: str, line: int) -> None:
@@ -56,7 +64,9 @@ def test_a_pyproject_in_another_encoding(lab: Lab) -> None:
     (lab.project / "pyproject.toml").write_bytes("[project]\nname = 'é'\n".encode("latin-1"))
     error = lab("setup").error()
     assert (error["file"], error["line"]) == ("pyproject.toml", 2)
-    (lab.project / "pyproject.toml").write_bytes(b"\xef\xbb\xbf" + PYPROJECT.replace("\n", "\r\n").encode())
+    (lab.project / "pyproject.toml").write_bytes(
+        b"\xef\xbb\xbf" + PYPROJECT.replace("\n", "\r\n").encode()
+    )
     assert lab("setup", "--combo", "pip_uv", "--dry-run").code == 0
 
 
@@ -68,7 +78,9 @@ def test_a_pyproject_in_another_encoding(lab: Lab) -> None:
         pytest.param("name:\ndependencies:\n  - python\n", 1, id="an empty name"),
         pytest.param("name: a/b\ndependencies:\n  - python\n", 1, id="a path as name"),
         pytest.param("name: tiny\ndependencies: python\n", 2, id="dependencies is a string"),
-        pytest.param("name: tiny\ndependencies:\n  - python\n  - {numpy: 2}\n", 4, id="an entry is a mapping"),
+        pytest.param(
+            "name: tiny\ndependencies:\n  - python\n  - {numpy: 2}\n", 4, id="an entry is a mapping"
+        ),
         pytest.param("name: tiny\nname: tiny\n", 2, id="name twice"),
         pytest.param("name: tiny\nchannels: {a: b}\n", 2, id="channels is a mapping"),
         pytest.param("- tiny\n", 1, id="a list"),
@@ -100,7 +112,11 @@ def test_conda_yml_without_a_python(lab: Lab) -> None:
 @pytest.mark.parametrize("how", ["flag", "variable"])
 def test_an_unknown_combo_lists_the_valid_ones(lab: Lab, how: str) -> None:
     wrong = "pip_pipenv"
-    answer = lab("setup", "--combo", wrong) if how == "flag" else lab("setup", env={"MLOPS_LAB_COMBO": wrong})
+    answer = (
+        lab("setup", "--combo", wrong)
+        if how == "flag"
+        else lab("setup", env={"MLOPS_LAB_COMBO": wrong})
+    )
     error = answer.error()
     assert answer.code == 2
     for combo in (wrong, "pip_poetry", "pip_uv", "conda_poetry", "conda_uv"):
@@ -148,8 +164,16 @@ def test_an_unknown_shell(lab: Lab) -> None:
 @pytest.mark.parametrize("combo", ["pip_uv", "pip_poetry"])
 def test_an_index_that_does_not_answer(lab: Lab, combo: str) -> None:
     dropped = dict.fromkeys((name for name in lab.env if name.startswith(("PIP_", "UV_"))), "")
-    caches = {"UV_CACHE_DIR": str(lab.home / "uv cache"), "POETRY_CACHE_DIR": str(lab.home / "poetry cache")}
-    settings = {**dropped, **caches, "MLOPS_LAB_INDEX_URL": f"{DEAD}/simple", "PIP_CONFIG_FILE": os.devnull}
+    caches = {
+        "UV_CACHE_DIR": str(lab.home / "uv cache"),
+        "POETRY_CACHE_DIR": str(lab.home / "poetry cache"),
+    }
+    settings = {
+        **dropped,
+        **caches,
+        "MLOPS_LAB_INDEX_URL": f"{DEAD}/simple",
+        "PIP_CONFIG_FILE": os.devnull,
+    }
     before = lab.manifests()
     answer = lab("setup", "--combo", combo, env=settings)
     error = answer.error()
@@ -160,7 +184,10 @@ def test_an_index_that_does_not_answer(lab: Lab, combo: str) -> None:
 
 
 def test_credentials_are_never_shown(lab: Lab) -> None:
-    secret = {"MLOPS_LAB_INDEX_URL": "http://me:swordfish@127.0.0.1:9/simple", "UV_CACHE_DIR": str(lab.home / "cache")}
+    secret = {
+        "MLOPS_LAB_INDEX_URL": "http://me:swordfish@127.0.0.1:9/simple",
+        "UV_CACHE_DIR": str(lab.home / "cache"),
+    }
     for args in (("setup",), ("setup", "--dry-run")):
         for json in (True, False):
             answer = lab(*args, "--combo", "pip_uv", json=json, env=secret)
@@ -227,7 +254,10 @@ def small(lab: Lab) -> Iterator[Lab]:
     """Give a project on a disk of 2 MB."""
     disk = lab.home / "petit"
     disk.mkdir()
-    if shutil.which("mount") is None or lab.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)]).code:
+    if (
+        shutil.which("mount") is None
+        or lab.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)]).code
+    ):
         pytest.skip("no small disk can be made here: mount is refused")
     shutil.copytree(lab.project, disk / "projet")
     lab.project = disk / "projet"

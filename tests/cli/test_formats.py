@@ -69,7 +69,9 @@ def test_a_listing_a_plan_and_a_script(lab: Lab) -> None:
     script = lab("env.activate", *COMBO, "--shell", "bash", json=False).stdout
     lab("env.activate", *COMBO, "--shell", "bash", "--output", "go.sh", json=False)
     assert (lab.project / "go.sh").read_text("utf-8") == script
-    ran = lab("env.run", *COMBO, "--format", "junit", "--", "python", "-c", "print('<x>')", json=False)
+    ran = lab(
+        "env.run", *COMBO, "--format", "junit", "--", "python", "-c", "print('<x>')", json=False
+    )
     case = ET.fromstring(ran.stdout).find(".//testcase")  # noqa: S314 - our own
     assert case is not None
     assert "print" in f"{case.get('name')}"

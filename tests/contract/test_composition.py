@@ -83,13 +83,19 @@ def test_new_combo_is_found_by_what_exists(project: MakeProject, root: Path) -> 
 
 
 @pytest.mark.parametrize("combo", ["pip_poetry", "pip_uv", "conda_poetry", "conda_uv"])
-def test_fresh_setup_is_the_same_plan_for_every_combo(project: MakeProject, root: Path, combo: str) -> None:
+def test_fresh_setup_is_the_same_plan_for_every_combo(
+    project: MakeProject, root: Path, combo: str
+) -> None:
     session = Session.open(combo=combo, engine="rattler", start=project(conda=CONDA).root)
     before = sorted(root.rglob("*"))
     plan = installation.setup(session, Progress(), dry_run=True).data["plan"]
     steps = {step["id"]: step for step in plan}
     changes = [name for name in steps if not name.startswith("check.")]
-    assert [name for name in changes if name != "guard"] == ["env.create", "deps.lock", "deps.install"]
+    assert [name for name in changes if name != "guard"] == [
+        "env.create",
+        "deps.lock",
+        "deps.install",
+    ]
     assert steps["deps.lock"]["needs"] == []
     direct = steps["deps.install"]["needs"]
     needs = {*direct, *(need for name in direct for need in steps.get(name, {}).get("needs", ()))}

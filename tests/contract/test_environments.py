@@ -48,7 +48,9 @@ def test_layer_is_known_by_its_kind_and_describes_itself(environment: Environmen
     assert environment.marker.is_relative_to(environment.prefix)
 
 
-def test_looking_changes_nothing_and_starts_nothing(environment: Environment, tmp_path: Path) -> None:
+def test_looking_changes_nothing_and_starts_nothing(
+    environment: Environment, tmp_path: Path
+) -> None:
     before = sorted(tmp_path.rglob("*"))
     environment.creation()
     environment.lacking()
@@ -109,10 +111,12 @@ def test_nothing_is_made_where_something_else_stands(environment: Environment) -
         environment.refuse_foreign()
 
 
-def test_environment_that_is_not_there_is_asked_for_with_the_next_command(environment: Environment) -> None:
+def test_environment_that_is_not_there_is_asked_for_with_the_next_command(
+    environment: Environment,
+) -> None:
     with pytest.raises(LabError) as caught:
         environment.require()
-    assert "setup" in caught.value.remedy
+    assert "setup" in str(caught.value.remedy)
     _make(environment)
     assert environment.require() == environment.activation()
 
@@ -128,7 +132,9 @@ def test_activation_sets_its_own_layers_variables_and_unsets_the_others(
         monkeypatch.setenv(name, "/other")
     found = process.environment(environment.activation().env())
     own = OWN[environment.kind]
-    assert {name: found[name] for name in OWN.values() if name in found} == {own: str(environment.prefix)}
+    assert {name: found[name] for name in OWN.values() if name in found} == {
+        own: str(environment.prefix)
+    }
 
 
 def test_activation_puts_its_folders_first_on_path_once(
@@ -139,17 +145,25 @@ def test_activation_puts_its_folders_first_on_path_once(
     assert activation.python.parent in {*activation.path, activation.prefix}
     ahead = os.pathsep.join(map(str, activation.path))
     assert (activation.env()["PATH"] or "").startswith(ahead)
-    for path, expected in (("/a:/b", f"{ahead}:/a:/b"), (f"/a:{ahead}:/b", f"{ahead}:/a:/b"), ("", ahead)):
+    for path, expected in (
+        ("/a:/b", f"{ahead}:/a:/b"),
+        (f"/a:{ahead}:/b", f"{ahead}:/a:/b"),
+        ("", ahead),
+    ):
         monkeypatch.setenv("PATH", path)
         assert activation.env()["PATH"] == expected
 
 
 def test_doctor_is_a_check_that_waits_for_the_environment(environment: Environment) -> None:
     step = environment.doctor()
-    assert step is None or (step.check and set(MADE) <= set(step.needs) and step.command is not None)
+    assert step is None or (
+        step.check and set(MADE) <= set(step.needs) and step.command is not None
+    )
 
 
-def test_health_answers_with_results_and_finds_a_removed_interpreter(environment: Environment) -> None:
+def test_health_answers_with_results_and_finds_a_removed_interpreter(
+    environment: Environment,
+) -> None:
     _make(environment)
     results = list(environment.health())
     assert results

@@ -50,11 +50,26 @@ WORDS: dict[str, dict[str, tuple[str, ...]]] = {
         "install groups": ("sync", "--inexact", "--locked", "--group", "lab", "--group", "docs"),
         "preview": ("sync", "--inexact", "--locked", "--dry-run"),
         "add": ("add", "--no-sync", "six>=1", "click[x]"),
-        "add editable": ("add", "--no-sync", "--group", "lab", "--editable", "--no-workspace", "./lib"),
+        "add editable": (
+            "add",
+            "--no-sync",
+            "--group",
+            "lab",
+            "--editable",
+            "--no-workspace",
+            "./lib",
+        ),
         "add to group": ("add", "--no-sync", "--group", "lab", "six"),
         "remove": ("remove", "--no-sync", "six", "click"),
         "remove from group": ("remove", "--no-sync", "--group", "lab", "six"),
-        "export": ("export", "--locked", "--no-header", "--no-emit-project", "--format", "requirements.txt"),
+        "export": (
+            "export",
+            "--locked",
+            "--no-header",
+            "--no-emit-project",
+            "--format",
+            "requirements.txt",
+        ),
         "export without hashes": (
             "export",
             "--locked",
@@ -64,7 +79,14 @@ WORDS: dict[str, dict[str, tuple[str, ...]]] = {
             "requirements.txt",
             "--no-hashes",
         ),
-        "export pylock": ("export", "--locked", "--no-header", "--no-emit-project", "--format", "pylock.toml"),
+        "export pylock": (
+            "export",
+            "--locked",
+            "--no-header",
+            "--no-emit-project",
+            "--format",
+            "pylock.toml",
+        ),
         "outdated": ("pip", "list", "--outdated", "--format", "json"),
     },
     "poetry": {
@@ -85,7 +107,11 @@ WORDS: dict[str, dict[str, tuple[str, ...]]] = {
         "outdated": ("show", "--outdated", "--format", "json"),
     },
 }
-TABLE = {f"{name}: {action}": (name, action, words) for name, rows in WORDS.items() for action, words in rows.items()}
+TABLE = {
+    f"{name}: {action}": (name, action, words)
+    for name, rows in WORDS.items()
+    for action, words in rows.items()
+}
 OWN = {"VIRTUAL_ENV": "pip", "CONDA_PREFIX": "conda"}
 
 
@@ -99,7 +125,9 @@ def manager(request: pytest.FixtureRequest, project: MakeProject) -> Manager:
 def activation(request: pytest.FixtureRequest, root: Path) -> Activation:
     """Give the activation of an environment of each layer."""
     prefix = root / "an env"
-    return Activation(prefix, prefix / "bin/python", (prefix / "bin",), {request.param: str(prefix)})
+    return Activation(
+        prefix, prefix / "bin/python", (prefix / "bin",), {request.param: str(prefix)}
+    )
 
 
 def test_every_manager_has_its_row() -> None:
@@ -132,20 +160,28 @@ def test_command_is_words_with_a_reason_in_the_projects_folder(
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_command_works_on_the_environment_it_was_given(manager: Manager, activation: Activation, action: str) -> None:
+def test_command_works_on_the_environment_it_was_given(
+    manager: Manager, activation: Activation, action: str
+) -> None:
     command = ACTIONS[action](manager, activation)
     told = {*command.env.values(), *command.argv}
     assert str(activation.prefix) in told
 
 
 def test_nothing_that_installs_ever_removes(manager: Manager, activation: Activation) -> None:
-    for command in (manager.install(activation), manager.install(activation, ("lab",)), manager.preview(activation)):
+    for command in (
+        manager.install(activation),
+        manager.install(activation, ("lab",)),
+        manager.preview(activation),
+    ):
         words = set(command.argv)
         assert not words & {"--exact", "--sync", "--remove-untracked"}
         assert "sync" not in words or "--inexact" in words
 
 
-def test_preview_asks_what_install_would_do_and_changes_nothing(manager: Manager, activation: Activation) -> None:
+def test_preview_asks_what_install_would_do_and_changes_nothing(
+    manager: Manager, activation: Activation
+) -> None:
     install, preview = manager.install(activation, ("lab",)), manager.preview(activation, ("lab",))
     assert set(preview.argv) - set(install.argv) == {"--dry-run"}
     assert preview.env == install.env
@@ -153,7 +189,9 @@ def test_preview_asks_what_install_would_do_and_changes_nothing(manager: Manager
 
 def test_lock_needs_no_environment_of_the_project(manager: Manager) -> None:
     command = manager.lock(None)
-    assert not [value for value in command.env.values() if value and str(manager.project.root) in value]
+    assert not [
+        value for value in command.env.values() if value and str(manager.project.root) in value
+    ]
     assert not [word for word in command.argv if str(manager.project.root) in word]
 
 
@@ -166,7 +204,9 @@ def test_environment_of_the_person_does_not_reach_the_manager(
         assert "/theirs" not in process.environment(command.env).values()
 
 
-def test_checks_only_read_and_answer_for_manifest_and_lock(manager: Manager, activation: Activation) -> None:
+def test_checks_only_read_and_answer_for_manifest_and_lock(
+    manager: Manager, activation: Activation
+) -> None:
     for steps in (manager.checks(None), manager.checks(activation)):
         assert all(step.check for step in steps)
         assert manager.fresh(activation) is not None
@@ -174,11 +214,17 @@ def test_checks_only_read_and_answer_for_manifest_and_lock(manager: Manager, act
         assert "check" in words or "--check" in words
 
 
-def test_fresh_lock_passes_and_an_unknown_failure_is_an_error_never_a_pass(manager: Manager) -> None:
+def test_fresh_lock_passes_and_an_unknown_failure_is_an_error_never_a_pass(
+    manager: Manager,
+) -> None:
     reads = manager.fresh(None).reads
     assert reads is not None
-    good = [one for one in reads(Outcome(Command(("x",)), 0, "", "", 0.1)) if one.id == "lock.fresh"]
-    bad = [one for one in reads(Outcome(Command(("x",)), 1, "", "boom", 0.1)) if one.id == "lock.fresh"]
+    good = [
+        one for one in reads(Outcome(Command(("x",)), 0, "", "", 0.1)) if one.id == "lock.fresh"
+    ]
+    bad = [
+        one for one in reads(Outcome(Command(("x",)), 1, "", "boom", 0.1)) if one.id == "lock.fresh"
+    ]
     assert [one.status for one in good] == [Status.PASS]
     assert [one.status for one in bad] == [Status.ERROR]
 
@@ -196,6 +242,8 @@ def test_lock_lies_in_the_project(manager: Manager) -> None:
     assert manager.lock_name not in os.listdir(manager.project.root)  # noqa: PTH208 - its names are all that matters
 
 
-def test_index_of_the_person_reaches_the_manager(manager: Manager, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_index_of_the_person_reaches_the_manager(
+    manager: Manager, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MLOPS_LAB_INDEX_URL", "http://mirror/simple")
     assert "http://mirror/simple" in manager.lock(None).env.values()

@@ -30,7 +30,16 @@ __all__ = ["cache", "channel", "condabin", "fresh", "made", "new_lab"]
 FULL = bool(os.environ.get("MLOPS_LAB_FAULTS_FULL"))
 #: As in test_killed.py, whose tests try so many moments each.
 MOMENTS = int(os.environ.get("MLOPS_LAB_MOMENTS", "2"))
-WHEELS = ("click", "click-default-group", "iniconfig==2.0.0", "pip", "setuptools", "six", "toolz==1.0.0", "wheel")
+WHEELS = (
+    "click",
+    "click-default-group",
+    "iniconfig==2.0.0",
+    "pip",
+    "setuptools",
+    "six",
+    "toolz==1.0.0",
+    "wheel",
+)
 #: The tools' own settings: a test has no time for the minutes that they wait by default.
 IMPATIENT = {
     "UV_HTTP_TIMEOUT": "2",
@@ -62,7 +71,11 @@ def tried(request: pytest.FixtureRequest) -> Tried:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out, unless all is asked for, what the ordinary tests have no time for; pytest says how many those are."""
-    late = [item for item in items if not FULL and item.path.name == "test_killed.py" and not _is_early(item)]
+    late = [
+        item
+        for item in items
+        if not FULL and item.path.name == "test_killed.py" and not _is_early(item)
+    ]
     items[:] = [item for item in items if item not in late]
     if late:
         config.hook.pytest_deselected(items=late)
@@ -77,7 +90,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how many of each fault were tried, and in how many tests something was lost, or could not be tried."""
     rows: dict[str, list[int]] = {}
     for report in [one for group in terminalreporter.stats.values() for one in group]:
-        if not isinstance(report, pytest.TestReport) or not report.nodeid.startswith("tests/faults/"):
+        if not isinstance(report, pytest.TestReport) or not report.nodeid.startswith(
+            "tests/faults/"
+        ):
             continue
         if not (report.when == "call" or report.failed or report.skipped):
             continue
@@ -96,7 +111,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def _tried(report: pytest.TestReport) -> list[tuple[str, int]]:
     """Give what a test said that it tried; one that says nothing is counted by its name."""
-    told = [cast("tuple[str, int]", value) for name, value in report.user_properties if name == "tried"]
+    told = [
+        cast("tuple[str, int]", value) for name, value in report.user_properties if name == "tried"
+    ]
     path, _, name = report.nodeid.partition("::")  # a parameter may have a slash, too
     module = path.rpartition("/")[2]
     task = re.search(r"[-\[](setup|[a-z]+\.[a-z]+)[-\]]", name)
@@ -113,8 +130,17 @@ def wheels(cache: Path) -> Path:
         if not (folder / "complete").is_file():
             pip = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary", ":all:"]
             own = variables(Path.home())
-            index = ["--index-url", own["MLOPS_LAB_INDEX_URL"]] if own.get("MLOPS_LAB_INDEX_URL") else []
-            subprocess.run([*pip, *index, "--dest", str(folder), *WHEELS], env=own, check=True, capture_output=True)
+            index = (
+                ["--index-url", own["MLOPS_LAB_INDEX_URL"]]
+                if own.get("MLOPS_LAB_INDEX_URL")
+                else []
+            )
+            subprocess.run(
+                [*pip, *index, "--dest", str(folder), *WHEELS],
+                env=own,
+                check=True,
+                capture_output=True,
+            )
             (folder / "complete").touch()
     return folder
 
@@ -137,7 +163,9 @@ class Counter:
 
 
 @pytest.fixture(scope="session")
-def shops(wheels: Path, request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]) -> Iterator[object]:
+def shops(
+    wheels: Path, request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]
+) -> Iterator[object]:
     """Give a maker of labs with a shop each."""
     with ExitStack() as stack:
 
@@ -146,11 +174,16 @@ def shops(wheels: Path, request: pytest.FixtureRequest, new_lab: Callable[[Case]
             channel = request.getfixturevalue("channel") if case.layer == "conda" else None
             shop = stack.enter_context(serving(wheels, channel))
             lab.env |= {name: str(lab.home / "caches" / name.lower()) for name in _CACHES}
-            lab.env |= {**IMPATIENT, "MLOPS_LAB_INDEX_URL": f"{shop.address(secret=secret)}/simple/"}
+            lab.env |= {
+                **IMPATIENT,
+                "MLOPS_LAB_INDEX_URL": f"{shop.address(secret=secret)}/simple/",
+            }
             condarc = lab.home / ".condarc"
             if channel is not None:
                 alias = shop.address(secret=False)
-                condarc.write_text(f"channels: [conda-forge]\nchannel_alias: {alias}\nsolver: classic\n")
+                condarc.write_text(
+                    f"channels: [conda-forge]\nchannel_alias: {alias}\nsolver: classic\n"
+                )
             return Counter(lab, shop)
 
         yield make

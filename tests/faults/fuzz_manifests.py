@@ -46,7 +46,12 @@ def main(count: int, seed: int, *, only: str = "", store: Path | None = None) ->
             stored = folder / f"{name.strip('.')}-{seed}-{failure['number']}"
             stored.write_bytes(case(name, seed, failure["number"])[0])
             failed.append({"target": name, "seed": seed, **failure, "stored": str(stored)})
-    return {"seed": seed, "tried": tried, "failed": failed, "seconds": round(time.perf_counter() - started, 1)}
+    return {
+        "seed": seed,
+        "tried": tried,
+        "failed": failed,
+        "seconds": round(time.perf_counter() - started, 1),
+    }
 
 
 def case(name: str, seed: int, number: int) -> tuple[bytes, Look, str, str]:
@@ -67,21 +72,27 @@ def _run(name: str, count: int, seed: int) -> list[dict[str, Any]]:
     while first < count:
         argv = [sys.executable, "-m", MODULE, "--target", name, "--seed", str(seed)]
         argv += ["--worker", str(first), str(count)]
-        worker = subprocess.run(argv, cwd=ROOT, capture_output=True, encoding="utf-8", errors="replace", check=False)
+        worker = subprocess.run(
+            argv, cwd=ROOT, capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
         lines = [json.loads(line) for line in worker.stdout.splitlines()]
         failed += [line for line in lines if line["faults"]]
         if worker.returncode == 0:
             break
         first = lines[-1]["number"] + 1 if lines else first
         said = f"the process ended with {worker.returncode}: {worker.stderr[-3000:]}"
-        failed.append({"number": first, "task": case(name, seed, first)[1].command, "faults": [said]})
+        failed.append(
+            {"number": first, "task": case(name, seed, first)[1].command, "faults": [said]}
+        )
         first += 1
     return failed
 
 
 def work(name: str, seed: int, first: int, last: int) -> None:
     """Try the inputs of one target one after the other, and write a line for each."""
-    resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    resource.setrlimit(
+        resource.RLIMIT_AS, (_ADDRESS_SPACE, resource.getrlimit(resource.RLIMIT_AS)[1])
+    )
     sys.dont_write_bytecode = True
     with tempfile.TemporaryDirectory(prefix="fuzz é ", ignore_cleanup_errors=True) as folder:
         sandbox = Sandbox(Path(folder).resolve())
@@ -92,19 +103,29 @@ def work(name: str, seed: int, first: int, last: int) -> None:
                 faulthandler.dump_traceback_later(DEADLINE * 2, exit=True)
                 faults = sandbox.attempt(TARGETS[name].path, data, look, combo, form)
                 faulthandler.cancel_dump_traceback_later()
-                line = {"number": number, "task": look.command, "combo": combo, "format": form, "faults": faults}
+                line = {
+                    "number": number,
+                    "task": look.command,
+                    "combo": combo,
+                    "format": form,
+                    "faults": faults,
+                }
                 sys.stdout.write(f"{json.dumps(line)}\n")
                 sys.stdout.flush()
 
 
 def command_line() -> int:
     """Run the fuzzer as a person asks for it."""
-    parser = argparse.ArgumentParser(prog="python -m tests.faults.fuzz_manifests", description=main.__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.faults.fuzz_manifests", description=main.__doc__
+    )
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--target", choices=TARGETS, default="", help="this one alone")
     parser.add_argument("--number", type=int, help="try this one input of the target again")
-    parser.add_argument("--worker", type=int, nargs=2, metavar=("FIRST", "LAST"), help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--worker", type=int, nargs=2, metavar=("FIRST", "LAST"), help=argparse.SUPPRESS
+    )
     asked = parser.parse_args()
     if asked.worker or asked.number is not None:
         work(asked.target, asked.seed, *(asked.worker or (asked.number, asked.number + 1)))

@@ -41,7 +41,9 @@ class Shop:
     slow: float = 0.0  # seconds that a package takes, little by little
     closed: bool = False  # nothing is for those who give no login
     requests: list[str] = field(default_factory=list)
-    served: set[tuple[str, str]] = field(default_factory=set)  # the programs that got a package, and its folder
+    served: set[tuple[str, str]] = field(
+        default_factory=set
+    )  # the programs that got a package, and its folder
     struck: int = 0  # how many answers went wrong
     url: str = ""
     closing: threading.Event = field(default_factory=threading.Event)
@@ -77,13 +79,19 @@ class Shop:
 
     def _page(self, name: str) -> bytes | None:
         """Write a project's page (PEP 503)."""
-        found = [wheel for wheel in sorted(self.wheels.glob("*.whl")) if normalised(wheel.name.split("-")[0]) == name]
+        found = [
+            wheel
+            for wheel in sorted(self.wheels.glob("*.whl"))
+            if normalised(wheel.name.split("-")[0]) == name
+        ]
         links = [
             f'<a href="/wheels/{wheel.name}#sha256={hashlib.sha256(wheel.read_bytes()).hexdigest()}"'
             f' data-requires-python="{escape(">=3.8")}">{wheel.name}</a>'
             for wheel in found
         ]
-        return f"<!DOCTYPE html><html><body>{''.join(links)}</body></html>".encode() if found else None
+        return (
+            f"<!DOCTYPE html><html><body>{''.join(links)}</body></html>".encode() if found else None
+        )
 
 
 class _Server(ThreadingHTTPServer):
@@ -128,8 +136,19 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(HTTPStatus.NOT_FOUND, b"not here")
         else:
             if place == "package":
-                shop.served.add((self.headers.get("User-Agent", "").partition("/")[0].lower(), path.split("/")[1]))
-            self._send(HTTPStatus.OK, body, path, whole=whole, seconds=shop.slow if place == "package" else 0)
+                shop.served.add(
+                    (
+                        self.headers.get("User-Agent", "").partition("/")[0].lower(),
+                        path.split("/")[1],
+                    )
+                )
+            self._send(
+                HTTPStatus.OK,
+                body,
+                path,
+                whole=whole,
+                seconds=shop.slow if place == "package" else 0,
+            )
 
     def _misbehave(self, fault: str, path: str, body: bytes) -> None:
         half = len(body) // 2
@@ -143,7 +162,9 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault == "truncated":
             self._send(HTTPStatus.OK, body[:half], path)
         elif fault == "altered":
-            self._send(HTTPStatus.OK, body[:half] + bytes([body[half] ^ _BIT]) + body[half + 1 :], path)
+            self._send(
+                HTTPStatus.OK, body[:half] + bytes([body[half] ^ _BIT]) + body[half + 1 :], path
+            )
         else:
             self._head(path, len(body))
             self.wfile.write(body[:half])
@@ -152,7 +173,15 @@ class _Handler(BaseHTTPRequestHandler):
             if fault == "stalled":
                 self.server.shop.closing.wait()
 
-    def _send(self, status: HTTPStatus, body: bytes, path: str = "", *, whole: bool = True, seconds: float = 0) -> None:
+    def _send(
+        self,
+        status: HTTPStatus,
+        body: bytes,
+        path: str = "",
+        *,
+        whole: bool = True,
+        seconds: float = 0,
+    ) -> None:
         self._head(path, len(body), status)
         if whole and self.command == "GET":
             step = max(1, len(body) // _DRIP) if seconds else len(body) or 1
@@ -166,7 +195,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         if status is HTTPStatus.UNAUTHORIZED:
             self.send_header("WWW-Authenticate", 'Basic realm="lab"')
-        self.send_header("Content-Type", "application/octet-stream" if path.endswith(_PACKAGES) else kind)
+        self.send_header(
+            "Content-Type", "application/octet-stream" if path.endswith(_PACKAGES) else kind
+        )
         self.send_header("Content-Length", str(length))
         self.send_header("Cache-Control", "no-cache")
         self.end_headers()
@@ -178,7 +209,9 @@ def serving(wheels: Path, channel: Path | None = None) -> Iterator[Shop]:
     shop = Shop(wheels, channel)
     server = _Server(shop)
     shop.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+    )
     thread.start()
     try:
         yield shop

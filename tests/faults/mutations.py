@@ -183,7 +183,11 @@ _DAMAGES = (_flip, _truncate, _drop, _duplicate, _splice, _insert, _insert, _swa
 def _structural(rng: Random, data: bytes, kind: str) -> bytes:
     """Replace, take away or repeat one value somewhere in the file's data, and write it out again."""
     text = data.decode("utf-8")
-    load: dict[str, Callable[[str], Any]] = {"toml": tomllib.loads, "yaml": yaml.safe_load, "json": json.loads}
+    load: dict[str, Callable[[str], Any]] = {
+        "toml": tomllib.loads,
+        "yaml": yaml.safe_load,
+        "json": json.loads,
+    }
     top = load[kind](text)
     for _ in range(rng.randint(1, 3)):
         holder, key = rng.choice(_places(top))

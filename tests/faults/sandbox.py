@@ -72,9 +72,17 @@ class Sandbox:
         _environment(root / "home/.conda/envs/demo")
         meta = root / "home/.conda/envs/demo/conda-meta"
         meta.mkdir(exist_ok=True)
-        record = {"name": "python", "version": f"{VERSION}.7", "build": "0", "channel": "x", "subdir": "noarch"}
+        record = {
+            "name": "python",
+            "version": f"{VERSION}.7",
+            "build": "0",
+            "channel": "x",
+            "subdir": "noarch",
+        }
         more = {"fn": "python-0", "url": "file:///x", "build_number": 0, "files": [], "depends": []}
-        (meta / "python-0.json").write_text(json.dumps({**record, **more, "paths_data": {"paths": []}}))
+        (meta / "python-0.json").write_text(
+            json.dumps({**record, **more, "paths_data": {"paths": []}})
+        )
         sys.addaudithook(self._audit)
 
     @contextmanager
@@ -82,11 +90,27 @@ class Sandbox:
         """Be a user with this home who stands in this project; no network is to be had."""
         before, here, tmp = dict(os.environ), Path.cwd(), tempfile.tempdir
         home = self.root / "home"
-        kept: dict[str, str] = {name: before[name] for name in ("PATH", "LANG", "LD_LIBRARY_PATH") if name in before}
-        own = {"HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config"), "XDG_CACHE_HOME": str(home / ".cache")}
-        own |= {"UV_CACHE_DIR": str(home / ".cache/uv"), "UV_OFFLINE": "1", "MLOPS_LAB_INDEX_URL": DEAD}
-        own |= {"POETRY_CACHE_DIR": str(home / ".cache/poetry"), "TMPDIR": str(self.root / "scratch")}
-        own |= {"MLOPS_LAB_DEBUG": "1", "PYTHONDONTWRITEBYTECODE": "1"}  # a fault shows its traceback
+        kept: dict[str, str] = {
+            name: before[name] for name in ("PATH", "LANG", "LD_LIBRARY_PATH") if name in before
+        }
+        own = {
+            "HOME": str(home),
+            "XDG_CONFIG_HOME": str(home / ".config"),
+            "XDG_CACHE_HOME": str(home / ".cache"),
+        }
+        own |= {
+            "UV_CACHE_DIR": str(home / ".cache/uv"),
+            "UV_OFFLINE": "1",
+            "MLOPS_LAB_INDEX_URL": DEAD,
+        }
+        own |= {
+            "POETRY_CACHE_DIR": str(home / ".cache/poetry"),
+            "TMPDIR": str(self.root / "scratch"),
+        }
+        own |= {
+            "MLOPS_LAB_DEBUG": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }  # a fault shows its traceback
         os.environ.clear()
         os.environ.update({**kept, **own})
         os.chdir(self.root / "project")
@@ -140,12 +164,20 @@ class Sandbox:
 
     def _tree(self) -> dict[str, tuple[object, ...]]:
         """Describe every file but the locks that uv keeps among the temporary files."""
-        return {name: facts for name, facts in tree(self.root).items() if not name.startswith("scratch/uv-")}
+        return {
+            name: facts
+            for name, facts in tree(self.root).items()
+            if not name.startswith("scratch/uv-")
+        }
 
     def _audit(self, event: str, args: tuple[Any, ...]) -> None:
         if not self._watching:
             return
-        if event == "open" and isinstance(args[0], (str, bytes, os.PathLike)) and (args[2] or 0) & _WRITES:
+        if (
+            event == "open"
+            and isinstance(args[0], (str, bytes, os.PathLike))
+            and (args[2] or 0) & _WRITES
+        ):
             self._wrote(args[0], None)
         elif event == "socket.connect":
             self.writes.append(f"to the network: {args[1]!r}")
@@ -214,5 +246,7 @@ def _environment(prefix: Path) -> None:
     for name, version in (("click", "8.1.7"), ("toolz", "1.2.0"), ("iniconfig", "2.3.0")):
         record = site / f"{name}-{version}.dist-info"
         record.mkdir()
-        (record / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        (record / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        )
         (record / "RECORD").write_text(f"{record.name}/METADATA,,\n{record.name}/RECORD,,\n")

@@ -130,8 +130,18 @@ def _digest(text: str) -> str:
 def _described(combo: str) -> bytes:
     """Compose what `env.export` writes: its hashes have to be right."""
     texts = {"pyproject.toml": PYPROJECT, "conda.yml": CONDA, "uv.lock": UV_LOCK.decode()}
-    record = {"name": "click", "version": "8.1.7", "build": "py_0", "build_number": 0, "subdir": "noarch"}
-    record |= {"url": "https://channel.example/noarch/click-8.1.7-py_0.conda", "sha256": "0" * 64, "depends": []}
+    record = {
+        "name": "click",
+        "version": "8.1.7",
+        "build": "py_0",
+        "build_number": 0,
+        "subdir": "noarch",
+    }
+    record |= {
+        "url": "https://channel.example/noarch/click-8.1.7-py_0.conda",
+        "sha256": "0" * 64,
+        "depends": [],
+    }
     owns = combo.startswith("conda")
     document = {
         "schema": snapshot.SCHEMA,
@@ -153,7 +163,12 @@ def _described(combo: str) -> bytes:
 
 def _journal() -> bytes:
     """Compose what a run leaves that is killed in its midst."""
-    record = {"name": "click", "version": "8.1.7", "build": "py_0", "url": "https://channel.example/click.conda"}
+    record = {
+        "name": "click",
+        "version": "8.1.7",
+        "build": "py_0",
+        "url": "https://channel.example/click.conda",
+    }
     found = journal.Journal(
         command="deps.add",
         combo="conda_uv",
@@ -199,7 +214,9 @@ _READING = ",".join(dict.fromkeys(family(check) for check in HYBRID))
 
 
 def _conda_edit(*, drop: bool) -> Callable[[Session, Progress], Answer]:
-    return lambda s, p: editing.change_conda(s, p, ["numpy" if drop else "attrs>=2"], drop=drop, dry_run=True)
+    return lambda s, p: editing.change_conda(
+        s, p, ["numpy" if drop else "attrs>=2"], drop=drop, dry_run=True
+    )
 
 
 INFO = Look("env.info", lambda s, _: environment_info.info(s))
@@ -214,13 +231,17 @@ UPDATE = Look("deps.update", lambda s, p: installation.update(s, p, [], group="d
 SYNC = Look("deps.sync", lambda s, p: installation.sync(s, p, dry_run=True))
 ADD_CONDA = Look("deps.add", _conda_edit(drop=False))
 DROP_CONDA = Look("deps.remove", _conda_edit(drop=True))
-REBUILD = Look("env.create", lambda s, p: snapshot.rebuild(s, p, EXPORT, dry_run=True), source=EXPORT)
+REBUILD = Look(
+    "env.create", lambda s, p: snapshot.rebuild(s, p, EXPORT, dry_run=True), source=EXPORT
+)
 
 
 def _read_journal(session: Session, _: Progress) -> Answer:
     """Read what the next run that changes the project would start from; no more is believed than its shape allows."""
     found = journal.read(session.project.root)
-    assert found is None or all((session.project.root / name).parent == session.project.root for name in found.files)
+    assert found is None or all(
+        (session.project.root / name).parent == session.project.root for name in found.files
+    )
     return Answer()
 
 
@@ -256,12 +277,25 @@ TARGETS: dict[str, Target] = {
         ("uv",),
         PYPROJECT.encode(),
     ),
-    "conda.yml": Target("project/conda.yml", "yaml", (CONDA.encode(), CONDA_ALIASES.encode()), _CONDA_LOOKS),
-    ".condarc": Target("home/.condarc", "yaml", (CONDARC.encode(),), (INFO, LIST, CREATE, ADD_CONDA, HYBRIDS)),
+    "conda.yml": Target(
+        "project/conda.yml", "yaml", (CONDA.encode(), CONDA_ALIASES.encode()), _CONDA_LOOKS
+    ),
+    ".condarc": Target(
+        "home/.condarc", "yaml", (CONDARC.encode(),), (INFO, LIST, CREATE, ADD_CONDA, HYBRIDS)
+    ),
     "uv.lock": Target("project/uv.lock", "toml", (UV_LOCK,), _LOCK_LOOKS, ("uv",)),
     "poetry.lock": Target("project/poetry.lock", "toml", (POETRY_LOCK,), _LOCK_LOOKS, ("poetry",)),
     "description": Target(
-        f"project/{EXPORT}", "json", (_described("conda_uv"), _described("pip_uv")), (REBUILD,), mend=_rehashed
+        f"project/{EXPORT}",
+        "json",
+        (_described("conda_uv"), _described("pip_uv")),
+        (REBUILD,),
+        mend=_rehashed,
     ),
-    "journal": Target("project/.mlops-lab/journal.json", "json", (_journal(),), (JOURNAL, JOURNAL, JOURNAL, HYBRIDS)),
+    "journal": Target(
+        "project/.mlops-lab/journal.json",
+        "json",
+        (_journal(),),
+        (JOURNAL, JOURNAL, JOURNAL, HYBRIDS),
+    ),
 }

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.faults.conftest import FULL
-from tests.lab import CASES, INSTALLED, PYPROJECT, SAMPLE, Answer, Case, expect_contract, expect_no_traceback
+from tests.lab import (
+    CASES,
+    INSTALLED,
+    PYPROJECT,
+    SAMPLE,
+    Answer,
+    Case,
+    expect_contract,
+    expect_no_traceback,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,7 +55,11 @@ def _expect_sound(lab: Lab) -> None:
     lab.imports(*INSTALLED.values())
     known = {"pyproject.toml", "conda.yml", lab.lock.name, ".venv"}
     assert {path.name for path in lab.project.iterdir()} <= known
-    beside = {path.name for path in lab.prefix.parent.iterdir()} if lab.prefix.parent != lab.project else set()
+    beside = (
+        {path.name for path in lab.prefix.parent.iterdir()}
+        if lab.prefix.parent != lab.project
+        else set()
+    )
     assert not {name for name in beside if name.startswith(".")}, beside
 
 
@@ -67,7 +80,10 @@ def test_setup_on_projects_that_share_the_caches(
 ) -> None:
     tried("setup at once on projects that share caches", NUMBER)
     labs = [new_lab(case) for _ in range(NUMBER)]
-    caches = {name: str(tmp_path / name) for name in ("UV_CACHE_DIR", "POETRY_CACHE_DIR", "RATTLER_CACHE_DIR")}
+    caches = {
+        name: str(tmp_path / name)
+        for name in ("UV_CACHE_DIR", "POETRY_CACHE_DIR", "RATTLER_CACHE_DIR")
+    }
     for lab in labs:
         lab.env |= {**caches, "CONDA_PKGS_DIRS": str(tmp_path / "pkgs")}
     _at_once(labs, "setup")
@@ -77,7 +93,9 @@ def test_setup_on_projects_that_share_the_caches(
 
 
 @pytest.mark.parametrize("case", [case for case in _CASES if case.layer == "conda"], ids=str)
-def test_setup_on_projects_that_share_an_environment(new_lab: Callable[[Case], Lab], case: Case, tried: Tried) -> None:
+def test_setup_on_projects_that_share_an_environment(
+    new_lab: Callable[[Case], Lab], case: Case, tried: Tried
+) -> None:
     tried("setup at once on projects that share an environment", NUMBER)
     lab = new_lab(case)
     projects = [lab.project]

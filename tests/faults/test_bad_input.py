@@ -104,7 +104,10 @@ def test_it_reports_a_reader_that_raises(
 
 
 def test_it_reports_a_reader_that_hangs(
-    box: Sandbox, target: str, broken: Callable[[Callable[[], object]], None], monkeypatch: pytest.MonkeyPatch
+    box: Sandbox,
+    target: str,
+    broken: Callable[[Callable[[], object]], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sandbox, "DEADLINE", 0.5)
     # in the thread of a check it cannot be interrupted: there the worker of the fuzzer ends, so this one ends too
@@ -121,14 +124,19 @@ def test_it_reports_a_reader_that_writes(
 
 
 def test_it_reports_a_reader_that_takes_all_memory(
-    box: Sandbox, target: str, broken: Callable[[Callable[[], object]], None], monkeypatch: pytest.MonkeyPatch
+    box: Sandbox,
+    target: str,
+    broken: Callable[[Callable[[], object]], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sandbox, "_peak", iter(range(0, 10**9, sandbox.MEMORY + 1)).__next__)
     broken(lambda: None)
     assert any(fault.startswith("took ") for fault in _tried(box, target, 2))
 
 
-def test_an_input_that_ends_the_interpreter_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_input_that_ends_the_interpreter_is_a_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A worker that dies is replaced, and the input that killed it is stored."""
     monkeypatch.setitem(TARGETS, "conda.yml", TARGETS["conda.yml"])
     monkeypatch.setattr(fuzz_manifests, "MODULE", "tests.faults.dying_worker")
@@ -148,8 +156,18 @@ def test_the_same_seed_gives_the_same_inputs() -> None:
 _LOCK = 'version = 1\n[[package]]\nname = "six"\nversion = "1"\n'
 #: what the fuzzer has found: target, text, task, combo
 FOUND: dict[str, tuple[str, str, targets.Look, str]] = {
-    "groups that are a number": ("pyproject.toml", f"{PYPROJECT}default-groups = 5\n", targets.HYBRIDS, "pip_uv"),
-    "groups that are lists": ("pyproject.toml", f"{PYPROJECT}default-groups = [[]]\n", targets.HYBRIDS, "pip_uv"),
+    "groups that are a number": (
+        "pyproject.toml",
+        f"{PYPROJECT}default-groups = 5\n",
+        targets.HYBRIDS,
+        "pip_uv",
+    ),
+    "groups that are lists": (
+        "pyproject.toml",
+        f"{PYPROJECT}default-groups = [[]]\n",
+        targets.HYBRIDS,
+        "pip_uv",
+    ),
     "a group that includes a list": (
         "pyproject.toml",
         PYPROJECT.replace('["iniconfig>=2"]', "[{ include-group = [] }]"),
@@ -162,16 +180,36 @@ FOUND: dict[str, tuple[str, str, targets.Look, str]] = {
         targets.HYBRIDS,
         "pip_poetry",
     ),
-    "dependencies that are a number": ("uv.lock", f"{_LOCK}dependencies = 5\n", targets.HYBRIDS, "pip_uv"),
+    "dependencies that are a number": (
+        "uv.lock",
+        f"{_LOCK}dependencies = 5\n",
+        targets.HYBRIDS,
+        "pip_uv",
+    ),
     "a dependency of a list for a name": (
         "uv.lock",
         f"{_LOCK}dependencies = [{{ name = [] }}]\n",
         targets.HYBRIDS,
         "pip_uv",
     ),
-    "a dependency without a name": ("uv.lock", f"{_LOCK}dependencies = [{{}}]\n", targets.HYBRIDS, "pip_uv"),
-    "groups of a lock that are a word": ("uv.lock", f'{_LOCK}dev-dependencies = "x"\n', targets.HYBRIDS, "pip_uv"),
-    "dependencies that are true": ("poetry.lock", f"{_LOCK}dependencies = true\n", targets.HYBRIDS, "pip_poetry"),
+    "a dependency without a name": (
+        "uv.lock",
+        f"{_LOCK}dependencies = [{{}}]\n",
+        targets.HYBRIDS,
+        "pip_uv",
+    ),
+    "groups of a lock that are a word": (
+        "uv.lock",
+        f'{_LOCK}dev-dependencies = "x"\n',
+        targets.HYBRIDS,
+        "pip_uv",
+    ),
+    "dependencies that are true": (
+        "poetry.lock",
+        f"{_LOCK}dependencies = true\n",
+        targets.HYBRIDS,
+        "pip_poetry",
+    ),
     "half a surrogate pair": (
         "description",
         targets._described("pip_uv").decode().replace("a small project", "\\ud800"),  # noqa: SLF001 - as it is written
@@ -213,7 +251,9 @@ def _read_all(folder: Path, name: str, data: bytes) -> None:
         path.unlink()
 
 
-_WORDS = st.one_of(st.text(max_size=20), st.sampled_from([one for one in ODD if isinstance(one, str)]))
+_WORDS = st.one_of(
+    st.text(max_size=20), st.sampled_from([one for one in ODD if isinstance(one, str)])
+)
 _VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), _WORDS, st.dates()),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_WORDS, inner, max_size=4),
@@ -225,7 +265,11 @@ _CONDARC_KEYS = st.sampled_from([*conda_config._KINDS, "proxy_servers"])  # noqa
 
 @pytest.mark.parametrize("name", ["conda.yml", "condarc", "pyproject.toml", EXPORT])
 @settings(max_examples=60, deadline=10_000)
-@given(data=st.one_of(st.binary(max_size=200), st.text(max_size=200).map(str.encode), st.sampled_from(TOKENS)))
+@given(
+    data=st.one_of(
+        st.binary(max_size=200), st.text(max_size=200).map(str.encode), st.sampled_from(TOKENS)
+    )
+)
 def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, name: str, data: bytes) -> None:
     _read_all(tmp_path_factory.getbasetemp(), name, data)
 
@@ -234,7 +278,10 @@ def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, name: str, data: by
 @settings(max_examples=80, deadline=10_000)
 @given(data=st.data())
 def test_any_yaml(
-    tmp_path_factory: pytest.TempPathFactory, name: str, keys: st.SearchStrategy[str], data: st.DataObject
+    tmp_path_factory: pytest.TempPathFactory,
+    name: str,
+    keys: st.SearchStrategy[str],
+    data: st.DataObject,
 ) -> None:
     value = data.draw(st.dictionaries(keys, _VALUES, max_size=4))
     text = yaml.safe_dump({"name": "demo", **value}, allow_unicode=data.draw(st.booleans()))
@@ -242,28 +289,40 @@ def test_any_yaml(
 
 
 @settings(max_examples=80, deadline=10_000)
-@given(value=st.dictionaries(st.sampled_from(["project", "tool", "dependency-groups", "build-system"]), _VALUES))
+@given(
+    value=st.dictionaries(
+        st.sampled_from(["project", "tool", "dependency-groups", "build-system"]), _VALUES
+    )
+)
 def test_any_toml(tmp_path_factory: pytest.TempPathFactory, value: dict[str, object]) -> None:
     try:
         text = tomlkit.dumps(value)
     except (TypeError, ValueError):  # TOML has no null
         return
-    _read_all(tmp_path_factory.getbasetemp(), "pyproject.toml", text.encode("utf-8", "surrogatepass"))
+    _read_all(
+        tmp_path_factory.getbasetemp(), "pyproject.toml", text.encode("utf-8", "surrogatepass")
+    )
 
 
 # an edit changes its own lines, and no other
 
 _COMMENTS = st.text("abc #é\t", max_size=12)
-_NAMES = st.lists(st.sampled_from(["numpy", "pandas", "scipy", "r-base", "zlib"]), unique=True, max_size=4)
+_NAMES = st.lists(
+    st.sampled_from(["numpy", "pandas", "scipy", "r-base", "zlib"]), unique=True, max_size=4
+)
 
 
 @st.composite
 def conda_files(draw: st.DrawFn) -> str:
     """Write a conda file as people do: comments and blank lines anywhere, and the keys in any order."""
     indent = " " * draw(st.integers(0, 4))
-    specs = [f"{name}{draw(st.sampled_from(['', '=1', ' >=1,<3', '=1.*=py_0']))}" for name in draw(_NAMES)]
+    specs = [
+        f"{name}{draw(st.sampled_from(['', '=1', ' >=1,<3', '=1.*=py_0']))}"
+        for name in draw(_NAMES)
+    ]
     rows = [
-        f"{indent}- {spec}{draw(st.sampled_from(['', '  # why', ' # [linux]']))}" for spec in ("python=3.11", *specs)
+        f"{indent}- {spec}{draw(st.sampled_from(['', '  # why', ' # [linux]']))}"
+        for spec in ("python=3.11", *specs)
     ]
     blocks = [["name: demo  # ours"], ["channels:", "  - conda-forge"], ["dependencies:", *rows]]
     blocks += [["variables:", "  A: b"]] if draw(st.booleans()) else []
@@ -293,7 +352,9 @@ def test_an_edit_keeps_every_other_line(
     added = with_specs(file, ["attrs>=2"]).encode()
     old, new = before.splitlines(keepends=True), added.splitlines(keepends=True)
     at = next(number for number, line in enumerate(new) if b"attrs" in line)
-    assert [line.rstrip(b"\r\n") for line in (*new[:at], *new[at + 1 :])] == [line.rstrip(b"\r\n") for line in old]
+    assert [line.rstrip(b"\r\n") for line in (*new[:at], *new[at + 1 :])] == [
+        line.rstrip(b"\r\n") for line in old
+    ]
     assert added.count(ending.encode()) == before.count(ending.encode()) + 1
     assert added.count(b"\n") == before.count(b"\n") + 1
     path.write_bytes(added)
@@ -302,7 +363,9 @@ def test_an_edit_keeps_every_other_line(
 
 @settings(max_examples=60, deadline=10_000)
 @given(text=conda_files())
-def test_line_ends_and_a_byte_order_mark_mean_nothing(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+def test_line_ends_and_a_byte_order_mark_mean_nothing(
+    tmp_path_factory: pytest.TempPathFactory, text: str
+) -> None:
     path = tmp_path_factory.getbasetemp() / "conda.yml"
     forms = (text, text.replace("\n", "\r\n"), f"\ufeff{text}")
     found = []
@@ -387,7 +450,10 @@ NASTY: dict[str, tuple[str, str | bytes]] = {
     "deep YAML by lines": (".condarc", "".join(f"{' ' * depth}a:\n" for depth in range(2_000))),
     "deep TOML": ("pyproject.toml", f"{PYPROJECT}\nx = {'[' * 100_000}"),
     "long TOML key": ("pyproject.toml", f"{PYPROJECT}\n[{'.'.join(['a'] * 20_000)}]\n"),
-    "a line of blanks": ("pyproject.toml", f"{PYPROJECT}\n{' ' * 900_000}x = 3\n[tool.mlops-lab]\ncombo = 3\n"),
+    "a line of blanks": (
+        "pyproject.toml",
+        f"{PYPROJECT}\n{' ' * 900_000}x = 3\n[tool.mlops-lab]\ncombo = 3\n",
+    ),
     "deep lock": ("uv.lock", f"version = 1\nx = {'[' * 100_000}"),
     "deep description": (EXPORT, "[" * 100_000),
     "NUL": ("conda.yml", b"name: \0x\n"),
@@ -401,18 +467,36 @@ NASTY: dict[str, tuple[str, str | bytes]] = {
     "an absolute path for a name": ("conda.yml", CONDA_YML.replace("tiny_env", "/etc")),
     "an endless name": ("conda.yml", CONDA_YML.replace("tiny_env", "x" * 5_000)),
     "a prefix": ("conda.yml", f"{CONDA_YML}prefix: ../../../../etc\n"),
-    "a requirement file from elsewhere": ("conda.yml", f"{CONDA_YML}  - pip: [-r ../../etc/passwd]\n"),
+    "a requirement file from elsewhere": (
+        "conda.yml",
+        f"{CONDA_YML}  - pip: [-r ../../etc/passwd]\n",
+    ),
     "pip of nothing": ("conda.yml", f"{CONDA_YML}  - pip:\n"),
     "pip in pip": ("conda.yml", f"{CONDA_YML}  - pip: [[x]]\n"),
     "two pips": ("conda.yml", f"{CONDA_YML}  - pip: [six]\n  - pip: [click]\n"),
-    "a readme from elsewhere": ("pyproject.toml", PYPROJECT.replace("[dep", 'readme = "../../x"\n[dep', 1)),
-    "escapes in a setting": ("pyproject.toml", f'{PYPROJECT}\n[tool.mlops-lab]\ncombo = "\\u001b[31mred\\u0007"\n'),
+    "a readme from elsewhere": (
+        "pyproject.toml",
+        PYPROJECT.replace("[dep", 'readme = "../../x"\n[dep', 1),
+    ),
+    "escapes in a setting": (
+        "pyproject.toml",
+        f'{PYPROJECT}\n[tool.mlops-lab]\ncombo = "\\u001b[31mred\\u0007"\n',
+    ),
     "escapes in a name": ("conda.yml", 'name: "\\e[31mred\\a"\n'),
     "escapes in a key": ("pyproject.toml", f'{PYPROJECT}\n[tool.mlops-lab]\n"\\u001b[2J" = 1\n'),
-    "escapes in a lock": ("uv.lock", 'version = 1\n[[package]]\nname = "\\u001b[31mx"\nversion = "1"\n'),
-    "a date for a version": ("uv.lock", 'version = 1\n[[package]]\nname = "x"\nversion = 2026-01-01\n'),
+    "escapes in a lock": (
+        "uv.lock",
+        'version = 1\n[[package]]\nname = "\\u001b[31mx"\nversion = "1"\n',
+    ),
+    "a date for a version": (
+        "uv.lock",
+        'version = 1\n[[package]]\nname = "x"\nversion = 2026-01-01\n',
+    ),
     "endless folders": (".condarc", f"envs_dirs: [{'x' * 5_000}]\n"),
-    "a description that leaves the folder": (EXPORT, targets._described("pip_uv").replace(b'"conda.yml"', b'"../x"')),  # noqa: SLF001
+    "a description that leaves the folder": (
+        EXPORT,
+        targets._described("pip_uv").replace(b'"conda.yml"', b'"../x"'),  # noqa: SLF001
+    ),
 }
 
 

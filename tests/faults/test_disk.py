@@ -114,7 +114,9 @@ def _disk(one: Counter, which: str) -> Path:
 @pytest.mark.parametrize("case", _CASES, ids=str)
 def test_full_disk(shops: Callable[[Case], Counter], case: Case, which: str, tried: Tried) -> None:
     if which == "environment" and case.layer == "pip":
-        which = "project"  # its environment stands in it: a whole setup, where `project` tries a change
+        which = (
+            "project"  # its environment stands in it: a whole setup, where `project` tries a change
+        )
     one = shops(case)
     lab = one.lab
     folder = _disk(one, which)
@@ -212,7 +214,12 @@ def _damage(caches: Path, chance: random.Random, number: int) -> list[str]:
     """Cut, empty or alter a tenth of the files; the file is replaced, since an environment may share it by a link."""
     found = []
     for path in sorted(caches.rglob("*")):
-        if path.is_file() and not path.is_symlink() and path.stat().st_size and chance.random() < 0.1:
+        if (
+            path.is_file()
+            and not path.is_symlink()
+            and path.stat().st_size
+            and chance.random() < 0.1
+        ):
             data = bytearray(path.read_bytes())
             path.unlink()
             how = number % 3
@@ -225,7 +232,9 @@ def _damage(caches: Path, chance: random.Random, number: int) -> list[str]:
 
 
 @pytest.mark.parametrize("case", _CASES, ids=str)
-def test_clock_that_jumps(shops: Callable[[Case], Counter], case: Case, tmp_path: Path, tried: Tried) -> None:
+def test_clock_that_jumps(
+    shops: Callable[[Case], Counter], case: Case, tmp_path: Path, tried: Tried
+) -> None:
     """Let the clock jump in mid-run, years ahead and back."""
     if _FAKETIME is None:
         pytest.skip("libfaketime is not on this machine (apt-get install faketime)")
@@ -255,7 +264,9 @@ def test_clock_that_jumps(shops: Callable[[Case], Counter], case: Case, tmp_path
 
 @pytest.mark.parametrize("moved", [False, True], ids=["deleted", "moved"])
 @pytest.mark.parametrize("case", _CASES, ids=str)
-def test_environment_goes_away(shops: Callable[[Case], Counter], case: Case, tried: Tried, *, moved: bool) -> None:
+def test_environment_goes_away(
+    shops: Callable[[Case], Counter], case: Case, tried: Tried, *, moved: bool
+) -> None:
     one = shops(case)
     lab = one.lab
     _sound(lab, "setup")
@@ -274,7 +285,9 @@ def test_environment_goes_away(shops: Callable[[Case], Counter], case: Case, tri
         refused = False
         try:
             lab.prefix.rename(elsewhere) if moved else shutil.rmtree(lab.prefix)
-        except OSError:  # a file came into it meanwhile: `rm -r` says so, and a person types it again
+        except (
+            OSError
+        ):  # a file came into it meanwhile: `rm -r` says so, and a person types it again
             refused = True
         stdout, stderr = child.communicate(timeout=300)
         answer = Answer(child.returncode, stdout, stderr)
@@ -290,7 +303,9 @@ def test_environment_goes_away(shops: Callable[[Case], Counter], case: Case, tri
 
 
 @pytest.mark.parametrize("case", _CASES, ids=str)
-def test_manifests_that_are_links(shops: Callable[[Case], Counter], case: Case, tried: Tried) -> None:
+def test_manifests_that_are_links(
+    shops: Callable[[Case], Counter], case: Case, tried: Tried
+) -> None:
     """A manifest that is a link stays one, when a run ends well and when it fails."""
     one = shops(case)
     lab = one.lab
@@ -325,7 +340,9 @@ def test_manifests_that_are_links(shops: Callable[[Case], Counter], case: Case, 
 
 
 @pytest.mark.parametrize("name", ["folder", "journal", "lock"])
-def test_links_in_the_journals_place(shops: Callable[[Case], Counter], name: str, tried: Tried) -> None:
+def test_links_in_the_journals_place(
+    shops: Callable[[Case], Counter], name: str, tried: Tried
+) -> None:
     """Nothing is written through a link that a repository brings."""
     one = shops(_UV)
     lab = one.lab

@@ -90,9 +90,13 @@ def test_run_that_is_stopped_is_put_right(lab: Lab, name: str) -> None:
         way = WAYS[moment % len(WAYS)]
         stopped = stopped_run(lab, scenario.act, way, seconds * (moment + 0.5) / MOMENTS)
         where = (str(way), moment, stopped)
-        if way not in KILL and len(way.signals) == 1:  # it had the time to put all back, or was through
+        if (
+            way not in KILL and len(way.signals) == 1
+        ):  # it had the time to put all back, or was through
             assert lab.manifests() in (begin, end), where
-            early = not stopped.stdout and "tasks_lib" not in stopped.stderr  # Python itself was starting
+            early = (
+                not stopped.stdout and "tasks_lib" not in stopped.stderr
+            )  # Python itself was starting
             assert stopped.code in {0, 130} or early, where
         again = lab(*scenario.act)
         assert again.code == 0, (where, again)
@@ -110,7 +114,9 @@ def _left(lab: Lab) -> list[Path]:
     known = {"pyproject.toml", "conda.yml", lab.lock.name, ".venv"}
     found = [path for path in lab.project.iterdir() if path.name not in known]
     beside = lab.prefix.parent
-    return found + [path for path in beside.iterdir() if beside != lab.project and path.name != lab.prefix.name]
+    return found + [
+        path for path in beside.iterdir() if beside != lab.project and path.name != lab.prefix.name
+    ]
 
 
 def test_comments_are_there_to_be_lost() -> None:

@@ -55,7 +55,9 @@ def _stopped_and_run_again(
         way = WAYS[moment % len(WAYS)]
         stopped = stopped_run(lab, act, way, seconds * (moment + 0.5) / MOMENTS)
         where = (str(way), moment, stopped)
-        if way not in KILL and len(way.signals) == 1:  # it had the time to put all back, or was through
+        if (
+            way not in KILL and len(way.signals) == 1
+        ):  # it had the time to put all back, or was through
             assert lab.manifests() in (begin, end), where
         again = lab(*act)
         assert again.code == 0, (where, again)
@@ -73,7 +75,9 @@ def test_init_that_is_stopped_is_put_right(new_lab: Callable[[Case], Lab], tried
     shutil.rmtree(lab.home)
 
 
-@pytest.mark.parametrize(("here", "there"), _MOVES, ids=[f"{here}-to-{there}" for here, there in _MOVES])
+@pytest.mark.parametrize(
+    ("here", "there"), _MOVES, ids=[f"{here}-to-{there}" for here, there in _MOVES]
+)
 def test_migrate_that_is_stopped_is_put_right(
     here: str, there: str, new_lab: Callable[[Case], Lab], tried: Tried
 ) -> None:
@@ -93,7 +97,9 @@ def test_migrate_that_is_stopped_is_put_right(
     def whole() -> object:
         lab.ok("check.all")
         rows = lab.ok("deps.list").data["packages"]
-        return lab.ok("env.info").data["combo"], sorted((row["name"], row["version"], row["owner"]) for row in rows)
+        return lab.ok("env.info").data["combo"], sorted(
+            (row["name"], row["version"], row["owner"]) for row in rows
+        )
 
     _stopped_and_run_again(lab, ("migrate", "--to", there), prepare, whole)
     shutil.rmtree(lab.home)

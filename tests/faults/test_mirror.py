@@ -32,7 +32,9 @@ def test_one_mirror_for_all_tools(
     lab = new_lab(case)
     channel = request.getfixturevalue("channel") if case.layer == "conda" else None
     lab.env |= {name: str(lab.home / "caches" / name.lower()) for name in _CACHES}
-    lab.env |= dict.fromkeys(("MLOPS_LAB_INDEX_URL", "PIP_INDEX_URL", "PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL"), "")
+    lab.env |= dict.fromkeys(
+        ("MLOPS_LAB_INDEX_URL", "PIP_INDEX_URL", "PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL"), ""
+    )
     lab.env["PIP_CONFIG_FILE"] = "/dev/null"
     (lab.home / ".netrc").write_text(f"machine 127.0.0.1 login {USER} password {SECRET}\n")
     with serving(wheels, channel) as shop:
@@ -44,11 +46,18 @@ def test_one_mirror_for_all_tools(
             lab.write("conda.yml", f"{CONDA_YML}  - pip:\n      - six\n")
         answers = [lab.ok("setup")]
         if case.layer == "pip":
-            answers.append(lab.ok("env.run", "--", "python", "-m", "pip", "install", "--no-cache-dir", "toolz"))
-    assert {program for program, _ in shop.served} == {case.manager, *_PROGRAMS[case.engine or "pip"]}
+            answers.append(
+                lab.ok("env.run", "--", "python", "-m", "pip", "install", "--no-cache-dir", "toolz")
+            )
+    assert {program for program, _ in shop.served} == {
+        case.manager,
+        *_PROGRAMS[case.engine or "pip"],
+    }
     assert {place for _, place in shop.served} == {"wheels", *(["conda-forge"] if channel else [])}
     assert lab.installed()["iniconfig"] == "2.0.0"  # elsewhere there are newer ones
-    assert (shop.bare in lab.lock.read_text("utf-8")) == (case.manager == "uv")  # as the README says
+    assert (shop.bare in lab.lock.read_text("utf-8")) == (
+        case.manager == "uv"
+    )  # as the README says
     secrets = [SECRET, base64.b64encode(f"{USER}:{SECRET}".encode()).decode()]
     for secret in secrets:
         assert not [answer for answer in answers if secret in answer.stdout + answer.stderr]

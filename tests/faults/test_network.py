@@ -86,7 +86,9 @@ def _rows() -> list[Row]:
         for fault in FAULTS
         if not (place == "list" and task == "deps.install")  # the lock has the addresses already
     ]
-    return [row for row in every if FULL or (row.place == "package" and _FEW.get(row.fault) == row.task)]
+    return [
+        row for row in every if FULL or (row.place == "package" and _FEW.get(row.fault) == row.task)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +105,9 @@ def counter(shops: Callable[[Case], Counter]) -> Callable[[Case], Counter]:
 
 
 @pytest.mark.parametrize("row", _rows(), ids=str)
-def test_a_server_that_misbehaves(counter: Callable[[Case], Counter], row: Row, tried: Tried) -> None:
+def test_a_server_that_misbehaves(
+    counter: Callable[[Case], Counter], row: Row, tried: Tried
+) -> None:
     tried(f"network: {row.place} {row.fault}")
     one = counter(row.case)
     act, prepare = (_OF_ENGINE if row.case.layer == "conda" else _OF_MANAGER)[row.task]
@@ -135,7 +139,9 @@ def test_a_slow_download_ends_well(counter: Callable[[Case], Counter], tried: Tr
     tried("network: package slow")
     one.shop.slow = 6
     try:
-        done = one.lab("deps.add", "--layer", "conda", "six", env={"CONDA_REMOTE_READ_TIMEOUT_SECS": "2"})
+        done = one.lab(
+            "deps.add", "--layer", "conda", "six", env={"CONDA_REMOTE_READ_TIMEOUT_SECS": "2"}
+        )
         assert done.code == 0, done
     finally:
         one.shop.slow = 0

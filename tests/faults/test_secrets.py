@@ -34,7 +34,10 @@ def _wheel(name: str) -> bytes:
     """Give a package with nothing in it, the same bytes each time."""
     stream, module = io.BytesIO(), name.replace("-", "_")
     info = f"{module}-90.dist-info"
-    texts = {f"{module}_stub.py": "", f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 90\n"}
+    texts = {
+        f"{module}_stub.py": "",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 90\n",
+    }
     texts |= {f"{info}/WHEEL": _ROOT}
     texts |= {f"{info}/RECORD": "".join(f"{path},,\n" for path in (*texts, f"{info}/RECORD"))}
     with zipfile.ZipFile(stream, "w") as archive:
@@ -49,12 +52,20 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer."""
         parts = self.path.strip("/").split("/")
-        if parts[0] == "closed" or self.headers.get("Authorization") not in {f"Basic {_BASIC}", f"Basic {_TOKEN}"}:
+        if parts[0] == "closed" or self.headers.get("Authorization") not in {
+            f"Basic {_BASIC}",
+            f"Basic {_TOKEN}",
+        }:
             self._send(401, b"no", "text/plain")
         elif parts[0] == "simple" and len(parts) == 2:
-            file, digest = f"{parts[1].replace('-', '_')}-90-py3-none-any.whl", hashlib.sha256(_wheel(parts[1]))
+            file, digest = (
+                f"{parts[1].replace('-', '_')}-90-py3-none-any.whl",
+                hashlib.sha256(_wheel(parts[1])),
+            )
             link = f'<a href="/files/{parts[1]}/{file}#sha256={digest.hexdigest()}">{file}</a>'
-            self._send(200, f"<!DOCTYPE html><html><body>{link}</body></html>".encode(), "text/html")
+            self._send(
+                200, f"<!DOCTYPE html><html><body>{link}</body></html>".encode(), "text/html"
+            )
         elif parts[0] == "files":
             self._send(200, _wheel(parts[1]), "application/octet-stream")
         else:
@@ -92,8 +103,16 @@ def lab(tmp_path: Path) -> Lab:
     home = tmp_path / "maison é"
     home.mkdir()
     lab = Lab(home, variables(home))
-    lab.env |= {"PATH": "/usr/bin:/bin", "UV_CACHE_DIR": str(home / "uv"), "POETRY_CACHE_DIR": str(home / "poetry")}
-    lab.env |= {"RATTLER_CACHE_DIR": str(home / "rattler"), "UV_LINK_MODE": "copy", "UV_HTTP_RETRIES": "0"}
+    lab.env |= {
+        "PATH": "/usr/bin:/bin",
+        "UV_CACHE_DIR": str(home / "uv"),
+        "POETRY_CACHE_DIR": str(home / "poetry"),
+    }
+    lab.env |= {
+        "RATTLER_CACHE_DIR": str(home / "rattler"),
+        "UV_LINK_MODE": "copy",
+        "UV_HTTP_RETRIES": "0",
+    }
     lab.write("pyproject.toml", PYPROJECT)
     return lab
 
@@ -134,7 +153,9 @@ def _by_file(place: str, text: str) -> Callable[[Lab, str], tuple[str, ...]]:
 
 def _in_pyproject(lab: Lab, address: str) -> tuple[str, ...]:
     lab.env["MLOPS_LAB_INDEX_URL"] = ""
-    lab.write("pyproject.toml", f'{PYPROJECT}\n[[tool.uv.index]]\nurl = "{address}"\ndefault = true\n')
+    lab.write(
+        "pyproject.toml", f'{PYPROJECT}\n[[tool.uv.index]]\nurl = "{address}"\ndefault = true\n'
+    )
     return ("pyproject.toml",)
 
 
@@ -148,7 +169,11 @@ INDEXES: dict[str, Callable[[Lab, str], tuple[str, ...]]] = {
     "uv.toml": _by_file(".config/uv/uv.toml", '[[index]]\nurl = "{}"\ndefault = true\n'),
     "tool.uv": _in_pyproject,
 }
-LOGINS = {"user and password": f"{USER}:{SECRET}", "a token alone": SECRET, "coded": f"{USER}:{SECRET}%40"}
+LOGINS = {
+    "user and password": f"{USER}:{SECRET}",
+    "a token alone": SECRET,
+    "coded": f"{USER}:{SECRET}%40",
+}
 
 
 @pytest.mark.parametrize("manager", ["uv", "poetry"])
@@ -156,7 +181,11 @@ LOGINS = {"user and password": f"{USER}:{SECRET}", "a token alone": SECRET, "cod
 def test_an_index_that_refuses(lab: Lab, port: int, where: str, manager: str) -> None:
     ours = INDEXES[where](lab, f"http://{USER}:{SECRET}@127.0.0.1:{port}/closed/simple")
     combo = ("--combo", f"pip_{manager}")
-    answers = [lab("setup", *combo), lab("setup", *combo, json=False), lab("setup", "--dry-run", *combo)]
+    answers = [
+        lab("setup", *combo),
+        lab("setup", *combo, json=False),
+        lab("setup", "--dry-run", *combo),
+    ]
     answers.append(lab("deps.lock", "--dry-run", *combo, json=False))
     assert answers[0].code in {2, 4}, answers[0]
     _silent(lab, *answers, ours=ours)
@@ -166,7 +195,9 @@ def test_an_index_that_refuses(lab: Lab, port: int, where: str, manager: str) ->
 def test_every_format(lab: Lab, port: int, form: str) -> None:
     lab.env["MLOPS_LAB_INDEX_URL"] = f"http://{USER}:{SECRET}@127.0.0.1:{port}/closed/simple"
     output = lab.home / f"answer.{form}"
-    answer = lab("deps.lock", "--combo", "pip_uv", "--format", form, "--output", str(output), json=False)
+    answer = lab(
+        "deps.lock", "--combo", "pip_uv", "--format", form, "--output", str(output), json=False
+    )
     assert answer.code in {2, 4}
     assert output.is_file()
     _silent(lab, answer, lab("deps.lock", "--combo", "pip_uv", "--format", form, json=False))
@@ -180,15 +211,21 @@ def test_a_login_of_any_kind(lab: Lab, port: int, login: str) -> None:
 
 @pytest.mark.parametrize("login", [f"{USER}:{SECRET}", SECRET], ids=["password", "token"])
 @pytest.mark.parametrize("manager", ["uv", "poetry"])
-def test_an_index_that_wants_a_login_and_gets_it(lab: Lab, port: int, manager: str, login: str) -> None:
+def test_an_index_that_wants_a_login_and_gets_it(
+    lab: Lab, port: int, manager: str, login: str
+) -> None:
     lab.env["MLOPS_LAB_INDEX_URL"] = f"http://{login}@127.0.0.1:{port}/simple"
-    text = PYPROJECT.replace('"click-default-group>=1.2"', '"tiny-dep"').replace('"iniconfig>=2"', "")
+    text = PYPROJECT.replace('"click-default-group>=1.2"', '"tiny-dep"').replace(
+        '"iniconfig>=2"', ""
+    )
     lab.write("pyproject.toml", text)
     combo = ("--combo", f"pip_{manager}")
     made = lab("setup", *combo)
     assert made.code == 0, made
     answers = [made, lab("check.all", *combo), lab("env.layers", *combo), lab("env.export", *combo)]
-    answers += [lab("deps.export", "--to", to, *combo, json=False) for to in ("requirements", "pylock")]
+    answers += [
+        lab("deps.export", "--to", to, *combo, json=False) for to in ("requirements", "pylock")
+    ]
     assert [answer.code for answer in answers[3:]] == [0, 0, 0], answers
     _silent(lab, *answers)
 
@@ -244,7 +281,9 @@ def test_a_variable_of_the_conda_file(lab: Lab) -> None:
     lab.write("conda.yml", f"{CONDA_YML}variables:\n  PLAIN: {SECRET}\n")
     options = ("--combo", "conda_uv", "--engine", "rattler")
     answers = [
-        lab(task, "--dry-run", *options, json=json) for task in ("setup", "env.create") for json in (True, False)
+        lab(task, "--dry-run", *options, json=json)
+        for task in ("setup", "env.create")
+        for json in (True, False)
     ]
     _silent(lab, *answers, ours=("conda.yml",))
     lab.write("conda.yml", f'{CONDA_YML}variables:\n  PLAIN: "{SECRET}\\0"\n')
@@ -267,18 +306,25 @@ def test_a_requirement_that_is_wrong(lab: Lab) -> None:
     address = f"https://{USER}:{SECRET}@index.example/x.whl"
     lab.write("pyproject.toml", PYPROJECT.replace("click-default-group>=1.2", f"a b @ {address}"))
     answers = [
-        lab("check.config", "--combo", f"pip_{one}", json=json) for one in ("uv", "poetry") for json in (True, False)
+        lab("check.config", "--combo", f"pip_{one}", json=json)
+        for one in ("uv", "poetry")
+        for json in (True, False)
     ]
     _silent(lab, *answers, ours=("pyproject.toml",))
 
 
 @pytest.mark.parametrize(
     ("more", "why"),
-    [("channels:\n  - https://{}@channel.example/x\n", "login"), ("variables:\n  HF_TOKEN: {}\n", "HF_TOKEN")],
+    [
+        ("channels:\n  - https://{}@channel.example/x\n", "login"),
+        ("variables:\n  HF_TOKEN: {}\n", "HF_TOKEN"),
+    ],
 )
 def test_what_is_for_others_is_refused(lab: Lab, more: str, why: str) -> None:
     """An export holds the manifests as they are."""
-    lab.write("conda.yml", CONDA_YML.replace("channels:\n  - conda-forge\n", "") + more.format(SECRET))
+    lab.write(
+        "conda.yml", CONDA_YML.replace("channels:\n  - conda-forge\n", "") + more.format(SECRET)
+    )
     lab.write("uv.lock", "version = 1\n")
     prefix = lab.home / ".conda/envs/tiny_env"
     (prefix / "conda-meta").mkdir(parents=True)

@@ -44,9 +44,23 @@ def cache() -> Path:
 @pytest.fixture(scope="session")
 def channel(cache: Path) -> Path:
     """Give a folder that holds the channel conda-forge: the running interpreter and a few packages."""
-    parts = (_BUILDER.read_bytes(), PYTHON.encode(), sys.version.encode(), *map(str.encode, _OFFERED))
+    parts = (
+        _BUILDER.read_bytes(),
+        PYTHON.encode(),
+        sys.version.encode(),
+        *map(str.encode, _OFFERED),
+    )
     out = cache / f"channel-{hashlib.sha256(b'|'.join(parts)).hexdigest()[:12]}"
-    argv = [str(tools() / "uv"), "run", "--no-project", "--quiet", "--python", PYTHON, "--script", str(_BUILDER)]
+    argv = [
+        str(tools() / "uv"),
+        "run",
+        "--no-project",
+        "--quiet",
+        "--python",
+        PYTHON,
+        "--script",
+        str(_BUILDER),
+    ]
     with locked(cache / "channel.lock"):
         made = subprocess.run(
             [*argv, "--interpreter", PYTHON, "--out", str(out), *_OFFERED],

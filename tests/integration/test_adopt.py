@@ -41,7 +41,11 @@ SHAPES = {
     "requirements": Shape(
         "pip_uv",
         {
-            "": ["click>=8,!=8.1.4,<9", "toolz==1.0.0", 'mypy_extensions~=1.0; python_version >= "3.8"'],
+            "": [
+                "click>=8,!=8.1.4,<9",
+                "toolz==1.0.0",
+                'mypy_extensions~=1.0; python_version >= "3.8"',
+            ],
             "dev": ["iniconfig>=2"],
             "test": ["six>=1.15,<2"],
         },
@@ -66,7 +70,11 @@ SHAPES = {
     "setup_py": Shape(
         "pip_uv",
         {
-            "": ["click>=8", 'six~=1.15; sys_platform != "emscripten"', 'enum34; python_version < "3.4"'],
+            "": [
+                "click>=8",
+                'six~=1.15; sys_platform != "emscripten"',
+                'enum34; python_version < "3.4"',
+            ],
             "test": ["iniconfig>=2"],
         },
         said=("version is computed",),
@@ -110,7 +118,11 @@ SHAPES = {
     "environment_only": Shape("conda_poetry", {"": []}, asked=True),
     "dynamic": Shape("pip_uv", {"": ["click>=8", "six"]}, package=True),
     "contradiction": Shape(
-        "pip_poetry", {"": ["click>=8"]}, asked=True, package=True, said=("click==8.1.7 (there click>=8), toolz>=0.12",)
+        "pip_poetry",
+        {"": ["click>=8"]},
+        asked=True,
+        package=True,
+        said=("click==8.1.7 (there click>=8), toolz>=0.12",),
     ),
     "tools_only": Shape(
         "conda_uv",
@@ -153,14 +165,24 @@ def _comments(path: Path) -> list[str]:
 
 
 def _written(path: Path) -> set[str]:
-    return {match[1].strip() for match in re.finditer(r"#(.*)", path.read_text("utf-8"))} if path.is_file() else set()
+    return (
+        {match[1].strip() for match in re.finditer(r"#(.*)", path.read_text("utf-8"))}
+        if path.is_file()
+        else set()
+    )
 
 
 def _lists(project: Path) -> dict[str, list[Requirement]]:
     data = tomllib.loads((project / "pyproject.toml").read_text("utf-8"))
-    lists = {"": data["project"]["dependencies"], **data["project"].get("optional-dependencies", {})}
+    lists = {
+        "": data["project"]["dependencies"],
+        **data["project"].get("optional-dependencies", {}),
+    }
     lists |= data.get("dependency-groups", {})
-    return {name: [Requirement(one) for one in rows if isinstance(one, str)] for name, rows in lists.items()}
+    return {
+        name: [Requirement(one) for one in rows if isinstance(one, str)]
+        for name, rows in lists.items()
+    }
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -168,8 +190,14 @@ def test_init(name: str, bare: Callable[[str, str], Lab]) -> None:
     shape = SHAPES[name]
     lab = bare(name, shape.combo)
     asked = ("--combo", shape.combo) if shape.asked else ()
-    sources = [path for path in lab.project.rglob("*") if path.is_file() and "lib" not in path.parts]
-    compiled = [path for path in sources if path.name == "requirements.txt" and path.with_suffix(".in").exists()]
+    sources = [
+        path for path in lab.project.rglob("*") if path.is_file() and "lib" not in path.parts
+    ]
+    compiled = [
+        path
+        for path in sources
+        if path.name == "requirements.txt" and path.with_suffix(".in").exists()
+    ]
     winners = [path for path in sources if path not in compiled and path.suffix != ".md"]
     comments = {text for path in winners for text in _comments(path)}
     before = lab.manifests()
@@ -177,7 +205,9 @@ def test_init(name: str, bare: Callable[[str, str], Lab]) -> None:
         shown = lab.ok("init", "--dry-run", *asked)
     answer = lab.ok("init", *asked)
     assert answer.document["combo"]["id"] == shape.combo
-    assert [step["command"] for step in shown.data["plan"]] == [step["command"] for step in answer.data["plan"]]
+    assert [step["command"] for step in shown.data["plan"]] == [
+        step["command"] for step in answer.data["plan"]
+    ]
     told = " ".join(f"{result['title']} {result['detail']}" for result in answer.results)
     for text in shape.said:
         assert text in told
@@ -228,7 +258,9 @@ _JOURNEY = ("conda_poetry", "pip_poetry", "conda_uv", "pip_uv")
 
 def _versions(lab: Lab) -> dict[str, str]:
     rows = lab.ok("deps.list").data["packages"]
-    return {row["name"]: row["version"] for row in rows if row["version"] and row["name"] != "python"}
+    return {
+        row["name"]: row["version"] for row in rows if row["version"] and row["name"] != "python"
+    }
 
 
 @pytest.fixture
@@ -249,7 +281,10 @@ def test_migrate(traveller: Lab) -> None:
     lab, combo = traveller, "pip_uv"
     before = _versions(lab)
     with untouched(lab):
-        plan = [step["id"] for step in lab.ok("migrate", "--to", "conda_poetry", "--dry-run").data["plan"]]
+        plan = [
+            step["id"]
+            for step in lab.ok("migrate", "--to", "conda_poetry", "--dry-run").data["plan"]
+        ]
     assert {"migrate.lock", "deps.lock", "migrate.same"} <= set(plan)
     for to in _JOURNEY:
         answer = lab.ok("migrate", "--to", to, "--remove-old", "--combo", combo)
@@ -258,14 +293,21 @@ def test_migrate(traveller: Lab) -> None:
         combo = to
         after = _versions(lab)
         assert after["iniconfig"] == "2.0.0"
-        tools = {"pip", "setuptools", "wheel", "packaging"}  # which a new environment brings, each its own
+        tools = {
+            "pip",
+            "setuptools",
+            "wheel",
+            "packaging",
+        }  # which a new environment brings, each its own
         assert {one for one in before.items() if one[0] not in tools} <= after.items()
         assert "toolz" not in after  # which uv takes for `docs` alone
         text = (lab.project / "pyproject.toml").read_text("utf-8")
         assert "# it goes from combo to combo" in text
         assert "mlops-lab-migration" not in text
         assert f'combo = "{to}"' in text
-        assert {path.name for path in lab.project.glob("*.lock")} == {f"{to.partition('_')[2]}.lock"}
+        assert {path.name for path in lab.project.glob("*.lock")} == {
+            f"{to.partition('_')[2]}.lock"
+        }
         assert (lab.project / ".venv").exists() == to.startswith("pip")
         if to == "conda_poetry":
             lab.ok("deps.add", "six", "--layer", "conda")
@@ -276,8 +318,12 @@ def test_migrate(traveller: Lab) -> None:
     assert lab.ok("migrate", "--to", combo).data["note"] == "nothing to do"
 
 
-@pytest.mark.parametrize(("here", "there"), [("conda_uv", "conda_poetry"), ("pip_uv", "pip_poetry")])
-def test_migrate_there_and_back_within_one_environment(new_lab: Callable[[Case], Lab], here: str, there: str) -> None:
+@pytest.mark.parametrize(
+    ("here", "there"), [("conda_uv", "conda_poetry"), ("pip_uv", "pip_poetry")]
+)
+def test_migrate_there_and_back_within_one_environment(
+    new_lab: Callable[[Case], Lab], here: str, there: str
+) -> None:
     lab = new_lab(Case(here, "rattler"))
     lab.case = None
     lab.ok("setup", "--combo", here)
@@ -294,7 +340,10 @@ def test_what_cannot_be_moved_changes_nothing(traveller: Lab) -> None:
     lab.ok("migrate", "--to", "conda_uv", "--combo", "pip_uv")
     url = tiny_channel.add(lab.home / "tiny", "tiny-tool", "1.0")
     conda_yml = (lab.project / "conda.yml").read_text("utf-8")
-    lab.write("conda.yml", conda_yml.replace("  - conda-forge\n", f"  - conda-forge\n  - {url}\n") + "  - tiny-tool\n")
+    lab.write(
+        "conda.yml",
+        conda_yml.replace("  - conda-forge\n", f"  - conda-forge\n  - {url}\n") + "  - tiny-tool\n",
+    )
     lab.ok("setup")
     with untouched(lab):
         answer = lab("migrate", "--to", "pip_poetry")
@@ -302,7 +351,14 @@ def test_what_cannot_be_moved_changes_nothing(traveller: Lab) -> None:
     assert "tiny-tool" in answer.error()["detail"]
 
     # .venv is there still; with something in it that conda's environment does not have, the two are not the same
-    argv = [str(tools() / "uv"), "pip", "install", "toolz==0.12.0", "--python", str(lab.project / ".venv/bin/python")]
+    argv = [
+        str(tools() / "uv"),
+        "pip",
+        "install",
+        "toolz==0.12.0",
+        "--python",
+        str(lab.project / ".venv/bin/python"),
+    ]
     assert lab.run(argv).code == 0
     before = lab.manifests()
     answer = lab("migrate", "--to", "pip_poetry", "--leave-behind")
@@ -312,7 +368,9 @@ def test_what_cannot_be_moved_changes_nothing(traveller: Lab) -> None:
     assert "toolz 0.12.0 is new" in result["detail"]
     assert lab.manifests() == before
 
-    (record,) = lab.home.glob(".conda/envs/traveller/lib/python3*/site-packages/iniconfig-2.0.0.dist-info/METADATA")
+    (record,) = lab.home.glob(
+        ".conda/envs/traveller/lib/python3*/site-packages/iniconfig-2.0.0.dist-info/METADATA"
+    )
     text = record.read_text("utf-8").replace("Version: 2.0.0", "Version: 2.0.0.post9")
     record.unlink()  # it is a link into uv's cache
     record.write_text(text, "utf-8")

@@ -35,7 +35,9 @@ def fails(lab: Lab, task: str, wanted: str, cwd: Path | None = None) -> Answer:
 @contextlib.contextmanager
 def away(path: Path) -> Iterator[None]:
     """Take a file or a folder out of the way for a while."""
-    hidden = path.with_name(f"{path.name}.away") if path.suffix != ".json" else path.with_suffix(".away")
+    hidden = (
+        path.with_name(f"{path.name}.away") if path.suffix != ".json" else path.with_suffix(".away")
+    )
     path.rename(hidden)
     try:
         yield
@@ -73,18 +75,24 @@ def test_a_sound_project(made: Lab) -> None:
     config = "config.poetry" if made.case.manager == "poetry" else "config.pyproject"
     assert config in by_task["check.config"]
     assert by_task["check.lock"] == {"lock.fresh"}
-    assert {"env.exists", "doctor.records", "doctor.duplicates"} | doctor_tool(made) <= by_task["check.doctor"]
+    assert {"env.exists", "doctor.records", "doctor.duplicates"} | doctor_tool(made) <= by_task[
+        "check.doctor"
+    ]
     assert by_task["check.compat"] == {"compat.requirements"}
     assert set().union(*by_task.values()) == by_task["check.all"]
     if made.case.layer == "conda":
         assert "config.conda" in by_task["check.config"]
-        assert {"doctor.missing-files", "doctor.altered-files", "doctor.consistent"} <= by_task["check.doctor"]
+        assert {"doctor.missing-files", "doctor.altered-files", "doctor.consistent"} <= by_task[
+            "check.doctor"
+        ]
 
 
 @pytest.mark.parametrize("made", MANAGERS, ids=str, indirect=True)
 def test_a_stale_lock(made: Lab) -> None:
     pyproject = made.project / "pyproject.toml"
-    with instead(pyproject, pyproject.read_bytes().replace(b'"iniconfig>=2"', b'"iniconfig>=2", "toolz"')):
+    with instead(
+        pyproject, pyproject.read_bytes().replace(b'"iniconfig>=2"', b'"iniconfig>=2", "toolz"')
+    ):
         fails(made, "check.lock", "lock.fresh")
         answer = fails(made, "check.all", "lock.fresh")
         assert answer.ids("fail") == {"lock.fresh"}
@@ -115,15 +123,22 @@ def test_a_damaged_lock(made: Lab) -> None:
 def test_an_invalid_pyproject(made: Lab, old: str, new: str) -> None:
     assert made.case is not None
     pyproject = made.project / "pyproject.toml"
-    with instead(pyproject, pyproject.read_bytes().replace(old.encode(), new.encode())), untouched(made):
+    with (
+        instead(pyproject, pyproject.read_bytes().replace(old.encode(), new.encode())),
+        untouched(made),
+    ):
         answer = made("check.config")
         assert answer.code == 1, answer
-        own = {"poetry": {"config.poetry"}, "uv": {"config.pyproject", "config.uv"}}[made.case.manager]
+        own = {"poetry": {"config.poetry"}, "uv": {"config.pyproject", "config.uv"}}[
+            made.case.manager
+        ]
         assert answer.ids("fail") & own, answer
 
 
 @pytest.mark.parametrize("made", LAYERS[1:2], ids=str, indirect=True)
-@pytest.mark.parametrize("text", ["name: tiny_env\nchannels: {a: b}\n", "name: [tiny]\n", "- a\n", "name: x\n  y: ["])
+@pytest.mark.parametrize(
+    "text", ["name: tiny_env\nchannels: {a: b}\n", "name: [tiny]\n", "- a\n", "name: x\n  y: ["]
+)
 def test_an_invalid_conda_yml(made: Lab, text: str) -> None:
     with instead(made.project / "conda.yml", text.encode()):
         answer = fails(made, "check.config", "config.conda")
@@ -150,7 +165,10 @@ def test_a_file_that_is_gone(made: Lab) -> None:
 @pytest.mark.parametrize("made", LAYERS[1:], ids=str, indirect=True)
 def test_a_file_of_conda_that_is_gone(made: Lab) -> None:
     for name in ("lib/python3.11/abc.py", "bin/python"):
-        with away(made.prefix / name.replace("3.11", site_packages(made).parent.name.removeprefix("python"))):
+        with away(
+            made.prefix
+            / name.replace("3.11", site_packages(made).parent.name.removeprefix("python"))
+        ):
             answer = fails(made, "check.doctor", "doctor.missing-files")
             assert doctor_tool(made) <= answer.ids("fail"), answer
 
@@ -178,7 +196,9 @@ def test_a_need_of_condas_that_is_not_met(made: Lab) -> None:
     found["depends"].append("six >=99")  # as after `conda remove --force`
     with instead(record, json.dumps(found).encode()):
         answer = fails(made, "check.doctor", "doctor.consistent")
-    assert "six" in next(one["detail"] for one in answer.results if one["id"] == "doctor.consistent")
+    assert "six" in next(
+        one["detail"] for one in answer.results if one["id"] == "doctor.consistent"
+    )
 
 
 @pytest.mark.parametrize("made", LAYERS, ids=str, indirect=True)
@@ -243,7 +263,9 @@ def test_no_environment(made: Lab) -> None:
 @pytest.mark.parametrize("made", MANAGERS[:1], ids=str, indirect=True)
 def test_strict_counts_a_warning(made: Lab) -> None:
     pyproject = made.project / "pyproject.toml"
-    text = pyproject.read_bytes().replace(b"package-mode = false", b'package-mode = false\nname = "tiny-lab"')
+    text = pyproject.read_bytes().replace(
+        b"package-mode = false", b'package-mode = false\nname = "tiny-lab"'
+    )
     with instead(pyproject, text):
         lenient, strict = made("check.config"), made("check.config", "--strict")
         assert "warn" in {result["status"] for result in lenient.results}, lenient

@@ -54,11 +54,15 @@ def lab(new_lab: Callable[[Case], Lab], tmp_path: Path) -> Iterator[Lab]:
     folder = tmp_path / "bin"
     folder.mkdir()
     program = folder / "mlops-lab"
-    program.write_text(f'#!/bin/sh\nexec {shlex.quote(PYTHON)} {shlex.quote(str(ENTRY))} "$@"\n', encoding="utf-8")
+    program.write_text(
+        f'#!/bin/sh\nexec {shlex.quote(PYTHON)} {shlex.quote(str(ENTRY))} "$@"\n', encoding="utf-8"
+    )
     program.chmod(0o755)
     lab.env["PATH"] = f"{folder}:{lab.env['PATH']}"
     own = lab.project / "my-venv"
-    subprocess.run([str(tools() / "uv"), "venv", "--quiet", str(own)], env=lab.env, cwd=lab.project, check=True)
+    subprocess.run(
+        [str(tools() / "uv"), "venv", "--quiet", str(own)], env=lab.env, cwd=lab.project, check=True
+    )
     lab.env |= {"WORKON_HOME": str(lab.home / "none"), "VIRTUAL_ENV": str(own), "TERM": "dumb"}
     yield lab
     shutil.rmtree(lab.home)

@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.lab import CONDA_YML, LAYERS, MANAGERS, SAMPLE, Answer, Lab, expect_contract, expect_no_traceback, untouched
+from tests.lab import (
+    CONDA_YML,
+    LAYERS,
+    MANAGERS,
+    SAMPLE,
+    Answer,
+    Lab,
+    expect_contract,
+    expect_no_traceback,
+    untouched,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,8 +47,12 @@ PATIENCE = 60
 def declared(lab: Lab, group: str = "") -> list[str]:
     """Give the names that the manifest declares."""
     data = tomllib.loads((lab.project / "pyproject.toml").read_text("utf-8"))
-    entries: list[str] = data["dependency-groups"].get(group, []) if group else data["project"]["dependencies"]
-    return [entry.replace("(", " ").replace(">", " ").replace("=", " ").split()[0] for entry in entries]
+    entries: list[str] = (
+        data["dependency-groups"].get(group, []) if group else data["project"]["dependencies"]
+    )
+    return [
+        entry.replace("(", " ").replace(">", " ").replace("=", " ").split()[0] for entry in entries
+    ]
 
 
 @pytest.fixture
@@ -64,7 +78,10 @@ def test_add_and_remove(lab: Lab) -> None:
     before = lab.installed()
     with untouched(lab):
         plan = lab.ok("deps.add", "toolz", "--dry-run").data["plan"]
-        assert [step["id"] for step in plan if step["id"] != "guard"] == ["deps.edit", "deps.install"]
+        assert [step["id"] for step in plan if step["id"] != "guard"] == [
+            "deps.edit",
+            "deps.install",
+        ]
     answer = lab.ok("deps.add", "toolz mypy-extensions>=1")
     new = set(lab.installed()) - set(before)
     assert new == {"toolz", "mypy-extensions"}
@@ -174,7 +191,11 @@ def test_removing_what_is_not_declared(lab: Lab) -> None:
 
 @pytest.mark.parametrize("made", MANAGERS, ids=str, indirect=True)
 def test_words_that_are_no_package(lab: Lab) -> None:
-    for args in (("deps.add", "toolz", "--layer", "java"), ("deps.add", " "), ("deps.update", "--group", "no-group")):
+    for args in (
+        ("deps.add", "toolz", "--layer", "java"),
+        ("deps.add", " "),
+        ("deps.update", "--group", "no-group"),
+    ):
         assert refused(lab, *args)["detail"]
     assert lab("deps.add", "--", "--index-url=x").code == 2
 
@@ -182,7 +203,9 @@ def test_words_that_are_no_package(lab: Lab) -> None:
 def local_package(lab: Lab, body: str) -> str:
     """Write a package into the project whose build does `body`."""
     lab.write("local/pyproject.toml", LOCAL)
-    hooks = "".join(f"def {name}(*args, **kwargs):\n    {body}\n" for name in ("build_wheel", "build_editable"))
+    hooks = "".join(
+        f"def {name}(*args, **kwargs):\n    {body}\n" for name in ("build_wheel", "build_editable")
+    )
     lab.write("local/backend.py", hooks)
     return "./local"
 
@@ -210,10 +233,14 @@ def test_conda_yml_that_cannot_be_written(lab: Lab) -> None:
 def test_stopped_while_it_installs(lab: Lab, number: int) -> None:
     manifests, installed = lab.manifests(), lab.installed()
     marker = lab.project / "local" / "builds"
-    local = local_package(lab, f"import os, time; open({str(marker)!r}, 'w').write(str(os.getpid())); time.sleep(600)")
+    local = local_package(
+        lab, f"import os, time; open({str(marker)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+    )
     child = lab.start(lab.argv("deps.add", f"toolz {local}", json=True))
     try:
-        assert comes(lambda: child.poll() is not None or (marker.is_file() and marker.read_text() != ""))
+        assert comes(
+            lambda: child.poll() is not None or (marker.is_file() and marker.read_text() != "")
+        )
         assert child.poll() is None, child.communicate()
         assert lab.manifests() != manifests
         # a terminal sends it to all that runs in it

@@ -46,7 +46,9 @@ def layer(lab: Lab) -> str:
     return lab.case.layer
 
 
-@pytest.mark.parametrize("fresh", [Case("conda_uv", engine) for engine in ENGINES], ids=str, indirect=True)
+@pytest.mark.parametrize(
+    "fresh", [Case("conda_uv", engine) for engine in ENGINES], ids=str, indirect=True
+)
 def test_channel_in_a_spec_is_read_by_the_alias(fresh: Lab) -> None:
     fresh.write("conda.yml", f"{CONDA_YML}  - conda-forge::click\n")
     fresh.ok("env.create")
@@ -67,34 +69,56 @@ def test_list_and_info(made: Lab) -> None:
         text = made("env.list", json=False)
     (mine,) = [row for row in rows if row["path"] == str(made.prefix)]
     name = ".venv" if layer(made) == "pip" else "tiny_env"
-    assert (mine["name"], mine["kind"], mine["state"], mine["project"]) == (name, layer(made), "present", True)
+    assert (mine["name"], mine["kind"], mine["state"], mine["project"]) == (
+        name,
+        layer(made),
+        "present",
+        True,
+    )
     assert mine["python"].startswith(f"{VERSION}.")
     assert not any(row["active"] for row in rows)
     assert made.ok("env.list", "--name", name).data["environments"] == [mine]
     assert made("env.list", "--name", "other").code == 2
     assert name in text.stdout
-    assert (info["combo"], info["manager"], info["state"]) == (made.case.combo, made.case.manager, "present")
+    assert (info["combo"], info["manager"], info["state"]) == (
+        made.case.combo,
+        made.case.manager,
+        "present",
+    )
     assert info["path"] == str(made.prefix)
     counted = Counter(row["owner"] for row in listed if row["version"])
-    assert info["packages_by_owner"] == {owner: counted[owner] for owner in ("conda", "lock", "stray")}
+    assert info["packages_by_owner"] == {
+        owner: counted[owner] for owner in ("conda", "lock", "stray")
+    }
     assert info["packages"] == counted.total()
     assert info["packages_by_owner"]["lock"] == len(INSTALLED)
     if made.case.engine:
         assert info["engine"] == made.case.engine
         virtual = info["virtual_packages"]
         assert {"__unix", "__linux", "__glibc"} <= virtual.keys()
-        other = made("env.info", env={"CONDA_OVERRIDE_CUDA": "12.4", "CONDA_OVERRIDE_GLIBC": "2.99"})
+        other = made(
+            "env.info", env={"CONDA_OVERRIDE_CUDA": "12.4", "CONDA_OVERRIDE_GLIBC": "2.99"}
+        )
         assert other.data["virtual_packages"] == {**virtual, "__cuda": "12.4", "__glibc": "2.99"}
         seen = json.loads(made.conda("info", "--json").stdout)["virtual_pkgs"]
-        assert {name: version for name, version, _ in seen if name == "__glibc"} == {"__glibc": virtual["__glibc"]}
+        assert {name: version for name, version, _ in seen if name == "__glibc"} == {
+            "__glibc": virtual["__glibc"]
+        }
         # the real conda sees the same environments, under the same names
-        names = [line.split()[0] for line in made.conda("env", "list").stdout.splitlines() if line.strip()]
+        names = [
+            line.split()[0]
+            for line in made.conda("env", "list").stdout.splitlines()
+            if line.strip()
+        ]
         assert {row["name"] for row in rows if row["kind"] == "conda"} - set(names) == set()
 
 
 @pytest.mark.parametrize("made", MANAGERS, ids=str, indirect=True)
 def test_list_names_those_of_other_tools(made: Lab) -> None:
-    env = {"POETRY_VIRTUALENVS_PATH": str(made.home / "theirs"), "POETRY_VIRTUALENVS_IN_PROJECT": "false"}
+    env = {
+        "POETRY_VIRTUALENVS_PATH": str(made.home / "theirs"),
+        "POETRY_VIRTUALENVS_IN_PROJECT": "false",
+    }
     assert made.run([str(tools() / "poetry"), "env", "use", PYTHON], env=env).code == 0
     folder = made.home / ".local/share/virtualenvs/tiny-lab-AAAAAAAA"
     assert made.run([str(tools() / "uv"), "venv", "--python", PYTHON, str(folder)]).code == 0
@@ -118,8 +142,12 @@ def test_the_active_one_is_marked(made: Lab) -> None:
 
 @pytest.mark.parametrize("made", LAYERS, ids=str, indirect=True)
 def test_activate_in_bash(made: Lab) -> None:
-    start = " ".join(f"'{word}'" for word in made.argv("env.activate", "--shell", "bash", json=False))
-    undo = " ".join(f"'{word}'" for word in made.argv("env.activate", "--shell", "bash", "--undo", json=False))
+    start = " ".join(
+        f"'{word}'" for word in made.argv("env.activate", "--shell", "bash", json=False)
+    )
+    undo = " ".join(
+        f"'{word}'" for word in made.argv("env.activate", "--shell", "bash", "--undo", json=False)
+    )
     show = 'python -c "import sys; print(sys.prefix)"; echo "${VIRTUAL_ENV-none} ${CONDA_PREFIX-none}"; echo "$PATH"'
     folder = made.prefix / "etc" / "conda"
     if layer(made) == "conda":
@@ -232,7 +260,9 @@ def refuse(lab: Lab) -> None:
 
 @pytest.mark.parametrize("case", MADE_BY[1:], ids=str)
 @pytest.mark.parametrize("how", ["by its launchers", "by its folders", "by a link"])
-def test_base_is_refused_by_whatever_name(new_lab: Callable[[Case], Lab], case: Case, how: str) -> None:
+def test_base_is_refused_by_whatever_name(
+    new_lab: Callable[[Case], Lab], case: Case, how: str
+) -> None:
     lab = new_lab(case)
     assert lab.condabin is not None
     if how == "by a link":
@@ -250,18 +280,25 @@ def test_base_is_refused_by_whatever_name(new_lab: Callable[[Case], Lab], case: 
     lab.write(lab.lock.name, "")
     with untouched(lab):
         refuse(lab)  # CONDA_DEFAULT_ENV is not set
-        lab.env |= {"CONDA_DEFAULT_ENV": "tiny_env", "CONDA_PREFIX": str(lab.prefix)}  # it says that this is no base
+        lab.env |= {
+            "CONDA_DEFAULT_ENV": "tiny_env",
+            "CONDA_PREFIX": str(lab.prefix),
+        }  # it says that this is no base
         refuse(lab)
     assert (lab.condabin / "conda").is_file()
 
 
 @pytest.mark.parametrize("case", MADE_BY[1:], ids=str)
-def test_base_is_refused_where_settings_lead_to_it(new_lab: Callable[[Case], Lab], case: Case) -> None:
+def test_base_is_refused_where_settings_lead_to_it(
+    new_lab: Callable[[Case], Lab], case: Case
+) -> None:
     lab = new_lab(case)
     assert lab.condabin is not None
     root: Path = lab.condabin.parent
     settings = (lab.home / ".condarc").read_text("utf-8")
-    (lab.home / ".condarc").write_text(f"{settings}envs_dirs: ['{root.parent}']\n", encoding="utf-8")
+    (lab.home / ".condarc").write_text(
+        f"{settings}envs_dirs: ['{root.parent}']\n", encoding="utf-8"
+    )
     text = (lab.project / "conda.yml").read_text("utf-8").replace("tiny_env", root.name)
     lab.write("conda.yml", text)
     lab.write(lab.lock.name, "")
@@ -274,7 +311,12 @@ def test_base_is_refused_where_settings_lead_to_it(new_lab: Callable[[Case], Lab
 def misled(made: Lab) -> Iterator[tuple[Lab, Path]]:
     """Give a lab that was set up, and a renamed base to which everything but the prefix leads."""
     base = made.home / "meine Python"
-    assert made.run([str(tools() / "uv"), "venv", "--quiet", "--seed", "--python", PYTHON, str(base)]).code == 0
+    assert (
+        made.run(
+            [str(tools() / "uv"), "venv", "--quiet", "--seed", "--python", PYTHON, str(base)]
+        ).code
+        == 0
+    )
     (base / "condabin").mkdir()
     (base / "conda-meta").mkdir()
     (base / "conda-meta" / "history").touch()
@@ -286,7 +328,9 @@ def misled(made: Lab) -> Iterator[tuple[Lab, Path]]:
     (made.project / ".venv").unlink(missing_ok=True)
 
 
-CONDA_MADE = [case for case in CASES if case.layer == "conda" and case.engine in {"rattler", "conda"}]
+CONDA_MADE = [
+    case for case in CASES if case.layer == "conda" and case.engine in {"rattler", "conda"}
+]
 
 
 @pytest.mark.parametrize("made", CONDA_MADE, ids=str, indirect=True)
@@ -294,14 +338,21 @@ def test_nothing_leads_into_base(misled: tuple[Lab, Path]) -> None:
     lab, base = misled
     records = lab.home / "des envs"
     used = lab.run(
-        [str(tools() / "poetry"), "env", "use", str(base / "bin/python")], env={"POETRY_VIRTUALENVS_PATH": str(records)}
+        [str(tools() / "poetry"), "env", "use", str(base / "bin/python")],
+        env={"POETRY_VIRTUALENVS_PATH": str(records)},
     )
     assert used.code == 0, used
     assert (records / "envs.toml").is_file()
     conda_yml = (lab.project / "conda.yml").read_text("utf-8")
     ways: dict[str, tuple[dict[str, str], Callable[[], object]]] = {
-        "base active, CONDA_DEFAULT_ENV unset": ({"CONDA_PREFIX": str(base), "CONDA_SHLVL": "1"}, lambda: None),
-        "base active, renamed": ({"CONDA_PREFIX": str(base), "CONDA_DEFAULT_ENV": "tiny_env"}, lambda: None),
+        "base active, CONDA_DEFAULT_ENV unset": (
+            {"CONDA_PREFIX": str(base), "CONDA_SHLVL": "1"},
+            lambda: None,
+        ),
+        "base active, renamed": (
+            {"CONDA_PREFIX": str(base), "CONDA_DEFAULT_ENV": "tiny_env"},
+            lambda: None,
+        ),
         "a stale VIRTUAL_ENV": ({"VIRTUAL_ENV": str(base)}, lambda: None),
         "an old envs.toml": ({"POETRY_VIRTUALENVS_PATH": str(records)}, lambda: None),
         "by path": ({}, lambda: lab.write("conda.yml", f"{conda_yml}prefix: {base}\n")),
@@ -331,7 +382,13 @@ def test_a_venv_that_is_base_is_refused(new_lab: Callable[[Case], Lab], case: Ca
     (base / "bin/python").symlink_to(PYTHON)
     (lab.project / ".venv").symlink_to(base)
     with untouched(lab):
-        for task in (("setup",), ("env.create",), ("deps.install",), ("deps.add", "toolz"), ("deps.sync",)):
+        for task in (
+            ("setup",),
+            ("env.create",),
+            ("deps.install",),
+            ("deps.add", "toolz"),
+            ("deps.sync",),
+        ):
             answer = lab(*task)
             assert answer.code in {2, 5}, (task, answer)
             assert ".venv" in answer.error()["detail"]

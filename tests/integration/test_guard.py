@@ -64,7 +64,9 @@ def test_refuses_then_align_solves_it(lab: Lab) -> None:
     assert refused.code == 5, refused
     error = refused.error()
     version = lab.installed()["click"]
-    assert f"click {version}, which conda owns (package click), would become 8.1." in error["detail"]
+    assert (
+        f"click {version}, which conda owns (package click), would become 8.1." in error["detail"]
+    )
     assert "(asked for by pyproject.toml, click-default-group)" in error["detail"]
     assert "deps.align" in error["remedy"]
     assert "click-default-group" not in lab.installed()
@@ -72,7 +74,9 @@ def test_refuses_then_align_solves_it(lab: Lab) -> None:
     assert None not in before.values()
 
     lab.ok("deps.align")
-    assert f"click=={version}" in (lab.project / "pyproject.toml").read_text("utf-8").replace(" (", "").replace(")", "")
+    assert f"click=={version}" in (lab.project / "pyproject.toml").read_text("utf-8").replace(
+        " (", ""
+    ).replace(")", "")
     assert "# brings click" in (lab.project / "pyproject.toml").read_text("utf-8")
     lab.ok("setup")
     assert lab.installed()["click"] == version
@@ -102,7 +106,9 @@ def test_sync_takes_strays_and_leaves_conda_alone(lab: Lab) -> None:
 
 def declare(lab: Lab, line: str) -> None:
     """Let the manifest declare something else."""
-    lab.write("pyproject.toml", (lab.project / "pyproject.toml").read_text("utf-8").replace(PIN, line))
+    lab.write(
+        "pyproject.toml", (lab.project / "pyproject.toml").read_text("utf-8").replace(PIN, line)
+    )
 
 
 def refused(lab: Lab, *task: str) -> str:
@@ -115,7 +121,10 @@ def refused(lab: Lab, *task: str) -> str:
     assert lab.manifests() == manifests, task
     touched = differences(tree, lab.tree())
     assert touched.keys() <= {"changed"}, (task, touched)
-    assert {Path(name).name for name in touched.get("changed", ())} <= {"pyproject.toml", lab.lock.name}, (
+    assert {Path(name).name for name in touched.get("changed", ())} <= {
+        "pyproject.toml",
+        lab.lock.name,
+    }, (
         task,
         touched,
     )
@@ -142,7 +151,10 @@ def test_six_tasks_refuse_before_anything_changes(lab: Lab) -> None:
         ("deps.remove", "iniconfig", "--group", "dev"),
     ):
         said = refused(lab, *task)
-        assert f"click {version}, which conda owns (package click), would become 7.1.2 (asked for by typer)" in said
+        assert (
+            f"click {version}, which conda owns (package click), would become 7.1.2 (asked for by typer)"
+            in said
+        )
         assert "deps.align" in said
     manifests, installed = lab.manifests(), lab.installed()
     unsolved = lab("deps.align")  # typer and conda's click cannot both be had, and that is said
@@ -154,11 +166,22 @@ def test_what_was_replaced_by_hand_is_not_pinned(lab: Lab) -> None:
     declare(lab, 'dependencies = ["click"]')
     lab.ok("setup")
     version = lab.installed()["click"]
-    by_hand = [str(tools() / "uv"), "pip", "install", "--python", str(lab.python), "--no-deps", "click==8.1.7"]
+    by_hand = [
+        str(tools() / "uv"),
+        "pip",
+        "install",
+        "--python",
+        str(lab.python),
+        "--no-deps",
+        "click==8.1.7",
+    ]
     assert lab.run(by_hand).code == 0
     for task in ("deps.install", "deps.align"):
         said = refused(lab, task)
-        assert f"click {version}, which conda owns (package click), is replaced already, would become {version}" in said
+        assert (
+            f"click {version}, which conda owns (package click), is replaced already, would become {version}"
+            in said
+        )
         assert "env.remove setup" in said
     lab.ok("env.remove")
     lab.ok("setup")
@@ -173,7 +196,9 @@ def test_the_same_version_from_elsewhere_is_a_replacement_too(lab: Lab) -> None:
     lab.write("mein click/backend.py", "raise SystemExit('never built')\n")
     text = (lab.project / "pyproject.toml").read_text("utf-8")
     address = (lab.project / "mein click").as_uri()
-    lab.write("pyproject.toml", text.replace('["iniconfig"]', f'["iniconfig", "click @ {address}"]'))
+    lab.write(
+        "pyproject.toml", text.replace('["iniconfig"]', f'["iniconfig", "click @ {address}"]')
+    )
     lab.ok("deps.lock")
     for task in ("deps.install", "setup"):
         said = refused(lab, task)

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks_lib.checks.registry import HYBRID
-from tests.lab import CASES, CONDA_YML, MANAGERS, PYPROJECT, PYTHON, Answer, Case, Lab, tools, untouched
+from tests.lab import (
+    CASES,
+    CONDA_YML,
+    MANAGERS,
+    PYPROJECT,
+    PYTHON,
+    Answer,
+    Case,
+    Lab,
+    tools,
+    untouched,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -108,7 +119,12 @@ def other_lock(lab: Lab) -> Broken:
     assert lab.case is not None
     name = "uv.lock" if lab.case.manager == "poetry" else "poetry.lock"
     version = lab.installed()["iniconfig"]
-    with text(lab, name, f'name = "iniconfig"\nversion = "{version}"', 'name = "iniconfig"\nversion = "2.0.99"'):
+    with text(
+        lab,
+        name,
+        f'name = "iniconfig"\nversion = "{version}"',
+        'name = "iniconfig"\nversion = "2.0.99"',
+    ):
         yield {}
 
 
@@ -121,10 +137,22 @@ def variable(_: Lab, **env: str) -> Broken:
 BROKEN: dict[str, tuple[Callable[[Lab], AbstractContextManager[dict[str, str]]], str]] = {
     "ownership.shadowed": (lambda lab: text(lab, "iniconfig.py", "", "x = 1\n"), "iniconfig.py"),
     "base": (base, "conda's base environment"),
-    "drift.conda": (lambda lab: text(lab, "conda.yml", "  - six", "  - six\n  - setuptools"), "setuptools"),
-    "drift.interrupted": (lambda lab: text(lab, ".mlops-lab/journal.json", "", "{}"), "did not end"),
-    "agreement.python": (lambda lab: text(lab, "pyproject.toml", ">=3.11", ">=3.99"), "no version is both"),
-    "agreement.both-layers": (lambda lab: text(lab, "pyproject.toml", '"iniconfig>=2"]', '"six"]'), "six is asked for"),
+    "drift.conda": (
+        lambda lab: text(lab, "conda.yml", "  - six", "  - six\n  - setuptools"),
+        "setuptools",
+    ),
+    "drift.interrupted": (
+        lambda lab: text(lab, ".mlops-lab/journal.json", "", "{}"),
+        "did not end",
+    ),
+    "agreement.python": (
+        lambda lab: text(lab, "pyproject.toml", ">=3.11", ">=3.99"),
+        "no version is both",
+    ),
+    "agreement.both-layers": (
+        lambda lab: text(lab, "pyproject.toml", '"iniconfig>=2"]', '"six"]'),
+        "six is asked for",
+    ),
     "agreement.locks": (other_lock, "2.0.99"),
     "agreement.stray-lock": (lambda lab: text(lab, "pdm.lock", "", ""), "pdm.lock"),
     "leak.user-site": (user_site, "iniconfig 1.1.1 hides"),
@@ -136,8 +164,14 @@ BROKEN: dict[str, tuple[Callable[[Lab], AbstractContextManager[dict[str, str]]],
         "beside",
     ),
     "conda.torch": (torch, "for the GPU: torch 2.4.0+cu124"),
-    "conda.cuda": (lambda lab: text(lab, "conda.yml", "  - six", "  - six\n  - cudatoolkit=11.8"), "no CUDA driver"),
-    "conda.pip-section": (lambda lab: text(lab, "conda.yml", "  - six", "  - six\n  - pip:\n    - toolz"), "toolz"),
+    "conda.cuda": (
+        lambda lab: text(lab, "conda.yml", "  - six", "  - six\n  - cudatoolkit=11.8"),
+        "no CUDA driver",
+    ),
+    "conda.pip-section": (
+        lambda lab: text(lab, "conda.yml", "  - six", "  - six\n  - pip:\n    - toolz"),
+        "toolz",
+    ),
 }
 #: these break the environment itself, and have tests of their own
 BY_HAND = {"ownership.clobbered", "ownership.duplicated", "drift.lock"}
@@ -183,7 +217,9 @@ def test_sound_then_broken(lab: Lab) -> None:
     with text(lab, "conda.yml", "  - conda-forge", "  - conda-forge\n  - defaults"):
         expect_found(lab, "conda.defaults", "terms of service", {"CI": "true"})
     with text(lab, "conda.yml", "  - six", "  - six\n  - cudatoolkit=11.8"):
-        assert look(lab, "conda.cuda", {"CONDA_OVERRIDE_CUDA": "12.4"}).ids("pass") == {"conda.cuda"}
+        assert look(lab, "conda.cuda", {"CONDA_OVERRIDE_CUDA": "12.4"}).ids("pass") == {
+            "conda.cuda"
+        }
     assert lab.run([str(tools() / "uv"), "venv", "--quiet", ".venv"]).code == 0
     expect_found(lab, "leak.virtual-env", ".venv lies beside")
     shutil.rmtree(lab.project / ".venv")
@@ -205,7 +241,9 @@ def test_drift_and_what_fix_does(lab: Lab) -> None:
     assert [step["id"] for step in plan if step["id"] != "guard"] == ["env.update", "deps.install"]
     fixed = lab.ok("check.fix")
     assert fixed.data["fixed"] == ["drift.conda", "drift.lock"]
-    assert {"iniconfig", "setuptools", "toolz"} <= set(lab.installed())  # a stray is left to its person
+    assert {"iniconfig", "setuptools", "toolz"} <= set(
+        lab.installed()
+    )  # a stray is left to its person
     assert look(lab, "drift").ids("warn") == {"drift.lock"}
     uv(lab, "uninstall", "toolz")
     uv(lab, "install", "iniconfig==1.1.1")
@@ -218,7 +256,10 @@ def test_drift_and_what_fix_does(lab: Lab) -> None:
 @pytest.mark.parametrize("case", MANAGERS, ids=str)
 def test_drift_sees_what_an_extra_brings(new_lab: Callable[[Case], Lab], case: Case) -> None:
     lab = new_lab(case)
-    lab.write("pyproject.toml", PYPROJECT.replace("click-default-group>=1.2", "click-default-group[test]>=1.2"))
+    lab.write(
+        "pyproject.toml",
+        PYPROJECT.replace("click-default-group>=1.2", "click-default-group[test]>=1.2"),
+    )
     lab.ok("setup")
     assert look(lab, "drift.lock").ids("pass") == {"drift.lock"}
     uv(lab, "uninstall", "pytest")
@@ -235,7 +276,9 @@ def test_what_came_with_the_environment_is_drift_only_where_it_is_asked_for(
     lab.ok("setup")
     uv(lab, "install", "packaging==25.0")
     assert look(lab, "drift.lock").ids("pass") == {"drift.lock"}
-    lab.write("pyproject.toml", PYPROJECT.replace('"click-default', '"packaging<25", "click-default'))
+    lab.write(
+        "pyproject.toml", PYPROJECT.replace('"click-default', '"packaging<25", "click-default')
+    )
     lab.ok("setup")
     assert look(lab, "drift.lock").ids("pass") == {"drift.lock"}
     uv(lab, "install", "packaging==25.0")
@@ -248,13 +291,37 @@ def test_what_conda_owns(lab: Lab) -> None:
     six = f"six {versions['six']}, which conda owns (package six)"
     expect_found(lab, "ownership.clobbered", f"{six}, was removed")
     uv(lab, "install", "--reinstall", "--no-deps", f"click=={versions['click']}")
-    expect_found(lab, "ownership.clobbered", f"click {versions['click']}, which conda owns, was installed over by uv")
-    index = ["--index-url", lab.env["MLOPS_LAB_INDEX_URL"]] if "MLOPS_LAB_INDEX_URL" in lab.env else []
-    again = [str(lab.python), "-m", "pip", "install", "-q", "--ignore-installed", "--no-deps", *index, "click==8.1.7"]
+    expect_found(
+        lab,
+        "ownership.clobbered",
+        f"click {versions['click']}, which conda owns, was installed over by uv",
+    )
+    index = (
+        ["--index-url", lab.env["MLOPS_LAB_INDEX_URL"]] if "MLOPS_LAB_INDEX_URL" in lab.env else []
+    )
+    again = [
+        str(lab.python),
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--ignore-installed",
+        "--no-deps",
+        *index,
+        "click==8.1.7",
+    ]
     assert lab.run(again).code == 0
-    expect_found(lab, "ownership.duplicated", f"{versions['click']} of conda's and 8.1.7 of another installer")
+    expect_found(
+        lab,
+        "ownership.duplicated",
+        f"{versions['click']} of conda's and 8.1.7 of another installer",
+    )
     uv(lab, "install", "--no-deps", "pip==24.0")
-    expect_found(lab, "ownership.clobbered", f"pip {versions['pip']}, which conda owns (package pip), was replaced by")
+    expect_found(
+        lab,
+        "ownership.clobbered",
+        f"pip {versions['pip']}, which conda owns (package pip), was replaced by",
+    )
     before: dict[str, bytes] = {str(path): path.read_bytes() for path in _conda_meta(lab)}
     assert lab("check.fix").code == 0  # nothing here is safe to do unasked
     assert {str(path): path.read_bytes() for path in _conda_meta(lab)} == before

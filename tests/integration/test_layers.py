@@ -48,7 +48,9 @@ def mixed(request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]) -> Ite
 
 def owners(data: dict[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
     """Sort the packages by owner and by name."""
-    return {layer["owner"]: {one["name"]: one for one in layer["packages"]} for layer in data["layers"]}
+    return {
+        layer["owner"]: {one["name"]: one for one in layer["packages"]} for layer in data["layers"]
+    }
 
 
 def test_layers_as_they_are(mixed: Lab) -> None:
@@ -120,7 +122,9 @@ def test_made_again_elsewhere(mixed: Lab, elsewhere: Lab) -> None:
         for lab in (mixed, elsewhere)
     ]
     assert builds[0] == builds[1]
-    if elsewhere.case and elsewhere.case.engine == "rattler":  # what conda made is as sound as conda makes it
+    if (
+        elsewhere.case and elsewhere.case.engine == "rattler"
+    ):  # what conda made is as sound as conda makes it
         elsewhere.ok("check.doctor")
 
 
@@ -134,9 +138,13 @@ def test_difference_is_listed(elsewhere: Lab) -> None:
     assert "iniconfig" in result["detail"]
     assert "not described: " in result["detail"]
     assert "toolz 0.12.0 (stray)" in result["detail"]
-    marked = {one["name"]: one["why"] for one in elsewhere.ok("env.layers").data["in_both"] if one["why"]}
+    marked = {
+        one["name"]: one["why"] for one in elsewhere.ok("env.layers").data["in_both"] if one["why"]
+    }
     conda = elsewhere.case is not None and elsewhere.case.layer == "conda"
-    assert marked == {"click": "conda's files were replaced" if conda else "the lock pins another version"}
+    assert marked == {
+        "click": "conda's files were replaced" if conda else "the lock pins another version"
+    }
     assert f"! {marked['click']}" in elsewhere("env.layers", json=False).stdout
     assert "conflict" in elsewhere("env.layers", "--mermaid", json=False).stdout
 
@@ -166,7 +174,9 @@ def test_altered_version(mixed: Lab) -> None:
 def test_altered_lock(mixed: Lab) -> None:
     assert mixed.case is not None
     lock = mixed.case.lock
-    wrong = altered(mixed, lambda data: data["files"][lock].update(text=data["files"][lock]["text"] + "#\n"))
+    wrong = altered(
+        mixed, lambda data: data["files"][lock].update(text=data["files"][lock]["text"] + "#\n")
+    )
     assert wrong.code == 2, wrong
     assert f"{lock} is not the one that its sha256 names" in wrong.error()["detail"]
     mixed.write(lock, (mixed.project / lock).read_text("utf-8") + "#\n")
@@ -189,7 +199,9 @@ def test_altered_hash(mixed: Lab, new_lab: Callable[[Case], Lab]) -> None:
         wrong = altered(lab, partial(spoil, kind=kind))
         assert wrong.code == 4, wrong
         assert wrong.error()["title"] == "hash mismatch"
-        assert f".conda is not the package that was described (by {kind})" in wrong.error()["detail"]
+        assert (
+            f".conda is not the package that was described (by {kind})" in wrong.error()["detail"]
+        )
         assert [path.name for path in lab.project.iterdir()] == [FILE]
         assert not lab.prefix.exists()
 
@@ -202,7 +214,9 @@ def spoil(data: dict[str, Any], kind: str) -> None:
 
 def test_exports_are_installable(mixed: Lab) -> None:
     with untouched(mixed):
-        texts = {to: mixed("deps.export", "--to", to, json=False) for to in ("requirements", "pylock")}
+        texts = {
+            to: mixed("deps.export", "--to", to, json=False) for to in ("requirements", "pylock")
+        }
     assert all(answer.code == 0 for answer in texts.values()), texts
     assert "--hash=sha256:" in texts["requirements"].stdout
     packages = tomllib.loads(texts["pylock"].stdout)["packages"]
@@ -237,4 +251,7 @@ def test_environment_yml(mixed: Lab) -> None:
 
 
 def test_nothing_to_export(mixed: Lab) -> None:
-    assert "requirements, pylock, environment" in mixed("deps.export", "--to", "docx").error()["detail"]
+    assert (
+        "requirements, pylock, environment"
+        in mixed("deps.export", "--to", "docx").error()["detail"]
+    )

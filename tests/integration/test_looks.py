@@ -47,7 +47,9 @@ def test_list(seen: Lab) -> None:
         text = seen("deps.list", json=False).stdout
     have = seen.installed()
     assert {name: row["version"] for name, row in rows.items() if name in have} == have
-    assert {name for name, row in rows.items() if row["owner"] == "conda"} == (CONDA_OWNS if is_conda(seen) else set())
+    assert {name for name, row in rows.items() if row["owner"] == "conda"} == (
+        CONDA_OWNS if is_conda(seen) else set()
+    )
     assert {name for name, row in rows.items() if row["owner"] == "lock"} == set(INSTALLED)
     assert rows["toolz"]["owner"] == "stray"
     assert rows["iniconfig"]["declared"] == "pyproject.toml (group dev)"
@@ -57,10 +59,16 @@ def test_list(seen: Lab) -> None:
 def test_tree_in_every_form(seen: Lab) -> None:
     with untouched(seen):
         rows = seen.ok("deps.tree").data["tree"]
-        pages = {form: seen("deps.tree", "--format", form, json=False) for form in ("text", "markdown", "html")}
+        pages = {
+            form: seen("deps.tree", "--format", form, json=False)
+            for form in ("text", "markdown", "html")
+        }
     assert {row["name"] for row in rows if row["depth"]} >= set(seen.installed())
     at = [row["name"] for row in rows].index("click-default-group")
-    assert [(row["depth"], row["name"]) for row in rows[at : at + 2]] == [(1, "click-default-group"), (2, "click")]
+    assert [(row["depth"], row["name"]) for row in rows[at : at + 2]] == [
+        (1, "click-default-group"),
+        (2, "click"),
+    ]
     for form, page in pages.items():
         assert page.code == 0
         assert "    └──\xa0click" in page.stdout.replace("\xa0\xa0\xa0\xa0", "    "), form
@@ -69,7 +77,10 @@ def test_tree_in_every_form(seen: Lab) -> None:
 def test_why(seen: Lab) -> None:
     with untouched(seen):
         (chain,) = seen.ok("deps.why", "Click").data["chains"]
-        assert (chain["manifest"], chain["chain"]) == ("pyproject.toml", ["click-default-group", "click"])
+        assert (chain["manifest"], chain["chain"]) == (
+            "pyproject.toml",
+            ["click-default-group", "click"],
+        )
         assert "click-default-group → click" in seen("deps.why", "click", json=False).stdout
         assert "by hand" in seen.ok("deps.why", "toolz").data["note"]
         unknown = seen("deps.why", "inniconfig")
@@ -107,7 +118,9 @@ def test_outdated_where_no_channel_answers(seen: Lab) -> None:
     finally:
         (seen.home / "away").rename(channel)
     assert "tiny-lib" not in {row["name"] for row in answer.data["outdated"]}
-    assert [one for one in answer.results if "tiny-lib" in one["detail"] and one["status"] == "skip"]
+    assert [
+        one for one in answer.results if "tiny-lib" in one["detail"] and one["status"] == "skip"
+    ]
 
 
 @pytest.mark.parametrize("seen", SAMPLE[2:], ids=str, indirect=True)
@@ -126,7 +139,10 @@ def test_a_library_that_is_not_python(seen: Lab) -> None:
 
     answer = seen("deps.add", "tiny-elsewhere", "--layer", "conda")
     assert answer.code == 2, answer
-    assert "tiny-elsewhere exists for osx-arm64, win-64, and not for linux-64." in answer.error()["detail"]
+    assert (
+        "tiny-elsewhere exists for osx-arm64, win-64, and not for linux-64."
+        in answer.error()["detail"]
+    )
     answer = seen("deps.add", "no-such-package-anywhere", "--layer", "conda")
     assert "exists for" not in answer.error()["detail"]
 

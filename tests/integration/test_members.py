@@ -40,7 +40,9 @@ def workspace(lab: Lab) -> Lab:
 
 def declared(lab: Lab) -> list[str]:
     """Give what the member beta declares."""
-    found: list[str] = tomllib.loads((lab.project / BETA).read_text("utf-8"))["project"]["dependencies"]
+    found: list[str] = tomllib.loads((lab.project / BETA).read_text("utf-8"))["project"][
+        "dependencies"
+    ]
     return found
 
 
@@ -51,7 +53,9 @@ def locks(lab: Lab) -> set[str]:
 
 
 @pytest.mark.parametrize("case", SAMPLE, ids=str)
-def test_a_member_is_edited_and_the_project_follows(case: Case, new_lab: Callable[[Case], Lab]) -> None:
+def test_a_member_is_edited_and_the_project_follows(
+    case: Case, new_lab: Callable[[Case], Lab]
+) -> None:
     lab = workspace(new_lab(case))
     lab.ok("setup")
     before, root = lab.installed(), (lab.project / "pyproject.toml").read_bytes()
@@ -81,7 +85,11 @@ def test_a_member_is_edited_and_the_project_follows(case: Case, new_lab: Callabl
     lab.write("packages/gamma/pyproject.toml", GAMMA)
     failed = lab("deps.add", "./packages/gamma", "--package", "tiny-beta")
     assert (failed.code, "install" in failed.error()["title"]) == (4, True), failed
-    assert ((lab.project / BETA).read_bytes(), lab.installed(), locks(lab)) == (manifest, installed, names)
+    assert ((lab.project / BETA).read_bytes(), lab.installed(), locks(lab)) == (
+        manifest,
+        installed,
+        names,
+    )
     shutil.rmtree(lab.project / "packages/gamma")
     lab.ok("check.compat")  # beta's record is the old one, too
 
@@ -94,13 +102,17 @@ def test_a_member_is_edited_and_the_project_follows(case: Case, new_lab: Callabl
 
 
 @pytest.mark.parametrize("case", SAMPLE[:2], ids=str)
-def test_what_a_person_edits_in_a_member_makes_the_lock_stale(case: Case, new_lab: Callable[[Case], Lab]) -> None:
+def test_what_a_person_edits_in_a_member_makes_the_lock_stale(
+    case: Case, new_lab: Callable[[Case], Lab]
+) -> None:
     lab = workspace(new_lab(case))
     lab.ok("deps.lock")
     lab.ok("check.lock")
     text = (lab.project / BETA).read_text("utf-8")
     lab.write(BETA, text.replace("dependencies = []", 'dependencies = ["toolz"]'))
     assert lab("check.lock").ids("fail") == {"lock.fresh"}
-    assert lab("check.lock", cwd=lab.project / Path(BETA).parent).document["project"] == str(lab.project)
+    assert lab("check.lock", cwd=lab.project / Path(BETA).parent).document["project"] == str(
+        lab.project
+    )
     lab.ok("deps.lock")
     lab.ok("check.lock")

@@ -36,12 +36,18 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _asks(lab: Lab, combo: str) -> dict[str, str]:
     rows = lab.ok("deps.list", "--combo", combo).data["packages"]
-    return {row["name"]: row["version"] for row in rows if row["name"] in {"toolz", "tiny-git", "iniconfig"}}
+    return {
+        row["name"]: row["version"]
+        for row in rows
+        if row["name"] in {"toolz", "tiny-git", "iniconfig"}
+    }
 
 
 def test_places_of_uv_come_along_to_poetry_and_back(lab: Lab, repository: Path) -> None:
     commit(lab, repository)
-    text = PYPROJECT.replace('"click-default-group>=1.2"', '"toolz"').replace('>=2"', '>=2", "tiny-git[more]"')
+    text = PYPROJECT.replace('"click-default-group>=1.2"', '"toolz"').replace(
+        '>=2"', '>=2", "tiny-git[more]"'
+    )
     git = f'tiny-git = {{ git = "{repository.as_uri()}", tag = "v1" }}'
     folder = 'toolz = { path = "../toolz fork", editable = true }'
     lab.write("pyproject.toml", f"{text}\n[tool.uv.sources]\n{folder}\n{git}\n")
@@ -53,7 +59,9 @@ def test_places_of_uv_come_along_to_poetry_and_back(lab: Lab, repository: Path) 
     lab.ok("check.all")
     told = tomllib.loads((lab.project / "pyproject.toml").read_text("utf-8"))["tool"]["poetry"]
     assert told["dependencies"] == {"toolz": {"path": "../toolz fork", "develop": True}}
-    assert told["group"]["dev"]["dependencies"] == {"tiny-git": {"git": repository.as_uri(), "tag": "v1"}}
+    assert told["group"]["dev"]["dependencies"] == {
+        "tiny-git": {"git": repository.as_uri(), "tag": "v1"}
+    }
     lab.ok("migrate", "--to", "pip_uv")
     assert _asks(lab, "pip_uv") == before
 
@@ -78,7 +86,9 @@ def test_places_of_poetry_come_along_to_uv(lab: Lab, repository: Path, combo: st
 
 
 @pytest.mark.parametrize("workspace", [True, False])
-def test_what_the_other_manager_cannot_be_told_is_refused_before_anything_is_done(lab: Lab, *, workspace: bool) -> None:
+def test_what_the_other_manager_cannot_be_told_is_refused_before_anything_is_done(
+    lab: Lab, *, workspace: bool
+) -> None:
     text = PYPROJECT.replace('"click-default-group>=1.2"', '"toolz"')
     if workspace:
         package(lab.project / "toolz", "toolz", "1.0")

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.processes
 
 
-def test_a_real_answer_is_filtered_by_keyboard(browser: Browser, new_lab: Callable[[Case], Lab]) -> None:
+def test_a_real_answer_is_filtered_by_keyboard(
+    browser: Browser, new_lab: Callable[[Case], Lab]
+) -> None:
     lab = new_lab(Case("pip_uv"))
     document = lab("check.all", "--format", "html", "--output", "page é.html").document
     expected = [result["status"] for result in document["results"]]
@@ -31,8 +33,14 @@ def test_a_real_answer_is_filtered_by_keyboard(browser: Browser, new_lab: Callab
     assert browser.shown() == expected
     browser.type("/", *"venv")
     assert browser.run("document.activeElement.id") == "words"
-    titles = [result["title"] for result in document["results"] if "venv" in " ".join(map(str, result.values()))]
-    assert browser.run("[...document.querySelectorAll('li')].filter((row) => !row.hidden).length") == len(titles)
+    titles = [
+        result["title"]
+        for result in document["results"]
+        if "venv" in " ".join(map(str, result.values()))
+    ]
+    assert browser.run(
+        "[...document.querySelectorAll('li')].filter((row) => !row.hidden).length"
+    ) == len(titles)
     browser.type(ESCAPE)
     assert browser.shown() == expected
     browser.type(TAB)
@@ -48,7 +56,9 @@ def test_a_real_answer_is_filtered_by_keyboard(browser: Browser, new_lab: Callab
     assert browser.console() == []
 
 
-def test_hostile_text_runs_nothing_and_both_schemes_are_readable(browser: Browser, tmp_path: Path) -> None:
+def test_hostile_text_runs_nothing_and_both_schemes_are_readable(
+    browser: Browser, tmp_path: Path
+) -> None:
     text = "</li><script>window.evil = 1</script><img src=x onerror='window.evil = 1'><a href='javascript:evil'>x ${y}"
     results = [Result("a.b", status, text, text, text, text, 3) for status in Status]
     save(

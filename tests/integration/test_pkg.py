@@ -44,14 +44,29 @@ def server(tmp_path: Path) -> Iterator[Server]:
     """Run a pypiserver on a free port that takes uploads for one password, and knows no other index."""
     served, passwords = tmp_path / "served", tmp_path / "htpasswd"
     served.mkdir()
-    digest = base64.b64encode(hashlib.sha1(SECRET.encode(), usedforsecurity=False).digest()).decode()
+    digest = base64.b64encode(
+        hashlib.sha1(SECRET.encode(), usedforsecurity=False).digest()
+    ).decode()
     passwords.write_text(f"{USER}:{{SHA}}{digest}\n")  # as Apache's htpasswd -s writes it
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     program = str(Path(sys.executable).with_name("pypi-server"))
-    argv = [program, "run", "-i", "127.0.0.1", "-p", str(port), "-P", str(passwords), "-a", "update"]
-    with subprocess.Popen([*argv, "--disable-fallback", str(served)], stderr=subprocess.DEVNULL) as child:
+    argv = [
+        program,
+        "run",
+        "-i",
+        "127.0.0.1",
+        "-p",
+        str(port),
+        "-P",
+        str(passwords),
+        "-a",
+        "update",
+    ]
+    with subprocess.Popen(
+        [*argv, "--disable-fallback", str(served)], stderr=subprocess.DEVNULL
+    ) as child:
         try:
             _wait(port)
             yield Server(f"http://127.0.0.1:{port}/", served)
@@ -102,7 +117,9 @@ def test_build_publish_install(case: Case, new_lab: Callable[[Case], Lab], serve
     assert answers[0].code == 2  # never to an index that was not named
     lab.env |= {"MLOPS_LAB_PUBLISH_USERNAME": USER, "MLOPS_LAB_PUBLISH_PASSWORD": SECRET}
     if case.layer == "pip":  # the environment has no part in it
-        answers.append(lab("pkg.publish", *one, *to, env={"MLOPS_LAB_PUBLISH_PASSWORD": f"no-{SECRET}"}))
+        answers.append(
+            lab("pkg.publish", *one, *to, env={"MLOPS_LAB_PUBLISH_PASSWORD": f"no-{SECRET}"})
+        )
         assert (answers[-1].code, answers[-1].error()["title"]) == (4, "login refused")
     with untouched(lab):
         shown = lab("pkg.publish", *one, *to, "--dry-run", json=False)
@@ -118,11 +135,16 @@ def test_build_publish_install(case: Case, new_lab: Callable[[Case], Lab], serve
 
 
 @pytest.mark.parametrize("case", SAMPLE[:2], ids=str)
-def test_what_was_published_is_installed(case: Case, new_lab: Callable[[Case], Lab], server: Server) -> None:
+def test_what_was_published_is_installed(
+    case: Case, new_lab: Callable[[Case], Lab], server: Server
+) -> None:
     lab = workspace(new_lab(case))
     lab.ok("pkg.build", "--package", "tiny-beta", "--dist", str(server.folder))
     other = new_lab(case)
-    other.write("pyproject.toml", PYPROJECT.replace('"click-default-group>=1.2"', "").replace('"iniconfig>=2"', ""))
+    other.write(
+        "pyproject.toml",
+        PYPROJECT.replace('"click-default-group>=1.2"', "").replace('"iniconfig>=2"', ""),
+    )
     other.ok("setup")
     other.env["MLOPS_LAB_INDEX_URL"] = f"{server.url}simple/"
     other.ok("deps.add", "tiny-beta")
@@ -131,11 +153,18 @@ def test_what_was_published_is_installed(case: Case, new_lab: Callable[[Case], L
 
 
 @pytest.mark.parametrize("case", SAMPLE[:2], ids=str)
-def test_a_build_that_fails_leaves_the_old_files(case: Case, new_lab: Callable[[Case], Lab]) -> None:
+def test_a_build_that_fails_leaves_the_old_files(
+    case: Case, new_lab: Callable[[Case], Lab]
+) -> None:
     lab = workspace(new_lab(case))
     lab.write("dist/tiny_beta-0.2.0.tar.gz", "old")
     text = (lab.project / BETA).read_text("utf-8")
-    lab.write(BETA, text.replace('requires = ["poetry-core>=2"]\nbuild-backend = "poetry.core.masonry.api"', BROKEN))
+    lab.write(
+        BETA,
+        text.replace(
+            'requires = ["poetry-core>=2"]\nbuild-backend = "poetry.core.masonry.api"', BROKEN
+        ),
+    )
     lab.write("packages/beta/backend.py", BACKEND)
     with untouched(lab):
         failed = lab("pkg.build", "--package", "tiny-beta")

@@ -18,7 +18,17 @@ from tasks_lib import bootstrap
 from tasks_lib.errors import LabError
 from tasks_lib.proof import claims, sandbox
 from tasks_lib.session.session import Session
-from tests.lab import ENTRY, LOCAL_CHANNEL, PYTHON, ROOT, Answer, expect_contract, tools, variables, wheel
+from tests.lab import (
+    ENTRY,
+    LOCAL_CHANNEL,
+    PYTHON,
+    ROOT,
+    Answer,
+    expect_contract,
+    tools,
+    variables,
+    wheel,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +37,9 @@ pytestmark = pytest.mark.processes
 
 STEPS = [*claims.STEPS, "verdict"]
 _SECONDS = 600
-_SCHEMA = jsonschema.Draft202012Validator(json.loads((ROOT / "tasks_lib/proof/proof.schema.json").read_text("utf-8")))
+_SCHEMA = jsonschema.Draft202012Validator(
+    json.loads((ROOT / "tasks_lib/proof/proof.schema.json").read_text("utf-8"))
+)
 _PYPROJECT = """\
 [project]
 name = "tiny"
@@ -57,9 +69,13 @@ class Ground:
         """Name the folders that proofs left behind."""
         return [path.name for path in Path(self.env["TMPDIR"]).glob("mlops-lab*")]
 
-    def write(self, requirement: str = '"six"', channel: str = "conda-forge", more: str = "") -> None:
+    def write(
+        self, requirement: str = '"six"', channel: str = "conda-forge", more: str = ""
+    ) -> None:
         """Write the manifests of a tiny project."""
-        (self.project / "pyproject.toml").write_text(_PYPROJECT.format(requirement=requirement) + more)
+        (self.project / "pyproject.toml").write_text(
+            _PYPROJECT.format(requirement=requirement) + more
+        )
         (self.project / "conda.yml").write_text(_CONDA.format(channel=channel))
 
     def prove(self, combo: str, *words: str, path: str = "") -> dict[str, Any]:
@@ -70,7 +86,9 @@ class Ground:
 
 
 def answer(argv: list[str], cwd: Path, env: Mapping[str, str]) -> dict[str, Any]:
-    done = subprocess.run(argv, cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=_SECONDS)
+    done = subprocess.run(
+        argv, cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=_SECONDS
+    )
     try:
         document: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
@@ -81,7 +99,11 @@ def answer(argv: list[str], cwd: Path, env: Mapping[str, str]) -> dict[str, Any]
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def states(document: dict[str, Any]) -> dict[str, str]:
@@ -122,28 +144,49 @@ def nox(tmp_path_factory: pytest.TempPathFactory) -> str:
         ("venv", "--no-project", "--python", PYTHON, str(folder)),
         ("pip", "install", "--python", python, "nox"),
     ):
-        subprocess.run([str(tools() / "uv"), *words, "--quiet"], env=variables(Path.home()), check=True)
+        subprocess.run(
+            [str(tools() / "uv"), *words, "--quiet"], env=variables(Path.home()), check=True
+        )
     return str(Path(python).with_name("nox"))
 
 
 @pytest.mark.parametrize("combo", ["pip_poetry", "pip_uv", "conda_poetry", "conda_uv"])
-def test_nox_proves_each_combo_of_this_project(combo: str, nox: str, ground: Ground, tmp_path: Path) -> None:
+def test_nox_proves_each_combo_of_this_project(
+    combo: str, nox: str, ground: Ground, tmp_path: Path
+) -> None:
     flags = ["--engine", "rattler", "--channel", LOCAL_CHANNEL] if combo.startswith("conda") else []
     file = tmp_path / "proofs" / "a proof.json"
-    argv = [nox, "-s", combo, "--envdir", str(tmp_path / "nox"), "--", "--json", "--proof", str(file), *flags]
+    argv = [
+        nox,
+        "-s",
+        combo,
+        "--envdir",
+        str(tmp_path / "nox"),
+        "--",
+        "--json",
+        "--proof",
+        str(file),
+        *flags,
+    ]
     document = answer(argv, ROOT, ground.env)
     passed(document)
     made = proof_of(document)
     assert Path(document["data"]["proof"]) == file
-    assert [path.name for path in file.parent.iterdir()] == [file.name], "nothing else is written beside it"
+    assert [path.name for path in file.parent.iterdir()] == [file.name], (
+        "nothing else is written beside it"
+    )
     assert {row["id"]: row["status"] for row in made["verdict"]["claims"]} == {
-        claim.id: "skip" if claim.layer and not combo.startswith("conda") else "pass" for claim in claims.CLAIMS
+        claim.id: "skip" if claim.layer and not combo.startswith("conda") else "pass"
+        for claim in claims.CLAIMS
     }
     for step in made["steps"][:5]:
         assert step["peak_memory_bytes"] > 1 << 24
         assert step["command"].startswith("invoke ")
     parts = {part["id"]: part for part in made["steps"][0]["parts"]}
-    assert parts["deps.install"]["started"] >= parts["env.create"]["started"] + parts["env.create"]["seconds"] - 0.01
+    assert (
+        parts["deps.install"]["started"]
+        >= parts["env.create"]["started"] + parts["env.create"]["seconds"] - 0.01
+    )
     for words in (("proof.verify", str(file), "--strict"), ("proof.compare", str(file), str(file))):
         again = answer([PYTHON, str(ENTRY), *words, "--json"], ROOT, ground.env)
         assert again["exit_code"] == 0, again
@@ -159,30 +202,58 @@ def test_nox_proves_each_combo_of_this_project(combo: str, nox: str, ground: Gro
         assert data["channel"]["urls"][0].startswith(Path(bootstrap.cache_folder()).as_uri())
     # the channel's builder and rustup's shim, which it asks for a version, keep these where the person's home is
     others = (".cache/whl2conda", ".rustup/")
-    assert [name for name in tree(ground.home) if not name.startswith(others)] == [], "a proof has a home of its own"
+    assert [name for name in tree(ground.home) if not name.startswith(others)] == [], (
+        "a proof has a home of its own"
+    )
     assert ground.left == []
 
 
-def test_nox_lists_its_sessions_and_hands_on_a_failure(nox: str, ground: Ground, tmp_path: Path) -> None:
+def test_nox_lists_its_sessions_and_hands_on_a_failure(
+    nox: str, ground: Ground, tmp_path: Path
+) -> None:
     run = [nox, "--envdir", str(tmp_path / "nox")]
-    listed = subprocess.run([*run, "-l"], cwd=ROOT, env=ground.env, capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        [*run, "-l"], cwd=ROOT, env=ground.env, capture_output=True, text=True, check=True
+    )
     names = {line.split()[1] for line in listed.stdout.splitlines() if line[:2] in {"* ", "- "}}
-    assert names == {"pip_poetry", "pip_uv", "conda_poetry", "conda_uv", "proofs", "tests", "bench", "faults"}
+    assert names == {
+        "pip_poetry",
+        "pip_uv",
+        "conda_poetry",
+        "conda_uv",
+        "proofs",
+        "tests",
+        "bench",
+        "faults",
+    }
     argv = [*run, "-s", "pip_uv", "--", "--channel", "none"]
-    done = subprocess.run(argv, cwd=ROOT, env=ground.env, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        argv, cwd=ROOT, env=ground.env, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 1
     assert "auto, local, strict" in done.stdout
 
 
-@pytest.mark.skipif(LOCAL_CHANNEL != "local", reason="the tests' real conda is given a channel built here")
-def test_the_real_conda_proves_it_and_leaves_the_persons_own_environments_alone(ground: Ground, condabin: Path) -> None:
+@pytest.mark.skipif(
+    LOCAL_CHANNEL != "local", reason="the tests' real conda is given a channel built here"
+)
+def test_the_real_conda_proves_it_and_leaves_the_persons_own_environments_alone(
+    ground: Ground, condabin: Path
+) -> None:
     theirs = ground.home / "theirs" / "tiny_env" / "conda-meta" / "history"
     theirs.parent.mkdir(parents=True)
     theirs.touch()
-    (ground.home / ".condarc").write_text(f"envs_dirs: ['{theirs.parents[2]}']\nchannels: [defaults]\n")
+    (ground.home / ".condarc").write_text(
+        f"envs_dirs: ['{theirs.parents[2]}']\nchannels: [defaults]\n"
+    )
     before = tree(ground.home)
-    for combo in ("conda_uv", "conda_poetry"):  # not at the same time: conda takes no lock on its packages
-        document = ground.prove(combo, "--engine", "conda", "--channel", "local", path=str(condabin))
+    for combo in (
+        "conda_uv",
+        "conda_poetry",
+    ):  # not at the same time: conda takes no lock on its packages
+        document = ground.prove(
+            combo, "--engine", "conda", "--channel", "local", path=str(condabin)
+        )
         passed(document)
         assert document["data"]["engine"] == "conda"
         assert document["data"]["tools"]["conda"]
@@ -192,7 +263,9 @@ def test_the_real_conda_proves_it_and_leaves_the_persons_own_environments_alone(
 
 
 @pytest.mark.skipif(LOCAL_CHANNEL != "local", reason="a channel is built here")
-def test_where_no_channel_answers_one_is_built_and_named_unless_that_is_forbidden(ground: Ground) -> None:
+def test_where_no_channel_answers_one_is_built_and_named_unless_that_is_forbidden(
+    ground: Ground,
+) -> None:
     silent = (ground.home / "nowhere" / "conda-forge").as_uri()
     ground.write(channel=silent)
     strict = ground.prove("conda_uv", "--engine", "rattler", "--channel", "strict")
@@ -215,7 +288,9 @@ def test_where_no_channel_answers_one_is_built_and_named_unless_that_is_forbidde
 
 
 @pytest.mark.parametrize("combo", ["pip_uv", "pip_poetry"])
-def test_a_package_that_does_not_exist_fails_the_proof_and_its_folder_is_kept(combo: str, ground: Ground) -> None:
+def test_a_package_that_does_not_exist_fails_the_proof_and_its_folder_is_kept(
+    combo: str, ground: Ground
+) -> None:
     ground.write('"six==99999"')
     document = ground.prove(combo)
     assert document["exit_code"] == 4
@@ -238,16 +313,26 @@ def test_a_module_that_cannot_be_imported_fails_the_proof(combo: str, ground: Gr
     ground.write('"six", "cracked"', more=f'[{table}]\ncracked = {{ path = "{name}" }}\n')
     document = ground.prove(combo)
     assert document["exit_code"] == 1
-    assert states(document) == {**dict.fromkeys(STEPS, "pass"), "imports": "fail", "verdict": "fail"}
-    broken = [row["id"] for row in proof_of(document)["verdict"]["claims"] if row["status"] == "fail"]
+    assert states(document) == {
+        **dict.fromkeys(STEPS, "pass"),
+        "imports": "fail",
+        "verdict": "fail",
+    }
+    broken = [
+        row["id"] for row in proof_of(document)["verdict"]["claims"] if row["status"] == "fail"
+    ]
     assert broken == ["steps", "imports"]
     assert "cracked (cracked: RuntimeError: it is cracked)" in document["results"][1]["detail"]
     shutil.rmtree(document["data"]["kept"])
 
 
-def test_a_project_that_only_poetrys_own_table_names_is_proven_and_is_no_stray(ground: Ground) -> None:
+def test_a_project_that_only_poetrys_own_table_names_is_proven_and_is_no_stray(
+    ground: Ground,
+) -> None:
     table = '[tool.poetry]\nname = "tiny"\nversion = "1"\ndescription = ""\nauthors = []\n'
-    backend = '[build-system]\nrequires = ["poetry-core"]\nbuild-backend = "poetry.core.masonry.api"\n'
+    backend = (
+        '[build-system]\nrequires = ["poetry-core"]\nbuild-backend = "poetry.core.masonry.api"\n'
+    )
     text = f'{table}[tool.poetry.dependencies]\npython = ">=3.11,<4"\nsix = "*"\n{backend}'
     (ground.project / "pyproject.toml").write_text(text)
     (ground.project / "tiny.py").touch()
@@ -263,7 +348,9 @@ def test_a_project_that_only_poetrys_own_table_names_is_proven_and_is_no_stray(g
 def test_an_interrupted_proof_leaves_nothing(ground: Ground) -> None:
     argv = [PYTHON, str(ENTRY), "proof.run", "--json", "--combo", "pip_uv"]
     pipe = subprocess.PIPE
-    with subprocess.Popen(argv, cwd=ground.project, env=ground.env, stdout=pipe, stderr=pipe, text=True) as running:
+    with subprocess.Popen(
+        argv, cwd=ground.project, env=ground.env, stdout=pipe, stderr=pipe, text=True
+    ) as running:
         assert running.stderr is not None
         for line in running.stderr:
             if "import what was installed" in line:
@@ -286,23 +373,32 @@ def test_every_difference_between_two_environments_is_named() -> None:
 def test_a_package_of_any_name_is_copied_and_what_is_built_is_not(tmp_path: Path) -> None:
     root = tmp_path / "project"
     kept = {"src/lab/build/a.py", "src/lab/dist/b.py", "src/venv/c.py", "pyproject.toml"}
-    left_out = {"build/d.py", "dist/e.whl", ".mlops-lab/lock", ".git/HEAD", "env/pyvenv.cfg", "tmp/mlops-lab proof x/f"}
+    left_out = {
+        "build/d.py",
+        "dist/e.whl",
+        ".mlops-lab/lock",
+        ".git/HEAD",
+        "env/pyvenv.cfg",
+        "tmp/mlops-lab proof x/f",
+    }
     for name in kept | left_out:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).touch()
-    (root / "pyproject.toml").write_text('[project]\nname = "a"\nversion = "1"\n[build-system]\nrequires = []\n')
+    (root / "pyproject.toml").write_text(
+        '[project]\nname = "a"\nversion = "1"\n[build-system]\nrequires = []\n'
+    )
     session = Session.open(combo="pip_uv", start=root)
     sandbox.copy_project(session, tmp_path / "copy", "a", {})
     copied = tmp_path / "copy"
-    assert {path.relative_to(copied).as_posix() for path in copied.rglob("*") if path.is_file()} == kept
+    assert {
+        path.relative_to(copied).as_posix() for path in copied.rglob("*") if path.is_file()
+    } == kept
     os.mkfifo(root / "pipe")
     with pytest.raises(LabError, match="pipe cannot be copied"):
         sandbox.copy_project(session, tmp_path / "again", "a", {})
 
 
 def test_a_conda_file_gets_another_name_and_channels_and_nothing_else() -> None:
-    text = (
-        "# mine\r\nname: 'old'  # its name\r\nchannels:\r\n  - defaults\r\n  - conda-forge\r\ndependencies: [pip]\r\n"
-    )
+    text = "# mine\r\nname: 'old'  # its name\r\nchannels:\r\n  - defaults\r\n  - conda-forge\r\ndependencies: [pip]\r\n"
     made = sandbox.rewritten(text, "new", {"defaults": "file:///x"})
     assert made == text.replace("'old'", "new").replace("- defaults", '- "file:///x"')

@@ -64,7 +64,13 @@ class Hit:
     def uv(self, *words: str) -> None:
         """Run uv as somebody would by hand."""
         env = {**os.environ, "UV_PROJECT_ENVIRONMENT": str(self.prefix)}
-        argv = [str(tools() / "uv"), *words, "--quiet", "--python", str(self.prefix / "bin" / "python")]
+        argv = [
+            str(tools() / "uv"),
+            *words,
+            "--quiet",
+            "--python",
+            str(self.prefix / "bin" / "python"),
+        ]
         subprocess.run(argv, cwd=self.place.project, env=env, check=True)
 
 
@@ -87,7 +93,12 @@ def foreign_path(hit: Hit) -> None:
 
 
 def user_site(hit: Hit) -> None:
-    folder = Path(str(hit.place.env["HOME"]), ".local", hit.site.relative_to(hit.prefix), "click-0.1.dist-info")
+    folder = Path(
+        str(hit.place.env["HOME"]),
+        ".local",
+        hit.site.relative_to(hit.prefix),
+        "click-0.1.dist-info",
+    )
     folder.mkdir(parents=True)
     (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: click\nVersion: 0.1\n")
 
@@ -158,13 +169,26 @@ class Control:
 
 
 CONTROLS = {
-    "missing lock": Control("steps", before(missing_lock), "deps.install", "there is no uv.lock", second=True),
-    "cracked module": Control("imports", before(cracked_module), "env.run", "it is cracked", ("checks", "steps")),
-    "missing file": Control("checks", before(missing_file), "check.all", "doctor.installed-files: fail", ("steps",)),
-    "other interpreter": Control("interpreter", other_interpreter, "env.run", "python is ", ("isolated",)),
+    "missing lock": Control(
+        "steps", before(missing_lock), "deps.install", "there is no uv.lock", second=True
+    ),
+    "cracked module": Control(
+        "imports", before(cracked_module), "env.run", "it is cracked", ("checks", "steps")
+    ),
+    "missing file": Control(
+        "checks", before(missing_file), "check.all", "doctor.installed-files: fail", ("steps",)
+    ),
+    "other interpreter": Control(
+        "interpreter", other_interpreter, "env.run", "python is ", ("isolated",)
+    ),
     "foreign path": Control("isolated", before(foreign_path), "env.run", "/elsewhere"),
     "~/.local": Control(
-        "isolated", before(user_site), "env.run", "/.local/lib/", ("checks", "steps"), combo="conda_uv"
+        "isolated",
+        before(user_site),
+        "env.run",
+        "/.local/lib/",
+        ("checks", "steps"),
+        combo="conda_uv",
     ),
     "behind the lock": Control(
         "lock.installed",
@@ -174,7 +198,11 @@ CONTROLS = {
         ("checks", "second.same", "steps"),
     ),
     "edited lock": Control(
-        "lock.unchanged", after(edited_lock), "check.all", "uv.lock: click was", ("second.same", "steps")
+        "lock.unchanged",
+        after(edited_lock),
+        "check.all",
+        "uv.lock: click was",
+        ("second.same", "steps"),
     ),
     "stray": Control("no-strays", after(stray), "check.all", "toolz", ("second.same", "steps")),
     "altered conda file": Control(
@@ -186,13 +214,22 @@ CONTROLS = {
         second=True,
     ),
     "other second": Control(
-        "second.same", after(behind_the_lock), "deps.install", "click (first 8", ("steps",), second=True
+        "second.same",
+        after(behind_the_lock),
+        "deps.install",
+        "click (first 8",
+        ("steps",),
+        second=True,
     ),
 }
 
 
 def prove(
-    folder: Path, combo: str, patch: pytest.MonkeyPatch, control: Control | None = None, clash: str = ""
+    folder: Path,
+    combo: str,
+    patch: pytest.MonkeyPatch,
+    control: Control | None = None,
+    clash: str = "",
 ) -> dict[str, Any]:
     """Run a session of a tiny project in this process, and give the proof that it wrote."""
 
@@ -229,9 +266,13 @@ def prove(
     opened = Session.open(combo=combo, engine="rattler")
     found = sessions.run(opened, Progress(), channel=LOCAL_CHANNEL)
     made = document.load(Path(found.data["proof"]))
-    assert made["verdict"] == claims.judge(made)  # what was written and read again gives the same words
+    assert made["verdict"] == claims.judge(
+        made
+    )  # what was written and read again gives the same words
     good = made["verdict"]["status"] == "pass"
-    assert good == all(result.status in {Status.PASS, Status.WARN} for result in found.results), found.results
+    assert good == all(result.status in {Status.PASS, Status.WARN} for result in found.results), (
+        found.results
+    )
     assert good == (list(temporary.glob("mlops-lab*")) == [])
     return made
 
@@ -243,7 +284,9 @@ def test_a_session_in_which_something_breaks_fails_by_the_claim_it_breaks(
     control = CONTROLS[name]
     made = prove(tmp_path, control.combo, monkeypatch, control)
     assert made["verdict"]["status"] == "fail"
-    broken = {row["id"]: row["reason"] for row in made["verdict"]["claims"] if row["status"] == "fail"}
+    broken = {
+        row["id"]: row["reason"] for row in made["verdict"]["claims"] if row["status"] == "fail"
+    }
     assert set(broken) == {control.claim, *control.also}, broken
     assert control.reason in broken[control.claim]
 
@@ -252,7 +295,9 @@ def test_a_locked_package_that_overwrites_a_file_of_condas_is_found_by_that_file
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = prove(tmp_path, "conda_uv", monkeypatch, clash="six.py")
-    broken = {row["id"]: row["reason"] for row in made["verdict"]["claims"] if row["status"] == "fail"}
+    broken = {
+        row["id"]: row["reason"] for row in made["verdict"]["claims"] if row["status"] == "fail"
+    }
     assert set(broken) == {"steps", "checks", "conda.untouched"}, broken
     assert "site-packages/six.py is altered" in broken["conda.untouched"]
     assert [step["exit_code"] for step in made["steps"]] == [1, 0, 0, 1, 0, None]
@@ -305,7 +350,9 @@ def _leaves(value: object, *path: str | int) -> Iterator[tuple[str | int, ...]]:
 _LONGEST_KEY = 20
 
 
-def _edited(made: dict[str, Any], path: Sequence[str | int], change: Callable[[Any], Any]) -> dict[str, Any]:
+def _edited(
+    made: dict[str, Any], path: Sequence[str | int], change: Callable[[Any], Any]
+) -> dict[str, Any]:
     edited: dict[str, Any] = json.loads(json.dumps(made))
     inner: Any = edited
     for key in path[:-1]:
@@ -395,7 +442,9 @@ def test_a_digest_that_is_made_anew_hides_what_nothing_contradicts(kept: Kept) -
     assert set(kept.verify({**edited, "digest": document.digest(edited)}).values()) == {Status.PASS}
 
 
-def test_a_project_that_has_changed_since_is_a_warning_and_another_one_is_not_compared(kept: Kept) -> None:
+def test_a_project_that_has_changed_since_is_a_warning_and_another_one_is_not_compared(
+    kept: Kept,
+) -> None:
     path = kept.session.project.pyproject.path
     text = path.read_text()
     try:
@@ -409,7 +458,9 @@ def test_a_project_that_has_changed_since_is_a_warning_and_another_one_is_not_co
 
 def _newer(made: dict[str, Any]) -> None:
     made["lock"]["packages"]["click"] = ["99"]
-    made["installed"] = [{**row, "version": "99"} if row["name"] == "click" else row for row in made["installed"]]
+    made["installed"] = [
+        {**row, "version": "99"} if row["name"] == "click" else row for row in made["installed"]
+    ]
 
 
 def _by_hand(made: dict[str, Any]) -> None:
@@ -425,12 +476,24 @@ def _on_a_mac(made: dict[str, Any]) -> None:
     ("changes", "differ", "likely"),
     [
         ((), set(), "the load of the machine"),
-        ((lambda made: made["caches"].update(uv="cold"),), set(), "different times follow from cache uv"),
+        (
+            (lambda made: made["caches"].update(uv="cold"),),
+            set(),
+            "different times follow from cache uv",
+        ),
         ((_newer,), {"packages", "lock"}, "at different times or places"),
-        ((_newer, lambda made: made["manifests"].update({"conda.yml": "0" * 64})), {"packages", "lock"}, "was changed"),
+        (
+            (_newer, lambda made: made["manifests"].update({"conda.yml": "0" * 64})),
+            {"packages", "lock"},
+            "was changed",
+        ),
         ((_on_a_mac,), {"packages"}, "follows from platform machine, platform system"),
         ((_by_hand,), {"packages"}, "by hand"),
-        ((lambda made: made["verdict"].update(status="fail"),), {"verdict"}, "one of the sessions alone"),
+        (
+            (lambda made: made["verdict"].update(status="fail"),),
+            {"verdict"},
+            "one of the sessions alone",
+        ),
     ],
 )
 def test_the_difference_between_two_proofs_is_explained(
@@ -443,6 +506,8 @@ def test_the_difference_between_two_proofs_is_explained(
     for path, made in zip(paths, (kept.made, other), strict=True):
         document.write(path, made)
     found = review.explain(*map(str, paths))
-    assert {one.id.removeprefix("compare.") for one in found.results if one.status is Status.FAIL} == differ
+    assert {
+        one.id.removeprefix("compare.") for one in found.results if one.status is Status.FAIL
+    } == differ
     assert likely in found.data["likely"]
     assert [row["step"] for row in found.data["steps"]] == list(claims.STEPS)

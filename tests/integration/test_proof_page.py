@@ -31,7 +31,10 @@ _MARKS = "document.querySelectorAll('[data-chart={}] .mark-rect path').length"
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give the folder of a page: two combos and two Pythons, one that failed and one without a proof."""
     folder = tmp_path_factory.mktemp("pag é")
-    conda = [package("python", "3.11.7", "conda", 60_000_000), package("click", "8.2", "lock", 2_000_000)]
+    conda = [
+        package("python", "3.11.7", "conda", 60_000_000),
+        package("click", "8.2", "lock", 2_000_000),
+    ]
     skipped = {"status": "pass", "claims": [claim("conda.untouched", "skip", "no conda")]}
     proofs = [
         proof(verdict=skipped),
@@ -59,9 +62,20 @@ def opened(browser: Browser, file: Path, charts: int) -> None:
 def test_charts_are_drawn_from_the_numbers_and_told_in_words(browser: Browser, drawn: Path) -> None:
     opened(browser, drawn / "page.html", 2 + 4)
     assert browser.run("document.title") == "Proofs: error"
-    assert browser.run("document.querySelector('header').innerText").split("\n")[-1] == "3 of 5 pass"
-    verdicts = "[...document.querySelectorAll('.matrix td')].map((one) => one.innerText.toLowerCase())"
-    assert browser.run(verdicts) == ["—", "error 0.0 s", "pass 5.0 s", "fail 5.0 s", "pass 5.0 s", "pass 5.0 s"]
+    assert (
+        browser.run("document.querySelector('header').innerText").split("\n")[-1] == "3 of 5 pass"
+    )
+    verdicts = (
+        "[...document.querySelectorAll('.matrix td')].map((one) => one.innerText.toLowerCase())"
+    )
+    assert browser.run(verdicts) == [
+        "—",
+        "error 0.0 s",
+        "pass 5.0 s",
+        "fail 5.0 s",
+        "pass 5.0 s",
+        "pass 5.0 s",
+    ]
     assert browser.run(_MARKS.format("time")) == 4 * 2
     assert browser.run(_MARKS.format("disk")) == 4 * 2
     assert browser.run(_MARKS.format("cell4")) == 4
@@ -69,13 +83,21 @@ def test_charts_are_drawn_from_the_numbers_and_told_in_words(browser: Browser, d
     part = next(label for label in browser.run(labels) if "step: 1.2 do deps.lock" in label)
     assert "began): 0.5" in part.replace("seconds since the session began: ", "began): ")
     assert "ended: 2.5" in part
-    said = browser.run("[...document.querySelectorAll('[data-chart], svg[role], img')].map((one) => one.ariaLabel)")
+    said = browser.run(
+        "[...document.querySelectorAll('[data-chart], svg[role], img')].map((one) => one.ariaLabel)"
+    )
     assert len(said) == 6
     assert all(said)
     assert "conda_uv rattler 3.11 62" in said[1]
     assert "1.2 do deps.lock from 0.5 to 2.5" in said[-1]
     text = browser.run("document.body.innerText")
-    for expected in ("the lock was edited", "killed", "not in all", "version differs", "dependency manager: uv"):
+    for expected in (
+        "the lock was edited",
+        "killed",
+        "not in all",
+        "version differs",
+        "dependency manager: uv",
+    ):
         assert expected in text
     assert browser.run("performance.getEntriesByType('resource').length") == 0
     assert browser.console() == []
@@ -94,19 +116,38 @@ def test_the_page_is_for_keyboard_paper_and_both_schemes(browser: Browser, drawn
     tones = {}
     for scheme in ("light", "dark"):
         browser.media(scheme=scheme)
-        for place in ("h1", "dd", ".matrix a .mark", ".fail .mark", ".error .mark", "td", "th", ".layers p", "footer"):
+        for place in (
+            "h1",
+            "dd",
+            ".matrix a .mark",
+            ".fail .mark",
+            ".error .mark",
+            "td",
+            "th",
+            ".layers p",
+            "footer",
+        ):
             assert browser.contrast(place) >= 4.5, (scheme, place)
-        tones[scheme] = browser.run("getComputedStyle(document.querySelector('[data-chart=time] svg text')).fill")
+        tones[scheme] = browser.run(
+            "getComputedStyle(document.querySelector('[data-chart=time] svg text')).fill"
+        )
     assert tones["light"] != tones["dark"], "a chart follows the page's scheme"
     browser.media(scheme="dark", media="print")
-    assert browser.run("getComputedStyle(document.querySelector('[data-chart=time] svg text')).fill") == "rgb(0, 0, 0)"
+    assert (
+        browser.run("getComputedStyle(document.querySelector('[data-chart=time] svg text')).fill")
+        == "rgb(0, 0, 0)"
+    )
     assert browser.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     browser.media(media="")
     assert browser.console() == []
 
 
-def test_hostile_proofs_run_nothing_and_the_policy_is_in_force(browser: Browser, tmp_path: Path) -> None:
-    steps = [{**one, "title": HOSTILE, "command": HOSTILE, "detail": HOSTILE} for one in proof()["steps"]]
+def test_hostile_proofs_run_nothing_and_the_policy_is_in_force(
+    browser: Browser, tmp_path: Path
+) -> None:
+    steps = [
+        {**one, "title": HOSTILE, "command": HOSTILE, "detail": HOSTILE} for one in proof()["steps"]
+    ]
     evil = proof(
         engine=HOSTILE,
         python=HOSTILE,
@@ -128,7 +169,9 @@ def test_hostile_proofs_run_nothing_and_the_policy_is_in_force(browser: Browser,
     assert [line for line in browser.console() if "Content Security Policy" in line["message"]]
 
 
-def test_a_real_matrix_where_one_manager_fails_proves_the_other(browser: Browser, tmp_path: Path) -> None:
+def test_a_real_matrix_where_one_manager_fails_proves_the_other(
+    browser: Browser, tmp_path: Path
+) -> None:
     lab = Lab(tmp_path, variables(tmp_path))
     lab.write(
         "pyproject.toml",
@@ -136,7 +179,17 @@ def test_a_real_matrix_where_one_manager_fails_proves_the_other(browser: Browser
         "[tool.uv]\npackage = false\n[tool.poetry]\npackage-mode = false\n"
         '[tool.poetry.dependencies]\nsix = "==99999"\n',
     )
-    words = ("proof.matrix", "--python", VERSION, "--only", "pip_uv", "--only", "pip_poetry", "--jobs", "2")
+    words = (
+        "proof.matrix",
+        "--python",
+        VERSION,
+        "--only",
+        "pip_uv",
+        "--only",
+        "pip_poetry",
+        "--jobs",
+        "2",
+    )
     planned = lab.ok(*words, "--dry-run").data["plan"]
     assert len(planned) == 2
     assert not (lab.project / ".nox").exists()
@@ -145,11 +198,18 @@ def test_a_real_matrix_where_one_manager_fails_proves_the_other(browser: Browser
     ends = {row["id"].split(".")[1]: row["status"] for row in answer.results}
     assert ends == {"pip_uv": "pass", "pip_poetry": "error"}
     assert "six" in next(row["detail"] for row in answer.results if row["status"] == "error")
-    assert {row["combo"]: row["verdict"] for row in answer.data["matrix"]} == {"pip_uv": "pass", "pip_poetry": "fail"}
+    assert {row["combo"]: row["verdict"] for row in answer.data["matrix"]} == {
+        "pip_uv": "pass",
+        "pip_poetry": "fail",
+    }
     opened(browser, Path(answer.data["page"]), 2 + 2)
     assert browser.run("document.querySelectorAll('[data-chart=cell1] .mark-rect path').length") > 6
     assert browser.console() == []
-    assert {path.name for path in Path(answer.data["badges"]).iterdir()} == {"all.svg", "pip_uv.svg", "pip_poetry.svg"}
+    assert {path.name for path in Path(answer.data["badges"]).iterdir()} == {
+        "all.svg",
+        "pip_uv.svg",
+        "pip_poetry.svg",
+    }
     again = lab.ok("proof.page", ".nox/proofs", "--output", "out")
     assert (lab.project / "out/page.html").read_text() == Path(answer.data["page"]).read_text()
     assert again.data["summary"] == "out/summary.md"
@@ -161,7 +221,9 @@ def test_ctrl_c_ends_the_whole_matrix(tmp_path: Path) -> None:
     lab = Lab(tmp_path, variables(tmp_path) | {"TMPDIR": str(tmp_path / "t")})
     (tmp_path / "t").mkdir()
     shutil.copy(Path(__file__).parents[2] / "pyproject.toml", lab.project)
-    argv = lab.argv("proof.matrix", "--python", VERSION, "--only", "pip_uv", "--only", "pip_poetry", json=True)
+    argv = lab.argv(
+        "proof.matrix", "--python", VERSION, "--only", "pip_uv", "--only", "pip_poetry", json=True
+    )
     with lab.start(argv) as running:
         until = time.monotonic() + 120
         while len(list((tmp_path / "t").glob("mlops-lab proof */project"))) < 2:
@@ -173,4 +235,6 @@ def test_ctrl_c_ends_the_whole_matrix(tmp_path: Path) -> None:
     assert json.loads(stdout)["results"][0]["id"] == "error.interrupted"
     assert list((tmp_path / "t").glob("mlops-lab*")) == []
     shown = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
-    assert not [one for one in shown if re.search(rb"proof\.run", one) and str(tmp_path).encode() in one]
+    assert not [
+        one for one in shown if re.search(rb"proof\.run", one) and str(tmp_path).encode() in one
+    ]

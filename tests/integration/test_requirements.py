@@ -57,7 +57,11 @@ def build_editable(folder, *args, **kwargs):
 def package(folder: Path, name: str, version: str) -> None:
     """Write a package that builds without an index."""
     folder.mkdir(exist_ok=True)
-    texts = {"pyproject.toml": PROJECT.format(name=name, version=version), "backend.py": BACKEND, "tiny_module.py": ""}
+    texts = {
+        "pyproject.toml": PROJECT.format(name=name, version=version),
+        "backend.py": BACKEND,
+        "tiny_module.py": "",
+    }
     for file, text in texts.items():
         (folder / file).write_text(text, "utf-8")
 
@@ -73,13 +77,20 @@ def commit(lab: Lab, folder: Path) -> None:
     for version in ("1.0", "2.0") if not (folder / ".git").exists() else ():
         package(folder, "tiny-git", version)
         who = ("-c", "user.name=me", "-c", "user.email=me@localhost")
-        for words in (("init", "-q"), ("add", "-A"), (*who, "commit", "-qm", version), ("tag", f"v{version[0]}")):
+        for words in (
+            ("init", "-q"),
+            ("add", "-A"),
+            (*who, "commit", "-qm", version),
+            ("tag", f"v{version[0]}"),
+        ):
             made = lab.run(["git", "-C", str(folder), *words])
             assert made.code == 0, made
 
 
 @pytest.mark.parametrize("fresh", SAMPLE, ids=str, indirect=True)
-def test_what_is_locked_from_git_leaves_the_tool_environment_as_it_is(fresh: Lab, repository: Path) -> None:
+def test_what_is_locked_from_git_leaves_the_tool_environment_as_it_is(
+    fresh: Lab, repository: Path
+) -> None:
     commit(fresh, repository)
     text = (fresh.project / "pyproject.toml").read_text("utf-8")
     wanted = f'"tiny-git @ git+{repository.as_uri()}@v1"'
@@ -94,13 +105,26 @@ def test_git_extras_markers_and_several_at_once(made: Lab, repository: Path) -> 
     commit(made, repository)
     before = made.installed()
     address = f"git+{repository.as_uri()}"
-    made.ok("deps.add", f"tiny-git[more] @ {address}@v1", "--group", "dev", "--", "six; sys_platform == 'nowhere'")
-    assert made.installed().items() - before.items() == {("tiny-git", "1.0"), ("toolz", made.installed()["toolz"])}
+    made.ok(
+        "deps.add",
+        f"tiny-git[more] @ {address}@v1",
+        "--group",
+        "dev",
+        "--",
+        "six; sys_platform == 'nowhere'",
+    )
+    assert made.installed().items() - before.items() == {
+        ("tiny-git", "1.0"),
+        ("toolz", made.installed()["toolz"]),
+    }
     text = (made.project / "pyproject.toml").read_text("utf-8")
     assert "nowhere" in text
     assert "# brings click" in text
     (chain,) = made.ok("deps.why", "toolz").data["chains"]
-    assert (chain["manifest"], chain["chain"]) == ("pyproject.toml (group dev)", ["tiny-git", "toolz"])
+    assert (chain["manifest"], chain["chain"]) == (
+        "pyproject.toml (group dev)",
+        ["tiny-git", "toolz"],
+    )
     assert "another platform" in made.ok("deps.why", "six").data["note"]
     skipped = [one["detail"] for one in made.ok("deps.outdated").results if one["status"] == "skip"]
     assert [text for text in skipped if text.startswith("tiny-git: ")]

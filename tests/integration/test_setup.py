@@ -10,7 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.lab import CASES, CONDA_YML, DEAD, INSTALLED, LAYERS, PYTHON, SAMPLE, VERSION, Case, Lab, tools, untouched
+from tests.lab import (
+    CASES,
+    CONDA_YML,
+    DEAD,
+    INSTALLED,
+    LAYERS,
+    PYTHON,
+    SAMPLE,
+    VERSION,
+    Case,
+    Lab,
+    tools,
+    untouched,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,14 +37,22 @@ PIP_SECTION = "  - pip:\n      - toolz\n"
 
 def packages(lab: Lab) -> dict[str, str]:
     """Give what is installed, less what stands in an environment before any manager comes."""
-    return {name: version for name, version in lab.installed().items() if name not in {"pip", "setuptools", "wheel"}}
+    return {
+        name: version
+        for name, version in lab.installed().items()
+        if name not in {"pip", "setuptools", "wheel"}
+    }
 
 
 def listed(lab: Lab) -> dict[str, Path]:
     """Read `conda env list` as a person does: the name, and the folder behind it."""
     answer = lab.conda("env", "list")
     assert answer.code == 0, answer
-    rows = [line.replace(" * ", "   ").split(maxsplit=1) for line in answer.stdout.splitlines() if line[:1] != "#"]
+    rows = [
+        line.replace(" * ", "   ").split(maxsplit=1)
+        for line in answer.stdout.splitlines()
+        if line[:1] != "#"
+    ]
     return {row[0]: Path(row[1]) for row in rows if len(row) == 2}
 
 
@@ -61,8 +82,15 @@ def test_uv_never_sees_an_environment_that_is_half_made(new_lab: Callable[[Case]
     assert lab.lock.is_file()
     shutil.rmtree(lab.prefix)
     lab.ok("env.create")
-    seen = lab.run([str(tools() / "uv"), "pip", "list", "--format", "json", "--python", str(lab.python)])
-    assert {row["name"] for row in json.loads(seen.stdout)} <= {"pip", "setuptools", "wheel", "packaging"}
+    seen = lab.run(
+        [str(tools() / "uv"), "pip", "list", "--format", "json", "--python", str(lab.python)]
+    )
+    assert {row["name"] for row in json.loads(seen.stdout)} <= {
+        "pip",
+        "setuptools",
+        "wheel",
+        "packaging",
+    }
     shutil.rmtree(lab.home)
 
 
@@ -72,7 +100,9 @@ def test_from_nothing(fresh: Lab) -> None:
     answer = fresh.ok("setup")
     assert fresh.imports(*INSTALLED.values()) == fresh.prefix
     assert fresh.lock.is_file()
-    assert {"env.create", "deps.lock", "deps.install", "env.exists", "lock.fresh"} <= answer.ids("pass")
+    assert {"env.create", "deps.lock", "deps.install", "env.exists", "lock.fresh"} <= answer.ids(
+        "pass"
+    )
     assert {result["status"] for result in answer.results} <= {"pass", "skip"}
     assert plan[0]["id"] == "env.create"
     if fresh.condabin is not None:
@@ -121,8 +151,12 @@ def test_the_pip_section(new_lab: Callable[[Case], Lab], case: Case) -> None:
     assert {"toolz", "mypy-extensions"} <= set(lab.installed())
 
 
-@pytest.mark.parametrize("case", [Case("conda_uv", engine) for engine in ("rattler", "conda")], ids=str)
-def test_a_pip_section_that_fails_leaves_no_environment(new_lab: Callable[[Case], Lab], case: Case) -> None:
+@pytest.mark.parametrize(
+    "case", [Case("conda_uv", engine) for engine in ("rattler", "conda")], ids=str
+)
+def test_a_pip_section_that_fails_leaves_no_environment(
+    new_lab: Callable[[Case], Lab], case: Case
+) -> None:
     lab = new_lab(case)
     lab.write("conda.yml", f"{CONDA_YML}  - pip:\n      - toolz==0.0.999\n")
     before = lab.manifests()
@@ -133,19 +167,33 @@ def test_a_pip_section_that_fails_leaves_no_environment(new_lab: Callable[[Case]
     assert "tiny_env" not in listed(lab)
 
 
-@pytest.mark.parametrize("case", [Case("conda_uv", engine) for engine in ("rattler", "conda")], ids=str)
-def test_the_pip_section_comes_from_the_index_that_was_chosen(new_lab: Callable[[Case], Lab], case: Case) -> None:
+@pytest.mark.parametrize(
+    "case", [Case("conda_uv", engine) for engine in ("rattler", "conda")], ids=str
+)
+def test_the_pip_section_comes_from_the_index_that_was_chosen(
+    new_lab: Callable[[Case], Lab], case: Case
+) -> None:
     lab = new_lab(case)
     lab.write("conda.yml", CONDA_YML + PIP_SECTION)
     settings = dict.fromkeys((name for name in lab.env if name.startswith(("PIP_", "UV_"))), "")
-    settings |= {"MLOPS_LAB_INDEX_URL": f"{DEAD}/simple", "UV_CACHE_DIR": str(lab.home / "empty cache")}
-    lab.env |= {**settings, "PIP_CONFIG_FILE": "/dev/null", "PIP_NO_CACHE_DIR": "1", "PIP_RETRIES": "1"}
+    settings |= {
+        "MLOPS_LAB_INDEX_URL": f"{DEAD}/simple",
+        "UV_CACHE_DIR": str(lab.home / "empty cache"),
+    }
+    lab.env |= {
+        **settings,
+        "PIP_CONFIG_FILE": "/dev/null",
+        "PIP_NO_CACHE_DIR": "1",
+        "PIP_RETRIES": "1",
+    }
     error = lab("env.create").error()
     assert "127.0.0.1:9" in error["detail"]
     assert not lab.prefix.exists()
 
 
-@pytest.mark.parametrize("case", [Case("pip_uv"), Case("conda_uv", "rattler"), Case("conda_uv", "conda")], ids=str)
+@pytest.mark.parametrize(
+    "case", [Case("pip_uv"), Case("conda_uv", "rattler"), Case("conda_uv", "conda")], ids=str
+)
 def test_a_broken_environment_is_made_anew(new_lab: Callable[[Case], Lab], case: Case) -> None:
     lab = new_lab(case)
     lab.ok("setup")
@@ -161,7 +209,9 @@ def test_a_broken_environment_is_made_anew(new_lab: Callable[[Case], Lab], case:
 
 
 @pytest.mark.parametrize("case", [Case("conda_uv", "rattler"), Case("conda_uv", "conda")], ids=str)
-def test_what_conda_yml_asks_for_now_is_installed(new_lab: Callable[[Case], Lab], case: Case) -> None:
+def test_what_conda_yml_asks_for_now_is_installed(
+    new_lab: Callable[[Case], Lab], case: Case
+) -> None:
     lab = new_lab(case)
     lab.ok("setup")
     lab.write("conda.yml", f"{CONDA_YML}  - six\n")
@@ -200,9 +250,23 @@ def test_a_package_that_is_gone_is_installed_again(new_lab: Callable[[Case], Lab
 def other_python() -> Path | None:
     """Find another Python of this machine that is new enough: on PATH, or pyenv's."""
     names = [f"python3.{minor}" for minor in range(11, 20) if f"3.{minor}" != VERSION]
-    found = [Path(path) for name in names if (path := shutil.which(name)) and Path(path).read_bytes()[:2] != b"#!"]
+    found = [
+        Path(path)
+        for name in names
+        if (path := shutil.which(name)) and Path(path).read_bytes()[:2] != b"#!"
+    ]
     return next(
-        iter([*found, *(path for name in names for path in Path.home().glob(f".pyenv/versions/*/bin/{name}"))]), None
+        iter(
+            [
+                *found,
+                *(
+                    path
+                    for name in names
+                    for path in Path.home().glob(f".pyenv/versions/*/bin/{name}")
+                ),
+            ]
+        ),
+        None,
     )
 
 
@@ -216,14 +280,18 @@ def test_another_python(new_lab: Callable[[Case], Lab], case: Case) -> None:
     lab.ok("setup")
     for version in (other.name.removeprefix("python"), VERSION):
         lab.ok("setup", "--python", version)
-        answer = lab.run([str(lab.python), "-c", "import sys; print('{}.{}'.format(*sys.version_info))"])
+        answer = lab.run(
+            [str(lab.python), "-c", "import sys; print('{}.{}'.format(*sys.version_info))"]
+        )
         assert answer.stdout.strip() == version
         lab.imports(*INSTALLED.values())
         with untouched(lab):
             assert lab.ok("setup", "--python", version).data["changed"] == []
 
 
-@pytest.mark.parametrize("case", [Case("pip_uv"), *(Case("conda_uv", e) for e in ("rattler", "conda"))], ids=str)
+@pytest.mark.parametrize(
+    "case", [Case("pip_uv"), *(Case("conda_uv", e) for e in ("rattler", "conda"))], ids=str
+)
 def test_a_python_that_is_nowhere(new_lab: Callable[[Case], Lab], case: Case) -> None:
     lab = new_lab(case)
     before = lab.manifests()
@@ -246,7 +314,9 @@ def test_something_else_stands_in_the_way(fresh: Lab) -> None:
 @pytest.mark.parametrize("fresh", SAMPLE, ids=str, indirect=True)
 def test_a_failed_lock_leaves_nothing(fresh: Lab) -> None:
     text = (fresh.project / "pyproject.toml").read_text()
-    fresh.write("pyproject.toml", text.replace("click-default-group>=1.2", "click-default-group>=999"))
+    fresh.write(
+        "pyproject.toml", text.replace("click-default-group>=1.2", "click-default-group>=999")
+    )
     before = fresh.manifests()
     error = fresh("setup").error()
     assert "click-default-group" in error["detail"]
@@ -258,7 +328,9 @@ def test_a_failed_lock_leaves_nothing(fresh: Lab) -> None:
     fresh.imports(*INSTALLED.values())
 
 
-@pytest.mark.parametrize("case", [Case("conda_uv", engine) for engine in ("rattler", "conda")], ids=str)
+@pytest.mark.parametrize(
+    "case", [Case("conda_uv", engine) for engine in ("rattler", "conda")], ids=str
+)
 def test_a_conda_package_that_is_nowhere(new_lab: Callable[[Case], Lab], case: Case) -> None:
     lab = new_lab(case)
     lab.write("conda.yml", f"{CONDA_YML}  - no-such-package-at-all\n")

@@ -25,7 +25,11 @@ ODD = (
     if POSIX
     else "p é 'q' & (r)!"
 )
-VALUE = f"{ODD} ~ * ? [a] {{b}} <c> | ^ \u2019; touch CANARY; \u2018" if POSIX else f'{ODD} "r" %PATH% <c> | ^'
+VALUE = (
+    f"{ODD} ~ * ? [a] {{b}} <c> | ^ \u2019; touch CANARY; \u2018"
+    if POSIX
+    else f'{ODD} "r" %PATH% <c> | ^'
+)
 DUMP = """
 import json, os, sys
 with open(sys.argv[1], "w", encoding="utf-8", errors="surrogateescape") as stream:
@@ -77,16 +81,30 @@ _CMD = Case(
 CASES = [
     pytest.param(Case("bash", ("bash", "--norc")), id="bash"),
     pytest.param(Case("bash", ("bash", "--norc"), before="set -eu"), id="bash -eu"),
-    pytest.param(Case("bash", ("bash", "--norc"), before="set -euo pipefail -o noclobber -o posix"), id="bash posix"),
-    pytest.param(Case("bash", ("bash", "--norc"), before="set +h; PS1='$ '"), id="bash with a prompt, without hashing"),
+    pytest.param(
+        Case("bash", ("bash", "--norc"), before="set -euo pipefail -o noclobber -o posix"),
+        id="bash posix",
+    ),
+    pytest.param(
+        Case("bash", ("bash", "--norc"), before="set +h; PS1='$ '"),
+        id="bash with a prompt, without hashing",
+    ),
     pytest.param(Case("zsh", ("zsh", "-f")), id="zsh"),
-    pytest.param(Case("zsh", ("zsh", "-f"), before="set -eu; setopt rc_quotes warn_create_global"), id="zsh -eu"),
-    pytest.param(Case("zsh", ("zsh", "-f"), before="setopt sh_word_split ksh_arrays glob_subst"), id="zsh like ksh"),
+    pytest.param(
+        Case("zsh", ("zsh", "-f"), before="set -eu; setopt rc_quotes warn_create_global"),
+        id="zsh -eu",
+    ),
+    pytest.param(
+        Case("zsh", ("zsh", "-f"), before="setopt sh_word_split ksh_arrays glob_subst"),
+        id="zsh like ksh",
+    ),
     pytest.param(_FISH, id="fish"),
     pytest.param(_POWERSHELL, id="powershell"),
     pytest.param(_CMD, id="cmd"),
 ]
-INTERACTIVE = [pytest.param(case, id=case.shell) for case in (Case("bash", ()), Case("zsh", ()), _FISH)]
+INTERACTIVE = [
+    pytest.param(case, id=case.shell) for case in (Case("bash", ()), Case("zsh", ()), _FISH)
+]
 
 
 def installed(program: str) -> None:
@@ -104,7 +122,9 @@ def make(folder: Path, name: str, case: Case) -> Activation:
     loose = ": $NOT_SET_ANYWHERE\nfalse\n" if suffix == ".sh" else ""
     first, last = prefix / "on" / f"1 on{suffix}", prefix / "off" / f"1 off{suffix}"
     first.write_text(f"{loose}{case.on.format('BY_SCRIPT', 'yes')}\n")
-    last.write_text(f"{loose}{case.off.format('BY_SCRIPT')}\n{case.on.format('LEFT', 'by-script')}\n")
+    last.write_text(
+        f"{loose}{case.off.format('BY_SCRIPT')}\n{case.on.format('LEFT', 'by-script')}\n"
+    )
     alien = prefix / "on" / "2.csh"
     alien.write_text("this is no script of this shell\n")
     variables = {"VIRTUAL_ENV": str(prefix), "VIRTUAL_ENV_PROMPT": name, "ODD": VALUE, "GONE": None}
@@ -122,7 +142,11 @@ class Lab:
         self.home.mkdir()
         (folder / "dump.py").write_text(DUMP)
         self.env = {
-            **{key: value for key, value in environment({}).items() if key not in {"ODD", "LEFT", "ZDOTDIR"}},
+            **{
+                key: value
+                for key, value in environment({}).items()
+                if key not in {"ODD", "LEFT", "ZDOTDIR"}
+            },
             "HOME": str(self.home),
             "MLOPS_PYTHON": sys.executable,
             "MLOPS_DUMP": str(folder / "dump.py"),
@@ -151,7 +175,10 @@ class Lab:
         """Start a shell; give what it printed."""
         program = shutil.which(command.argv[0])
         assert program is not None
-        env = {**self.env, **{key: value for key, value in command.env.items() if value is not None}}
+        env = {
+            **self.env,
+            **{key: value for key, value in command.env.items() if value is not None},
+        }
         done = subprocess.run(
             [program, *command.argv[1:]],
             env=env,
@@ -206,7 +233,16 @@ def less(env: dict[str, str], *names: str) -> dict[str, str]:
 def test_once_twice_another_and_back(lab: Lab, tmp_path: Path) -> None:
     one, two = make(tmp_path, ODD, lab.case), make(tmp_path, "other", lab.case)
     on, other = lab.write("one", one), lab.write("two", two)
-    steps = [on, lab.dump("once"), on, lab.dump("twice"), other, lab.dump("other"), lab.case.leave, lab.dump("after")]
+    steps = [
+        on,
+        lab.dump("once"),
+        on,
+        lab.dump("twice"),
+        other,
+        lab.dump("other"),
+        lab.case.leave,
+        lab.dump("after"),
+    ]
     lab.run(lab.dump("before"), *steps, on, lab.case.leave, lab.dump("again"))
     before = lab.saw("before")
     assert before["CONDA_PREFIX"] == "/old conda"
@@ -233,13 +269,28 @@ def test_an_environment_that_is_deleted_while_active_can_be_left(lab: Lab, tmp_p
 def test_a_shell_within_the_shell_has_an_activation_of_its_own(lab: Lab, tmp_path: Path) -> None:
     one, two = make(tmp_path, "outer", lab.case), make(tmp_path, ODD, lab.case)
     suffix = shells.SHELLS[lab.case.shell].suffix
-    inner = [lab.dump("inherited"), lab.write("two", two), lab.dump("inner"), lab.case.leave, lab.dump("left")]
+    inner = [
+        lab.dump("inherited"),
+        lab.write("two", two),
+        lab.dump("inner"),
+        lab.case.leave,
+        lab.dump("left"),
+    ]
     (tmp_path / f"inner{suffix}").write_text("\n".join([*inner, ""]))
     nested = " ".join([*lab.case.argv, f"inner{suffix}"])
-    lab.run(lab.dump("before"), lab.write("one", one), nested, lab.dump("outer"), lab.case.leave, lab.dump("after"))
+    lab.run(
+        lab.dump("before"),
+        lab.write("one", one),
+        nested,
+        lab.dump("outer"),
+        lab.case.leave,
+        lab.dump("after"),
+    )
     before = lab.saw("before")
     assert lab.saw("inherited") == lab.saw("outer") == active(before, one)
-    if lab.case.shell == "cmd":  # its state is in the environment, so that the inner one undoes the outer one
+    if (
+        lab.case.shell == "cmd"
+    ):  # its state is in the environment, so that the inner one undoes the outer one
         assert lab.saw("inner")["VIRTUAL_ENV"] == str(two.prefix)
     else:
         assert lab.saw("inner") == active(lab.saw("inherited"), two)
@@ -249,14 +300,23 @@ def test_a_shell_within_the_shell_has_an_activation_of_its_own(lab: Lab, tmp_pat
 
 @pytest.mark.parametrize(
     "case",
-    [pytest.param(Case("bash", ("bash", "--norc")), id="bash"), pytest.param(Case("zsh", ("zsh", "-f")), id="zsh")],
+    [
+        pytest.param(Case("bash", ("bash", "--norc")), id="bash"),
+        pytest.param(Case("zsh", ("zsh", "-f")), id="zsh"),
+    ],
 )
 def test_a_command_that_the_shell_remembers_is_looked_up_anew(lab: Lab, tmp_path: Path) -> None:
     activation = make(tmp_path, "env", lab.case)
     program = tmp_path / "env/bin/cat"
     program.write_text("#!/bin/sh\necho own >own.txt\n")
     program.chmod(0o755)
-    lab.run("cat </dev/null", lab.write("on", activation), "cat", lab.case.leave, "cat main* >theirs.txt")
+    lab.run(
+        "cat </dev/null",
+        lab.write("on", activation),
+        "cat",
+        lab.case.leave,
+        "cat main* >theirs.txt",
+    )
     assert (tmp_path / "own.txt").read_text() == "own\n"
     assert (tmp_path / "theirs.txt").read_text().startswith("cat <")
 
@@ -280,7 +340,13 @@ def test_the_prompt_names_the_environment_while_it_is_active(lab: Lab, tmp_path:
 @pytest.mark.parametrize("case", INTERACTIVE)
 def test_a_person_can_evaluate_it_at_the_prompt(lab: Lab, tmp_path: Path) -> None:
     activation = make(tmp_path, ODD, lab.case)
-    typed = [lab.dump("before"), lab.write("on", activation), lab.dump("active"), lab.case.leave, lab.dump("after")]
+    typed = [
+        lab.dump("before"),
+        lab.write("on", activation),
+        lab.dump("active"),
+        lab.case.leave,
+        lab.dump("after"),
+    ]
     plain = {"bash": "--norc", "zsh": "-f", "fish": "--no-config"}[lab.case.shell]
     said = lab.start(Command((lab.case.shell, plain, "-i")), "\n".join([*typed, "exit", ""]))
     assert "not found" not in said
@@ -289,7 +355,9 @@ def test_a_person_can_evaluate_it_at_the_prompt(lab: Lab, tmp_path: Path) -> Non
     assert less(lab.saw("after"), "LEFT") == before
 
 
-@pytest.mark.parametrize("moved", [pytest.param(False, id="home"), pytest.param(True, id="ZDOTDIR")])
+@pytest.mark.parametrize(
+    "moved", [pytest.param(False, id="home"), pytest.param(True, id="ZDOTDIR")]
+)
 @pytest.mark.parametrize("case", INTERACTIVE)
 def test_a_new_shell_reads_the_persons_own_files_first(
     lab: Lab, tmp_path: Path, *, moved: bool, monkeypatch: pytest.MonkeyPatch
@@ -314,12 +382,16 @@ def test_a_new_shell_reads_the_persons_own_files_first(
     activation = make(tmp_path, "env", lab.case)
     command = shells.interactive(lab.case.shell, activation, place)
     lab.env["XDG_CONFIG_HOME"] = str(lab.home / ".config")
-    lab.start(command, "\n".join([lab.dump("active"), lab.case.leave, lab.dump("after"), "exit", ""]))
+    lab.start(
+        command, "\n".join([lab.dump("active"), lab.case.leave, lab.dump("after"), "exit", ""])
+    )
     seen, after = lab.saw("active"), lab.saw("after")
     assert seen["FROM_RC"] == after["FROM_RC"] == "yes"
     assert seen["VIRTUAL_ENV"] == str(activation.prefix)
     assert after["VIRTUAL_ENV"] == "/rc"
-    assert seen["PATH"].startswith(f"{os.pathsep.join(map(str, activation.path))}{os.pathsep}/rc{os.pathsep}")
+    assert seen["PATH"].startswith(
+        f"{os.pathsep.join(map(str, activation.path))}{os.pathsep}/rc{os.pathsep}"
+    )
     assert after["PATH"].startswith(f"/rc{os.pathsep}")
     assert "MLOPS_LAB_START" not in seen
     assert seen.get("ZDOTDIR") == (str(own) if moved else None)

@@ -54,7 +54,11 @@ def test_update(changed: Lab) -> None:
     if conda:
         found = {row["package"]: (row["before"], row["after"]) for row in answer.data["conda"]}
         assert found.pop("six")[1] == ""
-        assert found == {"tiny-lib": ("1.9", "1.10"), "tiny-new": ("", "1.0"), "tiny-tool": ("1.0", "")}
+        assert found == {
+            "tiny-lib": ("1.9", "1.10"),
+            "tiny-new": ("", "1.0"),
+            "tiny-tool": ("1.0", ""),
+        }
         assert (changed.prefix / "share" / "tiny-lib.txt").read_text() == "1.10"
         assert not (changed.prefix / "share" / "tiny-tool.txt").exists()
     changed.ok("check.doctor")
@@ -74,7 +78,11 @@ def test_what_fails_or_is_refused_changes_nothing(changed: Lab) -> None:
     wrong = {
         f"{sound}  - click\n": (5, "click"),  # which the lock owns
         f"{sound}  - no-such-package-anywhere\n": (2, "no-such-package-anywhere"),
-        "\n".join(line for line in sound.splitlines() if line[4:].partition("=")[0] not in {"python", "pip"}): (
+        "\n".join(
+            line
+            for line in sound.splitlines()
+            if line[4:].partition("=")[0] not in {"python", "pip"}
+        ): (
             2,
             "asks for no Python",
         ),

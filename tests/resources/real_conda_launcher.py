@@ -49,15 +49,21 @@ def install() -> None:
     if spec is None:
         text = "conda-lock is not installed here"
         raise ImportError(text)
-    sys.modules["conda_lock"] = module_from_spec(spec)  # not executed, only a place to find `_vendor` in
+    sys.modules["conda_lock"] = module_from_spec(
+        spec
+    )  # not executed, only a place to find `_vendor` in
     sys.meta_path.insert(0, Vendored())
-    if not hasattr(logging, "_acquireLock"):  # Python 3.13 removed both, and conda 24.7.1 calls them
+    if not hasattr(
+        logging, "_acquireLock"
+    ):  # Python 3.13 removed both, and conda 24.7.1 calls them
         lock = logging._lock  # type: ignore[attr-defined]  # noqa: SLF001 - what the removed functions did
         logging._acquireLock, logging._releaseLock = lock.acquire, lock.release  # type: ignore[attr-defined] # noqa: SLF001
 
 
 install()
 
-if __name__ == "__main__":  # conda looks for CUDA in a spawned process, which imports this file once more
+if (
+    __name__ == "__main__"
+):  # conda looks for CUDA in a spawned process, which imports this file once more
     sys.argv[0] = "conda"
     sys.exit(import_module("conda.cli").main())

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 class Install(Protocol):
     """Write a distribution into a prefix as an installer would."""
 
-    def __call__(self, prefix: Path, name: str, version: str, *, files: tuple[str, ...] = ()) -> Path:
+    def __call__(
+        self, prefix: Path, name: str, version: str, *, files: tuple[str, ...] = ()
+    ) -> Path:
         """Give the folder of its record."""
 
 
@@ -66,7 +68,9 @@ def install() -> Install:
         site = prefix / "lib/python3.11/site-packages"
         record = site / f"{name}-{version}.dist-info"
         record.mkdir(parents=True)
-        (record / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        (record / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        )
         for file in files:
             (site / file).parent.mkdir(parents=True, exist_ok=True)
             (site / file).write_text("")
@@ -92,11 +96,20 @@ def link() -> Link:
     ) -> Path:
         paths: list[dict[str, Any]] = []
         for file, text in (files or {}).items():
-            target = prefix / (file.replace("site-packages", "lib/python3.11/site-packages", 1) if noarch else file)
+            target = prefix / (
+                file.replace("site-packages", "lib/python3.11/site-packages", 1) if noarch else file
+            )
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text)
             sha256 = hashlib.sha256(text.encode()).hexdigest()
-            paths.append({"_path": file, "path_type": "hardlink", "sha256": sha256, "sha256_in_prefix": sha256})
+            paths.append(
+                {
+                    "_path": file,
+                    "path_type": "hardlink",
+                    "sha256": sha256,
+                    "sha256_in_prefix": sha256,
+                }
+            )
             paths[-1]["size_in_bytes"] = len(text)
         record = {
             "name": name,

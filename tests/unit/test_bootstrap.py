@@ -11,7 +11,7 @@ import pytest
 
 from tasks_lib import __main__ as entry
 from tasks_lib import bootstrap
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import ErrorCode, ExitCode, LabError
 from tasks_lib.execution import process
 
 SETTINGS = (bootstrap.CACHE, bootstrap.INDEX, bootstrap.TOOLS, "XDG_CACHE_HOME", "PIP_RETRIES")
@@ -21,7 +21,12 @@ class FakeRuns:
     """Stands for `process.run`: keeps what it was given, and makes the file that each step would make."""
 
     def __init__(
-        self, *, config: str = "", failing: str = "", said: str = "", error: BaseException | None = None
+        self,
+        *,
+        config: str = "",
+        failing: str = "",
+        said: str = "",
+        error: BaseException | None = None,
     ) -> None:
         """Let the step whose arguments hold `failing` fail with `said`, or raise `error`."""
         self.commands: list[process.Command] = []
@@ -74,16 +79,28 @@ def left(requirements: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("variables", "platform", "expected"),
     [
-        pytest.param({bootstrap.CACHE: "/a/b", "XDG_CACHE_HOME": "/x"}, "linux", "/a/b", id="own setting first"),
+        pytest.param(
+            {bootstrap.CACHE: "/a/b", "XDG_CACHE_HOME": "/x"},
+            "linux",
+            "/a/b",
+            id="own setting first",
+        ),
         pytest.param({bootstrap.CACHE: "~/b"}, "linux", "/home/me/b", id="own setting in the home"),
         pytest.param({"XDG_CACHE_HOME": "/x"}, "linux", "/x/mlops-lab", id="XDG"),
-        pytest.param({"XDG_CACHE_HOME": "x"}, "linux", "/home/me/.cache/mlops-lab", id="relative XDG is ignored"),
+        pytest.param(
+            {"XDG_CACHE_HOME": "x"},
+            "linux",
+            "/home/me/.cache/mlops-lab",
+            id="relative XDG is ignored",
+        ),
         pytest.param({}, "linux", "/home/me/.cache/mlops-lab", id="Linux"),
         pytest.param({}, "darwin", "/home/me/Library/Caches/mlops-lab", id="macOS"),
     ],
 )
 @pytest.mark.skipif(os.name != "posix", reason="these are paths of POSIX systems")
-def test_cache_folder(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], platform: str, expected: str) -> None:
+def test_cache_folder(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], platform: str, expected: str
+) -> None:
     monkeypatch.delenv(bootstrap.CACHE)
     monkeypatch.setenv("HOME", "/home/me")
     monkeypatch.setattr(sys, "platform", platform)
@@ -152,17 +169,27 @@ def test_what_pip_is_told(  # noqa: PLR0913, PLR0917 - three columns of a table 
 @pytest.mark.parametrize(
     ("damage", "why"),
     [
-        pytest.param("lib/a.py=longer than it was", "its files are not those that were installed", id="altered"),
+        pytest.param(
+            "lib/a.py=longer than it was",
+            "its files are not those that were installed",
+            id="altered",
+        ),
         pytest.param("lib/b.py=", "its files are not those that were installed", id="added"),
         pytest.param("lib/a.py", "its files are not those that were installed", id="removed"),
         pytest.param("python", "the Python it was made with is gone", id="no interpreter"),
         pytest.param(".complete", "an earlier run did not finish it", id="half made"),
-        pytest.param(".complete=", "its files are not those that were installed", id="half a marker"),
+        pytest.param(
+            ".complete=", "its files are not those that were installed", id="half a marker"
+        ),
         pytest.param("lib/__pycache__/a.pyc=other", None, id="bytecode does not count"),
     ],
 )
 def test_a_damaged_one_is_made_anew(
-    runs: FakeRuns, requirements: Path, capsys: pytest.CaptureFixture[str], damage: str, why: str | None
+    runs: FakeRuns,
+    requirements: Path,
+    capsys: pytest.CaptureFixture[str],
+    damage: str,
+    why: str | None,
 ) -> None:
     python = Path(bootstrap.ensure(requirements))
     home = python.parent.parent
@@ -183,12 +210,22 @@ def test_a_damaged_one_is_made_anew(
     assert bootstrap.fault(str(home)) is None
     assert (len(runs.commands) > made) == (why is not None)
     said = capsys.readouterr().err
-    assert said == "" if why is None else said.startswith(f"mlops-lab: making the tool environment anew: {why} (")
+    assert (
+        said == ""
+        if why is None
+        else said.startswith(f"mlops-lab: making the tool environment anew: {why} (")
+    )
     assert (home / "lib/a.py").exists() == (why is None)
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), LabError("No."), None], ids=["Ctrl-C", "LabError", "pip fails"])
-def test_nothing_half_made_is_left(runs: FakeRuns, requirements: Path, error: BaseException | None) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [KeyboardInterrupt(), LabError("No.", ErrorCode.TOOL_FAILED), None],
+    ids=["Ctrl-C", "LabError", "pip fails"],
+)
+def test_nothing_half_made_is_left(
+    runs: FakeRuns, requirements: Path, error: BaseException | None
+) -> None:
     runs.failing, runs.said, runs.error = "install", "ERROR: no", error
     with pytest.raises((KeyboardInterrupt, LabError)):
         bootstrap.ensure(requirements)
@@ -199,9 +236,9 @@ def test_a_cache_folder_that_is_a_file(runs: FakeRuns, requirements: Path) -> No
     Path(bootstrap.cache_folder()).write_text("")
     with pytest.raises(LabError) as raised:
         bootstrap.ensure(requirements)
-    assert raised.value.code == ExitCode.BAD_REQUEST
+    assert raised.value.exit_code == ExitCode.BAD_REQUEST
     assert "cannot be written: File exists" in raised.value.message
-    assert bootstrap.CACHE in raised.value.remedy
+    assert bootstrap.CACHE in str(raised.value.remedy)
     assert runs.commands == []
 
 
@@ -216,9 +253,19 @@ def test_a_cache_folder_that_is_a_file(runs: FakeRuns, requirements: Path) -> No
             id="disk full",
         ),
         pytest.param(
-            "[Errno 28] No space left on device: '/x'", ExitCode.TOOL_FAILED, "disk is full", "", id="here too"
+            "[Errno 28] No space left on device: '/x'",
+            ExitCode.TOOL_FAILED,
+            "disk is full",
+            "",
+            id="here too",
         ),
-        pytest.param("[Errno 13] Permission denied: '/x'", ExitCode.BAD_REQUEST, "Permission denied.", "", id="denied"),
+        pytest.param(
+            "[Errno 13] Permission denied: '/x'",
+            ExitCode.BAD_REQUEST,
+            "Permission denied.",
+            "",
+            id="denied",
+        ),
         pytest.param(
             "The virtual environment was not created successfully because ensurepip is not\navailable.",
             ExitCode.TOOL_MISSING,
@@ -226,7 +273,13 @@ def test_a_cache_folder_that_is_a_file(runs: FakeRuns, requirements: Path) -> No
             "",
             id="Debian without python3-venv",
         ),
-        pytest.param("/usr/bin/python3: No module named venv", ExitCode.TOOL_MISSING, "venv", "", id="no venv"),
+        pytest.param(
+            "/usr/bin/python3: No module named venv",
+            ExitCode.TOOL_MISSING,
+            "venv",
+            "",
+            id="no venv",
+        ),
         pytest.param(
             "WARNING: Retrying (Retry(total=1)) after connection broken by 'NewConnectionError('<c>: Failed to "
             "establish a new connection: [Errno 111] Connection refused')'\nERROR: No matching distribution found",
@@ -254,9 +307,9 @@ def test_a_cache_folder_that_is_a_file(runs: FakeRuns, requirements: Path) -> No
 )
 def test_refusal(said: str, code: ExitCode, message: str, remedy: str) -> None:
     found = bootstrap.refusal(said, "/cache/tools")
-    assert found.code == code
+    assert found.exit_code == code
     assert message in found.message
-    assert remedy in found.remedy
+    assert remedy in str(found.remedy)
     assert "\n" not in str(found)
 
 
@@ -265,7 +318,7 @@ def test_a_refusal_is_one_json_document_and_one_line(
 ) -> None:
     def failing(_: str) -> str:
         text = "It cannot be."
-        raise LabError(text, code=ExitCode.TOOL_FAILED, remedy="do that")
+        raise LabError(text, ErrorCode.TOOL_FAILED, remedy="do that")
 
     monkeypatch.setattr(bootstrap, "is_inside", lambda: False)
     monkeypatch.setattr(bootstrap, "ensure", failing)
@@ -294,7 +347,9 @@ def test_a_refusal_is_one_json_document_and_one_line(
     }
 
 
-def test_interrupted_gives_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_interrupted_gives_130(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def interrupted(_: str) -> str:
         raise KeyboardInterrupt
 

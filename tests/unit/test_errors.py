@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import ErrorCode, ExitCode, LabError
 
 
 def test_exit_codes_are_those_that_the_readme_promises() -> None:
@@ -24,9 +24,19 @@ def test_exit_codes_are_those_that_the_readme_promises() -> None:
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        pytest.param(LabError("It is wrong."), "It is wrong.", id="sentence"),
-        pytest.param(LabError("It is wrong.", file=Path("a"), line=3), "a:3: It is wrong.", id="place"),
-        pytest.param(LabError("It is wrong.", file="a", remedy="mend a"), "a: It is wrong. Next: mend a", id="remedy"),
+        pytest.param(
+            LabError("It is wrong.", ErrorCode.TOOL_FAILED), "It is wrong.", id="sentence"
+        ),
+        pytest.param(
+            LabError("It is wrong.", ErrorCode.TOOL_FAILED, file=Path("a"), line=3),
+            "a:3: It is wrong.",
+            id="place",
+        ),
+        pytest.param(
+            LabError("It is wrong.", ErrorCode.TOOL_FAILED, file="a", remedy="mend a"),
+            "a: It is wrong. Next: mend a",
+            id="remedy",
+        ),
     ],
 )
 def test_error_says_where_what_and_what_next(error: LabError, expected: str) -> None:

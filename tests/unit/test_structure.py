@@ -26,7 +26,9 @@ MODULES = {
     for path in sorted(PACKAGE.rglob("*.py"))
 }
 FILES = [*MODULES.values(), *ENTRIES]
-STARTERS = re.compile(r"os\.(exec\w+|spawn\w+|posix_spawnp?|system|popen|fork\w*|startfile)|pty\.\w+")
+STARTERS = re.compile(
+    r"os\.(exec\w+|spawn\w+|posix_spawnp?|system|popen|fork\w*|startfile)|pty\.\w+"
+)
 
 
 @cache
@@ -57,9 +59,19 @@ def _calls(path: Path) -> Iterator[ast.Call]:
 
 @pytest.mark.parametrize("path", FILES, ids=_name)
 def test_only_one_module_starts_processes(path: Path) -> None:
-    modules = {"subprocess", "pty", "multiprocessing", "asyncio.subprocess", "pexpect", "plumbum", "sh"}
+    modules = {
+        "subprocess",
+        "pty",
+        "multiprocessing",
+        "asyncio.subprocess",
+        "pexpect",
+        "plumbum",
+        "sh",
+    }
     imported = {name for name in _imports(_tree(path)) if name in modules}
-    attributes = {ast.unparse(node) for node in ast.walk(_tree(path)) if isinstance(node, ast.Attribute)}
+    attributes = {
+        ast.unparse(node) for node in ast.walk(_tree(path)) if isinstance(node, ast.Attribute)
+    }
     started = {name for name in attributes if STARTERS.fullmatch(name)}
     allowed = {
         "tasks_lib/execution/process.py": ({"subprocess"}, set()),
@@ -74,10 +86,16 @@ def test_only_one_module_starts_processes(path: Path) -> None:
 def test_nothing_is_handed_to_a_shell(path: Path) -> None:
     for call in _calls(path):
         assert not [
-            keyword for keyword in call.keywords if keyword.arg == "shell" and "True" in ast.unparse(keyword.value)
+            keyword
+            for keyword in call.keywords
+            if keyword.arg == "shell" and "True" in ast.unparse(keyword.value)
         ]
-    commands = [call for call in _calls(path) if ast.unparse(call.func).endswith("Command") and call.args]
-    assert not [call for call in commands if isinstance(call.args[0], (ast.Constant, ast.JoinedStr))]
+    commands = [
+        call for call in _calls(path) if ast.unparse(call.func).endswith("Command") and call.args
+    ]
+    assert not [
+        call for call in commands if isinstance(call.args[0], (ast.Constant, ast.JoinedStr))
+    ]
 
 
 #: where a person's output and the exit code are made, and the scripts that run as processes of their own
@@ -93,7 +111,9 @@ SPEAKERS = (
 )
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if not _name(path).startswith(SPEAKERS)], ids=_name)
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if not _name(path).startswith(SPEAKERS)], ids=_name
+)
 def test_only_the_report_and_the_entry_points_print_and_exit(path: Path) -> None:
     said = {"print", "sys.exit", "exit", "quit", "os._exit", "sys.stdout.write"}
     assert {ast.unparse(call.func) for call in _calls(path)} & said == set()
@@ -130,7 +150,12 @@ def test_what_the_first_start_needs_goes_in_one_direction_however_late_it_is_imp
 def _within(name: str, path: Path) -> set[str]:
     """Give the modules of the package that one needs as it is imported."""
     top = ast.Module(
-        [node for node in _tree(path).body if not isinstance(node, (ast.FunctionDef, ast.ClassDef))], type_ignores=[]
+        [
+            node
+            for node in _tree(path).body
+            if not isinstance(node, (ast.FunctionDef, ast.ClassDef))
+        ],
+        type_ignores=[],
     )
     needed = {other for other in _imports(top, at_run_time=True) if other in MODULES}
     # `from package import module` needs the module; what the package itself holds is not asked for
@@ -155,7 +180,13 @@ LOWER = (
 
 
 @pytest.mark.parametrize(
-    "path", [path for name, path in MODULES.items() if name.split(".")[1:2] and name.split(".")[1] in LOWER], ids=_name
+    "path",
+    [
+        path
+        for name, path in MODULES.items()
+        if name.split(".")[1:2] and name.split(".")[1] in LOWER
+    ],
+    ids=_name,
 )
 def test_lower_layers_do_not_know_the_upper_ones(path: Path) -> None:
     upper = (
@@ -166,7 +197,9 @@ def test_lower_layers_do_not_know_the_upper_ones(path: Path) -> None:
         "tasks_lib.proof",
         "invoke",
     )
-    assert [name for name in _imports(_tree(path), at_run_time=True) if name.startswith(upper)] == []
+    assert [
+        name for name in _imports(_tree(path), at_run_time=True) if name.startswith(upper)
+    ] == []
 
 
 def test_environments_and_managers_meet_in_the_activation_alone() -> None:
@@ -205,7 +238,9 @@ def test_entry_points_are_thin(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [p for p in MODULES.values() if p.parent.name == "tasks" and p.name != "__init__.py"], ids=_name
+    "path",
+    [p for p in MODULES.values() if p.parent.name == "tasks" and p.name != "__init__.py"],
+    ids=_name,
 )
 def test_tasks_hold_no_logic(path: Path) -> None:
     functions = [node for node in ast.walk(_tree(path)) if isinstance(node, ast.FunctionDef)]

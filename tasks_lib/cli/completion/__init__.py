@@ -21,21 +21,32 @@ def candidates(collection: Collection, words: Sequence[str]) -> list[str]:
     option, equals, value = current.partition("=")
     if equals and option.startswith("-"):
         before, current = [*before, option], value
-    tasks = {name: task for task in collection.to_contexts() for name in (task.name, *task.aliases) if name}
+    tasks = {
+        name: task
+        for task in collection.to_contexts()
+        for name in (task.name, *task.aliases)
+        if name
+    }
     task, wanted = _standing(tasks, before)
     if not current.startswith("-") and wanted and task:
         from tasks_lib.cli.completion import values  # noqa: PLC0415 - names of tasks and options need none of its imports
 
         found: Iterable[str] = values.of(str(task.name), wanted)
     elif current.startswith("-"):
-        found = [flag for flag in (task.flag_names() if task else ("--help", "--list")) if flag.startswith("--")]
+        found = [
+            flag
+            for flag in (task.flag_names() if task else ("--help", "--list"))
+            if flag.startswith("--")
+        ]
     else:
         found = tasks
     lead = f"{option}=" if equals and option.startswith("-") else ""
     return sorted({f"{lead}{one}" for one in found if one.startswith(current)})
 
 
-def _standing(tasks: Mapping[str, ParserContext], before: Sequence[str]) -> tuple[ParserContext | None, str]:
+def _standing(
+    tasks: Mapping[str, ParserContext], before: Sequence[str]
+) -> tuple[ParserContext | None, str]:
     """Give the task that the words have come to, and the argument whose value is next, if one is."""
     task: ParserContext | None = None
     asked, lacks = "", ""  # the option before; the task's own word, until it was given

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks_lib.errors import LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import process
 from tasks_lib.execution.files import write
 from tasks_lib.project.manifests import read_text
@@ -67,7 +67,12 @@ def _powershell_profile(_: Path) -> Path:
 SHELLS: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "bash": (_BASH, lambda home: home / ".bashrc"),
     "zsh": (_ZSH, lambda home: Path(os.environ.get("ZDOTDIR") or home) / ".zshrc"),
-    "fish": (_FISH, lambda home: Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config", "fish", "config.fish")),
+    "fish": (
+        _FISH,
+        lambda home: Path(
+            os.environ.get("XDG_CONFIG_HOME") or home / ".config", "fish", "config.fish"
+        ),
+    ),
     "powershell": (_POWERSHELL, _powershell_profile),
 }
 
@@ -76,7 +81,7 @@ def install(shell: str, *, undo: bool = False, show: bool = False) -> Answer:
     """Put the script into the shell's own start file, between two marks; again, it is put there anew."""
     if shell not in SHELLS:
         text = f"there is no completion for {shell!r}; there is one for {', '.join(SHELLS)}."
-        raise LabError(text, remedy="choose one, e.g. --shell bash", title="unknown shell")
+        raise LabError(text, ErrorCode.UNKNOWN_SHELL, remedy="choose one, e.g. --shell bash")
     script, place = SHELLS[shell]
     if show:
         return Answer(data={"script": script})
@@ -84,10 +89,14 @@ def install(shell: str, *, undo: bool = False, show: bool = False) -> Answer:
     before = read_text(file) if file.is_file() else ""
     rest = _BLOCK.sub("", before)
     block = f"\n{_MARKS[0]}\n{script}{_MARKS[1]}\n"
-    after = rest if undo else f"{rest}{'' if rest.endswith(chr(10)) or not rest else chr(10)}{block}"
+    after = (
+        rest if undo else f"{rest}{'' if rest.endswith(chr(10)) or not rest else chr(10)}{block}"
+    )
     if after == before:
         return Answer([Result("completion", Status.PASS, "nothing to do", str(file))])
     file.parent.mkdir(parents=True, exist_ok=True)
     write(file, after.encode())
     done = f"take the completion out of {file}" if undo else f"write the completion to {file}"
-    return Answer([Result("completion", Status.PASS, done, "it counts in the next shell that you open")])
+    return Answer(
+        [Result("completion", Status.PASS, done, "it counts in the next shell that you open")]
+    )

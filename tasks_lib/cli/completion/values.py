@@ -32,7 +32,11 @@ def _packages() -> set[str]:
     """Name what is declared, locked or installed here."""
     session = Session.open()
     names = {*session.project.pyproject.required_names(), *session.manager.locked()}
-    return names | site_packages.installed(session.environment.prefix).keys() if session.environment.exists() else names
+    return (
+        names | site_packages.installed(session.environment.prefix).keys()
+        if session.environment.exists()
+        else names
+    )
 
 
 def _members() -> list[str]:
@@ -65,8 +69,13 @@ _VALUES: dict[str, Callable[[], Iterable[str]]] = {
     "check": _checks,
     "group": lambda: Session.open().project.pyproject.table("dependency-groups"),
     "package": _packages,
-    **{f"{task} package": _members for task in ("deps.add", "deps.remove", "pkg.build", "pkg.publish")},
+    **{
+        f"{task} package": _members
+        for task in ("deps.add", "deps.remove", "pkg.build", "pkg.publish")
+    },
     "packages": _packages,
-    "name": lambda: [str(row["name"]) for row in environment_info.listing(Session.open()).data["environments"]],
+    "name": lambda: [
+        str(row["name"]) for row in environment_info.listing(Session.open()).data["environments"]
+    ],
     "only": lambda: self_test.PARTS,
 }

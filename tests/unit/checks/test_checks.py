@@ -23,14 +23,19 @@ CONDA = "name: demo\ndependencies: [python]\n"
 
 
 def _session(
-    project: MakeProject, combo: str = "pip_uv", pyproject: str | None = None, conda: str | None = CONDA
+    project: MakeProject,
+    combo: str = "pip_uv",
+    pyproject: str | None = None,
+    conda: str | None = CONDA,
 ) -> Session:
     root = (project(pyproject, conda) if pyproject else project(conda=conda)).root
     return Session.open(combo=combo, engine="rattler", start=root)
 
 
 @pytest.mark.parametrize("combo", ["pip_poetry", "pip_uv", "conda_poetry", "conda_uv"])
-def test_all_families_together_take_each_step_once_and_look_after_the_changes(project: MakeProject, combo: str) -> None:
+def test_all_families_together_take_each_step_once_and_look_after_the_changes(
+    project: MakeProject, combo: str
+) -> None:
     steps = checks.steps(_session(project, combo))
     assert len({step.id for step in steps}) == len(steps)
     assert all(step.check for step in steps)
@@ -48,7 +53,10 @@ def test_family_takes_its_own_steps_alone(project: MakeProject) -> None:
 
 def test_only_the_families_asked_for_are_answered() -> None:
     results = ("config.uv", "lock.fresh", "doctor.records", "compat.requirements", "env.exists")
-    assert list(filter(Selection(frozenset({"lock"})).keeps, results)) == ["lock.fresh", "env.exists"]
+    assert list(filter(Selection(frozenset({"lock"})).keeps, results)) == [
+        "lock.fresh",
+        "env.exists",
+    ]
     assert not Selection(ignore=frozenset({"env.exists"})).keeps("env.exists")
 
 
@@ -60,15 +68,28 @@ def test_only_the_families_asked_for_are_answered() -> None:
         pytest.param("name: a\ndependencies: [\n", Status.FAIL, 3, id="broken"),
     ],
 )
-def test_conda_file_is_checked(project: MakeProject, conda: str, status: Status, line: int | None) -> None:
-    step = next(step for step in tools.manifest(_session(project, conda=conda)) if step.id == "check.config.conda")
+def test_conda_file_is_checked(
+    project: MakeProject, conda: str, status: Status, line: int | None
+) -> None:
+    step = next(
+        step
+        for step in tools.manifest(_session(project, conda=conda))
+        if step.id == "check.config.conda"
+    )
     assert step.work is not None
     (result,) = step.work() or ()
-    assert (result.id, result.status, result.file, result.line) == ("config.conda", status, "conda.yml", line)
+    assert (result.id, result.status, result.file, result.line) == (
+        "config.conda",
+        status,
+        "conda.yml",
+        line,
+    )
 
 
 def test_project_without_a_conda_file_has_nothing_to_check_of_it(project: MakeProject) -> None:
-    assert "check.config.conda" not in {step.id for step in tools.manifest(_session(project, conda=None))}
+    assert "check.config.conda" not in {
+        step.id for step in tools.manifest(_session(project, conda=None))
+    }
 
 
 def _doctor(session: Session) -> list[Result]:
@@ -81,7 +102,7 @@ def _doctor(session: Session) -> list[Result]:
 def test_absent_environment_fails_with_the_next_command(project: MakeProject, combo: str) -> None:
     (result,) = _doctor(_session(project, combo))
     assert (result.id, result.status) == ("env.exists", Status.FAIL)
-    assert "invoke setup" in result.remedy
+    assert "invoke setup" in str(result.remedy)
 
 
 def test_foreign_folder_is_no_environment(project: MakeProject, root: Path) -> None:
@@ -116,7 +137,10 @@ def test_environment_is_looked_into(project: MakeProject, venv: Path) -> None:
             "Using Python 3.11.7 environment at: .venv\nChecked 4 packages in 0.31ms\nFound 2 incompatibilities\n"
             "The package `requests` requires `idna>=2.5,<4`, but it's not installed\n"
             "The package `requests` requires `urllib3>=1.21.1,<3`, but `1.20` is installed\n",
-            [(Status.FAIL, "`idna>=2.5,<4`, but it's not installed"), (Status.FAIL, "but `1.20` is installed")],
+            [
+                (Status.FAIL, "`idna>=2.5,<4`, but it's not installed"),
+                (Status.FAIL, "but `1.20` is installed"),
+            ],
             id="two incompatibilities",
         ),
         pytest.param(
@@ -127,7 +151,13 @@ def test_environment_is_looked_into(project: MakeProject, venv: Path) -> None:
             [(Status.SKIP, "no environment")],
             id="no environment",
         ),
-        pytest.param(2, "", "error: something else\n", [(Status.ERROR, "something else")], id="could not be made"),
+        pytest.param(
+            2,
+            "",
+            "error: something else\n",
+            [(Status.ERROR, "something else")],
+            id="could not be made",
+        ),
     ],
 )
 def test_answers_of_uv_pip_check(
@@ -135,7 +165,9 @@ def test_answers_of_uv_pip_check(
 ) -> None:
     (step,) = tools.compat(_session(project))
     assert step.reads is not None
-    outcome = Outcome(Command(("uv", "pip", "check", "--python", ".venv/bin/python")), code, stdout, stderr, 0.1)
+    outcome = Outcome(
+        Command(("uv", "pip", "check", "--python", ".venv/bin/python")), code, stdout, stderr, 0.1
+    )
     results = list(step.reads(outcome))
     assert [result.status for result in results] == [status for status, _ in expected]
     assert all(words in result.detail for result, (_, words) in zip(results, expected, strict=True))
@@ -149,10 +181,12 @@ HEAD = '[project]\nname = "demo"\nversion = "0.1.0"\n'
     [
         pytest.param(HEAD, id="least"),
         pytest.param(
-            f'{HEAD}requires-python = ">=3.11,<4"\ndependencies = ["six>=1; python_version<\'4\'"]\n', id="more"
+            f'{HEAD}requires-python = ">=3.11,<4"\ndependencies = ["six>=1; python_version<\'4\'"]\n',
+            id="more",
         ),
         pytest.param(
-            f'{HEAD}[dependency-groups]\na = ["six"]\nb = [{{include-group = "a"}}, "click[x]>=8"]\n', id="groups"
+            f'{HEAD}[dependency-groups]\na = ["six"]\nb = [{{include-group = "a"}}, "click[x]>=8"]\n',
+            id="groups",
         ),
         pytest.param('[project]\nname = "demo"\ndynamic = ["version"]\n', id="dynamic version"),
     ],
@@ -168,18 +202,35 @@ def test_sound_manifest_passes(project: MakeProject, text: str) -> None:
         pytest.param("[tool.x]\n", None, "no [project] table", id="no project"),
         pytest.param(f'{HEAD}requires-python = "3.11+"\n', 4, "3.11+", id="specifier"),
         pytest.param(f'{HEAD}dependencies = ["not a req!!"]\n', 4, "not a req!!", id="requirement"),
-        pytest.param(f"{HEAD}dependencies = [1]\n", 4, "dependencies", id="number for a requirement"),
-        pytest.param(f'{HEAD}[dependency-groups]\nlab = ["six", "=="]\n', 5, "lab: '=='", id="requirement of a group"),
-        pytest.param(f"{HEAD}[dependency-groups]\nlab = [1]\n", 5, "lab", id="number in a group"),
-        pytest.param(f'{HEAD}[dependency-groups]\nlab = [{{include-group = "no"}}]\n', 5, "no", id="no such group"),
         pytest.param(
-            f'{HEAD}[project.optional-dependencies]\nx = ["=="]\n', 5, "x: '=='", id="requirement of an extra"
+            f"{HEAD}dependencies = [1]\n", 4, "dependencies", id="number for a requirement"
+        ),
+        pytest.param(
+            f'{HEAD}[dependency-groups]\nlab = ["six", "=="]\n',
+            5,
+            "lab: '=='",
+            id="requirement of a group",
+        ),
+        pytest.param(f"{HEAD}[dependency-groups]\nlab = [1]\n", 5, "lab", id="number in a group"),
+        pytest.param(
+            f'{HEAD}[dependency-groups]\nlab = [{{include-group = "no"}}]\n',
+            5,
+            "no",
+            id="no such group",
+        ),
+        pytest.param(
+            f'{HEAD}[project.optional-dependencies]\nx = ["=="]\n',
+            5,
+            "x: '=='",
+            id="requirement of an extra",
         ),
         pytest.param('[project]\nname = "a b"\nversion = "1"\n', 2, "name", id="name"),
         pytest.param(f"{HEAD}keywords = 3\n", 4, "keywords", id="wrong type"),
     ],
 )
-def test_bad_manifest_fails_with_its_line(project: MakeProject, text: str, line: int | None, words: str) -> None:
+def test_bad_manifest_fails_with_its_line(
+    project: MakeProject, text: str, line: int | None, words: str
+) -> None:
     results = list(pyproject_rules.validate(project(text)))
     assert {result.status for result in results} == {Status.FAIL}
     assert any(words in result.detail and result.line == line for result in results)

@@ -15,9 +15,13 @@ if TYPE_CHECKING:
     import pytest
 
 
-def test_task_that_needs_no_project_needs_no_folder_either(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_task_that_needs_no_project_needs_no_folder_either(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     root.rmdir()
-    assert runner.answer("completion", lambda *_: Answer(), project=False, json=True) == ExitCode.DONE
+    assert (
+        runner.answer("completion", lambda *_: Answer(), project=False, json=True) == ExitCode.DONE
+    )
     assert json.loads(capsys.readouterr().out)["project"] == ""
 
 

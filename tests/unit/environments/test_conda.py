@@ -40,13 +40,17 @@ def test_environment_is_made_in_the_users_folder(project: MakeProject, home: Pat
     assert environment.state() is State.ABSENT
 
 
-def test_environment_is_made_in_the_first_folder_that_can_be_written(project: MakeProject, home: Path) -> None:
+def test_environment_is_made_in_the_first_folder_that_can_be_written(
+    project: MakeProject, home: Path
+) -> None:
     (home / "file").touch()
     (home / ".condarc").write_text(f"envs_dirs: [{home}/file, ~/mine, {home}/other]\n")
     assert Conda(project(conda=CONDA)).prefix == home / "mine/demo"
 
 
-def test_environment_that_is_there_is_found_in_any_folder(project: MakeProject, home: Path, conda_env: Path) -> None:
+def test_environment_that_is_there_is_found_in_any_folder(
+    project: MakeProject, home: Path, conda_env: Path
+) -> None:
     (home / ".condarc").write_text("envs_dirs: [~/mine]\n")
     environment = Conda(project(conda=CONDA))
     assert environment.prefix == conda_env
@@ -66,7 +70,9 @@ def test_missing_conda_file_stops_the_layer(project: MakeProject) -> None:
         environment.creation()
 
 
-def test_rattler_makes_it_and_installs_the_pip_section_behind(project: MakeProject, home: Path, root: Path) -> None:
+def test_rattler_makes_it_and_installs_the_pip_section_behind(
+    project: MakeProject, home: Path, root: Path
+) -> None:
     environment = Conda(project(conda=PIP))
     create, pip = environment.creation()
     prefix = home / ".conda/envs/demo"
@@ -96,7 +102,9 @@ def test_rattler_makes_it_and_installs_the_pip_section_behind(project: MakeProje
     assert create.undo == pip.undo == environment.discard
 
 
-def test_conda_installs_the_pip_section_itself(project: MakeProject, root: Path, condabin: Path) -> None:
+def test_conda_installs_the_pip_section_itself(
+    project: MakeProject, root: Path, condabin: Path
+) -> None:
     environment = Conda(project(conda=PIP, engine="auto"))
     assert environment.engine == "conda"
     (create,) = environment.creation()
@@ -117,7 +125,11 @@ def test_conda_installs_the_pip_section_itself(project: MakeProject, root: Path,
 @pytest.mark.parametrize("engine", ["rattler", "conda"])
 @pytest.mark.parametrize(
     "conda",
-    [CONDA, CONDA.replace("python=3.11", "conda-forge::python >=3.11"), CONDA.replace("  - python=3.11\n", "")],
+    [
+        CONDA,
+        CONDA.replace("python=3.11", "conda-forge::python >=3.11"),
+        CONDA.replace("  - python=3.11\n", ""),
+    ],
     ids=["python", "python of a channel", "no python"],
 )
 def test_python_that_was_asked_for_takes_the_files_place(
@@ -126,7 +138,11 @@ def test_python_that_was_asked_for_takes_the_files_place(
     assert condabin.exists()
     (create,) = Conda(project(conda=conda, python="3.12", engine=engine)).creation()
     assert create.command is not None
-    specs = [word.removeprefix("--spec=") for word in create.command.argv if "six" in word or "python=" in word]
+    specs = [
+        word.removeprefix("--spec=")
+        for word in create.command.argv
+        if "six" in word or "python=" in word
+    ]
     assert sorted(specs) == ["python=3.12", "six"]
 
 
@@ -180,17 +196,25 @@ def test_python_that_was_asked_for_is_lacking(
     assert Conda(project(conda=CONDA, python=python)).lacking() == lacks
 
 
-def test_damaged_record_of_a_present_one_is_a_clear_error(project: MakeProject, conda_env: Path, link: Link) -> None:
+def test_damaged_record_of_a_present_one_is_a_clear_error(
+    project: MakeProject, conda_env: Path, link: Link
+) -> None:
     link(conda_env, "python", "3.11.7").write_text("{")
     with pytest.raises(LabError, match=r"python-3\.11\.7-py_0\.json is damaged"):
         Conda(project(conda=CONDA)).lacking()
 
 
-def test_activation_sets_condas_variables_and_those_of_the_environment(project: MakeProject, conda_env: Path) -> None:
-    (conda_env / "conda-meta/state").write_text(json.dumps({"env_vars": {"A": "state", "B": "state"}}))
+def test_activation_sets_condas_variables_and_those_of_the_environment(
+    project: MakeProject, conda_env: Path
+) -> None:
+    (conda_env / "conda-meta/state").write_text(
+        json.dumps({"env_vars": {"A": "state", "B": "state"}})
+    )
     for folder in ("env_vars.d", "activate.d", "deactivate.d"):
         (conda_env / "etc/conda" / folder).mkdir(parents=True)
-    (conda_env / "etc/conda/env_vars.d/x.json").write_text(json.dumps({"A": "package", "C": "package"}))
+    (conda_env / "etc/conda/env_vars.d/x.json").write_text(
+        json.dumps({"A": "package", "C": "package"})
+    )
     for name in ("b.sh", "a.sh"):
         (conda_env / "etc/conda/activate.d" / name).touch()
         (conda_env / "etc/conda/deactivate.d" / name).touch()
@@ -218,8 +242,12 @@ def test_damaged_state_sets_nothing(project: MakeProject, conda_env: Path, text:
     }
 
 
-def test_variables_that_are_no_text_do_not_reach_a_process(project: MakeProject, conda_env: Path) -> None:
-    (conda_env / "conda-meta/state").write_text('{"env_vars": {"A": 1, "B": null, "C": {"x": 1}, "D": "d"}}')
+def test_variables_that_are_no_text_do_not_reach_a_process(
+    project: MakeProject, conda_env: Path
+) -> None:
+    (conda_env / "conda-meta/state").write_text(
+        '{"env_vars": {"A": 1, "B": null, "C": {"x": 1}, "D": "d"}}'
+    )
     found = Conda(project(conda=CONDA)).activation().env()
     assert all(value is None or isinstance(value, str) for value in found.values())
     assert found["D"] == "d"
@@ -241,7 +269,7 @@ def test_base_is_never_touched_however_it_is_named(
     for action in (environment.creation, environment.require, environment.discard):
         with pytest.raises(LabError, match="base environment") as caught:
             action()
-        assert caught.value.code == ExitCode.GUARD_REFUSED
+        assert caught.value.exit_code == ExitCode.GUARD_REFUSED
     assert conda_env.is_dir()
 
 
@@ -265,7 +293,9 @@ def _made(environment: Conda) -> None:
     list(reads(Outcome(Command(("x",)), 0, "", "", 0.1)))
 
 
-def test_environment_is_entered_in_condas_list_once_and_taken_off_again(project: MakeProject, home: Path) -> None:
+def test_environment_is_entered_in_condas_list_once_and_taken_off_again(
+    project: MakeProject, home: Path
+) -> None:
     known = home / ".conda/environments.txt"
     known.parent.mkdir()
     known.write_text("/other/one\n")
@@ -307,7 +337,9 @@ def test_doctor_is_the_engines_where_it_has_one(project: MakeProject, condabin: 
     assert step.command.argv == (str(condabin), "doctor", "--prefix", str(environment.prefix))
 
 
-def test_variables_of_the_file_are_written_into_the_environment(project: MakeProject, conda_env: Path) -> None:
+def test_variables_of_the_file_are_written_into_the_environment(
+    project: MakeProject, conda_env: Path
+) -> None:
     environment = Conda(project(conda=f"{CONDA}variables: {{KEY: hunter2}}\n"))
     list(environment._made(Outcome(Command(("rattler",)), 0, "", "", 0.0)))  # noqa: SLF001 - what creation reads with
     assert environment.activation().variables["KEY"] == "hunter2"

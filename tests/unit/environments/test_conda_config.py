@@ -34,7 +34,11 @@ ORDER = (
 
 
 def _load(home: Path) -> Condarc:
-    variables = {"HOME": str(home), "XDG_CONFIG_HOME": str(home / "config"), "CONDARC": str(home / "named")}
+    variables = {
+        "HOME": str(home),
+        "XDG_CONFIG_HOME": str(home / "config"),
+        "CONDARC": str(home / "named"),
+    }
     return Condarc.load(variables, home / "root")
 
 
@@ -51,8 +55,14 @@ def test_each_file_of_condas_search_path_is_read(home: Path, place: str) -> None
 
 @pytest.mark.parametrize(("weak", "strong"), list(pairwise(ORDER)))
 def test_later_file_wins_and_its_lists_come_first(home: Path, weak: str, strong: str) -> None:
-    _write(home / weak, "channel_alias: http://weak\nchannels: [a, b]\ncustom_channels: {x: http://1, y: http://1}\n")
-    _write(home / strong, "channel_alias: http://strong\nchannels: [b, c]\ncustom_channels: {y: http://2}\n")
+    _write(
+        home / weak,
+        "channel_alias: http://weak\nchannels: [a, b]\ncustom_channels: {x: http://1, y: http://1}\n",
+    )
+    _write(
+        home / strong,
+        "channel_alias: http://strong\nchannels: [b, c]\ncustom_channels: {y: http://2}\n",
+    )
     values = _load(home).values
     assert values["channel_alias"] == "http://strong"
     assert values["channels"] == ["b", "c", "a"]
@@ -85,7 +95,10 @@ def test_variables_and_home_stand_in_files(home: Path, monkeypatch: pytest.Monke
     assert made.channels(("x", "b")) == (
         "http://mirror/conda/x", "http://mirror/b/b", "http://mirror/conda/mirror", "http://mirror/conda/b$UNSET",
     )  # fmt: skip
-    assert (made.values["envs_dirs"], made.values["pkgs_dirs"]) == ([f"{home}/mirror/envs", "/plain"], [f"{home}/pkgs"])
+    assert (made.values["envs_dirs"], made.values["pkgs_dirs"]) == (
+        [f"{home}/mirror/envs", "/plain"],
+        [f"{home}/pkgs"],
+    )
 
 
 VALUES = {
@@ -130,13 +143,22 @@ def test_channel_without_an_alias_is_left_to_the_engine() -> None:
         pytest.param(["a", "b"], ("b", "c"), ("b", "c", "a"), id="each once"),
     ],
 )
-def test_channels_of_a_run(own: list[str], declared: tuple[str, ...], expected: tuple[str, ...]) -> None:
+def test_channels_of_a_run(
+    own: list[str], declared: tuple[str, ...], expected: tuple[str, ...]
+) -> None:
     assert Condarc({"channels": own}).channels(declared) == expected
 
 
 def test_mirrors_stand_for_the_channels_address() -> None:
-    made = Condarc({**VALUES, "mirrored_channels": {"inner": ["http://m1", "http://m2"], "other": ["http://m3"]}})
-    assert made.mirrors(("inner", "conda-forge")) == {"http://inside/inner": ["http://m1", "http://m2"]}
+    made = Condarc(
+        {
+            **VALUES,
+            "mirrored_channels": {"inner": ["http://m1", "http://m2"], "other": ["http://m3"]},
+        }
+    )
+    assert made.mirrors(("inner", "conda-forge")) == {
+        "http://inside/inner": ["http://m1", "http://m2"]
+    }
 
 
 @pytest.mark.parametrize(
@@ -191,11 +213,13 @@ def test_broken_file_is_named(home: Path, data: bytes, line: int | None) -> None
         made.mirrors(("x",))
         _ = {made.values.get("ssl_verify"), made.values.get("channel_priority")}
     assert caught.value.file == str(path)
-    assert caught.value.remedy
+    assert str(caught.value.remedy)
     assert caught.value.line in {line, 1} if line is None else caught.value.line == line
 
 
-@pytest.mark.parametrize("text", ["custom_multichannels: {x: [x, a]}", "default_channels: [defaults, a]"])
+@pytest.mark.parametrize(
+    "text", ["custom_multichannels: {x: [x, a]}", "default_channels: [defaults, a]"]
+)
 def test_channels_that_hold_themselves_come_to_an_end(home: Path, text: str) -> None:
     _write(home / ".condarc", text)
     error = _fault(lambda: Condarc.load({"HOME": str(home)}).channels(("x", "defaults")))
@@ -212,7 +236,9 @@ def _fault(action: Callable[[], object]) -> LabError | None:
 
 
 def test_home_of_nobody_in_the_variable_is_no_crash(home: Path) -> None:
-    error = _fault(lambda: Condarc.load({"HOME": str(home), "CONDARC": "~nobody-of-that-name/.condarc"}))
+    error = _fault(
+        lambda: Condarc.load({"HOME": str(home), "CONDARC": "~nobody-of-that-name/.condarc"})
+    )
     assert error is None or "CONDARC" in str(error)
 
 
@@ -220,7 +246,15 @@ def test_home_of_nobody_in_the_variable_is_no_crash(home: Path) -> None:
     text=st.lists(
         st.one_of(
             st.text(st.sampled_from("ab:-#[]{}&*!|>'\"%@\t \n\0é1"), max_size=40),
-            st.sampled_from(["channels:", "  - a", "channel_alias: x", "custom_channels: {a: b}", "ssl_verify: no"]),
+            st.sampled_from(
+                [
+                    "channels:",
+                    "  - a",
+                    "channel_alias: x",
+                    "custom_channels: {a: b}",
+                    "ssl_verify: no",
+                ]
+            ),
         )
     ).map("\n".join)
 )
@@ -228,5 +262,7 @@ def test_home_of_nobody_in_the_variable_is_no_crash(home: Path) -> None:
 def test_no_text_gives_another_error(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     path = tmp_path_factory.getbasetemp() / "some.condarc"
     path.write_bytes(text.encode())
-    error = _fault(lambda: Condarc.load({"HOME": "/nowhere", "CONDARC": str(path)}).channels(("defaults",)))
+    error = _fault(
+        lambda: Condarc.load({"HOME": "/nowhere", "CONDARC": str(path)}).channels(("defaults",))
+    )
     assert error is None or error.file == str(path)

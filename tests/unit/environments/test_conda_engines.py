@@ -26,8 +26,30 @@ if TYPE_CHECKING:
 
 CONDA: dict[str, tuple[str, ...]] = {
     "create": ("env", "create", "--yes", "--file", "{file}", "--prefix", "{prefix}"),
-    "new": ("create", "--yes", "--prefix", "{prefix}", "--channel", "a", "--channel", "b", "six", "x y"),
-    "install": ("install", "--yes", "--prefix", "{prefix}", "--channel", "a", "--channel", "b", "six", "x y"),
+    "new": (
+        "create",
+        "--yes",
+        "--prefix",
+        "{prefix}",
+        "--channel",
+        "a",
+        "--channel",
+        "b",
+        "six",
+        "x y",
+    ),
+    "install": (
+        "install",
+        "--yes",
+        "--prefix",
+        "{prefix}",
+        "--channel",
+        "a",
+        "--channel",
+        "b",
+        "six",
+        "x y",
+    ),
     "uninstall": ("remove", "--yes", "--prefix", "{prefix}", "six"),
     "explicit": ("create", "--yes", "--prefix", "{prefix}", "--file", "{listed}"),
     "doctor": ("doctor", "--prefix", "{prefix}"),
@@ -65,7 +87,9 @@ ARGUMENTS: dict[str, dict[str, tuple[str, ...]]] = {
     },
 }  # fmt: skip
 TABLE = {
-    f"{name} {action}": (name, action, argv) for name, actions in ARGUMENTS.items() for action, argv in actions.items()
+    f"{name} {action}": (name, action, argv)
+    for name, actions in ARGUMENTS.items()
+    for action, argv in actions.items()
 }
 
 
@@ -79,11 +103,15 @@ def file(root: Path) -> CondaFile:
 
 
 def _engine(name: str) -> conda_engines.Engine:
-    return conda_engines.ENGINES[name](sys.executable if name == "rattler" else f"/opt/c/bin/{name}")
+    return conda_engines.ENGINES[name](
+        sys.executable if name == "rattler" else f"/opt/c/bin/{name}"
+    )
 
 
 @pytest.mark.parametrize(("name", "action", "expected"), TABLE.values(), ids=TABLE)
-def test_exact_arguments(name: str, action: str, expected: tuple[str, ...], file: CondaFile, root: Path) -> None:
+def test_exact_arguments(
+    name: str, action: str, expected: tuple[str, ...], file: CondaFile, root: Path
+) -> None:
     engine, prefix = _engine(name), root / "env"
     actions: dict[str, Callable[[], Command | None]] = {
         "create": lambda: engine.create(prefix, file),
@@ -98,7 +126,12 @@ def test_exact_arguments(name: str, action: str, expected: tuple[str, ...], file
         assert command is None
         return
     assert command is not None
-    values = {"file": file.path, "prefix": prefix, "worker": conda_engines.WORKER, "listed": root / "a list"}
+    values = {
+        "file": file.path,
+        "prefix": prefix,
+        "worker": conda_engines.WORKER,
+        "listed": root / "a list",
+    }
     assert command.argv == (engine.program, *(word.format(**values) for word in expected))
     assert command.why
 
@@ -118,16 +151,24 @@ def test_rattler_gets_what_the_users_condarc_says(file: CondaFile, home: Path, r
 
 
 @pytest.mark.processes
-@pytest.mark.parametrize("spec", ["conda-forge::tiny-c", "both::tiny-c >=1", "conda-forge/noarch::tiny-c=1"])
-def test_a_channels_name_in_a_spec_is_what_condarc_says(file: CondaFile, home: Path, root: Path, spec: str) -> None:
+@pytest.mark.parametrize(
+    "spec", ["conda-forge::tiny-c", "both::tiny-c >=1", "conda-forge/noarch::tiny-c=1"]
+)
+def test_a_channels_name_in_a_spec_is_what_condarc_says(
+    file: CondaFile, home: Path, root: Path, spec: str
+) -> None:
     for folder, name in (("empty", "tiny-b"), ("conda-forge", "tiny-c"), ("conda-forge", "tiny-d")):
         tiny_channel.add(root / folder, name, "1.0")
     alias = root.as_uri()
-    (home / ".condarc").write_text(f"channel_alias: {alias}\ncustom_multichannels: {{both: [empty, conda-forge]}}\n")
+    (home / ".condarc").write_text(
+        f"channel_alias: {alias}\ncustom_multichannels: {{both: [empty, conda-forge]}}\n"
+    )
     file = replace(file, channels=("empty", "conda-forge", "nodefaults"), dependencies=(spec,))
     engine, prefix = conda_engines.Rattler(sys.executable), root / "env"
     for specs in ((spec,), ("tiny-d",)):  # the second solves for the first's record, too
-        command = replace(engine.install(prefix, file, specs), env={"RATTLER_CACHE_DIR": str(home / "cache")})
+        command = replace(
+            engine.install(prefix, file, specs), env={"RATTLER_CACHE_DIR": str(home / "cache")}
+        )
         assert process.run(command).ok
     record = json.loads((prefix / "conda-meta/tiny-c-1.0-0.json").read_text("utf-8"))
     assert record["requested_specs"][0].startswith(spec.partition("::")[0])  # and no address
@@ -168,10 +209,10 @@ def test_offline_no_channel_is_asked(file: CondaFile, home: Path, root: Path, ac
     with ThreadingHTTPServer(("127.0.0.1", 0), Counting) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         for offline, asked in (("false", True), ("true", False)):
-            alias = (
-                f"http://127.0.0.1:{server.server_port}/{offline}"  # a late request of the first is not the second's
+            alias = f"http://127.0.0.1:{server.server_port}/{offline}"  # a late request of the first is not the second's
+            (home / ".condarc").write_text(
+                f"channel_alias: {alias}\nremote_max_retries: 0\noffline: {offline}\n"
             )
-            (home / ".condarc").write_text(f"channel_alias: {alias}\nremote_max_retries: 0\noffline: {offline}\n")
             actions = {
                 "probe": lambda: engine.probe(file),
                 "search": lambda: engine.search(file, ("six",)),
@@ -179,7 +220,9 @@ def test_offline_no_channel_is_asked(file: CondaFile, home: Path, root: Path, ac
             }
             command = replace(actions[action](), env={"RATTLER_CACHE_DIR": str(home / "cache")})
             assert not process.run(command).ok or action == "search"
-            assert any(path.startswith(f"/{offline}/") for path in Counting.asked) is asked, Counting.asked
+            assert any(path.startswith(f"/{offline}/") for path in Counting.asked) is asked, (
+                Counting.asked
+            )
         server.shutdown()
 
 
@@ -213,15 +256,17 @@ def test_choice(on_path: Path, programs: tuple[str, ...], asked: str, chosen: st
     engine = conda_engines.choose(asked)
     assert engine.name == chosen
     assert engine.program == (sys.executable if chosen == "rattler" else str(on_path / chosen))
-    assert conda_engines.on_path() == [name for name in ("conda", "mamba", "micromamba") if name in programs]
+    assert conda_engines.on_path() == [
+        name for name in ("conda", "mamba", "micromamba") if name in programs
+    ]
 
 
 def test_engine_that_is_not_on_this_machine(on_path: Path) -> None:
     assert os.listdir(on_path) == []  # noqa: PTH208 - its names are all that matters
     with pytest.raises(LabError, match="the engine mamba is not on PATH") as caught:
         conda_engines.choose("mamba")
-    assert caught.value.code == ExitCode.TOOL_MISSING
-    assert "--engine rattler" in caught.value.remedy
+    assert caught.value.exit_code == ExitCode.TOOL_MISSING
+    assert "--engine rattler" in str(caught.value.remedy)
 
 
 @pytest.mark.parametrize("name", ["", "Conda", "pixi", "../conda"])
@@ -231,7 +276,9 @@ def test_unknown_engine_lists_the_valid_ones(name: str) -> None:
     assert "auto, conda, mamba, micromamba, rattler" in caught.value.message
 
 
-def test_root_of_a_conda_is_above_its_program(on_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_root_of_a_conda_is_above_its_program(
+    on_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (root / "condabin").mkdir()
     (root / "condabin/conda").touch(mode=0o755)
     (on_path / "conda").symlink_to(root / "condabin/conda")
@@ -246,9 +293,15 @@ def test_a_preview_that_cannot_be_read_is_never_taken_for_nothing_to_do() -> Non
     said = '{"success": true, "actions": {"LINK": [{"name": "six", "version": "1.17.0"}]}}'
     assert conda_engines.linked(Outcome(command, 0, said, "", 0.0)) == [("six", "1.17.0")]
     assert (
-        conda_engines.linked(Outcome(command, 0, '{"message": "All requested packages already installed."}', "", 0.0))
+        conda_engines.linked(
+            Outcome(command, 0, '{"message": "All requested packages already installed."}', "", 0.0)
+        )
         == []
     )
-    for code, text in ((0, "Proceed?"), (1, '{"error": "PackagesNotFoundError: x\\n  - nope"}'), (1, "{}")):
+    for code, text in (
+        (0, "Proceed?"),
+        (1, '{"error": "PackagesNotFoundError: x\\n  - nope"}'),
+        (1, "{}"),
+    ):
         with pytest.raises(LabError):
             conda_engines.linked(Outcome(command, code, text, "", 0.0))

@@ -24,10 +24,31 @@ CHECKS = ["doctor.conda-meta", "doctor.missing-files", "doctor.altered-files", "
 @pytest.fixture
 def sound(conda_env: Path, link: Link) -> Path:
     """Give an environment with a Python, a plain package and a noarch one."""
-    link(conda_env, "python", "3.11.7", files={"lib/libpython.so": "elf", "lib/python3.11/x.pyc": "code"})
-    link(conda_env, "tool", "1.0", files={"bin/tool": "#!/bin/sh\n", "lib/tool.txt": "a"}, depends=("python >=3.11",))
-    files = {"site-packages/six.py": "six", "site-packages/six-1.17.0.dist-info/METADATA": "Name: six"}
-    link(conda_env, "six", "1.17.0", files=files, depends=("python >=2.7,!=3.0.*", "__glibc >=2.17"), noarch=True)
+    link(
+        conda_env,
+        "python",
+        "3.11.7",
+        files={"lib/libpython.so": "elf", "lib/python3.11/x.pyc": "code"},
+    )
+    link(
+        conda_env,
+        "tool",
+        "1.0",
+        files={"bin/tool": "#!/bin/sh\n", "lib/tool.txt": "a"},
+        depends=("python >=3.11",),
+    )
+    files = {
+        "site-packages/six.py": "six",
+        "site-packages/six-1.17.0.dist-info/METADATA": "Name: six",
+    }
+    link(
+        conda_env,
+        "six",
+        "1.17.0",
+        files=files,
+        depends=("python >=2.7,!=3.0.*", "__glibc >=2.17"),
+        noarch=True,
+    )
     return conda_env
 
 
@@ -58,38 +79,68 @@ def _without(path: Path, key: str) -> None:
 
 
 DAMAGE: dict[str, tuple[Callable[[Path], object], str, str]] = {
-    "missing file": (lambda p: (p / "lib/tool.txt").unlink(), "doctor.missing-files", "tool 1 (lib/tool.txt)"),
+    "missing file": (
+        lambda p: (p / "lib/tool.txt").unlink(),
+        "doctor.missing-files",
+        "tool 1 (lib/tool.txt)",
+    ),
     "missing file of a noarch package": (
         lambda p: (p / "lib/python3.11/site-packages/six.py").unlink(),
         "doctor.missing-files",
         "six 1 (lib/python3.11/site-packages/six.py)",
     ),
     "file that became a folder": (
-        lambda p: (p / "lib/tool.txt").rename(p / "x").with_name("lib").joinpath("tool.txt").mkdir(),
+        lambda p: (
+            (p / "lib/tool.txt").rename(p / "x").with_name("lib").joinpath("tool.txt").mkdir()
+        ),
         "doctor.missing-files",
         "tool 1",
     ),
-    "altered file": (lambda p: (p / "lib/tool.txt").write_text("b"), "doctor.altered-files", "tool 1 (lib/tool.txt)"),
+    "altered file": (
+        lambda p: (p / "lib/tool.txt").write_text("b"),
+        "doctor.altered-files",
+        "tool 1 (lib/tool.txt)",
+    ),
     "altered file of the same length": (
         lambda p: (p / "bin/tool").write_text("#!/bin/zh\n"),
         "doctor.altered-files",
         "tool 1",
     ),
-    "emptied file": (lambda p: (p / "lib/libpython.so").write_text(""), "doctor.altered-files", "python 1"),
+    "emptied file": (
+        lambda p: (p / "lib/libpython.so").write_text(""),
+        "doctor.altered-files",
+        "python 1",
+    ),
     "altered noarch file": (
         lambda p: (p / "lib/python3.11/site-packages/six.py").write_text("7"),
         "doctor.altered-files",
         "six 1",
     ),
-    "record cut off": (lambda p: _record(p, "six").write_text("{"), "doctor.conda-meta", "six-1.17.0-py_0.json"),
+    "record cut off": (
+        lambda p: _record(p, "six").write_text("{"),
+        "doctor.conda-meta",
+        "six-1.17.0-py_0.json",
+    ),
     "record of zeros": (
         lambda p: _record(p, "six").write_bytes(b"\0" * 9),
         "doctor.conda-meta",
         "six-1.17.0-py_0.json",
     ),
-    "record that is no mapping": (lambda p: _record(p, "six").write_text("[]"), "doctor.conda-meta", "six-1.17.0"),
-    "record without a name": (lambda p: _without(_record(p, "six"), "name"), "doctor.conda-meta", "six-1.17.0"),
-    "record without a version": (lambda p: _without(_record(p, "six"), "version"), "doctor.conda-meta", "six-1.17.0"),
+    "record that is no mapping": (
+        lambda p: _record(p, "six").write_text("[]"),
+        "doctor.conda-meta",
+        "six-1.17.0",
+    ),
+    "record without a name": (
+        lambda p: _without(_record(p, "six"), "name"),
+        "doctor.conda-meta",
+        "six-1.17.0",
+    ),
+    "record without a version": (
+        lambda p: _without(_record(p, "six"), "version"),
+        "doctor.conda-meta",
+        "six-1.17.0",
+    ),
     "record with files of the wrong kind": (
         lambda p: _change(_record(p, "six"), paths_data=[1], files=None),
         "doctor.conda-meta",
@@ -119,7 +170,9 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str, str]] = {
 
 
 @pytest.mark.parametrize(("damage", "check", "words"), DAMAGE.values(), ids=DAMAGE)
-def test_each_damage_fails_its_own_check(sound: Path, damage: Callable[[Path], object], check: str, words: str) -> None:
+def test_each_damage_fails_its_own_check(
+    sound: Path, damage: Callable[[Path], object], check: str, words: str
+) -> None:
     damage(sound)
     results = found(sound)
     assert results[check].status is Status.FAIL
@@ -141,12 +194,17 @@ def test_environment_of_nothing_passes(conda_env: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "version"),
     [
-        (("python-3.12.4-h1_0.json", "python-dateutil-2.9-py_0.json", "python_abi-3.12-x.json"), "3.12.4"),
+        (
+            ("python-3.12.4-h1_0.json", "python-dateutil-2.9-py_0.json", "python_abi-3.12-x.json"),
+            "3.12.4",
+        ),
         (("python-3.12.4-h1_0.json", "python-3.11.7-h1_0.json"), ""),
     ],
     ids=["one", "two"],
 )
-def test_python_version_of_a_conda_environment(root: Path, names: tuple[str, ...], version: str) -> None:
+def test_python_version_of_a_conda_environment(
+    root: Path, names: tuple[str, ...], version: str
+) -> None:
     (root / "conda-meta").mkdir()
     for name in names:
         (root / "conda-meta" / name).touch()
@@ -155,7 +213,11 @@ def test_python_version_of_a_conda_environment(root: Path, names: tuple[str, ...
 
 def test_owner_of_each_distribution_is_known_by_its_files(sound: Path, link: Link) -> None:
     link(
-        sound, "typing_extensions", "4", files={"site-packages/Typing.Extensions-4.egg-info/PKG-INFO": ""}, noarch=True
+        sound,
+        "typing_extensions",
+        "4",
+        files={"site-packages/Typing.Extensions-4.egg-info/PKG-INFO": ""},
+        noarch=True,
     )
     found = {name: one.package for name, one in conda_health.owned(sound).items()}
     assert found == {"six": "six", "typing-extensions": "typing_extensions"}
@@ -176,7 +238,10 @@ def test_owner_of_each_distribution_is_known_by_its_files(sound: Path, link: Lin
         ("python", True),
         ("absent", False),
         ("tool[version='>=1']", True),
-        ("six[socks] >=1.16", True),  # as real conda files have it: conda 24.7.1 leaves such brackets out
+        (
+            "six[socks] >=1.16",
+            True,
+        ),  # as real conda files have it: conda 24.7.1 leaves such brackets out
         ("six[socks]=1.16.*", False),
     ],
 )
@@ -192,13 +257,18 @@ def test_spec_that_is_none_is_a_clear_error(sound: Path) -> None:
 @pytest.mark.parametrize("text", ["{", "[]", "{}"])
 def test_damaged_record_is_a_clear_error(sound: Path, text: str) -> None:
     _record(sound, "six").write_text(text)
-    for action in (lambda: conda_health.packages(sound), lambda: conda_health.unsatisfied(sound, ["six"])):
+    for action in (
+        lambda: conda_health.packages(sound),
+        lambda: conda_health.unsatisfied(sound, ["six"]),
+    ):
         with pytest.raises(LabError, match=r"six-1\.17\.0-py_0\.json is damaged"):
             action()
 
 
 def _doctor(stdout: str, stderr: str = "", code: int = 0) -> Result:
-    (result,) = conda_health.read_doctor(Outcome(Command(("conda", "doctor")), code, stdout, stderr, 1.0))
+    (result,) = conda_health.read_doctor(
+        Outcome(Command(("conda", "doctor")), code, stdout, stderr, 1.0)
+    )
     return result
 
 
@@ -236,11 +306,15 @@ def test_environment_that_conda_does_not_list_fails() -> None:
     [
         pytest.param("", "", 0, id="nothing printed"),
         pytest.param("Environment Health Report for: /envs/demo\n", "", 0, id="no check made"),
-        pytest.param("", "CommandNotFoundError: No command 'conda doctor'.\n", 1, id="no such command"),
+        pytest.param(
+            "", "CommandNotFoundError: No command 'conda doctor'.\n", 1, id="no such command"
+        ),
         pytest.param(SOUND, "boom\n", 1, id="ended badly"),
     ],
 )
-def test_report_that_answers_nothing_is_an_error_and_never_a_pass(stdout: str, stderr: str, code: int) -> None:
+def test_report_that_answers_nothing_is_an_error_and_never_a_pass(
+    stdout: str, stderr: str, code: int
+) -> None:
     result = _doctor(stdout, stderr, code)
     assert result.status is Status.ERROR
     assert "conda doctor could not answer" in result.detail

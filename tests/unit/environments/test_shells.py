@@ -16,7 +16,10 @@ PREFIX = Path("/home/me/a project")
 
 
 def activation(
-    variables: dict[str, str | None] | None = None, *, scripts: tuple[str, ...] = (), undo: tuple[str, ...] = ()
+    variables: dict[str, str | None] | None = None,
+    *,
+    scripts: tuple[str, ...] = (),
+    undo: tuple[str, ...] = (),
 ) -> Activation:
     """Give an environment with one folder, and scripts by their names."""
     return Activation(
@@ -109,7 +112,9 @@ def test_path_comes_from_the_folders_and_not_from_the_variables() -> None:
 
 
 def test_an_environment_without_folders_puts_nothing_ahead_of_path() -> None:
-    assert "PATH:+" not in shells.activation_script("bash", Activation(PREFIX, PREFIX / "python", ()))
+    assert "PATH:+" not in shells.activation_script(
+        "bash", Activation(PREFIX, PREFIX / "python", ())
+    )
 
 
 @pytest.mark.parametrize("name", ["bash", "zsh"])
@@ -147,9 +152,17 @@ def test_cmd_refuses_a_script_that_it_could_not_call(odd: str) -> None:
         pytest.param({"SHELL": "/usr/bin/fish"}, "fish", id="fish"),
         pytest.param({"SHELL": "/usr/bin/pwsh"}, "powershell", id="pwsh"),
         pytest.param({"SHELL": "/bin/tcsh"}, "bash", id="unknown"),
-        pytest.param({"SHELL": r"C:\Program Files\Git\usr\bin\bash.exe", "COMSPEC": "cmd.exe"}, "bash", id="Git bash"),
+        pytest.param(
+            {"SHELL": r"C:\Program Files\Git\usr\bin\bash.exe", "COMSPEC": "cmd.exe"},
+            "bash",
+            id="Git bash",
+        ),
         pytest.param({"ComSpec": r"C:\Windows\system32\cmd.exe"}, "cmd", id="cmd"),
-        pytest.param({"COMSPEC": "cmd.exe", "PSModulePath": r"C:\Program Files\x;C:\Windows\y"}, "cmd", id="cmd's own"),
+        pytest.param(
+            {"COMSPEC": "cmd.exe", "PSModulePath": r"C:\Program Files\x;C:\Windows\y"},
+            "cmd",
+            id="cmd's own",
+        ),
         pytest.param(
             {"COMSPEC": "cmd.exe", "PSMODULEPATH": r"C:\Users\me;C:\Program Files\x;C:\Windows\y"},
             "powershell",
@@ -231,7 +244,9 @@ def test_powershell_on_windows_allows_the_file_and_reads_it_as_utf8(
     assert (tmp_path / "activate.ps1").read_bytes().startswith(b"\xef\xbb\xbf")
 
 
-def test_cmd_goes_back_to_where_it_was_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cmd_goes_back_to_where_it_was_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place = tmp_path / "100% & more"
     place.mkdir()
     monkeypatch.chdir(place)
@@ -242,4 +257,6 @@ def test_cmd_goes_back_to_where_it_was_called(tmp_path: Path, monkeypatch: pytes
 
 def test_git_bash_on_windows_gets_paths_in_its_own_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shells, "WINDOWS", True)
-    assert f"""export PATH="$(cygpath -u '{PREFIX}{os.sep}bin')\"""" in shells.activation_script("bash", activation())
+    assert f"""export PATH="$(cygpath -u '{PREFIX}{os.sep}bin')\"""" in shells.activation_script(
+        "bash", activation()
+    )

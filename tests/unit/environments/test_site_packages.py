@@ -46,7 +46,11 @@ def test_no_environment_has_nothing_installed(root: Path) -> None:
 @pytest.mark.parametrize(
     ("folders", "expected"),
     [
-        pytest.param(("lib/python3.9/site-packages", "lib/python3.11/site-packages"), "lib/python3.11", id="newest"),
+        pytest.param(
+            ("lib/python3.9/site-packages", "lib/python3.11/site-packages"),
+            "lib/python3.11",
+            id="newest",
+        ),
         pytest.param(("lib/python3.13t/site-packages",), "lib/python3.13t", id="free-threaded"),
         pytest.param(("Lib/site-packages",), "Lib", id="Windows"),
     ],
@@ -67,7 +71,9 @@ def test_folder_of_the_packages(root: Path, folders: tuple[str, ...], expected: 
         ("", None),
     ],
 )
-def test_python_version_of_a_virtual_environment(root: Path, text: str, version: str | None) -> None:
+def test_python_version_of_a_virtual_environment(
+    root: Path, text: str, version: str | None
+) -> None:
     (root / "pyvenv.cfg").write_text(text)
     assert site_packages.python_version(root) == version
 
@@ -75,7 +81,8 @@ def test_python_version_of_a_virtual_environment(root: Path, text: str, version:
 def test_sound_environment_passes_every_check(sound: Path) -> None:
     results = found(sound)
     assert set(results) == {
-        f"doctor.{name}" for name in ("records", "duplicates", "installed-files", "installed-altered")
+        f"doctor.{name}"
+        for name in ("records", "duplicates", "installed-files", "installed-altered")
     }
     assert {result.status for result in results.values()} == {Status.PASS}
 
@@ -89,19 +96,45 @@ def _six(prefix: Path) -> Path:
 
 
 DAMAGE: dict[str, tuple[Callable[[Path], object], str, str]] = {
-    "no METADATA": (lambda p: (_six(p) / "METADATA").unlink(), "doctor.records", "six-1.17.0.dist-info"),
-    "empty METADATA": (lambda p: (_six(p) / "METADATA").write_text(""), "doctor.records", "six-1.17.0"),
-    "METADATA of zeros": (lambda p: (_six(p) / "METADATA").write_bytes(b"\0" * 99), "doctor.records", "six-1.17.0"),
-    "no RECORD": (lambda p: (_six(p) / "RECORD").unlink(), "doctor.records", "six-1.17.0.dist-info"),
+    "no METADATA": (
+        lambda p: (_six(p) / "METADATA").unlink(),
+        "doctor.records",
+        "six-1.17.0.dist-info",
+    ),
+    "empty METADATA": (
+        lambda p: (_six(p) / "METADATA").write_text(""),
+        "doctor.records",
+        "six-1.17.0",
+    ),
+    "METADATA of zeros": (
+        lambda p: (_six(p) / "METADATA").write_bytes(b"\0" * 99),
+        "doctor.records",
+        "six-1.17.0",
+    ),
+    "no RECORD": (
+        lambda p: (_six(p) / "RECORD").unlink(),
+        "doctor.records",
+        "six-1.17.0.dist-info",
+    ),
     "empty RECORD": (lambda p: (_six(p) / "RECORD").write_text(""), "doctor.records", "six-1.17.0"),
-    "RECORD that is not UTF-8": (lambda p: (_six(p) / "RECORD").write_bytes(b"\xff\n"), "doctor.records", "six-1.17.0"),
+    "RECORD that is not UTF-8": (
+        lambda p: (_six(p) / "RECORD").write_bytes(b"\xff\n"),
+        "doctor.records",
+        "six-1.17.0",
+    ),
     "RECORD that is no table": (
         lambda p: (_six(p) / "RECORD").write_text('"' + "x" * 200_000),
         "doctor.records",
         "six-1.17.0",
     ),
     "empty record": (
-        lambda p: _six(p).rename(p / "x").with_name("lib").joinpath(_six(p).relative_to(p / "lib")).mkdir(),
+        lambda p: (
+            _six(p)
+            .rename(p / "x")
+            .with_name("lib")
+            .joinpath(_six(p).relative_to(p / "lib"))
+            .mkdir()
+        ),
         "doctor.records",
         "six-1.17.0.dist-info",
     ),
@@ -112,24 +145,33 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str, str]] = {
     ),
     "second spelling": (
         lambda p: shutil.copytree(
-            _site(p) / "Typing_Extensions-4.0.dist-info", _site(p) / "typing_extensions-3.0.dist-info"
+            _site(p) / "Typing_Extensions-4.0.dist-info",
+            _site(p) / "typing_extensions-3.0.dist-info",
         ),
         "doctor.duplicates",
         "Typing_Extensions-4.0.dist-info",
     ),
-    "missing module": (lambda p: (_site(p) / "six.py").unlink(), "doctor.installed-files", "(six.py)"),
+    "missing module": (
+        lambda p: (_site(p) / "six.py").unlink(),
+        "doctor.installed-files",
+        "(six.py)",
+    ),
     "missing file with an accent": (
         lambda p: (_site(p) / "x/é.py").unlink(),
         "doctor.installed-files",
         "(x/é.py)",
     ),
     "missing script": (
-        lambda p: (_six(p) / "RECORD").write_text("../../../bin/six,,\nsix-1.17.0.dist-info/RECORD,,\n"),
+        lambda p: (_six(p) / "RECORD").write_text(
+            "../../../bin/six,,\nsix-1.17.0.dist-info/RECORD,,\n"
+        ),
         "doctor.installed-files",
         "(../../../bin/six)",
     ),
     "name that no file can have": (
-        lambda p: (_six(p) / "RECORD").write_text(f"{'x' * 5000},,\nsix-1.17.0.dist-info/RECORD,,\n"),
+        lambda p: (_six(p) / "RECORD").write_text(
+            f"{'x' * 5000},,\nsix-1.17.0.dist-info/RECORD,,\n"
+        ),
         "doctor.installed-files",
         "six",
     ),
@@ -137,7 +179,9 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str, str]] = {
 
 
 @pytest.mark.parametrize(("damage", "check", "words"), DAMAGE.values(), ids=DAMAGE)
-def test_each_damage_fails_its_own_check(sound: Path, damage: Callable[[Path], object], check: str, words: str) -> None:
+def test_each_damage_fails_its_own_check(
+    sound: Path, damage: Callable[[Path], object], check: str, words: str
+) -> None:
     damage(sound)
     results = found(sound)
     assert results[check].status is Status.FAIL
@@ -162,14 +206,20 @@ def test_long_lists_are_cut(venv: Path, install: Install) -> None:
     [
         pytest.param("#!{prefix}/bin/python\n", Status.PASS, id="own interpreter"),
         pytest.param(
-            "#!/bin/sh\n'''exec' '{prefix}/bin/python' \"$0\" \"$@\"\n", Status.PASS, id="own, long or spaced"
+            "#!/bin/sh\n'''exec' '{prefix}/bin/python' \"$0\" \"$@\"\n",
+            Status.PASS,
+            id="own, long or spaced",
         ),
         pytest.param("#!/bin/sh\necho\n", Status.PASS, id="shell script"),
         pytest.param("#!/usr/bin/env python3\n", Status.PASS, id="env"),
         pytest.param("#!/usr/bin/python3\n", Status.PASS, id="the system's Python, on purpose"),
         pytest.param("\x7fELF\0\0", Status.PASS, id="binary"),
         pytest.param("#!/old/.venv/bin/python3.11\n", Status.FAIL, id="other place"),
-        pytest.param("#!/bin/sh\n'''exec' '/old place/.venv/bin/python' \"$0\"\n", Status.FAIL, id="other, spaced"),
+        pytest.param(
+            "#!/bin/sh\n'''exec' '/old place/.venv/bin/python' \"$0\"\n",
+            Status.FAIL,
+            id="other, spaced",
+        ),
     ],
 )
 def test_moved_folder_shows_in_its_scripts(venv: Path, text: str, status: Status) -> None:
@@ -215,9 +265,15 @@ def test_requirement_is_met_or_not(sound: Path, requirement: str, met: bool) -> 
     ("source", "expected"),
     [
         pytest.param(None, "demo==1.0", id="from an index"),
-        pytest.param({"url": "https://example.org/demo-1.0.whl"}, "demo @ https://example.org/demo-1.0.whl", id="file"),
         pytest.param(
-            {"url": "file:///a%20b", "dir_info": {"editable": True}}, "editable:/a b", id="a folder for editing"
+            {"url": "https://example.org/demo-1.0.whl"},
+            "demo @ https://example.org/demo-1.0.whl",
+            id="file",
+        ),
+        pytest.param(
+            {"url": "file:///a%20b", "dir_info": {"editable": True}},
+            "editable:/a b",
+            id="a folder for editing",
         ),
         pytest.param(
             {"url": "https://example.org/demo", "vcs_info": {"vcs": "git", "commit_id": "c0ffee"}},
@@ -258,7 +314,9 @@ def test_altered_file_is_found_by_its_hash(venv: Path, install: Install) -> None
     site = venv / "lib/python3.11/site-packages"
     (site / "demo.py").write_text("x = 1\n")
     digest = base64.urlsafe_b64encode(hashlib.sha256(b"x = 1\n").digest()).decode().rstrip("=")
-    (record / "RECORD").write_text(f"demo.py,sha256={digest},6\n{record.name}/METADATA,,\n{record.name}/RECORD,,\n")
+    (record / "RECORD").write_text(
+        f"demo.py,sha256={digest},6\n{record.name}/METADATA,,\n{record.name}/RECORD,,\n"
+    )
     title = "every installed file is as it was installed"
 
     def look(*verified: str) -> Result:

@@ -49,7 +49,9 @@ def test_nothing_is_left_of_a_lock_that_was_let_go(tmp_path: Path) -> None:
     assert not list((tmp_path / "in").iterdir())
 
 
-def test_nothing_is_heard_of_a_holder_that_has_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_heard_of_a_holder_that_has_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The number of a file that was closed is soon that of another one, whose time must not be changed."""
     began, ended = threading.Event(), threading.Event()
 
@@ -94,6 +96,8 @@ def test_many_take_turns(tmp_path: Path) -> None:
         "  with file_lock.held(sys.argv[1] + '/in/lock', 'x', lambda t: None):\n"
         "    c = Path(sys.argv[1], 'counter'); c.write_text(str(int(c.read_text()) + 1))\n"
     )
-    children = [subprocess.Popen([sys.executable, "-c", text, str(tmp_path), str(ROOT)]) for _ in range(4)]
+    children = [
+        subprocess.Popen([sys.executable, "-c", text, str(tmp_path), str(ROOT)]) for _ in range(4)
+    ]
     assert [child.wait(60) for child in children] == [0] * 4
     assert counter.read_text() == "160"

@@ -44,7 +44,7 @@ def test_folder_that_cannot_be_written_is_a_clear_error(root: Path) -> None:
     (root / "file").touch()
     with pytest.raises(LabError, match="cannot be written") as caught:
         write(root / "file" / "a", b"new")
-    assert caught.value.code == ExitCode.TOOL_FAILED
+    assert caught.value.exit_code == ExitCode.TOOL_FAILED
     (root / "folder").mkdir()
     with pytest.raises(LabError, match="cannot be written"):
         write(root / "folder", b"new")
@@ -103,7 +103,9 @@ def test_only_what_a_killed_write_left_is_cleared(root: Path) -> None:
         pytest.param(b"a\r\n", b"a\r\nc\r\n", b"a\r\nc\r\n", id="kept by the tool"),
     ],
 )
-def test_line_ends_of_a_manifest_are_kept(root: Path, before: bytes, after: bytes, expected: bytes) -> None:
+def test_line_ends_of_a_manifest_are_kept(
+    root: Path, before: bytes, after: bytes, expected: bytes
+) -> None:
     (root / "old").write_bytes(before)
     (root / "new").write_bytes(after)
     keep_line_ends(root / "new", root / "old")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks_lib.errors import LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import process
 from tasks_lib.execution.plan import Step, execute
 from tasks_lib.execution.process import Command, Outcome
@@ -40,7 +41,9 @@ class Log:
         self.heard.append(f"end {step.id} {'ok' if ok else 'failed'}")
 
 
-def work(*results: Result, do: Callable[[], object] = lambda: None) -> Callable[[], Iterable[Result]]:
+def work(
+    *results: Result, do: Callable[[], object] = lambda: None
+) -> Callable[[], Iterable[Result]]:
     """Give the work that does something and answers with `results`."""
 
     def run() -> Iterable[Result]:
@@ -53,7 +56,7 @@ def work(*results: Result, do: Callable[[], object] = lambda: None) -> Callable[
 def fail() -> Iterable[Result]:
     """Fail as a step does."""
     text = "no good"
-    raise LabError(text)
+    raise LabError(text, ErrorCode.TOOL_FAILED)
 
 
 def test_steps_wait_for_what_they_need() -> None:
@@ -86,11 +89,19 @@ def test_step_gives_its_own_result_behind_those_of_its_work() -> None:
     own = Result("x.y", Status.WARN, "found")
     found = execute([Step("x", "X", work=work(own), why="because")], Log())
     assert found[0] == own
-    assert (found[1].id, found[1].status, found[1].title, found[1].detail) == ("x", Status.PASS, "X", "because")
+    assert (found[1].id, found[1].status, found[1].title, found[1].detail) == (
+        "x",
+        Status.PASS,
+        "X",
+        "because",
+    )
 
 
 def test_check_gives_its_findings_alone_with_the_time_it_took() -> None:
-    findings = (Result("x.y", Status.FAIL, "found"), Result("x.z", Status.PASS, "timed", seconds=9.0))
+    findings = (
+        Result("x.y", Status.FAIL, "found"),
+        Result("x.z", Status.PASS, "timed", seconds=9.0),
+    )
     found = execute([Step("x", "X", work=work(*findings), check=True)], Log())
     assert [result.id for result in found] == ["x.y", "x.z"]
     assert found[0].seconds > 0
@@ -153,13 +164,18 @@ def test_step_that_ended_well_while_another_failed_is_not_undone() -> None:
 def test_step_that_never_started_is_not_undone() -> None:
     undone: list[str] = []
     failing = threading.Event()
-    blocked = [Step(f"slow{n}", "", work=work(do=lambda: failing.wait(_PATIENCE))) for n in range(5)]
+    blocked = [
+        Step(f"slow{n}", "", work=work(do=lambda: failing.wait(_PATIENCE))) for n in range(5)
+    ]
 
     def fall() -> Iterable[Result]:
         failing.set()
         return fail()
 
-    late = [Step(f"late{n}", "", work=work(), undo=lambda n=n: undone.append(f"late{n}")) for n in range(30)]  # type: ignore[misc]  # a default binds it
+    late = [
+        Step(f"late{n}", "", work=work(), undo=partial(undone.append, f"late{n}"))
+        for n in range(30)
+    ]
     log = Log()
     with pytest.raises(LabError):
         execute([Step("x", "X", work=fall), *blocked, *late], log)
@@ -184,13 +200,16 @@ def test_failing_undo_does_not_hide_the_first_error_nor_stop_the_other_undos() -
 
     def wrong() -> None:
         text = "the undo failed"
-        raise LabError(text)
+        raise LabError(text, ErrorCode.TOOL_FAILED)
 
     def fall() -> Iterable[Result]:
         started.wait()
         return fail()
 
-    steps = [Step("x", "X", work=fall, undo=wrong), Step("y", "Y", work=fall, undo=lambda: undone.append("y"))]
+    steps = [
+        Step("x", "X", work=fall, undo=wrong),
+        Step("y", "Y", work=fall, undo=lambda: undone.append("y")),
+    ]
     with pytest.raises(LabError, match="no good"):
         execute(steps, Log())
     assert undone == ["y"]
@@ -202,7 +221,11 @@ def test_outcome_of_a_command_goes_to_what_reads_it(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(process, "run", run)
     step = Step(
-        "x", "X", Command(("tool",)), reads=lambda o: [Result("x", Status.WARN, f"{o.stdout} {o.code}")], check=True
+        "x",
+        "X",
+        Command(("tool",)),
+        reads=lambda o: [Result("x", Status.WARN, f"{o.stdout} {o.code}")],
+        check=True,
     )
     assert [result.title for result in execute([step], Log())] == ["said 3"]
     with pytest.raises(LabError, match="tool ended with exit code 3: said") as caught:
@@ -214,7 +237,9 @@ def test_outcome_of_a_command_goes_to_what_reads_it(monkeypatch: pytest.MonkeyPa
     ("step", "expected"),
     [
         pytest.param(
-            Step("a", "A", Command(("/x/uv", "lock", "a b"), "why", env={"UV_K": "v"}), needs=("b",)),
+            Step(
+                "a", "A", Command(("/x/uv", "lock", "a b"), "why", env={"UV_K": "v"}), needs=("b",)
+            ),
             {
                 "id": "a",
                 "command": "UV_K=v uv lock 'a b'",

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 _SOON = 5.0
 
 
-def python(code: str, *words: str, env: dict[str, str | None] | None = None, cwd: Path | None = None) -> Command:
+def python(
+    code: str, *words: str, env: dict[str, str | None] | None = None, cwd: Path | None = None
+) -> Command:
     """Give a command that runs `code` in a Python of its own."""
     return Command((sys.executable, "-c", code, *words), env=env or {}, cwd=cwd)
 
@@ -56,12 +58,18 @@ def test_unmarked_test_cannot_start_a_process() -> None:
         pytest.param(Command(("/a/b/uv", "lock")), "uv lock", id="program without its folder"),
         pytest.param(Command(("uv.exe", "lock")), "uv lock", id="Windows"),
         pytest.param(
-            Command(("uv", "add", "a b", "$HOME", "x;y", "é'")), """uv add 'a b' '$HOME' 'x;y' 'é'"'"''""", id="quoted"
+            Command(("uv", "add", "a b", "$HOME", "x;y", "é'")),
+            """uv add 'a b' '$HOME' 'x;y' 'é'"'"''""",
+            id="quoted",
         ),
         pytest.param(
-            Command(("uv",), env={"UV_B": "x y", "UV_A": "1", "UV_C": None}), "UV_A=1 UV_B='x y' uv", id="sorted"
+            Command(("uv",), env={"UV_B": "x y", "UV_A": "1", "UV_C": None}),
+            "UV_A=1 UV_B='x y' uv",
+            id="sorted",
         ),
-        pytest.param(Command(("uv",), env={"KEY": "hunter2"}), "KEY=*** uv", id="a variable of a person's"),
+        pytest.param(
+            Command(("uv",), env={"KEY": "hunter2"}), "KEY=*** uv", id="a variable of a person's"
+        ),
     ],
 )
 def test_command_is_shown_as_a_person_would_type_it(command: Command, shown: str) -> None:
@@ -70,10 +78,15 @@ def test_command_is_shown_as_a_person_would_type_it(command: Command, shown: str
 
 def test_path_of_the_machine_is_shown_as_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/usr/bin")
-    assert Command(("uv",), env={"PATH": f"/a b/bin{os.pathsep}/usr/bin"}).shown == "PATH='/a b/bin':$PATH uv"
+    assert (
+        Command(("uv",), env={"PATH": f"/a b/bin{os.pathsep}/usr/bin"}).shown
+        == "PATH='/a b/bin':$PATH uv"
+    )
 
 
-def test_environment_loses_what_is_foreign_and_gets_the_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_loses_what_is_foreign_and_gets_the_changes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for name in FOREIGN:
         monkeypatch.setenv(name, "foreign")
     monkeypatch.setenv("KEPT", "1")
@@ -86,7 +99,13 @@ def test_environment_loses_what_is_foreign_and_gets_the_changes(monkeypatch: pyt
 @pytest.mark.processes
 def test_outcome_keeps_code_output_and_time() -> None:
     found = run(python("import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)"))
-    assert (found.code, found.ok, found.stdout, found.stderr, found.said) == (3, False, "out\n", "err\n", "out\nerr")
+    assert (found.code, found.ok, found.stdout, found.stderr, found.said) == (
+        3,
+        False,
+        "out\n",
+        "err\n",
+        "out\nerr",
+    )
     assert found.seconds > 0
 
 
@@ -104,7 +123,10 @@ def test_process_reads_nothing_from_this_terminal() -> None:
 
 @pytest.mark.processes
 def test_output_that_is_not_utf_8_is_no_error() -> None:
-    assert run(python("import sys; sys.stdout.buffer.write(b'caf\\xe9')")).stdout == "caf\N{REPLACEMENT CHARACTER}"
+    assert (
+        run(python("import sys; sys.stdout.buffer.write(b'caf\\xe9')")).stdout
+        == "caf\N{REPLACEMENT CHARACTER}"
+    )
 
 
 @pytest.mark.processes
@@ -123,13 +145,15 @@ def test_lines_are_handed_on_as_they_come() -> None:
 
 @pytest.mark.processes
 @pytest.mark.parametrize(
-    "name", ["no-such-program-anywhere", "/no/such/program", "./no such program"], ids=["name", "path", "relative path"]
+    "name",
+    ["no-such-program-anywhere", "/no/such/program", "./no such program"],
+    ids=["name", "path", "relative path"],
 )
 def test_missing_program_is_named(name: str) -> None:
     with pytest.raises(LabError) as caught:
         run(Command((name,)))
     assert name in caught.value.message
-    assert caught.value.code == ExitCode.TOOL_MISSING
+    assert caught.value.exit_code == ExitCode.TOOL_MISSING
 
 
 @pytest.mark.processes
@@ -137,7 +161,7 @@ def test_file_that_is_no_program_is_named(root: Path) -> None:
     (root / "data").write_text("x")
     with pytest.raises(LabError, match=r"data.* cannot be started") as caught:
         run(Command((str(root / "data"),)))
-    assert caught.value.code == ExitCode.TOOL_MISSING
+    assert caught.value.exit_code == ExitCode.TOOL_MISSING
 
 
 @pytest.mark.processes
@@ -165,17 +189,17 @@ def test_time_limit_ends_the_process_and_its_children(root: Path) -> None:
     heard: list[str] = []
     with pytest.raises(LabError, match=r"did not end within 1 s\.") as caught:
         run(python(code, cwd=root), timeout=1, on_line=heard.append)
-    assert caught.value.code == ExitCode.TOOL_FAILED
+    assert caught.value.exit_code == ExitCode.TOOL_FAILED
     assert _wait(lambda: not _lives(int(heard[0])))
 
 
 @pytest.mark.processes
-def test_stop_ends_every_process_with_its_children(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stop_ends_every_process_with_its_children(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(process, "_GRACE", 0.5)
     children = Children()
-    child = (
-        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
-    )
+    child = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
     code = (
         f"import subprocess, sys, time; p = subprocess.Popen([sys.executable, '-c', {child!r}]);"
         "print(p.pid, flush=True); p.wait()"

@@ -13,7 +13,9 @@ from tasks_lib.report.progress import Progress
 
 def test_steps_are_told_in_the_order_in_which_they_began() -> None:
     progress = Progress()
-    execute([Step("b", "last", needs=("a",), shown="b it"), Step("a", "first", shown="a it")], progress)
+    execute(
+        [Step("b", "last", needs=("a",), shown="b it"), Step("a", "first", shown="a it")], progress
+    )
     rows = usage.measured(progress.timeline)["timeline"]
     assert [(row["id"], row["title"], row["command"]) for row in rows] == [
         ("a", "first", "a it"),

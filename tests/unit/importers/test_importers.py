@@ -23,7 +23,9 @@ OLD = '[tool.poetry]\nname = "demo"\nversion = "1"\n[tool.poetry.dependencies]\n
 _BUILT = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n[project]\nname = "a"\n'
 
 
-def _init(root: Path, files: dict[str, str], combo: str = "pip_uv", *, dry_run: bool = False) -> Answer:
+def _init(
+    root: Path, files: dict[str, str], combo: str = "pip_uv", *, dry_run: bool = False
+) -> Answer:
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text, encoding="utf-8", newline="")
@@ -33,7 +35,9 @@ def _init(root: Path, files: dict[str, str], combo: str = "pip_uv", *, dry_run: 
 
 
 def _said(answer: Answer) -> str:
-    return "\n".join(f"{one.status} {one.file}:{one.line} {one.title} {one.detail}" for one in answer.results)
+    return "\n".join(
+        f"{one.status} {one.file}:{one.line} {one.title} {one.detail}" for one in answer.results
+    )
 
 
 def _data(root: Path) -> dict[str, Any]:
@@ -43,22 +47,43 @@ def _data(root: Path) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("name", "row", "expected"),
     [
-        pytest.param("requirements.txt", "git+https://h/r.git@v1#egg=some", "some @ git+https://h/r.git@v1", id="git"),
         pytest.param(
-            "requirements.txt", "-e git+https://h/r.git#egg=some[x]", "some[x] @ git+https://h/r.git", id="-e"
+            "requirements.txt",
+            "git+https://h/r.git@v1#egg=some",
+            "some @ git+https://h/r.git@v1",
+            id="git",
         ),
         pytest.param(
-            "requirements.txt", "https://h/a_b-1.0-py3-none-any.whl", "a-b @ https://h/a_b-1.0-py3-none-any.whl"
+            "requirements.txt",
+            "-e git+https://h/r.git#egg=some[x]",
+            "some[x] @ git+https://h/r.git",
+            id="-e",
         ),
         pytest.param(
-            "requirements.txt", "a @ https://h/b-1.0.zip", "a @ https://h/b-1.0.zip", id="address with a name"
-        ),
-        pytest.param("requirements.txt", "a==1 --hash=sha256:00 \\\n  --hash=sha256:11", "a==1", id="hashes"),
-        pytest.param(
-            "requirements.txt", "a [x,y] >= 1 ; os_name=='nt' # why", "a [x,y] >= 1 ; os_name=='nt'", id="all"
+            "requirements.txt",
+            "https://h/a_b-1.0-py3-none-any.whl",
+            "a-b @ https://h/a_b-1.0-py3-none-any.whl",
         ),
         pytest.param(
-            "Pipfile", '[packages]\na = {git = "https://h/r", ref = "v1"}', "a @ git+https://h/r@v1", id="Pipfile git"
+            "requirements.txt",
+            "a @ https://h/b-1.0.zip",
+            "a @ https://h/b-1.0.zip",
+            id="address with a name",
+        ),
+        pytest.param(
+            "requirements.txt", "a==1 --hash=sha256:00 \\\n  --hash=sha256:11", "a==1", id="hashes"
+        ),
+        pytest.param(
+            "requirements.txt",
+            "a [x,y] >= 1 ; os_name=='nt' # why",
+            "a [x,y] >= 1 ; os_name=='nt'",
+            id="all",
+        ),
+        pytest.param(
+            "Pipfile",
+            '[packages]\na = {git = "https://h/r", ref = "v1"}',
+            "a @ git+https://h/r@v1",
+            id="Pipfile git",
         ),
         pytest.param(
             "Pipfile",
@@ -71,15 +96,29 @@ def _data(root: Path) -> dict[str, Any]:
         pytest.param("pyproject.toml", f"{OLD}a = '~1.2'", "a>=1.2,<1.3", id="tilde"),
         pytest.param("pyproject.toml", f"{OLD}a = '1.0'", "a==1.0", id="plain"),
         pytest.param(
-            "pyproject.toml", f"{OLD}a = {{git = 'https://h/r', tag = 'v1'}}", "a @ git+https://h/r@v1", id="old git"
+            "pyproject.toml",
+            f"{OLD}a = {{git = 'https://h/r', tag = 'v1'}}",
+            "a @ git+https://h/r@v1",
+            id="old git",
         ),
         pytest.param(
-            "pyproject.toml", f"{OLD}a = {{git = 'file:///r', tag = 'v1'}}", "a @ git+file:///r@v1", id="git of here"
+            "pyproject.toml",
+            f"{OLD}a = {{git = 'file:///r', tag = 'v1'}}",
+            "a @ git+file:///r@v1",
+            id="git of here",
         ),
         pytest.param(
-            "setup.py", "from setuptools import setup\nsetup(name='a', install_requires='x>1\\ny')", "x>1", id="lines"
+            "setup.py",
+            "from setuptools import setup\nsetup(name='a', install_requires='x>1\\ny')",
+            "x>1",
+            id="lines",
         ),
-        pytest.param("setup.cfg", "[metadata]\nname = a\n[options]\ninstall_requires = x>1; y", "x>1", id="one line"),
+        pytest.param(
+            "setup.cfg",
+            "[metadata]\nname = a\n[options]\ninstall_requires = x>1; y",
+            "x>1",
+            id="one line",
+        ),
     ],
 )
 def test_requirement_is_taken_over(root: Path, name: str, row: str, expected: str) -> None:
@@ -90,39 +129,85 @@ def test_requirement_is_taken_over(root: Path, name: str, row: str, expected: st
 @pytest.mark.parametrize(
     ("files", "line", "said"),
     [
-        pytest.param({"requirements.txt": "a\nb==\n"}, 2, "'b==' is no requirement", id="requirement"),
-        pytest.param({"requirements.txt": "a\n\n--wrong\n"}, 3, "no such option: --wrong", id="option"),
-        pytest.param({"requirements.txt": "-r gone.txt\n"}, 1, "there is no such file", id="include"),
-        pytest.param({"requirements.txt": "-r https://u:secret@h/r.txt\n"}, 1, "https://h/r.txt", id="far away"),
+        pytest.param(
+            {"requirements.txt": "a\nb==\n"}, 2, "'b==' is no requirement", id="requirement"
+        ),
+        pytest.param(
+            {"requirements.txt": "a\n\n--wrong\n"}, 3, "no such option: --wrong", id="option"
+        ),
+        pytest.param(
+            {"requirements.txt": "-r gone.txt\n"}, 1, "there is no such file", id="include"
+        ),
+        pytest.param(
+            {"requirements.txt": "-r https://u:secret@h/r.txt\n"},
+            1,
+            "https://h/r.txt",
+            id="far away",
+        ),
         pytest.param({"requirements.txt": "a\n./gone\n"}, 2, "there is no ./gone", id="folder"),
         pytest.param({"requirements.txt": "https://h/archive\n"}, 1, "has no name", id="no name"),
-        pytest.param({"setup.cfg": "[metadata]\nname = a\n[options]\nwrong\n"}, 4, "ParsingError", id="setup.cfg"),
         pytest.param(
-            {"setup.cfg": "[options]\ninstall_requires =\n    a\n    b==x\n"}, 4, "b==x", id="setup.cfg entry"
+            {"setup.cfg": "[metadata]\nname = a\n[options]\nwrong\n"},
+            4,
+            "ParsingError",
+            id="setup.cfg",
         ),
-        pytest.param({"setup.cfg": "name = a\n"}, 1, "MissingSectionHeaderError", id="setup.cfg head"),
-        pytest.param({"Pipfile": "[requires]\npython_version = 'x'\n"}, 2, "==x.*", id="Pipfile python"),
+        pytest.param(
+            {"setup.cfg": "[options]\ninstall_requires =\n    a\n    b==x\n"},
+            4,
+            "b==x",
+            id="setup.cfg entry",
+        ),
+        pytest.param(
+            {"setup.cfg": "name = a\n"}, 1, "MissingSectionHeaderError", id="setup.cfg head"
+        ),
+        pytest.param(
+            {"Pipfile": "[requires]\npython_version = 'x'\n"}, 2, "==x.*", id="Pipfile python"
+        ),
         pytest.param({"requirements.txt": "a\n./b\0c\n"}, 2, "no program", id="zero byte"),
         pytest.param({"setup.py": "setup(\n  name=)\n"}, 2, "no Python", id="setup.py"),
         pytest.param({"Pipfile": "[packages]\na = 1 2\n"}, 2, "not valid TOML", id="Pipfile"),
-        pytest.param({"Pipfile": "[packages]\na = 'x'\n"}, 2, "is no requirement", id="Pipfile entry"),
+        pytest.param(
+            {"Pipfile": "[packages]\na = 'x'\n"}, 2, "is no requirement", id="Pipfile entry"
+        ),
         pytest.param({"pyproject.toml": f"{OLD}a = '2 || ^3'\n"}, 6, "a = '2 || ^3'", id="choice"),
-        pytest.param({"pyproject.toml": f"{OLD}a = 'latest'\n"}, 6, "Could not parse", id="old entry"),
-        pytest.param({"pyproject.toml": "[tool.poetry]\ndependencies = 3\n"}, 2, "must be a table", id="no table"),
         pytest.param(
-            {"environment.yml": "name: e\ndependencies:\n- pip:\n  - a\n  - b==x\n"}, 5, "b==x", id="pip section"
+            {"pyproject.toml": f"{OLD}a = 'latest'\n"}, 6, "Could not parse", id="old entry"
         ),
         pytest.param(
-            {"pyproject.toml": "[project]\nname = 'a'\ndynamic = ['dependencies']\n"}, 3, "dynamic", id="dynamic"
+            {"pyproject.toml": "[tool.poetry]\ndependencies = 3\n"},
+            2,
+            "must be a table",
+            id="no table",
         ),
         pytest.param(
-            {"pyproject.toml": "[project]\ndependencies = [\n  'a',\n  'b=>8',\n]\n", "requirements.txt": "b\n"},
+            {"environment.yml": "name: e\ndependencies:\n- pip:\n  - a\n  - b==x\n"},
+            5,
+            "b==x",
+            id="pip section",
+        ),
+        pytest.param(
+            {"pyproject.toml": "[project]\nname = 'a'\ndynamic = ['dependencies']\n"},
+            3,
+            "dynamic",
+            id="dynamic",
+        ),
+        pytest.param(
+            {
+                "pyproject.toml": "[project]\ndependencies = [\n  'a',\n  'b=>8',\n]\n",
+                "requirements.txt": "b\n",
+            },
             4,
             "'b=>8' is no requirement",
             id="entry that stands there",
         ),
         pytest.param({}, None, "nothing in", id="nothing"),
-        pytest.param({"environment2.yml": "dependencies: [a]"}, None, "nothing in", id="a conda file of another name"),
+        pytest.param(
+            {"environment2.yml": "dependencies: [a]"},
+            None,
+            "nothing in",
+            id="a conda file of another name",
+        ),
     ],
 )
 def test_what_is_wrong_is_one_error_with_its_place(
@@ -131,12 +216,12 @@ def test_what_is_wrong_is_one_error_with_its_place(
     with pytest.raises(LabError) as caught:
         _init(root, files)
     error = caught.value
-    assert (error.code, error.line) == (ExitCode.BAD_REQUEST, line)
+    assert (error.exit_code, error.line) == (ExitCode.BAD_REQUEST, line)
     assert error.file == (next(iter(files), None) if line else None)
     assert said in error.message
     assert "secret" not in error.message
-    assert error.remedy
-    assert line or all(name in error.remedy for name in files)
+    assert str(error.remedy)
+    assert line or all(name in str(error.remedy) for name in files)
     assert {path.name for path in root.iterdir() if path.is_file()} == set(files)
 
 
@@ -144,43 +229,81 @@ def test_what_is_wrong_is_one_error_with_its_place(
     ("files", "said"),
     [
         pytest.param(
-            {"requirements.txt": "--index-url https://u:pw@h/simple\na"}, "warn requirements.txt:1", id="index"
+            {"requirements.txt": "--index-url https://u:pw@h/simple\na"},
+            "warn requirements.txt:1",
+            id="index",
         ),
         pytest.param(
-            {"requirements.txt": "--no-binary :all:\na"}, "'--no-binary :all:' is not taken over", id="binary"
+            {"requirements.txt": "--no-binary :all:\na"},
+            "'--no-binary :all:' is not taken over",
+            id="binary",
         ),
         pytest.param(
-            {"requirements.txt": "a", "requirements_gpu.txt": "b"}, "does not say whether", id="unknown purpose"
-        ),
-        pytest.param({"requirements-dev.txt": "a\n-e .[dev]"}, "installed without its extra dev", id="own extra"),
-        pytest.param(
-            {"setup.py": "setup(name='a', install_requires=read())"}, "install_requires is computed", id="computed"
+            {"requirements.txt": "a", "requirements_gpu.txt": "b"},
+            "does not say whether",
+            id="unknown purpose",
         ),
         pytest.param(
-            {"setup.py": "setup(name='a', tests_require=['b>1'])"}, "deps.add 'b>1' --group test", id="tests_require"
+            {"requirements-dev.txt": "a\n-e .[dev]"},
+            "installed without its extra dev",
+            id="own extra",
         ),
         pytest.param(
-            {"setup.cfg": "[metadata]\nname = a\n[options]\ntests_require = b\n"}, "setup.cfg:4 ", id="in setup.cfg"
+            {"setup.py": "setup(name='a', install_requires=read())"},
+            "install_requires is computed",
+            id="computed",
         ),
-        pytest.param({"setup.py": "setup(**given)", "requirements.txt": "a"}, "** is computed", id="keywords"),
         pytest.param(
-            {"requirements.txt": "a", "environment.yml": "name: e\ndependencies: [r-base]"}, "r-base", id="conda's"
+            {"setup.py": "setup(name='a', tests_require=['b>1'])"},
+            "deps.add 'b>1' --group test",
+            id="tests_require",
         ),
-        pytest.param({"requirements.txt": "a>1", "Pipfile": "[packages]\na='*'"}, "a>1 (there a)", id="rivals"),
-        pytest.param({"requirements.txt": "a\n-c c.txt", "c.txt": "b<2"}, "b<2 holds for uv alone", id="constraint"),
-        pytest.param({"pyproject.toml": f"{OLD}a = {{version='1', source='x'}}"}, "a: source stays", id="source"),
         pytest.param(
-            {"pyproject.toml": f"{OLD}a = [{{version='1', source='x'}}, {{version='2', source='y'}}]"},
+            {"setup.cfg": "[metadata]\nname = a\n[options]\ntests_require = b\n"},
+            "setup.cfg:4 ",
+            id="in setup.cfg",
+        ),
+        pytest.param(
+            {"setup.py": "setup(**given)", "requirements.txt": "a"}, "** is computed", id="keywords"
+        ),
+        pytest.param(
+            {"requirements.txt": "a", "environment.yml": "name: e\ndependencies: [r-base]"},
+            "r-base",
+            id="conda's",
+        ),
+        pytest.param(
+            {"requirements.txt": "a>1", "Pipfile": "[packages]\na='*'"},
+            "a>1 (there a)",
+            id="rivals",
+        ),
+        pytest.param(
+            {"requirements.txt": "a\n-c c.txt", "c.txt": "b<2"},
+            "b<2 holds for uv alone",
+            id="constraint",
+        ),
+        pytest.param(
+            {"pyproject.toml": f"{OLD}a = {{version='1', source='x'}}"},
+            "a: source stays",
+            id="source",
+        ),
+        pytest.param(
+            {
+                "pyproject.toml": f"{OLD}a = [{{version='1', source='x'}}, {{version='2', source='y'}}]"
+            },
             "a: source 'y' is NOT taken over, and source 'x' holds",
             id="second source",
         ),
         pytest.param(
-            {"pyproject.toml": f"{OLD}a = [{{path='x', python='3.9'}}, {{path='y', python='>3.9'}}]"},
+            {
+                "pyproject.toml": f"{OLD}a = [{{path='x', python='3.9'}}, {{path='y', python='>3.9'}}]"
+            },
             "a: path 'y' is NOT taken over, and path 'x' holds",
             id="second path",
         ),
         pytest.param(
-            {"conda.yml": "name: a", "environment.yml": "name: b"}, "environment.yml:None", id="two conda files"
+            {"conda.yml": "name: a", "environment.yml": "name: b"},
+            "environment.yml:None",
+            id="two conda files",
         ),
         pytest.param(
             {"requirements.txt": "a", "environment-dev.yml": "dependencies: [b]"},
@@ -208,8 +331,14 @@ def test_what_cannot_come_along_is_said(root: Path, files: dict[str, str], said:
         pytest.param({"requirements.txt": "a"}, "pip_uv", id="requirements"),
         pytest.param({"pyproject.toml": OLD}, "pip_poetry", id="old tables"),
         pytest.param({"requirements.txt": "a", "poetry.lock": ""}, "pip_poetry", id="lock"),
-        pytest.param({"environment.yml": "name: e", "pyproject.toml": OLD}, "conda_poetry", id="conda file"),
-        pytest.param({"environment.yml": "name: e", ".venv/pyvenv.cfg": ""}, "conda_uv", id="half an environment"),
+        pytest.param(
+            {"environment.yml": "name: e", "pyproject.toml": OLD}, "conda_poetry", id="conda file"
+        ),
+        pytest.param(
+            {"environment.yml": "name: e", ".venv/pyvenv.cfg": ""},
+            "conda_uv",
+            id="half an environment",
+        ),
     ],
 )
 def test_combo_is_found_out(root: Path, files: dict[str, str], combo: str) -> None:
@@ -231,10 +360,18 @@ def test_groups_are_the_same_for_both_managers(root: Path) -> None:
     text = f"{OLD}[tool.poetry.group.docs]\noptional = true\n[tool.poetry.group.docs.dependencies]\na = '*'\n"
     _init(
         root,
-        {"pyproject.toml": text, "requirements-test.txt": "b\n", "requirements-dev.txt": "-r requirements-test.txt\n"},
+        {
+            "pyproject.toml": text,
+            "requirements-test.txt": "b\n",
+            "requirements-dev.txt": "-r requirements-test.txt\n",
+        },
     )
     data = _data(root)
-    assert data["dependency-groups"] == {"docs": ["a"], "dev": [{"include-group": "test"}], "test": ["b"]}
+    assert data["dependency-groups"] == {
+        "docs": ["a"],
+        "dev": [{"include-group": "test"}],
+        "test": ["b"],
+    }
     assert data["tool"]["poetry"]["group"] == {"docs": {"optional": True}}
     assert data["tool"]["uv"]["default-groups"] == ["dev", "test"]
 
@@ -242,7 +379,10 @@ def test_groups_are_the_same_for_both_managers(root: Path) -> None:
 def test_groups_that_a_manager_leaves_out_stay_so(root: Path) -> None:
     text = '[project]\nname = "a"\nversion = "1"\n[dependency-groups]\ndev = ["b"]\nlint = ["c"]\n'
     _init(root, {"pyproject.toml": text})
-    assert _data(root)["tool"]["poetry"] == {"group": {"lint": {"optional": True}}, "package-mode": False}
+    assert _data(root)["tool"]["poetry"] == {
+        "group": {"lint": {"optional": True}},
+        "package-mode": False,
+    }
     assert "default-groups" not in _data(root)["tool"]["uv"]
 
 
@@ -278,14 +418,21 @@ def test_conda_file_loses_its_pip_section_alone(root: Path) -> None:
 @pytest.mark.parametrize(
     "files",
     [
-        pytest.param({"pyproject.toml": f"{_BUILT}version = '1'\ndependencies = ['six>1']\n"}, id="[build-system]"),
-        pytest.param({"setup.py": "setup(name='a', version='1', install_requires=['six>1'])"}, id="setup.py"),
+        pytest.param(
+            {"pyproject.toml": f"{_BUILT}version = '1'\ndependencies = ['six>1']\n"},
+            id="[build-system]",
+        ),
+        pytest.param(
+            {"setup.py": "setup(name='a', version='1', install_requires=['six>1'])"}, id="setup.py"
+        ),
     ],
 )
 def test_pip_section_of_a_package_is_for_its_development(root: Path, files: dict[str, str]) -> None:
     text = "name: e\ndependencies:\n- pip:\n  - six\n  - furo>1 # docs\n  - -r more.txt\n"
     answer = _init(
-        root, {**files, "environment.yml": text, "more.txt": "ray\n", "requirements.txt": "furo>1\n"}, combo="conda_uv"
+        root,
+        {**files, "environment.yml": text, "more.txt": "ray\n", "requirements.txt": "furo>1\n"},
+        combo="conda_uv",
     )
     assert _data(root)["project"]["dependencies"] == ["six>1"]
     assert _data(root)["dependency-groups"] == {"dev": ["furo>1", "ray"]}
@@ -294,7 +441,10 @@ def test_pip_section_of_a_package_is_for_its_development(root: Path, files: dict
 
 
 def test_comma_in_a_name_leaves_the_address_its_own() -> None:
-    assert people(["One, A. <a@h.org>", "B"]) == [{"name": "One, A.", "email": "a@h.org"}, {"name": "B"}]
+    assert people(["One, A. <a@h.org>", "B"]) == [
+        {"name": "One, A.", "email": "a@h.org"},
+        {"name": "B"},
+    ]
 
 
 def test_second_run_finds_nothing_to_do(root: Path) -> None:
@@ -316,7 +466,10 @@ def test_comments_go_with_what_they_speak_of() -> None:
     found = Found("x.toml", comments=comments("x.toml", text))
     found.put(("project", "a"), "#no", 2)
     found.put(("project", "c"), 1, 4)
-    assert [(one.before, one.behind) for one in found.noted()] == [(["one"], ["two"]), (["three"], ["four"])]
+    assert [(one.before, one.behind) for one in found.noted()] == [
+        (["one"], ["two"]),
+        (["three"], ["four"]),
+    ]
 
 
 _COMPILED = "#\n# made\n#\na==1\n    # via\n    #   -r in\n    #   b\n# own\nc==1 \\\n  --hash=sha256:00\n  # via a\n"
@@ -334,12 +487,21 @@ _TABLE = "[tool.poetry]\nkeywords = [\n  'k',\n  # one\n  'l',\n]\nname = 'a'\n"
             '[\n    # made\n    "a==1", # via\n        # -r in\n        # b\n    # own\n    "c==1", # via a\n]\n',
             id="pip-compile",
         ),
-        pytest.param("setup.cfg", _CFG, 'classifiers = ["A", "B"] # one\n    # two\n', id="value of setup.cfg"),
+        pytest.param(
+            "setup.cfg",
+            _CFG,
+            'classifiers = ["A", "B"] # one\n    # two\n',
+            id="value of setup.cfg",
+        ),
         pytest.param("setup.py", _PY, "[\n    \"a\", # 'b',\n]\n", id="end of a list of setup.py"),
-        pytest.param("pyproject.toml", _TABLE, 'keywords = ["k", "l"] # one\n', id="value of Poetry's"),
+        pytest.param(
+            "pyproject.toml", _TABLE, 'keywords = ["k", "l"] # one\n', id="value of Poetry's"
+        ),
     ],
 )
-def test_deeper_comment_speaks_of_what_is_above(root: Path, name: str, text: str, expected: str) -> None:
+def test_deeper_comment_speaks_of_what_is_above(
+    root: Path, name: str, text: str, expected: str
+) -> None:
     _init(root, {name: text})
     assert expected in (root / "pyproject.toml").read_text()
 
@@ -347,8 +509,16 @@ def test_deeper_comment_speaks_of_what_is_above(root: Path, name: str, text: str
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        pytest.param("[\n    'a',  # b\n\n    'c',\n]", "[\n    'a',  # b\n\n    'c',\n    # why\n]", id="lines"),
-        pytest.param("[\n  'a'  # b\n  # c\n  ] # d", "[\n  'a',  # b\n  # c\n  # why\n  ] # d", id="no comma"),
+        pytest.param(
+            "[\n    'a',  # b\n\n    'c',\n]",
+            "[\n    'a',  # b\n\n    'c',\n    # why\n]",
+            id="lines",
+        ),
+        pytest.param(
+            "[\n  'a'  # b\n  # c\n  ] # d",
+            "[\n  'a',  # b\n  # c\n  # why\n  ] # d",
+            id="no comma",
+        ),
         pytest.param("[ 'a' ]", "[ 'a',\n    # why\n]", id="one line"),
         pytest.param("[ # none\n]", '[ # none\n    # why\n    "x",\n]', id="comment alone"),
     ],
@@ -373,7 +543,10 @@ def test_list_keeps_its_layout(root: Path, before: str, after: str) -> None:
         ),
         pytest.param(
             "[tool.x]\na = 1\n# of project\n[project] # that\nname = 'a'\n[tool.y]\nb = 1\n",
-            ["package = false\n\n# of project\n[project] # that\nname = 'a'\n", "[]\n\n[tool.y]\nb = 1\n"],
+            [
+                "package = false\n\n# of project\n[project] # that\nname = 'a'\n",
+                "[]\n\n[tool.y]\nb = 1\n",
+            ],
             id="table that stays",
         ),
         pytest.param(
@@ -393,11 +566,12 @@ _BUILT = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools
 
 
 def test_alternatives_of_an_optional_dependency_are_all_kept(root: Path) -> None:
-    rows = (
-        "a = [{version = '1', python = '<3.10', optional = true}, {version = '2', python = '>=3.10', optional = true}]"
-    )
+    rows = "a = [{version = '1', python = '<3.10', optional = true}, {version = '2', python = '>=3.10', optional = true}]"
     _init(root, {"pyproject.toml": f"{OLD}{rows}\n[tool.poetry.extras]\nx = ['a']\n"})
-    assert [one[:4] for one in _data(root)["project"]["optional-dependencies"]["x"]] == ["a==1", "a==2"]
+    assert [one[:4] for one in _data(root)["project"]["optional-dependencies"]["x"]] == [
+        "a==1",
+        "a==2",
+    ]
 
 
 def test_source_of_one_alternative_holds_for_that_alone(root: Path) -> None:
@@ -406,7 +580,9 @@ def test_source_of_one_alternative_holds_for_that_alone(root: Path) -> None:
     mac = "markers = 'sys_platform == \"darwin\"'"
     rows = f"[{{version = '2', platform = 'linux', source = 's'}}, {{version = '1', {mac}}}]"
     text = f"{OLD}a = {rows}\n[tool.poetry.group.x.dependencies]\na = {rows}\n"
-    warned = [one for one in _init(root, {"pyproject.toml": text}).results if one.status is Status.WARN]
+    warned = [
+        one for one in _init(root, {"pyproject.toml": text}).results if one.status is Status.WARN
+    ]
     package = Factory().create_poetry(root).package
     for group in ("main", "x"):
         found = package.dependency_group(group).dependencies_for_locking
@@ -414,7 +590,11 @@ def test_source_of_one_alternative_holds_for_that_alone(root: Path) -> None:
             ('a (==2) ; sys_platform == "linux"', "s"),
             ('a (==1) ; sys_platform == "darwin"', None),
         ]
-    assert _said(Answer(warned)).count("a: source stays in Poetry's table, and uv does not read it") == len(warned) == 2
+    assert (
+        _said(Answer(warned)).count("a: source stays in Poetry's table, and uv does not read it")
+        == len(warned)
+        == 2
+    )
 
 
 def test_folder_of_one_platform_keeps_its_marker(root: Path) -> None:
@@ -427,7 +607,12 @@ def test_files_of_dynamic_dependencies_are_read_once(root: Path) -> None:
     text = f"{_BUILT}dynamic = ['version', 'dependencies']\n"
     text += "[tool.setuptools.dynamic]\ndependencies = {file = ['deps.in']}\n"
     answer = _init(
-        root, {"pyproject.toml": text, "deps.in": "x\n-r requirements.txt\n", "requirements.txt": "b # why\n"}
+        root,
+        {
+            "pyproject.toml": text,
+            "deps.in": "x\n-r requirements.txt\n",
+            "requirements.txt": "b # why\n",
+        },
     )
     assert _data(root)["project"]["dependencies"] == ["x", "b"]
     assert _said(answer).count("found requirements.txt") == 1
@@ -440,13 +625,23 @@ def test_version_that_a_plugin_computes_stays_dynamic(root: Path) -> None:
 
 
 def test_group_that_another_includes_is_there(root: Path) -> None:
-    _init(root, {"requirements-dev.txt": "-r requirements-test.txt\na\n", "requirements-test.txt": "# none yet\n"})
+    _init(
+        root,
+        {
+            "requirements-dev.txt": "-r requirements-test.txt\na\n",
+            "requirements-test.txt": "# none yet\n",
+        },
+    )
     assert _data(root)["dependency-groups"] == {"dev": [{"include-group": "test"}, "a"], "test": []}
 
 
 def test_project_itself_is_no_dependency(root: Path) -> None:
     _init(
-        root, {"Pipfile": "[packages]\nme = {path = '.', editable = true}\na = '*'\n", "setup.py": "setup(name='me')"}
+        root,
+        {
+            "Pipfile": "[packages]\nme = {path = '.', editable = true}\na = '*'\n",
+            "setup.py": "setup(name='me')",
+        },
     )
     assert _data(root)["project"]["dependencies"] == ["a"]
 
@@ -454,7 +649,11 @@ def test_project_itself_is_no_dependency(root: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        pytest.param("environment.yml", "name: e\ndependencies:\n- pip:\n  - Sel.fie>=1.0 # me\n  - six\n", id="conda"),
+        pytest.param(
+            "environment.yml",
+            "name: e\ndependencies:\n- pip:\n  - Sel.fie>=1.0 # me\n  - six\n",
+            id="conda",
+        ),
         pytest.param("requirements.txt", "Sel.fie>=1.0 # me\nsix\n", id="requirements"),
         pytest.param("Pipfile", "[packages]\n'Sel.fie' = '>=1.0' # me\nsix = '*'\n", id="Pipfile"),
     ],
@@ -477,11 +676,20 @@ def test_name_of_the_project_is_no_dependency(root: Path, name: str, text: str) 
             "is raised to 'poetry-core>=2.0.0,<3.0.0,!=2.1.0'",
             id="raised",
         ),
-        pytest.param(["poetry>=0.12"], ["poetry-core>=2.0.0,<3.0.0"], "'poetry>=0.12' (line 7)", id="whole Poetry"),
-        pytest.param(["poetry-core>=2.1", "cython"], ["poetry-core>=2.1", "cython"], "", id="new enough"),
+        pytest.param(
+            ["poetry>=0.12"],
+            ["poetry-core>=2.0.0,<3.0.0"],
+            "'poetry>=0.12' (line 7)",
+            id="whole Poetry",
+        ),
+        pytest.param(
+            ["poetry-core>=2.1", "cython"], ["poetry-core>=2.1", "cython"], "", id="new enough"
+        ),
     ],
 )
-def test_what_the_build_requires_stays(root: Path, requires: list[str], expected: list[str], said: str) -> None:
+def test_what_the_build_requires_stays(
+    root: Path, requires: list[str], expected: list[str], said: str
+) -> None:
     build = f"[build-system]\nrequires = {json.dumps(requires)}\nbuild-backend = 'poetry.core.masonry.api'\n"
     answer = _init(root, {"pyproject.toml": f"{OLD}{build}"})
     assert _data(root)["build-system"]["requires"] == expected

@@ -21,7 +21,11 @@ dependencies = ["a", "b @ https://h/b-1.zip"]
 [dependency-groups]
 dev = ["A>1", "c"]
 """
-UV, POETRY, DEV = "[tool.uv.sources]\n", "[tool.poetry.dependencies]\n", "[tool.poetry.group.dev.dependencies]\n"
+UV, POETRY, DEV = (
+    "[tool.uv.sources]\n",
+    "[tool.poetry.dependencies]\n",
+    "[tool.poetry.group.dev.dependencies]\n",
+)
 LINE = 7  # of what is below a table's head, behind HEAD
 
 
@@ -36,7 +40,10 @@ def _told(project: MakeProject, manager: str, text: str, lock: str = "") -> Foun
         pytest.param(
             "uv",
             f"{UV}a = {{ path = '../a', editable = true }}",
-            {("dependencies", "a"): {"path": "../a", "develop": True}, ("dev", "a"): {"path": "../a", "develop": True}},
+            {
+                ("dependencies", "a"): {"path": "../a", "develop": True},
+                ("dev", "a"): {"path": "../a", "develop": True},
+            },
             id="folder in two places",
         ),
         pytest.param(
@@ -46,21 +53,41 @@ def _told(project: MakeProject, manager: str, text: str, lock: str = "") -> Foun
             id="repository",
         ),
         pytest.param(
-            "uv", f"{UV}c = {{ url = 'https://h/c.zip' }}", {("dev", "c"): {"url": "https://h/c.zip"}}, id="url"
+            "uv",
+            f"{UV}c = {{ url = 'https://h/c.zip' }}",
+            {("dev", "c"): {"url": "https://h/c.zip"}},
+            id="url",
         ),
         pytest.param("uv", f"{UV}other = {{ index = 'mine' }}", {}, id="not asked for"),
-        pytest.param("uv", f"{UV}c = {{ path = 'c' }}\n{DEV}c = {{ path = 'c', develop = false }}", {}, id="told"),
-        pytest.param("poetry", f"{POETRY}a = {{ file = 'a.whl' }}", {("sources", "a"): {"path": "a.whl"}}, id="file"),
+        pytest.param(
+            "uv",
+            f"{UV}c = {{ path = 'c' }}\n{DEV}c = {{ path = 'c', develop = false }}",
+            {},
+            id="told",
+        ),
+        pytest.param(
+            "poetry",
+            f"{POETRY}a = {{ file = 'a.whl' }}",
+            {("sources", "a"): {"path": "a.whl"}},
+            id="file",
+        ),
         pytest.param(
             "poetry",
             f"{POETRY}A = {{ git = 'ssh://h/a', extras = ['x'] }}\n{DEV}a = {{ git = 'ssh://h/a' }}",
             {("sources", "A"): {"git": "ssh://h/a"}},
             id="one place in two tables",
         ),
-        pytest.param("poetry", f"{POETRY}a = {{ allow-prereleases = true }}\npython = '>=3.9'", {}, id="no place"),
+        pytest.param(
+            "poetry",
+            f"{POETRY}a = {{ allow-prereleases = true }}\npython = '>=3.9'",
+            {},
+            id="no place",
+        ),
     ],
 )
-def test_place_is_told(project: MakeProject, manager: str, text: str, expected: dict[tuple[str, str], Any]) -> None:
+def test_place_is_told(
+    project: MakeProject, manager: str, text: str, expected: dict[tuple[str, str], Any]
+) -> None:
     items = _told(project, manager, text).items
     names = [("dev" if "dev" in one.target else one.target[-2], one.target[-1]) for one in items]
     assert dict(zip(names, (one.value for one in items), strict=True)) == expected
@@ -70,29 +97,63 @@ def test_place_is_told(project: MakeProject, manager: str, text: str, expected: 
     ("manager", "text", "said"),
     [
         pytest.param("uv", f"{UV}a = {{ index = 'mine' }}", "a with index = 'mine'", id="index"),
-        pytest.param("uv", f"{UV}a = {{ workspace = true }}", "a with workspace = True", id="workspace"),
-        pytest.param("uv", f"{UV}a = {{ path = 'a', marker = 'm' }}", "a with marker = 'm'", id="marker"),
-        pytest.param("uv", f"{UV}a = [{{ path = 'a' }}]", "more than one place for a", id="list"),
-        pytest.param("uv", f"{UV}a = {{ path = 'a' }}\n{POETRY}a = {{ path = 'z' }}", "a in one place", id="another"),
-        pytest.param("poetry", f"{POETRY}a = {{ source = 'mine' }}", "a with source = 'mine'", id="source"),
-        pytest.param("poetry", f"{POETRY}a = {{ git = 'git@h:a' }}", "a with git = 'git@h:a'", id="ssh"),
-        pytest.param("poetry", f"{POETRY}a = {{ git = 'https://u:secret@h/a', x = 1 }}", "a with x = 1", id="login"),
         pytest.param(
-            "poetry", f"{POETRY}b = {{ develop = true }}", "b with develop = True", id="editable beside an address"
+            "uv", f"{UV}a = {{ workspace = true }}", "a with workspace = True", id="workspace"
         ),
-        pytest.param("poetry", f"{POETRY}a = [{{ path = 'a' }}, {{ path = 'b' }}]", "more than one place", id="rows"),
+        pytest.param(
+            "uv", f"{UV}a = {{ path = 'a', marker = 'm' }}", "a with marker = 'm'", id="marker"
+        ),
+        pytest.param("uv", f"{UV}a = [{{ path = 'a' }}]", "more than one place for a", id="list"),
+        pytest.param(
+            "uv",
+            f"{UV}a = {{ path = 'a' }}\n{POETRY}a = {{ path = 'z' }}",
+            "a in one place",
+            id="another",
+        ),
+        pytest.param(
+            "poetry", f"{POETRY}a = {{ source = 'mine' }}", "a with source = 'mine'", id="source"
+        ),
+        pytest.param(
+            "poetry", f"{POETRY}a = {{ git = 'git@h:a' }}", "a with git = 'git@h:a'", id="ssh"
+        ),
+        pytest.param(
+            "poetry",
+            f"{POETRY}a = {{ git = 'https://u:secret@h/a', x = 1 }}",
+            "a with x = 1",
+            id="login",
+        ),
+        pytest.param(
+            "poetry",
+            f"{POETRY}b = {{ develop = true }}",
+            "b with develop = True",
+            id="editable beside an address",
+        ),
+        pytest.param(
+            "poetry",
+            f"{POETRY}a = [{{ path = 'a' }}, {{ path = 'b' }}]",
+            "more than one place",
+            id="rows",
+        ),
     ],
 )
-def test_what_the_other_cannot_be_told_is_refused(project: MakeProject, manager: str, text: str, said: str) -> None:
+def test_what_the_other_cannot_be_told_is_refused(
+    project: MakeProject, manager: str, text: str, said: str
+) -> None:
     with pytest.raises(LabError) as caught:
         _told(project, manager, text)
     error = caught.value
-    assert (error.code, error.file, error.line) == (ExitCode.BAD_REQUEST, "pyproject.toml", LINE)
+    assert (error.exit_code, error.file, error.line) == (
+        ExitCode.BAD_REQUEST,
+        "pyproject.toml",
+        LINE,
+    )
     assert said in error.message
     assert "secret" not in error.message
 
 
-def test_index_is_refused_where_packages_come_from_it(project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_index_is_refused_where_packages_come_from_it(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lock = 'version = 1\n[[package]]\nname = "a"\nversion = "1"\nsource = {{ registry = "https://{}/simple" }}\n'
     text = '[[tool.uv.index]]\nname = "mine"\nurl = "https://mine/simple/"\n'
     assert not _told(project, "uv", text, lock.format("other")).items

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from tests.conftest import MakeProject
     from tests.unit.conftest import Install
 
-STALE = (
-    "pyproject.toml changed significantly since poetry.lock was last generated. Run `poetry lock` to fix the lock file."
-)
+STALE = "pyproject.toml changed significantly since poetry.lock was last generated. Run `poetry lock` to fix the lock file."
 
 
 def _answers(manager: Poetry, code: int, stdout: str, stderr: str) -> list[Result]:
@@ -33,9 +31,23 @@ def _answers(manager: Poetry, code: int, stdout: str, stderr: str) -> list[Resul
     ("code", "stdout", "stderr", "config", "lock", "words"),
     [
         pytest.param(0, "All set!\n", "", Status.PASS, Status.PASS, "", id="sound"),
-        pytest.param(1, "", f"\nError: {STALE}\n", Status.PASS, Status.FAIL, "pyproject.toml was changed", id="stale"),
         pytest.param(
-            1, "", "\nError: poetry.lock was not found.\n", Status.PASS, Status.FAIL, "was not found", id="no lock"
+            1,
+            "",
+            f"\nError: {STALE}\n",
+            Status.PASS,
+            Status.FAIL,
+            "pyproject.toml was changed",
+            id="stale",
+        ),
+        pytest.param(
+            1,
+            "",
+            "\nError: poetry.lock was not found.\n",
+            Status.PASS,
+            Status.FAIL,
+            "was not found",
+            id="no lock",
         ),
         pytest.param(
             1,
@@ -76,17 +88,29 @@ def _answers(manager: Poetry, code: int, stdout: str, stderr: str) -> list[Resul
     ],
 )
 def test_faults_of_the_lock_are_told_from_those_of_the_manifest(  # noqa: PLR0913, PLR0917 - the columns of the table
-    project: MakeProject, code: int, stdout: str, stderr: str, config: Status, lock: Status, words: str
+    project: MakeProject,
+    code: int,
+    stdout: str,
+    stderr: str,
+    config: Status,
+    lock: Status,
+    words: str,
 ) -> None:
     results = _answers(Poetry(project(files={"poetry.lock": ""})), code, stdout, stderr)
-    assert {(result.id, result.status) for result in results} == {("config.poetry", config), ("lock.fresh", lock)}
+    assert {(result.id, result.status) for result in results} == {
+        ("config.poetry", config),
+        ("lock.fresh", lock),
+    }
     assert any(words in result.detail for result in results)
-    assert all(result.remedy for result in results if result.status is not Status.PASS)
+    assert all(str(result.remedy) for result in results if result.status is not Status.PASS)
 
 
 def test_damaged_lock_is_said_to_be_damaged(project: MakeProject) -> None:
     made = project(files={"poetry.lock": "not = [toml"})
-    results = {one.id: one for one in _answers(Poetry(made), 1, "", "\nInvalid value (at line 1, column 8)\n")}
+    results = {
+        one.id: one
+        for one in _answers(Poetry(made), 1, "", "\nInvalid value (at line 1, column 8)\n")
+    }
     assert results["lock.fresh"].status is Status.FAIL
     assert "damaged" in results["lock.fresh"].detail
     assert "deps.lock" in results["lock.fresh"].remedy
@@ -116,7 +140,9 @@ def _changes(manager: Poetry, venv: Path, code: int, stdout: str) -> list[tuple[
     return [(change.name, change.before, change.after) for change in found]
 
 
-def test_preview_gives_what_would_be_installed_and_replaced(project: MakeProject, venv: Path) -> None:
+def test_preview_gives_what_would_be_installed_and_replaced(
+    project: MakeProject, venv: Path
+) -> None:
     assert _changes(Poetry(project()), venv, 0, PREVIEW) == [
         ("click", "8.5.1", "8.1.8"),
         ("colorama", "0.4.5", "0.4.6"),
@@ -125,14 +151,18 @@ def test_preview_gives_what_would_be_installed_and_replaced(project: MakeProject
     ]
 
 
-def test_project_itself_is_a_change_until_it_is_installed(project: MakeProject, venv: Path, install: Install) -> None:
+def test_project_itself_is_a_change_until_it_is_installed(
+    project: MakeProject, venv: Path, install: Install
+) -> None:
     manager = Poetry(project())
     assert _changes(manager, venv, 0, NOTHING) == [("demo", "", "0.1.0")]
     install(venv, "demo", "0.1.0")
     assert _changes(manager, venv, 0, NOTHING) == []
 
 
-def test_preview_that_failed_is_never_taken_for_nothing_to_do(project: MakeProject, venv: Path) -> None:
+def test_preview_that_failed_is_never_taken_for_nothing_to_do(
+    project: MakeProject, venv: Path
+) -> None:
     with pytest.raises(LabError):
         _changes(Poetry(project()), venv, 1, f"{HEADER}\n{STALE}\n")
 
@@ -141,7 +171,9 @@ def test_poetry_never_makes_an_environment_of_its_own(project: MakeProject, home
     made = project()
     nowhere = str(home / ".cache" / "mlops-lab" / "no-virtualenvs")
     bare = Path(str(Poetry(made).lock(None).env["VIRTUAL_ENV"]))
-    assert bare.is_relative_to(bootstrap.cache_folder())  # and not the tool environment: Poetry clones into it
+    assert bare.is_relative_to(
+        bootstrap.cache_folder()
+    )  # and not the tool environment: Poetry clones into it
     assert (bare / "pyvenv.cfg").is_file()
     activation = Venv(made).activation()
     for command in (Poetry(made).lock(None), Poetry(made).install(activation)):
@@ -199,7 +231,9 @@ source = {type = "legacy", url = "http://host", reference = "them"}
 """
 
 
-def test_versions_for_another_python_are_left_out_where_that_is_certain(project: MakeProject) -> None:
+def test_versions_for_another_python_are_left_out_where_that_is_certain(
+    project: MakeProject,
+) -> None:
     manager = Poetry(project(files={"poetry.lock": FORKED}))
     found = manager.locked("3.11.7")
     assert (found["numpy"], found["six"], found["pandas"]) == ({"1.0"}, {"1.0"}, {"3.0"})

@@ -92,7 +92,7 @@ def test_stale_lock_is_told_from_a_check_that_could_not_be_made(
     result = _answer(Uv(project()), code, stderr)
     assert (result.id, result.status, result.file) == ("lock.fresh", status, "uv.lock")
     assert words in result.detail
-    assert bool(result.remedy) is (status is not Status.PASS)
+    assert bool(str(result.remedy)) is (status is not Status.PASS)
 
 
 #: what the real `uv sync --inexact --locked --dry-run` printed
@@ -116,7 +116,10 @@ Would install 1 package
 
 
 def test_preview_gives_what_would_be_installed_and_replaced(project: MakeProject) -> None:
-    found = {change.name: (change.before, change.after) for change in Uv(project()).changes(_outcome(0, PREVIEW))}
+    found = {
+        change.name: (change.before, change.after)
+        for change in Uv(project()).changes(_outcome(0, PREVIEW))
+    }
     assert list(found) == ["click", "colorama", "demo", "six"]
     assert found["click"] == ("8.5.1", "8.1.8")
     assert found["colorama"] == ("0.4.5", "0.4.6")
@@ -136,7 +139,11 @@ def test_preview_of_nothing_is_empty(project: MakeProject) -> None:
 
 def test_preview_that_failed_is_never_taken_for_nothing_to_do(project: MakeProject) -> None:
     with pytest.raises(LabError, match="does not fit pyproject"):
-        Uv(project()).changes(_outcome(1, "error: The lockfile at `uv.lock` needs to be updated, but `--locked` was\n"))
+        Uv(project()).changes(
+            _outcome(
+                1, "error: The lockfile at `uv.lock` needs to be updated, but `--locked` was\n"
+            )
+        )
 
 
 LOCK = """version = 1
@@ -192,13 +199,19 @@ def test_damaged_lock_is_named_with_a_way_out(project: MakeProject, text: str) -
     with pytest.raises(LabError, match=r"uv\.lock") as caught:
         Uv(project(files={"uv.lock": text})).locked()
     assert caught.value.file == "uv.lock"
-    assert "deps.lock" in caught.value.remedy
+    assert "deps.lock" in str(caught.value.remedy)
 
 
-def test_interpreter_is_named_so_that_uv_never_makes_the_environment_anew(project: MakeProject) -> None:
+def test_interpreter_is_named_so_that_uv_never_makes_the_environment_anew(
+    project: MakeProject,
+) -> None:
     made = project()
     activation = Venv(made).activation()
-    for command in (Uv(made).install(activation), Uv(made).add(activation, ("six",)), Uv(made).lock(activation)):
+    for command in (
+        Uv(made).install(activation),
+        Uv(made).add(activation, ("six",)),
+        Uv(made).lock(activation),
+    ):
         at = command.argv.index("--python")
         assert command.argv[at + 1] == str(activation.python)
         assert command.env["UV_PROJECT_ENVIRONMENT"] == str(activation.prefix)
@@ -214,11 +227,16 @@ def test_versions_for_another_python_are_left_out(project: MakeProject) -> None:
         'version = "2.0"\n', f'version = "2.0"\n{new}\n'
     )
     manager = Uv(project(files={"uv.lock": text}))
-    assert (manager.locked("3.11.7")["numpy"], manager.locked("3.13.0")["numpy"]) == ({"1.0"}, {"2.0"})
+    assert (manager.locked("3.11.7")["numpy"], manager.locked("3.13.0")["numpy"]) == (
+        {"1.0"},
+        {"2.0"},
+    )
     assert manager.from_elsewhere() == {"from-git"}
 
 
-def test_index_is_never_written_to_the_manifest(project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_index_is_never_written_to_the_manifest(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`uv add` writes what UV_DEFAULT_INDEX says to pyproject.toml, and leaves UV_INDEX_URL out of it."""
     monkeypatch.setenv("MLOPS_LAB_INDEX_URL", "http://host/simple")
     made = project()

@@ -34,11 +34,16 @@ docs = []
 [tool.poetry.group.old.dependencies]
 http-x = {extras = ["two"], version = "*"}
 """
-LOCK = "".join(f'[[package]]\nname = "{name}"\nversion = "1"\n' for name in ("http-x", "h2", "other", "core", "six"))
+LOCK = "".join(
+    f'[[package]]\nname = "{name}"\nversion = "1"\n'
+    for name in ("http-x", "h2", "other", "core", "six")
+)
 
 
 @pytest.fixture
-def session(project: MakeProject, conda_env: Path, install: Install, link: Link, root: Path) -> Session:
+def session(
+    project: MakeProject, conda_env: Path, install: Install, link: Link, root: Path
+) -> Session:
     """Give a session on an environment where each kind of package and of edge is once."""
     project(PYPROJECT, CONDA, files={"uv.lock": LOCK})
     site = "lib/python3.11/site-packages"
@@ -84,12 +89,23 @@ def test_edges_of_both_layers(session: Session) -> None:
         "conda.yml (pip:)": ["by-pip"],
     }
     assert ("conda", "six") in found.packages
-    assert {name for _, name in found.packages.keys() - found.reached()} == {"libold", "other", "by-hand", "its-own"}
+    assert {name for _, name in found.packages.keys() - found.reached()} == {
+        "libold",
+        "other",
+        "by-hand",
+        "its-own",
+    }
 
 
-@pytest.mark.parametrize("odd", ["dependencies = ['x']", "dependencies = 5", "group = {a = {dependencies = 5}, b = 5}"])
-def test_tables_that_only_poetry_reads_may_hold_anything(session: Session, root: Path, odd: str) -> None:
-    (root / "pyproject.toml").write_text(f'[project]\nname = "demo"\nversion = "1"\n[tool.poetry]\n{odd}\n')
+@pytest.mark.parametrize(
+    "odd", ["dependencies = ['x']", "dependencies = 5", "group = {a = {dependencies = 5}, b = 5}"]
+)
+def test_tables_that_only_poetry_reads_may_hold_anything(
+    session: Session, root: Path, odd: str
+) -> None:
+    (root / "pyproject.toml").write_text(
+        f'[project]\nname = "demo"\nversion = "1"\n[tool.poetry]\n{odd}\n'
+    )
     session = Session.open(combo="conda_uv", engine="rattler", start=root)
     assert dependency_info.tree(session).data["tree"]
 
@@ -133,8 +149,8 @@ def test_why(session: Session) -> None:
 def test_why_an_unknown_package(session: Session) -> None:
     with pytest.raises(LabError, match="'libfo'") as caught:
         dependency_info.why(session, "libfo")
-    assert caught.value.code == ExitCode.BAD_REQUEST
-    assert "libfoo" in caught.value.remedy
+    assert caught.value.exit_code == ExitCode.BAD_REQUEST
+    assert "libfoo" in str(caught.value.remedy)
 
 
 def test_no_environment(project: MakeProject, root: Path) -> None:

@@ -27,14 +27,21 @@ METADATA = "Metadata-Version: 2.1\nName: click\nVersion: 8.1.7\n"
 @pytest.fixture
 def clicked(conda_env: Path, link: Link) -> Path:
     """Give a conda environment whose click 8.1.7 conda installed."""
-    link(conda_env, "click", "8.1.7", files={RECORD: METADATA, "lib/python3.11/site-packages/click.py": "x = 1\n"})
+    link(
+        conda_env,
+        "click",
+        "8.1.7",
+        files={RECORD: METADATA, "lib/python3.11/site-packages/click.py": "x = 1\n"},
+    )
     return conda_env
 
 
 def test_owner_version_and_size(clicked: Path, link: Link, install: Install) -> None:
     link(clicked, "libfoo", "1.0", files={"lib/libfoo.so": "12345"})
     record = install(clicked, "Locked_One", "2.0")
-    (record / "RECORD").write_text("locked.py,sha256=x,40\nlocked.pyc,,\nlocked-2.0.dist-info/METADATA,,2\n")
+    (record / "RECORD").write_text(
+        "locked.py,sha256=x,40\nlocked.pyc,,\nlocked-2.0.dist-info/METADATA,,2\n"
+    )
     install(clicked, "stray", "3.0")
     install(clicked, "my-own", "0.1")
     found = layers.read(clicked, {"locked-one": {"2.0"}}, own="my-own")
@@ -52,7 +59,9 @@ def test_a_project_that_only_poetrys_own_table_names_is_no_stray(
     project: MakeProject, venv: Path, install: Install
 ) -> None:
     install(venv, "My_Own", "0.1")
-    made = project('[tool.poetry]\nname = "my-own"\nversion = "0.1"\n', files={"poetry.lock": "package = []\n"})
+    made = project(
+        '[tool.poetry]\nname = "my-own"\nversion = "0.1"\n', files={"poetry.lock": "package = []\n"}
+    )
     found = layers.of(Session.open(combo="pip_poetry", start=made.root))
     assert [(one.owner, one.name) for one in found.packages] == [("lock", "my-own")]
 
@@ -61,14 +70,24 @@ def test_a_project_that_only_poetrys_own_table_names_is_no_stray(
     ("locked", "other", "keep", "why", "installed"),
     [
         pytest.param({"8.1.7"}, "", True, "", "8.1.7", id="agrees"),
-        pytest.param({"8.5.1"}, "", True, "the lock pins another version", "8.1.7", id="pinned-elsewhere"),
+        pytest.param(
+            {"8.5.1"}, "", True, "the lock pins another version", "8.1.7", id="pinned-elsewhere"
+        ),
         pytest.param({"8.5.1"}, "8.5.1", True, "installed twice", "8.1.7, 8.5.1", id="twice"),
-        pytest.param({"8.5.1"}, "8.5.1", False, "conda's files were replaced", "8.5.1", id="replaced"),
+        pytest.param(
+            {"8.5.1"}, "8.5.1", False, "conda's files were replaced", "8.5.1", id="replaced"
+        ),
         pytest.param(set(), "", False, "conda's files were removed", "", id="removed"),
     ],
 )
 def test_what_is_in_both(  # noqa: PLR0913, PLR0917 - one case a row
-    clicked: Path, install: Install, locked: set[str], other: str, keep: bool, why: str, installed: str
+    clicked: Path,
+    install: Install,
+    locked: set[str],
+    other: str,
+    keep: bool,
+    why: str,
+    installed: str,
 ) -> None:
     if other:
         install(clicked, "click", other)
@@ -87,7 +106,9 @@ def test_twice_without_conda(venv: Path, install: Install) -> None:
     assert (found.name, found.why, found.conda) == ("six", "installed twice", "")
 
 
-def test_all_answers_agree_on_the_owners(project: MakeProject, venv: Path, install: Install) -> None:
+def test_all_answers_agree_on_the_owners(
+    project: MakeProject, venv: Path, install: Install
+) -> None:
     lock = '[[package]]\nname = "six"\nversion = "1"\n'
     root = project('[project]\nname = "Demo_X"\nversion = "0.1.0"\n', files={"uv.lock": lock}).root
     for name in ("demo_x", "six", "by_hand"):
@@ -98,7 +119,11 @@ def test_all_answers_agree_on_the_owners(project: MakeProject, venv: Path, insta
         "six": "lock",
         "by-hand": "stray",
     }
-    assert environment_info.info(session).data["packages_by_owner"] == {"conda": 0, "lock": 2, "stray": 1}
+    assert environment_info.info(session).data["packages_by_owner"] == {
+        "conda": 0,
+        "lock": 2,
+        "stray": 1,
+    }
 
 
 def test_list_of_conda_need_not_be_utf8(project: MakeProject, home: Path) -> None:
@@ -107,7 +132,9 @@ def test_list_of_conda_need_not_be_utf8(project: MakeProject, home: Path) -> Non
     (prefix / "conda-meta").mkdir(parents=True)
     (home / ".conda").mkdir(exist_ok=True)
     (home / ".conda/environments.txt").write_bytes(os.fsencode(f"{prefix}\n"))
-    assert str(prefix) in {row["path"] for row in environment_info.listing(session).data["environments"]}
+    assert str(prefix) in {
+        row["path"] for row in environment_info.listing(session).data["environments"]
+    }
 
 
 HOSTILE = 'a"]\n```\n<script>;#quot;`[click](x)\x1b[31m'
@@ -116,9 +143,21 @@ HOSTILE = 'a"]\n```\n<script>;#quot;`[click](x)\x1b[31m'
 def hostile() -> dict[str, Any]:
     """Give layers whose every word is hostile."""
     package = {"name": HOSTILE, "version": HOSTILE, "build": HOSTILE, "size": 1500}
-    one = {"name": HOSTILE.lower(), "conda": "1", "locked": HOSTILE, "installed": "1", "why": HOSTILE}
+    one = {
+        "name": HOSTILE.lower(),
+        "conda": "1",
+        "locked": HOSTILE,
+        "installed": "1",
+        "why": HOSTILE,
+    }
     layer = {"owner": "conda", "size": 1500, "packages": [package]}
-    return {"environment": HOSTILE, "lock": HOSTILE, "size": 1500, "layers": [layer], "in_both": [one]}
+    return {
+        "environment": HOSTILE,
+        "lock": HOSTILE,
+        "size": 1500,
+        "layers": [layer],
+        "in_both": [one],
+    }
 
 
 def test_mermaid_is_escaped() -> None:
@@ -142,9 +181,20 @@ def test_tree_is_escaped() -> None:
 
 
 def test_tree_marks_conflicts() -> None:
-    one = {"name": "click", "conda": "8.1.7", "locked": "8.5.1", "installed": "8.1.7", "why": "the lock pins another"}
+    one = {
+        "name": "click",
+        "conda": "8.1.7",
+        "locked": "8.5.1",
+        "installed": "8.1.7",
+        "why": "the lock pins another",
+    }
     packages = [{"name": name, "version": "1", "size": 1} for name in ("click", "six")]
-    data = {"environment": "e", "lock": "uv.lock", "size": 2, "in_both": [one, {**one, "name": "six", "why": ""}]}
+    data = {
+        "environment": "e",
+        "lock": "uv.lock",
+        "size": 2,
+        "in_both": [one, {**one, "name": "six", "why": ""}],
+    }
     data["layers"] = [{"owner": "conda", "size": 2, "packages": packages}]
     out = io.StringIO()
     Console(file=out, width=200).print(shown.tree(data))

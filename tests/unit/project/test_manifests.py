@@ -59,17 +59,41 @@ BAD_CONDA: dict[str, tuple[bytes, int | None, str]] = {
     "channels as a word": (b"name: a\nchannels: conda-forge\n", 2, "channels must be a list"),
     "channels as a mapping": (b"name: a\nchannels:\n  x: y\n", 3, "channels must be a list"),
     "channel that is a mapping": (b"name: a\nchannels:\n  - x: y\n", 3, "must be a string"),
-    "dependencies as a word": (b"name: a\ndependencies: python\n", 2, "dependencies must be a list"),
-    "dependencies as a mapping": (b"name: a\ndependencies:\n  python: 3\n", 3, "dependencies must be a list"),
+    "dependencies as a word": (
+        b"name: a\ndependencies: python\n",
+        2,
+        "dependencies must be a list",
+    ),
+    "dependencies as a mapping": (
+        b"name: a\ndependencies:\n  python: 3\n",
+        3,
+        "dependencies must be a list",
+    ),
     "dependency of nothing": (b"name: a\ndependencies:\n  - python\n  -\n", 4, "must be a string"),
     "dependency of no length": (b"name: a\ndependencies:\n  - ''\n", 3, "is no dependency"),
     "dependency without a name": (b"name: a\ndependencies:\n  - '>=3'\n", 3, "is no dependency"),
     "dependency that is a list": (b"name: a\ndependencies:\n  - [python]\n", 3, "must be a string"),
-    "dependency that looks like a mapping": (b"name: a\ndependencies:\n  - python: 3.12\n", 3, "only a 'pip:' section"),
-    "section of another tool": (b"name: a\ndependencies:\n  - npm: [x]\n", 3, "only a 'pip:' section"),
+    "dependency that looks like a mapping": (
+        b"name: a\ndependencies:\n  - python: 3.12\n",
+        3,
+        "only a 'pip:' section",
+    ),
+    "section of another tool": (
+        b"name: a\ndependencies:\n  - npm: [x]\n",
+        3,
+        "only a 'pip:' section",
+    ),
     "pip section as a word": (b"name: a\ndependencies:\n  - pip: six\n", 3, "must be a list"),
-    "pip section as a mapping": (b"name: a\ndependencies:\n  - pip: {six: 1}\n", 3, "must be a list"),
-    "pip section in a pip section": (b"name: a\ndependencies:\n  - pip:\n    - pip: [six]\n", 4, "must be a string"),
+    "pip section as a mapping": (
+        b"name: a\ndependencies:\n  - pip: {six: 1}\n",
+        3,
+        "must be a list",
+    ),
+    "pip section in a pip section": (
+        b"name: a\ndependencies:\n  - pip:\n    - pip: [six]\n",
+        4,
+        "must be a string",
+    ),
     "pip entry of nothing": (b"name: a\ndependencies:\n  - pip:\n    -\n", 4, "must be a string"),
     "NUL in a dependency": (b'name: a\ndependencies: ["six\\0"]\n', 2, "six"),
     "NUL in a pip entry": (b'name: a\ndependencies: [{pip: ["six\\0"]}]\n', 2, "six"),
@@ -95,31 +119,47 @@ GOOD_CONDA: dict[str, tuple[bytes, tuple[str, ...], tuple[str, ...]]] = {
     ),
     "prefix": (b"name: a\nprefix: /x/y\ndependencies: [python]\n", ("python",), ()),
     "key that is a number": (b"name: a\n1: 2\n", (), ()),
-    "huge numbers": (b"name: a\nx: " + b"9" * 5000 + b"\ndependencies: [1e99999]\n", ("1e99999",), ()),
+    "huge numbers": (
+        b"name: a\nx: " + b"9" * 5000 + b"\ndependencies: [1e99999]\n",
+        ("1e99999",),
+        (),
+    ),
     "impossible date": (b"name: a\nx: 2001-99-99\n", (), ()),
     "alias": (b"name: a\nx: &p python=3.12\ndependencies: [*p]\n", ("python=3.12",), ()),
     "unused alias bomb": (f"{BOMB}name: a\n".encode(), (), ()),
-    "pip section": (b"name: a\ndependencies:\n  - pip\n  - pip:\n    - six\n    - -e .\n", ("pip",), ("six", "-e .")),
+    "pip section": (
+        b"name: a\ndependencies:\n  - pip\n  - pip:\n    - six\n    - -e .\n",
+        ("pip",),
+        ("six", "-e ."),
+    ),
     "pip section of nothing": (b"name: a\ndependencies:\n  - pip:\n", (), ()),
     "two pip sections": (b"name: a\ndependencies:\n  - pip: [a]\n  - pip: [b]\n", (), ("a", "b")),
-    "channel in a spec": (b"name: a\ndependencies:\n  - conda-forge::Numpy >=1.2\n", ("conda-forge::Numpy >=1.2",), ()),
+    "channel in a spec": (
+        b"name: a\ndependencies:\n  - conda-forge::Numpy >=1.2\n",
+        ("conda-forge::Numpy >=1.2",),
+        (),
+    ),
 }
 
 
 @pytest.mark.parametrize(("data", "line", "words"), BAD_CONDA.values(), ids=BAD_CONDA)
-def test_bad_conda_file_is_named_with_its_line(root: Path, data: bytes, line: int | None, words: str) -> None:
+def test_bad_conda_file_is_named_with_its_line(
+    root: Path, data: bytes, line: int | None, words: str
+) -> None:
     path = root / "conda.yml"
     path.write_bytes(data)
     with pytest.raises(LabError) as caught:
         CondaFile.read(path)
     assert words in caught.value.message
     assert (caught.value.file, caught.value.line) == ("conda.yml", line)
-    assert caught.value.code == ExitCode.BAD_REQUEST
-    assert caught.value.remedy
+    assert caught.value.exit_code == ExitCode.BAD_REQUEST
+    assert str(caught.value.remedy)
 
 
 @pytest.mark.parametrize(("data", "dependencies", "pip"), GOOD_CONDA.values(), ids=GOOD_CONDA)
-def test_sound_conda_file_is_read(root: Path, data: bytes, dependencies: tuple[str, ...], pip: tuple[str, ...]) -> None:
+def test_sound_conda_file_is_read(
+    root: Path, data: bytes, dependencies: tuple[str, ...], pip: tuple[str, ...]
+) -> None:
     path = root / "conda.yml"
     path.write_bytes(data)
     found = CondaFile.read(path)
@@ -184,33 +224,63 @@ BAD_PYPROJECT: dict[str, tuple[bytes, int | None, str]] = {
     "huge number": (f"{HEAD}a = {'9' * 5000}\n".encode(), 3, "not valid TOML"),
     "impossible date": (f"{HEAD}a = 2001-99-99\n".encode(), 3, "not valid TOML"),
     "project as a word": (b'project = "demo"\n', 1, "'project' must be a table"),
-    "project as an array of tables": (b'[[project]]\nname = "demo"\n', 1, "'project' must be a table"),
+    "project as an array of tables": (
+        b'[[project]]\nname = "demo"\n',
+        1,
+        "'project' must be a table",
+    ),
     "name as a number": (b"[project]\nname = 3\n", 2, "'name' must be a string"),
-    "requires-python as a number": (f"{HEAD}requires-python = 3.11\n".encode(), 3, "'requires-python' must be"),
-    "dependencies as a word": (f'{HEAD}dependencies = "six"\n'.encode(), 3, "'dependencies' must be a list"),
+    "requires-python as a number": (
+        f"{HEAD}requires-python = 3.11\n".encode(),
+        3,
+        "'requires-python' must be",
+    ),
+    "dependencies as a word": (
+        f'{HEAD}dependencies = "six"\n'.encode(),
+        3,
+        "'dependencies' must be a list",
+    ),
     "dependencies as a table": (
         f"{HEAD}[project.dependencies]\nsix = 1\n".encode(),
         3,
         "'dependencies' must be a list",
     ),
-    "groups as a list": (b'dependency-groups = ["lab"]\n', 1, "'dependency-groups' must be a table"),
-    "group as a word": (f'{HEAD}[dependency-groups]\nlab = "six"\n'.encode(), 4, "'lab' must be a list"),
+    "groups as a list": (
+        b'dependency-groups = ["lab"]\n',
+        1,
+        "'dependency-groups' must be a table",
+    ),
+    "group as a word": (
+        f'{HEAD}[dependency-groups]\nlab = "six"\n'.encode(),
+        4,
+        "'lab' must be a list",
+    ),
     "tool as a word": (b"tool = 3\n", 1, "'tool' must be a table"),
-    "own table as a word": (f'{HEAD}[tool]\nmlops-lab = "x"\n'.encode(), 4, "'mlops-lab' must be a table"),
-    "name behind another table's name": (b'[tool.x]\nname = "x"\n[project]\nname = 3\n', 4, "'name' must be a string"),
+    "own table as a word": (
+        f'{HEAD}[tool]\nmlops-lab = "x"\n'.encode(),
+        4,
+        "'mlops-lab' must be a table",
+    ),
+    "name behind another table's name": (
+        b'[tool.x]\nname = "x"\n[project]\nname = 3\n',
+        4,
+        "'name' must be a string",
+    ),
 }
 
 
 @pytest.mark.parametrize(("data", "line", "words"), BAD_PYPROJECT.values(), ids=BAD_PYPROJECT)
-def test_bad_pyproject_is_named_with_its_line(root: Path, data: bytes, line: int | None, words: str) -> None:
+def test_bad_pyproject_is_named_with_its_line(
+    root: Path, data: bytes, line: int | None, words: str
+) -> None:
     path = root / "pyproject.toml"
     path.write_bytes(data)
     with pytest.raises(LabError) as caught:
         PyProject.read(path)
     assert words in caught.value.message
     assert (caught.value.file, caught.value.line) == ("pyproject.toml", line)
-    assert caught.value.code == ExitCode.BAD_REQUEST
-    assert caught.value.remedy
+    assert caught.value.exit_code == ExitCode.BAD_REQUEST
+    assert str(caught.value.remedy)
 
 
 @pytest.mark.parametrize(
@@ -220,9 +290,13 @@ def test_bad_pyproject_is_named_with_its_line(root: Path, data: bytes, line: int
         pytest.param(b"\xef\xbb\xbf" + HEAD.encode(), id="byte order mark"),
         pytest.param(HEAD.replace("\n", "\r\n").encode(), id="CRLF"),
         pytest.param(
-            b'[tool.poetry]\nname = "demo"\n[tool.poetry.dependencies]\npython = "^3.11"\n', id="older Poetry"
+            b'[tool.poetry]\nname = "demo"\n[tool.poetry.dependencies]\npython = "^3.11"\n',
+            id="older Poetry",
         ),
-        pytest.param(b'[build-system]\nrequires = []\n[project]\nname = "d"\ndynamic = ["version"]\n', id="dynamic"),
+        pytest.param(
+            b'[build-system]\nrequires = []\n[project]\nname = "d"\ndynamic = ["version"]\n',
+            id="dynamic",
+        ),
     ],
 )
 def test_sound_pyproject_is_read(root: Path, data: bytes) -> None:
@@ -235,7 +309,7 @@ def test_missing_pyproject_says_where_and_what_to_type(root: Path) -> None:
     with pytest.raises(LabError) as caught:
         PyProject.read(root / "pyproject.toml")
     assert str(root) in caught.value.message
-    assert "uv init" in caught.value.remedy
+    assert "uv init" in str(caught.value.remedy)
 
 
 def _fault(action: Callable[[], object]) -> LabError | None:
@@ -250,12 +324,18 @@ def _fault(action: Callable[[], object]) -> LabError | None:
 TEXTS = st.text(st.sampled_from("ab:-#[]{}&*!|>'\"%@`,?\\/=~. \t\n\r\0\x85\u2028é1"), max_size=60)
 YAML_LIKE = st.lists(
     st.one_of(
-        TEXTS, st.sampled_from(["name: a", "dependencies:", "  - python", "  - pip:", "    - six", "channels: [x]"])
+        TEXTS,
+        st.sampled_from(
+            ["name: a", "dependencies:", "  - python", "  - pip:", "    - six", "channels: [x]"]
+        ),
     )
 ).map("\n".join)
 TOML_LIKE = st.lists(
     st.one_of(
-        TEXTS, st.sampled_from(["[project]", 'name = "a"', "dependencies = []", "[tool.mlops-lab]", "a = 1e9999"])
+        TEXTS,
+        st.sampled_from(
+            ["[project]", 'name = "a"', "dependencies = []", "[tool.mlops-lab]", "a = 1e9999"]
+        ),
     )
 ).map("\n".join)
 
@@ -317,7 +397,11 @@ ADD: dict[str, tuple[str, tuple[str, ...], str]] = {
         ("six=1",),
         "name: a # six\n# six\ndependencies: # six\n  - six=1 # six\n",
     ),
-    "under CRLF": (PLAIN.replace("\n", "\r\n"), ("six",), f"{PLAIN}  - six\n".replace("\n", "\r\n")),
+    "under CRLF": (
+        PLAIN.replace("\n", "\r\n"),
+        ("six",),
+        f"{PLAIN}  - six\n".replace("\n", "\r\n"),
+    ),
     "in the order of the file": (
         "dependencies:\n  - pip\nname: a\n",
         ("six",),
@@ -328,7 +412,9 @@ ADD: dict[str, tuple[str, tuple[str, ...], str]] = {
 
 
 @pytest.mark.parametrize(("text", "specs", "expected"), ADD.values(), ids=ADD)
-def test_adding_changes_its_own_lines_alone(root: Path, text: str, specs: tuple[str, ...], expected: str) -> None:
+def test_adding_changes_its_own_lines_alone(
+    root: Path, text: str, specs: tuple[str, ...], expected: str
+) -> None:
     path = root / "conda.yml"
     path.write_bytes(text.encode())
     found = with_specs(CondaFile.read(path), specs)
@@ -346,7 +432,11 @@ DROP: dict[str, tuple[str, str, str]] = {
         "six",
         "name: a\ndependencies:\n  # next\n  - pip\n",
     ),
-    "under CRLF": (PLAIN.replace("\n", "\r\n"), "pip", PLAIN.replace("  - pip\n", "").replace("\n", "\r\n")),
+    "under CRLF": (
+        PLAIN.replace("\n", "\r\n"),
+        "pip",
+        PLAIN.replace("  - pip\n", "").replace("\n", "\r\n"),
+    ),
 }
 
 
@@ -384,9 +474,13 @@ ODD = {
 
 @pytest.mark.parametrize("text", ODD.values(), ids=ODD)
 @pytest.mark.parametrize(
-    ("spec", "drop"), [("six=1.17", False), ("six", True), ("numpy", False)], ids=["set", "drop", "add"]
+    ("spec", "drop"),
+    [("six=1.17", False), ("six", True), ("numpy", False)],
+    ids=["set", "drop", "add"],
 )
-def test_odd_shapes_are_edited_rightly_or_refused(root: Path, text: str, spec: str, drop: bool) -> None:
+def test_odd_shapes_are_edited_rightly_or_refused(
+    root: Path, text: str, spec: str, drop: bool
+) -> None:
     path = root / "conda.yml"
     path.write_bytes(text.encode())
     file = CondaFile.read(path)

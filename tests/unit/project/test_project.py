@@ -50,11 +50,17 @@ def test_folder_without_a_manifest_is_named(root: Path) -> None:
             ("rattler", "3.13"),
             id="flags over variables",
         ),
-        pytest.param(SETTINGS, {"MLOPS_LAB_ENGINE": ""}, {}, ("mamba", "3.11"), id="variable of no length"),
+        pytest.param(
+            SETTINGS, {"MLOPS_LAB_ENGINE": ""}, {}, ("mamba", "3.11"), id="variable of no length"
+        ),
     ],
 )
 def test_flags_win_over_variables_over_settings(
-    root: Path, text: str, variables: dict[str, str], flags: dict[str, Any], expected: tuple[str, str]
+    root: Path,
+    text: str,
+    variables: dict[str, str],
+    flags: dict[str, Any],
+    expected: tuple[str, str],
 ) -> None:
     (root / "pyproject.toml").write_text(text)
     found = Project.load(root, variables, **flags)
@@ -64,12 +70,16 @@ def test_flags_win_over_variables_over_settings(
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
-        pytest.param("kombo = 'x'", "no setting 'kombo'; it has combo, engine, python", id="unknown"),
+        pytest.param(
+            "kombo = 'x'", "no setting 'kombo'; it has combo, engine, python", id="unknown"
+        ),
         pytest.param("combo = 3", "combo must be a string, and it is 3", id="number"),
         pytest.param("engine = ['conda']", "engine must be a string", id="list"),
     ],
 )
-def test_wrong_setting_is_named_with_its_line(project: MakeProject, setting: str, words: str) -> None:
+def test_wrong_setting_is_named_with_its_line(
+    project: MakeProject, setting: str, words: str
+) -> None:
     with pytest.raises(LabError) as caught:
         project(f"{HEAD}[tool.mlops-lab]\n{setting}\n")
     assert words in caught.value.message
@@ -92,4 +102,4 @@ def test_missing_conda_file_is_named_with_a_way_out(project: MakeProject) -> Non
     assert made.conda_path is None
     with pytest.raises(LabError, match=r"there is no conda\.yml") as caught:
         _ = made.conda_file
-    assert "--combo pip_uv" in caught.value.remedy
+    assert "--combo pip_uv" in str(caught.value.remedy)

@@ -38,7 +38,9 @@ def test_words(root: Path, text: str, behind: list[str], expected: list[str] | N
         assert requirements.words(text, behind, root) == expected
 
 
-def test_path_that_was_typed_in_another_folder(root: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_path_that_was_typed_in_another_folder(
+    root: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (root / "sub" / "lib").mkdir(parents=True)
     (home / "theirs").mkdir()
     monkeypatch.chdir(root / "sub")

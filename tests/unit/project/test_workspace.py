@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from tests.conftest import MakeProject
 
 HEAD = '[project]\nname = "demo"\nversion = "1"\nrequires-python = ">=3.11"\n'
-WORKSPACE = f'{HEAD}[tool.uv.workspace]\nmembers = ["packages/*", "../*"]\nexclude = ["packages/no"]\n'
+WORKSPACE = (
+    f'{HEAD}[tool.uv.workspace]\nmembers = ["packages/*", "../*"]\nexclude = ["packages/no"]\n'
+)
 PATHS = (
     f"{HEAD}dependencies = [\"two @ {{two}} ; sys_platform == 'linux'\"]\n"
     '[tool.poetry.dependencies]\none = {{ path = "packages/one", develop = true }}\n'
@@ -45,7 +47,9 @@ def test_members_are_what_the_manager_knows(
     project: MakeProject, root: Path, folders: None, manager: str, text: str
 ) -> None:
     del folders
-    made = MANAGERS[manager](project(text.format(two=(root / "packages/two").as_uri()) if "{two}" in text else text))
+    made = MANAGERS[manager](
+        project(text.format(two=(root / "packages/two").as_uri()) if "{two}" in text else text)
+    )
     found = {name: (member.name, member.place) for name, member in made.members().items()}
     assert found == {"one-1": ("One_1", "packages/one"), "two": ("two", "packages/two")}
     member = made.member("one.1")
@@ -59,10 +63,17 @@ def test_members_are_what_the_manager_knows(
 @pytest.mark.parametrize(
     "text",
     [
-        pytest.param('[tool.uv.workspace]\nmembers = ["**x", "", "/", 3, "a\\u0000"]\n', id="no patterns"),
+        pytest.param(
+            '[tool.uv.workspace]\nmembers = ["**x", "", "/", 3, "a\\u0000"]\n', id="no patterns"
+        ),
         pytest.param('[tool.uv.workspace]\nmembers = "packages"\n', id="no list"),
-        pytest.param("[tool.uv]\nworkspace = true\n[tool.poetry]\ngroup = {a = 1, b = {dependencies = 2}}\n", id="odd"),
-        pytest.param('[tool.poetry.dependencies]\na = {path = 1}\nb = {path = "a\\u0000"}\n', id="no path"),
+        pytest.param(
+            "[tool.uv]\nworkspace = true\n[tool.poetry]\ngroup = {a = 1, b = {dependencies = 2}}\n",
+            id="odd",
+        ),
+        pytest.param(
+            '[tool.poetry.dependencies]\na = {path = 1}\nb = {path = "a\\u0000"}\n', id="no path"
+        ),
         pytest.param('[tool.poetry.dependencies]\nc = {path = "pyproject.toml"}\n', id="no folder"),
     ],
 )
@@ -79,7 +90,9 @@ def test_broken_member_is_named(project: MakeProject, root: Path, folders: None)
     assert caught.value.file == "packages/two/pyproject.toml"
 
 
-def test_project_of_a_member_is_its_workspaces(project: MakeProject, root: Path, folders: None) -> None:
+def test_project_of_a_member_is_its_workspaces(
+    project: MakeProject, root: Path, folders: None
+) -> None:
     del folders
     project(WORKSPACE)
     inside = root / "packages/one/src"
@@ -87,5 +100,7 @@ def test_project_of_a_member_is_its_workspaces(project: MakeProject, root: Path,
     assert root_of(inside) == root
     assert Project.load(inside, {}).pyproject.name == "demo"
     assert root_of(root / "packages/no") == root / "packages/no"
-    (root / "pyproject.toml").write_text("[project\n")  # whoever asked for the member gets the member
+    (root / "pyproject.toml").write_text(
+        "[project\n"
+    )  # whoever asked for the member gets the member
     assert root_of(inside) == inside.parent

@@ -26,8 +26,16 @@ CONDA = "name: demo\nchannels: [conda-forge]\ndependencies: [python, pip]\n"
 
 
 def test_packages_are_told_apart_by_version_by_owner_and_by_being_there(tmp_path: Path) -> None:
-    conda = [package("click", "8.1", "lock"), package("pip", "26.3", "conda"), package("python", "3.11.7", "conda")]
-    other = [package("click", "8.2", "lock"), package("pip", "26.3", "stray"), package("same", "1", "lock")]
+    conda = [
+        package("click", "8.1", "lock"),
+        package("pip", "26.3", "conda"),
+        package("python", "3.11.7", "conda"),
+    ]
+    other = [
+        package("click", "8.2", "lock"),
+        package("pip", "26.3", "stray"),
+        package("same", "1", "lock"),
+    ]
     found = comparison.read(
         write(
             tmp_path,
@@ -37,7 +45,12 @@ def test_packages_are_told_apart_by_version_by_owner_and_by_being_there(tmp_path
         )
     )
     differing, same = comparison.packages(found)
-    assert list(differing.columns) == ["package", "how", "conda_uv rattler 3.11", "pip_uv uv 3.11\npip_uv uv 3.12"]
+    assert list(differing.columns) == [
+        "package",
+        "how",
+        "conda_uv rattler 3.11",
+        "pip_uv uv 3.11\npip_uv uv 3.12",
+    ]
     assert {row[0]: row[1] for row in differing.rows} == {
         "click": "version differs",
         "pip": "owner differs",
@@ -46,14 +59,19 @@ def test_packages_are_told_apart_by_version_by_owner_and_by_being_there(tmp_path
     assert list(same.rows) == [("same", "1 (lock)")]
 
 
-def test_two_proofs_of_one_cell_stand_beside_each_other_and_so_do_two_systems(tmp_path: Path) -> None:
+def test_two_proofs_of_one_cell_stand_beside_each_other_and_so_do_two_systems(
+    tmp_path: Path,
+) -> None:
     assert [one.label for one in comparison.read(write(tmp_path, proof(), proof(seconds=6.0)))] == [
         "pip_uv uv 3.11",
         "pip_uv uv 3.11 #2",
     ]
     mac = {**proof()["platform"], "system": "Darwin"}
     found = comparison.ordered(comparison.read(write(tmp_path, proof(), proof(platform=mac))))
-    assert [one.label for one in found] == ["pip_uv uv 3.11 Darwin x86_64", "pip_uv uv 3.11 Linux x86_64"]
+    assert [one.label for one in found] == [
+        "pip_uv uv 3.11 Darwin x86_64",
+        "pip_uv uv 3.11 Linux x86_64",
+    ]
     assert "| pip\\_uv | uv | Darwin x86\\_64 | ✅ pass, 5.0 s |" in page.summary(found)
 
 
@@ -76,7 +94,11 @@ def test_the_worst_verdict_and_every_reason_reach_the_summary_and_the_badge(tmp_
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("{", "no JSON"), ('{"schema": "other"}', "no JSON"), (json.dumps(proof(seconds="5")), "does not keep")],
+    [
+        ("{", "no JSON"),
+        ('{"schema": "other"}', "no JSON"),
+        (json.dumps(proof(seconds="5")), "does not keep"),
+    ],
     ids=["broken", "other", "schema"],
 )
 def test_a_file_that_is_no_proof_is_refused_and_named(text: str, said: str, tmp_path: Path) -> None:
@@ -84,7 +106,7 @@ def test_a_file_that_is_no_proof_is_refused_and_named(text: str, said: str, tmp_
     with pytest.raises(LabError, match=said) as caught:
         comparison.read([tmp_path / "a.json"])
     assert caught.value.file == str(tmp_path / "a.json")
-    assert caught.value.code == 2
+    assert caught.value.exit_code == 2
 
 
 def test_a_proof_that_was_changed_afterwards_is_no_pass(tmp_path: Path) -> None:
@@ -105,7 +127,12 @@ def test_a_cell_is_what_its_proof_says_and_a_pass_needs_both(tmp_path: Path) -> 
     assert said(4)[0] is Status.ERROR
     file.write_text(file.read_text()[:99])
     assert said(-9) == (Status.ERROR, "it ended with exit code -9 and no answer: boom")
-    answer = {"results": [{"status": "pass"}, {"status": "error", "title": "no", "detail": "index", "remedy": ""}]}
+    answer = {
+        "results": [
+            {"status": "pass"},
+            {"status": "error", "title": "no", "detail": "index", "remedy": ""},
+        ]
+    }
     assert said(4, json.dumps(answer)) == (Status.ERROR, "no: index")
 
 
@@ -121,13 +148,22 @@ def test_the_matrix_is_every_combo_engine_and_python(project: MakeProject) -> No
     found, left_out = matrix.chosen(project(conda=CONDA), matrix.Choice())
     assert left_out == []
     assert {(one.combo, one.engine) for one in found} == {
-        *((f"conda_{manager}", engine) for manager in ("poetry", "uv") for engine in ("mamba", "rattler")),
+        *(
+            (f"conda_{manager}", engine)
+            for manager in ("poetry", "uv")
+            for engine in ("mamba", "rattler")
+        ),
         *((f"pip_{manager}", "uv") for manager in ("poetry", "uv")),
     }
     assert {one.python for one in found} == {"3.11", "3.12"}
     assert len(found) == 12
-    chosen, _ = matrix.chosen(project(conda=CONDA), matrix.Choice(("conda_uv", "pip_uv"), ("rattler",)))
-    assert {(one.combo, one.engine) for one in chosen} == {("conda_uv", "rattler"), ("pip_uv", "uv")}
+    chosen, _ = matrix.chosen(
+        project(conda=CONDA), matrix.Choice(("conda_uv", "pip_uv"), ("rattler",))
+    )
+    assert {(one.combo, one.engine) for one in chosen} == {
+        ("conda_uv", "rattler"),
+        ("pip_uv", "uv"),
+    }
 
 
 @pytest.mark.usefixtures("machine")
@@ -149,10 +185,12 @@ def test_a_combo_without_its_manifest_is_left_out_and_says_so(project: MakeProje
     ],
     ids=["combo", "engine-missing", "engine"],
 )
-def test_a_choice_that_cannot_be_is_refused(choice: matrix.Choice, code: int, said: str, project: MakeProject) -> None:
+def test_a_choice_that_cannot_be_is_refused(
+    choice: matrix.Choice, code: int, said: str, project: MakeProject
+) -> None:
     with pytest.raises(LabError, match=said) as caught:
         matrix.chosen(project(conda=CONDA), choice)
-    assert caught.value.code == code
+    assert caught.value.exit_code == code
 
 
 @pytest.mark.parametrize("asked", ["0", "-1", "many", "1.5"])

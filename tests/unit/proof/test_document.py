@@ -37,15 +37,17 @@ def test_a_file_that_is_no_proof_is_one_error(data: bytes, root: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(LabError) as raised:
         document.load(path)
-    assert raised.value.code is ExitCode.BAD_REQUEST
+    assert raised.value.exit_code is ExitCode.BAD_REQUEST
     assert raised.value.file == str(path)
 
 
-def test_a_path_that_leads_to_no_file_is_said_to(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_that_leads_to_no_file_is_said_to(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(root)
     with pytest.raises(LabError, match=r"no JSON document") as raised:
         document.load(root)
-    assert "proof.run" in raised.value.remedy
+    assert "proof.run" in str(raised.value.remedy)
     with pytest.raises(LabError) as raised:
         document.load(Path("none.json"))
     assert raised.value.message == f"there is no none.json in {root}."
@@ -61,18 +63,32 @@ def test_an_evidence_that_lacks_fails_unless_a_step_explains_why() -> None:
     step = {"title": "t", "detail": "", "status": "pass", "exit_code": 0}
     steps = [{**step, "id": name} for name in claims.STEPS]
     whole = claims.judge({"combo": "conda_uv", "steps": steps})
-    assert [row["status"] for row in whole["claims"]] == ["pass", *["fail"] * (len(claims.CLAIMS) - 1)]
+    assert [row["status"] for row in whole["claims"]] == [
+        "pass",
+        *["fail"] * (len(claims.CLAIMS) - 1),
+    ]
     # as a session has it whose first step was an error
     empty: dict[str, object] = {"installed": [], "second": None, "conda_files": None, "lock": None}
-    stopped = claims.judge({"combo": "conda_uv", "steps": [{**steps[0], "status": "error"}, *steps[1:]], **empty})
-    assert [row["status"] for row in stopped["claims"]] == ["fail", *["skip"] * (len(claims.CLAIMS) - 1)]
+    stopped = claims.judge(
+        {"combo": "conda_uv", "steps": [{**steps[0], "status": "error"}, *steps[1:]], **empty}
+    )
+    assert [row["status"] for row in stopped["claims"]] == [
+        "fail",
+        *["skip"] * (len(claims.CLAIMS) - 1),
+    ]
 
 
 @pytest.mark.parametrize(("needed", "status"), [([], "pass"), (["packaging"], "fail")])
 def test_what_came_with_the_environment_is_held_to_the_lock_only_where_it_is_needed(
     needed: list[str], status: str
 ) -> None:
-    lock = {"name": "uv.lock", "sha256": "0" * 64, "needed": needed, "packages": {"packaging": ["24.2"]}, "after": {}}
+    lock = {
+        "name": "uv.lock",
+        "sha256": "0" * 64,
+        "needed": needed,
+        "packages": {"packaging": ["24.2"]},
+        "after": {},
+    }
     made = proof(lock=lock, seeds=["packaging"], installed=[package("packaging", "26.3", "lock")])
     (row,) = (row for row in claims.judge(made)["claims"] if row["id"] == "lock.installed")
     assert row["status"] == status, row
@@ -80,7 +96,15 @@ def test_what_came_with_the_environment_is_held_to_the_lock_only_where_it_is_nee
 
 def _proof() -> dict[str, Any]:
     """Give a proof of a session whose first step failed: it keeps the schema, and its parts fit each other."""
-    step = {"id": "setup", "title": "t", "command": "", "status": "fail", "exit_code": 1, "started": 0, "seconds": 1}
+    step = {
+        "id": "setup",
+        "title": "t",
+        "command": "",
+        "status": "fail",
+        "exit_code": 1,
+        "started": 0,
+        "seconds": 1,
+    }
     step |= {"peak_memory_bytes": 1, "written_bytes": None, "detail": "it broke", "parts": []}
     made: dict[str, Any] = {
         "schema": document.SCHEMA,
@@ -89,7 +113,13 @@ def _proof() -> dict[str, Any]:
         "combo": "pip_uv",
         "engine": "uv",
         "python": {"version": "", "asked": ""},
-        "platform": {"system": "Linux", "machine": "x86_64", "libc": "", "cores": 1, "memory_bytes": 1},
+        "platform": {
+            "system": "Linux",
+            "machine": "x86_64",
+            "libc": "",
+            "cores": 1,
+            "memory_bytes": 1,
+        },
         "tools": {},
         "project": {"name": "tiny", "commit": None},
         "sources": {"index": {"kind": "default"}, "channel": {"kind": "none", "urls": []}},
@@ -122,10 +152,18 @@ def _set(*path: str | int, to: object) -> Callable[[Any], None]:
         (_set("steps", 0, "written_bytes", to=-1), "schema", "written_bytes"),
         (_set("installed", 0, "bytes", to=-1), "schema", "bytes"),
         (_set("platform", "memory_bytes", to=-1), "schema", "memory_bytes"),
-        (_set("verdict", "claims", 0, "reason", to="so"), "verdict", "steps's reason is 'the steps are not"),
+        (
+            _set("verdict", "claims", 0, "reason", to="so"),
+            "verdict",
+            "steps's reason is 'the steps are not",
+        ),
         (_set("verdict", "claims", 1, "title", to="so"), "verdict", "imports's title is"),
         (lambda made: made["verdict"]["claims"].reverse(), "verdict", "in another's place"),
-        (lambda made: made["verdict"]["claims"].append(made["verdict"]["claims"][-1]), "verdict", "stands twice"),
+        (
+            lambda made: made["verdict"]["claims"].append(made["verdict"]["claims"][-1]),
+            "verdict",
+            "stands twice",
+        ),
     ],
     ids=range(10),
 )

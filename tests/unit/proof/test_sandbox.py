@@ -51,6 +51,8 @@ def test_what_lies_outside_of_the_project_ends_the_proof_before_it_begins(
 ) -> None:
     made = project(f"{PROJECT}{more}")
     with pytest.raises(LabError, match=f"asks for {made.root.parent}/a") as caught:
-        sandbox.copy_project(Session.open(combo=combo, start=made.root), tmp_path / "copy", "demo", {})
-    assert caught.value.code is ExitCode.BAD_REQUEST
+        sandbox.copy_project(
+            Session.open(combo=combo, start=made.root), tmp_path / "copy", "demo", {}
+        )
+    assert caught.value.exit_code is ExitCode.BAD_REQUEST
     assert not (tmp_path / "copy").exists()

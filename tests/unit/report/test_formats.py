@@ -44,10 +44,21 @@ HOSTILE = (
 
 def _report(text: str, **values: Any) -> Report:  # noqa: ANN401 - any part of a report
     results = [Result("a.pass", Status.PASS, "fine", text)]
-    results += [Result(f"a.{one}", one, text, text, text, text.replace("\0", ""), 3, 0.1) for one in Status]
+    results += [
+        Result(f"a.{one}", one, text, text, text, text.replace("\0", ""), 3, 0.1) for one in Status
+    ]
     data = {"rows": [{"name": text, text: True}], "by": {text: text}, "all": [text], "note": text}
     combo = {"id": "pip_uv", "source": "flag", "reason": text}
-    return Report("check.all", "/p é", results, combo, 1.5, values.pop("code", ExitCode.CHECK_FAILED), data, **values)
+    return Report(
+        "check.all",
+        "/p é",
+        results,
+        combo,
+        1.5,
+        values.pop("code", ExitCode.CHECK_FAILED),
+        data,
+        **values,
+    )
 
 
 def _published(text: str) -> None:
@@ -65,7 +76,9 @@ def _sarif(text: str) -> None:
     jsonschema.Draft202012Validator(schema).validate(json.loads(text))
 
 
-_GITHUB = re.compile(r"::(debug|notice|warning|error)( (file|line|title)=[^:,\n]+(,(line|title)=[^:,\n]+)*)?::[^\r\n]+")
+_GITHUB = re.compile(
+    r"::(debug|notice|warning|error)( (file|line|title)=[^:,\n]+(,(line|title)=[^:,\n]+)*)?::[^\r\n]+"
+)
 
 
 def _github(text: str) -> None:
@@ -108,7 +121,9 @@ def _html(text: str) -> None:
     assert names.count("script") == names.count("style") == 1
     assert not {*names} & {"img", "link", "iframe", "a", "base", "object"}
     for _, attributes in page.seen:
-        assert not [name for name in attributes if name.startswith("on") or name in {"src", "href", "style"}]
+        assert not [
+            name for name in attributes if name.startswith("on") or name in {"src", "href", "style"}
+        ]
     assert not re.search(r"https?://", text)
     assert "$" not in re.sub(r"(?s)<li.*?</li>|<section>.*|<dl>.*?</dl>", "", text)
 
@@ -130,7 +145,9 @@ def test_hostile_text_stays_text(name: str) -> None:
         if name in VALID:
             VALID[name](made)
         found = {char for char in made if printable(char) != char}
-        assert not found - ({"\u202e", "\u2028", "\uffff", "\x7f", "\x9b"} if name == "json" else set()), found
+        assert not found - (
+            {"\u202e", "\u2028", "\uffff", "\x7f", "\x9b"} if name == "json" else set()
+        ), found
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -161,13 +178,25 @@ def test_a_broken_document_is_found_out(name: str, old: str, new: str) -> None:
     made = renderer(name)(_report("<img>|\n"))
     VALID[name](made)
     assert old in made
-    with pytest.raises((AssertionError, jsonschema.ValidationError, xmlschema.XMLSchemaValidationError, ET.ParseError)):
+    with pytest.raises(
+        (
+            AssertionError,
+            jsonschema.ValidationError,
+            xmlschema.XMLSchemaValidationError,
+            ET.ParseError,
+        )
+    ):
         VALID[name](made.replace(old, new, 1))
 
 
 def test_junit_counts_and_fails_on_warnings_where_they_failed_the_run() -> None:
     suite = ET.fromstring(renderer("junit")(_report("x")).encode())[0]  # noqa: S314 - our own
-    assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped")] == ["6", "1", "1", "1"]
+    assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped")] == [
+        "6",
+        "1",
+        "1",
+        "1",
+    ]
     warning = [Result("a.b", Status.WARN, "w", "why")]
     for code, failures in ((ExitCode.DONE, "0"), (ExitCode.CHECK_FAILED, "1")):
         root = ET.fromstring(renderer("junit")(Report("x", "/p", warning, code=code)))  # noqa: S314 - our own
@@ -176,7 +205,10 @@ def test_junit_counts_and_fails_on_warnings_where_they_failed_the_run() -> None:
 
 
 def test_sarif_and_github_name_places_from_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
-    results = [Result("a.b", Status.FAIL, "t", "d", "r", file, 7) for file in ("a é.toml", "/else where", None)]
+    results = [
+        Result("a.b", Status.FAIL, "t", "d", "r", file, 7)
+        for file in ("a é.toml", "/else where", None)
+    ]
     report = Report("x", "/repo/sub dir", results, code=ExitCode.CHECK_FAILED)
     for root, expected in (
         ("/repo", "sub%20dir/a%20%C3%A9.toml"),
@@ -199,7 +231,9 @@ def test_sarif_and_github_name_places_from_the_repository(monkeypatch: pytest.Mo
 
 
 def test_github_escapes_as_documented() -> None:
-    report = Report("x", "/p", [Result("a", Status.WARN, "a%b:c,d", "e%f:g,h\n::error::i", file="j,k:l")])
+    report = Report(
+        "x", "/p", [Result("a", Status.WARN, "a%b:c,d", "e%f:g,h\n::error::i", file="j,k:l")]
+    )
     assert renderer("github")(report).startswith(
         "::warning file=j%2Ck%3Al,title=a%25b%3Ac%2Cd::e%25f:g,h%0A::error::i\n"
     )
@@ -225,14 +259,18 @@ def test_a_terminal_never_gets_a_repositorys_escapes(monkeypatch: pytest.MonkeyP
         (False, "", "f", ("text", "text")),
     ],
 )
-def test_what_goes_where(json_flag: bool, asked: str, output: str, expected: tuple[str, str]) -> None:
+def test_what_goes_where(
+    json_flag: bool, asked: str, output: str, expected: tuple[str, str]
+) -> None:
     assert choose(json=json_flag, asked=asked, output=output) == expected
 
 
 def test_wrong_formats() -> None:
-    with pytest.raises(LabError, match="text, json, junit, sarif, github, markdown, html") as unknown:
+    with pytest.raises(
+        LabError, match="text, json, junit, sarif, github, markdown, html"
+    ) as unknown:
         choose(json=False, asked="yaml", output="")
-    assert unknown.value.code == ExitCode.BAD_REQUEST
+    assert unknown.value.exit_code == ExitCode.BAD_REQUEST
     with pytest.raises(LabError, match="both ask for stdout"):
         choose(json=True, asked="html", output="")
 
@@ -259,10 +297,16 @@ def test_a_file_is_replaced_whole_and_a_device_is_written_to(tmp_path: Path) -> 
 def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "file").touch()
-    for wrong in (tmp_path, Path("/"), tmp_path / "no" / "folder", tmp_path / "loop", tmp_path / "file" / "x"):
+    for wrong in (
+        tmp_path,
+        Path("/"),
+        tmp_path / "no" / "folder",
+        tmp_path / "loop",
+        tmp_path / "file" / "x",
+    ):
         with pytest.raises(LabError, match="cannot be written") as error:
             save(_report("x"), "json", wrong)
-        assert error.value.code == ExitCode.TOOL_FAILED
+        assert error.value.exit_code == ExitCode.TOOL_FAILED
 
 
 def test_rows_within_a_row_are_a_table_of_their_own() -> None:

@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
 from tasks_lib.execution.plan import Step
 from tasks_lib.report import show
 from tasks_lib.report.model import Report, Result, Status, from_error, verdict
 from tasks_lib.report.progress import Progress
 
 PASS = Result("a.b", Status.PASS, "is fine", "hidden")
-FAIL = Result("a.c", Status.FAIL, "is broken", "why [bold]not[/bold]", "mend [it]", "conda.yml", 3, 1.26)
+FAIL = Result(
+    "a.c", Status.FAIL, "is broken", "why [bold]not[/bold]", "mend [it]", "conda.yml", 3, 1.26
+)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +33,9 @@ FAIL = Result("a.c", Status.FAIL, "is broken", "why [bold]not[/bold]", "mend [it
         (("fail", "error"), False, ExitCode.TOOL_FAILED),
     ],
 )
-def test_results_add_up_to_an_exit_code(statuses: tuple[str, ...], strict: bool, code: ExitCode) -> None:
+def test_results_add_up_to_an_exit_code(
+    statuses: tuple[str, ...], strict: bool, code: ExitCode
+) -> None:
     results = [Result("x", Status(status), "") for status in statuses]
     assert verdict(results, strict=strict) == code
 
@@ -43,16 +47,37 @@ def test_status_of_the_whole_follows_the_exit_code(code: ExitCode) -> None:
 
 
 def test_error_becomes_a_result() -> None:
-    error = LabError("It is wrong.", code=ExitCode.GUARD_REFUSED, remedy="do", file="f", line=2, title="refused")
-    assert from_error(error) == Result("error.guard_refused", Status.ERROR, "refused", "It is wrong.", "do", "f", 2)
+    error = LabError(
+        "It is wrong.", ErrorCode.GUARD_REFUSED, remedy="do", file="f", line=2, title="refused"
+    )
+    assert from_error(error) == Result(
+        "error.guard_refused",
+        Status.ERROR,
+        "refused",
+        "It is wrong.",
+        Remedy("do"),
+        "f",
+        2,
+        code=ErrorCode.GUARD_REFUSED,
+    )
 
 
 def _report(**values: Any) -> Report:  # noqa: ANN401 - any part of a report
-    return Report(**{"command": "check.all", "project": "/p é", "combo": {"id": "pip_uv", "source": "flag"}, **values})
+    return Report(
+        **{
+            "command": "check.all",
+            "project": "/p é",
+            "combo": {"id": "pip_uv", "source": "flag"},
+            **values,
+        }
+    )
 
 
 def test_json_is_the_one_document_of_the_design(capsys: pytest.CaptureFixture[str]) -> None:
-    show(_report(results=(PASS, FAIL), code=ExitCode.CHECK_FAILED, seconds=1.23456, data={"k": 1}), "json")
+    show(
+        _report(results=(PASS, FAIL), code=ExitCode.CHECK_FAILED, seconds=1.23456, data={"k": 1}),
+        "json",
+    )
     printed = capsys.readouterr()
     assert printed.err == ""
     assert "é" in printed.out
@@ -74,6 +99,8 @@ def test_json_is_the_one_document_of_the_design(capsys: pytest.CaptureFixture[st
                 "file": None,
                 "line": None,
                 "seconds": 0.0,
+                "code": None,
+                "remedy_argv": [],
             },
             {
                 "id": "a.c",
@@ -84,13 +111,17 @@ def test_json_is_the_one_document_of_the_design(capsys: pytest.CaptureFixture[st
                 "file": "conda.yml",
                 "line": 3,
                 "seconds": 1.26,
+                "code": None,
+                "remedy_argv": [],
             },
         ],
         "data": {"k": 1},
     }
 
 
-def test_text_names_each_result_and_the_faults_with_place_and_remedy(capsys: pytest.CaptureFixture[str]) -> None:
+def test_text_names_each_result_and_the_faults_with_place_and_remedy(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     show(_report(results=(PASS, FAIL), code=ExitCode.CHECK_FAILED), "text")
     assert capsys.readouterr().out == (
         "✓ is fine\n✗ is broken  1.3 s\n    conda.yml:3: why [bold]not[/bold]\n    next: mend [it]\n"
@@ -107,7 +138,9 @@ def test_text_in_a_pipe_has_no_colours_and_no_folding(capsys: pytest.CaptureFixt
 
 def test_text_is_printed_where_the_output_is_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii", errors="backslashreplace"))
+    monkeypatch.setattr(
+        sys, "stdout", io.TextIOWrapper(raw, encoding="ascii", errors="backslashreplace")
+    )
     show(_report(results=(PASS, FAIL), data={"note": "é"}), "text")
     sys.stdout.flush()
     printed = raw.getvalue()
@@ -132,7 +165,19 @@ def test_plan_is_printed_as_commands_with_their_reasons(capsys: pytest.CaptureFi
 
 def test_data_is_printed_by_its_kind(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [{"name": "[a]", "active": True}, {"name": "b", "active": None}]
-    show(_report(data={"rows": rows, "some_list": [1, 2], "none": [], "by": {"x": 1}, "note": "[n]", "no": ""}), "text")
+    show(
+        _report(
+            data={
+                "rows": rows,
+                "some_list": [1, 2],
+                "none": [],
+                "by": {"x": 1},
+                "note": "[n]",
+                "no": "",
+            }
+        ),
+        "text",
+    )
     out = capsys.readouterr().out
     assert [line.split() for line in out.splitlines()] == [
         ["name", "active"],

@@ -22,13 +22,15 @@ def test_combos_are_every_layer_with_every_manager() -> None:
     assert combos.names() == ["pip_poetry", "pip_uv", "conda_poetry", "conda_uv"]
 
 
-@pytest.mark.parametrize("name", ["", "pip", "uv", "pip-uv", "uv_pip", "pip_uv_x", "PIP_UV", "_", "conda_"])
+@pytest.mark.parametrize(
+    "name", ["", "pip", "uv", "pip-uv", "uv_pip", "pip_uv_x", "PIP_UV", "_", "conda_"]
+)
 def test_unknown_combo_lists_the_valid_ones(name: str) -> None:
     with pytest.raises(LabError) as caught:
         combos.parse(name, "flag", "")
     assert "pip_poetry, pip_uv, conda_poetry, conda_uv" in caught.value.message
-    assert caught.value.code == ExitCode.BAD_REQUEST
-    assert "--combo" in caught.value.remedy
+    assert caught.value.exit_code == ExitCode.BAD_REQUEST
+    assert "--combo" in str(caught.value.remedy)
 
 
 def test_flag_wins_over_all(project: MakeProject) -> None:
@@ -54,7 +56,9 @@ def test_unknown_combo_in_the_manifest_has_its_line(project: MakeProject) -> Non
     assert (caught.value.file, caught.value.line) == ("pyproject.toml", 4)
 
 
-def test_unknown_combo_in_the_manifest_has_its_line_behind_another_table(project: MakeProject) -> None:
+def test_unknown_combo_in_the_manifest_has_its_line_behind_another_table(
+    project: MakeProject,
+) -> None:
     made = project('[tool.other]\ncombo = "x"\n[tool.mlops-lab]\ncombo = "conda_pdm"\n')
     with pytest.raises(LabError) as caught:
         combos.resolve(made, None, {})
@@ -85,7 +89,9 @@ def test_existing_conda_environment_is_taken(project: MakeProject, conda_env: Pa
     assert (found.id, found.source) == ("conda_uv", "existing")
 
 
-def test_conda_on_path_is_taken(project: MakeProject, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_conda_on_path_is_taken(
+    project: MakeProject, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     program = root / "condabin" / "conda"
     program.parent.mkdir()
     program.touch(mode=0o755)

@@ -13,7 +13,7 @@ import pytest
 
 from tasks_lib.environments.base import State
 from tasks_lib.environments.venv import Venv
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import file_lock, process
 from tasks_lib.execution.plan import Step
 from tasks_lib.managers.uv import Uv
@@ -37,7 +37,13 @@ NAMES = (*FILES, "made")
 def session(project: MakeProject) -> Session:
     """Give a session of pip and uv, in a folder with manifests of the test's own."""
     found = project(files=FILES)
-    return Session(found, combos.parse("pip_uv", "flag", "the test says so"), Venv(found), Uv(found), "deps.add")
+    return Session(
+        found,
+        combos.parse("pip_uv", "flag", "the test says so"),
+        Venv(found),
+        Uv(found),
+        "deps.add",
+    )
 
 
 def _change(root: Path) -> None:
@@ -47,7 +53,11 @@ def _change(root: Path) -> None:
 
 
 def _carry_out(
-    session: Session, work: Callable[[], object], *, name: str = "deps.edit", kept: tuple[str, ...] = ()
+    session: Session,
+    work: Callable[[], object],
+    *,
+    name: str = "deps.edit",
+    kept: tuple[str, ...] = (),
 ) -> None:
     root = session.project.root
 
@@ -81,7 +91,15 @@ def _place(path: Path) -> tuple[int, int]:
     return path.stat().st_ino, path.stat().st_mtime_ns
 
 
-@pytest.mark.parametrize("error", [LabError("no"), KeyboardInterrupt(), process.Interrupted(), RuntimeError("no")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        LabError("no", ErrorCode.TOOL_FAILED),
+        KeyboardInterrupt(),
+        process.Interrupted(),
+        RuntimeError("no"),
+    ],
+)
 def test_every_failure_puts_all_back(session: Session, root: Path, error: BaseException) -> None:
     untouched = _place(root / "same")
     with pytest.raises(type(error)):
@@ -98,25 +116,31 @@ def test_success_keeps_the_changes_and_leaves_no_journal(session: Session, root:
     assert not (root / ".mlops-lab" / "before").exists()
 
 
-def test_what_is_to_be_kept_stays_where_the_guard_refuses_and_only_there(session: Session, root: Path) -> None:
-    refused = LabError("the guard refused", code=ExitCode.GUARD_REFUSED)
+def test_what_is_to_be_kept_stays_where_the_guard_refuses_and_only_there(
+    session: Session, root: Path
+) -> None:
+    refused = LabError("the guard refused", ErrorCode.GUARD_REFUSED)
     with pytest.raises(LabError):
         _carry_out(session, _fail(root, refused), kept=("changed",))
     assert _texts(root)["changed"] == "new"
     with pytest.raises(LabError):
-        _carry_out(session, _fail(root, LabError("no")), kept=("deleted",))
+        _carry_out(session, _fail(root, LabError("no", ErrorCode.TOOL_FAILED)), kept=("deleted",))
     assert "deleted" in _texts(root)
 
 
-def test_file_that_cannot_be_put_back_is_said_and_the_others_are(session: Session, root: Path) -> None:
+def test_file_that_cannot_be_put_back_is_said_and_the_others_are(
+    session: Session, root: Path
+) -> None:
     def work() -> None:
         _change(root)
         (root / "changed").unlink()
         (root / "changed").mkdir()
         text = "no."
-        raise LabError(text)
+        raise LabError(text, ErrorCode.TOOL_FAILED)
 
-    with pytest.raises(LabError, match=r"no\. This could not be put back: changed .*a folder stands there"):
+    with pytest.raises(
+        LabError, match=r"no\. This could not be put back: changed .*a folder stands there"
+    ):
         _carry_out(session, work)
     assert (root / "deleted").read_text() == "old"
     assert journal.exists(root)  # for the next run
@@ -143,7 +167,9 @@ def test_next_run_puts_right_what_a_killed_one_left_and_says_so(
     assert len(said) == 1
 
 
-def test_copies_stay_where_the_next_run_cannot_put_them_back_either(session: Session, root: Path) -> None:
+def test_copies_stay_where_the_next_run_cannot_put_them_back_either(
+    session: Session, root: Path
+) -> None:
     manifests = [root / name for name in NAMES]
     journal.Journal.of(session, manifests).save(root, manifests=manifests)
     _change(root)
@@ -152,14 +178,16 @@ def test_copies_stay_where_the_next_run_cannot_put_them_back_either(session: Ses
     for _ in range(2):
         with pytest.raises(LabError, match="cannot be put back: changed") as caught:
             transaction.alone(root, "setup", lambda _: None).__enter__()
-        assert "before" in caught.value.remedy
+        assert "before" in str(caught.value.remedy)
     (root / "changed").rmdir()
     with transaction.alone(root, "setup", lambda _: None):
         pass
     assert _texts(root) == {"changed": "# mine\nold\r\n", "deleted": "old", "same": "same"}
 
 
-def test_what_a_run_wrote_that_left_its_journal_is_not_a_persons(session: Session, root: Path) -> None:
+def test_what_a_run_wrote_that_left_its_journal_is_not_a_persons(
+    session: Session, root: Path
+) -> None:
     """A second Ctrl-C, while all is put back, lets the lock go and leaves the journal."""
     manifests = [root / name for name in NAMES]
     with transaction.alone(root, "setup", lambda _: None):
@@ -197,7 +225,9 @@ def test_putting_right_can_itself_be_cut_short(session: Session, root: Path) -> 
 
 
 @pytest.mark.parametrize("touched", [True, False])
-def test_environment_that_was_not_made_to_its_end_is_discarded(session: Session, root: Path, *, touched: bool) -> None:
+def test_environment_that_was_not_made_to_its_end_is_discarded(
+    session: Session, root: Path, *, touched: bool
+) -> None:
     before = journal.Journal.of(session, [])
     replace(before, touched=touched).save(root)
     (root / ".venv" / "bin").mkdir(parents=True)  # no pyvenv.cfg yet
@@ -230,7 +260,9 @@ def test_environment_of_another_machine_is_left_alone(session: Session, root: Pa
     assert (root / ".venv" / "thesis.tex").exists()
 
 
-def test_environment_that_was_set_aside_comes_back(session: Session, root: Path, venv: Path) -> None:
+def test_environment_that_was_set_aside_comes_back(
+    session: Session, root: Path, venv: Path
+) -> None:
     (venv / "mine").touch()
 
     def work() -> None:
@@ -265,23 +297,35 @@ def test_environment_that_was_set_aside_comes_back(session: Session, root: Path,
         pytest.param({"conda": [{"name": 1}]}, id="no record"),
     ],
 )
-def test_journal_that_is_none_is_a_clear_error(session: Session, root: Path, change: dict[str, object]) -> None:
+def test_journal_that_is_none_is_a_clear_error(
+    session: Session, root: Path, change: dict[str, object]
+) -> None:
     (root / "link").symlink_to(root.parent)
     (root / "a").mkdir()
     journal.Journal.of(session, [root / "a" / "pyproject.toml"]).save(root)
     assert journal.read(root) is not None
     path = root / ".mlops-lab" / "journal.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
-    with pytest.raises(LabError, match="is damaged") as caught, transaction.alone(root, "setup", lambda _: None):
+    with (
+        pytest.raises(LabError, match="is damaged") as caught,
+        transaction.alone(root, "setup", lambda _: None),
+    ):
         pass
-    assert "delete" in caught.value.remedy
+    assert "delete" in str(caught.value.remedy)
     assert path.exists()
 
 
-@pytest.mark.parametrize("make", [lambda path: path.touch(), lambda path: path.symlink_to("elsewhere")])
-def test_something_else_at_the_journals_place_is_a_clear_error(root: Path, make: Callable[[Path], None]) -> None:
+@pytest.mark.parametrize(
+    "make", [lambda path: path.touch(), lambda path: path.symlink_to("elsewhere")]
+)
+def test_something_else_at_the_journals_place_is_a_clear_error(
+    root: Path, make: Callable[[Path], None]
+) -> None:
     make(root / ".mlops-lab")
-    with pytest.raises(LabError, match="is in the way"), transaction.alone(root, "setup", lambda _: None):
+    with (
+        pytest.raises(LabError, match="is in the way"),
+        transaction.alone(root, "setup", lambda _: None),
+    ):
         pass
 
 

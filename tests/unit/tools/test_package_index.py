@@ -58,11 +58,21 @@ def test_default_is_what_pip_itself_has() -> None:
     ("place", "text"),
     [
         pytest.param(".config/uv/uv.toml", 'index-url = "http://mirror"\n', id="uv, older key"),
-        pytest.param(".pip/pip.conf", "[install]\nindex-url = http://mirror\n", id="pip, older place and section"),
-        pytest.param("etc/pip/pip.conf", "[global]\nindex_url = http://mirror\n", id="pip, key with an underscore"),
+        pytest.param(
+            ".pip/pip.conf",
+            "[install]\nindex-url = http://mirror\n",
+            id="pip, older place and section",
+        ),
+        pytest.param(
+            "etc/pip/pip.conf",
+            "[global]\nindex_url = http://mirror\n",
+            id="pip, key with an underscore",
+        ),
     ],
 )
-def test_other_ways_to_write_it(home: Path, monkeypatch: pytest.MonkeyPatch, place: str, text: str) -> None:
+def test_other_ways_to_write_it(
+    home: Path, monkeypatch: pytest.MonkeyPatch, place: str, text: str
+) -> None:
     monkeypatch.setenv("HOME", str(home))
     path = home / place
     path.parent.mkdir(parents=True)
@@ -105,12 +115,27 @@ def test_broken_configuration_is_named(home: Path, source: str, data: bytes) -> 
     [
         pytest.param({}, "", {}, id="nobody set one"),
         pytest.param({"UV_DEFAULT_INDEX": "http://a"}, "", {}, id="uv knows it"),
-        pytest.param({"PIP_INDEX_URL": "http://a"}, "", {"UV_DEFAULT_INDEX": "http://a"}, id="set for pip"),
-        pytest.param({"MLOPS_LAB_INDEX_URL": "http://a"}, "", {"UV_DEFAULT_INDEX": "http://a"}, id="set for all"),
         pytest.param(
-            {"PIP_INDEX_URL": "http://a"}, "[[tool.uv.index]]\nurl = 'http://b'\n", {}, id="the project's own"
+            {"PIP_INDEX_URL": "http://a"}, "", {"UV_DEFAULT_INDEX": "http://a"}, id="set for pip"
         ),
-        pytest.param({"PIP_INDEX_URL": "http://a"}, "[tool.uv]\nindex-url = 'http://b'\n", {}, id="its older key"),
+        pytest.param(
+            {"MLOPS_LAB_INDEX_URL": "http://a"},
+            "",
+            {"UV_DEFAULT_INDEX": "http://a"},
+            id="set for all",
+        ),
+        pytest.param(
+            {"PIP_INDEX_URL": "http://a"},
+            "[[tool.uv.index]]\nurl = 'http://b'\n",
+            {},
+            id="the project's own",
+        ),
+        pytest.param(
+            {"PIP_INDEX_URL": "http://a"},
+            "[tool.uv]\nindex-url = 'http://b'\n",
+            {},
+            id="its older key",
+        ),
     ],
 )
 def test_uv_is_told_only_what_somebody_set(
@@ -147,7 +172,7 @@ def test_offline_is_told_to_every_tool_that_knows_of_it_and_refused_for_poetry(
     assert "--dry-run" in manager.preview(activation).argv
     with pytest.raises(LabError, match="cannot do without the network") as caught:
         manager.install(activation)
-    assert "uv" in caught.value.remedy
+    assert "uv" in str(caught.value.remedy)
 
 
 MIRROR = '[project]\nname = "a"\n[tool.mlops-lab.mirror]\n'
@@ -160,9 +185,13 @@ def test_one_setting_leads_all_tools_to_the_mirror(
     for name in (package_index.VARIABLE, "PIP_INDEX_URL"):
         monkeypatch.setenv(name, "")  # so that it is put back
         monkeypatch.delenv(name)
-    project(f'{MIRROR}index = "https://mirror.example/simple"\nchannel = "https://mirror.example/conda"\n')
+    project(
+        f'{MIRROR}index = "https://mirror.example/simple"\nchannel = "https://mirror.example/conda"\n'
+    )
     session = Session.open(combo="pip_uv", start=root)
-    assert package_index.for_uv(session.project)["UV_DEFAULT_INDEX"] == "https://mirror.example/simple"
+    assert (
+        package_index.for_uv(session.project)["UV_DEFAULT_INDEX"] == "https://mirror.example/simple"
+    )
     assert package_index.for_poetry()["POETRY_PYPI_MIRROR_URL"] == "https://mirror.example/simple"
     assert os.environ["PIP_INDEX_URL"] == "https://mirror.example/simple"
     assert os.environ["CONDA_CHANNEL_ALIAS"] == "https://mine.example"
@@ -178,7 +207,9 @@ def test_one_setting_leads_all_tools_to_the_mirror(
         ('index = "mirror"', "must be an address"),
     ],
 )
-def test_wrong_mirror_is_a_clear_error_without_its_secret(project: MakeProject, line: str, said: str) -> None:
+def test_wrong_mirror_is_a_clear_error_without_its_secret(
+    project: MakeProject, line: str, said: str
+) -> None:
     with pytest.raises(LabError, match=said) as caught:
         project(f"{MIRROR}{line}\n")
     assert "secret" not in str(caught.value)

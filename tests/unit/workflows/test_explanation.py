@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 CONDA = "name: demo\nchannels: [conda-forge]\ndependencies: [python=3.11, pip]\n"
 
 
-def _explain(project: MakeProject, root: Path, task: str, conda: str | None = CONDA) -> dict[str, Any]:
+def _explain(
+    project: MakeProject, root: Path, task: str, conda: str | None = CONDA
+) -> dict[str, Any]:
     project(conda=conda)
     session = Session.open(combo="pip_uv", engine="rattler", start=root)
     return explanation.explain(session, Progress(), task).data
@@ -34,8 +36,13 @@ def test_setup_of_all_combos_stands_beside_each_other(project: MakeProject, root
     assert steps.index("env.create") < steps.index("deps.lock") < steps.index("deps.install")
     locks = {row["combo"]: row["command"] for row in data["commands"] if row["step"] == "deps.lock"}
     assert set(locks) == set(combos.names())
-    assert all(f" {name.partition('_')[2]} lock" in f" {command}" for name, command in locks.items())
-    assert {row["combo"] for row in data["commands"] if row["step"] == "guard"} == {"conda_poetry", "conda_uv"}
+    assert all(
+        f" {name.partition('_')[2]} lock" in f" {command}" for name, command in locks.items()
+    )
+    assert {row["combo"] for row in data["commands"] if row["step"] == "guard"} == {
+        "conda_poetry",
+        "conda_uv",
+    }
     reasons = {row["step"]: row["because"] for row in data["safe"]}
     assert set(reasons) == set(steps)
     assert all(reasons.values())
@@ -60,10 +67,14 @@ def test_task_that_shows_its_plan_itself_is_named_with_what_to_type(
 ) -> None:
     with pytest.raises(LabError, match=task) as raised:
         _explain(project, root, task)
-    typed = raised.value.remedy.removeprefix("see it: ").split()
+    typed = str(raised.value.remedy).removeprefix("see it: ").split()
     assert typed[:2] == ["invoke", task]
     assert {word.removeprefix("--") for word in typed if word.startswith("--")} <= _options(task)
-    needed = {one.name for one in namespace()[task].get_arguments() if one.positional and one.kind is not list}
+    needed = {
+        one.name
+        for one in namespace()[task].get_arguments()
+        if one.positional and one.kind is not list
+    }
     assert all(f"--{name}" in typed for name in needed)
 
 
@@ -73,4 +84,6 @@ def test_every_task_with_a_dry_run_can_be_explained_or_shows_its_plan_itself() -
 
 
 def _options(name: str) -> set[str]:
-    return {text.replace("_", "-") for one in namespace()[name].get_arguments() for text in one.names}
+    return {
+        text.replace("_", "-") for one in namespace()[name].get_arguments() for text in one.names
+    }

@@ -41,8 +41,10 @@ def test_what_was_installed_elsewhere_ends_the_run(
     assert step.command is not None
     outcome = Outcome(step.command, 0, *SAID[kind], 0.1)
     install(venv, "iniconfig", "2.3.1")
-    with pytest.raises(LabError, match="says that it installed click, and the virtual environment") as caught:
+    with pytest.raises(
+        LabError, match="says that it installed click, and the virtual environment"
+    ) as caught:
         step.reads(outcome)
-    assert caught.value.code is ExitCode.TOOL_FAILED
+    assert caught.value.exit_code is ExitCode.TOOL_FAILED
     install(venv, "click", "8.5.1")
     assert not list(step.reads(outcome))

@@ -10,7 +10,7 @@ from unittest.mock import Mock
 import pytest
 
 from tasks_lib.environments import ENVIRONMENTS
-from tasks_lib.errors import LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution.plan import Step
 from tasks_lib.managers import MANAGERS
 from tasks_lib.report.model import Result, Status
@@ -30,17 +30,30 @@ HAD = migration.Installed("3.11.7", {"a": "1"}, {}, frozenset({"a"}), frozenset(
 
 
 def _session(made: MakeProject, combo: str) -> Session:
-    found, chosen = made(conda=CONDA_YML, files={"uv.lock": "version = 1\n"}), combos.parse(combo, "flag", "asked")
-    return Session(found, chosen, ENVIRONMENTS[chosen.environment](found), MANAGERS[chosen.manager](found), "migrate")
+    found, chosen = (
+        made(conda=CONDA_YML, files={"uv.lock": "version = 1\n"}),
+        combos.parse(combo, "flag", "asked"),
+    )
+    return Session(
+        found,
+        chosen,
+        ENVIRONMENTS[chosen.environment](found),
+        MANAGERS[chosen.manager](found),
+        "migrate",
+    )
 
 
-def _moved(session: Session, target: Session, monkeypatch: pytest.MonkeyPatch, *, dry_run: bool = False) -> Answer:
+def _moved(
+    session: Session, target: Session, monkeypatch: pytest.MonkeyPatch, *, dry_run: bool = False
+) -> Answer:
     moved = Step("deps.edit", "move", work=lambda: [Result("migrate.same", Status.PASS, "moved")])
     monkeypatch.setattr(migration, "_installed", lambda _: HAD)
     monkeypatch.setattr(migration, "_target", lambda *_, **__: (target, {}))
     monkeypatch.setattr(migration, "_steps", lambda *_: [moved])
     with Progress() as progress:
-        return migration.migrate(session, progress, "conda_uv", leave_behind=False, remove_old=True, dry_run=dry_run)
+        return migration.migrate(
+            session, progress, "conda_uv", leave_behind=False, remove_old=True, dry_run=dry_run
+        )
 
 
 def test_removal_of_the_old_environment_is_in_the_plan(
@@ -64,20 +77,28 @@ def test_removal_that_fails_leaves_the_move_made(
 ) -> None:
     session = _session(project, "pip_uv")
 
-    error = LabError("it is in use.")
+    error = LabError("it is in use.", ErrorCode.TOOL_FAILED)
     monkeypatch.setattr(session.environment, "set_aside", Mock(side_effect=error))
     moved, _, removal = _moved(session, _session(project, "conda_uv"), monkeypatch).results
     assert (moved.id, moved.status) == ("migrate.same", Status.PASS)
-    assert (removal.id, removal.status, removal.detail) == ("env.remove", Status.WARN, "it is in use.")
+    assert (removal.id, removal.status, removal.detail) == (
+        "env.remove",
+        Status.WARN,
+        "it is in use.",
+    )
     assert venv.exists()
 
 
-@pytest.mark.parametrize(("made", "remedy"), [(True, "narrow requires-python"), (False, "env.remove --combo pip_uv")])
-def test_remedy_of_what_differs(project: MakeProject, venv: Path, install: Install, *, made: bool, remedy: str) -> None:
+@pytest.mark.parametrize(
+    ("made", "remedy"), [(True, "narrow requires-python"), (False, "env.remove --combo pip_uv")]
+)
+def test_remedy_of_what_differs(
+    project: MakeProject, venv: Path, install: Install, *, made: bool, remedy: str
+) -> None:
     install(venv, "a", "2")
     with pytest.raises(LabError, match="a 1 is now 2") as caught:
         migration.compare(_session(project, "pip_uv"), HAD, made=made)
-    assert remedy in caught.value.remedy
+    assert remedy in str(caught.value.remedy)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +106,11 @@ def test_remedy_of_what_differs(project: MakeProject, venv: Path, install: Insta
     [
         (replace(HAD, sources={"a": "a @ https://h/a.zip"}), True, "say in pyproject.toml exactly"),
         (replace(HAD, versions={}), True, "declare what is new before the move: invoke deps.add a"),
-        (replace(HAD, versions={}), False, "the virtual environment .venv was there already; have it made anew"),
+        (
+            replace(HAD, versions={}),
+            False,
+            "the virtual environment .venv was there already; have it made anew",
+        ),
         (
             replace(HAD, versions={}, strays=frozenset("a"), python="3.10.1"),
             True,
@@ -95,13 +120,19 @@ def test_remedy_of_what_differs(project: MakeProject, venv: Path, install: Insta
     ids=["place", "new", "new in what was there", "Python"],
 )
 def test_remedy_fits_what_differs(  # noqa: PLR0913 - fixtures and cases
-    project: MakeProject, venv: Path, install: Install, had: migration.Installed, *, made: bool, remedies: str
+    project: MakeProject,
+    venv: Path,
+    install: Install,
+    had: migration.Installed,
+    *,
+    made: bool,
+    remedies: str,
 ) -> None:
     install(venv, "a", "2")
     with pytest.raises(LabError) as caught:
         migration.compare(_session(project, "pip_uv"), had, made=made)
-    assert caught.value.remedy.startswith(remedies)
-    assert "; " not in caught.value.remedy.replace("already; ", "")
+    assert str(caught.value.remedy).startswith(remedies)
+    assert "; " not in str(caught.value.remedy).replace("already; ", "")
 
 
 def test_nothing_is_installed_where_an_index_would_give_what_came_from_elsewhere(
@@ -123,13 +154,19 @@ def test_pin_holds_for_this_python_alone_where_the_lock_has_several(
     session = _session(project, "pip_uv")
     rows = [("a", "1"), ("a", "2"), ("b", "1")]
     source = 'source = { registry = "here" }'
-    tables = [f'[[package]]\nname = "{name}"\nversion = "{version}"\n{source}\n' for name, version in rows]
+    tables = [
+        f'[[package]]\nname = "{name}"\nversion = "{version}"\n{source}\n' for name, version in rows
+    ]
     session.manager.lock_path.write_text("version = 1\n" + "\n".join(tables))
     carried = Mock(return_value=[])
-    monkeypatch.setattr(migration, "_installed", lambda _: replace(HAD, versions={"a": "1", "b": "1"}))
+    monkeypatch.setattr(
+        migration, "_installed", lambda _: replace(HAD, versions={"a": "1", "b": "1"})
+    )
     monkeypatch.setattr(transaction, "carry_out", carried)
     with Progress() as progress:
-        migration.migrate(session, progress, "pip_poetry", leave_behind=False, remove_old=False, dry_run=False)
+        migration.migrate(
+            session, progress, "pip_poetry", leave_behind=False, remove_old=False, dry_run=False
+        )
     first = carried.call_args[0][1][0]
     assert first.work is not None
     first.work()

@@ -28,7 +28,9 @@ def _session(project: MakeProject, text: str = HEAD + BUILD, manager: str = "uv"
 
 def _wheel(root: Path, *lines: str) -> Path:
     with zipfile.ZipFile(root / WHEEL, "w") as archive:
-        archive.writestr("demo_x/_vendor/six-1.17.0.dist-info/METADATA", "Name: six\nVersion: 1.17.0\n")
+        archive.writestr(
+            "demo_x/_vendor/six-1.17.0.dist-info/METADATA", "Name: six\nVersion: 1.17.0\n"
+        )
         archive.writestr("demo_x-1.0.dist-info/METADATA", "\n".join(lines))
     return root / WHEEL
 
@@ -42,12 +44,14 @@ def _wheel(root: Path, *lines: str) -> Path:
         pytest.param(f"{HEAD}{BUILD}[tool.poetry]\npackage-mode = false\n", 8, id="poetry"),
     ],
 )
-def test_what_is_no_package_is_refused(project: MakeProject, text: str, line: int | None, manager: str) -> None:
+def test_what_is_no_package_is_refused(
+    project: MakeProject, text: str, line: int | None, manager: str
+) -> None:
     session = _session(project, text, manager)
     for work in (publishing.build, lambda *args: publishing.publish(*args, to="pypi")):
         with pytest.raises(LabError, match="Demo_x is no package") as caught:
             work(session, Progress())
-        assert (caught.value.code, caught.value.line) == (ExitCode.BAD_REQUEST, line)
+        assert (caught.value.exit_code, caught.value.line) == (ExitCode.BAD_REQUEST, line)
 
 
 _HERE = ("Name: demo-x", "Version: 1.0", "Requires-Dist: lib @ file:///x/lib")
@@ -56,9 +60,15 @@ _HERE = ("Name: demo-x", "Version: 1.0", "Requires-Dist: lib @ file:///x/lib")
 @pytest.mark.parametrize(
     ("lines", "why"),
     [
-        pytest.param(("Name: demo-x", "Version: 1", "Requires-Dist: six ; x=='file:'"), "", id="as it should be"),
+        pytest.param(
+            ("Name: demo-x", "Version: 1", "Requires-Dist: six ; x=='file:'"),
+            "",
+            id="as it should be",
+        ),
         pytest.param(("Name: other", "Version: 1.0"), "calls itself other 1.0", id="another name"),
-        pytest.param(("Name: demo-x", "Version: 1.1"), "calls itself demo-x 1.1", id="another version"),
+        pytest.param(
+            ("Name: demo-x", "Version: 1.1"), "calls itself demo-x 1.1", id="another version"
+        ),
         pytest.param(_HERE, "folder of this machine: lib", id="a folder"),
         pytest.param(("Version: 1.0",), "no metadata", id="no name"),
         pytest.param(("Name: demo-x", "Version: one"), "no metadata", id="no version"),
@@ -74,7 +84,7 @@ def test_a_wheels_metadata_is_held_to_the_manifest(
         return
     with pytest.raises(LabError, match=why) as caught:
         publishing.expect_metadata(wheel, pyproject)
-    assert caught.value.code is ExitCode.CHECK_FAILED
+    assert caught.value.exit_code is ExitCode.CHECK_FAILED
 
 
 def test_a_file_that_is_no_wheel(project: MakeProject, root: Path) -> None:
@@ -86,15 +96,23 @@ def test_a_file_that_is_no_wheel(project: MakeProject, root: Path) -> None:
 @pytest.mark.parametrize(
     ("to", "why"),
     [
-        pytest.param("", "no index to publish to was named: an address is one, and so is pypi, lab", id="none"),
+        pytest.param(
+            "",
+            "no index to publish to was named: an address is one, and so is pypi, lab",
+            id="none",
+        ),
         pytest.param("there", "no index 'there'", id="unknown"),
-        pytest.param("https://me:hunter2@host/x", r"a login in it: https://\*\*\*@host/x", id="a login"),
+        pytest.param(
+            "https://me:hunter2@host/x", r"a login in it: https://\*\*\*@host/x", id="a login"
+        ),
         pytest.param("secret", "a login in it", id="a login behind a name"),
     ],
 )
 def test_an_index_is_named_without_a_login(project: MakeProject, to: str, why: str) -> None:
     named = '[[tool.uv.index]]\nname = "{}"\nurl = "https://h"\npublish-url = "https://{}h/up"\n'
-    session = _session(project, HEAD + BUILD + named.format("lab", "") + named.format("secret", "me:hunter2@"))
+    session = _session(
+        project, HEAD + BUILD + named.format("lab", "") + named.format("secret", "me:hunter2@")
+    )
     with pytest.raises(LabError, match=why) as caught:
         publishing.publish(session, Progress(), to=to)
     assert "hunter2" not in str(caught.value)
@@ -107,7 +125,10 @@ COMMANDS = {
     ("uv", "pypi"): f"{_UV} {{}}",
     ("poetry", "lab"): "POETRY_HTTP_BASIC_LAB_PASSWORD=*** POETRY_HTTP_BASIC_LAB_USERNAME=*** "
     "POETRY_REPOSITORIES_LAB_URL=https://h/up poetry publish --repository lab",
-    ("poetry", "pypi"): "POETRY_HTTP_BASIC_PYPI_PASSWORD=*** POETRY_HTTP_BASIC_PYPI_USERNAME=*** poetry publish",
+    (
+        "poetry",
+        "pypi",
+    ): "POETRY_HTTP_BASIC_PYPI_PASSWORD=*** POETRY_HTTP_BASIC_PYPI_USERNAME=*** poetry publish",
 }
 
 
@@ -128,7 +149,9 @@ def test_publishing_is_shown_without_the_login(
     with pytest.raises(LabError, match="PUBLISH_PASSWORD is not set"):
         publishing.publish(session, Progress(), to=to, dist="built")
     monkeypatch.setenv("MLOPS_LAB_PUBLISH_PASSWORD", "pw")
-    (step,) = publishing.publish(session, Progress(), to=to, dist="built", dry_run=True).data["plan"]
+    (step,) = publishing.publish(session, Progress(), to=to, dist="built", dry_run=True).data[
+        "plan"
+    ]
     shown = step["command"]
     for key, value in (("POETRY_VIRTUALENVS_PATH", "="), ("VIRTUAL_ENV", "=")):
         shown = " ".join(word for word in shown.split(" ") if not word.startswith(key + value))
@@ -136,7 +159,9 @@ def test_publishing_is_shown_without_the_login(
     assert shown.startswith(expected), shown
     assert "pw" not in step["argv"]
     monkeypatch.setenv("MLOPS_LAB_PUBLISH_TOKEN", "a-token")
-    (step,) = publishing.publish(session, Progress(), to=to, dist="built", dry_run=True).data["plan"]
+    (step,) = publishing.publish(session, Progress(), to=to, dist="built", dry_run=True).data[
+        "plan"
+    ]
     assert "TOKEN" in step["command"]
     assert "PASSWORD" not in step["command"]
     assert "a-token" not in str(step)
@@ -144,13 +169,25 @@ def test_publishing_is_shown_without_the_login(
 
 #: what a person has set for an index of their own, and must not reach the one that is named here
 PERSONAL = {
-    "uv": ("UV_PUBLISH_TOKEN", "UV_PUBLISH_USERNAME", "UV_PUBLISH_PASSWORD", "UV_PUBLISH_URL", "UV_PUBLISH_INDEX"),
-    "poetry": ("POETRY_PYPI_TOKEN_PYPI", "POETRY_HTTP_BASIC_PYPI_USERNAME", "POETRY_HTTP_BASIC_PYPI_PASSWORD"),
+    "uv": (
+        "UV_PUBLISH_TOKEN",
+        "UV_PUBLISH_USERNAME",
+        "UV_PUBLISH_PASSWORD",
+        "UV_PUBLISH_URL",
+        "UV_PUBLISH_INDEX",
+    ),
+    "poetry": (
+        "POETRY_PYPI_TOKEN_PYPI",
+        "POETRY_HTTP_BASIC_PYPI_USERNAME",
+        "POETRY_HTTP_BASIC_PYPI_PASSWORD",
+    ),
 }
 
 
 @pytest.mark.parametrize("manager", PERSONAL)
-def test_a_login_of_a_persons_own_goes_nowhere(project: MakeProject, root: Path, manager: str) -> None:
+def test_a_login_of_a_persons_own_goes_nowhere(
+    project: MakeProject, root: Path, manager: str
+) -> None:
     session = _session(project, manager=manager)
     command = session.manager.publish([root / WHEEL], "", {"TOKEN": "mine"}, None)
     given = {name: value for name, value in command.env.items() if name in PERSONAL[manager]}
