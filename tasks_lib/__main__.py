@@ -44,7 +44,12 @@ def main(argv: "list[str] | None" = None, *, own_tasks: bool = True) -> int:
         return bootstrap.go_on(python, argv, {bootstrap.OWN_TASKS: "1"} if own_tasks else {})
     except KeyboardInterrupt:
         return refuse(
-            argv, _INTERRUPTED, "Interrupted; nothing was left half made.", "", time.time() - began
+            argv,
+            _INTERRUPTED,
+            "Interrupted; nothing was left half made.",
+            "",
+            time.time() - began,
+            error_code="interrupted",
         )
     except Exception as error:
         from tasks_lib.errors import LabError  # noqa: PLC0415 - 5 ms that only a refusal needs
@@ -52,7 +57,12 @@ def main(argv: "list[str] | None" = None, *, own_tasks: bool = True) -> int:
         if not isinstance(error, LabError):  # a fault of this program: its traceback is wanted
             raise
         return refuse(
-            argv, int(error.exit_code), error.message, str(error.remedy), time.time() - began
+            argv,
+            int(error.exit_code),
+            error.message,
+            str(error.remedy),
+            time.time() - began,
+            error_code=error.code,
         )
 
 

@@ -7,13 +7,13 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tasks_lib.checks.base import Facts
 from tasks_lib.checks.registry import HYBRID, KNOWN, Selection, family
 from tasks_lib.checks.tools import FAMILIES
 from tasks_lib.environments.base import MADE
 from tasks_lib.errors import LabError
 from tasks_lib.execution.plan import Step, execute
-from tasks_lib.report.model import Result, Status, verdict
+from tasks_lib.results import Result, Status, verdict
+from tasks_lib.session.facts import Facts
 from tasks_lib.session.session import Answer
 
 if TYPE_CHECKING:

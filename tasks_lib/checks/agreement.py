@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tasks_lib.checks.base import Check, Facts, Finding, conda_line, listed
-from tasks_lib.environments import site_packages
+from packaging.utils import canonicalize_name
+
+from tasks_lib.checks.base import Check, Finding, conda_line, listed
 from tasks_lib.managers import MANAGERS
 from tasks_lib.project.manifests import PYPI, spec_name
-from tasks_lib.report.model import Status
+from tasks_lib.results import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from packaging.specifiers import SpecifierSet
+
+    from tasks_lib.session.facts import Facts
 
 _CLAUSE = re.compile(r"(?P<sign>[=<>!~]=|[=<>]|)\s*(?P<version>\d+(?:\.\d+)*)(?P<star>\.?\*)?")
 _MINORS = range(6, 31)
@@ -82,9 +85,9 @@ def _both_layers(facts: Facts) -> Iterable[Finding]:
     file = facts.conda_file
     declared: dict[str, set[str]] = {}
     for _, wanted in facts.declared():
-        declared.setdefault(site_packages.normalised(wanted.name), set()).add(str(wanted.specifier))
+        declared.setdefault(canonicalize_name(wanted.name), set()).add(str(wanted.specifier))
     for name in map(spec_name, file.dependencies if file else ()):
-        python = PYPI.get(name, site_packages.normalised(name))
+        python = PYPI.get(name, canonicalize_name(name))
         owned = facts.conda.get(name, {}).get("version")
         aligned = declared.get(python) == {f"=={owned}"}  # what `deps.align` writes
         if python in declared and python not in _BOTH_MAY and not aligned:

@@ -6,13 +6,15 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from tasks_lib.checks.base import Check, Facts, Finding, conda_line, listed
+from tasks_lib.checks.base import Check, Finding, conda_line, listed
 from tasks_lib.environments import conda_health
 from tasks_lib.project.manifests import read_text, spec_name
-from tasks_lib.report.model import Status
+from tasks_lib.results import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from tasks_lib.session.facts import Facts
 
 _TERMS = "In CI its terms of service count: an organisation may need a paid licence for it."
 _DEFAULTS = re.compile(

@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tasks_lib.checks.base import Check, Facts, Finding, listed
+from packaging.utils import canonicalize_name
+
+from tasks_lib.checks.base import Check, Finding, listed
 from tasks_lib.environments import site_packages
 from tasks_lib.environments.base import SEEDS
 from tasks_lib.execution import file_lock
-from tasks_lib.report.model import Status
+from tasks_lib.results import Status
 from tasks_lib.session import journal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from tasks_lib.session.facts import Facts
 
 
 def _lock(facts: Facts) -> Iterable[Finding]:
@@ -71,9 +75,7 @@ def needed(facts: Facts) -> set[str]:
 def pip_names(facts: Facts) -> set[str]:
     """Give what the conda file has pip install."""
     entries = facts.conda_file.pip if facts.conda_file else ()
-    return {
-        site_packages.normalised(re.split(r"[^\w.-]", entry, maxsplit=1)[0]) for entry in entries
-    }
+    return {canonicalize_name(re.split(r"[^\w.-]", entry, maxsplit=1)[0]) for entry in entries}
 
 
 def _conda(facts: Facts) -> Iterable[Finding]:

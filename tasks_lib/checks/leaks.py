@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib import bootstrap
-from tasks_lib.checks.base import Check, Facts, Finding, listed
+from tasks_lib.checks.base import Check, Finding, listed
 from tasks_lib.environments import foreign, site_packages
 from tasks_lib.environments.base import WINDOWS
 from tasks_lib.project.manifests import read_toml
-from tasks_lib.report.model import Status
+from tasks_lib.results import Status
 from tasks_lib.tools import executables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from tasks_lib.session.facts import Facts
 
 _POETRY = "pypoetry"
 

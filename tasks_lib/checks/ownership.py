@@ -6,14 +6,16 @@ import csv
 import hashlib
 from typing import TYPE_CHECKING
 
-from tasks_lib.checks.base import Check, Facts, Finding
+from tasks_lib.checks.base import Check, Finding
 from tasks_lib.environments import site_packages
 from tasks_lib.environments.conda import Conda, is_base
-from tasks_lib.report.model import Status
+from tasks_lib.results import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+    from tasks_lib.session.facts import Facts
 
 _ALIGN = "pin what conda has, then make the environment anew: invoke deps.align env.remove setup"
 #: names that many projects give to a folder, and that nobody imports from site-packages

@@ -9,7 +9,7 @@ from tasks_lib.checks import agreement, conda_rules, drift, leaks, ownership
 from tasks_lib.checks.tools import TOOLS
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.project.manifests import PYPROJECT
-from tasks_lib.report.model import Result, Status
+from tasks_lib.results import Result, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -9,7 +9,7 @@ from tasks_lib.environments.base import MADE, State
 from tasks_lib.errors import LabError
 from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Command
-from tasks_lib.report.model import Result, Status
+from tasks_lib.results import Result, Status
 from tasks_lib.tools import executables, messages
 
 if TYPE_CHECKING:

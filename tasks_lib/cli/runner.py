@@ -18,8 +18,8 @@ from tasks_lib.execution import usage
 from tasks_lib.execution.process import Interrupted
 from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.project.project import root_of
-from tasks_lib.report.model import Report, Result, Status, from_error, verdict
 from tasks_lib.report.progress import Progress
+from tasks_lib.results import Report, Result, Status, from_error, verdict
 from tasks_lib.session import journal, transaction
 from tasks_lib.session.session import Answer, Session
 from tasks_lib.tools import executables, package_index

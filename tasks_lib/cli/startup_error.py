@@ -20,7 +20,7 @@ def refuse(  # noqa: PLR0913, PLR0917 - each is one part of an answer
         import json  # noqa: PLC0415 - 10 ms that only a refusal needs
 
         took = round(seconds, 3)
-        result = {
+        result: dict[str, object] = {
             "id": "error." + title.replace(" ", "_"),
             "status": "error",
             "title": title,

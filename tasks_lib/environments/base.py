@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tasks_lib.execution.process import Command
     from tasks_lib.project.project import Project
-    from tasks_lib.report.model import Result
+    from tasks_lib.results import Result
 
 WINDOWS = os.name == "nt"
 #: The steps after which an environment is whole; what looks at it waits for those that a plan has.

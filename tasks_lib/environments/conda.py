@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tasks_lib.execution.process import Outcome
     from tasks_lib.project.project import Project
-    from tasks_lib.report.model import Result
+    from tasks_lib.results import Result
 
 _WINDOWS_PATH = ("", "Library/mingw-w64/bin", "Library/usr/bin", "Library/bin", "Scripts", "bin")
 

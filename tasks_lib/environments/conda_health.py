@@ -9,10 +9,12 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from packaging.utils import canonicalize_name
+
 from tasks_lib.environments import site_packages
 from tasks_lib.errors import ErrorCode, LabError
-from tasks_lib.report.model import Result, Status
-from tasks_lib.tools.messages import without_logins
+from tasks_lib.execution.redaction import without_logins
+from tasks_lib.results import Result, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -111,7 +113,7 @@ def owned(prefix: Path, installed: Mapping[str, dict[str, Any]] | None = None) -
     for name, record in (packages(prefix) if installed is None else installed).items():
         for file in record.get("files") or ():
             if (match := _RECORD.match(file)) and (
-                python := site_packages.normalised(match["name"])
+                python := canonicalize_name(match["name"])
             ) not in found:
                 folder = prefix / match[0]
                 whole = folder.is_file() or any(

@@ -9,7 +9,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from tasks_lib.environments import site_packages
+from packaging.utils import canonicalize_name
+
 from tasks_lib.tools import executables
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def _of_poetry(project: Project, variables: Mapping[str, str]) -> Iterator[Found
 
 def poetry_name(name: str, root: Path) -> str:
     """Give the name under which Poetry records a project's environment (`EnvManager.generate_env_name`)."""
-    name = site_packages.normalised(name) or "non-package-mode"
+    name = canonicalize_name(name) or "non-package-mode"
     digest = hashlib.sha256(os.fsencode(os.path.normcase(root.resolve()))).digest()
     return f"{_HIDDEN.sub('_', name)[:42]}-{base64.urlsafe_b64encode(digest).decode()[:8]}"
 

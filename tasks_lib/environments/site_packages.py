@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from tasks_lib.report.model import Result, Status
+from packaging.utils import canonicalize_name
+
+from tasks_lib.results import Result, Status
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -77,17 +79,12 @@ def distributions_in(folder: Path) -> Iterator[Distribution]:
         except OSError:
             head = {}
         name = head.get("Name") or record.name.partition("-")[0]
-        yield Distribution(normalised(name), head.get("Version", ""), record)
+        yield Distribution(canonicalize_name(name), head.get("Version", ""), record)
 
 
 def size(distribution: Distribution) -> int:
     """Add up the sizes that a distribution's RECORD gives, in bytes; bytecode has none there."""
     return sum(int(row[2]) for row in _rows(distribution) or () if row[2].isdecimal())
-
-
-def normalised(name: str) -> str:
-    """Give a distribution's name as PyPI's rules normalise it (PEP 503)."""
-    return _SEPARATORS.sub("-", name).lower()
 
 
 def installed(prefix: Path) -> dict[str, str]:
@@ -150,7 +147,7 @@ def unsatisfied(prefix: Path, requirements: Sequence[str]) -> tuple[str, ...]:
             wanted = Requirement(text)
         except InvalidRequirement:
             continue
-        version = have.get(normalised(wanted.name))
+        version = have.get(canonicalize_name(wanted.name))
         needed = wanted.marker is None or wanted.marker.evaluate()
         if needed and (version is None or not wanted.specifier.contains(version, prereleases=True)):
             lacking.append(text)

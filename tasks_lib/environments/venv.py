@@ -8,7 +8,7 @@ from tasks_lib.environments import site_packages
 from tasks_lib.environments.base import WINDOWS, Activation, Environment, State
 from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Command
-from tasks_lib.report.model import Result, Status
+from tasks_lib.results import Result, Status
 from tasks_lib.tools import executables, package_index
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tasks_lib.errors import ErrorCode, LabError
-from tasks_lib.execution import process
-from tasks_lib.report.model import Result, Status
+from tasks_lib.execution import process, redaction
+from tasks_lib.results import Result, Status
 from tasks_lib.tools import messages
 
 if TYPE_CHECKING:
@@ -45,9 +45,9 @@ class Step:
         command = self.command
         return {
             "id": self.id,
-            "command": messages.without_secrets(command.shown if command else self.shown),
+            "command": redaction.without_secrets(command.shown if command else self.shown),
             "why": self.why or (command.why if command else "") or self.title,
-            "argv": [messages.without_secrets(word) for word in command.argv] if command else [],
+            "argv": [redaction.without_secrets(word) for word in command.argv] if command else [],
             "needs": list(self.needs),
         }
 
@@ -137,7 +137,7 @@ def _carry_out(
             outcome = process.run(
                 step.command,
                 children=children,
-                on_line=lambda text: watcher.line(step, messages.without_secrets(text)),
+                on_line=lambda text: watcher.line(step, redaction.without_secrets(text)),
             )
             if step.reads is None:
                 messages.demand(outcome, title=step.title)

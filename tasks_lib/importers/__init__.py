@@ -37,7 +37,7 @@ from tasks_lib.importers.declarations import (
 from tasks_lib.managers import MANAGERS
 from tasks_lib.project.manifests import CONDA_FILES, PYPROJECT, CondaFile, read_text, spec_name
 from tasks_lib.project.project import Project
-from tasks_lib.report.model import Result, Status
+from tasks_lib.results import Result, Status
 from tasks_lib.session import combos, transaction
 from tasks_lib.session.combos import Combo
 from tasks_lib.session.session import Answer, Session, planned

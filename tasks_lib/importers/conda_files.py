@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import yaml
+from packaging.utils import canonicalize_name
 
 from tasks_lib.checks.agreement import conda_specifiers
-from tasks_lib.environments import site_packages
 from tasks_lib.importers import requirements_files
 from tasks_lib.importers.declarations import MAIN, Found, Target, comments
 from tasks_lib.project.conda_edit import says
@@ -45,7 +45,7 @@ def read_all(root: Path, target: Target) -> Iterator[Found]:
     wanted = conda_specifiers(file.python or "")
     if wanted and len(wanted) == 1:
         found.put(("project", "requires-python"), str(wanted[0]), file.lines.get("python"))
-    found.put(("project", "name"), site_packages.normalised(file.name), 1)
+    found.put(("project", "name"), canonicalize_name(file.name), 1)
     yield from read_pip(root, file, text, found, target) if file.pip else [found]
 
 

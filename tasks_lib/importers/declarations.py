@@ -15,8 +15,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from tasks_lib.errors import ErrorCode, LabError
+from tasks_lib.execution.redaction import without_logins
 from tasks_lib.project.manifests import BAD_TEXT, read_text
-from tasks_lib.tools.messages import without_logins
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from packaging.utils import canonicalize_name
 
 from tasks_lib.errors import ErrorCode, LabError
+from tasks_lib.execution.redaction import without_logins
 from tasks_lib.importers.declarations import EXTRAS, GROUPS, MAIN, Found, Target
 from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.tools import package_index
-from tasks_lib.tools.messages import without_logins
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

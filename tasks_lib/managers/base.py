@@ -9,10 +9,11 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tasks_lib.environments import site_packages
+from packaging.utils import canonicalize_name
+
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.project.manifests import LARGEST, PYPROJECT, read_toml, too_large
-from tasks_lib.report.model import Result, Status
+from tasks_lib.results import Result, Status
 from tasks_lib.tools import executables, messages
 
 if TYPE_CHECKING:
@@ -103,9 +104,8 @@ class Manager(ABC):
 
     def dependents(self) -> Callable[[str], tuple[str, ...]]:
         """Give a function that says who asks for a name: `pyproject.toml`, and locked packages."""
-        wants = {
-            site_packages.normalised(name): [PYPROJECT]
-            for name in self.project.pyproject.required_names()
+        wants: dict[str, list[str]] = {
+            canonicalize_name(name): [PYPROJECT] for name in self.project.pyproject.required_names()
         }
         for package in self._packages():
             for name in _asked(package) if _is_foreign(package) else ():
@@ -147,12 +147,12 @@ class Manager(ABC):
     def member(self, name: str) -> Member | None:
         """Give a member, `None` for no name; an unknown one is an error that lists those there are."""
         known = self.members()
-        if name and site_packages.normalised(name) not in known:
+        if name and canonicalize_name(name) not in known:
             text = f"this project has no member {name!r}; {self.name} knows {', '.join(known) or 'none'}."
             raise LabError(
                 text, ErrorCode.UNKNOWN_MEMBER, file=PYPROJECT, remedy=self.member_remedy
             )
-        return known[site_packages.normalised(name)] if name else None
+        return known[canonicalize_name(name)] if name else None
 
     @abstractmethod
     def export(self, activation: Activation | None, form: str, *, hashes: bool = True) -> Command:
@@ -177,7 +177,7 @@ class Manager(ABC):
         rows = json.loads(
             messages.demand(outcome, title=f"ask {self.name} for newer versions").stdout or "[]"
         )
-        return {site_packages.normalised(row["name"]): row["latest_version"] for row in rows}
+        return {canonicalize_name(row["name"]): row["latest_version"] for row in rows}
 
     @abstractmethod
     def checks(self, activation: Activation | None) -> tuple[Step, ...]:
@@ -214,26 +214,25 @@ class Manager(ABC):
         found: dict[str, set[str]] = {}
         for package in self._packages():
             if _is_foreign(package) and (not python or _applies(package, python)):
-                found.setdefault(site_packages.normalised(package["name"]), set()).add(
+                found.setdefault(canonicalize_name(package["name"]), set()).add(
                     str(package.get("version", ""))
                 )
         return found
 
     def behind(self) -> list[str]:
         """Name the members that ask for other names than the lock says, where a manager does not look at them."""
-        asked = {
-            site_packages.normalised(package["name"]): set(_asked(package))
-            for package in self._packages()
+        asked: dict[str, set[str]] = {
+            canonicalize_name(package["name"]): set(_asked(package)) for package in self._packages()
         }
         found = []
         for name, member in self.members().items():
             entries = member.pyproject.table("project").get("dependencies", ())
             wanted = {
-                site_packages.normalised(word)
+                canonicalize_name(word)
                 for entry in entries
                 for word in re.findall(r"^[\w.-]+", str(entry))
             }
-            known = {site_packages.normalised(one) for one in member.pyproject.required_names()}
+            known = {canonicalize_name(one) for one in member.pyproject.required_names()}
             if name in asked and (wanted - asked[name] or asked[name] - known):
                 found.append(f"{member.manifest} was changed since {self.lock_name} was written")
         return found
@@ -247,7 +246,7 @@ class Manager(ABC):
         kinds = [
             (name, str(source.get("type") or next(iter(source), ""))) for name, source in sources
         ]
-        return {site_packages.normalised(name) for name, kind in kinds if kind in _ELSEWHERE}
+        return {canonicalize_name(name) for name, kind in kinds if kind in _ELSEWHERE}
 
     def indexes(self) -> set[str]:
         """Give the addresses that the lock takes packages from."""
@@ -310,7 +309,7 @@ def _asked(package: Mapping[str, Any]) -> list[str]:
     every = [
         entry["name"] if isinstance(entry, dict) else entry for group in groups for entry in group
     ]
-    return [site_packages.normalised(name) for name in every]
+    return [canonicalize_name(name) for name in every]
 
 
 def _is_package(entry: Any) -> bool:  # noqa: ANN401 - whatever stands in a lock

@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from packaging.utils import canonicalize_name
+
 from tasks_lib import bootstrap
 from tasks_lib.environments import site_packages
 from tasks_lib.errors import ErrorCode, LabError
@@ -19,7 +21,7 @@ from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Command
 from tasks_lib.managers.base import AFTER_LOCK, MAIN, Change, Manager, Place
 from tasks_lib.project import requirements, workspace
-from tasks_lib.report.model import Result, Status
+from tasks_lib.results import Result, Status
 from tasks_lib.tools import executables, messages, package_index
 
 if TYPE_CHECKING:
@@ -88,7 +90,7 @@ class Poetry(Manager):
                 removed = verb == "Removing"
                 found.append(
                     Change(
-                        site_packages.normalised(name),
+                        canonicalize_name(name),
                         after if removed else before,
                         "" if removed else after,
                     )
@@ -98,9 +100,9 @@ class Poetry(Manager):
         if (
             root
             and prefix
-            and site_packages.normalised(root[1]) not in site_packages.installed(Path(prefix))
+            and canonicalize_name(root[1]) not in site_packages.installed(Path(prefix))
         ):
-            found.append(Change(site_packages.normalised(root[1]), "", root[2]))
+            found.append(Change(canonicalize_name(root[1]), "", root[2]))
         return found
 
     def default_groups(self) -> set[str]:

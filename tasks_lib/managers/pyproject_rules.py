@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tasks_lib.report.model import Result, Status
+from tasks_lib.results import Result, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -6,13 +6,14 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tasks_lib.environments import site_packages
+from packaging.utils import canonicalize_name
+
 from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Command
 from tasks_lib.managers import pyproject_rules
 from tasks_lib.managers.base import AFTER_LOCK, MAIN, Change, Manager, Place
 from tasks_lib.project import requirements, workspace
-from tasks_lib.report.model import Result, Status
+from tasks_lib.results import Result, Status
 from tasks_lib.tools import executables, messages, package_index
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Uv(Manager):
         messages.demand(outcome, title="uv sync --dry-run")
         found: dict[str, dict[str, str]] = {}
         for sign, name, version, address in _CHANGE.findall(outcome.stderr):
-            found.setdefault(site_packages.normalised(name), {})[sign] = version or address
+            found.setdefault(canonicalize_name(name), {})[sign] = version or address
         same = {name: signs.get("~", "") for name, signs in found.items()}
         return [
             Change(name, s.get("-", same[name]), s.get("+", same[name]))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from packaging.requirements import Requirement
 
-    from tasks_lib.checks.base import Facts
+    from tasks_lib.session.facts import Facts
 
 #: a layer and a name: conda's `typing_extensions` and PyPI's are two packages
 Key = tuple[str, str]

@@ -9,13 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
+
 from tasks_lib.environments import conda_engines, conda_health, site_packages
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import process
 from tasks_lib.execution.plan import Step
 from tasks_lib.managers.uv import Uv
 from tasks_lib.project.manifests import PYPI, PYPROJECT
-from tasks_lib.report.model import Result, Status
+from tasks_lib.results import Result, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -157,7 +159,7 @@ def before_conda(session: Session, change: Step) -> list[Step]:
 
     def read(outcome: Outcome) -> Iterable[Result]:
         planned = {
-            PYPI.get(name, site_packages.normalised(name)): version
+            PYPI.get(name, canonicalize_name(name)): version
             for name, version in conda_engines.linked(outcome)
         }
         if taken := [
@@ -184,11 +186,7 @@ def _takeover(session: Session, taken: Sequence[tuple[str, str, str]], what: str
     ]
     first = taken[0][0]
     declared = next(
-        (
-            one
-            for one in [first, *asked_by(first)]
-            if PYPROJECT in asked_by(site_packages.normalised(one))
-        ),
+        (one for one in [first, *asked_by(first)] if PYPROJECT in asked_by(canonicalize_name(one))),
         first,
     )
     return LabError(

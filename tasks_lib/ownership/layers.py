@@ -6,6 +6,8 @@ from collections import defaultdict
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from packaging.utils import canonicalize_name
+
 from tasks_lib.environments import conda_health, site_packages
 from tasks_lib.report import layers as shown
 from tasks_lib.session.session import Answer
@@ -82,7 +84,7 @@ def read(prefix: Path, locked: Mapping[str, set[str]], own: str = "") -> Layers:
 def of(session: Session) -> Layers:
     """Read the layers of a session's environment."""
     prefix = session.environment.require().prefix
-    own = site_packages.normalised(session.project.pyproject.name)
+    own = canonicalize_name(session.project.pyproject.name)
     return read(prefix, session.manager.locked(), own)
 
 

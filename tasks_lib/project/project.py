@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tasks_lib.errors import ErrorCode, LabError
+from tasks_lib.execution.redaction import without_logins
 from tasks_lib.project.manifests import PYPROJECT, CondaFile, PyProject
 from tasks_lib.project.workspace import root_above
-from tasks_lib.tools.messages import without_logins
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

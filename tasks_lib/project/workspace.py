@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from tasks_lib.environments.site_packages import normalised
+from packaging.utils import canonicalize_name
+
 from tasks_lib.errors import LabError
 from tasks_lib.project.manifests import PYPROJECT, PyProject
 
@@ -49,7 +50,7 @@ def read(root: Path, folders: Iterable[Path]) -> dict[str, Member]:
                 error.file = f"{place}/{PYPROJECT}"
                 raise
             if pyproject.name:
-                found[normalised(pyproject.name)] = Member(pyproject.name, place, pyproject)
+                found[canonicalize_name(pyproject.name)] = Member(pyproject.name, place, pyproject)
     return found
 
 

@@ -20,10 +20,10 @@ from tasks_lib.environments.conda_config import Condarc
 from tasks_lib.environments.conda_engines import Rattler
 from tasks_lib.environments.conda_health import solver_spec
 from tasks_lib.errors import ErrorCode, ExitCode, LabError
-from tasks_lib.execution import process
+from tasks_lib.execution import process, redaction
 from tasks_lib.execution.process import Command
 from tasks_lib.project.manifests import spec_name
-from tasks_lib.tools import executables, messages, package_index
+from tasks_lib.tools import executables, package_index
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -86,7 +86,7 @@ def choose(session: Session, mode: str, say: Callable[[str], None]) -> Channel:
                 caches,
                 {},
             )
-        tried = messages.without_secrets("; ".join(asked.stderr.split("\n")).strip(" ;"))
+        tried = redaction.without_secrets("; ".join(asked.stderr.split("\n")).strip(" ;"))
         text = f"no channel of {layer.file.path.name} answers ({tried})"
         if mode == "strict":
             remedy = "check the network and the channels, or allow one that is built here: --channel auto"
@@ -141,7 +141,7 @@ def _built(session: Session, layer: Conda) -> Path:
         if not outcome.ok:
             codes = set(ExitCode)
             code = ExitCode(outcome.code) if outcome.code in codes else ExitCode.TOOL_FAILED
-            text = f"The local channel could not be built: {messages.without_secrets(outcome.stderr.strip())[-600:]}"
+            text = f"The local channel could not be built: {redaction.without_secrets(outcome.stderr.strip())[-600:]}"
             remedy = "see to a channel that answers, then run it again"
             raise LabError(text, ErrorCode.NO_CHANNEL, remedy=remedy, exit_code=code)
     return folder

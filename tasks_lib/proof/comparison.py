@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from rich import filesize
 
 from tasks_lib.proof import claims, document
-from tasks_lib.report.model import Status
 from tasks_lib.report.tables import Table
+from tasks_lib.results import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -11,9 +11,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from packaging.utils import canonicalize_name
+
 from tasks_lib import __version__
 from tasks_lib.checks import drift
-from tasks_lib.checks.base import Facts
 from tasks_lib.environments import conda_engines, conda_health, site_packages
 from tasks_lib.environments.base import SEEDS
 from tasks_lib.errors import LabError
@@ -21,7 +22,8 @@ from tasks_lib.execution import process
 from tasks_lib.execution.process import Command
 from tasks_lib.ownership import layers
 from tasks_lib.proof import claims, sandbox
-from tasks_lib.report.model import Result, Status
+from tasks_lib.results import Result, Status
+from tasks_lib.session.facts import Facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -169,7 +171,7 @@ def surroundings(session: Session) -> dict[str, Any]:
 
 def installed(session: Session, lock: Mapping[str, Any], prefix: Path) -> list[dict[str, Any]]:
     """List what an environment holds, who owns it by the lock as it was, and what conda brought for Python."""
-    own = site_packages.normalised(session.project.pyproject.name)
+    own = canonicalize_name(session.project.pyproject.name)
     locked = {name: set(pins) for name, pins in lock["packages"].items()}
     versions, brought = site_packages.installed(prefix), conda_health.owned(prefix)
     rows = []

@@ -20,7 +20,7 @@ from tasks_lib.execution.process import Command
 from tasks_lib.proof import channel, page
 from tasks_lib.proof import comparison as shown
 from tasks_lib.proof.comparison import Cell
-from tasks_lib.report.model import Result, Status, from_error
+from tasks_lib.results import Result, Status, from_error
 from tasks_lib.session import combos
 from tasks_lib.session.session import Answer, planned
 from tasks_lib.tools import executables

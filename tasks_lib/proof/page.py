@@ -12,8 +12,8 @@ from tasks_lib import bootstrap
 from tasks_lib.execution import files, process
 from tasks_lib.proof import comparison as shown
 from tasks_lib.report import html, markdown
-from tasks_lib.report.model import Status
 from tasks_lib.report.tables import Table
+from tasks_lib.results import Status
 from tasks_lib.tools import messages
 
 if TYPE_CHECKING:

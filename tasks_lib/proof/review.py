@@ -12,7 +12,7 @@ from tasks_lib.managers import MANAGERS
 from tasks_lib.project.manifests import PYPROJECT, PyProject
 from tasks_lib.project.project import root_of
 from tasks_lib.proof import claims, document
-from tasks_lib.report.model import Result, Status
+from tasks_lib.results import Result, Status
 from tasks_lib.session import combos
 from tasks_lib.session.session import Answer
 

@@ -22,7 +22,7 @@ from tasks_lib.proof import channel as channels
 from tasks_lib.proof import claims, document, evidence
 from tasks_lib.proof import sandbox as places
 from tasks_lib.proof.steps import BAD, Proof
-from tasks_lib.report.model import Result, Status
+from tasks_lib.results import Result, Status
 from tasks_lib.session.session import Answer
 from tasks_lib.tools import package_index
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from packaging.utils import canonicalize_name
+
 from tasks_lib.checks.base import listed
 from tasks_lib.environments import conda_health, site_packages
 from tasks_lib.errors import LabError
@@ -19,7 +21,7 @@ from tasks_lib.execution.process import Command
 from tasks_lib.managers import MANAGERS
 from tasks_lib.project.project import Project
 from tasks_lib.proof import claims, evidence
-from tasks_lib.report.model import Result, Status
+from tasks_lib.results import Result, Status
 from tasks_lib.tools import executables
 
 if TYPE_CHECKING:
@@ -121,7 +123,7 @@ class Proof:
     def imports(self) -> str:
         """Import, inside the environment, what the lock pins and is installed, and the project itself."""
         copied, prefix = self.copied, self.first.prefix
-        own = site_packages.normalised(copied.project.pyproject.name)
+        own = canonicalize_name(copied.project.pyproject.name)
         wanted = sorted(site_packages.installed(prefix).keys() & {*copied.manager.locked(), own})
         places = (str(_IMPORTS), str(prefix), str(self.first.project))
         document = self.lab(self.first, "env.run", "--", "python", *places, *wanted)

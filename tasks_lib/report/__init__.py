@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import files
-from tasks_lib.tools.messages import without_secrets
+from tasks_lib.execution.redaction import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tasks_lib.report.model import Report
+    from tasks_lib.results import Report
 
 #: each is a module here that makes a string of a report
 FORMATS = ("text", "json", "junit", "sarif", "github", "markdown", "html")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks_lib.report.model import Report, Result, Status, counted, printable
+from tasks_lib.results import Report, Result, Status, counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,8 +11,8 @@ from string import Template
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from tasks_lib.report.model import Report, Result, Status, counted, printable
 from tasks_lib.report.tables import Table, tables
+from tasks_lib.results import Report, Result, Status, counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tasks_lib.report.model import Report
+    from tasks_lib.results import Report
 
 
 def render(report: Report) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tasks_lib.report.model import Report, Result, Status, counted, printable
 from tasks_lib.report.tables import Table, tables
+from tasks_lib.results import Report, Result, Status, counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -7,8 +7,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
-from tasks_lib.report.model import printable
-from tasks_lib.tools.messages import without_secrets
+from tasks_lib.execution.redaction import without_secrets
+from tasks_lib.results import printable
 
 if TYPE_CHECKING:
     from rich.status import Status as Spinner

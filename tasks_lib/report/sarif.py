@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from tasks_lib import __version__
 from tasks_lib.errors import ExitCode
-from tasks_lib.report.model import Report, Result, Status, printable
+from tasks_lib.results import Report, Result, Status, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

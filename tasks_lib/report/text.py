@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tasks_lib.report import layers
-from tasks_lib.report.model import Report, Result, Status, printable
 from tasks_lib.report.tables import are_rows, cell, shaped
+from tasks_lib.results import Report, Result, Status, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tasks_lib.environments.base import Environment
     from tasks_lib.execution.plan import Step
     from tasks_lib.managers.base import Manager
-    from tasks_lib.report.model import Result
+    from tasks_lib.results import Result
     from tasks_lib.session.combos import Combo
 
 

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 from tasks_lib.environments import site_packages
 from tasks_lib.environments.base import State
 from tasks_lib.errors import ErrorCode, ExitCode, LabError
-from tasks_lib.execution import file_lock, files, process
+from tasks_lib.execution import file_lock, files, process, redaction
 from tasks_lib.execution.plan import execute, say_with
 from tasks_lib.execution.process import Command
 from tasks_lib.project.manifests import PYPROJECT
-from tasks_lib.report.model import Result, Status
+from tasks_lib.results import Result, Status
 from tasks_lib.session import journal
 from tasks_lib.session.session import Session
-from tasks_lib.tools import executables, messages, package_index
+from tasks_lib.tools import executables, package_index
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -267,7 +267,7 @@ def _repaired(session: Session, before: Journal, root: Path) -> list[str]:
     )
     said = [f"{failed[0].shown} failed"] if failed else []
     said += [f"{', '.join(wrong)} differ from what was installed"] if wrong else []
-    return [messages.without_secrets(text) for text in said]
+    return [redaction.without_secrets(text) for text in said]
 
 
 def _is_damaged(environment: Environment) -> bool:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 from tasks_lib import bootstrap
 from tasks_lib.errors import ErrorCode, LabError
+from tasks_lib.execution import redaction
 
 if TYPE_CHECKING:
     from tasks_lib.execution.process import Outcome
@@ -21,25 +20,6 @@ _EXCERPT = re.compile(r"\d+│|^\s*at .+ in \w+$|hint: .*`--frozen`")
 #: with the branches of a solver's tree, whose leaf is the cause
 _TELLING = re.compile("error|cause|because|conflict|fail|denied|cannot|─ |->", re.IGNORECASE)
 _ADDRESS = re.compile(r"(?:https?|file)://[^\s`'\")<>#]+")
-#: Each keeps its first group and hides the rest: in an address, before a bare host, conda's tokens, in a query.
-_SECRETS = (
-    re.compile(r"(://)[^/\s]+(?=@)"),
-    re.compile(r"((?:^|[\s\"'`(<=,]))[^\s/:@\"'`(<=,]+:[^\s/]{1,16384}(?=@\S)"),
-    re.compile(r"(https?://[^/\s]+/t/)[^/\s]+"),
-    re.compile(
-        r"([?&][^\s=&]*(?:token|key|sig|secret|pass|auth|cred)[^\s=&]*=)[^\s&\"'`)>]+",
-        re.IGNORECASE,
-    ),
-)
-#: variables that hold a secret whole, and the password in one that holds an address
-_SECRET_NAME = re.compile(
-    "TOKEN|PASSW|SECRET|CREDENTIAL|(?:API|ACCESS|PRIVATE)_?KEY", re.IGNORECASE
-)
-_PASSWORD = re.compile(r"://[^/\s]*?:([^/\s]+)@|https?://[^/\s]+/t/([^/\s]+)")
-#: what an address can do without, and who uses it has in a file of their own; `git@` of ssh is no login
-_LOGIN = re.compile(r"(?<=tp://)[^/@\s]+@|(?<=tps://)[^/@\s]+@|(?<=://)[^/@\s:]*:[^/@\s]+@")
-_TOKEN = re.compile(r"(https?://[^/\s]+/)t/[^/\s]+/")
-_SHORTEST = 6  # what is shorter stands in too many words
 
 
 @dataclass(frozen=True)
@@ -247,40 +227,9 @@ RULES = (
 )
 
 
-def without_secrets(text: str) -> str:
-    """Take credentials out of every address in `text`, and what this process's variables keep secret."""
-    for pattern in _SECRETS:
-        text = pattern.sub(r"\1***", text)
-    for secret in _held(tuple(os.environ.items())):
-        text = text.replace(secret, "***")
-    return text
-
-
-def without_logins(text: str, *, tokens: bool = False) -> str:
-    """Give text for others: its addresses still work, without logins, and without conda's `tokens` where it has any."""
-    text = _LOGIN.sub("", text)
-    return _TOKEN.sub(r"\1", text) if tokens else text
-
-
-def is_secret(name: str) -> bool:
-    """Tell whether a variable of this name holds a secret."""
-    return _SECRET_NAME.search(name) is not None
-
-
-@functools.lru_cache(maxsize=1)
-def _held(variables: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
-    """Give the secrets that variables hold, as they are and decoded; tools print them without their address too."""
-    found = {value for name, value in variables if is_secret(name) and "/" not in value[:1]}
-    found |= {
-        part for _, value in variables for match in _PASSWORD.findall(value) for part in match
-    }
-    found |= {unquote(one) for one in found}
-    return tuple(sorted((one for one in found if len(one) >= _SHORTEST), key=len, reverse=True))
-
-
 def explain(outcome: Outcome, *, title: str = "") -> LabError:
     """Give the error that a failed command amounts to; an unknown one shows the last lines that it printed."""
-    said = without_secrets(outcome.said)
+    said = redaction.without_secrets(outcome.said)
     for rule in RULES:
         pattern = re.compile(rule.pattern, re.IGNORECASE | re.DOTALL)
         if found := pattern.search(said):
@@ -301,7 +250,9 @@ def explain(outcome: Outcome, *, title: str = "") -> LabError:
             return LabError(message, rule.code, remedy=remedy)
     last = _telling(said, _TELLING) or "it printed nothing."
     message = f"{outcome.command.program} ended with exit code {outcome.code}: {last}"
-    remedy = f"run it yourself to see all it says: {without_secrets(outcome.command.shown)}"
+    remedy = (
+        f"run it yourself to see all it says: {redaction.without_secrets(outcome.command.shown)}"
+    )
     return LabError(
         message, ErrorCode.TOOL_FAILED, remedy=remedy, title=f"{title} failed" if title else ""
     )
@@ -311,8 +262,10 @@ def _source(outcome: Outcome, said: str) -> str:
     """Name the address that a download came from: as the tool said it, else the one that it was given."""
     command = outcome.command
     given = [*filter(None, command.env.values()), *command.argv, command.source]
-    found = _ADDRESS.findall(said) or _ADDRESS.findall(without_secrets("\n".join(given)))
-    return found[-1] if found else without_secrets(command.source) or "the index or channel"
+    found = _ADDRESS.findall(said) or _ADDRESS.findall(redaction.without_secrets("\n".join(given)))
+    return (
+        found[-1] if found else redaction.without_secrets(command.source) or "the index or channel"
+    )
 
 
 def _telling(said: str, pattern: re.Pattern[str]) -> str:

@@ -7,13 +7,14 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib.checks.base import Facts
-from tasks_lib.environments import site_packages
+from packaging.utils import canonicalize_name
+
 from tasks_lib.environments.conda_engines import Rattler
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import process
 from tasks_lib.ownership import graph
-from tasks_lib.report.model import Result, Status
+from tasks_lib.results import Result, Status
+from tasks_lib.session.facts import Facts
 from tasks_lib.session.session import Answer
 from tasks_lib.tools import messages
 
@@ -76,8 +77,8 @@ def _branches(found: Graph) -> Iterator[dict[str, Any]]:
 def why(session: Session, name: str) -> Answer:
     """Name each chain from a manifest down to a package; a name that nothing bears lists those like it."""
     found = _read(session)
-    wanted = site_packages.normalised(name)
-    keys = [key for key in found.packages if site_packages.normalised(key[1]) == wanted]
+    wanted = canonicalize_name(name)
+    keys = [key for key in found.packages if canonicalize_name(key[1]) == wanted]
     if not keys:
         near = difflib.get_close_matches(wanted, sorted({key[1] for key in found.packages}), n=3)
         text = f"neither the environment nor the lock has a package {name!r}."

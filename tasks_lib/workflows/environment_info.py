@@ -12,14 +12,14 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib.checks.base import Facts
 from tasks_lib.environments import ENVIRONMENTS, conda_health, foreign, shells
 from tasks_lib.environments.base import State
 from tasks_lib.environments.conda import Conda, envs_dirs, is_base
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import process
 from tasks_lib.ownership.layers import OWNERS
-from tasks_lib.report.model import Result, Status
+from tasks_lib.results import Result, Status
+from tasks_lib.session.facts import Facts
 from tasks_lib.session.session import Answer
 from tasks_lib.tools import executables
 

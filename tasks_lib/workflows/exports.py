@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
+from packaging.utils import canonicalize_name
 
-from tasks_lib.environments import conda_health, site_packages
+from tasks_lib.environments import conda_health
 from tasks_lib.errors import ErrorCode, LabError
-from tasks_lib.execution import process
+from tasks_lib.execution import process, redaction
 from tasks_lib.execution.files import write
 from tasks_lib.project.manifests import CONDA_FILES, read_text, spec_name
-from tasks_lib.report.model import Result, Status
+from tasks_lib.results import Result, Status
 from tasks_lib.session.session import Answer
 from tasks_lib.tools import messages
 
@@ -44,18 +45,18 @@ def _exported(session: Session, form: str, *, hashes: bool = True) -> str:
     environment = session.environment
     usable = environment.activation() if environment.exists() else None
     outcome = process.run(session.manager.export(usable, form, hashes=hashes))
-    return messages.without_logins(messages.demand(outcome, title=f"export {form}").stdout)
+    return redaction.without_logins(messages.demand(outcome, title=f"export {form}").stdout)
 
 
 def refuse_secrets(session: Session, texts: Mapping[str, str]) -> None:
     """Stop before a manifest that holds a secret is handed on as it is: what comes of an export is for others."""
     for name, text in texts.items():
-        if (public := messages.without_logins(text, tokens=name in CONDA_FILES)) != text:
+        if (public := redaction.without_logins(text, tokens=name in CONDA_FILES)) != text:
             pairs = enumerate(zip(text.split("\n"), public.split("\n"), strict=True), 1)
             line = next(number for number, (one, other) in pairs if one != other)
             raise _refused(name, line, "an address in it has a login or a token")
     file = session.project.conda_file if session.environment.owns_packages else None
-    if file and (secret := [name for name in file.variables if messages.is_secret(name)]):
+    if file and (secret := [name for name in file.variables if redaction.is_secret(name)]):
         raise _refused(file.path.name, None, f"it sets {secret[0]}")
 
 
@@ -89,7 +90,7 @@ def _environment(session: Session) -> str:
     pins = [
         line
         for line in lines
-        if (found := _NAME.match(line)) and site_packages.normalised(found[0]) not in owned
+        if (found := _NAME.match(line)) and canonicalize_name(found[0]) not in owned
     ]
     specs: list[object] = [
         f"{name}={installed[name]['version']}" for name in sorted(kept & set(installed))

@@ -10,7 +10,7 @@ from tasks_lib.checks.base import Check
 from tasks_lib.checks.registry import HYBRID, KNOWN, listing
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.ownership import guard
-from tasks_lib.report.model import Status
+from tasks_lib.results import Status
 from tasks_lib.session.session import Answer, planned
 from tasks_lib.tools import executables
 from tasks_lib.workflows import installation

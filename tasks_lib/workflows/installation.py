@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
+
 from tasks_lib import checks
-from tasks_lib.checks.base import Facts
 from tasks_lib.environments import conda_health, shells, site_packages
 from tasks_lib.environments.base import MADE, SEEDS, State
 from tasks_lib.errors import ErrorCode, LabError
@@ -17,8 +18,9 @@ from tasks_lib.execution.plan import Step, execute
 from tasks_lib.execution.process import Command
 from tasks_lib.ownership import graph, guard
 from tasks_lib.project import requirements
-from tasks_lib.report.model import Result, Status
+from tasks_lib.results import Result, Status
 from tasks_lib.session import transaction
+from tasks_lib.session.facts import Facts
 from tasks_lib.session.session import Answer, planned
 from tasks_lib.tools import executables, messages
 
@@ -199,7 +201,7 @@ def uninstall_step(
     """
     before, anew = (
         set(session.manager.locked()),
-        {site_packages.normalised(member.name)} if member else set(),
+        {canonicalize_name(member.name)} if member else set(),
     )
 
     def uninstall() -> None:

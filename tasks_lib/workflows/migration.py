@@ -11,11 +11,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from packaging.utils import canonicalize_version
+from packaging.utils import canonicalize_name, canonicalize_version
 
 from tasks_lib import importers
 from tasks_lib.checks.agreement import conda_specifiers
-from tasks_lib.checks.base import Facts
 from tasks_lib.environments import ENVIRONMENTS, conda_health, site_packages
 from tasks_lib.environments.base import SEEDS, State
 from tasks_lib.errors import ErrorCode, LabError
@@ -27,8 +26,9 @@ from tasks_lib.managers import MANAGERS
 from tasks_lib.ownership import graph, guard
 from tasks_lib.project.conda_edit import with_specs
 from tasks_lib.project.manifests import PYPI, PYPROJECT, CondaFile, PyProject, read_text, spec_name
-from tasks_lib.report.model import Result, Status
+from tasks_lib.results import Result, Status
 from tasks_lib.session import combos, transaction
+from tasks_lib.session.facts import Facts
 from tasks_lib.session.session import Answer, Session, planned
 from tasks_lib.workflows import installation, snapshot
 
@@ -183,7 +183,7 @@ def _distribution(session: Session, spec: str) -> str:
         for one, owned in conda_health.owned(session.environment.prefix).items()
         if owned.package == name
     ]
-    likely = PYPI.get(name, site_packages.normalised(name))
+    likely = PYPI.get(name, canonicalize_name(name))
     return likely if likely in found else found[0] if found and name not in _COMMON else ""
 
 

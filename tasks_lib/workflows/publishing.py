@@ -16,21 +16,20 @@ from typing import TYPE_CHECKING
 from packaging.utils import (
     InvalidSdistFilename,
     InvalidWheelFilename,
+    canonicalize_name,
     parse_sdist_filename,
     parse_wheel_filename,
 )
 from packaging.version import InvalidVersion, Version
 
 from tasks_lib import bootstrap
-from tasks_lib.environments.site_packages import normalised
 from tasks_lib.errors import ErrorCode, LabError
-from tasks_lib.execution import files
+from tasks_lib.execution import files, redaction
 from tasks_lib.execution.plan import Step, execute
 from tasks_lib.project.manifests import PYPROJECT
-from tasks_lib.report.model import Result, Status
+from tasks_lib.results import Result, Status
 from tasks_lib.session import journal
 from tasks_lib.session.session import Answer, planned
-from tasks_lib.tools import messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -180,7 +179,7 @@ def expect_metadata(wheel: Path, pyproject: PyProject) -> None:
             said = HeaderParser().parsestr(archive.read(name).decode())
         version = Version(_version(pyproject) or said["Version"])
         same = (
-            normalised(said["Name"]) == normalised(pyproject.name)
+            canonicalize_name(said["Name"]) == canonicalize_name(pyproject.name)
             and Version(said["Version"]) == version
         )
     except (OSError, StopIteration, ValueError, TypeError, InvalidVersion, zipfile.BadZipFile):
@@ -221,7 +220,7 @@ def _built(folder: Path, pyproject: PyProject) -> list[Path]:
                 else parse_sdist_filename(path.name)
             )
             version = _version(pyproject)
-            if parsed[0] == normalised(pyproject.name) and parsed[1] == Version(
+            if parsed[0] == canonicalize_name(pyproject.name) and parsed[1] == Version(
                 version or str(parsed[1])
             ):
                 found.append((path, parsed[1]))
@@ -245,8 +244,8 @@ def _address(session: Session, to: str) -> str:
         if isinstance(one, dict) and one.get("publish-url")
     }
     address = named.get(to, to)
-    if messages.without_logins(address, tokens=True) != address:
-        text = f"the address of the index has a login in it: {messages.without_secrets(address)}."
+    if redaction.without_logins(address, tokens=True) != address:
+        text = f"the address of the index has a login in it: {redaction.without_secrets(address)}."
         raise LabError(
             text,
             ErrorCode.CONTAINS_LOGIN,

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from packaging.utils import canonicalize_name
+
 from tasks_lib.checks.base import listed
 from tasks_lib.environments import ENVIRONMENTS, conda_health, site_packages
 from tasks_lib.environments.base import State
@@ -25,7 +27,7 @@ from tasks_lib.managers import MANAGERS
 from tasks_lib.ownership import layers
 from tasks_lib.project.manifests import CONDA_FILES, PYPROJECT, read_text
 from tasks_lib.project.project import Project
-from tasks_lib.report.model import Result, Status
+from tasks_lib.results import Result, Status
 from tasks_lib.session import combos, transaction
 from tasks_lib.session.session import Answer, Session, planned
 from tasks_lib.tools import executables, package_index
@@ -228,7 +230,7 @@ def installed_groups(session: Session) -> list[str]:
             for entry in entries
             if isinstance(entry, str)
         ]
-        names = [site_packages.normalised(name) for name in named]
+        names = [canonicalize_name(name) for name in named]
         found += [group] if names and all(name in have for name in names) else []
     return found
 

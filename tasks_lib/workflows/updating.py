@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tasks_lib.checks.base import Facts
 from tasks_lib.environments import conda_health
 from tasks_lib.environments.base import State
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution.plan import Step
 from tasks_lib.ownership import graph
-from tasks_lib.report.model import Result, Status
+from tasks_lib.results import Result, Status
+from tasks_lib.session.facts import Facts
 from tasks_lib.session.session import Answer
 from tasks_lib.workflows import installation
 

@@ -99,7 +99,7 @@ def test_a_file_that_cannot_be_written(lab: Lab, file: str) -> None:
         answer = lab("check.config", *COMBO, "--format", "junit", "--output", file)
         assert answer.code == 4
         last = answer.results[-1]
-        assert (last["title"], last["file"]) == ("cannot be written", str(Path(file)))
+        assert (last["title"], last["file"]) == ("cannot write", str(Path(file)))
         assert answer.results[0]["status"] == "pass"  # what was found is told all the same
 
 

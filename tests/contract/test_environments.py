@@ -12,7 +12,7 @@ from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.environments.base import MADE, State
 from tasks_lib.errors import LabError
 from tasks_lib.execution import process
-from tasks_lib.report.model import Result, Status
+from tasks_lib.results import Result, Status
 
 if TYPE_CHECKING:
     from tasks_lib.environments.base import Environment

@@ -13,7 +13,7 @@ from tasks_lib.execution import process
 from tasks_lib.execution.process import Command, Outcome
 from tasks_lib.managers import MANAGERS
 from tasks_lib.managers.base import Place
-from tasks_lib.report.model import Status
+from tasks_lib.results import Status
 from tasks_lib.tools import executables
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from tasks_lib.environments.site_packages import normalised
+from packaging.utils import canonicalize_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,7 +82,7 @@ class Shop:
         found = [
             wheel
             for wheel in sorted(self.wheels.glob("*.whl"))
-            if normalised(wheel.name.split("-")[0]) == name
+            if canonicalize_name(wheel.name.split("-")[0]) == name
         ]
         links = [
             f'<a href="/wheels/{wheel.name}#sha256={hashlib.sha256(wheel.read_bytes()).hexdigest()}"'

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks_lib.report import save
-from tasks_lib.report.model import Report, Result, Status
+from tasks_lib.results import Report, Result, Status
 from tests.browser import ESCAPE, SPACE, TAB
 from tests.lab import Case
 

@@ -17,8 +17,8 @@ from tasks_lib.environments import site_packages
 from tasks_lib.proof import claims, document, review
 from tasks_lib.proof import run as sessions
 from tasks_lib.proof.steps import Proof
-from tasks_lib.report.model import Status
 from tasks_lib.report.progress import Progress
+from tasks_lib.results import Status
 from tasks_lib.session.session import Session
 from tests.lab import LOCAL_CHANNEL, tools, variables, wheel
 

@@ -344,6 +344,8 @@ def test_a_refusal_is_one_json_document_and_one_line(
         "remedy": "do that",
         "file": None,
         "line": None,
+        "code": "tool_failed",
+        "remedy_argv": [],
     }
 
 

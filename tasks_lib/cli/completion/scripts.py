@@ -11,7 +11,7 @@ from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import process
 from tasks_lib.execution.files import write
 from tasks_lib.project.manifests import read_text
-from tasks_lib.report.model import Result, Status
+from tasks_lib.results import Result, Status
 from tasks_lib.session.session import Answer
 from tasks_lib.tools import executables
 

@@ -11,7 +11,7 @@ from tasks_lib.checks import tools
 from tasks_lib.checks.registry import Selection
 from tasks_lib.execution.process import Command, Outcome
 from tasks_lib.managers import pyproject_rules
-from tasks_lib.report.model import Result, Status
+from tasks_lib.results import Result, Status
 from tasks_lib.session.session import Session
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 from tasks_lib.environments import conda_health
 from tasks_lib.errors import LabError
 from tasks_lib.execution.process import Command, Outcome
-from tasks_lib.report.model import Result, Status
+from tasks_lib.results import Result, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable

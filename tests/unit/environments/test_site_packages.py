@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks_lib.environments import site_packages
-from tasks_lib.report.model import Result, Status
+from tasks_lib.results import Result, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable

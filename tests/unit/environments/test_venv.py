@@ -10,7 +10,7 @@ import pytest
 from tasks_lib.environments.base import State
 from tasks_lib.environments.venv import Venv
 from tasks_lib.errors import LabError
-from tasks_lib.report.model import Status
+from tasks_lib.results import Status
 from tasks_lib.tools import executables
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import process
 from tasks_lib.execution.plan import Step, execute
 from tasks_lib.execution.process import Command, Outcome
-from tasks_lib.report.model import Result, Status
+from tasks_lib.results import Result, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

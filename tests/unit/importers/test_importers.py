@@ -12,8 +12,8 @@ from tasks_lib import importers
 from tasks_lib.cli import runner
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.importers.declarations import Found, comments, people
-from tasks_lib.report.model import Status
 from tasks_lib.report.progress import Progress
+from tasks_lib.results import Status
 from tasks_lib.session.session import Answer
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from tasks_lib.environments.venv import Venv
 from tasks_lib.errors import LabError
 from tasks_lib.execution.process import Command, Outcome
 from tasks_lib.managers.poetry import Poetry
-from tasks_lib.report.model import Result, Status
+from tasks_lib.results import Result, Status
 
 if TYPE_CHECKING:
     from tests.conftest import MakeProject

@@ -13,7 +13,7 @@ from tasks_lib.errors import LabError
 from tasks_lib.execution.process import Command, Outcome
 from tasks_lib.proof import comparison, matrix, page
 from tasks_lib.proof.comparison import Cell
-from tasks_lib.report.model import Status
+from tasks_lib.results import Status
 from tasks_lib.tools import executables
 from tests.proofs import failed, package, proof, write
 

@@ -9,7 +9,7 @@ import pytest
 
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.proof import claims, document, review
-from tasks_lib.report.model import Status
+from tasks_lib.results import Status
 from tests.proofs import package, proof
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ import xmlschema
 
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.report import FORMATS, choose, renderer, save, show
-from tasks_lib.report.model import Report, Result, Status, printable
 from tasks_lib.report.tables import tables
+from tasks_lib.results import Report, Result, Status, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,8 +12,8 @@ import pytest
 from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
 from tasks_lib.execution.plan import Step
 from tasks_lib.report import show
-from tasks_lib.report.model import Report, Result, Status, from_error, verdict
 from tasks_lib.report.progress import Progress
+from tasks_lib.results import Report, Result, Status, from_error, verdict
 
 PASS = Result("a.b", Status.PASS, "is fine", "hidden")
 FAIL = Result(

@@ -17,7 +17,7 @@ from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import file_lock, process
 from tasks_lib.execution.plan import Step
 from tasks_lib.managers.uv import Uv
-from tasks_lib.report.model import Status
+from tasks_lib.results import Status
 from tasks_lib.session import combos, journal, transaction
 from tasks_lib.session.session import Session
 from tests.unit.execution.test_plan import Log

@@ -11,6 +11,7 @@ import pytest
 
 from tasks_lib import bootstrap
 from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.execution import redaction
 from tasks_lib.execution.process import Command, Outcome
 from tasks_lib.tools import messages
 
@@ -852,8 +853,8 @@ def test_a_file_that_was_cut_off_is_told_with_its_address(command: Command, addr
 def test_folder_named_t_is_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", "/home/student/t/mlops-lab/x")
     text = "file:///home/student/t/mlops-lab/conda-forge and /home/student/t/mlops-lab"
-    assert messages.without_secrets(text) == text
-    assert messages.without_logins(text, tokens=True) == text
+    assert redaction.without_secrets(text) == text
+    assert redaction.without_logins(text, tokens=True) == text
 
 
 def test_report_of_condas_does_not_say_that_it_is_offline() -> None:

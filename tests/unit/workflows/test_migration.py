@@ -13,8 +13,8 @@ from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution.plan import Step
 from tasks_lib.managers import MANAGERS
-from tasks_lib.report.model import Result, Status
 from tasks_lib.report.progress import Progress
+from tasks_lib.results import Result, Status
 from tasks_lib.session import combos, transaction
 from tasks_lib.session.session import Answer, Session
 from tasks_lib.workflows import migration
