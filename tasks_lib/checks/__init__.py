@@ -12,8 +12,8 @@ from tasks_lib.checks.tools import FAMILIES
 from tasks_lib.environments.base import MADE
 from tasks_lib.errors import LabError
 from tasks_lib.execution.plan import Step, execute
+from tasks_lib.ownership.facts import Facts
 from tasks_lib.results import Result, Status, verdict
-from tasks_lib.session.facts import Facts
 from tasks_lib.session.session import Answer
 
 if TYPE_CHECKING:

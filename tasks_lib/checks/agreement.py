@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from packaging.specifiers import SpecifierSet
 
-    from tasks_lib.session.facts import Facts
+    from tasks_lib.ownership.facts import Facts
 
 _CLAUSE = re.compile(r"(?P<sign>[=<>!~]=|[=<>]|)\s*(?P<version>\d+(?:\.\d+)*)(?P<star>\.?\*)?")
 _MINORS = range(6, 31)

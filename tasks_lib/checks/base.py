@@ -10,7 +10,7 @@ from tasks_lib.results import Status
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tasks_lib.session.facts import Facts
+    from tasks_lib.ownership.facts import Facts
 
 
 _SHOWN = 8

@@ -14,7 +14,7 @@ from tasks_lib.results import Status
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tasks_lib.session.facts import Facts
+    from tasks_lib.ownership.facts import Facts
 
 _TERMS = "In CI its terms of service count: an organisation may need a paid licence for it."
 _DEFAULTS = re.compile(

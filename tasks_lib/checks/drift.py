@@ -17,7 +17,7 @@ from tasks_lib.session import journal
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tasks_lib.session.facts import Facts
+    from tasks_lib.ownership.facts import Facts
 
 
 def _lock(facts: Facts) -> Iterable[Finding]:

@@ -18,7 +18,7 @@ from tasks_lib.tools import executables
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tasks_lib.session.facts import Facts
+    from tasks_lib.ownership.facts import Facts
 
 _POETRY = "pypoetry"
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from tasks_lib.session.facts import Facts
+    from tasks_lib.ownership.facts import Facts
 
 _ALIGN = "pin what conda has, then make the environment anew: invoke deps.align env.remove setup"
 #: names that many projects give to a folder, and that nobody imports from site-packages

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from tasks_lib.environments import site_packages
+from tasks_lib.ownership.owners import Owner
 from tasks_lib.project.manifests import PYPROJECT, spec_name
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from packaging.requirements import Requirement
 
-    from tasks_lib.session.facts import Facts
+    from tasks_lib.ownership.facts import Facts
 
 #: a layer and a name: conda's `typing_extensions` and PyPI's are two packages
 Key = tuple[str, str]
@@ -26,7 +27,7 @@ class Package:
     """One package; `version` is empty where the lock has it and the environment does not."""
 
     name: str
-    owner: str
+    owner: Owner
     version: str
     locked: str = ""
 
@@ -69,16 +70,16 @@ def read(facts: Facts) -> Graph:
     graph = Graph()
     brought: dict[str, Key] = {name: ("conda", one.package) for name, one in facts.owned.items()}
     for name, record in facts.conda.items():
-        graph.packages["conda", name] = Package(name, "conda", str(record["version"]))
+        graph.packages["conda", name] = Package(name, Owner.CONDA, str(record["version"]))
     for name in facts.locked.keys() - brought.keys():
         graph.packages["python", name] = Package(
-            name, "lock", "", ", ".join(sorted(facts.locked[name]))
+            name, Owner.LOCK, "", ", ".join(sorted(facts.locked[name]))
         )
     wants: dict[str, list[str]] = {}
     for one in facts.distributions:
         locked = ", ".join(sorted(facts.locked.get(one.name, ())))
         owner = facts.owner(one)
-        if owner == "conda":
+        if owner is Owner.CONDA:
             key, kept = brought[one.name], graph.packages[brought[one.name]]
             graph.packages[key] = Package(kept.name, kept.owner, kept.version, locked)
         elif one.name != facts.own_name:

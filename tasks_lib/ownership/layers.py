@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from packaging.utils import canonicalize_name
 
 from tasks_lib.environments import conda_health, site_packages
+from tasks_lib.ownership.owners import Owner, owner_of
 from tasks_lib.report import layers as shown
 from tasks_lib.session.session import Answer
 
@@ -20,14 +21,12 @@ if TYPE_CHECKING:
     from tasks_lib.environments.site_packages import Distribution
     from tasks_lib.session.session import Session
 
-OWNERS = ("conda", "lock", "stray")
-
 
 @dataclass(frozen=True, order=True)
 class Package:
     """One conda package, or one distribution that conda does not own; `size` is its files' in bytes."""
 
-    owner: str
+    owner: Owner
     name: str
     version: str
     build: str = ""
@@ -62,22 +61,17 @@ def read(prefix: Path, locked: Mapping[str, set[str]], own: str = "") -> Layers:
     """Read both layers; `own` is the project's own distribution, which the manager installs with the lock."""
     conda = conda_health.packages(prefix)
     owned = conda_health.owned(prefix, conda)
-    linked = {one.folder for one in owned.values()}
     found = list(site_packages.distributions(prefix))
-    others = [one for one in found if one.folder.name not in linked]
-    packages = [
-        Package(
-            "conda",
-            name,
-            record["version"],
-            str(record.get("build", "")),
-            conda_health.size(record),
-        )
-        for name, record in conda.items()
-    ]
-    for one in others:
-        owner = "lock" if one.name in locked or one.name == own else "stray"
-        packages.append(Package(owner, one.name, one.version, size=site_packages.size(one)))
+    packages = []
+    for name, record in conda.items():
+        build, size = str(record.get("build", "")), conda_health.size(record)
+        packages.append(Package(Owner.CONDA, name, record["version"], build, size))
+    others = []
+    for one in found:
+        owner = owner_of(one, owned=owned, locked=locked, project=own)
+        if owner is not Owner.CONDA:
+            others.append(one)
+            packages.append(Package(owner, one.name, one.version, size=site_packages.size(one)))
     return Layers(tuple(sorted(packages)), tuple(_overlaps(owned, found, others, locked)))
 
 
@@ -92,15 +86,12 @@ def show(session: Session, *, mermaid: bool = False) -> Answer:
     """Describe both layers: for a person a tree, for a README a Mermaid diagram."""
     found = of(session)
     environment = session.environment
-    layers = [
-        {
-            "owner": owner,
-            "size": sum(one.size for one in mine),
-            "packages": [_row(one) for one in mine],
-        }
-        for owner in OWNERS
-        if (mine := [one for one in found.packages if one.owner == owner])
-    ]
+    layers = []
+    for owner in Owner:
+        mine = [one for one in found.packages if one.owner is owner]
+        if mine:
+            size = sum(one.size for one in mine)
+            layers.append({"owner": owner, "size": size, "packages": [_row(one) for one in mine]})
     data = {
         "environment": environment.name,
         "path": str(environment.prefix),

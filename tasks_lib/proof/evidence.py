@@ -21,9 +21,9 @@ from tasks_lib.errors import LabError
 from tasks_lib.execution import process
 from tasks_lib.execution.process import Command
 from tasks_lib.ownership import layers
+from tasks_lib.ownership.facts import Facts
 from tasks_lib.proof import claims, sandbox
 from tasks_lib.results import Result, Status
-from tasks_lib.session.facts import Facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -13,8 +13,9 @@ from tasks_lib.environments.conda_engines import Rattler
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import process
 from tasks_lib.ownership import graph
+from tasks_lib.ownership.facts import Facts
+from tasks_lib.ownership.owners import Owner
 from tasks_lib.results import Result, Status
-from tasks_lib.session.facts import Facts
 from tasks_lib.session.session import Answer
 from tasks_lib.tools import messages
 
@@ -117,7 +118,7 @@ def outdated(session: Session) -> Answer:
     found = _read(session)
     there = {key: one for key, one in found.packages.items() if one.version}
     newer, unknown = _asked_manager(session, there)
-    mine = [key for key, one in there.items() if one.owner == "conda"]
+    mine = [key for key, one in there.items() if one.owner is Owner.CONDA]
     if mine:
         more, silent = _asked_channels(session, found, mine)
         newer, unknown = {**newer, **more}, {**unknown, **silent}
@@ -149,7 +150,7 @@ def _asked_manager(
         f"{manager.name} was not asked, since it knows the lock alone": {
             key
             for key, one in there.items()
-            if one.owner not in {*manager.outdated_owners, "conda"}
+            if one.owner not in {*manager.outdated_owners, Owner.CONDA}
         },
         "no index was asked, since the lock has it from a repository, an address or a folder": elsewhere,
     }

@@ -17,9 +17,9 @@ from tasks_lib.environments.base import State
 from tasks_lib.environments.conda import Conda, envs_dirs, is_base
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import process
-from tasks_lib.ownership.layers import OWNERS
+from tasks_lib.ownership.facts import Facts
+from tasks_lib.ownership.owners import Owner
 from tasks_lib.results import Result, Status
-from tasks_lib.session.facts import Facts
 from tasks_lib.session.session import Answer
 from tasks_lib.tools import executables
 
@@ -114,11 +114,11 @@ def info(session: Session) -> Answer:
     if state is State.PRESENT:
         facts = Facts(session)
         owners = Counter({one.name: facts.owner(one) for one in facts.distributions}.values())
-        owners["conda"] = len(facts.conda)  # of which some are no distributions of Python's
+        owners[Owner.CONDA] = len(facts.conda)  # of which some are no distributions of Python's
         data["python"] = conda_health.python_version(environment.prefix)
         data["interpreter"] = str(environment.python)
         data["packages"] = owners.total()
-        data["packages_by_owner"] = {owner: owners[owner] for owner in OWNERS}
+        data["packages_by_owner"] = {owner: owners[owner] for owner in Owner}
     lock = manager.lock_path
     data["lock"] = (
         f"{lock.name} ({len(manager.locked())} packages)" if lock.is_file() else f"no {lock.name}"

@@ -17,10 +17,11 @@ from tasks_lib.execution import process
 from tasks_lib.execution.plan import Step, execute
 from tasks_lib.execution.process import Command
 from tasks_lib.ownership import graph, guard
+from tasks_lib.ownership.facts import Facts
+from tasks_lib.ownership.owners import Owner
 from tasks_lib.project import requirements
 from tasks_lib.results import Result, Status
 from tasks_lib.session import transaction
-from tasks_lib.session.facts import Facts
 from tasks_lib.session.session import Answer, planned
 from tasks_lib.tools import executables, messages
 
@@ -252,7 +253,7 @@ def strays(session: Session) -> list[str]:
     return sorted(
         name
         for layer, name in rest
-        if found.packages[layer, name].owner == "stray" and name not in SEEDS
+        if found.packages[layer, name].owner is Owner.STRAY and name not in SEEDS
     )
 
 

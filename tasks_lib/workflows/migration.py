@@ -24,11 +24,11 @@ from tasks_lib.importers import conda_files, sources, toml_tables, writer
 from tasks_lib.importers.declarations import GROUPS, MAIN, Found, comments
 from tasks_lib.managers import MANAGERS
 from tasks_lib.ownership import graph, guard
+from tasks_lib.ownership.facts import Facts
 from tasks_lib.project.conda_edit import with_specs
 from tasks_lib.project.manifests import PYPI, PYPROJECT, CondaFile, PyProject, read_text, spec_name
 from tasks_lib.results import Result, Status
 from tasks_lib.session import combos, transaction
-from tasks_lib.session.facts import Facts
 from tasks_lib.session.session import Answer, Session, planned
 from tasks_lib.workflows import installation, snapshot
 

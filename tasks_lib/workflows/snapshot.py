@@ -25,6 +25,7 @@ from tasks_lib.execution.plan import Step, execute
 from tasks_lib.execution.process import Command
 from tasks_lib.managers import MANAGERS
 from tasks_lib.ownership import layers
+from tasks_lib.ownership.owners import Owner
 from tasks_lib.project.manifests import CONDA_FILES, PYPROJECT, read_text
 from tasks_lib.project.project import Project
 from tasks_lib.results import Result, Status
@@ -141,7 +142,7 @@ class Description:
             sorted(
                 f"{name}=={version}"
                 for owner, name, version, _ in self.packages
-                if owner == "stray"
+                if owner == Owner.STRAY
             )
         )
 

@@ -10,8 +10,9 @@ from tasks_lib.environments.base import State
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution.plan import Step
 from tasks_lib.ownership import graph
+from tasks_lib.ownership.facts import Facts
+from tasks_lib.ownership.owners import Owner
 from tasks_lib.results import Result, Status
-from tasks_lib.session.facts import Facts
 from tasks_lib.session.session import Answer
 from tasks_lib.workflows import installation
 
@@ -84,7 +85,7 @@ def _left_in_conda(session: Session, pruned: Sequence[str]) -> list[str]:
     stay = [
         key
         for key, one in found.packages.items()
-        if one.owner == "stray" and one.name not in pruned
+        if one.owner is Owner.STRAY and one.name not in pruned
     ]
     kept = found.reached([*found.roots.get(file.path.name, ()), *stay])
     if ("conda", "python") not in kept:

@@ -14,8 +14,8 @@ from tasks_lib.checks.tools import FAMILIES, TOOLS
 from tasks_lib.environments import foreign
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.execution import file_lock
+from tasks_lib.ownership.facts import Facts
 from tasks_lib.results import Result, Status
-from tasks_lib.session.facts import Facts
 from tasks_lib.session.session import Session
 from tasks_lib.workflows import fixing
 

@@ -8,9 +8,9 @@ import pytest
 
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.ownership import graph
+from tasks_lib.ownership.facts import Facts
 from tasks_lib.report.tables import shaped, tables
 from tasks_lib.results import Report
-from tasks_lib.session.facts import Facts
 from tasks_lib.session.session import Session
 from tasks_lib.workflows import dependency_info
 

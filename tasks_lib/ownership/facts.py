@@ -11,6 +11,7 @@ from packaging.utils import canonicalize_name
 from tasks_lib.environments import conda_health, site_packages
 from tasks_lib.environments.base import State
 from tasks_lib.errors import LabError
+from tasks_lib.ownership.owners import Owner, owner_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -76,12 +77,9 @@ class Facts:
         """Give the distributions that conda owns by file."""
         return conda_health.owned(self.prefix, self.conda) if self.prefix else {}
 
-    def owner(self, one: Distribution) -> str:
-        """Say whose a distribution is; the project's own is installed with the lock."""
-        mine = self.owned.get(one.name)
-        if mine and mine.folder == one.folder.name:
-            return "conda"
-        return "lock" if one.name in self.locked or one.name == self.own_name else "stray"
+    def owner(self, one: Distribution) -> Owner:
+        """Return who owns a distribution."""
+        return owner_of(one, owned=self.owned, locked=self.locked, project=self.own_name)
 
     @cached_property
     def locked(self) -> dict[str, set[str]]:
