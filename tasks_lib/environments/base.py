@@ -10,7 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tasks_lib.errors import ErrorCode, LabError
-from tasks_lib.execution.plan import Step
+from tasks_lib.execution.plan import Step, Writes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +25,8 @@ WINDOWS = os.name == "nt"
 MADE = ("env.create", "env.update", "env.pip", "deps.install")
 #: What a new virtual environment has before any lock; `uv venv --seed` and `python -m venv` put them there.
 SEEDS = ("pip", "setuptools", "wheel", "packaging")
+#: Why a step that creates an environment is safe.
+CREATION_IS_SAFE = "deleted again if it is not completed"
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,15 @@ class Environment(ABC):
     def clearing(self, why: str) -> Step:
         """Give the step that makes room for another; what stood there comes back if the run does not end well."""
         shown = f"rm -r {self.prefix}"
-        return Step("env.clear", f"clear {self.where}", work=self.set_aside, shown=shown, why=why)
+        return Step(
+            "env.clear",
+            f"clear {self.where}",
+            work=self.set_aside,
+            shown=shown,
+            why=why,
+            writes=Writes.NEW_ENVIRONMENT,
+            safe="what stood there comes back unless the run ends well",
+        )
 
     @abstractmethod
     def lacking(self) -> tuple[str, ...]:

@@ -12,11 +12,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tasks_lib import bootstrap
 from tasks_lib.environments import conda_engines, conda_health, site_packages
-from tasks_lib.environments.base import MADE, WINDOWS, Activation, Environment, State
+from tasks_lib.environments.base import (
+    CREATION_IS_SAFE,
+    MADE,
+    WINDOWS,
+    Activation,
+    Environment,
+    State,
+)
 from tasks_lib.environments.conda_config import Condarc
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution.files import write
-from tasks_lib.execution.plan import Step
+from tasks_lib.execution.plan import Installs, Step, Writes
 from tasks_lib.execution.process import Command
 from tasks_lib.project.manifests import CondaFile, spec_name
 from tasks_lib.tools import executables, messages, package_index
@@ -111,7 +118,15 @@ class Conda(Environment):
             title = f"bring {self.where} to what {file.path.name} says"
             specs, pip = self._lacking()
             update = (
-                [Step("env.update", title, maker.install(self.prefix, file, specs))]
+                [
+                    Step(
+                        "env.update",
+                        title,
+                        maker.install(self.prefix, file, specs),
+                        installs=Installs.LAYER_PACKAGES,
+                        safe="conda's packages are put back if the run fails",
+                    )
+                ]
                 if specs
                 else []
             )
@@ -124,7 +139,14 @@ class Conda(Environment):
         title = f"make {self.where} with {maker.name}"
         steps = [
             Step(
-                "env.create", title, made, reads=self._made, undo=self.discard, needs=("env.clear",)
+                "env.create",
+                title,
+                made,
+                reads=self._made,
+                undo=self.discard,
+                needs=("env.clear",),
+                writes=Writes.NEW_ENVIRONMENT,
+                safe=CREATION_IS_SAFE,
             )
         ]
         if state is State.BROKEN:
@@ -168,7 +190,16 @@ class Conda(Environment):
         command = maker.explicit(self.prefix, self.file, listed if maker.is_cli else description)
         return (
             *steps,
-            Step("env.create", title, command, reads=remade, undo=clear, needs=("env.list",)),
+            Step(
+                "env.create",
+                title,
+                command,
+                reads=remade,
+                undo=clear,
+                needs=("env.list",),
+                writes=Writes.NEW_ENVIRONMENT,
+                safe=CREATION_IS_SAFE,
+            ),
         )
 
     def _made(self, outcome: Outcome) -> tuple[Result, ...]:
@@ -224,7 +255,14 @@ class Conda(Environment):
             cwd=self.file.path.parent,
         )
         title = f"install the pip: section of {self.file.path.name}"
-        return Step("env.pip", title, command, needs=("env.create", "env.update"))
+        return Step(
+            "env.pip",
+            title,
+            command,
+            needs=("env.create", "env.update"),
+            installs=Installs.PYTHON_PACKAGES,
+            safe="the guard looks at it first in an existing environment",
+        )
 
     def lacking(self) -> tuple[str, ...]:
         """Give what the conda file asks for and is not installed: its own packages and those of its pip section."""

@@ -5,8 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from tasks_lib.environments import site_packages
-from tasks_lib.environments.base import WINDOWS, Activation, Environment, State
-from tasks_lib.execution.plan import Step
+from tasks_lib.environments.base import (
+    CREATION_IS_SAFE,
+    WINDOWS,
+    Activation,
+    Environment,
+    State,
+)
+from tasks_lib.execution.plan import Step, Writes
 from tasks_lib.execution.process import Command
 from tasks_lib.results import Result, Status
 from tasks_lib.tools import executables, package_index
@@ -54,7 +60,16 @@ class Venv(Environment):
         command = Command(
             argv, title, env=package_index.for_uv(self.project), cwd=self.project.root
         )
-        steps = [Step("env.create", title, command, undo=self.discard, needs=("env.clear",))]
+        creation = Step(
+            "env.create",
+            title,
+            command,
+            undo=self.discard,
+            needs=("env.clear",),
+            writes=Writes.NEW_ENVIRONMENT,
+            safe=CREATION_IS_SAFE,
+        )
+        steps = [creation]
         if (state := self.state()) is not State.ABSENT:
             why = (
                 "its interpreter is gone"

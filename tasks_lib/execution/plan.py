@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tasks_lib.errors import ErrorCode, LabError
@@ -20,13 +21,34 @@ if TYPE_CHECKING:
 _AT_ONCE = 6
 
 
+class Writes(Enum):
+    """What a step changes, which tells what has to be put back when the run fails."""
+
+    PROJECT = "project"  # files of the project: a manifest, a lock
+    ENVIRONMENT = "environment"
+    NEW_ENVIRONMENT = "new environment"  # created from scratch, or cleared for that
+
+
+class Installs(Enum):
+    """What a step installs into an environment that may exist already; the guard looks at its plan first."""
+
+    LAYER_PACKAGES = "layer packages"  # packages of the environment layer itself
+    PYTHON_PACKAGES = "python packages"  # distributions from an index, beside the lock
+
+
 @dataclass(frozen=True)
 class Step:
-    """One thing to do: a command, or work in this process (`shown` says which, for a person).
+    """One thing to do: a command, or work in this process.
 
-    `needs` names steps that must end well first; where one is not in the plan, nothing is waited for.
-    `reads` turns what the command left into results; without it, a failing command raises what `diagnosis` makes of it.
-    `undo` is called when the step was started and did not end well.
+    - `shown` describes the work to a user, as a command that does the same.
+    - `needs` names the steps that must end well first; one that is not in the plan is not waited for.
+    - `reads` turns the outcome of the command into results. Without it, a command that fails raises the error that
+      its words mean.
+    - `undo` is called when the step was started and did not end well.
+    - `check` says that the results are findings, and that nothing is changed.
+    - `writes` says what is changed by a step that is not a check.
+    - `installs` says what the guard has to look at before this step.
+    - `safe` says why the step cannot do harm, for `explain`.
     """
 
     id: str
@@ -39,6 +61,14 @@ class Step:
     reads: Callable[[Outcome], Iterable[Result]] | None = field(default=None, compare=False)
     undo: Callable[[], None] | None = field(default=None, compare=False)
     check: bool = False
+    writes: Writes = Writes.ENVIRONMENT
+    installs: Installs | None = None
+    safe: str = ""
+
+    @property
+    def changes_environment(self) -> bool:
+        """Return whether the environment may differ once this step has begun."""
+        return not self.check and self.writes is not Writes.PROJECT
 
     def as_dict(self) -> dict[str, Any]:
         """Give the step as a dry run shows it."""

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution.files import write_texts
-from tasks_lib.execution.plan import Step
+from tasks_lib.execution.plan import Step, Writes
 from tasks_lib.importers import (
     conda_files,
     requirements_files,
@@ -111,7 +111,13 @@ def init(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer
     if dry_run:
         return Answer(results, shown)
     title = f"write {', '.join(path.name for path in texts)}"
-    whole = Step("env.files", title, work=lambda: write_texts(texts), shown=title)
+    whole = Step(
+        "env.files",
+        title,
+        work=lambda: write_texts(texts),
+        shown=title,
+        writes=Writes.PROJECT,
+    )
     results += transaction.carry_out(session, [whole], watcher, manifests=list(texts))
     return Answer(results, {**shown, "note": _LEFT})
 
@@ -139,7 +145,13 @@ def _step(path: Path, text: str) -> Step:
     rows = difflib.unified_diff(
         old.splitlines(), text.splitlines(), path.name, path.name, lineterm=""
     )
-    return Step("env.files", f"write {path.name}", shown="\n".join(rows))
+    return Step(
+        "env.files",
+        f"write {path.name}",
+        shown="\n".join(rows),
+        writes=Writes.PROJECT,
+        safe="the manifests are put back if the run fails",
+    )
 
 
 def _planned(session: Session) -> tuple[list[Found], dict[Path, str]]:

@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 from tasks_lib.environments import conda_engines, conda_health, site_packages
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import process
-from tasks_lib.execution.plan import Step
+from tasks_lib.execution.plan import Installs, Step
 from tasks_lib.managers.uv import Uv
 from tasks_lib.project.manifests import PYPI, PYPROJECT
 from tasks_lib.results import Result, Status
@@ -111,19 +111,26 @@ def step(
         return (Result("guard", Status.PASS, "nothing of conda's is replaced or removed"),)
 
     return Step(
-        "guard", "see that nothing of conda's is replaced", work=look, needs=needs, check=True
+        "guard",
+        "see that nothing of conda's is replaced",
+        work=look,
+        needs=needs,
+        check=True,
+        safe="refuses with exit code 5 before anything of conda's is replaced",
     )
 
 
 def creation(session: Session) -> list[Step]:
     """Give the steps that make or mend the environment, behind the guard where one layer could harm the other."""
-    before = {"env.update": before_conda, "env.pip": _before_pip}
-    steps = session.environment.creation()
-    return [
-        one
-        for step in steps
-        for one in (before[step.id](session, step) if step.id in before else [step])
-    ]
+    guarded: list[Step] = []
+    for step in session.environment.creation():
+        if step.installs is Installs.LAYER_PACKAGES:
+            guarded += before_conda(session, step)
+        elif step.installs is Installs.PYTHON_PACKAGES:
+            guarded += _before_pip(session, step)
+        else:
+            guarded.append(step)
+    return guarded
 
 
 def _before_pip(session: Session, change: Step) -> list[Step]:
@@ -142,7 +149,9 @@ def _before_pip(session: Session, change: Step) -> list[Step]:
         change.command, argv=(*change.command.argv, "--dry-run"), why="see what would be installed"
     )
     title = "see that nothing of conda's is replaced"
-    look = replace(change, id="guard.pip", title=title, command=command, reads=read, check=True)
+    look = replace(
+        change, id="guard.pip", title=title, command=command, reads=read, check=True, safe=""
+    )
     return [look, replace(change, needs=(*change.needs, look.id))]
 
 

@@ -29,6 +29,7 @@ class Answer:
     results: Sequence[Result] = ()
     data: dict[str, Any] = field(default_factory=dict)
     code: int | None = None  # where the task hands on a program's own exit code
+    steps: Sequence[Step] = ()  # the plan of a dry run
 
 
 @dataclass(frozen=True)
@@ -62,4 +63,4 @@ class Session:
 
 def planned(steps: Sequence[Step]) -> Answer:
     """Answer a dry run: the very steps that a run would take."""
-    return Answer(data={"plan": [step.as_dict() for step in steps]})
+    return Answer(data={"plan": [step.as_dict() for step in steps]}, steps=tuple(steps))

@@ -33,10 +33,6 @@ if TYPE_CHECKING:
     from tasks_lib.execution.plan import Step, Watcher
     from tasks_lib.session.journal import Journal
 
-#: The steps that leave the environment as it is, beside the checks.
-_HARMLESS = {"deps.lock", "deps.edit", "deps.tidy", "deps.address", "conda.edit", "env.files"}
-_HARMLESS |= {"migrate.lock", "migrate.clear"}
-
 #: The locks of environments that this run holds: whoever asks for one again is not to wait for itself.
 _HELD: set[Path] = set()
 
@@ -115,7 +111,7 @@ def carry_out(  # noqa: PLR0913 - what is changed, and what of it may stay
     def note(step: Step) -> None:
         """Enter in the journal that the environment is about to be changed."""
         nonlocal noted
-        if not (noted.touched or step.check or step.id in _HARMLESS):
+        if step.changes_environment and not noted.touched:
             noted = replace(noted, touched=True)
             noted.save(root)
 

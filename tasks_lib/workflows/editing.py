@@ -9,7 +9,7 @@ from tasks_lib.environments import conda_platforms
 from tasks_lib.environments.site_packages import spelt
 from tasks_lib.errors import ErrorCode, ExitCode, LabError
 from tasks_lib.execution.files import write_texts
-from tasks_lib.execution.plan import Step
+from tasks_lib.execution.plan import Step, Writes
 from tasks_lib.managers.base import Place
 from tasks_lib.ownership import guard
 from tasks_lib.project import requirements
@@ -64,7 +64,14 @@ def edit(
     added = () if how.drop else packages
     title = f"{'drop' if how.drop else 'declare'} {', '.join(packages)}{f' ({member.manifest})' if member else ''}"
     steps = [
-        Step("deps.edit", title, change, reads=manager.ended),
+        Step(
+            "deps.edit",
+            title,
+            change,
+            reads=manager.ended,
+            writes=Writes.PROJECT,
+            safe=installation.EDIT_IS_SAFE,
+        ),
         *_after_edit(session, member, added),
     ]
     if how.drop or member:
@@ -87,7 +94,15 @@ def _after_edit(session: Session, member: Member | None, added: Sequence[str]) -
             write_texts({path: spelt(read_text(path))})
 
         before.append(
-            Step("deps.address", title, work=mend, shown=f"write {path.name}", needs=("deps.edit",))
+            Step(
+                "deps.address",
+                title,
+                work=mend,
+                shown=f"write {path.name}",
+                needs=("deps.edit",),
+                writes=Writes.PROJECT,
+                safe="the manifest is put back if the run fails",
+            )
         )
     if member and manager.edits_apart:
         lock, place = member.folder / manager.lock_name, member.place
@@ -101,6 +116,8 @@ def _after_edit(session: Session, member: Member | None, added: Sequence[str]) -
             work=lambda: lock.unlink(missing_ok=True),
             shown=shown,
             needs=("deps.edit",),
+            writes=Writes.PROJECT,
+            safe="a lock of the member's own that was there before stays",
         )
         before += [] if lock.exists() else [tidy]
     elif not before:
@@ -146,7 +163,12 @@ def change_conda(
     steps.insert(
         -1,
         Step(
-            "conda.edit", said, work=lambda: write_texts({file.path: text}), needs=("guard.conda",)
+            "conda.edit",
+            said,
+            work=lambda: write_texts({file.path: text}),
+            needs=("guard.conda",),
+            writes=Writes.PROJECT,
+            safe="the conda file is put back if the run fails",
         ),
     )
     try:

@@ -48,27 +48,6 @@ ALONE = {
     "proof.matrix": "invoke proof.matrix --dry-run",
 }
 _READS = "only reads"
-#: Why a step does no harm, by its id; a check of any kind only reads.
-_SAFE = {
-    "env.clear": "what stood there comes back unless the run ends well",
-    "env.create": "deleted again if it is not made to its end",
-    "env.update": "conda's packages are put back if the run fails",
-    "env.pip": "the guard stands before it in an existing environment",
-    "conda.prune": "takes out what conda.yml no longer names and nothing needs",
-    "env.remove": "moved aside first, deleted when the run is through; manifests and lock stay",
-    "deps.lock": "writes the lock alone, which is put back if the run fails",
-    "deps.edit": "the manifest and the lock are put back if the run fails",
-    "deps.tidy": "a lock of the member's own that was there before stays",
-    "deps.address": "the manifest is put back if the run fails",
-    "deps.install": "takes nothing away, and the guard has refused what would replace something of conda's",
-    "deps.uninstall": "takes out what the lock no longer names, never what conda owns",
-    "deps.prune": "takes out what neither the lock nor conda has",
-    "env.files": "the manifests are put back if the run fails",
-    "pkg.build": "writes in a folder of its own",
-    "pkg.publish": "only to an index that is named; what is there is not replaced",
-    "pkg.place": "each file takes its place whole, and the others there stay",
-    "guard": "refuses with exit code 5 before anything of conda's is replaced",
-}
 
 
 def explain(session: Session, watcher: Watcher, task: str) -> Answer:
@@ -79,28 +58,29 @@ def explain(session: Session, watcher: Watcher, task: str) -> Answer:
     if task not in PLANNED:
         text = f"there is no plan of {task!r} to explain; there is one of {', '.join(PLANNED)}."
         raise LabError(text, ErrorCode.UNKNOWN_TASK, remedy="choose one, e.g. invoke explain setup")
-    plans = [_rows(session, watcher, task, name) for name in combos.names()]
+    reasons: dict[str, str] = {}
+    plans = [_rows(session, watcher, task, name, reasons) for name in combos.names()]
     order = list(
         dict.fromkeys(row["step"] for plan in sorted(plans, key=len, reverse=True) for row in plan)
     )
     rows = sorted((row for plan in plans for row in plan), key=lambda row: order.index(row["step"]))
-    safe = {step: _SAFE.get(step, _READS) for step in order if step}
-    return Answer(
-        data={
-            "task": task,
-            "commands": rows,
-            "safe": [{"step": a, "because": b} for a, b in safe.items()],
-        }
-    )
+    safe = [{"step": step, "because": reasons[step]} for step in order if step]
+    return Answer(data={"task": task, "commands": rows, "safe": safe})
 
 
-def _rows(session: Session, watcher: Watcher, task: str, combo: str) -> list[dict[str, Any]]:
+def _rows(
+    session: Session, watcher: Watcher, task: str, combo: str, reasons: dict[str, str]
+) -> list[dict[str, Any]]:
+    """Return the plan's rows for one combo, and note in `reasons` why each step is safe."""
     try:
         one = Session.open(combo=combo, engine=session.project.engine, start=session.project.root)
-        plan = PLANNED[task](one, watcher).data.get("plan", [])
+        steps = PLANNED[task](one, watcher).steps
     except LabError as error:
         return [{"step": "", "combo": combo, "command": f"{error.message} {error.remedy}".strip()}]
-    return [
-        {"step": step["id"], "combo": combo, "command": step["command"] or f"({step['why']})"}
-        for step in plan
-    ] or [{"step": "", "combo": combo, "command": "nothing to do"}]
+    rows = []
+    for step in steps:
+        shown = step.as_dict()
+        command = shown["command"] or f"({shown['why']})"
+        rows.append({"step": step.id, "combo": combo, "command": command})
+        reasons.setdefault(step.id, step.safe or _READS)
+    return rows or [{"step": "", "combo": combo, "command": "nothing to do"}]

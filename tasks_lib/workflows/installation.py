@@ -14,7 +14,7 @@ from tasks_lib.environments import conda_health, shells, site_packages
 from tasks_lib.environments.base import MADE, SEEDS, State
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import process
-from tasks_lib.execution.plan import Step, execute
+from tasks_lib.execution.plan import Step, Writes, execute
 from tasks_lib.execution.process import Command
 from tasks_lib.ownership import graph, guard
 from tasks_lib.ownership.facts import Facts
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from tasks_lib.session.session import Session
 
 _AFTER_ENV = MADE[:-1]
+#: Why a step that edits a manifest is safe.
+EDIT_IS_SAFE = "the manifest and the lock are put back if the run fails"
 
 
 def manifests_of(session: Session, member: Member | None = None) -> list[Path]:
@@ -77,7 +79,7 @@ def missing_parts(session: Session, watcher: Watcher) -> tuple[list[Step], dict[
     creation = (
         [] if state is State.PRESENT and not environment.lacking() else guard.creation(session)
     )
-    made = any(step.id in {"env.create", "env.clear"} for step in creation)
+    made = any(step.writes is Writes.NEW_ENVIRONMENT for step in creation)
     known: dict[str, list[Result]] = {}
     stale, pending = True, True
     if manager.lock_path.is_file():
@@ -119,6 +121,8 @@ def lock_step(
         command,
         reads=manager.ended,
         needs=_AFTER_ENV if wait else (),
+        writes=Writes.PROJECT,
+        safe="writes the lock alone, which is put back if the run fails",
     )
 
 
@@ -149,7 +153,13 @@ def remove(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answ
         )
     title, shown = f"remove {environment.where}", f"rm -r {environment.prefix}"
     steps = [
-        Step("env.remove", title, work=environment.set_aside, shown=shown)
+        Step(
+            "env.remove",
+            title,
+            work=environment.set_aside,
+            shown=shown,
+            safe="moved aside first, deleted when the run has ended; manifests and lock stay",
+        )
     ]  # deleted when the run is through
     return planned(steps) if dry_run else Answer(_carry_out(session, steps, watcher))
 
@@ -219,6 +229,7 @@ def uninstall_step(
         work=uninstall,
         shown=_uninstall(activation, [*packages, *anew]).shown if packages or anew else "",
         needs=("deps.edit", "deps.lock", "guard"),
+        safe="removes what the lock no longer names, never what conda owns",
     )
 
 
@@ -231,7 +242,13 @@ def align(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answe
         return Answer([Result("deps.align", Status.PASS, "the lock and conda agree already")])
     pins = [f"{conflict.name}=={conflict.before}" for conflict in found]
     steps = [
-        Step("deps.edit", f"pin {', '.join(pins)}", session.manager.add(activation, pins)),
+        Step(
+            "deps.edit",
+            f"pin {', '.join(pins)}",
+            session.manager.add(activation, pins),
+            writes=Writes.PROJECT,
+            safe=EDIT_IS_SAFE,
+        ),
         guard.step(session, activation, (), ("deps.edit",)),
     ]
     return change(session, watcher, steps, dry_run=dry_run)
@@ -260,11 +277,17 @@ def strays(session: Session) -> list[str]:
 def prune_steps(activation: Activation, names: Sequence[str]) -> list[Step]:
     """Give the step that takes strays away, where there are any."""
     title = f"uninstall {', '.join(names)}: neither the lock nor conda has them"
-    return (
-        [Step("deps.prune", title, _uninstall(activation, names), needs=("deps.install",))]
-        if names
-        else []
-    )
+    if not names:
+        return []
+    return [
+        Step(
+            "deps.prune",
+            title,
+            _uninstall(activation, names),
+            needs=("deps.install",),
+            safe="removes what neither the lock nor conda has",
+        )
+    ]
 
 
 def change(
@@ -322,7 +345,12 @@ def install_steps(
         return found
 
     last = Step(
-        "deps.install", title, command, reads=look_again, needs=(*needs, "guard", "deps.uninstall")
+        "deps.install",
+        title,
+        command,
+        reads=look_again,
+        needs=(*needs, "guard", "deps.uninstall"),
+        safe="removes nothing, and the guard has refused what would replace a package of conda's",
     )
     return [
         *(

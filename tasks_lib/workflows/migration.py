@@ -19,7 +19,7 @@ from tasks_lib.environments import ENVIRONMENTS, conda_health, site_packages
 from tasks_lib.environments.base import SEEDS, State
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution.files import write_texts
-from tasks_lib.execution.plan import Step
+from tasks_lib.execution.plan import Step, Writes
 from tasks_lib.importers import conda_files, sources, toml_tables, writer
 from tasks_lib.importers.declarations import GROUPS, MAIN, Found, comments
 from tasks_lib.managers import MANAGERS
@@ -291,7 +291,11 @@ def _steps(session: Session, target: Session, had: Installed, texts: dict[Path, 
     write, look = partial(write_texts, texts), partial(compare, target, had, made=made)
     steps = [
         Step(
-            "env.files", title, work=partial(write_texts, first), shown=f"write {', '.join(named)}"
+            "env.files",
+            title,
+            work=partial(write_texts, first),
+            shown=f"write {', '.join(named)}",
+            writes=Writes.PROJECT,
         ),
         *(replace(step, needs=(*step.needs, "env.files")) for step in creation),
         replace(
@@ -306,6 +310,7 @@ def _steps(session: Session, target: Session, had: Installed, texts: dict[Path, 
             work=write,
             shown=f"write {path.name}",
             needs=("migrate.lock",),
+            writes=Writes.PROJECT,
         ),
         replace(lock, title=f"{lock.title}, which keeps the versions", needs=("deps.edit",)),
         *installation.install_steps(
@@ -317,7 +322,16 @@ def _steps(session: Session, target: Session, had: Installed, texts: dict[Path, 
     if old != target.manager.lock_path:
         title, shown = f"take {old.name} away: nobody renews it any more", f"rm {old.name}"
         clear = partial(old.unlink, missing_ok=True)
-        steps.append(Step("migrate.clear", title, work=clear, shown=shown, needs=("migrate.same",)))
+        steps.append(
+            Step(
+                "migrate.clear",
+                title,
+                work=clear,
+                shown=shown,
+                needs=("migrate.same",),
+                writes=Writes.PROJECT,
+            )
+        )
     return steps
 
 

@@ -85,7 +85,13 @@ def build(
         list[dict[str, str | int]](),
     )
     steps = [
-        Step("pkg.build", title, command, reads=session.manager.ended),
+        Step(
+            "pkg.build",
+            title,
+            command,
+            reads=session.manager.ended,
+            safe="writes in a folder of its own",
+        ),
         Step(
             "pkg.check",
             "hold the metadata to the manifest",
@@ -94,7 +100,12 @@ def build(
             check=True,
         ),
         Step(
-            "pkg.place", f"put the files in {folder}", work=place, shown=shown, needs=("pkg.check",)
+            "pkg.place",
+            f"put the files in {folder}",
+            work=place,
+            shown=shown,
+            needs=("pkg.check",),
+            safe="replaces each file whole, and leaves the others",
         ),
     ]
     if dry_run:
@@ -124,7 +135,12 @@ def publish(  # noqa: PLR0913 - what a person may say of it
     pyproject = _expect_package(session, member)
     found = _built(folder, pyproject)
     command = session.manager.publish(found, address, _login(), member)
-    step = Step("pkg.publish", f"publish {pyproject.name} to {address or PUBLIC}", command)
+    step = Step(
+        "pkg.publish",
+        f"publish {pyproject.name} to {address or PUBLIC}",
+        command,
+        safe="uploads to a named index alone, where no file is replaced",
+    )
     if dry_run:
         return planned([step])
     return Answer(

@@ -21,7 +21,7 @@ from tasks_lib.environments import ENVIRONMENTS, conda_health, site_packages
 from tasks_lib.environments.base import State
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution.files import write, write_texts
-from tasks_lib.execution.plan import Step, execute
+from tasks_lib.execution.plan import Step, Writes, execute
 from tasks_lib.execution.process import Command
 from tasks_lib.managers import MANAGERS
 from tasks_lib.ownership import layers
@@ -319,7 +319,17 @@ def _steps(session: Session, described: Description, absent: Sequence[str]) -> l
         Step("env.verify", "verify local packages", work=lambda: _verify(described), check=True)
     ]
     steps += (
-        [Step("env.files", title, work=lambda: write_texts(texts), shown=title)] if absent else []
+        [
+            Step(
+                "env.files",
+                title,
+                work=lambda: write_texts(texts),
+                shown=title,
+                writes=Writes.PROJECT,
+            )
+        ]
+        if absent
+        else []
     )
     made = environment.recreation(described.path, described.conda)
     steps += [replace(step, needs=(*step.needs, "env.verify", "env.files")) for step in made]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tasks_lib.environments import conda_health
 from tasks_lib.environments.base import State
 from tasks_lib.errors import ErrorCode, LabError
-from tasks_lib.execution.plan import Step
+from tasks_lib.execution.plan import Step, Writes
 from tasks_lib.ownership import graph
 from tasks_lib.ownership.facts import Facts
 from tasks_lib.ownership.owners import Owner
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 #: what comes with a Python unasked, and stays as long as it does
 _SEEDS = ("pip", "setuptools", "wheel")
+_PRUNE_IS_SAFE = "removes what conda.yml no longer names and nothing needs"
 
 
 def update(
@@ -35,7 +36,7 @@ def update(
     environment = session.environment
     environment.require()
     steps, _ = installation.missing_parts(session, watcher)
-    anew = any(step.id in {"env.create", "env.clear"} for step in steps)
+    anew = any(step.writes is Writes.NEW_ENVIRONMENT for step in steps)
     strays = installation.strays(session) if prune and not anew else []
     left = _left_in_conda(session, strays) if environment.owns_packages and not anew else []
     if left and not steps:  # the lock may name what conda had
@@ -70,7 +71,7 @@ def _whole(
         )
         command = layer.maker.uninstall(layer.prefix, rest, left)
         title = f"take {', '.join(left)} out with {layer.engine}: {layer.file.path.name} no longer asks for it"
-        whole.insert(0, Step("conda.prune", title, command))
+        whole.insert(0, Step("conda.prune", title, command, safe=_PRUNE_IS_SAFE))
     activation = session.environment.activation()
     if any(step.id == "deps.lock" for step in steps):
         whole.append(installation.uninstall_step(session, activation, ()))

@@ -10,7 +10,7 @@ import pytest
 
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import process
-from tasks_lib.execution.plan import Step, execute
+from tasks_lib.execution.plan import Step, Writes, execute
 from tasks_lib.execution.process import Command, Outcome
 from tasks_lib.results import Result, Status
 
@@ -263,3 +263,17 @@ def test_outcome_of_a_command_goes_to_what_reads_it(monkeypatch: pytest.MonkeyPa
 )
 def test_dry_run_shows_the_step(step: Step, expected: dict[str, object]) -> None:
     assert step.as_dict() == expected
+
+
+@pytest.mark.parametrize(
+    ("step", "changes"),
+    [
+        (Step("x", "X"), True),
+        (Step("x", "X", writes=Writes.NEW_ENVIRONMENT), True),
+        (Step("x", "X", writes=Writes.PROJECT), False),
+        (Step("x", "X", check=True), False),
+    ],
+    ids=["unless said otherwise", "new environment", "project", "check"],
+)
+def test_step_says_whether_it_changes_the_environment(step: Step, *, changes: bool) -> None:
+    assert step.changes_environment is changes

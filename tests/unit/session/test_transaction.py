@@ -15,7 +15,7 @@ from tasks_lib.environments.base import State
 from tasks_lib.environments.venv import Venv
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import file_lock, process
-from tasks_lib.execution.plan import Step
+from tasks_lib.execution.plan import Step, Writes
 from tasks_lib.managers.uv import Uv
 from tasks_lib.results import Status
 from tasks_lib.session import combos, journal, transaction
@@ -56,7 +56,7 @@ def _carry_out(
     session: Session,
     work: Callable[[], object],
     *,
-    name: str = "deps.edit",
+    writes: Writes = Writes.PROJECT,
     kept: tuple[str, ...] = (),
 ) -> None:
     root = session.project.root
@@ -67,7 +67,7 @@ def _carry_out(
 
     transaction.carry_out(
         session,
-        [Step(name, "change", work=run)],
+        [Step("deps.edit", "change", work=run, writes=writes)],
         Log(),
         manifests=[root / name for name in NAMES],
         kept=[root / name for name in kept],
@@ -271,7 +271,7 @@ def test_environment_that_was_set_aside_comes_back(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        _carry_out(session, work, name="env.clear")
+        _carry_out(session, work, writes=Writes.NEW_ENVIRONMENT)
     assert (venv / "mine").exists()
     assert not session.environment.aside.exists()
     assert not journal.exists(root)
