@@ -1,7 +1,8 @@
-"""Build the distributions of a project or of a member, and publish them to an index that was named."""
+"""Build the distributions of a project or a member, and publish them to an index."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -9,21 +10,23 @@ import shlex
 import shutil
 import tempfile
 import zipfile
-from email.parser import HeaderParser
+from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from packaging.metadata import parse_email
 from packaging.utils import (
     InvalidSdistFilename,
     InvalidWheelFilename,
     canonicalize_name,
+    canonicalize_version,
     parse_sdist_filename,
     parse_wheel_filename,
 )
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from tasks_lib import bootstrap
-from tasks_lib.errors import ErrorCode, LabError
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import files, redaction
 from tasks_lib.execution.plan import Step, execute
 from tasks_lib.project.manifests import PYPROJECT
@@ -39,63 +42,54 @@ if TYPE_CHECKING:
     from tasks_lib.project.workspace import Member
     from tasks_lib.session.session import Session
 
-#: what says that a project is no package, to either manager
+#: the settings by which either manager is told that a project is not a package
 _NO_PACKAGE = (("tool", "uv", "package"), ("tool", "poetry", "package-mode"))
 _VARIABLE = "MLOPS_LAB_PUBLISH_"
-_LOGIN = ("TOKEN", "USERNAME", "PASSWORD")
-#: what the managers publish to of themselves
+#: the name of the index to which the managers publish by default
 PUBLIC = "pypi"
 
 
 def build(
     session: Session, watcher: Watcher, *, package: str = "", dist: str = "", dry_run: bool = False
 ) -> Answer:
-    """Build the source distribution and the wheel aside, look at them, and only then put them in their folder."""
-    root, environment = session.project.root, session.environment
-    member, folder = session.manager.member(package), _folder(root, dist)
-    pyproject = _expect_package(session, member)
-    if journal.exists(root):  # a backend may pack whatever lies in the folder
-        text = f"a run is changing this project, or was cut short: {root / journal.FOLDER}."
-        raise LabError(
-            text, ErrorCode.PROJECT_CHANGING, remedy="wait for it, or put it right: invoke setup"
-        )
+    """Build the source distribution and the wheel elsewhere, check them, and put them in `dist`."""
+    root = session.project.root
+    member = session.manager.member(package)
+    folder = _folder(root, dist)
+    pyproject = _require_package(session, member)
+    if journal.exists(root):  # a build backend may pack whatever is in the folder
+        text = f"Another run is changing this project, or was cut short: {root / journal.FOLDER}."
+        remedy = Remedy("Wait for it; if none is running, recover", ("invoke", "setup"))
+        raise LabError(text, ErrorCode.PROJECT_CHANGING, remedy=remedy)
     aside = Path(tempfile.gettempdir(), f"mlops-lab build {secrets.token_hex(4)}")
+    environment = session.environment
     activation = environment.activation() if environment.exists() else None
-    command = session.manager.build(activation, aside, member)
+    placed: list[dict[str, Any]] = []
 
-    def look() -> Iterator[Result]:
+    def check() -> Iterator[Result]:
         for path in sorted(aside.glob("*.whl")):
             expect_metadata(path, pyproject)
-            yield Result(
-                "pkg.check", Status.PASS, f"{path.name} has the name and version of {PYPROJECT}"
-            )
+            title = f"{path.name} has the name and version of {PYPROJECT}"
+            yield Result("pkg.check", Status.PASS, title)
 
     def place() -> None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise files.unwritable(folder, error) from None
-        for path in sorted([*aside.glob("*.tar.gz"), *aside.glob("*.whl")]):
-            rows.append(_row(path))
+        _create(folder)
+        for path in _distributions(aside):
+            placed.append(_row(path))
             files.put_back(folder / path.name, path)
 
-    title = f"build {pyproject.name} with {session.manager.name}"
-    shown, rows = (
-        f"mv {shlex.quote(str(aside))}/* {shlex.quote(str(folder))}",
-        list[dict[str, str | int]](),
-    )
     steps = [
         Step(
             "pkg.build",
-            title,
-            command,
+            f"build {pyproject.name} with {session.manager.name}",
+            session.manager.build(activation, aside, member),
             reads=session.manager.ended,
             safe="writes in a folder of its own",
         ),
         Step(
             "pkg.check",
-            "hold the metadata to the manifest",
-            work=look,
+            "compare the metadata with the manifest",
+            work=check,
             needs=("pkg.build",),
             check=True,
         ),
@@ -103,7 +97,7 @@ def build(
             "pkg.place",
             f"put the files in {folder}",
             work=place,
-            shown=shown,
+            shown=f"mv {shlex.quote(str(aside))}/* {shlex.quote(str(folder))}",
             needs=("pkg.check",),
             safe="replaces each file whole, and leaves the others",
         ),
@@ -114,10 +108,10 @@ def build(
         results = execute(steps, watcher)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    return Answer(results, {"folder": str(folder), "files": rows})
+    return Answer(results, {"folder": str(folder), "files": placed})
 
 
-def publish(  # noqa: PLR0913 - what a person may say of it
+def publish(  # noqa: PLR0913 - the options of the task
     session: Session,
     watcher: Watcher,
     *,
@@ -126,168 +120,187 @@ def publish(  # noqa: PLR0913 - what a person may say of it
     dist: str = "",
     dry_run: bool = False,
 ) -> Answer:
-    """Upload what was built of the version that the manifest has, to the index `to`."""
+    """Upload what was built of the manifest's version to the index `to`, a name or an address."""
     address = _address(session, to)
     if os.environ.get(bootstrap.OFFLINE):
-        text = f"nothing can be published without the network, and {bootstrap.OFFLINE} is set."
-        raise LabError(text, ErrorCode.NOT_OFFLINE, remedy=f"unset {bootstrap.OFFLINE}")
-    member, folder = session.manager.member(package), _folder(session.project.root, dist)
-    pyproject = _expect_package(session, member)
-    found = _built(folder, pyproject)
-    command = session.manager.publish(found, address, _login(), member)
+        text = f"Nothing can be published without the network, and {bootstrap.OFFLINE} is set."
+        raise LabError(text, ErrorCode.NOT_OFFLINE, remedy=Remedy(f"Unset {bootstrap.OFFLINE}"))
+    member = session.manager.member(package)
+    pyproject = _require_package(session, member)
+    found = _built(_folder(session.project.root, dist), pyproject)
+    index = address or PUBLIC
     step = Step(
         "pkg.publish",
-        f"publish {pyproject.name} to {address or PUBLIC}",
-        command,
+        f"publish {pyproject.name} to {index}",
+        session.manager.publish(found, address, _login(), member),
         safe="uploads to a named index alone, where no file is replaced",
     )
     if dry_run:
         return planned([step])
-    return Answer(
-        execute([step], watcher),
-        {"index": address or PUBLIC, "files": [_row(path) for path in found]},
-    )
+    results = execute([step], watcher)
+    return Answer(results, {"index": index, "files": [_row(path) for path in found]})
 
 
 def _folder(root: Path, dist: str) -> Path:
     return Path.cwd() / dist if dist else root / "dist"
 
 
-def _row(path: Path) -> dict[str, str | int]:
+def _create(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise files.unwritable(folder, error) from None
+
+
+def _distributions(folder: Path) -> list[Path]:
+    return sorted([*folder.glob("*.tar.gz"), *folder.glob("*.whl")])
+
+
+def _row(path: Path) -> dict[str, Any]:
+    """Return what the answer says of a file; `size` is in bytes."""
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return {"file": path.name, "size": path.stat().st_size, "sha256": digest}
 
 
-def _expect_package(session: Session, member: Member | None) -> PyProject:
-    """Give the manifest of what is to be built, and refuse one that says that it is no package."""
-    pyproject, file = (
-        (member or session.project).pyproject,
-        member.manifest if member else PYPROJECT,
-    )
-    known = ", ".join(one.name for one in session.manager.members().values() if one is not member)
-    other = f", or build a member of it: --package ({known})" if known and not member else ""
+def _require_package(session: Session, member: Member | None) -> PyProject:
+    """Return the manifest of what is to be built; one that is not a package is an error."""
+    pyproject = session.project.pyproject
+    file = PYPROJECT
+    other = ""
+    if member:
+        pyproject = member.pyproject
+        file = member.manifest
+    elif members := session.manager.members().values():
+        names = ", ".join(one.name for one in members)
+        other = f", or build a member with --package ({names})"
     for *table, key in _NO_PACKAGE:
         if pyproject.table(*table).get(key) is False:
-            text = f"{pyproject.name} is no package: [{'.'.join(table)}] says {key} = false."
-            remedy = f"take that out, and give it a [build-system]{other}"
+            text = f"{pyproject.name} is not a package: [{'.'.join(table)}] says {key} = false."
+            remedy = Remedy(f"Remove that line and add a [build-system]{other}")
             line = pyproject.line_of(*table, key)
             raise LabError(text, ErrorCode.NO_PACKAGE_NAMED, file=file, line=line, remedy=remedy)
     if not pyproject.table("build-system"):
-        text = f"{pyproject.name} is no package: it has no [build-system]."
-        raise LabError(
-            text,
-            ErrorCode.NO_PACKAGE_NAMED,
-            file=file,
-            remedy=f"name one, e.g. uv_build or poetry-core{other}",
-        )
+        text = f"{pyproject.name} is not a package: it has no [build-system]."
+        remedy = Remedy(f"Add one, e.g. uv_build or poetry-core{other}")
+        raise LabError(text, ErrorCode.NO_PACKAGE_NAMED, file=file, remedy=remedy)
     return pyproject
 
 
 def expect_metadata(wheel: Path, pyproject: PyProject) -> None:
-    """Refuse a wheel that has another name or version than its manifest, or that nobody else could install."""
+    """Refuse a wheel that differs from the manifest, or that only this machine could install.
+
+    Raises:
+        LabError: The name or version is another, or a requirement names a folder.
+    """
     try:
-        with zipfile.ZipFile(wheel) as archive:
-            names = [
-                name for name in archive.namelist() if name.count("/") == 1
-            ]  # deeper lies what it vendors
-            name = next(name for name in names if name.endswith(".dist-info/METADATA"))
-            said = HeaderParser().parsestr(archive.read(name).decode())
-        version = Version(_version(pyproject) or said["Version"])
-        same = (
-            canonicalize_name(said["Name"]) == canonicalize_name(pyproject.name)
-            and Version(said["Version"]) == version
-        )
-    except (OSError, StopIteration, ValueError, TypeError, InvalidVersion, zipfile.BadZipFile):
-        raise _wrong(wheel, "has no metadata that can be read") from None
-    if not same:
-        text = f"calls itself {said['Name']} {said['Version']}, and {PYPROJECT} says {pyproject.name} {version}"
-        raise _wrong(wheel, text)
-    if near := [
-        wanted
-        for wanted in said.get_all("Requires-Dist") or ()
-        if "file:" in wanted.partition(";")[0]
-    ]:
-        raise _wrong(wheel, f"asks for a folder of this machine: {near[0].partition(' @ ')[0]}")
+        metadata, _ = parse_email(_metadata_of(wheel))
+        name = metadata["name"]
+        version = str(Version(metadata["version"]))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        raise _invalid(wheel, "has no metadata that can be read") from None
+    if not _fits(pyproject, name, version):
+        wanted = _version(pyproject) or version
+        text = f"calls itself {name} {version}, and {PYPROJECT} says {pyproject.name} {wanted}"
+        raise _invalid(wheel, text)
+    for requirement in metadata.get("requires_dist", ()):
+        if "file:" in requirement.partition(";")[0]:
+            required = requirement.partition(" @ ")[0]
+            raise _invalid(wheel, f"requires a folder of this machine: {required}")
 
 
-def _wrong(wheel: Path, why: str) -> LabError:
+def _metadata_of(wheel: Path) -> bytes:
+    """Return the METADATA of a wheel; deeper folders hold the metadata of what it vendors."""
+    with zipfile.ZipFile(wheel) as archive:
+        for name in archive.namelist():
+            if name.count("/") == 1 and name.endswith(".dist-info/METADATA"):
+                return archive.read(name)
+    raise ValueError(wheel)
+
+
+def _invalid(wheel: Path, why: str) -> LabError:
     text = f"{wheel.name} {why}."
-    remedy = f"see to {PYPROJECT}; nothing was put in its folder"
+    remedy = Remedy(f"Correct {PYPROJECT}; no file was put in the folder")
     return LabError(text, ErrorCode.INVALID_METADATA, file=PYPROJECT, remedy=remedy)
 
 
 def _version(pyproject: PyProject) -> str:
-    """Give the version that the manifest has, nothing where a tool finds it as it builds."""
-    return str(
-        pyproject.table("project").get("version")
-        or pyproject.table("tool", "poetry").get("version", "")
-    )
+    """Return the version in the manifest, empty where the build backend computes it."""
+    version = pyproject.table("project").get("version")
+    return str(version or pyproject.table("tool", "poetry").get("version", ""))
+
+
+def _fits(pyproject: PyProject, name: str, version: str) -> bool:
+    """Return whether the manifest has this name, and this version where it has one."""
+    wanted = _version(pyproject) or version
+    same_version = canonicalize_version(version) == canonicalize_version(wanted)
+    return same_version and canonicalize_name(name) == canonicalize_name(pyproject.name)
 
 
 def _built(folder: Path, pyproject: PyProject) -> list[Path]:
-    """Find what was built of the manifest's name and version."""
-    found = []
-    for path in sorted([*folder.glob("*.tar.gz"), *folder.glob("*.whl")]):
-        try:
-            parsed = (
-                parse_wheel_filename(path.name)
-                if path.suffix == ".whl"
-                else parse_sdist_filename(path.name)
-            )
-            version = _version(pyproject)
-            if parsed[0] == canonicalize_name(pyproject.name) and parsed[1] == Version(
-                version or str(parsed[1])
-            ):
-                found.append((path, parsed[1]))
-        except (InvalidSdistFilename, InvalidWheelFilename, InvalidVersion):
-            continue
-    versions = sorted({version for _, version in found})
-    if len(versions) != 1:
-        what = f"{pyproject.name} {_version(pyproject)}".strip()
-        text = f"{folder} has {'files of several versions' if found else 'no file'} of {what}."
-        remedy = "move the others away" if found else "build it first: invoke pkg.build"
-        raise LabError(text, ErrorCode.NOTHING_TO_PUBLISH, remedy=remedy)
-    return [path for path, _ in found]
+    """Return the built files of the manifest's name and version."""
+    found: dict[str, list[Path]] = defaultdict(list)
+    for path in _distributions(folder):
+        with contextlib.suppress(InvalidSdistFilename, InvalidWheelFilename):
+            name, version = _name_and_version(path)
+            if _fits(pyproject, name, version):
+                found[version].append(path)
+    if len(found) == 1:
+        return next(iter(found.values()))
+    what = f"{pyproject.name} {_version(pyproject)}".strip()
+    text = f"{folder} has no file of {what}."
+    remedy = Remedy("Build it first", ("invoke", "pkg.build"))
+    if found:
+        text = f"{folder} has files of several versions of {what}."
+        remedy = Remedy("Move the others away")
+    raise LabError(text, ErrorCode.NOTHING_TO_PUBLISH, remedy=remedy)
+
+
+def _name_and_version(path: Path) -> tuple[str, str]:
+    """Return what the name of a distribution file says."""
+    if path.suffix == ".whl":
+        name, version, _, _ = parse_wheel_filename(path.name)
+    else:
+        name, version = parse_sdist_filename(path.name)
+    return name, str(version)
 
 
 def _address(session: Session, to: str) -> str:
-    """Give the address to upload to, nothing for the managers' own; what has a login in it is refused."""
-    entries = session.project.pyproject.table("tool", "uv").get("index")
-    named = {
-        str(one.get("name")): str(one["publish-url"])
-        for one in (entries if isinstance(entries, list) else ())
-        if isinstance(one, dict) and one.get("publish-url")
-    }
+    """Return the address to upload to, empty for the managers' default."""
+    named = _publish_addresses(session.project.pyproject)
     address = named.get(to, to)
     if redaction.without_logins(address, tokens=True) != address:
-        text = f"the address of the index has a login in it: {redaction.without_secrets(address)}."
-        raise LabError(
-            text,
-            ErrorCode.CONTAINS_LOGIN,
-            remedy=f"give it by {_VARIABLE}TOKEN, or _USERNAME and _PASSWORD",
-        )
-    if "://" not in address and address != PUBLIC:
-        known = ", ".join([PUBLIC, *named])
-        said = (
-            f"there is no index {to!r} to publish to" if to else "no index to publish to was named"
-        )
-        text = f"{said}: an address is one, and so is {known}."
-        raise LabError(
-            text, ErrorCode.NO_INDEX, remedy="name one: invoke pkg.publish --index ADDRESS"
-        )
-    return "" if address == PUBLIC else address
+        text = f"The index's address contains a login: {redaction.without_secrets(address)}."
+        remedy = Remedy(f"Set {_VARIABLE}TOKEN, or {_VARIABLE}USERNAME and {_VARIABLE}PASSWORD")
+        raise LabError(text, ErrorCode.CONTAINS_LOGIN, remedy=remedy)
+    if address == PUBLIC:
+        return ""
+    if "://" in address:
+        return address
+    text = f"There is no index {to!r} to publish to." if to else "No index was named to publish to."
+    text += f" Give an address, or one of {', '.join([PUBLIC, *named])}."
+    remedy = Remedy("Name an index", ("invoke", "pkg.publish", "--index", "ADDRESS"))
+    raise LabError(text, ErrorCode.NO_INDEX, remedy=remedy)
+
+
+def _publish_addresses(pyproject: PyProject) -> dict[str, str]:
+    """Return the `publish-url` of each index that uv's table names."""
+    entries = pyproject.table("tool", "uv").get("index")
+    found = {}
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, dict) and entry.get("publish-url"):
+            found[str(entry.get("name"))] = str(entry["publish-url"])
+    return found
 
 
 def _login() -> dict[str, str]:
-    """Read the login from the variables: a token alone, or user and password."""
-    found = {
-        name: os.environ[_VARIABLE + name] for name in _LOGIN if os.environ.get(_VARIABLE + name)
-    }
-    if "TOKEN" in found:
-        return {"TOKEN": found["TOKEN"]}
-    if len(found) == 1:
-        lacking = next(name for name in _LOGIN[1:] if name not in found)
-        text = f"a login needs both: {_VARIABLE}{lacking} is not set."
-        raise LabError(text, ErrorCode.INCOMPLETE_LOGIN, remedy="set both, or neither")
-    return found
+    """Return the login from the variables: a TOKEN alone, or USERNAME and PASSWORD, or nothing."""
+    for names in (("TOKEN",), ("USERNAME", "PASSWORD")):
+        found = {name: os.environ.get(_VARIABLE + name, "") for name in names}
+        missing = [name for name in names if not found[name]]
+        if not missing:
+            return found
+        if len(missing) < len(names):
+            text = f"A login needs both: {_VARIABLE}{missing[0]} is not set."
+            raise LabError(text, ErrorCode.INCOMPLETE_LOGIN, remedy=Remedy("Set both, or neither"))
+    return {}

@@ -130,7 +130,7 @@ def test_build_publish_install(case: Case, new_lab: Callable[[Case], Lab], serve
         assert (server.folder / name).read_bytes() == (dist / name).read_bytes()
     if case.layer == "pip":
         answers.append(lab("pkg.publish", *one, *to))
-        assert (answers[-1].code, answers[-1].error()["title"]) == (2, "there already")
+        assert (answers[-1].code, answers[-1].error()["title"]) == (2, "version exists")
     _silent(lab, *answers)
 
 
@@ -171,7 +171,7 @@ def test_a_build_that_fails_leaves_the_old_files(
         assert failed.code == 4, failed
         lab.env["WRONG_NAME"] = "1"
         failed = lab("pkg.build", "--package", "tiny-beta")
-        assert (failed.code, failed.results[0]["title"]) == (1, "wrong metadata")
+        assert (failed.code, failed.results[0]["title"]) == (1, "invalid metadata")
 
 
 BROKEN = 'requires = []\nbuild-backend = "backend"\nbackend-path = ["."]'

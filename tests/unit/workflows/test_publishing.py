@@ -49,7 +49,7 @@ def test_what_is_no_package_is_refused(
 ) -> None:
     session = _session(project, text, manager)
     for work in (publishing.build, lambda *args: publishing.publish(*args, to="pypi")):
-        with pytest.raises(LabError, match="Demo_x is no package") as caught:
+        with pytest.raises(LabError, match="Demo_x is not a package") as caught:
             work(session, Progress())
         assert (caught.value.exit_code, caught.value.line) == (ExitCode.BAD_REQUEST, line)
 
@@ -98,14 +98,14 @@ def test_a_file_that_is_no_wheel(project: MakeProject, root: Path) -> None:
     [
         pytest.param(
             "",
-            "no index to publish to was named: an address is one, and so is pypi, lab",
+            "No index was named to publish to. Give an address, or one of pypi, lab",
             id="none",
         ),
         pytest.param("there", "no index 'there'", id="unknown"),
         pytest.param(
-            "https://me:hunter2@host/x", r"a login in it: https://\*\*\*@host/x", id="a login"
+            "https://me:hunter2@host/x", r"contains a login: https://\*\*\*@host/x", id="a login"
         ),
-        pytest.param("secret", "a login in it", id="a login behind a name"),
+        pytest.param("secret", "contains a login", id="a login behind a name"),
     ],
 )
 def test_an_index_is_named_without_a_login(project: MakeProject, to: str, why: str) -> None:
