@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
@@ -10,17 +9,14 @@ from packaging.utils import canonicalize_name
 from tasks_lib.checks.base import Check, Finding, conda_line, listed
 from tasks_lib.managers import MANAGERS
 from tasks_lib.project.manifests import PYPI, spec_name
+from tasks_lib.project.version_ranges import conda_specifiers, overlap
 from tasks_lib.results import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from packaging.specifiers import SpecifierSet
+    from collections.abc import Iterable
 
     from tasks_lib.ownership.facts import Facts
 
-_CLAUSE = re.compile(r"(?P<sign>[=<>!~]=|[=<>]|)\s*(?P<version>\d+(?:\.\d+)*)(?P<star>\.?\*)?")
-_MINORS = range(6, 31)
 #: what either layer may have for itself
 _BOTH_MAY = {"python", "pip", "setuptools", "wheel", "uv", "poetry"}
 #: other managers' locks, with the file or table that shows somebody using the manager
@@ -28,57 +24,19 @@ _LOCKS = {"poetry.lock": "poetry", "uv.lock": "uv", "pdm.lock": "pdm", "Pipfile.
 
 
 def _python(facts: Facts) -> Iterable[Finding]:
-    """Look for one version that both allow; what cannot be read for certain raises no alarm."""
+    """Report where no version satisfies both; a spec that cannot be read for certain is not reported."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415 - 0.03 s
 
     spec = facts.conda_file.python if facts.conda_file else None
-    wanted = conda_specifiers(spec or "")
+    choices = conda_specifiers(spec or "")
     try:
         project = SpecifierSet(facts.project.pyproject.requires_python)
     except InvalidSpecifier:
         return  # `config` reports it
-    if wanted is None or any(
-        version in project and any(version in choice for choice in wanted)
-        for version in _versions(f"{spec} {project}")
-    ):
+    if choices is None or any(overlap(choice, project) for choice in choices):
         return
     text = f"the conda file asks for {spec}, and pyproject.toml requires Python {project}: no version is both."
     yield Finding(text, *conda_line(facts, "python"))
-
-
-def conda_specifiers(spec: str) -> list[SpecifierSet] | None:
-    """Translate conda's version spec (`=3.12`, `>=3.11,<3.13`, `3.11|3.12`), or `None` where that is not certain."""
-    from packaging.specifiers import SpecifierSet  # noqa: PLC0415 - 0.03 s
-
-    rest = spec.rpartition("::")[2].strip()[len(spec_name(spec)) :].strip()
-    version = re.sub(r"(?<=[=<>!~,|])\s+|\s+(?=[,|])", "", rest)
-    # a build string stands behind a second `=` or a blank: `3.12.*=*_cpython`, `3.12.1 h1_0`
-    version = re.sub(r"^(==?|)([\d.*]+)(?:=|\s+)[\w*]+$", r"\1\2", version)
-    if version in {"", "*"}:
-        return None
-    choices: list[SpecifierSet] = []
-    for choice in version.split("|"):
-        parts = []
-        for clause in choice.split(","):
-            found = _CLAUSE.fullmatch(clause)
-            if found is None:
-                return None
-            loose = found["sign"] in {"=", ""} or (found["star"] and found["sign"] == "==")
-            star = ".*" if loose or (found["star"] and found["sign"] == "!=") else ""
-            parts.append(f"{'==' if loose else found['sign']}{found['version']}{star}")
-        choices.append(SpecifierSet(",".join(parts)))
-    return choices
-
-
-def _versions(text: str) -> Iterator[str]:
-    """Give the versions to try: those that are named, their neighbours, and the first and a late one of each minor."""
-    for major, minor, patch in re.findall(r"\b(\d+)(?:\.(\d+))?(?:\.(\d+))?", text):
-        middle = int(patch or 0)
-        yield from (
-            f"{major}.{minor or 0}.{number}" for number in (middle, middle + 1, max(middle - 1, 0))
-        )
-    yield from (f"3.{minor}.{patch}" for minor in _MINORS for patch in (0, 90))
-    yield "2.7.18"
 
 
 def _both_layers(facts: Facts) -> Iterable[Finding]:

@@ -8,19 +8,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import yaml
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from tasks_lib.checks.agreement import conda_specifiers
 from tasks_lib.importers import requirements_files
 from tasks_lib.importers.declarations import MAIN, Found, Target, comments
 from tasks_lib.project.conda_edit import says
 from tasks_lib.project.manifests import CONDA_FILES, CondaFile, parse_yaml, read_text, spec_name
+from tasks_lib.project.version_ranges import conda_specifiers, overlap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from packaging.specifiers import SpecifierSet
+#: the minor versions of Python that a new conda file may ask for, the newest first
+_MINORS = tuple(f"3.{minor}" for minor in range(14, 7, -1))
 
 
 def read_all(root: Path, target: Target) -> Iterator[Found]:
@@ -121,13 +123,9 @@ def new_text(name: str, python: str) -> str:
 
 
 def fitting(wanted: SpecifierSet, here: str) -> str:
-    """Give the minor version of Python to ask for: this one where it fits, else the newest that does."""
-    minors = [".".join(here.split(".")[:2]), *(f"3.{minor}" for minor in range(14, 7, -1))]
-    return next(
-        (
-            one
-            for one in minors
-            if any(f"{one}.{patch}" in wanted for patch in (0, *range(30, 0, -1)))
-        ),
-        minors[0],
-    )
+    """Return a minor version of Python that `wanted` allows: that of `here` if possible, else the newest."""
+    own = ".".join(here.split(".")[:2])
+    for minor in (own, *_MINORS):
+        if overlap(SpecifierSet(f"=={minor}.*"), wanted):
+            return minor
+    return own

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from packaging.specifiers import SpecifierSet
 
 from tasks_lib import bootstrap
-from tasks_lib.checks.agreement import conda_specifiers
 from tasks_lib.environments import site_packages
 from tasks_lib.environments.conda import Conda
 from tasks_lib.environments.conda_config import Condarc
@@ -23,6 +22,7 @@ from tasks_lib.errors import ErrorCode, ExitCode, LabError
 from tasks_lib.execution import process, redaction
 from tasks_lib.execution.process import Command
 from tasks_lib.project.manifests import spec_name
+from tasks_lib.project.version_ranges import conda_specifiers
 from tasks_lib.tools import executables, package_index
 
 if TYPE_CHECKING:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name, canonicalize_version
 
 from tasks_lib import importers
-from tasks_lib.checks.agreement import conda_specifiers
 from tasks_lib.environments import ENVIRONMENTS, conda_health, site_packages
 from tasks_lib.environments.base import SEEDS, State
 from tasks_lib.errors import ErrorCode, LabError
@@ -27,6 +26,7 @@ from tasks_lib.ownership import graph, guard
 from tasks_lib.ownership.facts import Facts
 from tasks_lib.project.conda_edit import with_specs
 from tasks_lib.project.manifests import PYPI, PYPROJECT, CondaFile, PyProject, read_text, spec_name
+from tasks_lib.project.version_ranges import conda_specifiers
 from tasks_lib.results import Result, Status
 from tasks_lib.session import combos, transaction
 from tasks_lib.session.session import Answer, Session, planned

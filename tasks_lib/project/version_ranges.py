@@ -1,0 +1,51 @@
+"""Version ranges: conda's translated to those of Python packages, and whether two of them overlap."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tasks_lib.project.manifests import spec_name
+
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
+
+_CLAUSE = re.compile(r"(?P<sign>[=<>!~]=|[=<>]|)\s*(?P<version>\d+(?:\.\d+)*)(?P<star>\.?\*)?")
+_SPACES = re.compile(r"(?<=[=<>!~,|])\s+|\s+(?=[,|])")
+#: a build string follows a second `=` or a space: `3.12.*=*_cpython`, `3.12.1 h1_0`
+_BUILD = re.compile(r"^(==?|)([\d.*]+)(?:=|\s+)[\w*]+$")
+
+
+def overlap(first: SpecifierSet, second: SpecifierSet) -> bool:
+    """Return whether at least one version satisfies both."""
+    return not (first & second).is_unsatisfiable()
+
+
+def conda_specifiers(spec: str) -> list[SpecifierSet] | None:
+    """Return the alternatives of a conda spec (`=3.12`, `>=3.11,<3.13`, `3.11|3.12`), `None` if not certain."""
+    from packaging.specifiers import SpecifierSet  # noqa: PLC0415 - 0.03 s, and not every task needs it
+
+    limits = spec.rpartition("::")[2].strip()[len(spec_name(spec)) :].strip()
+    version = _BUILD.sub(r"\1\2", _SPACES.sub("", limits))
+    if version in {"", "*"}:
+        return None
+    choices = []
+    for choice in version.split("|"):
+        clauses = [_clause(text) for text in choice.split(",")]
+        if None in clauses:
+            return None
+        choices.append(SpecifierSet(",".join(filter(None, clauses))))
+    return choices
+
+
+def _clause(text: str) -> str | None:
+    """Return one clause of conda's as PEP 440 writes it, `None` if it has no equivalent."""
+    found = _CLAUSE.fullmatch(text)
+    if found is None:
+        return None
+    sign, version, star = found["sign"], found["version"], found["star"]
+    if sign in {"=", ""} or (star and sign == "=="):
+        return f"=={version}.*"
+    if star and sign == "!=":
+        return f"!={version}.*"
+    return f"{sign}{version}"
