@@ -70,8 +70,13 @@ class Environment(ABC):
     makers: ClassVar[tuple[str, ...]]
     #: whether it holds packages of its own that a manager could destroy
     owns_packages: ClassVar[bool] = False
+    #: the distributions of the tool environment that create it
+    tools: ClassVar[tuple[str, ...]] = ()
     #: the distributions that it is made with
     seeds: ClassVar[tuple[str, ...]] = ()
+
+    #: the variables by which a user changes what it installs and where; a proof unsets them
+    user_variables: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, project: Project) -> None:
         """Keep the project; nothing is looked at before it is asked for."""
@@ -87,6 +92,16 @@ class Environment(ABC):
         """List what can make it on this machine, where a person may choose."""
         return []
 
+    @classmethod
+    def caches(cls) -> dict[str, str]:
+        """Return the user's download caches: each folder by the variable that names it."""
+        return {}
+
+    @property
+    def installs_files(self) -> bool:
+        """Return whether its manifest installs something from the project's folder."""
+        return False
+
     @property
     @abstractmethod
     def prefix(self) -> Path:
@@ -101,6 +116,10 @@ class Environment(ABC):
     @abstractmethod
     def engine(self) -> str:
         """Name what makes it."""
+
+    def version_of_engine(self) -> Command | None:
+        """Return the command that prints the engine's version, nothing where it is one of `tools`."""
+        return None
 
     @property
     @abstractmethod

@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import platformdirs
+
 from tasks_lib import bootstrap
 from tasks_lib.environments import conda_engines, conda_health, site_packages
 from tasks_lib.environments.base import (
@@ -44,6 +46,19 @@ class Conda(Environment):
     kind: ClassVar[str] = "conda"
     mark: ClassVar[str] = "conda-meta"
     owns_packages: ClassVar[bool] = True
+    tools: ClassVar[tuple[str, ...]] = ("py-rattler",)
+    user_variables: ClassVar[tuple[str, ...]] = (
+        "CONDARC",
+        "CONDA_ENVS_DIRS",
+        "CONDA_ENVS_PATH",
+        "CONDA_CHANNELS",
+        "CONDA_DEFAULT_CHANNELS",
+        "CONDA_CHANNEL_ALIAS",
+        "CONDA_CHANNEL_PRIORITY",
+        "CONDA_SSL_VERIFY",
+        "CONDA_OFFLINE",
+        "MAMBA_ROOT_PREFIX",
+    )
     engines_on_path = staticmethod(conda_engines.on_path)
     makers: ClassVar[tuple[str, ...]] = tuple(conda_engines.ENGINES)
 
@@ -76,6 +91,22 @@ class Conda(Environment):
     def engine(self) -> str:
         """Name the engine."""
         return self.maker.name
+
+    def version_of_engine(self) -> Command | None:
+        """Return `conda --version`, or the same of another command line."""
+        if not self.maker.is_cli:
+            return None
+        return Command((self.maker.program, "--version"), "ask the engine for its version")
+
+    @classmethod
+    def caches(cls) -> dict[str, str]:
+        """Return the folder where py-rattler keeps packages and indexes."""
+        return {"RATTLER_CACHE_DIR": str(platformdirs.user_cache_path() / "rattler" / "cache")}
+
+    @property
+    def installs_files(self) -> bool:
+        """Return whether the `pip:` section has an option or a path, which may name such a file."""
+        return any(entry[:1] in {"-", "."} for entry in self.file.pip)
 
     @property
     def where(self) -> str:

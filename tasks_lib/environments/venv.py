@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+import platformdirs
+
 from tasks_lib.environments import site_packages
 from tasks_lib.environments.base import (
     CREATION_IS_SAFE,
@@ -30,6 +32,12 @@ class Venv(Environment):
     kind: ClassVar[str] = "pip"
     mark: ClassVar[str] = "pyvenv.cfg"  # PEP 405
     seeds: ClassVar[tuple[str, ...]] = ("pip",)
+    tools: ClassVar[tuple[str, ...]] = ("uv",)
+    user_variables: ClassVar[tuple[str, ...]] = (
+        "PIP_CONFIG_FILE",
+        "PIP_CONSTRAINT",
+        "PYTHONUSERBASE",
+    )
     name = ".venv"
     engine = "uv"
     makers: ClassVar[tuple[str, ...]] = (engine,)
@@ -39,6 +47,11 @@ class Venv(Environment):
     def applies(cls, project: Project) -> bool:
         """Apply to every project with a manifest."""
         return bool(project.pyproject.data)
+
+    @classmethod
+    def caches(cls) -> dict[str, str]:
+        """Return the folder where pip keeps its downloads."""
+        return {"PIP_CACHE_DIR": str(platformdirs.user_cache_path("pip", appauthor=False))}
 
     @property
     def prefix(self) -> Path:

@@ -69,6 +69,10 @@ class Manager(ABC):
     edits_apart: ClassVar[bool] = False
     #: whether it writes the address of a repository on this machine otherwise than it was given
     misspells: ClassVar[bool] = False
+    #: the files beside the manifest that hold its settings
+    config_files: ClassVar[tuple[str, ...]] = ()
+    #: the variables by which a user changes what it resolves or where it keeps its data; a proof unsets them
+    user_variables: ClassVar[tuple[str, ...]] = ()
     #: whose packages `outdated` answers for
     outdated_owners: ClassVar[tuple[str, ...]] = ("lock",)
 
@@ -85,6 +89,11 @@ class Manager(ABC):
     def program(self) -> str:
         """Give the path of the manager's program."""
         return executables.tool(self.name)
+
+    @classmethod
+    def caches(cls) -> dict[str, str]:
+        """Return the user's download caches: each folder by the variable that names it."""
+        return {}
 
     @abstractmethod
     def lock(self, activation: Activation | None, upgrade: Sequence[str] | None = None) -> Command:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+import platformdirs
 from packaging.utils import canonicalize_name
 
 from tasks_lib import bootstrap
@@ -58,8 +59,21 @@ class Poetry(Manager):
     name: ClassVar[str] = "poetry"
     lock_name: ClassVar[str] = "poetry.lock"
     member_remedy: ClassVar[str] = "depend on its folder: invoke deps.add ./FOLDER --editable"
+    config_files: ClassVar[tuple[str, ...]] = ("poetry.toml",)
+    user_variables: ClassVar[tuple[str, ...]] = (
+        "POETRY_CONFIG_DIR",
+        "POETRY_DATA_DIR",
+        "POETRY_HOME",
+    )
     edits_apart: ClassVar[bool] = True
     misspells: ClassVar[bool] = True
+
+    @classmethod
+    def caches(cls) -> dict[str, str]:
+        """Return the folder where Poetry keeps its downloads."""
+        return {
+            "POETRY_CACHE_DIR": str(platformdirs.user_cache_path("pypoetry", appauthor=False)),
+        }
 
     def lock(self, activation: Activation | None, upgrade: Sequence[str] | None = None) -> Command:
         """Run `poetry lock`, or `poetry update --lock`."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from packaging.utils import canonicalize_name
 
+from tasks_lib import bootstrap
+from tasks_lib.execution import process
 from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Command
 from tasks_lib.managers import pyproject_rules
@@ -18,7 +21,6 @@ from tasks_lib.tools import executables, messages, package_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from tasks_lib.environments.base import Activation
     from tasks_lib.execution.process import Outcome
@@ -47,8 +49,27 @@ class Uv(Manager):
 
     name: ClassVar[str] = "uv"
     lock_name: ClassVar[str] = "uv.lock"
+    config_files: ClassVar[tuple[str, ...]] = ("uv.toml",)
+    user_variables: ClassVar[tuple[str, ...]] = (
+        "UV_CONFIG_FILE",
+        "UV_RESOLUTION",
+        "UV_PRERELEASE",
+        "UV_CONSTRAINT",
+        "UV_OVERRIDE",
+        "UV_EXCLUDE_NEWER",
+    )
     outdated_owners: ClassVar[tuple[str, ...]] = ("lock", "stray")
     member_remedy: ClassVar[str] = "name its folder under members in [tool.uv.workspace]"
+
+    @classmethod
+    def caches(cls) -> dict[str, str]:
+        """Ask uv for the folder of its downloads; Pythons that it installs are kept in ours."""
+        asked = Command((executables.uv(), "cache", "dir"), "ask uv where it keeps its downloads")
+        pythons = Path(bootstrap.cache_folder(), "python")
+        return {
+            "UV_CACHE_DIR": process.run(asked).stdout.strip(),
+            "UV_PYTHON_INSTALL_DIR": str(pythons),
+        }
 
     def lock(self, activation: Activation | None, upgrade: Sequence[str] | None = None) -> Command:
         """Run `uv lock`."""

@@ -29,14 +29,20 @@ if TYPE_CHECKING:
 class Facts:
     """What is installed, owned, locked and declared. Not made for use by two threads at once."""
 
-    def __init__(self, session: Session) -> None:
-        """Keep the session; nothing is read before it is asked for."""
+    def __init__(self, session: Session, prefix: Path | None = None) -> None:
+        """Keep the session, and the environment's `prefix` where it is not the session's own.
+
+        Nothing is read before it is asked for.
+        """
+        self._given_prefix = prefix
         self.session = session
         self.project = session.project
 
     @cached_property
     def prefix(self) -> Path | None:
         """Give the environment's folder where it is usable; `doctor` reports where it is not."""
+        if self._given_prefix is not None:
+            return self._given_prefix
         environment = self.session.environment
         try:
             return environment.prefix if environment.state() is State.PRESENT else None

@@ -1,6 +1,6 @@
 """Declare the charts of the page of proofs with Altair, in the environment that charts.txt pins.
 
-`draw.py FILE` reads the rows of each chart from a JSON file and prints one document: the script that draws in a
+`charts.py FILE` reads the rows of each chart from a JSON file and prints one document: the script that draws in a
 browser, what it is, and each chart as Vega-Lite. Colours are the page's own variables, so a chart follows its scheme.
 """
 

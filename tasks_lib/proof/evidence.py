@@ -15,11 +15,12 @@ from packaging.utils import canonicalize_name
 
 from tasks_lib import __version__
 from tasks_lib.checks import drift
-from tasks_lib.environments import conda_engines, conda_health, site_packages
+from tasks_lib.environments import ENVIRONMENTS, conda_health, site_packages
 from tasks_lib.environments.base import SEEDS
 from tasks_lib.errors import LabError
 from tasks_lib.execution import process
 from tasks_lib.execution.process import Command
+from tasks_lib.managers import MANAGERS
 from tasks_lib.ownership import layers
 from tasks_lib.ownership.facts import Facts
 from tasks_lib.proof import claims, sandbox
@@ -96,8 +97,7 @@ def statuses(results: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 def basis(copied: Session, prefix: Path) -> dict[str, Any]:
     """Describe what everything that follows is held to: the lock, the manifests, and what was there unasked."""
-    manager, facts = copied.manager, Facts(copied)
-    facts.prefix = prefix
+    manager, facts = copied.manager, Facts(copied, prefix)
     lock = {
         "name": manager.lock_name,
         "sha256": _sha256(manager.lock_path),
@@ -215,14 +215,16 @@ def _platform() -> dict[str, Any]:
 
 
 def _tools(session: Session) -> dict[str, str]:
+    names = set(MANAGERS)
+    for layer in ENVIRONMENTS.values():
+        names.update(layer.tools)
     found = {
         "mlops-lab": __version__,
-        **{name: version(name) for name in ("uv", "poetry", "py-rattler")},
+        **{name: version(name) for name in sorted(names)},
     }
-    engine = session.environment.engine
-    if engine in conda_engines.on_path():
-        asked = Command((conda_engines.choose(engine).program, "--version"), "ask for its version")
-        found[engine] = process.run(asked).stdout.split()[-1]
+    asked = session.environment.version_of_engine()
+    if asked is not None:
+        found[session.environment.engine] = process.run(asked).stdout.split()[-1]
     return found
 
 

@@ -222,7 +222,7 @@ def _layers(cell: Cell) -> str:
 
 
 def _drawn(cells: Sequence[Cell]) -> dict[str, Any]:
-    """Have `draw.py` declare the charts, in an environment of its own: it is large, and only this needs it.
+    """Have `charts.py` declare the charts, in an environment of its own: it is large, and only this needs it.
 
     Give the charts as Vega-Lite, each with its description in words, the script that draws them, and what that is.
     """
@@ -234,7 +234,7 @@ def _drawn(cells: Sequence[Cell]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="mlops-lab charts ") as folder:
         file = Path(folder, "charts.json")
         file.write_text(json.dumps(asked), encoding="utf-8")
-        argv = (str(python), "-I", "-Xutf8", str(_HERE / "draw.py"), str(file))
+        argv = (str(python), "-I", "-Xutf8", str(_HERE / "charts.py"), str(file))
         outcome = process.run(process.Command(argv, "declare the charts"))
     messages.demand(outcome, title="draw the charts")
     drawn: dict[str, Any] = json.loads(outcome.stdout)

@@ -11,22 +11,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import platformdirs
 import yaml
 
 from tasks_lib import bootstrap
+from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.errors import ErrorCode, LabError
-from tasks_lib.execution import process, usage
-from tasks_lib.execution.process import Command
+from tasks_lib.execution import usage
+from tasks_lib.managers import MANAGERS
 from tasks_lib.project.manifests import PYPROJECT, read_text
 from tasks_lib.tools import executables, package_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from tasks_lib.environments.base import Environment
+    from tasks_lib.managers.base import Manager
     from tasks_lib.proof.channel import Channel
     from tasks_lib.session.session import Session
 
+#: all that may read a user's settings and fill caches, whichever combo is proven
+_TOOLS: tuple[type[Environment | Manager], ...] = (*ENVIRONMENTS.values(), *MANAGERS.values())
 #: how the folder of a proof begins
 PREFIX = "mlops-lab proof "
 #: What is never copied: histories, environments, caches, and proofs where the folder for what is temporary is inside.
@@ -52,31 +56,10 @@ _LOCAL = re.compile(
     r"""^\s*\[tool\.uv\.workspace""",
     re.MULTILINE,
 )
-#: Settings of a person that would lead out of the proof's home. What they say of channels is written there instead.
-_FORGOTTEN = (
-    *("CONDARC", "CONDA_ENVS_DIRS", "CONDA_ENVS_PATH", "CONDA_CHANNELS", "CONDA_DEFAULT_CHANNELS"),
-    *(
-        "CONDA_CHANNEL_ALIAS",
-        "CONDA_CHANNEL_PRIORITY",
-        "CONDA_SSL_VERIFY",
-        "CONDA_OFFLINE",
-        "MAMBA_ROOT_PREFIX",
-    ),
-    *(
-        "UV_CONFIG_FILE",
-        "UV_RESOLUTION",
-        "UV_PRERELEASE",
-        "UV_CONSTRAINT",
-        "UV_OVERRIDE",
-        "UV_EXCLUDE_NEWER",
-    ),
-    *("PIP_CONFIG_FILE", "PIP_CONSTRAINT"),
-    *("POETRY_CONFIG_DIR", "POETRY_DATA_DIR", "POETRY_HOME", "PYTHONUSERBASE"),
-)
 
 
 @dataclass
-class Place:
+class Sandbox:
     """A project's folder, the variables that give its processes a home of their own, and what was made there."""
 
     project: Path
@@ -85,7 +68,7 @@ class Place:
     python: str = ""
 
 
-def make(session: Session, folder: Path, number: str, channel: Channel) -> Place:
+def make(session: Session, folder: Path, number: str, channel: Channel) -> Sandbox:
     """Make a home in `folder`, with a `.condarc` that leads to the channel, for a project that is to lie beside it."""
     own = folder / f"home{number}"
     folders = {
@@ -103,14 +86,12 @@ def make(session: Session, folder: Path, number: str, channel: Channel) -> Place
     settings = {**channel.condarc, "envs_dirs": [str(own / ".conda" / "envs")]}
     (own / ".condarc").write_text(yaml.safe_dump(settings), encoding="utf-8")
     env: dict[str, str | None] = {
-        **dict.fromkeys(_FORGOTTEN),
+        **dict.fromkeys(_settings()),
         **caches(),
         **channel.caches,
         **{name: str(path) for name, path in folders.items()},
         "MLOPS_LAB_COMBO": session.combo.id,
-        "MLOPS_LAB_ENGINE": session.environment.engine
-        if session.environment.kind == "conda"
-        else "auto",
+        "MLOPS_LAB_ENGINE": session.environment.engine if session.environment.choices() else "auto",
         "MLOPS_LAB_PYTHON": session.project.python or None,
         bootstrap.OWN_TASKS: "1",
         usage.VARIABLE: "1",
@@ -121,24 +102,20 @@ def make(session: Session, folder: Path, number: str, channel: Channel) -> Place
     python = executables.find_python(session.project.python) if session.project.python else None
     if python is not None:  # uv keeps Pythons in the person's data folder
         env["PATH"] = os.pathsep.join((os.environ.get("PATH", ""), str(python.parent)))
-    return Place(folder / f"project{number}", env)
+    return Sandbox(folder / f"project{number}", env)
+
+
+def _settings() -> set[str]:
+    """Return the names of the variables by which a user changes what the tools do."""
+    return {name for tool in _TOOLS for name in tool.user_variables}
 
 
 def caches() -> dict[str, str]:
-    """Give the variables that name the download caches, each as its tool would find it with the person's home."""
-    here = Path(bootstrap.cache_folder())
-    uv = process.run(
-        Command((executables.uv(), "cache", "dir"), "ask where uv keeps its downloads")
-    ).stdout.strip()
-    default = {
-        "UV_CACHE_DIR": uv,
-        "UV_PYTHON_INSTALL_DIR": here / "python",
-        "POETRY_CACHE_DIR": platformdirs.user_cache_path("pypoetry", appauthor=False),
-        "PIP_CACHE_DIR": platformdirs.user_cache_path("pip", appauthor=False),
-        "RATTLER_CACHE_DIR": platformdirs.user_cache_path() / "rattler" / "cache",
-        bootstrap.CACHE: here,
-    }
-    return {name: os.environ.get(name) or str(path) for name, path in default.items()}
+    """Return the download caches that proofs share: the user's own, and those of mlops-lab."""
+    found = {bootstrap.CACHE: bootstrap.cache_folder()}
+    for tool in _TOOLS:
+        found |= tool.caches()
+    return {name: os.environ.get(name) or folder for name, folder in found.items()}
 
 
 def copy_project(session: Session, to: Path, name: str, channels: Mapping[str, str]) -> None:

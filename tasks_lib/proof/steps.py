@@ -27,7 +27,7 @@ from tasks_lib.tools import executables
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tasks_lib.proof.sandbox import Place
+    from tasks_lib.proof.sandbox import Sandbox
     from tasks_lib.report.progress import Progress
     from tasks_lib.session.session import Session
 
@@ -53,8 +53,8 @@ class Proof:
 
     session: Session
     progress: Progress
-    first: Place
-    second: Place
+    first: Sandbox
+    second: Sandbox
     began: float
     step: Step = field(default_factory=lambda: Step("proof", "prove"))
     #: parts of the proof's document, as the steps see them, and what each step was
@@ -71,12 +71,12 @@ class Proof:
             self.session, project=project, manager=MANAGERS[self.session.combo.manager](project)
         )
 
-    def held(self, place: Place) -> dict[str, Any]:
+    def held(self, place: Sandbox) -> dict[str, Any]:
         """Describe the environment that was made there."""
         installed = evidence.installed(self.session, self.seen["lock"], place.prefix)
         return {"python": place.python, "installed": installed}
 
-    def lab(self, place: Place, task: str, *words: str) -> dict[str, Any]:
+    def lab(self, place: Sandbox, task: str, *words: str) -> dict[str, Any]:
         """Run one task there and give its document; one that failed is what its first bad result says."""
         command = Command(executables.itself(task, *words), env=place.env, cwd=place.project)
         outcome = process.run(command, on_line=lambda text: self.progress.line(self.step, text))
@@ -219,7 +219,7 @@ class Proof:
             raise Unproven(text)
         return f"{len(first)} names and versions, the same in both"
 
-    def _look(self, place: Place) -> None:
+    def _look(self, place: Sandbox) -> None:
         """Find the environment that was made there; it must lie where the proof can do no harm."""
         data = self.lab(place, "env.info")["data"]
         prefix = Path(data["path"])

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from tasks_lib.proof.sandbox import Place
+    from tasks_lib.proof.sandbox import Sandbox
 
     Damage = Callable[["Hit"], AbstractContextManager[None]]
 
@@ -47,7 +47,7 @@ _CONDA = "name: tiny_env\nchannels: [conda-forge]\ndependencies: [python, pip, s
 class Hit:
     """Where a control strikes: a place of the session, and its environment."""
 
-    place: Place
+    place: Sandbox
 
     @property
     def prefix(self) -> Path:
@@ -234,7 +234,7 @@ def prove(
     """Run a session of a tiny project in this process, and give the proof that it wrote."""
 
     class Broken(Proof):
-        def lab(self, place: Place, task: str, *words: str) -> dict[str, Any]:
+        def lab(self, place: Sandbox, task: str, *words: str) -> dict[str, Any]:
             """Run the task, and break what is to be broken around it."""
             struck = (
                 control is not None
