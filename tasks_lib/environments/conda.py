@@ -22,7 +22,7 @@ from tasks_lib.environments.base import (
     Environment,
     State,
 )
-from tasks_lib.environments.conda_config import Condarc
+from tasks_lib.environments.conda_config import USER_VARIABLES, Condarc
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution.files import write
 from tasks_lib.execution.plan import Installs, Step, Writes
@@ -47,18 +47,7 @@ class Conda(Environment):
     mark: ClassVar[str] = "conda-meta"
     owns_packages: ClassVar[bool] = True
     tools: ClassVar[tuple[str, ...]] = ("py-rattler",)
-    user_variables: ClassVar[tuple[str, ...]] = (
-        "CONDARC",
-        "CONDA_ENVS_DIRS",
-        "CONDA_ENVS_PATH",
-        "CONDA_CHANNELS",
-        "CONDA_DEFAULT_CHANNELS",
-        "CONDA_CHANNEL_ALIAS",
-        "CONDA_CHANNEL_PRIORITY",
-        "CONDA_SSL_VERIFY",
-        "CONDA_OFFLINE",
-        "MAMBA_ROOT_PREFIX",
-    )
+    user_variables: ClassVar[tuple[str, ...]] = USER_VARIABLES
     engines_on_path = staticmethod(conda_engines.on_path)
     makers: ClassVar[tuple[str, ...]] = tuple(conda_engines.ENGINES)
 
