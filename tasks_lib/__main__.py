@@ -32,9 +32,11 @@ def main(argv: "list[str] | None" = None, *, own_tasks: bool = True) -> int:
         bootstrap.hear()
         own_tasks = bool(os.environ.pop(bootstrap.OWN_TASKS, "")) or own_tasks
         if bootstrap.is_inside():
-            from tasks_lib.cli import program  # noqa: PLC0415 - it needs the packages of the tool environment
+            # these need the packages of the tool environment
+            from tasks_lib.cli import program  # noqa: PLC0415
+            from tasks_lib.tasks import namespace  # noqa: PLC0415
 
-            return program.main(argv, own_tasks=own_tasks)
+            return program.main(argv, namespace, own_tasks=own_tasks)
         if (
             argv[:1] == ["--complete"]
             and bootstrap.fault(bootstrap.place(bootstrap.REQUIREMENTS)) is not None

@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from invoke.exceptions import CollectionNotFound, Exit, ParseError
 from invoke.program import Program
@@ -14,21 +15,25 @@ from tasks_lib import __version__, bootstrap
 from tasks_lib.cli import completion
 from tasks_lib.cli.startup_error import refuse
 from tasks_lib.errors import ExitCode, LabError
-from tasks_lib.tasks import namespace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from invoke.collection import Collection
 
 #: what a shell's completion begins with, before the words up to the cursor
 COMPLETE = ["--complete", "--"]
 
 
-def main(argv: list[str], *, own_tasks: bool) -> int:
-    """Run the tasks that `argv` names and give the exit code.
+def main(argv: list[str], bundled: Callable[[], Collection], *, own_tasks: bool) -> int:
+    """Run the tasks that `argv` names, and return the exit code.
 
-    The tasks are those of the folder's own `tasks.py`; or, with `own_tasks` or without that file, mlops-lab's.
+    The tasks are those of the folder's own `tasks.py`. With `own_tasks`, or without that file, they are the `bundled`
+    ones.
     """
-    bundled = own_tasks or not Path("tasks.py").is_file()
-    program = Program(
-        version=__version__, namespace=namespace() if bundled else None, name="mlops-lab"
-    )
+    use_bundled = own_tasks or not Path("tasks.py").is_file()
+    namespace = bundled() if use_bundled else None
+    program = Program(version=__version__, namespace=namespace, name="mlops-lab")
     typed = os.environ.pop(bootstrap.PROGRAM, "python3 -m tasks_lib")
     sys.argv = ["mlops-lab" if own_tasks else typed, *argv]
     if argv[:2] == COMPLETE:

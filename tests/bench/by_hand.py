@@ -50,10 +50,12 @@ INSTALL = """
 import sys
 root, way = sys.argv.pop(1), sys.argv.pop(1)
 sys.path.append(root)
-from tasks_lib import guard, program
+from tasks_lib.cli import program
+from tasks_lib.ownership import guard
+from tasks_lib.tasks import namespace
 if way == "without":
     guard.conflicts = lambda *_: []
-raise SystemExit(program.main(sys.argv[1:], own_tasks=True))
+raise SystemExit(program.main(sys.argv[1:], namespace, own_tasks=True))
 """
 #: what the lock then names at another version than conda owns, though not for this machine
 ELSEWHERE = "pip==24.0; sys_platform == 'win32'"

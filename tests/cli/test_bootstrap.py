@@ -32,7 +32,7 @@ FILES = (
 PROGRAM = """
 import json, os, sys
 
-def main(argv, *, own_tasks):
+def main(argv, bundled, *, own_tasks):
     import tiny
     facts = {"argv": argv, "own_tasks": own_tasks, "prefix": sys.prefix, "path": sys.path, "tiny": tiny.__file__}
     print(json.dumps({**facts, "env": dict(os.environ)}))
@@ -78,6 +78,7 @@ class Checkout:
             (root / "tasks_lib" / name).parent.mkdir(exist_ok=True)
             shutil.copy(PACKAGE / name, root / "tasks_lib" / name)
         (root / "tasks_lib/cli/program.py").write_text(PROGRAM)
+        (root / "tasks_lib/tasks.py").write_text("namespace = None\n")
         (root / "tasks_lib/tools.txt").write_text(f"tiny==1.0 --hash=sha256:{wheel(root)}\n")
         self.root, self.cache = root, cache
         dropped = ("PIP_", "MLOPS_LAB_", "PYTHON", "VIRTUAL_ENV")

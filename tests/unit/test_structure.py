@@ -168,38 +168,65 @@ def _within(name: str, path: Path) -> set[str]:
     return needed - mere - {name, "tasks_lib"}
 
 
-LOWER = (
+#: The packages and top modules, from low to high: none imports a higher one, however late.
+ORDER = (
     "errors",
+    "results",
     "execution",
-    "tools",
-    "project",
     "report",
+    "project",
+    "tools",
     "environments",
     "managers",
+    "session",
+    "ownership",
+    "checks",
+    "importers",
+    "workflows",
+    "proof",
+    "cli",
+    "tasks",
 )
+#: What stands beside the order: the first start, which every package may ask for its constants.
+BESIDE = {"__main__", "bootstrap"}
+#: Imports against the order, each with its reason.
+UPWARDS = {
+    ("execution.plan", "tools"): "the words of a failed command become an error there",
+}
+
+
+def _package(name: str) -> str:
+    return name.split(".")[1]
 
 
 @pytest.mark.parametrize(
-    "path",
-    [
-        path
-        for name, path in MODULES.items()
-        if name.split(".")[1:2] and name.split(".")[1] in LOWER
-    ],
-    ids=_name,
+    "name", [name for name in MODULES if name != "tasks_lib" and _package(name) not in BESIDE]
 )
-def test_lower_layers_do_not_know_the_upper_ones(path: Path) -> None:
-    upper = (
-        "tasks_lib.tasks",
-        "tasks_lib.workflows",
-        "tasks_lib.cli",
-        "tasks_lib.session",
-        "tasks_lib.proof",
-        "invoke",
-    )
-    assert [
-        name for name in _imports(_tree(path), at_run_time=True) if name.startswith(upper)
-    ] == []
+def test_no_package_imports_a_higher_one(name: str) -> None:
+    height = ORDER.index(_package(name))
+    used = {
+        _package(other)
+        for other in _imports(_tree(MODULES[name]))
+        if other.startswith("tasks_lib.")
+    }
+    higher = {other for other in used & {*ORDER} if ORDER.index(other) > height}
+    inner = name.removeprefix("tasks_lib.")
+    assert higher == {other for module, other in UPWARDS if module == inner}
+
+
+def test_every_package_has_its_place_in_the_order() -> None:
+    packages = {_package(name) for name in MODULES if name != "tasks_lib"}
+    assert packages == {*ORDER, *BESIDE}
+
+
+def test_few_modules_stand_at_the_top() -> None:
+    assert len([path for path in PACKAGE.glob("*.py") if path.name != "__init__.py"]) <= 5
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name != "tasks_lib"])
+def test_only_the_command_line_knows_invoke(name: str) -> None:
+    used = {other.partition(".")[0] for other in _imports(_tree(MODULES[name]))}
+    assert _package(name) in {"cli", "tasks"} or "invoke" not in used
 
 
 def test_environments_and_managers_meet_in_the_activation_alone() -> None:
