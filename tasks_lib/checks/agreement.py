@@ -8,7 +8,7 @@ from packaging.utils import canonicalize_name
 
 from tasks_lib.checks.base import Check, Finding, conda_line, listed
 from tasks_lib.managers import MANAGERS
-from tasks_lib.project.manifests import PYPI, spec_name
+from tasks_lib.project.conda_file import PYPI, spec_name
 from tasks_lib.project.version_ranges import conda_specifiers, overlap
 from tasks_lib.results import Status
 

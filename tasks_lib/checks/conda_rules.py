@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from tasks_lib.checks.base import Check, Finding, conda_line, listed
 from tasks_lib.environments import conda_health
-from tasks_lib.project.manifests import read_text, spec_name
+from tasks_lib.project.conda_file import spec_name
+from tasks_lib.project.manifests import read_text
 from tasks_lib.results import Status
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution.files import write
 from tasks_lib.execution.plan import Installs, Step, Writes
 from tasks_lib.execution.process import Command
-from tasks_lib.project.manifests import CondaFile, spec_name
+from tasks_lib.project.conda_file import CondaFile, spec_name
 from tasks_lib.tools import executables, messages, package_index
 
 if TYPE_CHECKING:

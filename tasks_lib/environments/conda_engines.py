@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tasks_lib.execution.process import Outcome
-    from tasks_lib.project.manifests import CondaFile
+    from tasks_lib.project.conda_file import CondaFile
 
 WORKER = Path(__file__).with_name("rattler_worker.py")
 #: settings of the user's `.condarc`, the values at which they count, and what the worker is told then

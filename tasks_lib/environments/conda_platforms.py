@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from tasks_lib.environments.conda_engines import Rattler
 from tasks_lib.execution import process
-from tasks_lib.project.manifests import spec_name
+from tasks_lib.project.conda_file import spec_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tasks_lib.project.manifests import CondaFile
+    from tasks_lib.project.conda_file import CondaFile
 
 #: those for which channels have packages
 _KNOWN = (

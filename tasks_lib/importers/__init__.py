@@ -35,7 +35,9 @@ from tasks_lib.importers.declarations import (
     distribution,
 )
 from tasks_lib.managers import MANAGERS
-from tasks_lib.project.manifests import CONDA_FILES, PYPROJECT, CondaFile, read_text, spec_name
+from tasks_lib.project import conda_edit
+from tasks_lib.project.conda_file import CONDA_FILES, CondaFile, spec_name
+from tasks_lib.project.manifests import PYPROJECT, read_text
 from tasks_lib.project.project import Project
 from tasks_lib.results import Result, Status
 from tasks_lib.session import combos, transaction
@@ -353,7 +355,11 @@ def _conda_text(project: Project, merged: writer.Merged) -> dict[Path, str]:
     """Give the conda file's new text: less its `pip:` section, or whole where there is none yet."""
     file = project.conda_file
     if file.path.is_file():
-        return {file.path: conda_files.without_pip(file, read_text(file.path))} if file.pip else {}
+        return (
+            {file.path: conda_edit.without_pip_section(file.path, conda_edit.read(file.path))}
+            if file.pip
+            else {}
+        )
     wanted = SpecifierSet(str(merged.at(("project", "requires-python"))))
     python = project.python or conda_files.fitting(wanted, executables.running_python())
     text = conda_files.new_text(str(merged.at(("project", "name"))), python)

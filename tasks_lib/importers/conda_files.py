@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import yaml
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from tasks_lib.importers import requirements_files
 from tasks_lib.importers.declarations import MAIN, Found, Target, comments
-from tasks_lib.project.conda_edit import says
-from tasks_lib.project.manifests import CONDA_FILES, CondaFile, parse_yaml, read_text, spec_name
+from tasks_lib.project.conda_file import CONDA_FILES, CondaFile
+from tasks_lib.project.manifests import read_text
 from tasks_lib.project.version_ranges import conda_specifiers, overlap
 
 if TYPE_CHECKING:
@@ -73,45 +70,14 @@ def read_pip(
     root: Path, file: CondaFile, text: str, found: Found, target: Target = MAIN
 ) -> list[Found]:
     """Read the `pip:` section into `found`; give that, and what the files hold that the section names."""
-    (first, last), entries = pip_section(text, file.path.name)
+    entries = list(zip(file.pip_lines, file.pip, strict=True))
+    first, last = file.lines["pip:"], max(file.pip_lines)
     found.comments = [one for one in comments(file.path.name, text) if first <= one.line <= last]
     found.said.append(f"its pip: section ({len(entries)} entries) comes into pyproject.toml")
     if target != MAIN:
         why = f"what the project does not declare itself comes into the group {target[-1]}"
         found.said.append(f"{why}: whoever installs the package does not get it")
     return requirements_files.read_entries(root, found, entries, target)
-
-
-def pip_section(text: str, name: str) -> tuple[tuple[int, int], list[tuple[int, str]]]:
-    """Give the first and the last line of the `pip:` section, and its entries with their lines."""
-    top = parse_yaml(text, name, functools.partial(yaml.compose, Loader=yaml.SafeLoader))
-    for key, value in top.value:
-        for item in value.value if key.value == "dependencies" else ():
-            if isinstance(item, yaml.MappingNode):
-                entries = [
-                    (one.start_mark.line + 1, one.value)
-                    for _, some in item.value
-                    for one in some.value
-                ]
-                first = item.start_mark.line + 1
-                return (first, max([first, *(line for line, _ in entries)])), entries
-    return (1, 0), []
-
-
-def without_pip(file: CondaFile, text: str) -> str:
-    """Give the file's text without its `pip:` section; every other line stays, and pip itself is asked for."""
-    (first, last), _ = pip_section(text, file.path.name)
-    rows = text.splitlines(keepends=True)
-    head = rows[first - 1]
-    has_pip = any(spec_name(spec) == "pip" for spec in file.dependencies)
-    new = "" if has_pip else f"{head[: len(head) - len(head.lstrip())]}- pip\n"
-    made = "".join([*rows[: first - 1], new, *rows[last:]])
-    if not says(replace(file, pip=()), made, [*file.dependencies, *([] if has_pip else ["pip"])]):
-        said = (
-            "its pip: section is written in a way that cannot be taken out safely: move it by hand"
-        )
-        Found(file.path.name).refuse(said, first)
-    return made
 
 
 def new_text(name: str, python: str) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tasks_lib.environments.conda_health import Owned
     from tasks_lib.environments.site_packages import Distribution
-    from tasks_lib.project.manifests import CondaFile
+    from tasks_lib.project.conda_file import CondaFile
     from tasks_lib.project.workspace import Member
     from tasks_lib.session.session import Session
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from tasks_lib.environments import site_packages
 from tasks_lib.ownership.owners import Owner
-from tasks_lib.project.manifests import PYPROJECT, spec_name
+from tasks_lib.project.conda_file import spec_name
+from tasks_lib.project.manifests import PYPROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -16,7 +16,8 @@ from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import process
 from tasks_lib.execution.plan import Installs, Step
 from tasks_lib.managers.uv import Uv
-from tasks_lib.project.manifests import PYPI, PYPROJECT
+from tasks_lib.project.conda_file import PYPI
+from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.results import Result, Status
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution.redaction import without_logins
-from tasks_lib.project.manifests import PYPROJECT, CondaFile, PyProject
+from tasks_lib.project.conda_file import CondaFile
+from tasks_lib.project.manifests import PYPROJECT, PyProject
 from tasks_lib.project.workspace import root_above
 
 if TYPE_CHECKING:

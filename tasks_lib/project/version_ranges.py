@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tasks_lib.project.manifests import spec_name
+from tasks_lib.project.conda_file import spec_name
 
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet

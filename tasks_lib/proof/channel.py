@@ -21,7 +21,7 @@ from tasks_lib.environments.conda_health import solver_spec
 from tasks_lib.errors import ErrorCode, ExitCode, LabError
 from tasks_lib.execution import process, redaction
 from tasks_lib.execution.process import Command
-from tasks_lib.project.manifests import spec_name
+from tasks_lib.project.conda_file import spec_name
 from tasks_lib.project.version_ranges import conda_specifiers
 from tasks_lib.tools import executables, package_index
 

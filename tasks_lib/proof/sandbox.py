@@ -18,6 +18,7 @@ from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import usage
 from tasks_lib.managers import MANAGERS
+from tasks_lib.project import conda_edit
 from tasks_lib.project.manifests import PYPROJECT, read_text
 from tasks_lib.tools import executables, package_index
 
@@ -142,8 +143,9 @@ def copy_project(session: Session, to: Path, name: str, channels: Mapping[str, s
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, target)
     if session.project.conda_path is not None and session.environment.kind == "conda":
-        text = rewritten(read_text(session.project.conda_path), name, channels)
-        (to / session.project.conda_path.name).write_bytes(text.encode())
+        path = session.project.conda_path
+        text = conda_edit.with_name_and_channels(path, conda_edit.read(path), name, channels)
+        (to / path.name).write_bytes(text.encode())
 
 
 def _left_out(root: str, folder: str, names: list[str]) -> set[str]:
@@ -204,21 +206,3 @@ def manifests(session: Session) -> Iterator[Path]:
     yield from (
         path for path in found if path.is_file() and path.resolve().is_relative_to(root.resolve())
     )
-
-
-def rewritten(text: str, name: str, channels: Mapping[str, str]) -> str:
-    """Give a conda file's text with another name and other channels; everything else stays byte by byte."""
-    top = yaml.compose(text, Loader=yaml.SafeLoader)
-    edits: list[tuple[yaml.Node, str]] = []
-    for key, value in top.value if isinstance(top, yaml.MappingNode) else ():
-        if key.value == "name":
-            edits.append((value, name))
-        elif key.value == "channels" and isinstance(value, yaml.SequenceNode):
-            edits += [
-                (node, f'"{channels[node.value]}"')
-                for node in value.value
-                if node.value in channels
-            ]
-    for node, new in sorted(edits, key=lambda edit: edit[0].start_mark.index, reverse=True):
-        text = text[: node.start_mark.index] + new + text[node.end_mark.index :]
-    return text

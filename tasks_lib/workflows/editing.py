@@ -12,9 +12,9 @@ from tasks_lib.execution.files import write_texts
 from tasks_lib.execution.plan import Step, Writes
 from tasks_lib.managers.base import Place
 from tasks_lib.ownership import guard
-from tasks_lib.project import requirements
-from tasks_lib.project.conda_edit import with_specs
-from tasks_lib.project.manifests import read_text, spec_name
+from tasks_lib.project import conda_edit, requirements
+from tasks_lib.project.conda_file import spec_name
+from tasks_lib.project.manifests import read_text
 from tasks_lib.workflows import installation
 
 if TYPE_CHECKING:
@@ -143,7 +143,8 @@ def change_conda(
     activation = layer.require()
     _expect_packages(specs)
     file = layer.file
-    text = with_specs(file, specs, drop=drop)
+    change = conda_edit.remove if drop else conda_edit.add
+    text = change(file.path, conda_edit.read(file.path), specs)
 
     names = [spec_name(spec) for spec in specs]
     if drop:

@@ -13,7 +13,8 @@ from tasks_lib.environments import conda_health
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import process, redaction
 from tasks_lib.execution.files import write
-from tasks_lib.project.manifests import CONDA_FILES, read_text, spec_name
+from tasks_lib.project.conda_file import CONDA_FILES, spec_name
+from tasks_lib.project.manifests import read_text
 from tasks_lib.results import Result, Status
 from tasks_lib.session.session import Answer
 from tasks_lib.tools import messages

@@ -24,8 +24,9 @@ from tasks_lib.importers.declarations import GROUPS, MAIN, Found, comments
 from tasks_lib.managers import MANAGERS
 from tasks_lib.ownership import graph, guard
 from tasks_lib.ownership.facts import Facts
-from tasks_lib.project.conda_edit import with_specs
-from tasks_lib.project.manifests import PYPI, PYPROJECT, CondaFile, PyProject, read_text, spec_name
+from tasks_lib.project import conda_edit
+from tasks_lib.project.conda_file import PYPI, spec_name
+from tasks_lib.project.manifests import PYPROJECT, PyProject, read_text
 from tasks_lib.project.version_ranges import conda_specifiers
 from tasks_lib.results import Result, Status
 from tasks_lib.session import combos, transaction
@@ -249,15 +250,14 @@ def _out_of_conda(session: Session, *, leave_behind: bool) -> tuple[list[Found],
         )
     lines = {item.line for item in found.items}
     found.comments = [one for one in comments(file.path.name, text) if one.line in lines]
-    more, rest = [found], file
+    more = [found]
     if file.pip:
         more += conda_files.read_pip(
             session.project.root, file, text, Found(file.path.name, adds=True)
         )
     if moved:
-        text = with_specs(file, moved, drop=True)
-        rest = CondaFile.parse(file.path, text)
-    return more, conda_files.without_pip(rest, text) if rest.pip else text
+        text = conda_edit.remove(file.path, text, moved)
+    return more, conda_edit.without_pip_section(file.path, text)
 
 
 def _steps(session: Session, target: Session, had: Installed, texts: dict[Path, str]) -> list[Step]:

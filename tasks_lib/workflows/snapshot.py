@@ -26,7 +26,8 @@ from tasks_lib.execution.process import Command
 from tasks_lib.managers import MANAGERS
 from tasks_lib.ownership import layers
 from tasks_lib.ownership.owners import Owner
-from tasks_lib.project.manifests import CONDA_FILES, PYPROJECT, read_text
+from tasks_lib.project.conda_file import CONDA_FILES
+from tasks_lib.project.manifests import PYPROJECT, read_text
 from tasks_lib.project.project import Project
 from tasks_lib.results import Result, Status
 from tasks_lib.session import combos, transaction

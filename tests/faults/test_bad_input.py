@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from tasks_lib.environments import conda_config
 from tasks_lib.errors import LabError
-from tasks_lib.project import manifests
-from tasks_lib.project.conda_edit import with_specs
-from tasks_lib.project.manifests import CondaFile, PyProject
+from tasks_lib.project import conda_edit, manifests
+from tasks_lib.project.conda_file import CondaFile
+from tasks_lib.project.manifests import PyProject
 from tasks_lib.session import journal
 from tasks_lib.workflows import snapshot
 from tests.faults import fuzz_manifests, sandbox, targets
@@ -236,7 +236,7 @@ def _read_all(folder: Path, name: str, data: bytes) -> None:
     path.write_bytes(data)
     try:
         if name == "conda.yml":
-            with_specs(CondaFile.read(path), ["attrs"])
+            conda_edit.add(path, conda_edit.read(path), ["attrs"])
         elif name == "condarc":
             found = conda_config.Condarc.load({"CONDARC": str(path), "HOME": str(folder)})
             found.channels(("conda-forge", "defaults"))
@@ -348,8 +348,7 @@ def test_an_edit_keeps_every_other_line(
     before = (b"\xef\xbb\xbf" if bom else b"") + text.replace("\n", ending).encode()
     path = tmp_path_factory.getbasetemp() / "conda.yml"
     path.write_bytes(before)
-    file = CondaFile.read(path)
-    added = with_specs(file, ["attrs>=2"]).encode()
+    added = conda_edit.add(path, conda_edit.read(path), ["attrs>=2"]).encode()
     old, new = before.splitlines(keepends=True), added.splitlines(keepends=True)
     at = next(number for number, line in enumerate(new) if b"attrs" in line)
     assert [line.rstrip(b"\r\n") for line in (*new[:at], *new[at + 1 :])] == [
@@ -358,7 +357,7 @@ def test_an_edit_keeps_every_other_line(
     assert added.count(ending.encode()) == before.count(ending.encode()) + 1
     assert added.count(b"\n") == before.count(b"\n") + 1
     path.write_bytes(added)
-    assert with_specs(CondaFile.read(path), ["attrs"], drop=True).encode() == before
+    assert conda_edit.remove(path, conda_edit.read(path), ["attrs"]).encode() == before
 
 
 @settings(max_examples=60, deadline=10_000)

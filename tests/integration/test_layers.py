@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tasks_lib.project.manifests import CondaFile
+from tasks_lib.project.conda_file import CondaFile
 from tests.lab import CASES, CONDA_YML, Case, Lab, tools, untouched
 
 if TYPE_CHECKING:

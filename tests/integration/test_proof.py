@@ -396,9 +396,3 @@ def test_a_package_of_any_name_is_copied_and_what_is_built_is_not(tmp_path: Path
     os.mkfifo(root / "pipe")
     with pytest.raises(LabError, match="pipe cannot be copied"):
         sandbox.copy_project(session, tmp_path / "again", "a", {})
-
-
-def test_a_conda_file_gets_another_name_and_channels_and_nothing_else() -> None:
-    text = "# mine\r\nname: 'old'  # its name\r\nchannels:\r\n  - defaults\r\n  - conda-forge\r\ndependencies: [pip]\r\n"
-    made = sandbox.rewritten(text, "new", {"defaults": "file:///x"})
-    assert made == text.replace("'old'", "new").replace("- defaults", '- "file:///x"')

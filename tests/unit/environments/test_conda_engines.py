@@ -16,7 +16,7 @@ from tasks_lib.environments import conda_engines
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.execution import process
 from tasks_lib.execution.process import Command, Outcome
-from tasks_lib.project.manifests import CondaFile
+from tasks_lib.project.conda_file import CondaFile
 from tests import tiny_channel
 
 if TYPE_CHECKING:
