@@ -42,16 +42,19 @@ _MINIMAL = (
 class MakeProject(Protocol):
     """Write manifests in the test's own folder and load them as a project."""
 
-    def __call__(
+    def __call__(  # noqa: PLR0913 - each is one thing that a test may set
         self,
         pyproject: str = _MINIMAL,
         conda: str | None = None,
         *,
         python: str = "",
         engine: str = "rattler",
+        combo: str = "",
+        offline: bool = False,
         files: dict[str, str] | None = None,
+        variables: dict[str, str] | None = None,
     ) -> Project:
-        """Give the project; `files` are further ones, by their names."""
+        """Return the project; `files` are further ones, by their names; `variables` are else those of the test."""
 
 
 def _is_hermetic(path: Path) -> bool:
@@ -109,13 +112,16 @@ def root(tmp_path: Path) -> Path:
 def project(root: Path) -> MakeProject:
     """Give the maker of projects."""
 
-    def make(
+    def make(  # noqa: PLR0913 - as above
         pyproject: str = _MINIMAL,
         conda: str | None = None,
         *,
         python: str = "",
         engine: str = "rattler",
+        combo: str = "",
+        offline: bool = False,
         files: dict[str, str] | None = None,
+        variables: dict[str, str] | None = None,
     ) -> Project:
         texts = {
             "pyproject.toml": pyproject,
@@ -124,6 +130,13 @@ def project(root: Path) -> MakeProject:
         }
         for name, text in texts.items():
             (root / name).write_text(text, encoding="utf-8")
-        return Project.load(root, {}, python=python, engine=engine)
+        return Project.load(
+            root,
+            os.environ if variables is None else variables,
+            combo=combo,
+            python=python,
+            engine=engine,
+            offline=offline,
+        )
 
     return make

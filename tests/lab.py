@@ -19,6 +19,8 @@ import jsonschema
 
 from tasks_lib import bootstrap
 from tasks_lib.execution import process
+from tasks_lib.project.options import Options
+from tasks_lib.project.settings import Settings
 from tasks_lib.tools import package_index
 
 if TYPE_CHECKING:
@@ -392,7 +394,7 @@ def variables(home: Path) -> dict[str, str]:
 
 def _index() -> str:
     """Give the index that this user has set, since the other home has none of the user's files."""
-    found = package_index.resolve(os.environ)
+    found = package_index.resolve(Options.resolve(Settings(), os.environ))
     return found.url if found.source else ""
 
 

@@ -22,7 +22,7 @@ from tasks_lib.report.progress import Progress
 from tasks_lib.results import Report, Result, Status, from_error, verdict
 from tasks_lib.session import journal, transaction
 from tasks_lib.session.session import Answer, Session
-from tasks_lib.tools import executables, package_index
+from tasks_lib.tools import executables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,19 +61,26 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
     shown, written = "json" if json else "text", ""
     try:
         shown, written = report.choose(json=json, asked=format, output=output)
-        package_index.go_offline(os.environ, asked=offline)
         threading.Thread(
             target=report.renderer, args=(shown,), daemon=True
         ).start()  # while the tools run
         with progress, contextlib.ExitStack() as held:
             put_right = (
-                held.enter_context(_alone(command, progress, new=new or bool(source)))
+                held.enter_context(
+                    _alone(command, progress, new=new or bool(source), offline=offline)
+                )
                 if changes
                 else []
             )
             if project:
                 session = _opened(
-                    source, new=new, combo=combo, engine=engine, python=python, command=command
+                    source,
+                    new=new,
+                    combo=combo,
+                    engine=engine,
+                    python=python,
+                    offline=offline,
+                    command=command,
                 )
                 progress.say(f"mlops-lab: {session.combo.id}, since {session.combo.reason}")
                 if changes:
@@ -121,11 +128,15 @@ def _here() -> str:
     return ""
 
 
-def _alone(command: str, progress: Progress, *, new: bool) -> AbstractContextManager[list[Result]]:
+def _alone(
+    command: str, progress: Progress, *, new: bool, offline: bool
+) -> AbstractContextManager[list[Result]]:
     """Hold the project of the current folder, where there is one or is going to be one."""
     root = Path.cwd() if new else root_of(Path.cwd())
     there = new or (root / PYPROJECT).is_file()
-    return transaction.alone(root, command, progress.say) if there else contextlib.nullcontext([])
+    if not there:
+        return contextlib.nullcontext([])
+    return transaction.alone(root, command, progress.say, offline=offline)
 
 
 def _opened(source: str, *, new: bool, command: str, **asked: Any) -> Session:  # noqa: ANN401 - options as they are

@@ -74,7 +74,7 @@ class Conda(Environment):
     @cached_property
     def maker(self) -> conda_engines.Engine:
         """Give the engine itself, looked for when it is needed."""
-        return conda_engines.choose(self.project.engine)
+        return conda_engines.choose(self.project.options.engine, self.project.options)
 
     @property
     def engine(self) -> str:
@@ -133,7 +133,7 @@ class Conda(Environment):
         self.refuse_foreign()
         state = self.state()
         file, maker = self.file, self.maker
-        python = self.project.python
+        python = self.project.options.python
         if state is State.PRESENT:
             title = f"bring {self.where} to what {file.path.name} says"
             specs, pip = self._lacking()
@@ -298,10 +298,10 @@ class Conda(Environment):
     def _wanted(self) -> list[str]:
         """Give the file's specs, with the Python that was asked for in place of the file's own."""
         specs = list(self.file.dependencies)
-        if not self.project.python:
+        if not self.project.options.python:
             return specs
         return [
-            f"python={self.project.python}",
+            f"python={self.project.options.python}",
             *(spec for spec in specs if spec_name(spec) != "python"),
         ]
 

@@ -15,10 +15,13 @@ import yaml
 
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.project.manifests import BAD_TEXT, parse_yaml, read_text
+from tasks_lib.project.options import CHANNEL_ALIAS, Source
 from tasks_lib.tools import executables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+    from tasks_lib.project.options import Options
 
 #: What conda means by `defaults` where nobody set `default_channels` (conda's documentation).
 _DEFAULTS = ("https://repo.anaconda.com/pkgs/main", "https://repo.anaconda.com/pkgs/r")
@@ -74,6 +77,16 @@ _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "custom_multichannels": ("a mapping of lists", _mapping(_texts)),
     "mirrored_channels": ("a mapping of lists", _mapping(_texts)),
 }
+
+
+def for_conda(options: Options) -> dict[str, str]:
+    """Return the variables by which conda follows the options of the run; those that are set are inherited."""
+    env: dict[str, str] = {}
+    if options.offline:
+        env["CONDA_OFFLINE"] = "true"
+    if options.channel_alias.source is Source.SETTINGS:
+        env[CHANNEL_ALIAS] = options.channel_alias.value
+    return env
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from tasks_lib import bootstrap
+from tasks_lib.environments import conda_config
 from tasks_lib.environments.conda_config import Condarc
 from tasks_lib.environments.conda_health import solver_spec
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution.process import Command
+from tasks_lib.project.options import Options
 from tasks_lib.tools import executables, messages, package_index
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from tasks_lib.execution.process import Outcome
     from tasks_lib.project.conda_file import CondaFile
 
+_DEFAULTS = Options()
 WORKER = Path(__file__).with_name("rattler_worker.py")
 #: settings of the user's `.condarc`, the values at which they count, and what the worker is told then
 _SWITCHES = (
@@ -43,9 +46,15 @@ class Engine:
     #: the words that make what a conda file describes
     creates: ClassVar[tuple[str, ...]] = ("env", "create")
 
-    def __init__(self, program: str) -> None:
-        """Keep the path of the program."""
+    def __init__(self, program: str, options: Options = _DEFAULTS) -> None:
+        """Keep the path of the program, and the options of the run."""
         self.program = program
+        self.options = options
+
+    def condarc(self) -> Condarc:
+        """Return the user's settings of conda, with the options of the run laid over them."""
+        variables = {**os.environ, **conda_config.for_conda(self.options)}
+        return Condarc.load(variables, self.root)
 
     @property
     def root(self) -> Path | None:
@@ -54,19 +63,29 @@ class Engine:
 
     def _command(self, why: str, file: CondaFile, *words: str) -> Command:
         """Give a command that downloads from the file's channels, and takes its turn: conda locks no package cache."""
-        condarc = Condarc.load(os.environ, self.root)
+        condarc = self.condarc()
         first = next(iter(condarc.values.get("pkgs_dirs", ())), str(self.root))
         cache = os.path.expanduser(first)  # noqa: PTH111 - as in conda.py
         source = ", ".join(condarc.channels(file.channels))
         return Command(
-            (self.program, *words), why, turn=Path(bootstrap.lock_place(cache)), source=source
+            (self.program, *words),
+            why,
+            env=self._env(),
+            turn=Path(bootstrap.lock_place(cache)),
+            source=source,
         )
+
+    def _env(self) -> dict[str, str | None]:
+        return {**conda_config.for_conda(self.options), **package_index.for_pip(self.options)}
 
     def create(self, prefix: Path, file: CondaFile) -> Command:
         """Make the environment that a conda file describes."""
         why = f"make the conda environment that {file.path.name} describes"
         words = (*self.creates, "--yes", "--file", str(file.path), "--prefix", str(prefix))
-        return replace(self._command(why, file, *words), env=_pip_index(file))
+        command = self._command(why, file, *words)
+        if not file.pip:
+            return command
+        return replace(command, env={**command.env, **_pip_index(self.options)})
 
     def install(
         self, prefix: Path, file: CondaFile, specs: Sequence[str], *, new: bool = False
@@ -195,7 +214,7 @@ class Rattler(Engine):
     def _worker(
         self, why: str, file: CondaFile, action: str, prefix: Path | None, *words: str
     ) -> Command:
-        condarc = Condarc.load(os.environ)
+        condarc = self.condarc()
         argv = [self.program, str(WORKER), action, *(["--prefix", str(prefix)] if prefix else [])]
         for channel in condarc.channels(file.channels):
             argv += ["--channel", channel]
@@ -211,7 +230,7 @@ class Rattler(Engine):
             ("remote_max_retries", "--retries"),
         ):
             argv += [f"{option}={condarc.values[key]}"] if key in condarc.values else []
-        return Command((*argv, *words), why)
+        return Command((*argv, *words), why, env=self._env())
 
 
 def _specs(specs: Sequence[str]) -> list[str]:
@@ -246,10 +265,10 @@ def linked(outcome: Outcome) -> list[tuple[str, str]]:
     ]
 
 
-def _pip_index(file: CondaFile) -> dict[str, str | None]:
-    """Give the pip that conda starts for a `pip:` section the index that all tools use, where somebody set one."""
-    found = package_index.resolve(os.environ) if file.pip else None
-    return {"PIP_INDEX_URL": found.url} if found and found.source else {}
+def _pip_index(options: Options) -> dict[str, str]:
+    """Return the index that all tools use, for the pip that conda starts for a `pip:` section."""
+    found = package_index.resolve(options)
+    return {"PIP_INDEX_URL": found.url} if found.source else {}
 
 
 def on_path() -> list[str]:
@@ -257,7 +276,7 @@ def on_path() -> list[str]:
     return [name for name in ENGINES if name != Rattler.name and shutil.which(name)]
 
 
-def choose(name: str) -> Engine:
+def choose(name: str, options: Options = _DEFAULTS) -> Engine:
     """Give the engine of that name; `auto` takes the CLI on PATH, else rattler."""
     if name == "auto":
         name = next(iter(on_path()), Rattler.name)
@@ -269,4 +288,4 @@ def choose(name: str) -> Engine:
         text = f"the engine {name} is not on PATH."
         remedy = f"install {name}, or take the engine that needs none: --engine rattler"
         raise LabError(text, ErrorCode.ENGINE_MISSING, remedy=remedy)
-    return ENGINES[name](program)
+    return ENGINES[name](program, options)

@@ -13,7 +13,8 @@ from tasks_lib.project.conda_file import spec_name
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tasks_lib.project.conda_file import CondaFile
+    from tasks_lib.project.project import Project
+
 
 #: those for which channels have packages
 _KNOWN = (
@@ -27,14 +28,14 @@ _KNOWN = (
 )
 
 
-def elsewhere(file: CondaFile, specs: Sequence[str]) -> str:
+def elsewhere(project: Project, specs: Sequence[str]) -> str:
     """Give a sentence for each package that the file's channels have for other platforms alone, else nothing."""
     from rattler import Subdir  # noqa: PLC0415 - costs 0.05 s, and is asked for after a failure alone
 
     here = str(Subdir.current())
     outcome = process.run(
-        Rattler(sys.executable).search(
-            file, [spec_name(spec) for spec in specs], (*_KNOWN, "noarch")
+        Rattler(sys.executable, project.options).search(
+            project.conda_file, [spec_name(spec) for spec in specs], (*_KNOWN, "noarch")
         )
     )
     found: dict[str, dict[str, str]] = json.loads(outcome.stdout) if outcome.ok else {}

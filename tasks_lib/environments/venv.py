@@ -97,7 +97,7 @@ class Venv(Environment):
         has = site_packages.python_version(self.prefix)
         if has is None:
             return ()
-        wanted = self.project.python
+        wanted = self.project.options.python
         if wanted and not is_python(wanted, has):
             return (f"python {wanted} (it has {has})",)
         if not self.project.pyproject.allows(has):
@@ -132,8 +132,8 @@ class Venv(Environment):
 
     def _python(self) -> list[str]:
         """Take the Python asked for, else this one where the project allows it, else let uv find one."""
-        if self.project.python:
-            return ["--python", self.project.python]
+        if self.project.options.python:
+            return ["--python", self.project.options.python]
         pinned = (self.project.root / ".python-version").exists()
         if not pinned and self.project.pyproject.allows(executables.running_python()):
             return ["--python", executables.base_python()]

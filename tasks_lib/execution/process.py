@@ -36,6 +36,8 @@ FOREIGN = (
 )
 #: how the variables begin that this program sets itself; others are the environment's own, and may be secrets
 _SHOWN = ("PATH", "VIRTUAL_ENV", "CONDA_", "UV_", "POETRY_", "PIP_", "PYTHON", "MLOPS_LAB_")
+#: The variables by which a tool is told to stay offline.
+OFFLINE = ("UV_OFFLINE", "CONDA_OFFLINE", "PIP_NO_INDEX")
 _LOGINS = ("POETRY_HTTP_BASIC", "POETRY_PYPI_TOKEN", "UV_PUBLISH")
 _GRACE = 5.0
 
@@ -55,6 +57,11 @@ class Command:
     cwd: Path | None = None
     turn: Path | None = None
     source: str = ""
+
+    @property
+    def offline(self) -> bool:
+        """Return whether its variables tell it to take what it needs from caches alone."""
+        return any(self.env.get(name) for name in OFFLINE)
 
     @property
     def program(self) -> str:

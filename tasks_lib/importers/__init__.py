@@ -64,10 +64,18 @@ _DYNAMIC: Target = ("project", "dynamic")
 _LEFT = "the files that were read stay as they are; from now on pyproject.toml is what counts"
 
 
-def opened(*, combo: str, engine: str, python: str) -> Session:
+def opened(*, combo: str, engine: str, python: str, offline: bool = False) -> Session:
     """Open a session on the current folder, which may have no manifest yet; what lies there tells the combo."""
-    project = Project.load(Path.cwd(), os.environ, engine=engine, python=python, new=True)
-    chosen = combos.resolve(project, combo, os.environ, _evident)
+    project = Project.load(
+        Path.cwd(),
+        os.environ,
+        combo=combo,
+        engine=engine,
+        python=python,
+        offline=offline,
+        new=True,
+    )
+    chosen = combos.resolve(project, _evident)
     layer = ENVIRONMENTS[chosen.environment]
     if layer.owns_packages and project.conda_path is None:
         with_conda_file(
@@ -361,7 +369,7 @@ def _conda_text(project: Project, merged: writer.Merged) -> dict[Path, str]:
             else {}
         )
     wanted = SpecifierSet(str(merged.at(("project", "requires-python"))))
-    python = project.python or conda_files.fitting(wanted, executables.running_python())
+    python = project.options.python or conda_files.fitting(wanted, executables.running_python())
     text = conda_files.new_text(str(merged.at(("project", "name"))), python)
     with_conda_file(project, text)
     return {file.path: text}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from packaging.utils import canonicalize_name
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from tasks_lib.managers.base import Manager
     from tasks_lib.project.manifests import PyProject
+    from tasks_lib.project.options import Options
 
 _UV: Target = ("tool", "uv", "sources")
 #: what both managers say beside a folder or an archive, a repository, and an address
@@ -34,13 +34,14 @@ _IN_LISTS = {"extras", "optional", "allow-prereleases"}
 
 def for_other(pyproject: PyProject, manager: Manager) -> Found:
     """Give what `manager` alone was told, as the other one reads it; what that cannot be told is refused."""
-    sources = _Sources(pyproject)
+    sources = _Sources(pyproject, manager.project.options)
     (sources.from_uv if manager.name == "uv" else sources.from_poetry)(manager.indexes())
     return sources.found
 
 
 class _Sources:
-    def __init__(self, pyproject: PyProject) -> None:
+    def __init__(self, pyproject: PyProject, options: Options) -> None:
+        self.options = options
         self.pyproject, self.found = pyproject, Found(PYPROJECT, adds=True)
         lists = {("", MAIN), *(("", (*EXTRAS, name)) for name in pyproject.table(*EXTRAS))}
         lists |= {(name, (GROUPS, name)) for name in pyproject.table(GROUPS)}
@@ -83,7 +84,7 @@ class _Sources:
         """Refuse an index of the project's own that packages come from, unless it is the one for all managers."""
         rows, known = (
             self.pyproject.table(*at[:-1]).get(at[-1], ()),
-            package_index.resolve(os.environ).url.rstrip("/"),
+            package_index.resolve(self.options).url.rstrip("/"),
         )
         for one in rows if isinstance(rows, list) else ():
             url = str(one.get("url")).rstrip("/") if isinstance(one, dict) else ""

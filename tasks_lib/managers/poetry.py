@@ -310,14 +310,14 @@ class Poetry(Manager):
 
     def _command(self, argv: Sequence[str], activation: Activation | None, why: str) -> Command:
         """Give Poetry an environment always, or it makes one of its own; for the lock alone any will do."""
-        if os.environ.get(bootstrap.OFFLINE) and argv[0] in _ASKING and "--dry-run" not in argv:
+        if self.project.options.offline and argv[0] in _ASKING and "--dry-run" not in argv:
             text = f"poetry {argv[0]} cannot do without the network: it asks the index even for what its cache holds."
             raise LabError(text, ErrorCode.NOT_OFFLINE, remedy="leave out --offline, or take uv")
         self.refuse_odd_lock()
         place = {"VIRTUAL_ENV": self._bare()} if activation is None else activation.env()
         env = {
             **place,
-            **package_index.for_poetry(),
+            **package_index.for_poetry(self.project.options),
             "POETRY_VIRTUALENVS_PATH": executables.nowhere(),
         }
         words = (self.program, *argv, "--no-interaction", "--no-ansi")

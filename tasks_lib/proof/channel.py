@@ -15,7 +15,6 @@ from packaging.specifiers import SpecifierSet
 from tasks_lib import bootstrap
 from tasks_lib.environments import site_packages
 from tasks_lib.environments.conda import Conda
-from tasks_lib.environments.conda_config import Condarc
 from tasks_lib.environments.conda_engines import Rattler
 from tasks_lib.environments.conda_health import solver_spec
 from tasks_lib.errors import ErrorCode, ExitCode, LabError
@@ -70,9 +69,9 @@ def choose(session: Session, mode: str, say: Callable[[str], None]) -> Channel:
         return NONE
     solver = _solver(layer)
     if mode != "local":
-        asked = process.run(Rattler(sys.executable).probe(layer.file))
+        asked = process.run(Rattler(sys.executable, session.project.options).probe(layer.file))
         if asked.ok:
-            condarc = Condarc.load(os.environ, layer.maker.root)
+            condarc = layer.maker.condarc()
             settings = {
                 key: value
                 for key, value in condarc.values.items()
@@ -135,7 +134,10 @@ def _built(session: Session, layer: Conda) -> Path:
         command = Command(
             (*argv, str(BUILDER), *words),
             "build the channel",
-            env=package_index.for_uv(session.project),
+            env={
+                **package_index.for_uv(session.project),
+                **package_index.for_programs(session.project.options),
+            },
         )
         outcome = process.run(command, timeout=_BUILD_SECONDS)
         if not outcome.ok:
@@ -150,8 +152,8 @@ def _built(session: Session, layer: Conda) -> Path:
 def _interpreter(session: Session, layer: Conda) -> Path:
     """Give the interpreter to repackage: this run's own where it fits and can be moved, else one that uv finds."""
     asked = (
-        f"python={session.project.python}"
-        if session.project.python
+        f"python={session.project.options.python}"
+        if session.project.options.python
         else layer.file.python or "python"
     )
     choices = _versions(asked)

@@ -64,9 +64,7 @@ def run(session: Session, progress: Progress, choice: Choice, *, dry_run: bool =
         progress.say(f"{result.status}: {cell.label}, {outcome.seconds:.1f} s")
         return [result]
 
-    commands = {
-        cell: _command(project.root, cell, choice.channel, file) for cell, file in files.items()
-    }
+    commands = {cell: _command(project, cell, choice.channel, file) for cell, file in files.items()}
     steps = [
         Step(_id(cell), command.why, command, reads=functools.partial(reads, cell), check=True)
         for cell, command in commands.items()
@@ -172,7 +170,7 @@ def _id(cell: Cell) -> str:
     return ".".join(("proof", *(re.sub(r"[^A-Za-z0-9_-]+", "-", part) for part in parts)))
 
 
-def _command(root: Path, cell: Cell, mode: str, file: Path) -> Command:
+def _command(project: Project, cell: Cell, mode: str, file: Path) -> Command:
     """Give the command that proves a cell."""
     options = [
         "--combo",
@@ -187,9 +185,9 @@ def _command(root: Path, cell: Cell, mode: str, file: Path) -> Command:
     options += (
         ["--engine", cell.engine] if ENVIRONMENTS[cell.combo.partition("_")[0]].choices() else []
     )
-    env = {bootstrap.OWN_TASKS: "1"}
+    env = {**project.options.variables, bootstrap.OWN_TASKS: "1"}
     return Command(
-        executables.itself("proof.run", *options), f"prove {cell.label}", env=env, cwd=root
+        executables.itself("proof.run", *options), f"prove {cell.label}", env=env, cwd=project.root
     )
 
 

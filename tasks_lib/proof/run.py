@@ -6,7 +6,6 @@ The folder is described in `place`, where conda packages come from in `channel`,
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import shutil
 import tempfile
@@ -59,7 +58,7 @@ def run(session: Session, progress: Progress, *, channel: str = "auto", file: st
 
 def _place(session: Session, file: str) -> Path:
     """Give the path of the proof, in a folder that is there; without a name it lies where nox keeps its own files."""
-    asked = [session.project.python] if session.project.python else []
+    asked = [session.project.options.python] if session.project.options.python else []
     name = re.sub(r"[^\w.-]", "_", "-".join([session.combo.id, session.environment.engine, *asked]))
     path = Path(file) if file else session.project.root / ".nox" / "proofs" / f"{name}.json"
     try:
@@ -78,10 +77,17 @@ def _gather(proof: Proof, channel: channels.Channel, caches: Mapping[str, str]) 
             "schema": document.SCHEMA,
             "made": datetime.fromtimestamp(proof.began, UTC).isoformat(timespec="seconds"),
             "seconds": round(time.time() - proof.began, 3),
-            "python": {"version": proof.first.python, "asked": proof.session.project.python},
+            "python": {
+                "version": proof.first.python,
+                "asked": proof.session.project.options.python,
+            },
             **evidence.surroundings(proof.session),
             "sources": {
-                "index": {"kind": "set" if package_index.resolve(os.environ).source else "default"},
+                "index": {
+                    "kind": "set"
+                    if package_index.resolve(proof.session.project.options).source
+                    else "default"
+                },
                 "channel": {"kind": channel.kind, "urls": channel.urls},
             },
             "caches": caches,

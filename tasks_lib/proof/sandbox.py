@@ -93,14 +93,19 @@ def make(session: Session, folder: Path, number: str, channel: Channel) -> Sandb
         **{name: str(path) for name, path in folders.items()},
         "MLOPS_LAB_COMBO": session.combo.id,
         "MLOPS_LAB_ENGINE": session.environment.engine if session.environment.choices() else "auto",
-        "MLOPS_LAB_PYTHON": session.project.python or None,
+        "MLOPS_LAB_PYTHON": session.project.options.python or None,
+        **({bootstrap.OFFLINE: "1"} if session.project.options.offline else {}),
         bootstrap.OWN_TASKS: "1",
         usage.VARIABLE: "1",
     }
-    found = package_index.resolve(os.environ)
+    found = package_index.resolve(session.project.options)
     if Path(found.source).is_absolute():  # a person's file, which is out of sight there
         env[package_index.VARIABLE] = found.url
-    python = executables.find_python(session.project.python) if session.project.python else None
+    python = (
+        executables.find_python(session.project.options.python)
+        if session.project.options.python
+        else None
+    )
     if python is not None:  # uv keeps Pythons in the person's data folder
         env["PATH"] = os.pathsep.join((os.environ.get("PATH", ""), str(python.parent)))
     return Sandbox(folder / f"project{number}", env)

@@ -66,7 +66,8 @@ class Proof:
     @property
     def copied(self) -> Session:
         """Give the session of the copied project, as its manifests stand now."""
-        project = Project.load(self.first.project, {})
+        loaded = Project.load(self.first.project, {})
+        project = replace(loaded, options=self.session.project.options)
         return replace(
             self.session, project=project, manager=MANAGERS[self.session.combo.manager](project)
         )

@@ -9,14 +9,13 @@ from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.environments.conda import Conda
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.managers import MANAGERS
+from tasks_lib.project.options import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from tasks_lib.environments.base import Environment
     from tasks_lib.project.project import Project
-
-VARIABLE = "MLOPS_LAB_COMBO"
 
 
 @dataclass(frozen=True)
@@ -61,27 +60,20 @@ def parse(
     return Combo(environment, manager, source, reason)
 
 
-def resolve(
-    project: Project,
-    asked: str | None,
-    variables: Mapping[str, str],
-    otherwise: Callable[[Project], Combo | None] | None = None,
-) -> Combo:
-    """Choose the combo by the stated precedence: flag, variable, pyproject, what exists, what is on PATH.
+def resolve(project: Project, otherwise: Callable[[Project], Combo | None] | None = None) -> Combo:
+    """Return the combo: what a flag, a variable or the settings say, else what exists, else what is on PATH.
 
     `otherwise` chooses in place of the last two.
     """
-    if asked:
-        return parse(asked, "flag", "--combo asked for it")
-    if variables.get(VARIABLE):
-        return parse(variables[VARIABLE], "variable", f"{VARIABLE} asks for it")
-    settings = project.settings
-    if settings.combo:
-        place = "[tool.mlops-lab] combo in pyproject.toml"
+    asked = project.options.combo
+    if asked.source is Source.FLAG:
+        return parse(asked.value, asked.source, "--combo asked for it")
+    if asked.source is Source.VARIABLE:
+        return parse(asked.value, asked.source, f"{asked.name} asks for it")
+    if asked.source is Source.SETTINGS:
         line = project.pyproject.line_of("mlops-lab", "combo")
-        return parse(
-            settings.combo, "pyproject", f"{place} asks for it", file="pyproject.toml", line=line
-        )
+        reason = "[tool.mlops-lab] combo in pyproject.toml asks for it"
+        return parse(asked.value, asked.source, reason, file="pyproject.toml", line=line)
     return (otherwise or _existing)(project) or _default()
 
 

@@ -80,8 +80,8 @@ class Journal:
         return cls(
             command=session.command,
             combo=session.combo.id,
-            engine=project.engine,
-            python=project.python,
+            engine=project.options.engine,
+            python=project.options.python,
             prefix=str(prefix),
             state=state,
             stays=stays,

@@ -43,20 +43,26 @@ class Session:
     command: str = ""
 
     @classmethod
-    def open(
+    def open(  # noqa: PLR0913 - each flag is one option
         cls,
         *,
         combo: str = "",
         engine: str = "",
         python: str = "",
+        offline: bool = False,
         command: str = "",
         start: Path | None = None,
     ) -> Session:
         """Read the project that `start` (the current folder) lies in, and choose its combo."""
-        project = Project.load(start or Path.cwd(), os.environ, engine=engine, python=python)
-        for name, value in project.settings.variables.items():
-            os.environ.setdefault(name, value)  # a variable that is set wins
-        chosen = combos.resolve(project, combo, os.environ)
+        project = Project.load(
+            start or Path.cwd(),
+            os.environ,
+            combo=combo,
+            engine=engine,
+            python=python,
+            offline=offline,
+        )
+        chosen = combos.resolve(project)
         environment = ENVIRONMENTS[chosen.environment](project)
         return cls(project, chosen, environment, MANAGERS[chosen.manager](project), command)
 

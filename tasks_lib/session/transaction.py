@@ -41,7 +41,9 @@ _INSTALLED = {"bin", "lib", "lib64", "include", "share", "etc", ".lock", "Lib", 
 
 
 @contextlib.contextmanager
-def alone(root: Path, command: str, say: Callable[[str], None]) -> Iterator[list[Result]]:
+def alone(
+    root: Path, command: str, say: Callable[[str], None], *, offline: bool = False
+) -> Iterator[list[Result]]:
     """Hold the project in `root`, after any other run that changes it; put right first what a killed one left.
 
     A project that cannot be written is not held: a run that finds nothing to do ends well there, and one that has
@@ -64,7 +66,7 @@ def alone(root: Path, command: str, say: Callable[[str], None]) -> Iterator[list
         except OSError:
             yield []
             return
-        yield recover(root, say, died)
+        yield recover(root, say, died, offline=offline)
 
 
 @contextlib.contextmanager
@@ -133,7 +135,9 @@ def carry_out(  # noqa: PLR0913 - what is changed, and what of it may stay
     return results
 
 
-def recover(root: Path, say: Callable[[str], None], died: float | None) -> list[Result]:
+def recover(
+    root: Path, say: Callable[[str], None], died: float | None, *, offline: bool = False
+) -> list[Result]:
     """Put right what a run left that was killed at the time `died`, and say so."""
     before = journal.read(root)
     if before is None:
@@ -146,7 +150,11 @@ def recover(root: Path, say: Callable[[str], None], died: float | None) -> list[
     stuck = [f"{name} was changed since, and is left as it is" for name in kept]
     try:
         session = Session.open(
-            combo=before.combo, engine=before.engine, python=before.python, start=root
+            combo=before.combo,
+            engine=before.engine,
+            python=before.python,
+            offline=offline,
+            start=root,
         )
         with environment_alone(session, say):
             stuck += _environment_back(session, before, root)

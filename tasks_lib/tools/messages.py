@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks_lib import bootstrap
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import redaction
 
@@ -233,7 +231,7 @@ def explain(outcome: Outcome, *, title: str = "") -> LabError:
     for rule in RULES:
         pattern = re.compile(rule.pattern, re.IGNORECASE | re.DOTALL)
         if found := pattern.search(said):
-            if rule.online and os.environ.get(bootstrap.OFFLINE):
+            if rule.online and outcome.command.offline:
                 rule = _NOT_CACHED  # noqa: PLW2901 - what it said, it said of the caches
             source = _source(outcome, said)
             plain = (

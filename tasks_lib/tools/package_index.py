@@ -13,17 +13,17 @@ from urllib.parse import unquote
 
 from tasks_lib import bootstrap
 from tasks_lib.errors import ErrorCode, LabError
-from tasks_lib.project.manifests import read_text, read_toml
+from tasks_lib.project.manifests import PYPROJECT, read_text, read_toml
+from tasks_lib.project.options import Source
 from tasks_lib.tools import executables
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, MutableMapping
+    from collections.abc import Mapping
 
+    from tasks_lib.project.options import Options
     from tasks_lib.project.project import Project
 
 VARIABLE = bootstrap.INDEX
-#: What `--offline` sets, each for the tools that know of it; Poetry knows nothing of it.
-_OFFLINE = {bootstrap.OFFLINE: "1", "UV_OFFLINE": "1", "CONDA_OFFLINE": "true", "PIP_NO_INDEX": "1"}
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,14 @@ class Index:
     source: str
 
 
-def resolve(variables: Mapping[str, str]) -> Index:
-    """Take `MLOPS_LAB_INDEX_URL`, else what uv or pip is configured with, else pip's own default."""
-    for name in (VARIABLE, "UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"):
-        if variables.get(name):
-            return Index(variables[name], name)
+def resolve(options: Options, variables: Mapping[str, str] = os.environ) -> Index:
+    """Return the index that the options name, else what uv or pip is configured with, else pip's own default.
+
+    `variables` say where the configuration files are.
+    """
+    chosen = options.index
+    if chosen.value:
+        return Index(chosen.value, chosen.name or PYPROJECT)
     for files, read in ((_uv_files, _uv_index), (_pip_files, _pip_index)):
         for path in files(variables):
             if path.is_file() and (url := read(path)):
@@ -46,42 +49,59 @@ def resolve(variables: Mapping[str, str]) -> Index:
     return Index(default(), "")
 
 
-def go_offline(variables: MutableMapping[str, str], *, asked: bool) -> None:
-    """Have every tool that this process starts take what it needs from its cache alone, if that is asked for."""
-    if asked or variables.get(bootstrap.OFFLINE):
-        variables.update(_OFFLINE)
+def for_pip(options: Options) -> dict[str, str | None]:
+    """Return the variables for pip, which reads its own settings: only what a flag or the project's settings say."""
+    env: dict[str, str | None] = {}
+    if options.offline:
+        env["PIP_NO_INDEX"] = "1"
+    if options.index.source is Source.SETTINGS:
+        env["PIP_INDEX_URL"] = options.index.value
+    return env
 
 
 def for_uv(project: Project) -> dict[str, str | None]:
-    """Give uv the index only where somebody set one, and not in the project: uv.lock records the address."""
-    if project.pyproject.table("tool", "uv").get("index") or project.pyproject.table(
-        "tool", "uv"
-    ).get("index-url"):
-        return {}
-    found = resolve(os.environ)
-    return (
-        {"UV_DEFAULT_INDEX": found.url}
-        if found.source and not found.source.startswith("UV_")
-        else {}
-    )
+    """Return the variables for uv; it is given an index only where somebody set one outside the project.
 
-
-def for_poetry() -> dict[str, str | None]:
-    """Give Poetry the index always, through its mirror plugin: its own client needs more than an index must serve.
-
-    A login goes beside the address, under the name that the plugin gives the mirror: Poetry would write the address
-    whole into its cache and its exports.
+    uv records the address in uv.lock, so pip's own default is never written out.
     """
-    url = os.environ.get("POETRY_PYPI_MIRROR_URL") or resolve(os.environ).url
+    env: dict[str, str | None] = {}
+    if project.options.offline:
+        env["UV_OFFLINE"] = "1"
+    table = project.pyproject.table("tool", "uv")
+    if table.get("index") or table.get("index-url"):
+        return env
+    found = resolve(project.options)
+    if found.source and not found.source.startswith("UV_"):
+        env["UV_DEFAULT_INDEX"] = found.url
+    return env
+
+
+def for_poetry(options: Options) -> dict[str, str | None]:
+    """Return the variables for Poetry; its mirror plugin is always given the index.
+
+    Poetry's own client needs more of an index than the standard demands. A login goes beside the address, under the
+    name that the plugin gives the mirror: Poetry would write the whole address into its cache and its exports.
+    """
+    url = os.environ.get("POETRY_PYPI_MIRROR_URL") or resolve(options).url
+    env = for_pip(options)
     login, at, host = url.partition("://")[2].partition("/")[0].rpartition("@")
     if not at:
-        return {"POETRY_PYPI_MIRROR_URL": url}
+        return {**env, "POETRY_PYPI_MIRROR_URL": url}
     user, _, password = login.partition(":")
     return {
+        **env,
         "POETRY_PYPI_MIRROR_URL": url.replace(f"{login}@{host}", host, 1),
         "POETRY_HTTP_BASIC_PYPI_USERNAME": unquote(user),
         "POETRY_HTTP_BASIC_PYPI_PASSWORD": unquote(password),
     }
+
+
+def for_programs(options: Options) -> dict[str, str | None]:
+    """Return the variables for a program that a user starts, since any tool may run in it."""
+    env = {**options.variables, **for_pip(options)}
+    if options.offline:
+        env |= {"UV_OFFLINE": "1", "CONDA_OFFLINE": "true"}
+    return env
 
 
 @functools.cache

@@ -165,7 +165,9 @@ def _asked_channels(
     from rattler import Version  # noqa: PLC0415 - costs 0.05 s, which only the conda layer should pay
 
     names = [name for _, name in mine]
-    outcome = process.run(Rattler(sys.executable).search(session.project.conda_file, names))
+    outcome = process.run(
+        Rattler(sys.executable, session.project.options).search(session.project.conda_file, names)
+    )
     if not outcome.ok:
         reason = messages.explain(outcome, title="ask the channels").message.rstrip(".")
         return {}, {

@@ -176,7 +176,7 @@ def change_conda(
         return installation.change(session, watcher, steps, dry_run=dry_run)
     except LabError as error:
         if error.exit_code is ExitCode.BAD_REQUEST and not drop:
-            error.message += conda_platforms.elsewhere(file, specs)
+            error.message += conda_platforms.elsewhere(session.project, specs)
         raise
 
 

@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from tasks_lib.ownership.facts import Facts
 from tasks_lib.ownership.owners import Owner
 from tasks_lib.results import Result, Status
 from tasks_lib.session.session import Answer
-from tasks_lib.tools import executables
+from tasks_lib.tools import executables, package_index
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,7 +144,9 @@ def shell(session: Session, shell_name: str) -> Answer:
     value = session.environment.require()
     chosen = shell_name or shells.detect(os.environ)
     with tempfile.TemporaryDirectory(prefix="mlops-lab-") as folder:
-        return Answer(code=process.run_attached(shells.interactive(chosen, value, Path(folder))))
+        command = shells.interactive(chosen, value, Path(folder))
+        env = {**package_index.for_programs(session.project.options), **command.env}
+        return Answer(code=process.run_attached(replace(command, env=env)))
 
 
 def run(session: Session, text: str, words: Sequence[str], *, captured: bool = False) -> Answer:
@@ -155,7 +158,7 @@ def run(session: Session, text: str, words: Sequence[str], *, captured: bool = F
             message, ErrorCode.NO_COMMAND, remedy="give one behind --: invoke env.run -- python -V"
         )
     value = session.environment.require()
-    env = value.env()
+    env = {**package_index.for_programs(session.project.options), **value.env()}
     program = shutil.which(argv[0], path=env["PATH"])
     if program is None:
         message = f"there is no program {argv[0]!r} in {session.environment.where} or on PATH."

@@ -73,7 +73,14 @@ def _rows(
 ) -> list[dict[str, Any]]:
     """Return the plan's rows for one combo, and note in `reasons` why each step is safe."""
     try:
-        one = Session.open(combo=combo, engine=session.project.engine, start=session.project.root)
+        options = session.project.options
+        one = Session.open(
+            combo=combo,
+            engine=options.engine,
+            python=options.python,
+            offline=options.offline,
+            start=session.project.root,
+        )
         steps = PLANNED[task](one, watcher).steps
     except LabError as error:
         return [{"step": "", "combo": combo, "command": f"{error.message} {error.remedy}".strip()}]

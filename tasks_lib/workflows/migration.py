@@ -210,7 +210,7 @@ def _target(
     texts = {pyproject.path: text, **texts}
     new = replace(project, pyproject=PyProject(pyproject.path, tomllib.loads(text), text))
     if not layer.owns_packages:
-        new = replace(new, python=had.minor)
+        new = replace(new, options=replace(new.options, python=had.minor))
     elif project.conda_path is None:
         made = conda_files.new_text(
             str(pyproject.table("project").get("name", project.root.name)), had.minor

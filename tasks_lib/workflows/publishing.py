@@ -122,7 +122,7 @@ def publish(  # noqa: PLR0913 - the options of the task
 ) -> Answer:
     """Upload what was built of the manifest's version to the index `to`, a name or an address."""
     address = _address(session, to)
-    if os.environ.get(bootstrap.OFFLINE):
+    if session.project.options.offline:
         text = f"Nothing can be published without the network, and {bootstrap.OFFLINE} is set."
         raise LabError(text, ErrorCode.NOT_OFFLINE, remedy=Remedy(f"Unset {bootstrap.OFFLINE}"))
     member = session.manager.member(package)

@@ -237,7 +237,7 @@ def installed_groups(session: Session) -> list[str]:
     return found
 
 
-def opened(source: str, *, combo: str, engine: str, python: str) -> Session:
+def opened(source: str, *, combo: str, engine: str, python: str, offline: bool = False) -> Session:
     """Open the session that a description asks for: its manifests, whether or not they stand in the folder yet."""
     described = Description.read(Path(source))
     if combo not in {"", described.combo} or python:
@@ -251,11 +251,14 @@ def opened(source: str, *, combo: str, engine: str, python: str) -> Session:
     with tempfile.TemporaryDirectory(prefix="mlops-lab-") as folder:
         for name, text in described.files.items():
             (Path(folder) / name).write_bytes(text.encode())
-        read = Project.load(Path(folder), os.environ, engine=engine)
+        read = Project.load(Path(folder), os.environ, engine=engine, offline=offline)
         layer = ENVIRONMENTS[chosen.environment]
         pinned = "" if layer.owns_packages else described.python
         project = replace(
-            read, root=root, python=pinned, pyproject=replace(read.pyproject, path=root / PYPROJECT)
+            read,
+            root=root,
+            options=replace(read.options, python=pinned),
+            pyproject=replace(read.pyproject, path=root / PYPROJECT),
         )
         if layer.owns_packages:
             file = read.conda_file

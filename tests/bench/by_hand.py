@@ -24,6 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tasks_lib import bootstrap  # noqa: E402 - a script: the project is put on the path first
+from tasks_lib.project.options import Options  # noqa: E402
+from tasks_lib.project.settings import Settings  # noqa: E402
 from tasks_lib.proof import channel  # noqa: E402
 from tasks_lib.session.session import Session  # noqa: E402
 from tasks_lib.tools import package_index  # noqa: E402 - a script: the project is put on the path first
@@ -283,7 +285,7 @@ def prepare(folder: Path) -> Place:
         for key, value in os.environ.items()
         if key not in {"PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"}
     }
-    found = package_index.resolve(env)
+    found = package_index.resolve(Options.resolve(Settings(), env), env)
     env |= {
         "HOME": str(home),
         "PATH": os.pathsep.join([str(conda), str(TOOLS), env["PATH"]]),

@@ -78,7 +78,7 @@ def test_new_combo_is_found_by_what_exists(project: MakeProject, root: Path) -> 
     (root / ".nix/bin").mkdir(parents=True)
     (root / ".nix/pyvenv.cfg").write_text("version = 3.11.7\n")
     (root / ".nix/bin/python").symlink_to("/bin/sh")
-    found = combos.resolve(made, None, {})
+    found = combos.resolve(made)
     assert (found.id, found.source) == ("nix_pdm", "existing")
 
 

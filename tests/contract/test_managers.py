@@ -242,8 +242,6 @@ def test_lock_lies_in_the_project(manager: Manager) -> None:
     assert manager.lock_name not in os.listdir(manager.project.root)  # noqa: PTH208 - its names are all that matters
 
 
-def test_index_of_the_person_reaches_the_manager(
-    manager: Manager, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MLOPS_LAB_INDEX_URL", "http://mirror/simple")
-    assert "http://mirror/simple" in manager.lock(None).env.values()
+def test_index_of_the_person_reaches_the_manager(manager: Manager, project: MakeProject) -> None:
+    made = project(variables={"MLOPS_LAB_INDEX_URL": "http://mirror/simple"})
+    assert "http://mirror/simple" in type(manager)(made).lock(None).env.values()

@@ -66,7 +66,7 @@ def test_folders_of_an_installation_that_can_be_written_come_first(home: Path, r
 def test_missing_conda_file_stops_the_layer(project: MakeProject) -> None:
     environment = Conda(project())
     assert not Conda.applies(environment.project)
-    with pytest.raises(LabError, match=r"there is no conda\.yml"):
+    with pytest.raises(LabError, match=r"There is no conda\.yml"):
         environment.creation()
 
 

@@ -64,7 +64,7 @@ def test_flags_win_over_variables_over_settings(
 ) -> None:
     (root / "pyproject.toml").write_text(text)
     found = Project.load(root, variables, **flags)
-    assert (found.engine, found.python) == expected
+    assert (found.options.engine, found.options.python) == expected
 
 
 @pytest.mark.parametrize(
@@ -100,6 +100,6 @@ def test_conda_file_is_read_once_asked_for(project: MakeProject, root: Path) -> 
 def test_missing_conda_file_is_named_with_a_way_out(project: MakeProject) -> None:
     made = project()
     assert made.conda_path is None
-    with pytest.raises(LabError, match=r"there is no conda\.yml") as caught:
+    with pytest.raises(LabError, match=r"There is no conda\.yml") as caught:
         _ = made.conda_file
     assert "--combo pip_uv" in str(caught.value.remedy)

@@ -5,11 +5,10 @@ uv 0.13.9, Poetry 2.5.1, conda 24.7.1 and py-rattler 0.28, each run once into th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
-from tasks_lib import bootstrap
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.execution import redaction
 from tasks_lib.execution.process import Command, Outcome
@@ -742,13 +741,12 @@ def test_real_failure_becomes_one_clear_answer(program: str, failure: Failure) -
     assert "\n" not in found.message
 
 
-def test_offline_what_is_not_there_may_be_missing_in_the_caches_alone(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv(bootstrap.OFFLINE, "1")
+def test_offline_what_is_not_there_may_be_missing_in_the_caches_alone() -> None:
     for name in ("uv: no such version", "conda: no such package", "rattler: no such package"):
         program, failure = ALL[name]
-        found = messages.explain(_outcome(program, failure.stderr, failure.stdout))
+        outcome = _outcome(program, failure.stderr, failure.stdout)
+        offline = replace(outcome.command, env={"UV_OFFLINE": "1"})
+        found = messages.explain(replace(outcome, command=offline))
         assert (found.title, found.exit_code, str(found.remedy)) == (
             "not cached",
             FAILED,

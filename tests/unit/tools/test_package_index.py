@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 from pip._internal.models.index import PyPI
 
-from tasks_lib import bootstrap
+from tasks_lib.environments import conda_config
 from tasks_lib.environments.venv import Venv
 from tasks_lib.errors import LabError
 from tasks_lib.managers.poetry import Poetry
-from tasks_lib.session.session import Session
+from tasks_lib.project.options import Options
+from tasks_lib.project.settings import Settings
 from tasks_lib.tools import package_index
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from tests.conftest import MakeProject
@@ -35,6 +37,11 @@ TEXTS = {
 }
 
 
+def resolve(variables: Mapping[str, str]) -> package_index.Index:
+    """Return the index of a run without flags and settings."""
+    return package_index.resolve(Options.resolve(Settings(), variables), variables)
+
+
 @pytest.mark.parametrize("first", range(len(SOURCES)), ids=SOURCES)
 def test_strongest_source_wins(home: Path, first: int) -> None:
     variables = {"XDG_CONFIG_HOME": str(home / ".config")}
@@ -45,13 +52,13 @@ def test_strongest_source_wins(home: Path, first: int) -> None:
             path.write_text(TEXTS[source].format(source))
         else:
             variables[source] = f"http://{source}"
-    found = package_index.resolve(variables)
+    found = resolve(variables)
     assert found.url == f"http://{SOURCES[first]}"
     assert found.source.endswith(SOURCES[first])
 
 
 def test_default_is_what_pip_itself_has() -> None:
-    assert package_index.resolve({}) == package_index.Index(PyPI.simple_url, "")
+    assert resolve({}) == package_index.Index(PyPI.simple_url, "")
 
 
 @pytest.mark.parametrize(
@@ -78,14 +85,14 @@ def test_other_ways_to_write_it(
     path.parent.mkdir(parents=True)
     path.write_text(text, encoding="utf-8")
     variables = {"XDG_CONFIG_HOME": str(home / ".config"), "XDG_CONFIG_DIRS": str(home / "etc")}
-    assert package_index.resolve(variables).url == "http://mirror"
+    assert resolve(variables).url == "http://mirror"
 
 
 @pytest.mark.parametrize("name", ["UV_CONFIG_FILE", "PIP_CONFIG_FILE"])
 def test_named_configuration_file_wins(home: Path, name: str) -> None:
     own = home / "own.conf"
     own.write_text(TEXTS["uv/uv.toml" if name.startswith("UV") else "pip/pip.conf"].format("own"))
-    assert package_index.resolve({name: str(own)}).url == "http://own"
+    assert resolve({name: str(own)}).url == "http://own"
 
 
 @pytest.mark.parametrize(
@@ -106,7 +113,7 @@ def test_broken_configuration_is_named(home: Path, source: str, data: bytes) -> 
     path.parent.mkdir(parents=True)
     path.write_bytes(data)
     with pytest.raises(LabError) as caught:
-        package_index.resolve({"XDG_CONFIG_HOME": str(home / ".config")})
+        resolve({"XDG_CONFIG_HOME": str(home / ".config")})
     assert caught.value.file == str(path)
 
 
@@ -150,24 +157,54 @@ def test_uv_is_told_only_what_somebody_set(
     assert package_index.for_uv(project(f'[project]\nname = "demo"\n{pyproject}')) == expected
 
 
-def test_poetry_is_always_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert package_index.for_poetry() == {"POETRY_PYPI_MIRROR_URL": PyPI.simple_url}
-    monkeypatch.setenv("PIP_INDEX_URL", "http://a")
-    assert package_index.for_poetry() == {"POETRY_PYPI_MIRROR_URL": "http://a"}
-    monkeypatch.setenv("POETRY_PYPI_MIRROR_URL", "http://b")
-    assert package_index.for_poetry() == {"POETRY_PYPI_MIRROR_URL": "http://b"}
-
-
-def test_offline_is_told_to_every_tool_that_knows_of_it_and_refused_for_poetry(
-    project: MakeProject, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        pytest.param({}, PyPI.simple_url, id="nothing set"),
+        pytest.param({"PIP_INDEX_URL": "http://a"}, "http://a", id="an index"),
+        pytest.param(
+            {"PIP_INDEX_URL": "http://a", "POETRY_PYPI_MIRROR_URL": "http://b"},
+            "http://b",
+            id="its own variable",
+        ),
+    ],
+)
+def test_poetry_is_always_told(
+    project: MakeProject,
+    monkeypatch: pytest.MonkeyPatch,
+    variables: dict[str, str],
+    expected: str,
 ) -> None:
-    variables: dict[str, str] = {}
-    package_index.go_offline(variables, asked=False)
-    assert not variables
-    package_index.go_offline(variables, asked=True)
-    assert {variables["UV_OFFLINE"], variables["CONDA_OFFLINE"]} == {"1", "true"}
-    monkeypatch.setenv(bootstrap.OFFLINE, "1")
-    made = project()
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert package_index.for_poetry(project().options) == {"POETRY_PYPI_MIRROR_URL": expected}
+
+
+@pytest.mark.parametrize(
+    ("variables", "flag", "offline"),
+    [
+        pytest.param({}, False, False, id="nothing said"),
+        pytest.param({}, True, True, id="--offline"),
+        pytest.param({"MLOPS_LAB_OFFLINE": "1"}, False, True, id="the variable"),
+    ],
+)
+def test_offline_is_told_to_every_tool_that_knows_of_it(
+    project: MakeProject, variables: dict[str, str], *, flag: bool, offline: bool
+) -> None:
+    made = project(variables=variables, offline=flag)
+    said = {
+        **package_index.for_uv(made),
+        **package_index.for_pip(made.options),
+        **conda_config.for_conda(made.options),
+    }
+    names = {"UV_OFFLINE": "1", "PIP_NO_INDEX": "1", "CONDA_OFFLINE": "true"} if offline else {}
+    own = {"MLOPS_LAB_OFFLINE": "1"} if offline else {}
+    assert said == names
+    assert package_index.for_programs(made.options) == {**own, **names}
+
+
+def test_offline_is_refused_for_poetry(project: MakeProject) -> None:
+    made = project(offline=True)
     manager, activation = Poetry(made), Venv(made).activation()
     assert "--dry-run" in manager.preview(activation).argv
     with pytest.raises(LabError, match="cannot do without the network") as caught:
@@ -178,23 +215,18 @@ def test_offline_is_told_to_every_tool_that_knows_of_it_and_refused_for_poetry(
 MIRROR = '[project]\nname = "a"\n[tool.mlops-lab.mirror]\n'
 
 
-def test_one_setting_leads_all_tools_to_the_mirror(
-    project: MakeProject, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CONDA_CHANNEL_ALIAS", "https://mine.example")  # a variable wins
-    for name in (package_index.VARIABLE, "PIP_INDEX_URL"):
-        monkeypatch.setenv(name, "")  # so that it is put back
-        monkeypatch.delenv(name)
-    project(
-        f'{MIRROR}index = "https://mirror.example/simple"\nchannel = "https://mirror.example/conda"\n'
-    )
-    session = Session.open(combo="pip_uv", start=root)
-    assert (
-        package_index.for_uv(session.project)["UV_DEFAULT_INDEX"] == "https://mirror.example/simple"
-    )
-    assert package_index.for_poetry()["POETRY_PYPI_MIRROR_URL"] == "https://mirror.example/simple"
-    assert os.environ["PIP_INDEX_URL"] == "https://mirror.example/simple"
-    assert os.environ["CONDA_CHANNEL_ALIAS"] == "https://mine.example"
+def test_one_setting_leads_all_tools_to_the_mirror(project: MakeProject) -> None:
+    before = dict(os.environ)
+    index, channel = "https://mirror.example/simple", "https://mirror.example/conda"
+    text = f'{MIRROR}index = "{index}"\nchannel = "{channel}"\n'
+    made = project(text)
+    assert package_index.for_uv(made)["UV_DEFAULT_INDEX"] == index
+    assert package_index.for_poetry(made.options)["POETRY_PYPI_MIRROR_URL"] == index
+    assert package_index.for_pip(made.options) == {"PIP_INDEX_URL": index}
+    assert conda_config.for_conda(made.options) == {"CONDA_CHANNEL_ALIAS": channel}
+    assert dict(os.environ) == before
+    own = {"CONDA_CHANNEL_ALIAS": "https://mine.example"}
+    assert conda_config.for_conda(project(text, variables=own).options) == {}  # it is inherited
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_setup_of_all_combos_stands_beside_each_other(project: MakeProject, root
 def test_combo_that_has_no_plan_says_why(project: MakeProject, root: Path) -> None:
     data = _explain(project, root, "setup", conda=None)
     (row,) = [row for row in data["commands"] if row["combo"] == "conda_uv"]
-    assert "there is no conda.yml" in row["command"]
+    assert "There is no conda.yml" in row["command"]
     data = _explain(project, root, "deps.add")
     assert all("does not exist yet" in row["command"] for row in data["commands"])
 

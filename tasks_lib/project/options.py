@@ -1,0 +1,111 @@
+"""What a run was asked for: by flags, by variables, and by `[tool.mlops-lab]`, in this order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from tasks_lib import bootstrap
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tasks_lib.project.settings import Settings
+
+#: The variables that stand for options. Each wins over the project's settings.
+COMBO = "MLOPS_LAB_COMBO"
+ENGINE = "MLOPS_LAB_ENGINE"
+PYTHON = "MLOPS_LAB_PYTHON"
+INDEX = bootstrap.INDEX
+OFFLINE = bootstrap.OFFLINE
+CHANNEL_ALIAS = "CONDA_CHANNEL_ALIAS"
+#: The tools' own variables that name a package index, strongest first.
+_INDEXES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
+
+
+class Source(StrEnum):
+    """Who decided on an option."""
+
+    FLAG = "flag"
+    VARIABLE = "variable"
+    SETTINGS = "pyproject"
+    NOBODY = ""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An option's value and who decided on it; `name` is the variable, where it was one."""
+
+    value: str = ""
+    source: Source = Source.NOBODY
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of one run on one project.
+
+    `engine` is "auto" and `python` is empty where nobody chose. `index` and `channel_alias` are what a flag, a variable
+    or the project's settings say; the files of uv, pip and conda may say more (`package_index`, `conda_config`).
+    """
+
+    combo: Choice = Choice()
+    engine: str = "auto"
+    python: str = ""
+    offline: bool = False
+    index: Choice = Choice()
+    channel_alias: Choice = Choice()
+
+    @classmethod
+    def resolve(  # noqa: PLR0913 - each flag is one option
+        cls,
+        settings: Settings,
+        variables: Mapping[str, str],
+        *,
+        combo: str = "",
+        engine: str = "",
+        python: str = "",
+        offline: bool = False,
+    ) -> Options:
+        """Return the options: flags win over variables, and these over the project's settings."""
+        index = _chosen("", (INDEX,), settings.index, variables)
+        if not index.value:
+            index = _chosen("", _INDEXES, "", variables)
+        return cls(
+            combo=_chosen(combo, (COMBO,), settings.combo, variables),
+            engine=_chosen(engine, (ENGINE,), settings.engine, variables).value or "auto",
+            python=_chosen(python, (PYTHON,), settings.python, variables).value,
+            offline=offline or bool(variables.get(OFFLINE)),
+            index=index,
+            channel_alias=_chosen("", (CHANNEL_ALIAS,), settings.channel, variables),
+        )
+
+    @property
+    def variables(self) -> dict[str, str | None]:
+        """Return the variables that give another run of this program the same network options.
+
+        A variable that is set already is inherited, so only what a flag or the settings say is among them.
+        """
+        found: dict[str, str | None] = {}
+        if self.offline:
+            found[OFFLINE] = "1"
+        if self.index.source is Source.SETTINGS:
+            found[INDEX] = self.index.value
+        if self.channel_alias.source is Source.SETTINGS:
+            found[CHANNEL_ALIAS] = self.channel_alias.value
+        return found
+
+
+def _chosen(
+    flag: str, names: tuple[str, ...], setting: str, variables: Mapping[str, str]
+) -> Choice:
+    """Return the strongest choice; an empty value is no choice."""
+    if flag:
+        return Choice(flag, Source.FLAG)
+    for name in names:
+        if variables.get(name):
+            return Choice(variables[name], Source.VARIABLE, name)
+    if setting:
+        return Choice(setting, Source.SETTINGS)
+    return Choice()
