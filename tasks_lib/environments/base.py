@@ -127,6 +127,27 @@ class Environment(ABC):
         """Say which environment this is, for a sentence."""
 
     @property
+    def manifest(self) -> Path | None:
+        """Return the file that names the packages of the layer's own, or `None` without such a file."""
+        return None
+
+    def edit(self, specs: Sequence[str], *, drop: bool) -> tuple[str, Command]:
+        """Return the manifest's new text, and the command that installs or removes `specs`.
+
+        Raises:
+            NotImplementedError: The layer has no manifest.
+        """
+        raise NotImplementedError
+
+    def uninstall(self, names: Sequence[str]) -> Command:
+        """Return the command that removes packages of the layer's own.
+
+        Raises:
+            NotImplementedError: The layer has no packages of its own.
+        """
+        raise NotImplementedError
+
+    @property
     def marker(self) -> Path:
         """Give the file or folder that only this kind of environment has."""
         return self.prefix / self.mark

@@ -27,6 +27,7 @@ from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution.files import write
 from tasks_lib.execution.plan import Installs, Step, Writes
 from tasks_lib.execution.process import Command
+from tasks_lib.project import conda_edit
 from tasks_lib.project.conda_file import CondaFile, spec_name
 from tasks_lib.tools import executables, messages, package_index
 
@@ -101,6 +102,28 @@ class Conda(Environment):
     def where(self) -> str:
         """Say which environment this is."""
         return f"the conda environment {self.name!r}"
+
+    @property
+    def manifest(self) -> Path:
+        """Return the path of the conda file."""
+        return self.file.path
+
+    def edit(self, specs: Sequence[str], *, drop: bool) -> tuple[str, Command]:
+        """Return the conda file's new text, and the engine's command for `specs`."""
+        path = self.file.path
+        text = conda_edit.read(path)
+        if drop:
+            names = [spec_name(spec) for spec in specs]
+            return conda_edit.remove(path, text, specs), self.uninstall(names)
+        command = self.maker.install(self.prefix, self.file, specs)
+        return conda_edit.add(path, text, specs), command
+
+    def uninstall(self, names: Sequence[str]) -> Command:
+        """Return the engine's command; what the file names and is not installed stays so."""
+        left_out = {*names, *map(spec_name, self.lacking())}
+        rest = [spec for spec in self.file.dependencies if spec_name(spec) not in left_out]
+        file = replace(self.file, dependencies=tuple(rest))
+        return self.maker.uninstall(self.prefix, file, names)
 
     @property
     def prefix(self) -> Path:

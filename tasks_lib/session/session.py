@@ -62,9 +62,13 @@ class Session:
             python=python,
             offline=offline,
         )
-        chosen = combos.resolve(project)
-        environment = ENVIRONMENTS[chosen.environment](project)
-        return cls(project, chosen, environment, MANAGERS[chosen.manager](project), command)
+        return cls.of(project, combos.resolve(project), command)
+
+    @classmethod
+    def of(cls, project: Project, combo: Combo, command: str = "") -> Session:
+        """Return the session of a project and a combo that are known already."""
+        environment = ENVIRONMENTS[combo.environment](project)
+        return cls(project, combo, environment, MANAGERS[combo.manager](project), command)
 
 
 def planned(steps: Sequence[Step]) -> Answer:

@@ -70,17 +70,17 @@ def install(session: Session, progress: Progress, group: str = "", dry_run: bool
 @lab_task("deps.sync", changes=True)
 def sync(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
     """Make the environment exactly what the lock says, and leave conda's packages alone."""
-    from tasks_lib.workflows import installation
+    from tasks_lib.workflows import synchronizing
 
-    return installation.sync(session, progress, dry_run=dry_run)
+    return synchronizing.sync(session, progress, dry_run=dry_run)
 
 
 @lab_task("deps.align", changes=True)
 def align(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
     """Pin the versions that conda owns, where the lock would replace them, and lock."""
-    from tasks_lib.workflows import installation
+    from tasks_lib.workflows import synchronizing
 
-    return installation.align(session, progress, dry_run=dry_run)
+    return synchronizing.align(session, progress, dry_run=dry_run)
 
 
 @lab_task(
@@ -103,9 +103,9 @@ def update(
     session: Session, progress: Progress, package: list[str], group: str = "", dry_run: bool = False
 ) -> Answer:
     """Renew the locked versions of some packages, of a group, or of all, and install them."""
-    from tasks_lib.workflows import installation
+    from tasks_lib.workflows import updating
 
-    return installation.update(session, progress, package, group=group or None, dry_run=dry_run)
+    return updating.update_dependencies(session, progress, package, group=group, dry_run=dry_run)
 
 
 @lab_task(

@@ -33,7 +33,7 @@ def update(
     """Bring the environment to what conda.yml and pyproject.toml say now: add, change and prune, in both layers."""
     from tasks_lib.workflows import updating
 
-    return updating.update(session, progress, prune=prune, dry_run=dry_run)
+    return updating.update_environment(session, progress, prune=prune, dry_run=dry_run)
 
 
 @lab_task("env.list", help={"name": "only those of this name; exit code 2 if there is none"})

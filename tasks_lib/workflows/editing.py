@@ -1,36 +1,40 @@
-"""Declare packages or take them away: in either layer, in the project's manifest or in a member's."""
+"""Declare packages or remove them: in either layer, in the project's manifest or in a member's."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tasks_lib.environments import conda_platforms
+from tasks_lib.environments import ENVIRONMENTS, conda_platforms
 from tasks_lib.environments.site_packages import spelt
-from tasks_lib.errors import ErrorCode, ExitCode, LabError
+from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
 from tasks_lib.execution.files import write_texts
 from tasks_lib.execution.plan import Step, Writes
 from tasks_lib.managers.base import Place
 from tasks_lib.ownership import guard
-from tasks_lib.project import conda_edit, requirements
-from tasks_lib.project.conda_file import spec_name
+from tasks_lib.project import requirements
 from tasks_lib.project.manifests import read_text
-from tasks_lib.workflows import installation
+from tasks_lib.workflows.changes import change
+from tasks_lib.workflows.installation import EDIT_IS_SAFE, install_steps, lock_step
+from tasks_lib.workflows.synchronizing import uninstall_step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
-    from tasks_lib.environments.conda import Conda
     from tasks_lib.execution.plan import Watcher
     from tasks_lib.project.workspace import Member
     from tasks_lib.session.session import Answer, Session
 
+#: the layer whose manifest the dependency manager edits
+PYTHON = "python"
+
 
 @dataclass(frozen=True)
 class Edit:
-    """How packages are declared or taken away (`drop`): in which layer, group and member, and to be edited in place."""
+    """How packages are declared, or removed (`drop`); `package` names a member of the project."""
 
-    layer: str = "python"
+    layer: str = PYTHON
     group: str | None = None
     drop: bool = False
     editable: bool = False
@@ -40,93 +44,113 @@ class Edit:
 def edit(
     session: Session, watcher: Watcher, packages: Sequence[str], how: Edit, *, dry_run: bool
 ) -> Answer:
-    """Declare packages or take them away, in the layer that was named."""
-    member = session.manager.member(how.package)
-    if member and how.layer == "conda":
-        text = "conda.yml has no members: --package names the manifest of the manager's layer that is edited."
-        raise LabError(text, ErrorCode.NOT_SUPPORTED, remedy="leave out --layer or --package")
-    if how.layer == "conda" and (how.group or how.editable):
-        text = f"conda.yml has no {'groups' if how.group else 'editable packages'}."
-        raise LabError(
-            text, ErrorCode.NOT_SUPPORTED, remedy="leave out --layer, or --group and --editable"
-        )
-    if how.layer == "conda":
-        return change_conda(session, watcher, packages, drop=how.drop, dry_run=dry_run)
-    if how.layer != "python":
-        text = f"there is no layer {how.layer!r}; the layers are python and conda."
-        raise LabError(text, ErrorCode.UNKNOWN_LAYER, remedy="choose one, e.g. --layer conda")
+    """Declare packages or remove them, in the layer that was named."""
+    if how.layer == PYTHON:
+        return _edit_python(session, watcher, packages, how, dry_run=dry_run)
+    layers = [PYTHON, *(name for name, layer in ENVIRONMENTS.items() if layer.owns_packages)]
+    if how.layer not in layers:
+        text = f"There is no layer {how.layer!r}; the layers are {' and '.join(layers)}."
+        raise LabError(text, ErrorCode.UNKNOWN_LAYER, remedy=Remedy("Choose one of them"))
+    given = {"--package": how.package, "--group": how.group, "--editable": how.editable}
+    for option, value in given.items():
+        if value:
+            text = f"{option} does not apply to the manifest of the {how.layer} layer."
+            remedy = Remedy(f"Leave out --layer or {option}")
+            raise LabError(text, ErrorCode.NOT_SUPPORTED, remedy=remedy)
+    return edit_layer(session, watcher, packages, drop=how.drop, dry_run=dry_run)
+
+
+def _edit_python(
+    session: Session, watcher: Watcher, packages: Sequence[str], how: Edit, *, dry_run: bool
+) -> Answer:
+    """Have the manager declare or remove packages, then lock and install."""
+    manager = session.manager
+    member = manager.member(how.package)
     activation = session.environment.require()
     _expect_packages(packages)
     if how.editable:
         requirements.expect_editable(packages, session.project.root)
-    place, manager = Place(how.group, member, how.editable), session.manager
-    change = (manager.remove if how.drop else manager.add)(activation, packages, place)
-    added = () if how.drop else packages
-    title = f"{'drop' if how.drop else 'declare'} {', '.join(packages)}{f' ({member.manifest})' if member else ''}"
-    steps = [
-        Step(
-            "deps.edit",
-            title,
-            change,
-            reads=manager.ended,
-            writes=Writes.PROJECT,
-            safe=installation.EDIT_IS_SAFE,
-        ),
-        *_after_edit(session, member, added),
-    ]
-    if how.drop or member:
-        steps.append(
-            installation.uninstall_step(session, activation, packages if how.drop else (), member)
-        )
-    groups = (how.group,) if how.group and not how.drop else ()
-    steps += installation.install_steps(session, activation, groups)
-    return installation.change(session, watcher, steps, member=member, dry_run=dry_run)
+    place = Place(how.group, member, how.editable)
+    if how.drop:
+        title = f"remove {', '.join(packages)}"
+        command = manager.remove(activation, packages, place)
+    else:
+        title = f"declare {', '.join(packages)}"
+        command = manager.add(activation, packages, place)
+    if member:
+        title += f" ({member.manifest})"
+    declare = Step(
+        "deps.edit",
+        title,
+        command,
+        reads=manager.ended,
+        writes=Writes.PROJECT,
+        safe=EDIT_IS_SAFE,
+    )
+    steps = [declare, *_corrections(session, member, packages)]
+    groups = []
+    if how.drop:
+        steps.append(uninstall_step(session, packages, member))
+    else:
+        if member:
+            steps.append(uninstall_step(session, (), member))
+        if how.group:
+            groups.append(how.group)
+    steps += install_steps(session, groups)
+    return change(session, watcher, steps, member=member, dry_run=dry_run)
 
 
-def _after_edit(session: Session, member: Member | None, added: Sequence[str]) -> list[Step]:
-    """Give what follows an edit where the manager misspells what was added, or knows nothing of a member's project."""
-    manager, before = session.manager, list[Step]()
-    path = (member.pyproject if member else session.project.pyproject).path
-    if manager.misspells and any("git+file:" in package for package in added):
-        title = f"mend the address in {path.name}: {manager.name} gives the repository a host, None"
-
-        def mend() -> None:
-            write_texts({path: spelt(read_text(path))})
-
-        before.append(
-            Step(
-                "deps.address",
-                title,
-                work=mend,
-                shown=f"write {path.name}",
-                needs=("deps.edit",),
-                writes=Writes.PROJECT,
-                safe="the manifest is put back if the run fails",
-            )
-        )
+def _corrections(session: Session, member: Member | None, packages: Sequence[str]) -> list[Step]:
+    """Return the steps that correct what a manager leaves wrong after an edit, then lock again."""
+    manager = session.manager
+    steps = []
+    if manager.misspells and any("git+file:" in package for package in packages):
+        steps.append(_correct_address((member or session.project).pyproject.path, manager.name))
     if member and manager.edits_apart:
-        lock, place = member.folder / manager.lock_name, member.place
-        title, shown = (
-            f"delete {place}/{lock.name}: the project's own is the lock",
-            f"rm {place}/{lock.name}",
-        )
-        tidy = Step(
-            "deps.tidy",
-            title,
-            work=lambda: lock.unlink(missing_ok=True),
-            shown=shown,
-            needs=("deps.edit",),
-            writes=Writes.PROJECT,
-            safe="a lock of the member's own that was there before stays",
-        )
-        before += [] if lock.exists() else [tidy]
-    elif not before:
+        lock = member.folder / manager.lock_name
+        if not lock.exists():
+            steps.append(_delete_lock(lock, f"{member.place}/{lock.name}"))
+    elif not steps:
         return []
-    needs = tuple(step.id for step in before) or ("deps.edit",)
-    return [*before, replace(installation.lock_step(session, after_environment=False), needs=needs)]
+    needs = ("deps.edit", *(step.id for step in steps))
+    return [*steps, replace(lock_step(session), needs=needs)]
 
 
-def change_conda(
+def _correct_address(path: Path, manager: str) -> Step:
+    """Return the step that corrects the address of a repository on this machine."""
+
+    def correct() -> None:
+        write_texts({path: spelt(read_text(path))})
+
+    return Step(
+        "deps.address",
+        f"correct the address in {path.name}: {manager} gives the repository a host, None",
+        work=correct,
+        shown=f"write {path.name}",
+        needs=("deps.edit",),
+        writes=Writes.PROJECT,
+        safe="the manifest is put back if the run fails",
+    )
+
+
+def _delete_lock(lock: Path, shown: str) -> Step:
+    """Return the step that deletes the lock which a manager writes for a member alone."""
+
+    def delete() -> None:
+        lock.unlink(missing_ok=True)
+
+    return Step(
+        "deps.tidy",
+        f"delete {shown}: the project's own is the lock",
+        work=delete,
+        shown=f"rm {shown}",
+        needs=("deps.edit",),
+        writes=Writes.PROJECT,
+        safe="a lock of the member's own that was there before stays",
+    )
+
+
+def edit_layer(
     session: Session,
     watcher: Watcher,
     specs: Sequence[str],
@@ -134,46 +158,35 @@ def change_conda(
     drop: bool = False,
     dry_run: bool = False,
 ) -> Answer:
-    """Add packages to conda.yml and to the conda environment, or take them out of both."""
+    """Add packages to the environment layer and to its manifest, or remove them from both."""
     environment = session.environment
-    if environment.kind != "conda":
-        text = f"--layer conda needs a conda combo, and this run's is {session.combo.id}."
-        raise LabError(text, ErrorCode.NO_CONDA_LAYER, remedy="take one: --combo conda_uv")
-    layer: Conda = environment  # type: ignore[assignment]  # the one kind named conda
-    activation = layer.require()
-    _expect_packages(specs)
-    file = layer.file
-    change = conda_edit.remove if drop else conda_edit.add
-    text = change(file.path, conda_edit.read(file.path), specs)
-
-    names = [spec_name(spec) for spec in specs]
-    if drop:
-        rest = replace(
-            file,
-            dependencies=tuple(one for one in file.dependencies if spec_name(one) not in names),
+    manifest = environment.manifest
+    if manifest is None:
+        text = (
+            f"--layer conda needs a conda combo, and the combo of this run is {session.combo.id}."
         )
-        command = layer.maker.uninstall(activation.prefix, rest, names)
-    else:
-        command = layer.maker.install(activation.prefix, file, specs)
-    what = ", ".join(specs)
-    title = f"{'remove' if drop else 'install'} {what} with {layer.engine}"
+        remedy = Remedy("Choose one, e.g. with --combo conda_uv")
+        raise LabError(text, ErrorCode.NO_CONDA_LAYER, remedy=remedy)
+    environment.require()
+    _expect_packages(specs)
+    text, command = environment.edit(specs, drop=drop)
+    names = ", ".join(specs)
+    write = Step(
+        "conda.edit",
+        f"remove {names} from {manifest.name}" if drop else f"write {names} to {manifest.name}",
+        work=lambda: write_texts({manifest: text}),
+        needs=("guard.conda",),
+        writes=Writes.PROJECT,
+        safe="the conda file is put back if the run fails",
+    )
+    verb = "remove" if drop else "install"
+    title = f"{verb} {names} with {environment.engine}"
     install = Step("conda.install", title, command, needs=("conda.edit",))
     steps = [install] if drop else guard.before_conda(session, install)
-    said = f"{'take' if drop else 'write'} {what} {'out of' if drop else 'to'} {file.path.name}"
-    # the file first: it is put back when the engine fails, and an engine changes all or nothing
-    steps.insert(
-        -1,
-        Step(
-            "conda.edit",
-            said,
-            work=lambda: write_texts({file.path: text}),
-            needs=("guard.conda",),
-            writes=Writes.PROJECT,
-            safe="the conda file is put back if the run fails",
-        ),
-    )
+    # the manifest first: it is put back when the engine fails, and an engine changes all or nothing
+    steps.insert(-1, write)
     try:
-        return installation.change(session, watcher, steps, dry_run=dry_run)
+        return change(session, watcher, steps, dry_run=dry_run)
     except LabError as error:
         if error.exit_code is ExitCode.BAD_REQUEST and not drop:
             error.message += conda_platforms.elsewhere(session.project, specs)
@@ -182,9 +195,11 @@ def change_conda(
 
 def _expect_packages(packages: Sequence[str]) -> None:
     if not packages:
-        text = "no package was named."
-        raise LabError(text, ErrorCode.NO_PACKAGE_NAMED, remedy="name one: invoke deps.add PACKAGE")
+        remedy = Remedy("Name one", ("invoke", "deps.add", "PACKAGE"))
+        text = "No package was named."
+        raise LabError(text, ErrorCode.NO_PACKAGE_NAMED, remedy=remedy)
     for package in packages:
         if package.startswith("-"):
-            text = f"{package!r} is no package."
-            raise LabError(text, ErrorCode.NO_PACKAGE_NAMED, remedy="see invoke --help deps.add")
+            text = f"{package!r} is not a package."
+            remedy = Remedy("See the options", ("invoke", "--help", "deps.add"))
+            raise LabError(text, ErrorCode.NO_PACKAGE_NAMED, remedy=remedy)

@@ -14,6 +14,7 @@ from tasks_lib.results import Status
 from tasks_lib.session.session import Answer, planned
 from tasks_lib.tools import executables
 from tasks_lib.workflows import installation
+from tasks_lib.workflows.changes import change
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,17 +28,20 @@ def _conda(session: Session) -> Sequence[Step]:
     return guard.creation(session)
 
 
+def _lock(session: Session) -> Sequence[Step]:
+    session.environment.require()
+    session.manager.require_lock()
+    return installation.install_steps(session)
+
+
 #: The safe fixes, in the order in which they are made; each is what a task does too, behind the same guard.
 FIXES: dict[str, tuple[str, Callable[[Session], Sequence[Step]]]] = {
     "drift.conda": ("installs what the conda file asks for and is missing", _conda),
     "lock.fresh": (
         "locks anew",
-        lambda session: [installation.lock_step(session, after_environment=False)],
+        lambda session: [installation.lock_step(session)],
     ),
-    "drift.lock": (
-        "installs what the lock names, behind the guard; strays stay",
-        lambda session: installation.install_plan(session, session.environment.require()),
-    ),
+    "drift.lock": ("installs what the lock names, behind the guard; strays stay", _lock),
 }
 _NO_FIX = "nothing that is safe to do unasked: see the remedy"
 
@@ -87,5 +91,5 @@ def fix(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
     if dry_run:
         return Answer(left, planned(steps).data)
     data = {"fixed": mended, "note": "" if mended else "nothing to fix"}
-    answer = installation.change(session, watcher, steps, dry_run=False) if steps else Answer()
+    answer = change(session, watcher, steps, dry_run=False) if steps else Answer()
     return Answer([*answer.results, *left], {**answer.data, **data})

@@ -1,139 +1,139 @@
-"""What each task does: observe, plan, act, look again. One function a task; both layers are composed here."""
+"""Create and remove the environment, lock, and install: observe, plan, act, look again."""
 
 from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from packaging.utils import canonicalize_name
-
 from tasks_lib import checks
-from tasks_lib.environments import conda_health, shells, site_packages
-from tasks_lib.environments.base import MADE, SEEDS, State
-from tasks_lib.errors import ErrorCode, LabError
+from tasks_lib.environments import shells, site_packages
+from tasks_lib.environments.base import MADE, State
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import process
 from tasks_lib.execution.plan import Step, Writes, execute
-from tasks_lib.execution.process import Command
-from tasks_lib.ownership import graph, guard
-from tasks_lib.ownership.facts import Facts
-from tasks_lib.ownership.owners import Owner
-from tasks_lib.project import requirements
+from tasks_lib.ownership import guard
 from tasks_lib.results import Result, Status
 from tasks_lib.session import transaction
 from tasks_lib.session.session import Answer, planned
-from tasks_lib.tools import executables, messages
+from tasks_lib.tools import executables
+from tasks_lib.workflows.changes import change, manifests_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tasks_lib.environments.base import Activation
     from tasks_lib.execution.plan import Watcher
     from tasks_lib.execution.process import Outcome
-    from tasks_lib.project.workspace import Member
     from tasks_lib.session.session import Session
 
-_AFTER_ENV = MADE[:-1]
 #: Why a step that edits a manifest is safe.
 EDIT_IS_SAFE = "the manifest and the lock are put back if the run fails"
+_AFTER_ENV = MADE[:-1]
 
 
-def manifests_of(session: Session, member: Member | None = None) -> list[Path]:
-    """List the files of the project that a run may change, and that are put back when it fails."""
-    project = session.project
-    paths = [project.pyproject.path, session.manager.lock_path]
-    if member:
-        paths += [member.pyproject.path, member.folder / session.manager.lock_name]
-    return [*paths, project.conda_path] if project.conda_path else paths
+@dataclass(frozen=True)
+class Missing:
+    """What `setup` has to do, and the results of the checks that were made to find out."""
+
+    steps: Sequence[Step] = ()
+    known: Mapping[str, Sequence[Result]] = field(default_factory=dict)
+
+    @property
+    def new_environment(self) -> bool:
+        """Return whether the environment is created from scratch."""
+        return any(step.writes is Writes.NEW_ENVIRONMENT for step in self.steps)
 
 
 def setup(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
-    """Make the environment, lock, install and check; do only what is not done already."""
-    changes, known = missing_parts(session, watcher)
+    """Create the environment, lock, install and check; do only what is not done already."""
+    missing = missing_parts(session, watcher)
     looks = checks.steps(session)
+    steps = [*missing.steps, *looks]
     if dry_run:
-        return planned([*changes, *looks])
-    if changes:  # a new lock stays where the guard refuses: `deps.align` goes on from it
-        results = _carry_out(session, [*changes, *looks], watcher, kept=[session.manager.lock_path])
-    else:  # what was just observed need not be asked again
-        results = execute(
-            [_known(look, known[look.id]) if look.id in known else look for look in looks], watcher
-        )
-    done = [step.title for step in changes if not step.check]
-    asked = f" --combo {session.combo.id}" if session.combo.source == "flag" else ""
-    hint = shells.hint(shells.detect(os.environ), executables.program()).replace(
-        "env.activate", f"env.activate{asked}"
-    )
-    return Answer(
-        results, {"changed": done, "note": "" if done else "nothing to do", "activate": hint}
-    )
+        return planned(steps)
+    if missing.steps:
+        # a new lock stays where the guard refuses: `deps.align` goes on from it
+        kept = [session.manager.lock_path]
+        manifests = manifests_of(session)
+        results = transaction.carry_out(session, steps, watcher, manifests=manifests, kept=kept)
+    else:
+        results = execute([_answered(look, missing.known) for look in looks], watcher)
+    changed = [step.title for step in missing.steps if not step.check]
+    note = "" if changed else "nothing to do"
+    return Answer(results, {"changed": changed, "note": note, "activate": _activate(session)})
 
 
-def missing_parts(session: Session, watcher: Watcher) -> tuple[list[Step], dict[str, list[Result]]]:
-    """Compute what `setup` has to change, and give what was learnt by looking; no step where all is as it should be."""
-    environment, manager = session.environment, session.manager
-    environment.refuse_foreign()
-    state = environment.state()
-    creation = (
-        [] if state is State.PRESENT and not environment.lacking() else guard.creation(session)
-    )
-    made = any(step.writes is Writes.NEW_ENVIRONMENT for step in creation)
-    known: dict[str, list[Result]] = {}
-    stale, pending = True, True
+def _activate(session: Session) -> str:
+    """Return the line that a user types to activate the environment."""
+    line = shells.hint(shells.detect(os.environ), executables.program())
+    if session.combo.source != "flag":
+        return line
+    return line.replace("env.activate", f"env.activate --combo {session.combo.id}")
+
+
+def _answered(step: Step, known: Mapping[str, Sequence[Result]]) -> Step:
+    """Return a check that answers with its result, where that is known already."""
+    if step.id not in known:
+        return step
+    return replace(step, command=None, reads=None, work=lambda: known[step.id])
+
+
+def missing_parts(session: Session, watcher: Watcher) -> Missing:
+    """Look at the environment, the lock and what is installed, and return what is missing."""
+    manager = session.manager
+    session.environment.refuse_foreign()
+    creation = Missing(_creation_steps(session))
+    known: dict[str, Sequence[Result]] = {}
+    stale = True
+    pending = True
     if manager.lock_path.is_file():
-        usable = None if made else environment.activation()
-        fresh = manager.fresh(usable)
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            asked = pool.submit(process.run, manager.preview(usable)) if usable else None
+        activation = None
+        if not creation.new_environment:
+            activation = session.environment.activation()
+        fresh = manager.fresh(activation)
+        with ThreadPoolExecutor(max_workers=1) as pool:  # each takes up to half a second
+            answer = pool.submit(_is_pending, session, activation)
             known[fresh.id] = execute([replace(fresh, needs=())], watcher)
-            pending = (
-                asked is None or not asked.result().ok or bool(manager.changes(asked.result()))
-            )
+            pending = answer.result()
         stale = any(
             found.id == "lock.fresh" and found.status is Status.FAIL for found in known[fresh.id]
         )
-    if not (creation or stale or pending):
-        return [], known
-    steps = list(creation)
+    if not (creation.steps or stale or pending):
+        return Missing(known=known)
+    steps = [*creation.steps]
     if stale:
-        steps.append(lock_step(session, after_environment=made))
-    return [*steps, *install_steps(session, environment.activation())], known
+        steps.append(lock_step(session, after_environment=creation.new_environment))
+    return Missing([*steps, *install_steps(session)], known)
 
 
-def _known(step: Step, results: list[Result]) -> Step:
-    """Give a step that answers with what is known already."""
-    return replace(step, command=None, reads=None, work=lambda: results)
+def _is_pending(session: Session, activation: Activation | None) -> bool:
+    """Return whether the manager would install anything."""
+    if activation is None:
+        return True
+    outcome = process.run(session.manager.preview(activation))
+    return not outcome.ok or bool(session.manager.changes(outcome))
 
 
-def lock_step(
-    session: Session, *, after_environment: bool, upgrade: Sequence[str] | None = None
-) -> Step:
-    """Lock while the environment is being made, unless only that environment's Python fits the project."""
-    manager, environment = session.manager, session.environment
-    wait = after_environment and not session.project.pyproject.allows(executables.running_python())
-    usable = wait or (not after_environment and environment.exists())
-    command = manager.lock(environment.activation() if usable else None, upgrade)
-    return Step(
-        "deps.lock",
-        f"lock with {manager.name}",
-        command,
-        reads=manager.ended,
-        needs=_AFTER_ENV if wait else (),
-        writes=Writes.PROJECT,
-        safe="writes the lock alone, which is put back if the run fails",
-    )
+def _creation_steps(session: Session) -> list[Step]:
+    """Return the steps that create or complete the environment; none where it is complete."""
+    if session.environment.exists() and not session.environment.lacking():
+        return []
+    return guard.creation(session)
 
 
 def create(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
-    """Make the environment; one that exists already and fits is left as it is, and said so."""
+    """Create the environment, or complete it; one that is complete is left as it is."""
     environment = session.environment
-    if environment.state() is State.PRESENT and not environment.lacking():
-        title = f"{environment.where} exists already, and has what is asked for"
+    steps = _creation_steps(session)
+    if not steps:
+        title = f"{environment.where} exists already and is complete"
         return Answer([Result("env.create", Status.PASS, title, str(environment.prefix))])
-    steps = guard.creation(session)
-    return planned(steps) if dry_run else Answer(_carry_out(session, steps, watcher))
+    if dry_run:
+        return planned(steps)
+    manifests = manifests_of(session)
+    return Answer(transaction.carry_out(session, steps, watcher, manifests=manifests))
 
 
 def remove(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
@@ -141,251 +141,102 @@ def remove(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answ
     environment = session.environment
     environment.refuse_foreign()
     if environment.state() is State.ABSENT:
-        return Answer(
-            [
-                Result(
-                    "env.remove",
-                    Status.PASS,
-                    f"there is no {environment.prefix}",
-                    "nothing to remove",
-                )
-            ]
-        )
-    title, shown = f"remove {environment.where}", f"rm -r {environment.prefix}"
-    steps = [
-        Step(
-            "env.remove",
-            title,
-            work=environment.set_aside,
-            shown=shown,
-            safe="moved aside first, deleted when the run has ended; manifests and lock stay",
-        )
-    ]  # deleted when the run is through
-    return planned(steps) if dry_run else Answer(_carry_out(session, steps, watcher))
+        title = f"{environment.prefix} does not exist"
+        return Answer([Result("env.remove", Status.PASS, title, "nothing to remove")])
+    step = Step(
+        "env.remove",
+        f"remove {environment.where}",
+        work=environment.set_aside,  # and deleted once the run has ended
+        shown=f"rm -r {environment.prefix}",
+        safe="moved aside first, deleted when the run has ended; manifests and lock stay",
+    )
+    if dry_run:
+        return planned([step])
+    manifests = manifests_of(session)
+    return Answer(transaction.carry_out(session, [step], watcher, manifests=manifests))
 
 
 def lock(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
     """Resolve the dependencies and write the lock."""
-    return change(session, watcher, [lock_step(session, after_environment=False)], dry_run=dry_run)
+    return change(session, watcher, [lock_step(session)], dry_run=dry_run)
 
 
 def install(
     session: Session, watcher: Watcher, *, groups: Sequence[str] = (), dry_run: bool = False
 ) -> Answer:
-    """Install what the lock names into the environment, and take nothing away."""
-    activation = session.environment.require()
-    return change(session, watcher, install_plan(session, activation, groups), dry_run=dry_run)
-
-
-def install_plan(
-    session: Session, activation: Activation, groups: Sequence[str] = ()
-) -> list[Step]:
-    """Give the steps that install what an existing lock names."""
+    """Install what the lock names into the environment, and remove nothing."""
+    session.environment.require()
     session.manager.require_lock()
-    return install_steps(session, activation, groups)
+    return change(session, watcher, install_steps(session, groups), dry_run=dry_run)
 
 
-def update(
-    session: Session,
-    watcher: Watcher,
-    packages: Sequence[str],
-    *,
-    group: str | None,
-    dry_run: bool = False,
-) -> Answer:
-    """Renew locked versions (of `packages`, of a group, or all), then install them."""
-    activation = session.environment.require()
-    names = [*packages, *(_names_in_group(session, group) if group else ())]
-    steps = [
-        lock_step(session, after_environment=False, upgrade=names),
-        *install_steps(session, activation, (group,) if group else ()),
-    ]
-    return change(session, watcher, steps, dry_run=dry_run)
-
-
-def uninstall_step(
-    session: Session, activation: Activation, packages: Sequence[str], member: Member | None = None
+def lock_step(
+    session: Session, *, after_environment: bool = False, upgrade: Sequence[str] | None = None
 ) -> Step:
-    """Give the step that uninstalls what the lock names now, and no longer once it was written anew.
+    """Return the step that writes the lock.
 
-    A member goes too, and is installed again: its record says what it asked for when it was installed.
+    It runs beside the creation of the environment (`after_environment`), unless only that
+    environment's Python fits the project. `upgrade` names the packages to upgrade; an empty one
+    upgrades all.
     """
-    before, anew = (
-        set(session.manager.locked()),
-        {canonicalize_name(member.name)} if member else set(),
-    )
-
-    def uninstall() -> None:
-        ours = set(site_packages.installed(activation.prefix)) - set(
-            conda_health.owned(activation.prefix)
-        )
-        gone = sorted(((before - set(session.manager.locked())) | anew) & ours)
-        if gone:
-            messages.demand(process.run(_uninstall(activation, gone)), title="uninstall")
-
-    return Step(
-        "deps.uninstall",
-        f"uninstall what the lock no longer names{f', and {member.name}, to install it anew' if member else ''}",
-        work=uninstall,
-        shown=_uninstall(activation, [*packages, *anew]).shown if packages or anew else "",
-        needs=("deps.edit", "deps.lock", "guard"),
-        safe="removes what the lock no longer names, never what conda owns",
-    )
-
-
-def align(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
-    """Pin in pyproject.toml the versions that conda owns and the lock would replace, lock, and see the guard pass."""
-    activation = session.environment.require()
-    session.manager.require_lock()
-    found = guard.conflicts(session, activation)
-    if not found:
-        return Answer([Result("deps.align", Status.PASS, "the lock and conda agree already")])
-    pins = [f"{conflict.name}=={conflict.before}" for conflict in found]
-    steps = [
-        Step(
-            "deps.edit",
-            f"pin {', '.join(pins)}",
-            session.manager.add(activation, pins),
-            writes=Writes.PROJECT,
-            safe=EDIT_IS_SAFE,
-        ),
-        guard.step(session, activation, (), ("deps.edit",)),
-    ]
-    return change(session, watcher, steps, dry_run=dry_run)
-
-
-def sync(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
-    """Make the environment exactly what the lock says, and leave conda's packages alone."""
-    activation = session.environment.require()
-    steps = install_plan(session, activation)
-    return change(
-        session, watcher, [*steps, *prune_steps(activation, strays(session))], dry_run=dry_run
-    )
-
-
-def strays(session: Session) -> list[str]:
-    """Name what was put into the environment by hand: neither layer has it, and nothing that is declared needs it."""
-    found = graph.read(Facts(session))
-    rest = found.packages.keys() - found.reached()
-    return sorted(
-        name
-        for layer, name in rest
-        if found.packages[layer, name].owner is Owner.STRAY and name not in SEEDS
-    )
-
-
-def prune_steps(activation: Activation, names: Sequence[str]) -> list[Step]:
-    """Give the step that takes strays away, where there are any."""
-    title = f"uninstall {', '.join(names)}: neither the lock nor conda has them"
-    if not names:
-        return []
-    return [
-        Step(
-            "deps.prune",
-            title,
-            _uninstall(activation, names),
-            needs=("deps.install",),
-            safe="removes what neither the lock nor conda has",
-        )
-    ]
-
-
-def change(
-    session: Session,
-    watcher: Watcher,
-    steps: Sequence[Step],
-    *,
-    member: Member | None = None,
-    dry_run: bool,
-) -> Answer:
-    """Carry out steps that change manifests or packages; when one fails, everything is put back."""
-    if dry_run:
-        return planned(steps)
     environment = session.environment
-    prefix = environment.prefix
-    before = site_packages.installed(prefix) if environment.exists() else None
-    results = _carry_out(session, steps, watcher, member=member)
-    after = site_packages.installed(prefix) if before is not None else {}
-    return Answer(results, {"packages": difference(before or {}, after)})
-
-
-def _carry_out(
-    session: Session,
-    steps: Sequence[Step],
-    watcher: Watcher,
-    kept: Sequence[Path] = (),
-    member: Member | None = None,
-) -> list[Result]:
-    return transaction.carry_out(
-        session, steps, watcher, manifests=manifests_of(session, member), kept=kept
+    activation = None
+    needs: tuple[str, ...] = ()
+    if not after_environment:
+        if environment.exists():
+            activation = environment.activation()
+    elif not session.project.pyproject.allows(executables.running_python()):
+        activation = environment.activation()
+        needs = _AFTER_ENV
+    return Step(
+        "deps.lock",
+        f"lock with {session.manager.name}",
+        session.manager.lock(activation, upgrade),
+        reads=session.manager.ended,
+        needs=needs,
+        writes=Writes.PROJECT,
+        safe="writes the lock alone, which is put back if the run fails",
     )
 
 
-def difference(before: dict[str, str], after: dict[str, str]) -> list[dict[str, str]]:
-    """Give a row for each name whose version differs."""
-    names = sorted({*before, *after})
-    rows = [
-        {"package": name, "before": before.get(name, ""), "after": after.get(name, "")}
-        for name in names
-    ]
-    return [row for row in rows if row["before"] != row["after"]]
-
-
-def install_steps(
-    session: Session, activation: Activation, groups: Sequence[str] = ()
-) -> list[Step]:
-    """Install what the lock names, behind the guard."""
+def install_steps(session: Session, groups: Sequence[str] = ()) -> list[Step]:
+    """Return the steps that install what the lock names, behind the guard."""
+    activation = session.environment.activation()
     needs = (*_AFTER_ENV, "deps.lock", "deps.edit")
-    command = session.manager.install(activation, groups)
-    title = f"install with {session.manager.name}"
+    steps = []
+    if session.environment.owns_packages:
+        steps.append(guard.step(session, activation, groups, needs))
 
     def look_again(outcome: Outcome) -> Iterable[Result]:
-        found = session.manager.ended(outcome)
-        _demand_installed(session, activation, outcome)
-        return found
+        results = session.manager.ended(outcome)
+        _expect_installed(session, outcome)
+        return results
 
-    last = Step(
+    install = Step(
         "deps.install",
-        title,
-        command,
+        f"install with {session.manager.name}",
+        session.manager.install(activation, groups),
         reads=look_again,
         needs=(*needs, "guard", "deps.uninstall"),
         safe="removes nothing, and the guard has refused what would replace a package of conda's",
     )
-    return [
-        *(
-            [guard.step(session, activation, groups, needs)]
-            if session.environment.owns_packages
-            else []
-        ),
-        last,
-    ]
+    return [*steps, install]
 
 
-def _demand_installed(session: Session, activation: Activation, outcome: Outcome) -> None:
-    """Stop where the environment does not have what its manager says that it has just installed."""
-    have = site_packages.installed(activation.prefix)
-    lost = sorted(
-        change.name
-        for change in session.manager.changes(outcome)
-        if change.after and change.name not in have
+def _expect_installed(session: Session, outcome: Outcome) -> None:
+    """Stop where the environment lacks what its manager says that it has just installed."""
+    have = site_packages.installed(session.environment.prefix)
+    changes = session.manager.changes(outcome)
+    lost = [one.name for one in changes if one.after and one.name not in have]
+    if not lost:
+        return
+    name = session.manager.name
+    where = session.environment.where
+    names = ", ".join(sorted(lost))
+    text = f"{name} says that it installed {names}, but {where} does not have it."
+    remedy = Remedy(
+        f"Clear the cache of {name}, which may know another environment by this path, then create "
+        "the environment again",
+        ("invoke", "env.remove", "setup"),
     )
-    if lost:
-        name, where = session.manager.name, session.environment.where
-        text = f"{name} says that it installed {', '.join(lost)}, and {where} does not have it: it went elsewhere."
-        remedy = f"clear the cache of {name}, which may know another environment by this path; then: invoke env.remove setup"
-        raise LabError(text, ErrorCode.INSTALLED_ELSEWHERE, remedy=remedy)
-
-
-def _uninstall(activation: Activation, names: Sequence[str]) -> Command:
-    argv = (executables.uv(), "pip", "uninstall", "--python", str(activation.python), *names)
-    return Command(argv, "uninstall packages")
-
-
-def _names_in_group(session: Session, group: str) -> list[str]:
-    """Give the names that a dependency group declares; an unknown group lists those there are."""
-    groups = session.project.pyproject.table("dependency-groups")
-    if group not in groups:
-        text = f"pyproject.toml has no dependency group {group!r}; it has {', '.join(groups) or 'none'}."
-        raise LabError(text, ErrorCode.UNKNOWN_GROUP, file="pyproject.toml")
-    return requirements.names([entry.strip() for entry in groups[group] if isinstance(entry, str)])
+    raise LabError(text, ErrorCode.INSTALLED_ELSEWHERE, remedy=remedy)

@@ -313,9 +313,7 @@ def _steps(session: Session, target: Session, had: Installed, texts: dict[Path, 
             writes=Writes.PROJECT,
         ),
         replace(lock, title=f"{lock.title}, which keeps the versions", needs=("deps.edit",)),
-        *installation.install_steps(
-            target, environment.activation(), snapshot.installed_groups(session)
-        ),
+        *installation.install_steps(target, snapshot.installed_groups(session)),
         Step("migrate.same", _SAME, work=look, check=True, needs=("deps.install",)),
     ]
     old = session.manager.lock_path

@@ -33,7 +33,7 @@ from tasks_lib.results import Result, Status
 from tasks_lib.session import combos, transaction
 from tasks_lib.session.session import Answer, Session, planned
 from tasks_lib.tools import executables, package_index
-from tasks_lib.workflows import installation
+from tasks_lib.workflows import changes, installation
 from tasks_lib.workflows.exports import refuse_secrets
 
 if TYPE_CHECKING:
@@ -189,9 +189,9 @@ def export(session: Session, output: str) -> Answer:
     session.manager.require_lock()
     environment, project = session.environment, session.project
     paths = (
-        installation.manifests_of(session)
+        changes.manifests_of(session)
         if environment.owns_packages
-        else installation.manifests_of(session)[:2]
+        else changes.manifests_of(session)[:2]
     )
     texts = {path.name: path.read_bytes().decode() for path in paths}
     refuse_secrets(session, texts)
@@ -338,7 +338,7 @@ def _steps(session: Session, described: Description, absent: Sequence[str]) -> l
     made = environment.recreation(described.path, described.conda)
     steps += [replace(step, needs=(*step.needs, "env.verify", "env.files")) for step in made]
     activation = environment.activation()
-    steps += installation.install_steps(session, activation, described.groups)
+    steps += installation.install_steps(session, described.groups)
     if described.strays:
         argv = (
             executables.uv(),

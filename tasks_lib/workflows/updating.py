@@ -1,4 +1,4 @@
-"""Bring an environment to what its manifests say now: add, change and prune, in both layers."""
+"""Upgrade the locked versions, or bring an environment to what its manifests say now."""
 
 from __future__ import annotations
 
@@ -6,123 +6,143 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tasks_lib.environments import conda_health
-from tasks_lib.environments.base import State
-from tasks_lib.errors import ErrorCode, LabError
-from tasks_lib.execution.plan import Step, Writes
+from tasks_lib.environments.base import SEEDS
+from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.execution.plan import Step
 from tasks_lib.ownership import graph
 from tasks_lib.ownership.facts import Facts
 from tasks_lib.ownership.owners import Owner
+from tasks_lib.project import requirements
 from tasks_lib.results import Result, Status
 from tasks_lib.session.session import Answer
-from tasks_lib.workflows import installation
+from tasks_lib.workflows import synchronizing
+from tasks_lib.workflows.changes import change, difference
+from tasks_lib.workflows.installation import install_steps, lock_step, missing_parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tasks_lib.environments.conda import Conda
     from tasks_lib.execution.plan import Watcher
     from tasks_lib.ownership.graph import Graph
     from tasks_lib.session.session import Session
 
-#: what comes with a Python unasked, and stays as long as it does
-_SEEDS = ("pip", "setuptools", "wheel")
-_PRUNE_IS_SAFE = "removes what conda.yml no longer names and nothing needs"
+
+def update_dependencies(
+    session: Session,
+    watcher: Watcher,
+    packages: Sequence[str],
+    *,
+    group: str = "",
+    dry_run: bool = False,
+) -> Answer:
+    """Upgrade the locked versions of `packages`, of a group, or of all, and install them."""
+    session.environment.require()
+    names = list(packages)
+    groups = []
+    if group:
+        names += _names_in_group(session, group)
+        groups.append(group)
+    steps = [lock_step(session, upgrade=names), *install_steps(session, groups)]
+    return change(session, watcher, steps, dry_run=dry_run)
 
 
-def update(
+def _names_in_group(session: Session, group: str) -> list[str]:
+    """Return the names that a dependency group declares."""
+    groups = session.project.pyproject.table("dependency-groups")
+    if group not in groups:
+        known = ", ".join(groups) or "none"
+        text = f"pyproject.toml has no dependency group {group!r}; its groups: {known}."
+        raise LabError(text, ErrorCode.UNKNOWN_GROUP, file="pyproject.toml")
+    return requirements.names([entry.strip() for entry in groups[group] if isinstance(entry, str)])
+
+
+def update_environment(
     session: Session, watcher: Watcher, *, prune: bool = False, dry_run: bool = False
 ) -> Answer:
-    """Make an existing environment what a new one would be; a person's strays stay, unless `prune`."""
+    """Make an existing environment what a new one would be; strays stay, unless `prune`."""
     environment = session.environment
     environment.require()
-    steps, _ = installation.missing_parts(session, watcher)
-    anew = any(step.writes is Writes.NEW_ENVIRONMENT for step in steps)
-    strays = installation.strays(session) if prune and not anew else []
-    left = _left_in_conda(session, strays) if environment.owns_packages and not anew else []
-    if left and not steps:  # the lock may name what conda had
-        steps = installation.install_plan(session, environment.activation())
-    if not (steps or left or strays):
-        return Answer(
-            [Result("env.update", Status.PASS, f"{environment.where} is what the manifests say")]
-        )
-    before = _versions(session)
-    answer = installation.change(
-        session, watcher, _whole(session, steps, left, strays), dry_run=dry_run
-    )
+    missing = missing_parts(session, watcher)
+    steps = missing.steps
+    strays: list[str] = []
+    unneeded: list[str] = []
+    if prune and not missing.new_environment:
+        strays = synchronizing.strays(session)
+    if environment.owns_packages and not missing.new_environment:
+        unneeded = _unneeded(session, strays)
+    if unneeded and not steps:  # the lock may name what conda had
+        session.manager.require_lock()
+        steps = install_steps(session)
+    if not (steps or unneeded or strays):
+        title = f"{environment.where} is what the manifests say"
+        return Answer([Result("env.update", Status.PASS, title)])
+    before = _conda_versions(session)
+    plan = _plan(session, steps, unneeded, strays)
+    answer = change(session, watcher, plan, dry_run=dry_run)
     if dry_run:
         return answer
-    return replace(
-        answer, data={**answer.data, "conda": installation.difference(before, _versions(session))}
-    )
+    changed = difference(before, _conda_versions(session))
+    return replace(answer, data={**answer.data, "conda": changed})
 
 
-def _whole(
-    session: Session, steps: Sequence[Step], left: Sequence[str], strays: Sequence[str]
+def _plan(
+    session: Session, steps: Sequence[Step], unneeded: Sequence[str], strays: Sequence[str]
 ) -> list[Step]:
-    """Put conda's prune first: what is to go can stand against what is to come."""
-    whole = [replace(step, needs=(*step.needs, "conda.prune")) for step in steps]
-    if left:
-        layer: Conda = session.environment  # type: ignore[assignment]  # the one kind that owns packages
-        # what is to come is left to its own step, which stands behind the guard
-        lacking = layer.lacking()
-        rest = replace(
-            layer.file,
-            dependencies=tuple(spec for spec in layer.file.dependencies if spec not in lacking),
+    """Return the whole plan; what is removed from conda may conflict with what is installed."""
+    plan = [replace(step, needs=(*step.needs, "conda.prune")) for step in steps]
+    if unneeded:
+        file = session.project.conda_file.path.name
+        names = ", ".join(unneeded)
+        prune = Step(
+            "conda.prune",
+            f"remove {names} with {session.environment.engine}: {file} no longer needs it",
+            session.environment.uninstall(unneeded),
+            safe="removes what the conda file no longer names and nothing needs",
         )
-        command = layer.maker.uninstall(layer.prefix, rest, left)
-        title = f"take {', '.join(left)} out with {layer.engine}: {layer.file.path.name} no longer asks for it"
-        whole.insert(0, Step("conda.prune", title, command, safe=_PRUNE_IS_SAFE))
-    activation = session.environment.activation()
+        plan.insert(0, prune)
     if any(step.id == "deps.lock" for step in steps):
-        whole.append(installation.uninstall_step(session, activation, ()))
-    return [*whole, *installation.prune_steps(activation, strays)]
+        plan.append(synchronizing.uninstall_step(session))
+    return [*plan, *synchronizing.prune_steps(session, strays)]
 
 
-def _left_in_conda(session: Session, pruned: Sequence[str]) -> list[str]:
-    """Name the conda packages that neither the conda file asks for, nor what it asks for, nor a stray that stays."""
+def _unneeded(session: Session, pruned: Sequence[str]) -> list[str]:
+    """Return the conda packages that neither the conda file needs nor a stray that stays."""
     found = graph.read(Facts(session))
-    file = session.project.conda_file
-    seeds = [("conda", name) for name in _SEEDS]
-    stay = [
-        key
-        for key, one in found.packages.items()
-        if one.owner is Owner.STRAY and one.name not in pruned
-    ]
-    kept = found.reached([*found.roots.get(file.path.name, ()), *stay])
-    if ("conda", "python") not in kept:
-        text = f"{file.path.name} asks for no Python, and the managers need one."
-        raise LabError(
-            text,
-            ErrorCode.NO_PYTHON,
-            file=file.path.name,
-            remedy="add '- python' to its dependencies",
+    file = session.project.conda_file.path.name
+    wanted = [*found.roots.get(file, ())]
+    for key, package in found.packages.items():
+        if package.owner is Owner.STRAY and package.name not in pruned:
+            wanted.append(key)
+    needed = found.reached(wanted)
+    if ("conda", "python") not in needed:
+        text = f"{file} contains no Python, and the managers need one."
+        remedy = Remedy("Add '- python' to its dependencies")
+        raise LabError(text, ErrorCode.NO_PYTHON, file=file, remedy=remedy)
+    seeds = {("conda", name) for name in SEEDS}  # they come with Python, and stay
+    needed |= found.reached(seeds & found.packages.keys())
+    unneeded = {key for key in found.packages.keys() - needed if key[0] == "conda"}
+    names = sorted(name for _, name in unneeded)
+    _refuse_replaced(session, found, names)
+    return names
+
+
+def _refuse_replaced(session: Session, found: Graph, names: Sequence[str]) -> None:
+    """Stop where conda would remove what another installation wrote over its files."""
+    replaced = []
+    for name, owned in conda_health.owned(session.environment.prefix).items():
+        is_damaged = not owned.whole or ("python", name) in found.packages
+        if owned.package in names and is_damaged:
+            replaced.append(name)
+    if replaced:
+        text = (
+            f"{', '.join(replaced)}: conda no longer needs it, but another installation replaced "
+            "its files."
         )
-    kept |= found.reached(key for key in seeds if key in found.packages)
-    left = sorted(
-        name for layer, name in found.packages if layer == "conda" and (layer, name) not in kept
-    )
-    _refuse_replaced(session, found, left)
-    return left
-
-
-def _refuse_replaced(session: Session, found: Graph, left: Sequence[str]) -> None:
-    """Stop where conda would take away what stands now in the place of its files."""
-    owned = conda_health.owned(session.environment.prefix)
-    mine = {name: one for name, one in owned.items() if one.package in left}
-    wrong = [
-        name for name, one in mine.items() if not one.whole or ("python", name) in found.packages
-    ]
-    if wrong:
-        text = f"{', '.join(wrong)}: conda no longer is to have it, and its files were replaced by another installation."
-        remedy = "make the environment anew: invoke env.remove setup"
+        remedy = Remedy("Create the environment again", ("invoke", "env.remove", "setup"))
         raise LabError(text, ErrorCode.GUARD_REFUSED, remedy=remedy)
 
 
-def _versions(session: Session) -> dict[str, str]:
-    environment = session.environment
-    if not environment.owns_packages or environment.state() is not State.PRESENT:
-        return {}
-    return {
-        name: str(record["version"])
-        for name, record in conda_health.packages(environment.prefix).items()
-    }
+def _conda_versions(session: Session) -> dict[str, str]:
+    """Return the versions of conda's own packages."""
+    records = conda_health.packages(session.environment.prefix)
+    return {name: str(record["version"]) for name, record in records.items()}

@@ -14,7 +14,14 @@ from tasks_lib.environments.base import State
 from tasks_lib.ownership import layers
 from tasks_lib.session import journal
 from tasks_lib.session.session import Answer
-from tasks_lib.workflows import editing, environment_info, installation, snapshot
+from tasks_lib.workflows import (
+    editing,
+    environment_info,
+    installation,
+    snapshot,
+    synchronizing,
+    updating,
+)
 from tests.lab import PYPROJECT, VERSION
 
 if TYPE_CHECKING:
@@ -214,7 +221,7 @@ _READING = ",".join(dict.fromkeys(family(check) for check in HYBRID))
 
 
 def _conda_edit(*, drop: bool) -> Callable[[Session, Progress], Answer]:
-    return lambda s, p: editing.change_conda(
+    return lambda s, p: editing.edit_layer(
         s, p, ["numpy" if drop else "attrs>=2"], drop=drop, dry_run=True
     )
 
@@ -227,8 +234,10 @@ LOCK = Look("check.lock", lambda s, p: checks.run(s, p, ["lock"]), slow=True)
 HYBRIDS = Look("check.all", lambda s, p: checks.run_all(s, p, select=_READING))
 CREATE = Look("env.create", lambda s, p: installation.create(s, p, dry_run=True))
 SETUP = Look("setup", lambda s, p: installation.setup(s, p, dry_run=True), slow=True)
-UPDATE = Look("deps.update", lambda s, p: installation.update(s, p, [], group="dev", dry_run=True))
-SYNC = Look("deps.sync", lambda s, p: installation.sync(s, p, dry_run=True))
+UPDATE = Look(
+    "deps.update", lambda s, p: updating.update_dependencies(s, p, [], group="dev", dry_run=True)
+)
+SYNC = Look("deps.sync", lambda s, p: synchronizing.sync(s, p, dry_run=True))
 ADD_CONDA = Look("deps.add", _conda_edit(drop=False))
 DROP_CONDA = Look("deps.remove", _conda_edit(drop=True))
 REBUILD = Look(

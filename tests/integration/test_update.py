@@ -84,7 +84,7 @@ def test_what_fails_or_is_refused_changes_nothing(changed: Lab) -> None:
             if line[4:].partition("=")[0] not in {"python", "pip"}
         ): (
             2,
-            "asks for no Python",
+            "contains no Python",
         ),
     }
     for text, (code, said) in wrong.items():

@@ -67,8 +67,8 @@ def test_task_that_shows_its_plan_itself_is_named_with_what_to_type(
 ) -> None:
     with pytest.raises(LabError, match=task) as raised:
         _explain(project, root, task)
-    typed = str(raised.value.remedy).removeprefix("see it: ").split()
-    assert typed[:2] == ["invoke", task]
+    typed = raised.value.remedy.argv
+    assert typed[:2] == ("invoke", task)
     assert {word.removeprefix("--") for word in typed if word.startswith("--")} <= _options(task)
     needed = {
         one.name

@@ -1,0 +1,60 @@
+"""Carry out steps that change a project, and say which versions changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks_lib.environments import site_packages
+from tasks_lib.session import transaction
+from tasks_lib.session.session import Answer, planned
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from tasks_lib.execution.plan import Step, Watcher
+    from tasks_lib.project.workspace import Member
+    from tasks_lib.session.session import Session
+
+
+def manifests_of(session: Session, member: Member | None = None) -> list[Path]:
+    """Return the files that a run may change, and that are put back when it fails."""
+    project = session.project
+    paths = [project.pyproject.path, session.manager.lock_path]
+    if member:
+        paths += [member.pyproject.path, member.folder / session.manager.lock_name]
+    if project.conda_path:
+        paths.append(project.conda_path)
+    return paths
+
+
+def change(
+    session: Session,
+    watcher: Watcher,
+    steps: Sequence[Step],
+    *,
+    member: Member | None = None,
+    dry_run: bool,
+) -> Answer:
+    """Carry out steps that change manifests or packages; when one fails, everything is put back.
+
+    The answer's `packages` lists the distributions whose version changed.
+    """
+    if dry_run:
+        return planned(steps)
+    prefix = session.environment.prefix
+    before = site_packages.installed(prefix)
+    manifests = manifests_of(session, member)
+    results = transaction.carry_out(session, steps, watcher, manifests=manifests)
+    return Answer(results, {"packages": difference(before, site_packages.installed(prefix))})
+
+
+def difference(before: Mapping[str, str], after: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return a row for each name whose version differs; a version is empty where there is none."""
+    rows = []
+    for name in sorted({*before, *after}):
+        old = before.get(name, "")
+        new = after.get(name, "")
+        if old != new:
+            rows.append({"package": name, "before": old, "after": new})
+    return rows

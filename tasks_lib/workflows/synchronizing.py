@@ -1,0 +1,120 @@
+"""Bring an environment to its lock, and the lock to what conda owns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from tasks_lib.environments import conda_health, site_packages
+from tasks_lib.environments.base import SEEDS
+from tasks_lib.execution import process
+from tasks_lib.execution.plan import Step, Writes
+from tasks_lib.execution.process import Command
+from tasks_lib.ownership import graph, guard
+from tasks_lib.ownership.facts import Facts
+from tasks_lib.ownership.owners import Owner
+from tasks_lib.results import Result, Status
+from tasks_lib.session.session import Answer
+from tasks_lib.tools import executables, messages
+from tasks_lib.workflows.changes import change
+from tasks_lib.workflows.installation import EDIT_IS_SAFE, install_steps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tasks_lib.execution.plan import Watcher
+    from tasks_lib.project.workspace import Member
+    from tasks_lib.session.session import Session
+
+
+def align(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
+    """Pin in pyproject.toml the versions that conda owns and the lock would replace, and lock."""
+    activation = session.environment.require()
+    session.manager.require_lock()
+    conflicts = guard.conflicts(session, activation)
+    if not conflicts:
+        return Answer([Result("deps.align", Status.PASS, "the lock and conda agree already")])
+    pins = [f"{conflict.name}=={conflict.before}" for conflict in conflicts]
+    edit = Step(
+        "deps.edit",
+        f"pin {', '.join(pins)}",
+        session.manager.add(activation, pins),
+        writes=Writes.PROJECT,
+        safe=EDIT_IS_SAFE,
+    )
+    look = guard.step(session, activation, (), ("deps.edit",))
+    return change(session, watcher, [edit, look], dry_run=dry_run)
+
+
+def sync(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
+    """Make the environment exactly what the lock says, and leave conda's packages alone."""
+    session.environment.require()
+    session.manager.require_lock()
+    steps = [*install_steps(session), *prune_steps(session, strays(session))]
+    return change(session, watcher, steps, dry_run=dry_run)
+
+
+def strays(session: Session) -> list[str]:
+    """Return the names of what neither layer has, and nothing that is declared needs."""
+    found = graph.read(Facts(session))
+    needed = found.reached()
+    names = []
+    for key, package in found.packages.items():
+        if package.owner is Owner.STRAY and key not in needed and package.name not in SEEDS:
+            names.append(package.name)
+    return sorted(names)
+
+
+def prune_steps(session: Session, names: Sequence[str]) -> list[Step]:
+    """Return the step that uninstalls strays, if there are any."""
+    if not names:
+        return []
+    return [
+        Step(
+            "deps.prune",
+            f"uninstall {', '.join(names)}: neither the lock nor conda has them",
+            _uninstall(session, names),
+            needs=("deps.install",),
+            safe="removes what neither the lock nor conda has",
+        )
+    ]
+
+
+def uninstall_step(
+    session: Session, packages: Sequence[str] = (), member: Member | None = None
+) -> Step:
+    """Return the step that uninstalls what the lock names now and no longer names after the run.
+
+    `packages` are those that the plan can name already. A member is uninstalled too and installed
+    again: its record has the requirements of the time when it was installed.
+    """
+    before = session.manager.locked().keys()
+    again = {canonicalize_name(member.name)} if member else set()
+
+    def uninstall() -> None:
+        prefix = session.environment.prefix
+        ours = site_packages.installed(prefix).keys() - conda_health.owned(prefix).keys()
+        gone = before - session.manager.locked().keys() | again
+        if gone & ours:
+            outcome = process.run(_uninstall(session, sorted(gone & ours)))
+            messages.demand(outcome, title="uninstall")
+
+    title = "uninstall what the lock no longer names"
+    if member:
+        title += f", and {member.name}, to install it again"
+    known = [*packages, *again]
+    return Step(
+        "deps.uninstall",
+        title,
+        work=uninstall,
+        shown=_uninstall(session, known).shown if known else "",
+        needs=("deps.edit", "deps.lock", "guard"),
+        safe="removes what the lock no longer names, never what conda owns",
+    )
+
+
+def _uninstall(session: Session, names: Iterable[str]) -> Command:
+    python = str(session.environment.python)
+    argv = (executables.uv(), "pip", "uninstall", "--python", python, *names)
+    return Command(argv, "uninstall packages")
