@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from tasks_lib.checks.base import Check, Finding
 from tasks_lib.environments import site_packages
-from tasks_lib.environments.conda import Conda, is_base
+from tasks_lib.environments.conda import Conda
+from tasks_lib.environments.conda_folders import is_base
 from tasks_lib.results import Status
 
 if TYPE_CHECKING:

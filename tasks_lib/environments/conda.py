@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 from dataclasses import replace
 from functools import cached_property
@@ -22,7 +21,8 @@ from tasks_lib.environments.base import (
     Environment,
     State,
 )
-from tasks_lib.environments.conda_config import USER_VARIABLES, Condarc
+from tasks_lib.environments.conda_config import USER_VARIABLES
+from tasks_lib.environments.conda_folders import envs_dirs, is_base, writable
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution.files import write
 from tasks_lib.execution.plan import Installs, Step, Writes
@@ -132,7 +132,7 @@ class Conda(Environment):
         for folder in folders:
             if (folder / self.name / self.mark).is_dir():
                 return folder / self.name
-        return next((folder for folder in folders if _writable(folder)), folders[0]) / self.name
+        return next((folder for folder in folders if writable(folder)), folders[0]) / self.name
 
     def activation(self) -> Activation:
         """Give the interpreter, the folders and the variables that `conda activate` would set."""
@@ -377,31 +377,6 @@ def _explicit_list(packages: Sequence[Mapping[str, Any]]) -> str:
         *("#".join(filter(None, (one["url"], one.get("md5")))) for one in packages),
     ]
     return "\n".join(rows)
-
-
-def is_base(prefix: Path, root: Path | None = None) -> bool:
-    """Recognise conda's base environment from the prefix itself: it holds conda's own launchers or environments."""
-    if (prefix / "condabin").is_dir() or (
-        (prefix / "envs").is_dir() and (prefix / "pkgs").is_dir()
-    ):
-        return True
-    return root is not None and prefix.exists() and root.exists() and prefix.samefile(root)
-
-
-def envs_dirs(root: Path | None) -> list[Path]:
-    """Give the folders of conda's environments, in the order in which conda looks (conda's documentation)."""
-    condarc = Condarc.load(os.environ, root)
-    folders = [Path(text) for text in condarc.values.get("envs_dirs", ())]
-    user = executables.home() / ".conda" / "envs"
-    if root is not None:
-        folders += [root / "envs", user] if os.access(root, os.W_OK) else [user, root / "envs"]
-    return list(dict.fromkeys([*folders, user]))
-
-
-def _writable(folder: Path) -> bool:
-    """Tell whether the folder, or the nearest one above it that exists, can be written."""
-    nearest = next(place for place in (folder, *folder.parents) if place.exists())
-    return nearest.is_dir() and os.access(nearest, os.W_OK)
 
 
 def _variables(prefix: Path) -> dict[str, str]:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from tasks_lib.environments import ENVIRONMENTS, conda_health, foreign, shells
 from tasks_lib.environments.base import State
-from tasks_lib.environments.conda import Conda, envs_dirs, is_base
+from tasks_lib.environments.conda import Conda
+from tasks_lib.environments.conda_folders import envs_dirs, is_base
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import process
 from tasks_lib.ownership.facts import Facts

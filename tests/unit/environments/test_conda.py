@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks_lib.environments.base import State
-from tasks_lib.environments.conda import Conda, envs_dirs, is_base
+from tasks_lib.environments.conda import Conda
+from tasks_lib.environments.conda_folders import envs_dirs, is_base
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.execution.process import Command, Outcome
 from tasks_lib.tools import executables
