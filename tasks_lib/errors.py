@@ -216,6 +216,7 @@ class ErrorCode(StrEnum):
     )
     UNKNOWN_SHELL = "unknown_shell", 2, "No supported shell has this name."
     UNKNOWN_TASK = "unknown_task", 2, "No task has this name."
+    UNKNOWN_TOPIC = "unknown_topic", 2, "The documentation has no page of this name."
     UNKNOWN_VERSION = "unknown_version", 2, "The index has no version that matches."
     UNSOLVABLE = "unsolvable", 2, "No set of versions satisfies all requirements."
     VERSION_EXISTS = "version_exists", 2, "The index already has a file of this version."

@@ -34,7 +34,7 @@ VERSION = "{}.{}".format(*sys.version_info)
 #: A proof's channel is built only on Linux, and not from a system's own Python: elsewhere the declared one must answer.
 LOCAL_CHANNEL = "local" if sys.platform == "linux" and sys.base_prefix != "/usr" else "auto"
 #: the tasks that need no project, and take no combo
-ANYWHERE = {"completion", "proof.verify", "proof.compare", "proof.page"}
+ANYWHERE = {"completion", "docs", "proof.verify", "proof.compare", "proof.page"}
 #: nothing listens there
 DEAD = "http://127.0.0.1:9"
 _DROPPED = (

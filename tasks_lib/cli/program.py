@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: what a shell's completion begins with, before the words up to the cursor
 COMPLETE = ["--complete", "--"]
+#: The word that a task takes where the user gives none: Invoke has no optional words.
+_DEFAULT_WORDS = {"docs": "index"}
 
 
 def main(argv: list[str], bundled: Callable[[], Collection], *, own_tasks: bool) -> int:
@@ -63,7 +65,7 @@ def _run(program: Program, argv: list[str]) -> int:
     try:
         program.parse_core(["mlops-lab", *(argv or ["--list"])])
         program.parse_collection()
-        program.parse_tasks()
+        _parse_tasks(program)
         program.parse_cleanup()
         program.update_config()
         program.execute()
@@ -95,3 +97,16 @@ def _run(program: Program, argv: list[str]) -> int:
     except Exit as left:
         return int(left.code)
     return ExitCode.DONE
+
+
+def _parse_tasks(program: Program) -> None:
+    """Parse the tasks and their options, and complete a task that lacks its word and has a default."""
+    try:
+        program.parse_tasks()
+    except ParseError as error:
+        task = error.context
+        if task is None or not task.missing_positional_args or task.name not in _DEFAULT_WORDS:
+            raise
+        words = program.core.unparsed
+        words.insert(words.index(task.name) + 1, _DEFAULT_WORDS[task.name])
+        program.parse_tasks()

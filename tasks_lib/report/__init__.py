@@ -48,6 +48,11 @@ def choose(*, json: bool, asked: str, output: str) -> tuple[str, str]:
 def show(report: Report, name: str) -> None:
     """Print a report on stdout; documents are UTF-8 everywhere, a script has its paths' own bytes."""
     report = _discreet(report)
+    if name == "text" and "markdown" in report.data and sys.stdout.isatty():
+        from tasks_lib.report import pager  # noqa: PLC0415 - rich costs 0.04 s
+
+        pager.show(str(report.data["markdown"]))
+        return
     encoding = sys.stdout.encoding if name == "text" and report.script is None else "utf-8"
     data = renderer(name)(report).encode(encoding, _odd(report))
     try:

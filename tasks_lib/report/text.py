@@ -48,6 +48,8 @@ def render(report: Report, *, plain: bool = False) -> str:
     """Give what a person reads, `plain` for a file; a script is given as it is, for `eval`."""
     if report.script is not None:
         return report.script
+    if "markdown" in report.data:
+        return str(report.data["markdown"])
     out = console(plain=plain)
     with out.capture() as captured:
         _print(out, report)

@@ -8,12 +8,12 @@ from __future__ import annotations
 from invoke.collection import Collection
 
 from tasks_lib.tasks import check, deps, env, pkg, proof
-from tasks_lib.tasks.root import completion, explain, init, migrate, setup
+from tasks_lib.tasks.root import completion, docs, explain, init, migrate, setup
 
 
 def namespace() -> Collection:
     """Give the tasks that work in any project's folder."""
-    made = Collection(setup, init, migrate, explain, completion)
+    made = Collection(setup, init, migrate, explain, docs, completion)
     for module in (env, deps, check, pkg, proof):
         made.add_collection(Collection.from_module(module))
     return made

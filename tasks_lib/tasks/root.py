@@ -48,6 +48,14 @@ def completion(
     return scripts.install(shell or shells.detect(os.environ), undo=undo, show=show)
 
 
+@lab_task("docs", project=False, help={"topic": "a page, e.g. guard; index is the list of pages"})
+def docs(_: None, __: Progress, topic: str) -> Answer:
+    """Show a page of the documentation; without a topic, list the pages."""
+    from tasks_lib.workflows import documentation
+
+    return documentation.show(topic)
+
+
 @lab_task("init", changes=True, new=True)
 def init(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
     """Adopt a project: find what it uses, show what comes into pyproject.toml, and write it; old files stay."""

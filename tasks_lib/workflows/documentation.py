@@ -1,0 +1,63 @@
+"""Find and show the pages of the documentation, which are part of the package."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.session.session import Answer
+
+FOLDER = Path(__file__).resolve().parents[1] / "docs"
+#: The kinds of pages, each a folder, in the order of the list.
+KINDS = ("tutorial", "how-to", "reference", "explanation")
+#: The topic that stands for the list of pages.
+INDEX = "index"
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page: the topic by which it is named, its kind, and its text in Markdown."""
+
+    topic: str
+    kind: str
+    text: str
+
+    @property
+    def title(self) -> str:
+        """Return the text of its first line, without the mark of a heading."""
+        return self.text.partition("\n")[0].removeprefix("# ")
+
+    @property
+    def about(self) -> str:
+        """Return its first paragraph in one line."""
+        return " ".join(self.text.split("\n\n")[1].split())
+
+
+def pages() -> list[Page]:
+    """Return every page, by kind and then by topic."""
+    found: list[Page] = []
+    for kind in KINDS:
+        paths = sorted((FOLDER / kind).glob("*.md"))
+        found += [Page(path.stem, kind, path.read_text(encoding="utf-8")) for path in paths]
+    return found
+
+
+def show(topic: str) -> Answer:
+    """Return one page, or the list of them for the topic `index`.
+
+    Raises:
+        LabError: No page has this topic.
+
+    """
+    found = {page.topic: page for page in pages()}
+    if topic == INDEX:
+        columns = ("topic", "kind", "title", "about")
+        rows = [{name: getattr(page, name) for name in columns} for page in found.values()]
+        return Answer(data={"pages": rows})
+    if topic not in found:
+        text = f"The documentation has no topic {topic!r}. The topics are {', '.join(found)}."
+        remedy = Remedy("See the list of pages", ("invoke", "docs"))
+        raise LabError(text, ErrorCode.UNKNOWN_TOPIC, remedy=remedy)
+    page = found[topic]
+    return Answer(data={"topic": topic, "title": page.title, "markdown": page.text})
