@@ -1,7 +1,7 @@
-"""Start mlops-lab: see that its tool environment is there, and go on in it.
+"""Start mlops-lab: see that its tool environment exists, and go on in it.
 
-A Python that is too old must get as far as being told so: nothing here is newer than Python 3.6, and nothing but
-`os`, `sys` and `time` is imported before the version is known.
+A Python that is too old must get as far as an answer that says so. So nothing here is newer than
+Python 3.6, and only `os`, `sys` and `time` are imported before the version is known.
 """
 
 import os
@@ -10,115 +10,124 @@ import time
 
 #: The oldest Python that mlops-lab runs on.
 OLDEST = (3, 11)
+#: The newest minor version that is looked for where the running Python is too old.
+_NEWEST_MINOR = 20
 _INTERRUPTED = 130
 _TOOL_MISSING = 3
 
 
-def main(argv: "list[str] | None" = None, *, own_tasks: bool = True) -> int:
-    """Run `argv` in the tool environment and give the exit code; `own_tasks` is so for the command `mlops-lab`."""
-    from tasks_lib.cli.startup_error import refuse  # noqa: PLC0415 - the path is mended first where this is run as a file
+def main(argv: "list[str] | None" = None, *, own_tasks: bool = True, typed: str = "") -> int:
+    """Run `argv` in the tool environment and return the exit code.
+
+    The command `mlops-lab` has `own_tasks`. `typed` is what the user typed before `argv`, where
+    that is known.
+    """
+    # the path is set first where this is run as a file
+    from tasks_lib.cli.startup_error import refuse, refuse_error  # noqa: PLC0415
 
     began = time.time()
     argv = sys.argv[1:] if argv is None else argv
     if sys.version_info < OLDEST:
-        message, remedy = _too_old(argv)
-        return refuse(
-            argv, _TOOL_MISSING, message, remedy, time.time() - began, error_code="python_too_old"
-        )
-
+        return _refuse_old_python(argv)
     try:
-        from tasks_lib import bootstrap  # noqa: PLC0415 - an old Python cannot read it
-
-        bootstrap.hear()
-        own_tasks = bool(os.environ.pop(bootstrap.OWN_TASKS, "")) or own_tasks
-        if bootstrap.is_inside():
-            # these need the packages of the tool environment
-            from tasks_lib.cli import program  # noqa: PLC0415
-            from tasks_lib.tasks import namespace  # noqa: PLC0415
-
-            return program.main(argv, namespace, own_tasks=own_tasks)
-        if (
-            argv[:1] == ["--complete"]
-            and bootstrap.fault(bootstrap.place(bootstrap.REQUIREMENTS)) is not None
-        ):
-            return 0  # nobody waits for a tool environment at a tab key
-        python = bootstrap.ensure(bootstrap.REQUIREMENTS)
-        return bootstrap.go_on(python, argv, {bootstrap.OWN_TASKS: "1"} if own_tasks else {})
+        return _start(argv, own_tasks=own_tasks, typed=typed)
     except KeyboardInterrupt:
         return refuse(
             argv,
-            _INTERRUPTED,
             "Interrupted; nothing was left half made.",
-            "",
-            time.time() - began,
-            error_code="interrupted",
+            code="interrupted",
+            exit_code=_INTERRUPTED,
+            seconds=time.time() - began,
         )
     except Exception as error:
         from tasks_lib.errors import LabError  # noqa: PLC0415 - 5 ms that only a refusal needs
 
         if not isinstance(error, LabError):  # a fault of this program: its traceback is wanted
             raise
-        return refuse(
-            argv,
-            int(error.exit_code),
-            error.message,
-            str(error.remedy),
-            time.time() - began,
-            error_code=error.code,
-        )
+        return refuse_error(argv, error, seconds=time.time() - began)
+
+
+def _start(argv: "list[str]", *, own_tasks: bool, typed: str) -> int:
+    """Run the tasks in the tool environment, which is made first where this is another one."""
+    from tasks_lib import bootstrap  # noqa: PLC0415 - an old Python cannot read it
+
+    bootstrap.accept_stop_signals()
+    own_tasks = bool(os.environ.pop(bootstrap.OWN_TASKS, "")) or own_tasks
+    if bootstrap.is_inside():
+        # these need the packages of the tool environment
+        from tasks_lib.cli import program  # noqa: PLC0415
+        from tasks_lib.tasks import namespace  # noqa: PLC0415
+
+        return program.main(argv, namespace, own_tasks=own_tasks)
+    if argv[:1] == ["--complete"] and not bootstrap.is_made(bootstrap.REQUIREMENTS):
+        return 0  # nobody waits for a tool environment at a tab key
+    python = bootstrap.ensure(bootstrap.REQUIREMENTS)
+    handed_on = {bootstrap.OWN_TASKS: "1" if own_tasks else "", bootstrap.PROGRAM: typed}
+    return bootstrap.go_on(python, argv, {name: text for name, text in handed_on.items() if text})
 
 
 def rerun(argv: "list[str]") -> None:
-    """Go on in the tool environment with `argv`: for a `tasks.py` whose packages are missing where it runs."""
+    """Go on in the tool environment: for a `tasks.py` whose packages are missing here."""
     from tasks_lib import bootstrap  # noqa: PLC0415 - an old Python cannot read it
-    from tasks_lib.cli.startup_error import refuse  # noqa: PLC0415 - the same
 
-    if bootstrap.is_inside() and argv[:1] != [
-        "--complete"
-    ]:  # going on would come back here for ever
-        message = f"The tool environment {sys.prefix} lacks packages that tasks.py needs."
-        raise SystemExit(
-            refuse(
-                argv,
-                _TOOL_MISSING,
-                message,
-                f"remove the folder {sys.prefix}, then run this again",
-                0.0,
-            )
+    is_completion = argv[:1] == ["--complete"]
+    if bootstrap.is_inside() and not is_completion:  # it would come back here for ever
+        from tasks_lib.cli.startup_error import refuse  # noqa: PLC0415 - only a refusal needs it
+
+        code = refuse(
+            argv,
+            f"The tool environment {sys.prefix} lacks packages that tasks.py needs.",
+            code="tool_environment_failed",
+            exit_code=_TOOL_MISSING,
+            remedy=("Delete that folder, then run this again", ("rm", "-r", sys.prefix)),
         )
-    os.environ[bootstrap.PROGRAM] = "invoke"
-    raise SystemExit(main(argv, own_tasks=False))
+        raise SystemExit(code)
+    raise SystemExit(main(argv, own_tasks=False, typed="invoke"))
 
 
-def _too_old(argv: "list[str]") -> "tuple[str, str]":
-    """Say that this Python is too old, and how to type the same with a newer one."""
-    import shlex  # noqa: PLC0415 - only a refusal needs it
+def _refuse_old_python(argv: "list[str]") -> int:
+    """Report that this Python is too old, and how to type the same with a newer one."""
+    from tasks_lib.cli.startup_error import refuse  # noqa: PLC0415 - only a refusal needs it
+
+    needed = ".".join(map(str, OLDEST))
+    newer = _newer_python()
+    return refuse(
+        argv,
+        f"mlops-lab needs Python {needed} or newer, and this is {sys.version.split()[0]}.",
+        code="python_too_old",
+        exit_code=_TOOL_MISSING,
+        remedy=(
+            "" if newer else f"Install Python {needed} or newer, then type",
+            (newer or "python3", "-m", "tasks_lib", *(argv or ["--list"])),
+        ),
+    )
+
+
+def _newer_python() -> str:
+    """Return how to call the newest suitable Python on PATH; empty where there is none."""
     import shutil  # noqa: PLC0415 - only a refusal needs it
 
-    message = f"mlops-lab needs Python {OLDEST[0]}.{OLDEST[1]} or newer, and this is {sys.version.split()[0]}."
-    words = " ".join(shlex.quote(word) for word in argv) or "--list"
     folders = os.environ.get("PATH", "").split(os.pathsep)
-    for minor in range(OLDEST[1] + 9, OLDEST[1] - 1, -1):
+    for minor in range(_NEWEST_MINOR, OLDEST[1] - 1, -1):
         name = f"python{OLDEST[0]}.{minor}"
-        for path in [shutil.which(name, path=folder) for folder in folders]:
+        for folder in folders:
+            path = shutil.which(name, path=folder)
             if path and not _is_script(path):
-                return (
-                    message,
-                    f"{name if shutil.which(name) == path else path} -m tasks_lib {words}",
-                )
-    return message, f"install Python 3.11 or newer, then type: python3 -m tasks_lib {words}"
+                return name if shutil.which(name) == path else path
+    return ""
 
 
 def _is_script(path: str) -> bool:
-    """Tell whether `path` is a script: pyenv puts one on PATH for every version, whether it may be used or not."""
+    """Return whether `path` is a script: pyenv puts one on PATH for each version, usable or not."""
     with open(path, "rb") as file:
         return file.read(2) == b"#!"
 
 
-def _mend_path() -> None:
-    """Make `tasks_lib` importable when this is run as a file, without its modules hiding those of Python.
+def _set_path() -> None:
+    """Make `tasks_lib` importable when this is run as a file; its modules must not hide Python's.
 
-    In the tool environment (`-I`) its folder comes last: next to an installed package stand others of the same names.
+    In the tool environment (`-I`) its folder comes last: other packages of the same names stand
+    beside an installed one.
     """
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     if getattr(sys.flags, "safe_path", False):
@@ -129,5 +138,5 @@ def _mend_path() -> None:
 
 if __name__ == "__main__":
     if not __package__:
-        _mend_path()
+        _set_path()
     raise SystemExit(main(own_tasks=False))

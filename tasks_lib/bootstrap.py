@@ -1,7 +1,8 @@
 """Make the tool environment, once for all checkouts, and go on in it. Standard library alone.
 
-Every start passes through here. So a sound environment is found with `os` and `hashlib` alone: `pathlib`, `typing`,
-`subprocess` and the like cost 5 to 30 ms each, and are imported only when there is something to make or to refuse.
+Every start passes through here. So a sound environment is found with `os` and `hashlib` alone:
+`pathlib`, `typing`, `subprocess` and others cost 5 to 30 ms each, and are imported only where
+something is made or refused.
 """
 # ruff: noqa: PLC0415 - the same reason: imports stand where they are needed
 
@@ -20,23 +21,23 @@ if TYPE_CHECKING:
 
 #: What the tool environment holds: pinned and hashed, and part of this package.
 REQUIREMENTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tools.txt")
-#: Keeps the user's packages out, as any text does; this one tells that it was not the user who said so.
+#: Keeps the user's packages out, as any text does. This one says that the user did not set it.
 NO_USER_SITE = "mlops-lab"
 #: Names the tool environment to whatever runs inside it.
 TOOLS = "MLOPS_LAB_TOOLS"
 INDEX = "MLOPS_LAB_INDEX_URL"
 CACHE = "MLOPS_LAB_CACHE_DIR"
-#: Set by `--offline`: what is needed comes from the caches alone.
+#: Set for `--offline`: what is needed comes from the caches alone.
 OFFLINE = "MLOPS_LAB_OFFLINE"
 
-#: Set on the way into the tool environment, and taken out again there: the tasks are mlops-lab's own.
+#: Set on the way into the tool environment, and removed there: the tasks are mlops-lab's own.
 OWN_TASKS = "MLOPS_LAB_OWN_TASKS"
-#: Names what a person typed, for the commands that answers tell them to type next.
+#: What the user typed, for the commands that answers name as the next ones.
 PROGRAM = "MLOPS_LAB_PROGRAM"
 
 _MARKER = ".complete"
 _SECONDS = 20
-#: Settings of pip that would lead the packages elsewhere, or ask for others.
+#: Settings of pip that would install elsewhere, or install other packages.
 _NO_PIP = (
     "PIP_TARGET",
     "PIP_PREFIX",
@@ -46,15 +47,59 @@ _NO_PIP = (
     "PIP_DRY_RUN",
     "PIP_NO_COMPILE",
 )
-_FULL = "No space left on device|Disk quota exceeded|not enough space on the disk"
-_SILENT = "connection broken by|Could not fetch URL|Max retries exceeded|ConnectionError|timed out"
-_REASON = r"\w+ (denied|refused)|Read-only file system|Not a directory|File exists|[Nn]ame (or|res)[ \w]+|timed out"
+#: What a step's output means: a pattern, the error's code, its sentence, and what helps. The first
+#: match counts.
+_FAILURES = (
+    (
+        "No space left on device|Disk quota exceeded|not enough space on the disk",
+        "disk_full",
+        "The disk is full: the tool environment does not fit in {cache}.",
+        f"Free space there, or set {CACHE} to a folder with more space",
+    ),
+    (
+        r"\A\[(Errno|WinError)",
+        "cache_not_writable",
+        "The cache folder {cache} cannot be written{reason}.",
+        f"Set {CACHE} to a folder that can be written",
+    ),
+    (
+        "ensurepip|No module named '?venv",
+        "no_venv",
+        "This Python ({python}) lacks the module venv or ensurepip.",
+        "Install these modules, e.g. the package python3-venv",
+    ),
+    (
+        "DO NOT MATCH THE HASHES",
+        "hash_mismatch",
+        "The package index ({index}) sent a file whose hash is not the pinned one.",
+        f"Type `python3 -m pip cache purge`, or set {INDEX} to an index that you trust",
+    ),
+    (
+        "connection broken by|Could not fetch URL|Max retries exceeded|ConnectionError|timed out",
+        "no_answer",
+        "The package index ({index}) does not answer{reason}.",
+        f"Check the network, or set {INDEX} to an index that answers",
+    ),
+    (
+        "No matching",
+        "tool_environment_failed",
+        "The tool environment could not be made: {last}.",
+        f"Set {INDEX} to an index that has all packages",
+    ),
+    ("", "tool_environment_failed", "The tool environment could not be made: {last}.", "Fix that"),
+)
+_REASON = (
+    r"\w+ (denied|refused)|Read-only file system|Not a directory|File exists"
+    r"|[Nn]ame (or|res)[ \w]+|timed out"
+)
 
 
 def ensure(requirements: str | os.PathLike[str]) -> str:
-    """Give the interpreter of the tool environment that `requirements` pins, made or mended if need be.
+    """Return the interpreter of the tool environment for `requirements`, which is made if needed.
 
-    Raises `LabError` when it cannot be made; nothing half made is left then.
+    Raises:
+        LabError: It cannot be made. Nothing half made is left.
+
     """
     path = os.path.abspath(requirements)
     home = place(path)
@@ -63,95 +108,99 @@ def ensure(requirements: str | os.PathLike[str]) -> str:
     return interpreter(home)
 
 
+def is_made(requirements: str) -> bool:
+    """Return whether the tool environment for these requirements can be used as it is."""
+    return fault(place(requirements)) is None
+
+
 def is_inside() -> bool:
-    """Tell whether this interpreter is the tool environment's own, or one that was named as such."""
+    """Return whether this is the tool environment, or an environment that was named as such."""
+    here = os.path.realpath(sys.prefix)
     named = os.environ.get(TOOLS)
-    if named and os.path.realpath(named) == os.path.realpath(sys.prefix):
+    if named and os.path.realpath(named) == here:
         return True
-    return sys.prefix != sys.base_prefix and os.path.realpath(
-        place(REQUIREMENTS)
-    ) == os.path.realpath(sys.prefix)
+    return sys.prefix != sys.base_prefix and os.path.realpath(place(REQUIREMENTS)) == here
 
 
 def go_on(python: str, argv: list[str], changes: Mapping[str, str]) -> int:
-    """Go on as mlops-lab in the tool environment whose interpreter is `python`; come back on Windows only.
+    """Go on as mlops-lab in the tool environment of the interpreter `python`.
 
-    `-I` keeps PYTHONPATH, PYTHONHOME and the current folder from that interpreter, and leaves them in the environment
-    for the checks that look at them. What it would ignore and a person may rely on is passed on as options.
+    Only Windows comes back, with the exit code.
+
+    `-I` keeps PYTHONPATH, PYTHONHOME and the current folder from that interpreter, and leaves them
+    in the environment for the checks that look at them. What it would ignore, and a user may rely
+    on, is passed on as options.
     """
     options = ["-I", "-Xutf8"]
-    options += ["-u"] if os.environ.get("PYTHONUNBUFFERED") else []
-    options += ["-B"] if os.environ.get("PYTHONDONTWRITEBYTECODE") else []
-    user_site = os.environ.get("PYTHONNOUSERSITE") or NO_USER_SITE
+    if os.environ.get("PYTHONUNBUFFERED"):
+        options.append("-u")
+    if os.environ.get("PYTHONDONTWRITEBYTECODE"):
+        options.append("-B")
     env = {
         **os.environ,
         **changes,
         TOOLS: os.path.dirname(os.path.dirname(python)),
-        "PYTHONNOUSERSITE": user_site,
+        "PYTHONNOUSERSITE": os.environ.get("PYTHONNOUSERSITE") or NO_USER_SITE,
     }
-    env.pop(
-        "__PYVENV_LAUNCHER__", None
-    )  # macOS: it would make that interpreter believe to be this one
-    command = [python, *options, os.path.join(os.path.dirname(REQUIREMENTS), "__main__.py"), *argv]
+    # macOS: that interpreter would take itself for this one
+    env.pop("__PYVENV_LAUNCHER__", None)
+    main = os.path.join(os.path.dirname(REQUIREMENTS), "__main__.py")
+    command = [python, *options, main, *argv]
     sys.stdout.flush()
     sys.stderr.flush()
     if os.name == "posix":
-        # what asks a run to end waits until the other interpreter has started, which would answer with a traceback
-        signal.pthread_sigmask(signal.SIG_BLOCK, ending())
+        # a stop signal waits until the other interpreter has started, which would answer with a
+        # traceback
+        signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals())
         os.execve(python, command, env)  # noqa: S606 - there is no shell here, and none is wanted
     from tasks_lib.execution import process
 
     return process.call(command, env)
 
 
-def hear() -> None:
-    """Take what asks a run to end as Ctrl-C, and let through what `go_on` held back."""
-    for number in ending():
+def accept_stop_signals() -> None:
+    """Treat every stop signal as Ctrl-C, and let through those that `go_on` held back."""
+    for number in stop_signals():
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
     if os.name == "posix":
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, ending())
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, stop_signals())
 
 
-def deafen() -> None:
-    """Let nothing that asks a run to end disturb an interpreter that is ending."""
-    for number in ending():
+def ignore_stop_signals() -> None:
+    """Let no stop signal disturb an interpreter that is ending."""
+    for number in stop_signals():
         signal.signal(number, signal.SIG_IGN)
 
 
-def ending() -> list[signal.Signals]:
-    """List the signals that ask a run to end, as far as this system has them."""
-    return [
-        getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-    ]
+def stop_signals() -> list[signal.Signals]:
+    """Return the signals that ask a run to stop, as far as this system has them."""
+    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    return [getattr(signal, name) for name in names if hasattr(signal, name)]
 
 
 def cache_folder() -> str:
-    """Name the folder for what can be made anew: the user's choice, else the system's custom."""
+    """Return the cache folder: the user's choice, else the one that the system usually has."""
     chosen = os.environ.get(CACHE)
     if chosen:
         return os.path.abspath(os.path.expanduser(chosen))
     if os.name == "nt":
         local = os.environ.get("LOCALAPPDATA") or os.path.expanduser(r"~\AppData\Local")
         return os.path.join(local, "mlops-lab", "Cache")
-    xdg = os.environ.get("XDG_CACHE_HOME", "")
-    if os.path.isabs(xdg):  # the XDG specification has relative ones ignored
-        return os.path.join(xdg, "mlops-lab")
-    return os.path.join(
-        os.path.expanduser("~/Library/Caches" if sys.platform == "darwin" else "~/.cache"),
-        "mlops-lab",
-    )
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(base):  # the XDG specification ignores relative ones
+        base = os.path.expanduser("~/Library/Caches" if sys.platform == "darwin" else "~/.cache")
+    return os.path.join(base, "mlops-lab")
 
 
 def lock_place(what: str) -> str:
-    """Name the file by which all runs of this user wait for each other at the path `what`."""
-    return os.path.join(
-        cache_folder(), "locks", f"{sha256(os.fsencode(what)).hexdigest()[:16]}.lock"
-    )
+    """Return the file by which all runs of this user wait for each other at the path `what`."""
+    name = sha256(os.fsencode(what)).hexdigest()[:16]
+    return os.path.join(cache_folder(), "locks", f"{name}.lock")
 
 
 def place(requirements: str) -> str:
-    """Name the folder of the tool environment for these requirements and this interpreter."""
+    """Return the folder of the tool environment for these requirements and this interpreter."""
     with open(requirements, "rb") as file:
         key = sha256(file.read() + os.fsencode(os.path.realpath(_base())))
     version = "{}.{}".format(*sys.version_info)
@@ -159,16 +208,13 @@ def place(requirements: str) -> str:
 
 
 def interpreter(home: str) -> str:
-    """Name the interpreter of the environment `home`."""
-    return (
-        os.path.join(home, "Scripts", "python.exe")
-        if os.name == "nt"
-        else os.path.join(home, "bin", "python")
-    )
+    """Return the path of the interpreter of the environment `home`."""
+    parts = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
+    return os.path.join(home, *parts)
 
 
 def fault(home: str) -> str | None:
-    """Say why the environment `home` cannot be used, in no words if it was never made; `None` if it can."""
+    """Return why the environment `home` cannot be used; empty if there is none, `None` if it can."""
     try:
         with open(os.path.join(home, _MARKER), encoding="ascii") as file:
             expected = file.read()
@@ -177,15 +223,14 @@ def fault(home: str) -> str | None:
     if not os.path.exists(interpreter(home)):
         return "the Python it was made with is gone"
     try:
-        return (
-            None if fingerprint(home) == expected else "its files are not those that were installed"
-        )
+        found = fingerprint(home)
     except OSError as error:
         return f"it cannot be read ({error.strerror})"
+    return None if found == expected else "its files are not those that were installed"
 
 
 def fingerprint(home: str) -> str:
-    """Digest the names and sizes of all files in `home` but the marker and bytecode, which comes and goes."""
+    """Return a digest of the names and sizes of the files in `home`; bytecode does not count."""
     lines = []
     folders = [home]
     while folders:
@@ -201,23 +246,23 @@ def fingerprint(home: str) -> str:
 
 
 def _make(home: str, requirements: str) -> None:
-    """Make the environment `home` while no other process does, or take the one that another has just made."""
+    """Make the environment `home`, unless another process has just made it."""
     from tasks_lib.execution import file_lock
 
     try:
         with file_lock.held(f"{home}.lock", "the run that makes the tool environment", _say):
             why = fault(home)
-            if why is not None:
-                _say(
-                    f"making the tool environment {f'anew: {why} (' if why else '(once, '}about {_SECONDS} s) …"
-                )
-                _whole_or_not_at_all(home, requirements)
+            if why is None:
+                return
+            how = f"again: {why} (" if why else "(once, "
+            _say(f"making the tool environment {how}about {_SECONDS} s) …")
+            _build_or_discard(home, requirements)
     except OSError as error:
         raise refusal(str(error), home) from None
 
 
-def _whole_or_not_at_all(home: str, requirements: str) -> None:
-    """Build the environment, and leave nothing of it if that fails, is interrupted or is asked to end."""
+def _build_or_discard(home: str, requirements: str) -> None:
+    """Build the environment, and leave nothing of it where that fails or is interrupted."""
     try:
         _discard(home)
         _build(home, requirements)
@@ -227,34 +272,25 @@ def _whole_or_not_at_all(home: str, requirements: str) -> None:
 
 
 def _build(home: str, requirements: str) -> None:
-    """Install the requirements into a new environment, then mark it as whole."""
+    """Install the requirements into a new environment, then mark it as complete."""
     _run([_base(), "-I", "-m", "venv", home], home)
     pip = [interpreter(home), "-I", "-m", "pip", "--disable-pip-version-check", "--no-input"]
-    install = [
-        *pip,
-        "install",
-        "--require-hashes",
-        "--no-deps",
-        "--compile",
-        "--progress-bar=off",
-        "-r",
-        requirements,
-    ]
+    options = ["--require-hashes", "--no-deps", "--compile", "--progress-bar=off"]
+    install = [*pip, "install", *options, "-r", requirements]
     url = os.environ.get(INDEX)
     if url:
         install += ["--index-url", url]
-    if "retries=" not in _run([*pip, "config", "list"], home):  # a person who set it had a reason
+    if "retries=" not in _run([*pip, "config", "list"], home):  # a user who set it had a reason
         install += ["--retries", "2"]
     _run(install, home)
     found = fingerprint(home)
-    with open(
-        os.path.join(home, _MARKER), "w", encoding="ascii"
-    ) as file:  # half a marker is a wrong one
+    # half a marker is a wrong one
+    with open(os.path.join(home, _MARKER), "w", encoding="ascii") as file:
         file.write(found)
 
 
 def _run(argv: list[str], home: str) -> str:
-    """Run one step to its end and give what it printed."""
+    """Run one step to its end and return what it printed."""
     from tasks_lib.execution import process
 
     env: dict[str, str | None] = {**dict.fromkeys(_NO_PIP), "PIP_USER": "0"}
@@ -265,75 +301,49 @@ def _run(argv: list[str], home: str) -> str:
 
 
 def refusal(said: str, home: str) -> LabError:
-    """Turn what a step said as it failed into one sentence and the next command to type."""
+    """Return the error for a step that failed with the output `said`."""
     import re
 
-    from tasks_lib.errors import ErrorCode, LabError
+    from tasks_lib.errors import ErrorCode, LabError, Remedy
 
-    code, cache = ErrorCode.TOOL_ENVIRONMENT_FAILED, os.path.dirname(home)
-    named = (
-        f"the one that {INDEX} names"
-        if os.environ.get(INDEX)
-        else "see `python3 -m pip config list`"
-    )
     found = re.search(_REASON, said)
-    reason = f": {found[0]}" if found else ""
-    last = (re.findall("(?m)^ERROR: (.+)", said) or said.splitlines() or ["it did not say why"])[
-        -1
-    ].rstrip(".")
-    if re.search(_FULL, said):
-        code = ErrorCode.DISK_FULL
-        text = f"The disk is full: the tool environment does not fit in {cache}."
-        remedy = f"make room there, or set {CACHE} to a folder with room"
-    elif re.match(r"\[(Errno|WinError)", said):
-        code, text = (
-            ErrorCode.CACHE_NOT_WRITABLE,
-            f"The cache folder {cache} cannot be written{reason}.",
-        )
-        remedy = f"set {CACHE} to a folder that can be written"
-    elif re.search("ensurepip|No module named '?venv", said):
-        code, text = (
-            ErrorCode.NO_VENV,
-            f"This Python ({_base()}) lacks the module venv or ensurepip.",
-        )
-        remedy = (
-            "apt install python3-venv"
-            if os.path.exists("/etc/debian_version")
-            else "install these modules"
-        )
-    elif "DO NOT MATCH THE HASHES" in said:
-        code = ErrorCode.HASH_MISMATCH
-        text = f"The package index ({named}) gave a file whose hash is not the pinned one."
-        remedy = f"type python3 -m pip cache purge, or set {INDEX} to an index to be trusted"
-    elif re.search(_SILENT, said):
-        code = ErrorCode.NO_ANSWER
-        text = f"The package index ({named}) does not answer{reason}."
-        remedy = f"see to the network, or set {INDEX} to an index that answers"
-    else:
-        text = f"The tool environment could not be made: {last}."
-        remedy = (
-            f"set {INDEX} to an index that has all it needs"
-            if "No matching" in said
-            else "see to that"
-        )
-    return LabError(text, code, remedy=f"{remedy}, then run this again")
+    errors = re.findall("(?m)^ERROR: (.+)", said) or said.splitlines() or ["it did not say why"]
+    is_index_set = bool(os.environ.get(INDEX))
+    facts = {
+        "cache": os.path.dirname(home),
+        "python": _base(),
+        "index": f"the one that {INDEX} names"
+        if is_index_set
+        else "see `python3 -m pip config list`",
+        "reason": f": {found[0]}" if found else "",
+        "last": errors[-1].rstrip("."),
+    }
+    _, code, text, remedy = next(row for row in _FAILURES if re.search(row[0], said))
+    return LabError(
+        text.format(**facts),
+        ErrorCode[code.upper()],
+        remedy=Remedy(f"{remedy}, then run this again"),
+    )
 
 
 def _discard(home: str) -> None:
-    """Remove the environment, also where a process that was just stopped still writes its last file into it."""
+    """Remove the environment, though a process that was just stopped may still write into it."""
     import shutil
     import time
 
     if os.path.islink(home) or os.path.isfile(home):
         os.remove(home)
-    for pause, patient in ((0, True), (0.1, True), (0.5, False)):
-        if os.path.lexists(home):
-            time.sleep(pause)
-            shutil.rmtree(home, ignore_errors=patient)
+    for pause in (0, 0.1):
+        time.sleep(pause)
+        shutil.rmtree(home, ignore_errors=True)
+        if not os.path.lexists(home):
+            return
+    time.sleep(0.5)
+    shutil.rmtree(home)
 
 
 def _base() -> str:
-    """Name the interpreter that is no virtual environment's."""
+    """Return the path of the interpreter outside of any virtual environment."""
     return getattr(sys, "_base_executable", "") or sys.executable
 
 

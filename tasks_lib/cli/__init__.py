@@ -1,1 +1,1 @@
-"""The command line: the Invoke program, the runner that turns a task into an answer, and completion."""
+"""The command line: the Invoke program, the runner that answers for a task, and completion."""

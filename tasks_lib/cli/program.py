@@ -1,4 +1,4 @@
-"""Run Invoke in the tool environment, with answers that keep the contract where the command line itself is wrong."""
+"""Run Invoke in the tool environment; a wrong command line gets an answer in the usual form."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from invoke.program import Program
 
 from tasks_lib import __version__, bootstrap
 from tasks_lib.cli import completion
-from tasks_lib.cli.startup_error import refuse
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.cli.startup_error import refuse_error
+from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
+from tasks_lib.tools import executables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,8 +31,8 @@ _DEFAULT_WORDS = {"docs": "index"}
 def main(argv: list[str], bundled: Callable[[], Collection], *, own_tasks: bool) -> int:
     """Run the tasks that `argv` names, and return the exit code.
 
-    The tasks are those of the folder's own `tasks.py`. With `own_tasks`, or without that file, they are the `bundled`
-    ones.
+    The tasks are those of the folder's own `tasks.py`. With `own_tasks`, or without that file, they
+    are the `bundled` ones.
     """
     use_bundled = own_tasks or not Path("tasks.py").is_file()
     namespace = bundled() if use_bundled else None
@@ -45,11 +46,11 @@ def main(argv: list[str], bundled: Callable[[], Collection], *, own_tasks: bool)
     except SystemExit as left:
         return left.code if isinstance(left.code, int) else int(left.code is not None)
     finally:
-        bootstrap.deafen()  # the answer is given, and there is no other
+        bootstrap.ignore_stop_signals()  # the answer is given, and there is no other
 
 
 def _complete(program: Program, words: list[str]) -> int:
-    """Print what the last word could become, one a line; where the tasks cannot be read, nothing."""
+    """Print what the last word could become, one a line; nothing where the tasks cannot be read."""
     sys.argv = sys.argv[:1]  # the folder's tasks.py looks there, and would come back here
     program.create_config()
     program.parse_core(["mlops-lab"])
@@ -70,30 +71,9 @@ def _run(program: Program, argv: list[str]) -> int:
         program.update_config()
         program.execute()
     except (ParseError, CollectionNotFound) as error:
-        text = (
-            str(error)
-            .replace("No idea what", "there is no task or option named")
-            .replace(" is!", ".")
-        )
-        return refuse(
-            argv,
-            int(ExitCode.BAD_REQUEST),
-            text,
-            f"{sys.argv[0]} --list",
-            0.0,
-            "bad request",
-            "bad_command_line",
-        )
+        return _refuse(argv, _wrong_command_line(error))
     except LabError as error:  # of a task that has no project to answer for
-        return refuse(
-            argv,
-            int(error.exit_code),
-            error.message,
-            str(error.remedy),
-            0.0,
-            "bad request",
-            error.code,
-        )
+        return _refuse(argv, error)
     except Exit as left:
         return int(left.code)
     return ExitCode.DONE
@@ -110,3 +90,16 @@ def _parse_tasks(program: Program) -> None:
         words = program.core.unparsed
         words.insert(words.index(task.name) + 1, _DEFAULT_WORDS[task.name])
         program.parse_tasks()
+
+
+def _wrong_command_line(error: Exception) -> LabError:
+    """Return the error for words that Invoke cannot read."""
+    text = str(error).replace("No idea what", "There is no task or option named")
+    text = text.replace(" is!", ".")
+    remedy = Remedy("List the tasks", ("invoke", "--list"))
+    return LabError(text, ErrorCode.BAD_COMMAND_LINE, remedy=remedy)
+
+
+def _refuse(argv: list[str], error: LabError) -> int:
+    error.remedy = executables.typable(error.remedy)
+    return refuse_error(argv, error, title="bad request")

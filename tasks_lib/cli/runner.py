@@ -159,7 +159,9 @@ def _typable(result: Result) -> Result:
 def _listen() -> dict[int, Any]:
     """Take what asks a run to end as an exception, unless whoever started it has it ignored (`nohup`)."""
     heard = [
-        number for number in bootstrap.ending() if signal.getsignal(number) is not signal.SIG_IGN
+        number
+        for number in bootstrap.stop_signals()
+        if signal.getsignal(number) is not signal.SIG_IGN
     ]
     return {number: signal.signal(number, _interrupt) for number in heard}
 

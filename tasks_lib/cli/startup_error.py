@@ -1,48 +1,87 @@
-"""Say why nothing was run, before there is a report to say it; a Python as old as 3.6 must be able to read this."""
+"""Report why nothing was run, before there is a report. Python 3.6 must be able to read this."""
 
 import os
 import sys
 
+TYPE_CHECKING = False  # typing's own costs 9 ms
+if TYPE_CHECKING:
+    from tasks_lib.errors import LabError
 
-def refuse(  # noqa: PLR0913, PLR0917 - each is one part of an answer
+#: what helps: a sentence, and a command as a list of words; either may be empty
+NO_REMEDY = ("", ())  # type: tuple[str, tuple[str, ...]]
+
+
+def refuse(  # noqa: PLR0913 - each is one part of an answer
     argv: "list[str]",
-    code: int,
     message: str,
-    remedy: str,
-    seconds: float,
+    *,
+    code: str,
+    exit_code: int,
+    remedy: "tuple[str, tuple[str, ...]]" = NO_REMEDY,
     title: str = "tool environment",
-    error_code: str = "tool_environment_failed",
+    seconds: float = 0.0,
 ) -> int:
-    """Say why nothing was run, on stdout as the one JSON document too if `argv` asks for that, and give `code`."""
-    sys.stderr.write(f"mlops-lab: {message}{' Next: ' + remedy if remedy else ''}\n")
-    asked = " ".join(argv).replace("=", " ")
-    if "--json" in argv or "--format json" in asked:
-        import json  # noqa: PLC0415 - 10 ms that only a refusal needs
+    """Report why nothing was run, and return `exit_code`.
 
-        took = round(seconds, 3)
-        result: dict[str, object] = {
-            "id": "error." + title.replace(" ", "_"),
-            "status": "error",
-            "title": title,
-            "detail": message,
-            "remedy": remedy,
-            "file": None,
-            "line": None,
-            "seconds": took,
-            "code": error_code,
-            "remedy_argv": [],
-        }
-        document = {
-            "schema": "mlops-lab/1",
-            "command": next(
-                (word for word in argv if not word.startswith("-")), ""
-            ),  # the first task
-            "status": "error",
-            "exit_code": code,
-            "project": os.getcwd(),  # noqa: PTH109 - no pathlib on the way to a refusal
-            "combo": None,
-            "seconds": took,
-            "results": [result],
-        }
-        sys.stdout.write(json.dumps(document, indent=2) + "\n")
-    return code
+    The sentence goes to stderr. Where `argv` wants JSON, the one document goes to stdout.
+    """
+    text, command = remedy
+    next_step = ": ".join(part for part in (text, _joined(command)) if part)
+    sys.stderr.write("mlops-lab: " + message + (" Next: " + next_step if next_step else "") + "\n")
+    if not _wants_json(argv):
+        return exit_code
+    import json  # noqa: PLC0415 - 10 ms that only a refusal needs
+
+    took = round(seconds, 3)
+    result = {
+        "id": "error." + title.replace(" ", "_"),
+        "status": "error",
+        "title": title,
+        "detail": message,
+        "remedy": next_step,
+        "file": None,
+        "line": None,
+        "seconds": took,
+        "code": code,
+        "remedy_argv": list(command),
+    }  # type: dict[str, object]
+    tasks = [word for word in argv if not word.startswith("-")]
+    document = {
+        "schema": "mlops-lab/1",
+        "command": tasks[0] if tasks else "",
+        "status": "error",
+        "exit_code": exit_code,
+        "project": os.getcwd(),  # noqa: PTH109 - no pathlib on the way to a refusal
+        "combo": None,
+        "seconds": took,
+        "results": [result],
+    }
+    sys.stdout.write(json.dumps(document, indent=2) + "\n")
+    return exit_code
+
+
+def refuse_error(
+    argv: "list[str]", error: "LabError", *, title: str = "tool environment", seconds: float = 0.0
+) -> int:
+    """Report an error that came before any task, and return its exit code."""
+    return refuse(
+        argv,
+        error.message,
+        code=str(error.code),
+        exit_code=int(error.exit_code),
+        remedy=error.remedy,
+        title=title,
+        seconds=seconds,
+    )
+
+
+def _joined(command: "tuple[str, ...]") -> str:
+    if not command:
+        return ""
+    import shlex  # noqa: PLC0415 - only a refusal needs it
+
+    return " ".join(shlex.quote(word) for word in command)
+
+
+def _wants_json(argv: "list[str]") -> bool:
+    return "--json" in argv or "--format json" in " ".join(argv).replace("=", " ")

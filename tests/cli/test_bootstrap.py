@@ -213,7 +213,7 @@ def test_rerun_goes_on_in_the_tool_environment(made: tuple[Checkout, list[str]])
         pytest.param(".complete", "an earlier run did not finish it", id="half made"),
     ],
 )
-def test_it_is_made_anew(
+def test_it_is_made_again(
     made: tuple[Checkout, list[str]], tmp_path: Path, file: str, why: str
 ) -> None:
     checkout = Checkout(tmp_path / "checkout", made[0].cache)
@@ -221,7 +221,7 @@ def test_it_is_made_anew(
     code, out, err = checkout.run("setup")
     assert code == RAN
     assert json.loads(out)["argv"] == ["setup"]
-    assert err.startswith(f"{MAKING} anew: {why} (about ")
+    assert err.startswith(f"{MAKING} again: {why} (about ")
     assert err.count("\n") == 1
 
 
@@ -247,7 +247,7 @@ def refused(checkout: Checkout, code: int, answer: tuple[int, str, str]) -> str:
 def test_a_cache_folder_that_cannot_be_written(fresh: Checkout) -> None:
     fresh.cache.write_text("")  # root may write into any folder, but into no file
     line = refused(fresh, 2, fresh.run("setup", "--json"))
-    assert "cannot be written: File exists. Next: set MLOPS_LAB_CACHE_DIR" in line
+    assert "cannot be written: File exists. Next: Set MLOPS_LAB_CACHE_DIR" in line
 
 
 def test_an_index_that_does_not_answer(fresh: Checkout) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tasks_lib import __main__ as entry
 from tasks_lib import bootstrap
-from tasks_lib.errors import ErrorCode, ExitCode, LabError
+from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
 from tasks_lib.execution import process
 
 SETTINGS = (bootstrap.CACHE, bootstrap.INDEX, bootstrap.TOOLS, "XDG_CACHE_HOME", "PIP_RETRIES")
@@ -184,7 +184,7 @@ def test_what_pip_is_told(  # noqa: PLR0913, PLR0917 - three columns of a table 
         pytest.param("lib/__pycache__/a.pyc=other", None, id="bytecode does not count"),
     ],
 )
-def test_a_damaged_one_is_made_anew(
+def test_a_damaged_one_is_made_again(
     runs: FakeRuns,
     requirements: Path,
     capsys: pytest.CaptureFixture[str],
@@ -213,7 +213,7 @@ def test_a_damaged_one_is_made_anew(
     assert (
         said == ""
         if why is None
-        else said.startswith(f"mlops-lab: making the tool environment anew: {why} (")
+        else said.startswith(f"mlops-lab: making the tool environment again: {why} (")
     )
     assert (home / "lib/a.py").exists() == (why is None)
 
@@ -318,7 +318,7 @@ def test_a_refusal_is_one_json_document_and_one_line(
 ) -> None:
     def failing(_: str) -> str:
         text = "It cannot be."
-        raise LabError(text, ErrorCode.TOOL_FAILED, remedy="do that")
+        raise LabError(text, ErrorCode.TOOL_FAILED, remedy=Remedy("Do that"))
 
     monkeypatch.setattr(bootstrap, "is_inside", lambda: False)
     monkeypatch.setattr(bootstrap, "ensure", failing)
@@ -326,7 +326,7 @@ def test_a_refusal_is_one_json_document_and_one_line(
     out, err = capsys.readouterr()
     document = json.loads(out)
     result = document.pop("results").pop()
-    assert err == "mlops-lab: It cannot be. Next: do that\n"
+    assert err == "mlops-lab: It cannot be. Next: Do that\n"
     assert document.pop("seconds") == result.pop("seconds") >= 0
     assert document == {
         "schema": "mlops-lab/1",
@@ -341,7 +341,7 @@ def test_a_refusal_is_one_json_document_and_one_line(
         "status": "error",
         "title": "tool environment",
         "detail": "It cannot be.",
-        "remedy": "do that",
+        "remedy": "Do that",
         "file": None,
         "line": None,
         "code": "tool_failed",
@@ -378,7 +378,7 @@ def test_rerun_does_not_go_round_in_circles(
     with pytest.raises(SystemExit) as raised:
         entry.rerun(["setup"])
     assert raised.value.code == ExitCode.TOOL_MISSING
-    assert f"remove the folder {sys.prefix}" in capsys.readouterr().err
+    assert f"rm -r {sys.prefix}" in capsys.readouterr().err
 
 
 def test_the_list_names_no_address() -> None:

@@ -1,6 +1,7 @@
 """Completion of the command line: what could stand next.
 
-A shell's function runs the program with `--complete --` and the words up to the cursor, and gets one word a line.
+A shell's function runs the program with `--complete --` and the words up to the cursor, and gets
+one word a line.
 """
 
 from __future__ import annotations
