@@ -59,6 +59,50 @@ class Result:
         return f"next: {self.remedy}" if self.remedy else ""
 
 
+class Fix(StrEnum):
+    """What `check.fix` does about a finding without asking, in the order in which it is done."""
+
+    CREATE = "install what the conda file lists and the environment lacks"
+    LOCK = "lock again"
+    INSTALL = "install what the lock lists, behind the guard; strays stay"
+
+
+@dataclass(frozen=True)
+class Check:
+    """The words of a check: its id, title, reason and remedy stand here once.
+
+    The first part of the id is the check's family. `severity` is the status of what it finds. `fix` is set where
+    `check.fix` may act without asking.
+    """
+
+    id: str
+    title: str
+    why: str
+    remedy: Remedy
+    severity: Status = Status.FAIL
+    fix: Fix | None = None
+
+    @property
+    def family(self) -> str:
+        """Return the first part of the id."""
+        return self.id.partition(".")[0]
+
+    def result(  # noqa: PLR0913 - the parts of a result
+        self,
+        status: Status,
+        detail: str = "",
+        *,
+        remedy: Remedy | str | None = None,
+        file: str | None = None,
+        line: int | None = None,
+        seconds: float = 0.0,
+    ) -> Result:
+        """Return one result of this check; unless it passes, it has a remedy: the check's own or the one given."""
+        if remedy is None:
+            remedy = Remedy() if status is Status.PASS else self.remedy
+        return Result(self.id, status, self.title, detail, remedy, file, line, seconds)
+
+
 @dataclass(frozen=True)
 class Report:
     """The whole answer of one task; `data` holds what a listing or a plan has to say."""

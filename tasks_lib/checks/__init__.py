@@ -1,4 +1,4 @@
-"""The checks, all of which only read: those of the tools are steps, the others rows of the catalogue."""
+"""Run checks, all of which only read: those of the tools as steps, and those that read the facts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tasks_lib.checks.registry import HYBRID, KNOWN, Selection, family
+from tasks_lib.checks.registry import FACT_CHECKS, KNOWN
+from tasks_lib.checks.selection import Selection
 from tasks_lib.checks.tools import FAMILIES
 from tasks_lib.environments.base import MADE
 from tasks_lib.errors import LabError
@@ -19,33 +20,38 @@ from tasks_lib.session.session import Answer
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from tasks_lib.checks.base import FactCheck, Finding
     from tasks_lib.execution.plan import Watcher
     from tasks_lib.session.session import Session
 
 
 def steps(session: Session, families: Sequence[str] = tuple(FAMILIES)) -> list[Step]:
-    """Give the steps of some families, each once, though two families may share one."""
+    """Return the steps of some families, each once: two families may share a step."""
     found: dict[str, Step] = {}
     for name in families:
         try:
-            found.update({step.id: step for step in FAMILIES[name](session)})
+            for step in FAMILIES[name](session):
+                found[step.id] = step
         except LabError as error:
-            if (
-                name in {"config", "lock"} or "config" not in families
-            ):  # `config` reports it as what it is
+            # with `config` among them, that family reports what is wrong with a manifest
+            if name in {"config", "lock"} or "config" not in families:
                 raise
             found[name] = _skipped(name, error)
     return list(found.values())
 
 
 def _skipped(name: str, error: LabError) -> Step:
-    results = [_not_looked_at(f"{name}.skipped", name, error)]
-    return Step(f"check.{name}", results[0].title, work=lambda: results, check=True)
-
-
-def _not_looked_at(check: str, what: str, error: LabError) -> Result:
-    title = f"{what} was not looked at"
-    return Result(check, Status.SKIP, title, error.message, error.remedy, error.file, error.line)
+    title = f"{name} was not checked"
+    result = Result(
+        f"{name}.skipped",
+        Status.SKIP,
+        title,
+        error.message,
+        error.remedy,
+        error.file,
+        error.line,
+    )
+    return Step(f"check.{name}", title, work=lambda: [result], check=True)
 
 
 def run(session: Session, watcher: Watcher, families: Sequence[str]) -> Answer:
@@ -55,63 +61,74 @@ def run(session: Session, watcher: Watcher, families: Sequence[str]) -> Answer:
 
 
 def run_all(session: Session, watcher: Watcher, *, select: str = "", ignore: str = "") -> Answer:
-    """Run every check that is asked for, those of the tools and those that read."""
+    """Run every selected check, those of the tools and those that read the facts."""
     return _answer(session, watcher, Selection.of(session.project, select, ignore))
 
 
 def _answer(session: Session, watcher: Watcher, chosen: Selection) -> Answer:
-    """Run what is chosen at the same time; the doctor's family tells too whether there is an environment."""
-    families = {
-        "doctor" if name == "env" else name for name in map(family, filter(chosen.wants, KNOWN))
-    }
+    """Run the chosen checks at the same time."""
+    wanted = [check for check in KNOWN.values() if chosen.wants(check.id)]
+    families = {check.family for check in wanted}
+    if "env" in families:
+        families.add("doctor")  # it says too whether the environment exists
     plan = steps(session, [name for name in FAMILIES if name in families])
-    if wanted := list(filter(chosen.wants, HYBRID)):
-        work = functools.partial(_all_of, wanted, chosen, Facts(session))
+    readers = [FACT_CHECKS[check.id] for check in wanted if check.id in FACT_CHECKS]
+    if readers:
+        work = functools.partial(_all_of, readers, chosen, Facts(session))
         plan.append(
             Step("check.hybrid", "compare the two layers", work=work, needs=MADE, check=True)
         )
-    results = [chosen.judged(one) for one in execute(plan, watcher) if chosen.keeps(one.id)]
+    results = []
+    for result in execute(plan, watcher):
+        if chosen.keeps(result.id):
+            status = chosen.judged(result.id, result.status)
+            results.append(replace(result, status=status))
     return Answer(results, code=verdict(results, strict=True) if chosen.strict else None)
 
 
-def _all_of(wanted: Sequence[str], chosen: Selection, facts: Facts) -> Iterator[Result]:
-    """Carry out the checks that read for themselves, in one step: they share what one of them has read."""
-    for name in wanted:
-        started = time.perf_counter()
-        for result in looked_at(name, facts, chosen):
-            yield replace(result, seconds=time.perf_counter() - started)
+def _all_of(readers: Sequence[FactCheck], chosen: Selection, facts: Facts) -> Iterator[Result]:
+    """Carry out the checks that read the facts in one step: they share what one of them has read."""
+    for check in readers:
+        yield from look_at(check, facts, chosen)
 
 
-def looked_at(name: str, facts: Facts, chosen: Selection) -> list[Result]:
-    """Carry one check out. Where it does not apply it has nothing to say, unless it was asked for by its id."""
-    check = HYBRID[name]
+def look_at(check: FactCheck, facts: Facts, chosen: Selection) -> list[Result]:
+    """Carry out one check.
+
+    Where it does not apply there is no result, unless the check was selected by its id: then it is a skip.
+    """
+    started = time.perf_counter()
     try:
         found = list(check.look(facts)) if check.applies(facts) else None
     except LabError as error:
-        return [_not_looked_at(name, check.title, error)]
-    if found is None:
-        text = f"it has nothing to look at here ({facts.session.combo.id})"
-        return [Result(name, Status.SKIP, check.title, text)] if name in chosen.select else []
-    allowed = chosen.allowed(name)
-    if sum(finding.count for finding in found) <= allowed:
-        text = " ".join(finding.text for finding in found)
         return [
-            Result(
-                name,
-                Status.PASS,
-                check.title,
-                f"{text} (up to {allowed} are let pass)" if text else "",
+            check.result(
+                Status.SKIP, error.message, remedy=error.remedy, file=error.file, line=error.line
             )
         ]
-    return [
-        Result(
-            name,
-            one.status or check.severity,
-            check.title,
-            one.text,
-            check.remedy,
-            one.file,
-            one.line,
+    if found is None:
+        if check.id not in chosen.select:
+            return []
+        text = f"This check does not apply to this project with {facts.session.combo.id}."
+        return [check.result(Status.SKIP, text, remedy="")]
+    return _judged(check, found, chosen.allowed(check.id), time.perf_counter() - started)
+
+
+def _judged(
+    check: FactCheck, found: Sequence[Finding], allowed: int, seconds: float
+) -> list[Result]:
+    """Return a result for each finding, or one pass where there are no more faults than `allowed`."""
+    if sum(finding.count for finding in found) <= allowed:
+        text = " ".join(finding.text for finding in found)
+        if text:
+            text += f" (up to {allowed} are allowed)"
+        return [check.result(Status.PASS, text, seconds=seconds)]
+    results = []
+    for finding in found:
+        status = finding.status or check.severity
+        results.append(
+            check.result(
+                status, finding.text, file=finding.file, line=finding.line, seconds=seconds
+            )
         )
-        for one in found
-    ]
+    return results

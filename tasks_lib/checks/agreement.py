@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from tasks_lib.checks.base import Check, Finding, conda_line, listed
+from tasks_lib.checks.base import FactCheck, Finding, conda_line, has_conda_file, listed
+from tasks_lib.environments.base import SEEDS
+from tasks_lib.errors import Remedy
 from tasks_lib.managers import MANAGERS
 from tasks_lib.project.conda_file import PYPI, spec_name
 from tasks_lib.project.version_ranges import conda_specifiers, overlap
@@ -18,9 +21,13 @@ if TYPE_CHECKING:
     from tasks_lib.ownership.facts import Facts
 
 #: what either layer may have for itself
-_BOTH_MAY = {"python", "pip", "setuptools", "wheel", "uv", "poetry"}
-#: other managers' locks, with the file or table that shows somebody using the manager
-_LOCKS = {"poetry.lock": "poetry", "uv.lock": "uv", "pdm.lock": "pdm", "Pipfile.lock": "Pipfile"}
+_BOTH_MAY = {"python", *SEEDS, *MANAGERS}
+#: the locks of all managers, and the name by which a manager's table, file or backend is recognised
+_LOCKS = {
+    **{manager.lock_name: name for name, manager in MANAGERS.items()},
+    "pdm.lock": "pdm",
+    "Pipfile.lock": "Pipfile",
+}
 
 
 def _python(facts: Facts) -> Iterable[Finding]:
@@ -35,92 +42,102 @@ def _python(facts: Facts) -> Iterable[Finding]:
         return  # `config` reports it
     if choices is None or any(overlap(choice, project) for choice in choices):
         return
-    text = f"the conda file asks for {spec}, and pyproject.toml requires Python {project}: no version is both."
+    text = f"The conda file needs {spec} and pyproject.toml needs Python {project}: no version is both."
     yield Finding(text, *conda_line(facts, "python"))
 
 
-def _both_layers(facts: Facts) -> Iterable[Finding]:
+def _names_python(facts: Facts) -> bool:
     file = facts.conda_file
-    declared: dict[str, set[str]] = {}
+    return bool(file and file.python and facts.project.pyproject.requires_python)
+
+
+def _both_layers(facts: Facts) -> Iterable[Finding]:
+    declared: dict[str, set[str]] = defaultdict(set)
     for _, wanted in facts.declared():
-        declared.setdefault(canonicalize_name(wanted.name), set()).add(str(wanted.specifier))
-    for name in map(spec_name, file.dependencies if file else ()):
+        declared[canonicalize_name(wanted.name)].add(str(wanted.specifier))
+    for spec in facts.conda_file.dependencies if facts.conda_file else ():
+        name = spec_name(spec)
         python = PYPI.get(name, canonicalize_name(name))
-        owned = facts.conda.get(name, {}).get("version")
-        aligned = declared.get(python) == {f"=={owned}"}  # what `deps.align` writes
-        if python in declared and python not in _BOTH_MAY and not aligned:
-            yield Finding(
-                f"{name} is asked for here, and in pyproject.toml too.", *conda_line(facts, name)
-            )
+        if python not in declared or python in _BOTH_MAY:
+            continue
+        version = facts.conda.get(name, {}).get("version")
+        if declared[python] != {f"=={version}"}:  # `deps.align` writes that
+            text = f"The conda file names {name}, and pyproject.toml names it too."
+            yield Finding(text, *conda_line(facts, name))
 
 
 def _locks(facts: Facts) -> Iterable[Finding]:
     ours, mine = facts.locked, facts.session.manager
-    for other in (made(facts.project) for name, made in MANAGERS.items() if name != mine.name):
-        theirs = other.locked()
-        differ = [
-            f"{name} ({mine.lock_name}: {' or '.join(sorted(ours[name]))}, "
-            f"{other.lock_name}: {' or '.join(sorted(theirs[name]))})"
-            for name in sorted(ours.keys() & theirs.keys())
-            if ours[name] != theirs[name]
-        ]
+    for name, manager in MANAGERS.items():
+        other = manager(facts.project)
+        theirs = other.locked() if name != mine.name else {}
+        differ = []
+        for package in sorted(ours.keys() & theirs.keys()):
+            if ours[package] != theirs[package]:
+                here, there = (" or ".join(sorted(one[package])) for one in (ours, theirs))
+                differ.append(f"{package} ({mine.lock_name}: {here}, {other.lock_name}: {there})")
         if differ:
-            yield Finding(
-                f"the locks pin other versions: {listed(differ)}.",
-                other.lock_name,
-                count=len(differ),
-            )
+            text = f"The locks pin different versions: {listed(differ)}."
+            yield Finding(text, other.lock_name, count=len(differ))
+
+
+def _has_two_locks(facts: Facts) -> bool:
+    root = facts.project.root
+    return sum((root / manager.lock_name).is_file() for manager in MANAGERS.values()) > 1
 
 
 def _stray_lock(facts: Facts) -> Iterable[Finding]:
     root, pyproject = facts.project.root, facts.project.pyproject
     backend = str(pyproject.table("build-system").get("build-backend", ""))
-    for name, user in _LOCKS.items():
-        used = (
-            user == facts.session.manager.name
-            or user in pyproject.table("tool")
-            or backend.startswith(user)
-        )
-        if (root / name).is_file() and not used and not (root / user).is_file():
-            yield Finding(f"{name} lies here, and nothing in this project uses its manager.", name)
+    for lock, user in _LOCKS.items():
+        known = {facts.session.manager.name, *pyproject.table("tool")}
+        used = user in known or backend.startswith(user) or (root / user).is_file()
+        if (root / lock).is_file() and not used:
+            yield Finding(f"{lock} exists, and nothing in this project uses its manager.", lock)
 
 
-CHECKS = {
-    "agreement.python": Check(
-        "both manifests can have one Python",
-        "conda installs the interpreter and the manager resolves for `requires-python`. Where no version is allowed by "
-        "both, the environment is made first, and only then does the manager refuse it.",
-        "change requires-python in pyproject.toml, or the Python in the conda file",
-        _python,
-        lambda facts: bool(
-            facts.conda_file and facts.conda_file.python and facts.project.pyproject.requires_python
-        ),
-        Status.FAIL,
+def _has_lock(facts: Facts) -> bool:
+    return any((facts.project.root / name).is_file() for name in _LOCKS)
+
+
+CHECKS = (
+    FactCheck(
+        "agreement.python",
+        "both manifests allow the same Python",
+        "conda installs the interpreter, and the manager resolves for `requires-python`. Where no version satisfies "
+        "both, the environment is created first, and only then does the manager refuse it.",
+        Remedy("Change requires-python in pyproject.toml, or the Python in the conda file"),
+        look=_python,
+        applies=_names_python,
     ),
-    "agreement.both-layers": Check(
+    FactCheck(
+        "agreement.both-layers",
         "each package is declared in one layer",
-        "A package that both manifests ask for is resolved twice, by two solvers that do not know each other, and the "
-        "one that installs last wins. A pin to the very version that conda has is fine: `deps.align` writes it.",
-        "keep it in one: invoke deps.remove PACKAGE, or deps.remove PACKAGE --layer conda",
-        _both_layers,
-        lambda facts: facts.conda_file is not None,
+        "A package that both manifests name is resolved twice, by two solvers that do not know each other, and the "
+        "one that installs last wins. A pin to the version that conda has is fine: `deps.align` writes it.",
+        Remedy("Keep it in one layer", ("invoke", "deps.remove", "PACKAGE", "--layer", "conda")),
+        Status.WARN,
+        look=_both_layers,
+        applies=has_conda_file,
     ),
-    "agreement.locks": Check(
-        "poetry.lock and uv.lock pin the same versions",
-        "A project with two locks is installed from either, by whoever has that manager. Where they differ, so do "
-        "the results, and nobody sees why.",
-        "lock anew with both, or keep one: invoke deps.update --combo COMBO",
-        _locks,
-        lambda facts: all(
-            (facts.project.root / made.lock_name).is_file() for made in MANAGERS.values()
-        ),
+    FactCheck(
+        "agreement.locks",
+        "the locks of all managers pin the same versions",
+        "A project with two locks is installed from either, depending on the manager that a user has. Where the locks "
+        "differ, so do the results, and nobody sees why.",
+        Remedy("Lock again with each manager, or keep one lock", ("invoke", "deps.update")),
+        Status.WARN,
+        look=_locks,
+        applies=_has_two_locks,
     ),
-    "agreement.stray-lock": Check(
-        "no lock is left of a manager that nobody uses",
-        "A lock whose manager no table of pyproject.toml mentions is never renewed. Scanners read it, and people "
-        "install from it, years later.",
-        "delete it if nobody installs from it",
-        _stray_lock,
-        lambda facts: any((facts.project.root / name).is_file() for name in _LOCKS),
+    FactCheck(
+        "agreement.stray-lock",
+        "every lock belongs to a manager in use",
+        "A lock whose manager is not mentioned in pyproject.toml is never renewed. Scanners read it, and users install "
+        "from it, years later.",
+        Remedy("Delete the lock if nobody installs from it"),
+        Status.WARN,
+        look=_stray_lock,
+        applies=_has_lock,
     ),
-}
+)

@@ -1,24 +1,27 @@
-"""What a hybrid's check is, and the facts that all of them share: each is read once in a run."""
+"""What a check of the facts is, and what it finds."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tasks_lib.results import Status
+from tasks_lib.results import Check
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from tasks_lib.ownership.facts import Facts
-
+    from tasks_lib.results import Status
 
 _SHOWN = 8
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong; `status` is set where it is milder than its check, `count` where it sums up several."""
+    """One thing that is wrong.
+
+    `status` is set where the finding is milder than its check. `count` is the number of faults that it sums up.
+    """
 
     text: str
     file: str | None = None
@@ -27,32 +30,40 @@ class Finding:
     count: int = 1
 
 
-@dataclass(frozen=True)
-class Told:
-    """What `check.explain` tells of a check."""
-
-    title: str
-    why: str
-    remedy: str
+def _always(_: Facts) -> bool:
+    return True
 
 
-@dataclass(frozen=True)
-class Check(Told):
-    """A check that reads for itself; it is silent where it does not apply."""
+@dataclass(frozen=True, kw_only=True)
+class FactCheck(Check):
+    """A check that reads the facts itself; it is silent where `applies` is false."""
 
     look: Callable[[Facts], Iterable[Finding]]
-    applies: Callable[[Facts], bool] = lambda _: True
-    severity: Status = Status.WARN
+    applies: Callable[[Facts], bool] = field(default=_always)
+
+
+def has_environment(facts: Facts) -> bool:
+    """Return whether the environment exists and can be used."""
+    return facts.prefix is not None
+
+
+def has_conda_file(facts: Facts) -> bool:
+    """Return whether there is a conda file that can be read."""
+    return facts.conda_file is not None
 
 
 def conda_line(facts: Facts, name: str) -> tuple[str | None, int | None]:
-    """Give the conda file's name, and the line of a dependency in it."""
+    """Return the conda file's name, and the line of a dependency in it."""
     file = facts.conda_file
-    return (file.path.name, file.lines.get(name)) if file else (None, None)
+    if file is None:
+        return None, None
+    return file.path.name, file.lines.get(name)
 
 
 def listed(names: Iterable[str]) -> str:
     """List names for a sentence, the first few of many."""
     every = list(names)
-    more = f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else ""
-    return f"{', '.join(every[:_SHOWN])}{more}"
+    text = ", ".join(every[:_SHOWN])
+    if len(every) > _SHOWN:
+        text += f" and {len(every) - _SHOWN} more"
+    return text

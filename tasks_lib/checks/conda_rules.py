@@ -6,8 +6,9 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from tasks_lib.checks.base import Check, Finding, conda_line, listed
+from tasks_lib.checks.base import FactCheck, Finding, conda_line, has_conda_file, listed
 from tasks_lib.environments import conda_health
+from tasks_lib.errors import Remedy
 from tasks_lib.project.conda_file import spec_name
 from tasks_lib.project.manifests import read_text
 from tasks_lib.results import Status
@@ -133,44 +134,51 @@ def _pip_section(facts: Facts) -> Iterable[Finding]:
         yield Finding(text, *conda_line(facts, "pip:"), count=len(file.pip))
 
 
-def _has_file(facts: Facts) -> bool:
-    return facts.conda_file is not None
-
-
-CHECKS = {
-    "conda.defaults": Check(
+CHECKS = (
+    FactCheck(
+        "conda.defaults",
         "conda-forge is not mixed with the defaults channel",
-        "conda-forge and Anaconda's defaults build against other libraries, and an environment of both breaks in ways "
-        "that no solver sees. The defaults are also under terms of service that ask larger organisations for a paid "
-        "licence, which an unattended CI run accepts for nobody.",
-        "take it out of the channels; `nodefaults` keeps it out",
-        _defaults,
-        _has_file,
+        "conda-forge and Anaconda's defaults build against different libraries, and an environment of both breaks in "
+        "ways that no solver sees. The terms of service of the defaults also ask larger organisations for a paid "
+        "licence, and a CI run has nobody who accepts them.",
+        Remedy("Remove it from the channels; nodefaults keeps it out"),
+        Status.WARN,
+        look=_defaults,
+        applies=has_conda_file,
     ),
-    "conda.torch": Check(
+    FactCheck(
+        "conda.torch",
         "all of torch is for the CPU, or all for the GPU",
         "torch, torchvision and torchaudio are built for one CUDA version or for none. Where conda brings one kind and "
-        "the manager another, the import fails, or the GPU is not seen.",
-        "take torch and its companions from one layer, built for one kind",
-        _torch,
-        lambda facts: bool(_TORCH & facts.installed.keys() or _TORCH & facts.locked.keys()),
-        Status.FAIL,
+        "the manager another, the import fails, or the GPU is not found.",
+        Remedy("Take torch and its companions from one layer, built for one kind"),
+        look=_torch,
+        applies=lambda facts: bool(_TORCH & (facts.installed.keys() | facts.locked.keys())),
     ),
-    "conda.cuda": Check(
-        "CUDA is there where it is asked for",
+    FactCheck(
+        "conda.cuda",
+        "CUDA exists where it is needed",
         "conda resolves packages for the CUDA driver that it finds (the virtual package __cuda). Without one the "
-        "environment cannot be made, or is made with builds that do not run. CONDA_OVERRIDE_CUDA tells conda, and this "
-        "check, of a driver on another machine.",
-        "ask for the CPU's builds, or set CONDA_OVERRIDE_CUDA=12.4 if it is for another machine",
-        _cuda,
-        lambda facts: facts.conda_layer and facts.conda_file is not None,
+        "environment cannot be created, or gets builds that do not run. CONDA_OVERRIDE_CUDA tells conda, and this "
+        "check, about the driver of another machine.",
+        Remedy(
+            "Use builds for the CPU, or set CONDA_OVERRIDE_CUDA=12.4 if it is for another machine"
+        ),
+        Status.WARN,
+        look=_cuda,
+        applies=lambda facts: facts.conda_layer and has_conda_file(facts),
     ),
-    "conda.pip-section": Check(
+    FactCheck(
+        "conda.pip-section",
         "the conda file leaves Python packages to the lock",
-        "pip resolves the `pip:` section of a conda file anew each time, without a lock and without regard to the "
+        "pip resolves the `pip:` section of a conda file again each time, without a lock and without regard to the "
         "manager's. The same file gives another environment next month.",
-        "declare them in pyproject.toml: invoke deps.add PACKAGE, and take the section out",
-        _pip_section,
-        _has_file,
+        Remedy(
+            "Declare them in pyproject.toml, and remove the section",
+            ("invoke", "deps.add", "PACKAGE"),
+        ),
+        Status.WARN,
+        look=_pip_section,
+        applies=has_conda_file,
     ),
-}
+)

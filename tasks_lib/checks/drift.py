@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from tasks_lib.checks.base import Check, Finding, listed
+from tasks_lib.checks.base import FactCheck, Finding, has_conda_file, has_environment, listed
 from tasks_lib.environments import site_packages
 from tasks_lib.environments.base import SEEDS
+from tasks_lib.errors import Remedy
 from tasks_lib.execution import file_lock
-from tasks_lib.results import Status
+from tasks_lib.results import Fix, Status
 from tasks_lib.session import journal
 
 if TYPE_CHECKING:
@@ -97,34 +98,36 @@ def _interrupted(facts: Facts) -> Iterable[Finding]:
         yield Finding(f"{root / journal.FOLDER} holds the record of a run that did not end.")
 
 
-CHECKS = {
-    "drift.lock": Check(
-        "the lock is what is installed",
-        "An environment in which somebody installed by hand works on that machine alone. Compared with the lock it has "
-        "packages missing, at other versions, or that nobody asked for; the latter are a warning, the others a "
-        "failure. Packages of conda's are no strays.",
-        "install what the lock names, and take strays away: invoke deps.sync",
-        _lock,
-        lambda facts: facts.prefix is not None and facts.session.manager.lock_path.is_file(),
-        Status.FAIL,
+CHECKS = (
+    FactCheck(
+        "drift.lock",
+        "the environment has what the lock lists",
+        "An environment in which somebody installed by hand works on that machine alone. Packages that are missing or "
+        "have another version than the lock says are a failure; packages that nobody needs are a warning. What conda "
+        "owns is not a stray.",
+        Remedy("Install what the lock lists, and remove strays", ("invoke", "deps.sync")),
+        fix=Fix.INSTALL,
+        look=_lock,
+        applies=lambda facts: has_environment(facts) and facts.session.manager.lock_path.is_file(),
     ),
-    "drift.conda": Check(
-        "the conda file is what is installed",
-        "A conda file that was edited after the environment was made describes an environment that nobody has. "
-        "Whoever makes it next gets another one.",
-        "bring the environment to it: invoke env.create",
-        _conda,
-        lambda facts: (
-            facts.conda_layer and facts.prefix is not None and facts.conda_file is not None
+    FactCheck(
+        "drift.conda",
+        "the environment has what the conda file lists",
+        "A conda file that was edited after the environment was created describes an environment that nobody has. "
+        "Whoever creates it next gets another one.",
+        Remedy("Install what is missing", ("invoke", "env.create")),
+        fix=Fix.CREATE,
+        look=_conda,
+        applies=lambda facts: (
+            facts.conda_layer and has_environment(facts) and has_conda_file(facts)
         ),
-        Status.FAIL,
     ),
-    "drift.interrupted": Check(
-        "no run was cut short",
-        "A run that was killed, or that another process is in the midst of, leaves a state that is neither the one "
-        "before nor the one after. The next run that changes the project puts it back first.",
-        "put it right: invoke setup",
-        _interrupted,
-        severity=Status.FAIL,
+    FactCheck(
+        "drift.interrupted",
+        "no run was interrupted",
+        "A run that was killed, or that is still going on, leaves a state that is neither the old nor the new one. The "
+        "next run that changes the project puts it back first.",
+        Remedy("Put it back", ("invoke", "setup")),
+        look=_interrupted,
     ),
-}
+)

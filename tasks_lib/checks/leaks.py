@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib import bootstrap
-from tasks_lib.checks.base import Check, Finding, listed
+from tasks_lib.checks.base import FactCheck, Finding, has_environment, listed
 from tasks_lib.environments import foreign, site_packages
 from tasks_lib.environments.base import WINDOWS
+from tasks_lib.errors import Remedy
 from tasks_lib.project.manifests import read_toml
 from tasks_lib.results import Status
 from tasks_lib.tools import executables
@@ -133,37 +134,50 @@ def _in_project(settings: dict[str, Any]) -> bool | None:
     return found if isinstance(found, bool) else None
 
 
-_BY_HAND = "The tasks unset or pass over it; what is typed by hand does not."
+_BY_HAND = "The tasks ignore it; a command that you type does not."
+_UNSET = "unset PYTHONPATH" if not WINDOWS else "set PYTHONPATH="
 
-CHECKS = {
-    "leak.user-site": Check(
-        "no package of the user's hides one of the environment",
-        "`pip install --user` writes to the user's own folder, which a conda environment's Python searches before its "
+CHECKS = (
+    FactCheck(
+        "leak.user-site",
+        "no package of the user hides one of the environment",
+        "`pip install --user` writes to a folder of the user, which a conda environment's Python searches before its "
         "own packages. Then the version that the lock names is installed, and another one is imported.",
-        "uninstall them there, or: conda env config vars set PYTHONNOUSERSITE=1",
-        _user_site,
-        lambda facts: facts.prefix is not None,
-        Status.FAIL,
+        Remedy(
+            "Uninstall them there, or hide them from the environment",
+            ("conda", "env", "config", "vars", "set", "PYTHONNOUSERSITE=1"),
+        ),
+        look=_user_site,
+        applies=has_environment,
     ),
-    "leak.pythonpath": Check(
-        "PYTHONPATH brings nothing from elsewhere",
-        f"Every Python searches the folders of PYTHONPATH before any environment's packages. {_BY_HAND}",
-        "unset it: unset PYTHONPATH" if not WINDOWS else "unset it: set PYTHONPATH=",
-        _pythonpath,
+    FactCheck(
+        "leak.pythonpath",
+        "PYTHONPATH adds nothing from elsewhere",
+        f"Every Python searches the folders of PYTHONPATH before the packages of its environment. {_BY_HAND}",
+        Remedy("Unset it", tuple(_UNSET.split())),
+        Status.WARN,
+        look=_pythonpath,
     ),
-    "leak.virtual-env": Check(
-        "no other virtual environment stands before this one",
-        "Poetry and uv look at VIRTUAL_ENV before conda's variables, and uv takes a .venv in the project before both: "
-        f"a stale variable or folder makes them install somewhere else. {_BY_HAND}",
-        "deactivate it, and delete a .venv that nobody uses",
-        _virtual_env,
+    FactCheck(
+        "leak.virtual-env",
+        "no other virtual environment takes precedence",
+        "Poetry and uv read VIRTUAL_ENV before conda's variables, and uv takes a .venv in the project before both: an "
+        f"old variable or folder makes them install somewhere else. {_BY_HAND}",
+        Remedy("Deactivate it, and delete a .venv that nobody uses"),
+        Status.WARN,
+        look=_virtual_env,
     ),
-    "leak.poetry": Check(
-        "Poetry typed by hand finds this environment",
-        "`poetry env use` leaves an entry in Poetry's envs.toml that wins over the active environment for good, and "
-        f"virtualenvs.in-project = false makes Poetry pass over .venv. {_BY_HAND}",
-        "remove it: poetry env remove --all, or poetry config --unset virtualenvs.in-project",
-        _poetry,
-        lambda facts: facts.session.manager.name == "poetry",
+    FactCheck(
+        "leak.poetry",
+        "Poetry finds this environment when you type a command",
+        "`poetry env use` leaves an entry in Poetry's envs.toml that wins over the active environment until it is "
+        f"removed, and virtualenvs.in-project = false makes Poetry ignore .venv. {_BY_HAND}",
+        Remedy(
+            "Remove the entry, or unset the setting with poetry config --unset virtualenvs.in-project",
+            ("poetry", "env", "remove", "--all"),
+        ),
+        Status.WARN,
+        look=_poetry,
+        applies=lambda facts: facts.session.manager.name == "poetry",
     ),
-}
+)

@@ -6,10 +6,11 @@ import csv
 import hashlib
 from typing import TYPE_CHECKING
 
-from tasks_lib.checks.base import Check, Finding
+from tasks_lib.checks.base import FactCheck, Finding, has_environment
 from tasks_lib.environments import site_packages
 from tasks_lib.environments.conda import Conda
 from tasks_lib.environments.conda_folders import is_base
+from tasks_lib.errors import Remedy
 from tasks_lib.results import Status
 
 if TYPE_CHECKING:
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
     from tasks_lib.ownership.facts import Facts
 
-_ALIGN = "pin what conda has, then make the environment anew: invoke deps.align env.remove setup"
+_ALIGN = Remedy(
+    "Pin the versions that conda has, then create the environment again",
+    ("invoke", "deps.align", "env.remove", "setup"),
+)
 #: names that many projects give to a folder, and that nobody imports from site-packages
 _COMMON = {"tests", "test", "conftest", "setup", "docs", "examples", "noxfile", "tasks"}
 
@@ -110,41 +114,46 @@ def _base(facts: Facts) -> Iterable[Finding]:
         yield Finding(f"{prefix} is conda's base environment: conda itself runs from there.")
 
 
-CHECKS = {
-    "ownership.clobbered": Check(
-        "what conda installed is as conda installed it",
-        "pip, uv and Poetry replace or remove what conda installed without a word, since to them it is a distribution "
-        "like any other. conda's records then describe files that are gone, `conda doctor` reports them and exits 0, "
-        "and the next conda command may break what works now.",
+CHECKS = (
+    FactCheck(
+        "ownership.clobbered",
+        "conda's packages are as conda installed them",
+        "pip, uv and Poetry replace or remove what conda installed without a word: to them it is a distribution like "
+        "any other. conda's records then list files that do not exist, `conda doctor` reports them and exits 0, and "
+        "the next conda command may break what works now.",
         _ALIGN,
-        _clobbered,
-        lambda facts: facts.owns,
-        Status.FAIL,
+        look=_clobbered,
+        applies=lambda facts: facts.owns,
     ),
-    "ownership.duplicated": Check(
+    FactCheck(
+        "ownership.duplicated",
         "no distribution has two owners",
         "A distribution that both conda and another installer put into one site-packages is recorded twice. Python "
         "imports a mixture of both, and either tool may delete files that the other one needs.",
         _ALIGN,
-        _duplicated,
-        lambda facts: facts.owns,
-        Status.FAIL,
+        look=_duplicated,
+        applies=lambda facts: facts.owns,
     ),
-    "ownership.shadowed": Check(
+    FactCheck(
+        "ownership.shadowed",
         "no module of the project hides an installed one",
-        "Python looks in the folder that it is started in first. A file there that has the name of an installed "
-        "package is imported in its place, and the error that follows speaks of the package.",
-        "give the project's file or folder another name",
-        _shadowed,
-        lambda facts: facts.prefix is not None,
+        "Python looks first in the folder in which it is started. A file there with the name of an installed package "
+        "is imported in its place, and the error that follows names the package.",
+        Remedy("Give the project's file or folder another name"),
+        Status.WARN,
+        look=_shadowed,
+        applies=has_environment,
     ),
-    "base": Check(
+    FactCheck(
+        "base",
         "the environment is not conda's base",
-        "conda runs from its base environment: a package that changes there can leave no conda to mend it with. It is "
-        "recognised from the folder itself, since variables and names can say anything.",
-        "give the environment another name in the conda file, or take another folder: invoke setup",
-        _base,
-        lambda facts: facts.prefix is not None,
-        Status.FAIL,
+        "conda runs from its base environment: a package that changes there can leave you without a conda to repair it "
+        "with. Base is recognised from the folder itself, since variables and names can say anything.",
+        Remedy(
+            "Give the environment another name in the conda file, or use another folder",
+            ("invoke", "setup"),
+        ),
+        look=_base,
+        applies=has_environment,
     ),
-}
+)

@@ -15,7 +15,7 @@ from tasks_lib import __version__, bootstrap
 from tasks_lib.cli import completion
 from tasks_lib.cli.startup_error import refuse_error
 from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
-from tasks_lib.tools import executables
+from tasks_lib.report.remedies import typable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,5 +101,5 @@ def _wrong_command_line(error: Exception) -> LabError:
 
 
 def _refuse(argv: list[str], error: LabError) -> int:
-    error.remedy = executables.typable(error.remedy)
+    error.remedy = typable(error.remedy)
     return refuse_error(argv, error, title="bad request")

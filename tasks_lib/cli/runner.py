@@ -22,7 +22,6 @@ from tasks_lib.report.progress import Progress
 from tasks_lib.results import Report, Result, Status, from_error, verdict
 from tasks_lib.session import journal, transaction
 from tasks_lib.session.session import Answer, Session
-from tasks_lib.tools import executables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,7 +100,7 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
     made = Report(
         command=command,
         project=str(session.project.root) if session else _here(),
-        results=tuple(_typable(result) for result in found.results),
+        results=tuple(found.results),
         combo=session.combo.as_dict() if session else None,
         seconds=time.perf_counter() - started,
         code=code,
@@ -113,9 +112,7 @@ def answer(  # noqa: PLR0913 - what a person may say of any task
         try:
             report.save(made, written, Path(output))
         except LabError as error:
-            made = replace(
-                made, code=error.exit_code, results=(*made.results, _typable(from_error(error)))
-            )
+            made = replace(made, code=error.exit_code, results=(*made.results, from_error(error)))
     report.show(made, shown)
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -150,10 +147,6 @@ def _opened(source: str, *, new: bool, command: str, **asked: Any) -> Session:  
     from tasks_lib.workflows import snapshot  # noqa: PLC0415 - only one task needs it
 
     return replace(snapshot.opened(source, **asked), command=command)
-
-
-def _typable(result: Result) -> Result:
-    return replace(result, remedy=executables.typable(result.remedy))
 
 
 def _listen() -> dict[int, Any]:

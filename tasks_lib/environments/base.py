@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tasks_lib.environments import health_checks
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution.plan import Step, Writes
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from tasks_lib.execution.process import Command
     from tasks_lib.project.project import Project
-    from tasks_lib.results import Result
+    from tasks_lib.results import Check, Result
 
 WINDOWS = os.name == "nt"
 #: The steps after which an environment is whole; what looks at it waits for those that a plan has.
@@ -72,6 +73,8 @@ class Environment(ABC):
     owns_packages: ClassVar[bool] = False
     #: the distributions of the tool environment that create it
     tools: ClassVar[tuple[str, ...]] = ()
+    #: the checks that `health` and `doctor` answer for
+    known_checks: ClassVar[tuple[Check, ...]] = health_checks.OF_DISTRIBUTIONS
     #: the distributions that it is made with
     seeds: ClassVar[tuple[str, ...]] = ()
 

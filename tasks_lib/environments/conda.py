@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import platformdirs
 
 from tasks_lib import bootstrap
-from tasks_lib.environments import conda_engines, conda_health, site_packages
+from tasks_lib.environments import conda_engines, conda_health, health_checks, site_packages
 from tasks_lib.environments.base import (
     CREATION_IS_SAFE,
     MADE,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from tasks_lib.execution.process import Outcome
     from tasks_lib.project.project import Project
-    from tasks_lib.results import Result
+    from tasks_lib.results import Check, Result
 
 _WINDOWS_PATH = ("", "Library/mingw-w64/bin", "Library/usr/bin", "Library/bin", "Scripts", "bin")
 
@@ -49,6 +49,7 @@ class Conda(Environment):
     owns_packages: ClassVar[bool] = True
     tools: ClassVar[tuple[str, ...]] = ("py-rattler",)
     user_variables: ClassVar[tuple[str, ...]] = USER_VARIABLES
+    known_checks: ClassVar[tuple[Check, ...]] = health_checks.OF_CONDA
     engines_on_path = staticmethod(conda_engines.on_path)
     makers: ClassVar[tuple[str, ...]] = tuple(conda_engines.ENGINES)
 

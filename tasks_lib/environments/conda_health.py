@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from packaging.utils import canonicalize_name
 
-from tasks_lib.environments import site_packages
-from tasks_lib.errors import ErrorCode, LabError
+from tasks_lib.environments import health_checks, site_packages
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution.redaction import without_logins
 from tasks_lib.results import Result, Status
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 _SHOWN = 5
 _SHARES = 8
-_ANEW = "make it anew: invoke env.remove setup"
 #: how conda doctor counts the damaged files of a package: `python-3.11.7-0_cpython: 1`
 _DAMAGED = re.compile(r"(?P<package>\S+-[^\s-]+-[^\s-]+):\s+(?P<files>\d+)")
 _EXTRAS = re.compile(r"\[[^\]=]*\]")
@@ -71,7 +70,9 @@ def _paths_of_records(prefix: Path) -> list[Path]:
 
 def _damaged(path: Path) -> LabError:
     text = f"the record {path.name} is damaged."
-    return LabError(text, ErrorCode.DAMAGED_CONDA_META, file=path, remedy=_ANEW)
+    return LabError(
+        text, ErrorCode.DAMAGED_CONDA_META, file=path, remedy=health_checks.CREATE_AGAIN
+    )
 
 
 def _solver_records(prefix: Path) -> list[rattler.PrefixRecord]:
@@ -176,28 +177,20 @@ def verify(prefix: Path) -> Iterator[Result]:
     try:
         installed = packages(prefix)
     except LabError as error:
-        yield Result(
-            "doctor.conda-meta",
-            Status.FAIL,
-            "conda's records are whole",
-            error.message,
-            error.remedy,
-        )
+        yield health_checks.CONDA_META.result(Status.FAIL, error.message, remedy=error.remedy)
         return
-    yield Result(
-        "doctor.conda-meta", Status.PASS, "conda's records are whole", f"{len(installed)} packages"
-    )
+    yield health_checks.CONDA_META.result(Status.PASS, f"{len(installed)} packages")
     there, places = hashes(prefix, installed), _places(prefix)
     wrong: dict[str, dict[str, list[str]]] = {"missing": {}, "altered": {}, "sound": {}}
     for name, record in sorted(installed.items()):
         for item in _paths(record, places):
             wrong[_state(prefix, item, there)].setdefault(name, []).append(item["_path"])
-    for check, title, state in (
-        ("doctor.missing-files", "every file that conda installed is there", "missing"),
-        ("doctor.altered-files", "no file that conda installed was altered", "altered"),
+    for check, state in (
+        (health_checks.MISSING_FILES, "missing"),
+        (health_checks.ALTERED_FILES, "altered"),
     ):
         found = [f"{name} {len(files)} ({files[0]})" for name, files in wrong[state].items()]
-        yield site_packages.listed(check, title, found, state, _ANEW, more="more packages")
+        yield site_packages.listed(check, found, state, more="more packages")
     yield _consistent(prefix)
 
 
@@ -261,11 +254,10 @@ def _consistent(prefix: Path) -> Result:
     import rattler  # noqa: PLC0415 - costs 0.05 s, which only the conda layer should pay
     from rattler.exceptions import InvalidMatchSpecError  # noqa: PLC0415 - the same
 
-    title = "conda's packages agree with each other"
     try:
         installed = _solver_records(prefix)
     except LabError as error:
-        return Result("doctor.consistent", Status.FAIL, title, error.message, error.remedy)
+        return health_checks.CONSISTENT.result(Status.FAIL, error.message, remedy=error.remedy)
     wrong: dict[str, str] = {}
     for record in installed:
         for text in record.depends:
@@ -278,14 +270,11 @@ def _consistent(prefix: Path) -> Result:
             if not met:
                 wrong[record.name.normalized] = f"needs {text}"
     unmet = [f"{name} {text}" for name, text in sorted(wrong.items())]
-    return site_packages.listed(
-        "doctor.consistent", title, unmet, "unmet:", _ANEW, more="more packages"
-    )
+    return site_packages.listed(health_checks.CONSISTENT, unmet, "unmet:", more="more packages")
 
 
 def read_doctor(outcome: Outcome) -> Iterator[Result]:
     """Read what `conda doctor` printed: its exit code is 0 whatever it found, so a cross is what counts."""
-    title = "conda doctor finds nothing wrong"
     wrong: list[str] = []
     marks = 0
     heading = ""
@@ -299,15 +288,11 @@ def read_doctor(outcome: Outcome) -> Iterator[Result]:
         if "❌" in line and not text.endswith("Files:"):
             wrong.append(text.rstrip(":"))
     if wrong:
-        yield Result("doctor.conda", Status.FAIL, title, "; ".join(wrong[: _SHOWN * 2]), _ANEW)
+        yield health_checks.CONDA_DOCTOR.result(Status.FAIL, "; ".join(wrong[: _SHOWN * 2]))
     elif outcome.ok and marks:
-        yield Result("doctor.conda", Status.PASS, title, f"{marks} checks")
+        yield health_checks.CONDA_DOCTOR.result(Status.PASS, f"{marks} checks")
     else:
         said = (outcome.said.splitlines() or ["it printed nothing"])[-1]
-        yield Result(
-            "doctor.conda",
-            Status.ERROR,
-            title,
-            f"conda doctor could not answer: {said}",
-            "run conda doctor",
-        )
+        remedy = Remedy("Read what it says", ("conda", "doctor"))
+        detail = f"conda doctor could not answer: {said}"
+        yield health_checks.CONDA_DOCTOR.result(Status.ERROR, detail, remedy=remedy)

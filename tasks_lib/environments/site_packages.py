@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 
 from packaging.utils import canonicalize_name
 
-from tasks_lib.results import Result, Status
+from tasks_lib.environments import health_checks
+from tasks_lib.results import Check, Result, Status
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -159,34 +160,19 @@ def health(prefix: Path, verified: Collection[str] = ()) -> Iterator[Result]:
 
     The files of the distributions in `verified` are somebody else's to verify: conda has records of its own.
     """
-    again = "install it anew: invoke deps.install"
     found = list(distributions(prefix))
     missing = {one: _missing(one) for one in found}
     damaged = [
         one.folder.name for one, files in missing.items() if not one.version or files is None
     ]
-    yield listed(
-        "doctor.records",
-        "every distribution record is whole",
-        damaged,
-        "no METADATA or RECORD in",
-        again,
-    )
+    yield listed(health_checks.RECORDS, damaged, "no METADATA or RECORD in")
     by_name: dict[str, list[str]] = defaultdict(list)
     for one in found:
         by_name[one.name].append(one.folder.name)
     twice = [" and ".join(folders) for folders in by_name.values() if len(folders) > 1]
-    yield listed(
-        "doctor.duplicates", "no distribution is recorded twice", twice, "recorded twice:", again
-    )
+    yield listed(health_checks.DUPLICATES, twice, "recorded twice:")
     gone = [_few(one, files) for one, files in missing.items() if files]
-    yield listed(
-        "doctor.installed-files",
-        "every installed file is there",
-        gone,
-        "files are missing from",
-        again,
-    )
+    yield listed(health_checks.INSTALLED_FILES, gone, "files are missing from")
     theirs = [one for one in found if one.name not in verified]
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         altered = [
@@ -194,14 +180,7 @@ def health(prefix: Path, verified: Collection[str] = ()) -> Iterator[Result]:
             for one, files in zip(theirs, pool.map(_altered, theirs), strict=True)
             if files
         ]
-    title = "every installed file is as it was installed"
-    yield listed(
-        "doctor.installed-altered",
-        title,
-        altered,
-        "files were altered in",
-        "clear the tool's cache; " + again,
-    )
+    yield listed(health_checks.INSTALLED_ALTERED, altered, "files were altered in")
 
 
 def _few(distribution: Distribution, files: Sequence[str]) -> str:
@@ -231,7 +210,6 @@ def digest(path: str) -> bytes | None:
 
 def moved(prefix: Path) -> Result:
     """Look whether the folder was moved: scripts name the interpreter by its old place."""
-    title = "the folder stands where it was made"
     for script in sorted((prefix / "bin").glob("*")):
         if not script.is_file() or script.is_symlink():
             continue
@@ -247,10 +225,8 @@ def moved(prefix: Path) -> Result:
         )  # a script may ask for the system's Python on purpose
         if elsewhere and (theirs.exists() or not Path(interpreter).exists()):
             detail = f"{script.name} names the interpreter {interpreter}: the folder was moved or copied."
-            return Result(
-                "doctor.moved", Status.FAIL, title, detail, "make it anew: invoke env.remove setup"
-            )
-    return Result("doctor.moved", Status.PASS, title)
+            return health_checks.MOVED.result(Status.FAIL, detail)
+    return health_checks.MOVED.result(Status.PASS)
 
 
 def _missing(distribution: Distribution) -> list[str] | None:
@@ -279,11 +255,9 @@ def _rows(distribution: Distribution) -> list[list[str]] | None:
     return rows if rows and all(len(row) == _COLUMNS for row in rows) else None
 
 
-def listed(  # noqa: PLR0913 - the parts of a result
-    check: str, title: str, wrong: Sequence[str], text: str, remedy: str, *, more: str = "more"
-) -> Result:
-    """Give the result of a check: a failure that names the first few of what is wrong, if there is any."""
+def listed(check: Check, wrong: Sequence[str], text: str, *, more: str = "more") -> Result:
+    """Return the result of a check: a failure that names the first few of what is wrong, if there is any."""
     if not wrong:
-        return Result(check, Status.PASS, title)
+        return check.result(Status.PASS)
     rest = f" and {len(wrong) - _SHOWN} {more}" if len(wrong) > _SHOWN else ""
-    return Result(check, Status.FAIL, title, f"{text} {', '.join(wrong[:_SHOWN])}{rest}.", remedy)
+    return check.result(Status.FAIL, f"{text} {', '.join(wrong[:_SHOWN])}{rest}.")

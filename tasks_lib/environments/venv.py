@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import platformdirs
 
-from tasks_lib.environments import site_packages
+from tasks_lib.environments import health_checks, site_packages
 from tasks_lib.environments.base import (
     CREATION_IS_SAFE,
     WINDOWS,
@@ -16,7 +16,7 @@ from tasks_lib.environments.base import (
 )
 from tasks_lib.execution.plan import Step, Writes
 from tasks_lib.execution.process import Command
-from tasks_lib.results import Result, Status
+from tasks_lib.results import Check, Result, Status
 from tasks_lib.tools import executables, package_index
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Venv(Environment):
     mark: ClassVar[str] = "pyvenv.cfg"  # PEP 405
     seeds: ClassVar[tuple[str, ...]] = ("pip",)
     tools: ClassVar[tuple[str, ...]] = ("uv",)
+    known_checks: ClassVar[tuple[Check, ...]] = health_checks.OF_VENV
     user_variables: ClassVar[tuple[str, ...]] = (
         "PIP_CONFIG_FILE",
         "PIP_CONSTRAINT",
@@ -111,24 +112,12 @@ class Venv(Environment):
         yield from site_packages.health(self.prefix)
 
     def _interpreter(self) -> Result:
-        title = "the interpreter is there"
         if self.python.exists():
-            return Result("doctor.interpreter", Status.PASS, title)
-        target = (
-            f" and points to {self.python.readlink()}, which is gone"
-            if self.python.is_symlink()
-            else ""
-        )
-        detail = (
-            f"{self.python} is a broken link{target}." if target else f"{self.python} is missing."
-        )
-        return Result(
-            "doctor.interpreter",
-            Status.FAIL,
-            title,
-            detail,
-            "make it anew: invoke env.remove setup",
-        )
+            return health_checks.INTERPRETER.result(Status.PASS)
+        detail = f"{self.python} does not exist."
+        if self.python.is_symlink():
+            detail = f"{self.python} is a link to {self.python.readlink()}, which does not exist."
+        return health_checks.INTERPRETER.result(Status.FAIL, detail)
 
     def _python(self) -> list[str]:
         """Take the Python asked for, else this one where the project allows it, else let uv find one."""

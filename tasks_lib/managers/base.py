@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.project.manifests import LARGEST, PYPROJECT, read_toml, too_large
-from tasks_lib.results import Result, Status
+from tasks_lib.results import Check, Fix, Result, Status
 from tasks_lib.tools import executables, messages
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tasks_lib.project.workspace import Member
 
 _ELSEWHERE = {"git", "url", "path", "file", "directory", "editable"}
-LOCK_ANEW = "lock anew: invoke deps.lock"
+LOCK_ANEW = Remedy("Lock again", ("invoke", "deps.lock"))
 #: what a check of the lock waits for: the lock, and the interpreter of an environment that is made anew
 AFTER_LOCK = ("deps.lock", "env.create")
 
@@ -53,6 +53,14 @@ class Place:
 #: among the project's own dependencies
 MAIN = Place()
 
+LOCK_FRESH = Check(
+    "lock.fresh",
+    "the lock matches pyproject.toml",
+    "A lock that is older than the manifest installs what nobody asks for any more, and CI refuses it.",
+    LOCK_ANEW,
+    fix=Fix.LOCK,
+)
+
 
 class Manager(ABC):
     """One dependency manager on one project. An `activation` is the environment that a command works on.
@@ -73,6 +81,8 @@ class Manager(ABC):
     config_files: ClassVar[tuple[str, ...]] = ()
     #: the variables by which a user changes what it resolves or where it keeps its data; a proof unsets them
     user_variables: ClassVar[tuple[str, ...]] = ()
+    #: the checks that `checks` answers for
+    known_checks: ClassVar[tuple[Check, ...]] = (LOCK_FRESH,)
     #: whose packages `outdated` answers for
     outdated_owners: ClassVar[tuple[str, ...]] = ("lock",)
 
@@ -281,14 +291,10 @@ class Manager(ABC):
         )
 
     def lock_result(
-        self, status: Status, detail: str = "", remedy: Remedy | str = LOCK_ANEW
+        self, status: Status, detail: str = "", remedy: Remedy | str | None = None
     ) -> Iterable[Result]:
         """Report on the lock's freshness."""
-        good = status is Status.PASS
-        title = f"{self.lock_name} fits pyproject.toml"
-        yield Result(
-            "lock.fresh", status, title, detail, "" if good else remedy, file=self.lock_name
-        )
+        yield LOCK_FRESH.result(status, detail, remedy=remedy, file=self.lock_name)
 
 
 def _is_foreign(package: Mapping[str, Any]) -> bool:

@@ -16,13 +16,13 @@ from packaging.utils import canonicalize_name
 
 from tasks_lib import bootstrap
 from tasks_lib.environments import site_packages
-from tasks_lib.errors import ErrorCode, LabError
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import process
 from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Command
-from tasks_lib.managers.base import AFTER_LOCK, MAIN, Change, Manager, Place
+from tasks_lib.managers.base import AFTER_LOCK, LOCK_FRESH, MAIN, Change, Manager, Place
 from tasks_lib.project import requirements, workspace
-from tasks_lib.results import Result, Status
+from tasks_lib.results import Check, Result, Status
 from tasks_lib.tools import executables, messages, package_index
 
 if TYPE_CHECKING:
@@ -49,6 +49,13 @@ _ARCHIVE = re.compile(r"from archive (\S+) not found")
 _ASKING = {"lock", "update", "install", "add", "remove"}
 _STALE = "changed significantly since poetry.lock"
 
+CONFIG_POETRY = Check(
+    "config.poetry",
+    "poetry check finds nothing wrong",
+    "Poetry refuses to work on a manifest that it finds invalid.",
+    Remedy("Fix pyproject.toml at the line that the result names"),
+)
+
 
 class Poetry(Manager):
     """Poetry works on the environment that VIRTUAL_ENV or CONDA_PREFIX names, unless its own records say otherwise.
@@ -58,6 +65,7 @@ class Poetry(Manager):
 
     name: ClassVar[str] = "poetry"
     lock_name: ClassVar[str] = "poetry.lock"
+    known_checks: ClassVar[tuple[Check, ...]] = (CONFIG_POETRY, LOCK_FRESH)
     member_remedy: ClassVar[str] = "depend on its folder: invoke deps.add ./FOLDER --editable"
     config_files: ClassVar[tuple[str, ...]] = ("poetry.toml",)
     user_variables: ClassVar[tuple[str, ...]] = (
@@ -263,7 +271,6 @@ class Poetry(Manager):
         errors = [line.removeprefix("Error: ") for line in said if line.startswith("Error: ")]
         warnings = [line.removeprefix("Warning: ") for line in said if line.startswith("Warning: ")]
         about_lock = [line for line in errors if "poetry.lock" in line]
-        title, remedy = "poetry check finds nothing wrong", "mend pyproject.toml"
         if (
             not outcome.ok
             and not errors
@@ -275,25 +282,21 @@ class Poetry(Manager):
             errors = about_lock = self.behind() if outcome.ok else self._damage()
         if not outcome.ok and not errors and (found := _INVALID.search(outcome.said)):
             text = " ".join(found[0].split())
-            yield Result("config.poetry", Status.FAIL, title, text, remedy, file="pyproject.toml")
-            yield from self.lock_result(Status.SKIP, "Poetry cannot read pyproject.toml", remedy)
+            yield CONFIG_POETRY.result(Status.FAIL, text, file="pyproject.toml")
+            reason = "Poetry cannot read pyproject.toml"
+            yield from self.lock_result(Status.SKIP, reason, CONFIG_POETRY.remedy)
             return
         if not outcome.ok and not errors:
             error = messages.explain(outcome, title="poetry check")
-            yield Result(
-                "config.poetry",
-                Status.ERROR,
-                title,
-                error.message,
-                error.remedy,
-                file="pyproject.toml",
+            yield CONFIG_POETRY.result(
+                Status.ERROR, error.message, remedy=error.remedy, file="pyproject.toml"
             )
             yield from self.lock_result(Status.ERROR, error.message, error.remedy)
             return
-        rows = [(Status.FAIL, line, remedy) for line in errors if line not in about_lock]
-        rows += [(Status.WARN, line, remedy) for line in warnings]
-        for status, line, advice in rows or [(Status.PASS, "", "")]:
-            yield Result("config.poetry", status, title, line, advice, file="pyproject.toml")
+        rows = [(Status.FAIL, line) for line in errors if line not in about_lock]
+        rows += [(Status.WARN, line) for line in warnings]
+        for status, line in rows or [(Status.PASS, "")]:
+            yield CONFIG_POETRY.result(status, line, file="pyproject.toml")
         if any(_STALE in line for line in about_lock):
             text = "pyproject.toml was changed since poetry.lock was written"
         else:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tasks_lib.results import Result, Status
+from tasks_lib.errors import Remedy
+from tasks_lib.results import Check, Result, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tasks_lib.project.project import Project
 
-_TITLE = "pyproject.toml is valid"
+CONFIG_PYPROJECT = Check(
+    "config.pyproject",
+    "pyproject.toml is valid",
+    "uv reads a declaration only when it locks, so that a mistake shows late.",
+    Remedy("Fix pyproject.toml at the line that the result names"),
+)
 _NAME = re.compile(r"[A-Z0-9](?:[A-Z0-9._-]*[A-Z0-9])?", re.IGNORECASE)
 _NAMES: dict[type, str] = {str: "string", list: "list", dict: "table"}
 #: the types of the `[project]` table (PyPA's specification 'pyproject.toml'); those with more than one are left out
@@ -34,17 +40,9 @@ def validate(project: Project) -> Iterator[Result]:
         key: project.pyproject.line_of(key) for key in {key for _, key in wrong}
     }  # once for thousands of faults
     for text, key in wrong:
-        yield Result(
-            "config.pyproject",
-            Status.FAIL,
-            _TITLE,
-            text,
-            "mend pyproject.toml",
-            "pyproject.toml",
-            lines[key],
-        )
+        yield CONFIG_PYPROJECT.result(Status.FAIL, text, file="pyproject.toml", line=lines[key])
     if not wrong:
-        yield Result("config.pyproject", Status.PASS, _TITLE, file="pyproject.toml")
+        yield CONFIG_PYPROJECT.result(Status.PASS, file="pyproject.toml")
 
 
 def _faults(project: Project) -> Iterator[tuple[str, str]]:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from packaging.utils import canonicalize_name
 
 from tasks_lib import bootstrap
+from tasks_lib.errors import Remedy
 from tasks_lib.execution import process
 from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Command
 from tasks_lib.managers import pyproject_rules
-from tasks_lib.managers.base import AFTER_LOCK, MAIN, Change, Manager, Place
+from tasks_lib.managers.base import AFTER_LOCK, LOCK_FRESH, MAIN, Change, Manager, Place
 from tasks_lib.project import requirements, workspace
-from tasks_lib.results import Result, Status
+from tasks_lib.results import Check, Result, Status
 from tasks_lib.tools import executables, messages, package_index
 
 if TYPE_CHECKING:
@@ -40,6 +41,13 @@ _FAULTS = {
 }
 _CHANGE = re.compile(r"^ ([-+~]) ([\w.-]+)(?:==(\S+)| @ (\S+))?", re.MULTILINE)
 
+CONFIG_UV = Check(
+    "config.uv",
+    "uv can read pyproject.toml",
+    "What uv cannot read, it can neither lock nor install.",
+    Remedy("Fix pyproject.toml at the line that the result names"),
+)
+
 
 class Uv(Manager):
     """uv works on any environment that UV_PROJECT_ENVIRONMENT names, and is told its interpreter.
@@ -50,6 +58,11 @@ class Uv(Manager):
     name: ClassVar[str] = "uv"
     lock_name: ClassVar[str] = "uv.lock"
     config_files: ClassVar[tuple[str, ...]] = ("uv.toml",)
+    known_checks: ClassVar[tuple[Check, ...]] = (
+        pyproject_rules.CONFIG_PYPROJECT,
+        CONFIG_UV,
+        LOCK_FRESH,
+    )
     user_variables: ClassVar[tuple[str, ...]] = (
         "UV_CONFIG_FILE",
         "UV_RESOLUTION",
@@ -248,9 +261,9 @@ class Uv(Manager):
         elif found := _UNREADABLE.search(said):
             text = " ".join(found["why"].split())
             line = int(found["line"]) if found["line"] else None
-            title, remedy = "uv can read pyproject.toml", "mend pyproject.toml"
-            yield Result("config.uv", Status.FAIL, title, text, remedy, "pyproject.toml", line)
-            yield from self.lock_result(Status.SKIP, "uv cannot read pyproject.toml", remedy)
+            yield CONFIG_UV.result(Status.FAIL, text, file="pyproject.toml", line=line)
+            reason = "uv cannot read pyproject.toml"
+            yield from self.lock_result(Status.SKIP, reason, CONFIG_UV.remedy)
         elif fault := next(
             (why for pattern, why in _FAULTS.items() if re.search(pattern, said, re.DOTALL)), ""
         ):

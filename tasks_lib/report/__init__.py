@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import files
 from tasks_lib.execution.redaction import without_secrets
+from tasks_lib.report.remedies import typable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +48,7 @@ def choose(*, json: bool, asked: str, output: str) -> tuple[str, str]:
 
 def show(report: Report, name: str) -> None:
     """Print a report on stdout; documents are UTF-8 everywhere, a script has its paths' own bytes."""
-    report = _discreet(report)
+    report = _presentable(report)
     if name == "text" and "markdown" in report.data and sys.stdout.isatty():
         from tasks_lib.report import pager  # noqa: PLC0415 - rich costs 0.04 s
 
@@ -67,7 +68,7 @@ def show(report: Report, name: str) -> None:
 
 def save(report: Report, name: str, path: Path) -> None:
     """Write a report to a file, which is replaced whole; a device or a pipe is written to."""
-    report = _discreet(report)
+    report = _presentable(report)
     text = renderer(name)(report, plain=True) if name == "text" else renderer(name)(report)
     data = text.encode("utf-8", _odd(report))
     try:
@@ -81,29 +82,20 @@ def save(report: Report, name: str, path: Path) -> None:
         raise LabError(message, ErrorCode.CANNOT_WRITE, file=path) from None
 
 
-def _hidden_remedy(remedy: Remedy | str) -> Remedy:
-    remedy = remedy if isinstance(remedy, Remedy) else Remedy(remedy)
-    return Remedy(without_secrets(remedy.text), tuple(map(without_secrets, remedy.argv)))
-
-
-def _discreet(report: Report) -> Report:
-    """Take secrets out of all that is said; a script is left whole, since it is to be run."""
-    hide = without_secrets
-    results = [
-        replace(
-            one, title=hide(one.title), detail=hide(one.detail), remedy=_hidden_remedy(one.remedy)
-        )
-        for one in report.results
-    ]
-    return replace(
-        report,
-        results=results,
-        data=report.data if report.script is not None else hidden(report.data),
-    )
+def _presentable(report: Report) -> Report:
+    """Return the report without secrets and with typable remedies; a script stays as it is, since it is run."""
+    results = []
+    for one in report.results:
+        title, detail = without_secrets(one.title), without_secrets(one.detail)
+        results.append(replace(one, title=title, detail=detail, remedy=typable(one.remedy)))
+    data = hidden(report.data) if report.script is None else report.data
+    return replace(report, results=results, data=data)
 
 
 def hidden(value: Any) -> Any:  # noqa: ANN401 - what a document may hold
-    """Take secrets out of every text of a document."""
+    """Return a document without the secrets in its texts; a remedy becomes a text."""
+    if isinstance(value, Remedy):
+        return str(typable(value))
     if isinstance(value, str):
         return without_secrets(value)
     if isinstance(value, dict):

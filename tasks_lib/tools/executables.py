@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from pathlib import Path
 
-from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import process
 
 
@@ -73,19 +72,6 @@ def pythons() -> list[str]:
         for row in rows
         if (row["implementation"], row["variant"]) == ("cpython", "default")
     ]
-
-
-def program() -> str:
-    """Give what a person types to run a task, as they typed it this time."""
-    return sys.argv[0] if sys.argv[0].startswith(("python3 ", "mlops-lab")) else "invoke"
-
-
-def typable(remedy: Remedy | str) -> Remedy:
-    """Return the remedy with `invoke` written in the words with which this user runs tasks."""
-    if not isinstance(remedy, Remedy):
-        return Remedy(re.sub(r"\binvoke (?=[\w-]+)", f"{program()} ", remedy))
-    words = program().split() if remedy.argv[:1] == ("invoke",) else remedy.argv[:1]
-    return remedy._replace(argv=(*words, *remedy.argv[1:]))
 
 
 def home() -> Path:

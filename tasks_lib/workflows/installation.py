@@ -14,6 +14,7 @@ from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import process
 from tasks_lib.execution.plan import Step, Writes, execute
 from tasks_lib.ownership import guard
+from tasks_lib.report.remedies import program
 from tasks_lib.results import Result, Status
 from tasks_lib.session import transaction
 from tasks_lib.session.session import Answer, planned
@@ -67,7 +68,7 @@ def setup(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answe
 
 def _activate(session: Session) -> str:
     """Return the line that a user types to activate the environment."""
-    line = shells.hint(shells.detect(os.environ), executables.program())
+    line = shells.hint(shells.detect(os.environ), program())
     if session.combo.source != "flag":
         return line
     return line.replace("env.activate", f"env.activate --combo {session.combo.id}")

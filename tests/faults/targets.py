@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks_lib import checks
-from tasks_lib.checks.registry import HYBRID, family
+from tasks_lib.checks.registry import FACT_CHECKS, family
 from tasks_lib.environments.base import State
 from tasks_lib.ownership import layers
 from tasks_lib.session import journal
@@ -217,7 +217,7 @@ class Look:
     slow: bool = False
 
 
-_READING = ",".join(dict.fromkeys(family(check) for check in HYBRID))
+_READING = ",".join(dict.fromkeys(family(check) for check in FACT_CHECKS))
 
 
 def _conda_edit(*, drop: bool) -> Callable[[Session, Progress], Answer]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks_lib.checks.registry import HYBRID
+from tasks_lib.checks.registry import FACT_CHECKS
 from tests.lab import (
     CASES,
     CONDA_YML,
@@ -151,7 +151,7 @@ BROKEN: dict[str, tuple[Callable[[Lab], AbstractContextManager[dict[str, str]]],
     ),
     "agreement.both-layers": (
         lambda lab: text(lab, "pyproject.toml", '"iniconfig>=2"]', '"six"]'),
-        "six is asked for",
+        "names six, and pyproject.toml",
     ),
     "agreement.locks": (other_lock, "2.0.99"),
     "agreement.stray-lock": (lambda lab: text(lab, "pdm.lock", "", ""), "pdm.lock"),
@@ -202,11 +202,11 @@ def expect_found(lab: Lab, check: str, said: str, env: dict[str, str] | None = N
 
 
 def test_sound_then_broken(lab: Lab) -> None:
-    assert set(BROKEN) | BY_HAND == set(HYBRID)
+    assert set(BROKEN) | BY_HAND == set(FACT_CHECKS)
     with untouched(lab):
         sound = lab.ok("check.all", "--strict")
     silent = {"conda.torch"} | ({"leak.poetry"} if lab.case and lab.case.manager == "uv" else set())
-    assert set(HYBRID) - sound.ids("pass") == silent
+    assert set(FACT_CHECKS) - sound.ids("pass") == silent
     assert not sound.ids("warn") | sound.ids("skip"), sound
     for check, (breaks, said) in BROKEN.items():
         if check == "leak.poetry" and check in silent:
@@ -223,7 +223,7 @@ def test_sound_then_broken(lab: Lab) -> None:
     assert lab.run([str(tools() / "uv"), "venv", "--quiet", ".venv"]).code == 0
     expect_found(lab, "leak.virtual-env", ".venv lies beside")
     shutil.rmtree(lab.project / ".venv")
-    lab.ok("check.all", "--select", ",".join(HYBRID), "--strict")
+    lab.ok("check.all", "--select", ",".join(FACT_CHECKS), "--strict")
 
 
 def test_drift_and_what_fix_does(lab: Lab) -> None:

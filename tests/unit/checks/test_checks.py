@@ -8,7 +8,7 @@ import pytest
 
 from tasks_lib import checks
 from tasks_lib.checks import tools
-from tasks_lib.checks.registry import Selection
+from tasks_lib.checks.selection import Selection
 from tasks_lib.execution.process import Command, Outcome
 from tasks_lib.managers import pyproject_rules
 from tasks_lib.results import Result, Status
@@ -110,7 +110,7 @@ def test_foreign_folder_is_no_environment(project: MakeProject, root: Path) -> N
     (root / ".venv/x").touch()
     (result,) = _doctor(_session(project))
     assert result.status is Status.FAIL
-    assert "is no environment" in result.detail
+    assert "is not an environment" in result.detail
 
 
 def test_environment_is_looked_into(project: MakeProject, venv: Path) -> None:

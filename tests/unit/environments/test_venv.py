@@ -191,10 +191,10 @@ def test_sound_environment_is_healthy(project: MakeProject, venv: Path, install:
     [
         pytest.param(
             lambda python: python.symlink_to("/gone/python3"),
-            "points to /gone/python3, which is gone",
+            "a link to /gone/python3, which does not exist",
             id="link",
         ),
-        pytest.param(lambda _: None, "is missing", id="missing"),
+        pytest.param(lambda _: None, "does not exist", id="missing"),
     ],
 )
 def test_broken_interpreter_is_found(

@@ -113,7 +113,7 @@ def test_damaged_lock_is_said_to_be_damaged(project: MakeProject) -> None:
     }
     assert results["lock.fresh"].status is Status.FAIL
     assert "damaged" in results["lock.fresh"].detail
-    assert "deps.lock" in results["lock.fresh"].remedy
+    assert "deps.lock" in str(results["lock.fresh"].remedy)
 
 
 HEADER = "Installing dependencies from lock file\n\n"

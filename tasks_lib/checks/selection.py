@@ -1,0 +1,140 @@
+"""Which checks run and how much each counts: the options, and the settings of `[tool.mlops-lab.checks]`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks_lib.checks.registry import FACT_CHECKS, KNOWN, families, family, listing
+from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.project.manifests import PYPROJECT
+from tasks_lib.results import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tasks_lib.project.project import Project
+
+_TABLE = "[tool.mlops-lab.checks]"
+_SCHEMA = Path(__file__).with_name("settings_schema.json")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is chosen: ids and families, and those left out; an empty `select` is every check."""
+
+    select: frozenset[str] = frozenset()
+    ignore: frozenset[str] = frozenset()
+    severity: Mapping[str, str] = field(default_factory=dict)
+    threshold: Mapping[str, int] = field(default_factory=dict)
+    strict: bool = False
+
+    @classmethod
+    def of(cls, project: Project, select: str = "", ignore: str = "") -> Selection:
+        """Read the settings; an option replaces the setting of its name.
+
+        Raises:
+            LabError: `wrong_setting` or `unknown_check`.
+        """
+        table = _settings(project)
+        for name, text in (("select", select), ("ignore", ignore)):
+            words = [word.strip() for word in text.split(",") if word.strip()]
+            _refuse_unknown(words, f"--{name}")
+            table[name] = frozenset(words or table.get(name, ()))
+        return cls(**table)
+
+    def wants(self, check: str) -> bool:
+        """Return whether a check is selected."""
+        names = {check, family(check)}
+        if names & self.ignore:
+            return False
+        return not self.select or bool(names & self.select)
+
+    def keeps(self, check: str) -> bool:
+        """Return whether a result is shown; `env.exists` is shown with every check of the environment."""
+        if check == "env.exists":
+            return check not in self.ignore
+        return check not in KNOWN or self.wants(check)
+
+    def allowed(self, check: str) -> int:
+        """Return the number of findings to allow: the check's own setting, else its family's."""
+        return self.threshold.get(check, self.threshold.get(family(check), 0))
+
+    def judged(self, check: str, status: Status) -> Status:
+        """Return the status of a finding by the project's settings; no setting changes any other result."""
+        setting = self.severity.get(check) or self.severity.get(family(check))
+        if setting and status in {Status.WARN, Status.FAIL}:
+            return Status(setting)
+        return status
+
+
+def _settings(project: Project) -> dict[str, Any]:
+    """Return the table.
+
+    Raises:
+        LabError: `wrong_setting` or `unknown_check`, with the file and the line.
+    """
+    table: Any = project.pyproject.table("tool", "mlops-lab").get("checks", {})
+    _validate(project, table)
+    for name, value in table.items():
+        line = _line(project, name)
+        if name != "strict":
+            _refuse_unknown(value, f"{_TABLE} {name}", PYPROJECT, line)
+        if name == "threshold":
+            _refuse_uncounted(value, line)
+    return dict(table)
+
+
+def _line(project: Project, key: str) -> int | None:
+    found = project.pyproject.line_of("checks", key)
+    return found or project.pyproject.line_of("mlops-lab", "checks")
+
+
+def _validate(project: Project, table: Any) -> None:  # noqa: ANN401 - whatever the file holds
+    """Raise an error for the first value that the JSON Schema does not allow."""
+    import fastjsonschema  # noqa: PLC0415 - 0.05 s, for the commands that check
+
+    schema = json.loads(_SCHEMA.read_text(encoding="utf-8"))
+    try:
+        fastjsonschema.validate(schema, table)
+    except fastjsonschema.JsonSchemaValueException as error:
+        key = error.path[1] if len(error.path) > 1 else ""
+        if error.rule == "additionalProperties":
+            names = sorted(set(error.value) - set(schema["properties"]))
+            key, settings = names[0], ", ".join(schema["properties"])
+            text = f"{_TABLE} has no setting {key!r}. The settings are {settings}."
+        elif key:
+            wanted = schema["properties"][key]["description"]
+            text = f"{_TABLE} {key} must be {wanted}, not {table[key]!r:.60}."
+        else:
+            text = f"{_TABLE} must be {schema['description']}, not {table!r:.60}."
+        raise _wrong(text, _line(project, key)) from None
+
+
+def _wrong(text: str, line: int | None, remedy: str = f"Fix {PYPROJECT}") -> LabError:
+    code = ErrorCode.WRONG_SETTING
+    return LabError(text, code, remedy=Remedy(remedy), file=PYPROJECT, line=line)
+
+
+def _refuse_uncounted(names: Iterable[str], line: int | None) -> None:
+    """Refuse a threshold for a check that does not count its findings."""
+    counted = {*FACT_CHECKS, *map(family, FACT_CHECKS)}
+    for name in names:
+        if name not in counted:
+            text = f"{_TABLE} threshold: {name} passes or fails as a whole and counts no findings."
+            remedy = f'Remove it, or let the check warn: severity = {{ "{name}" = "warn" }}'
+            raise _wrong(text, line, remedy)
+
+
+def _refuse_unknown(
+    names: Iterable[str], where: str, file: str | None = None, line: int | None = None
+) -> None:
+    """Refuse a name that is neither a check nor a family, and list those that exist."""
+    groups = families()
+    for name in names:
+        if name not in KNOWN and name not in groups:
+            text = f"{where}: there is no check {name!r}. The families are {', '.join(groups)}. {listing()}"
+            remedy = Remedy("See what a check does", ("invoke", "check.explain", "ID"))
+            raise LabError(text, ErrorCode.UNKNOWN_CHECK, remedy=remedy, file=file, line=line)

@@ -1,0 +1,88 @@
+"""The checks that an environment layer answers for: what is recorded, and what is there."""
+
+from __future__ import annotations
+
+from tasks_lib.errors import Remedy
+from tasks_lib.results import Check
+
+CREATE_AGAIN = Remedy("Create the environment again", ("invoke", "env.remove", "setup"))
+_INSTALL_AGAIN = Remedy("Install it again", ("invoke", "deps.install"))
+
+CONDA_META = Check(
+    "doctor.conda-meta",
+    "conda's records are complete",
+    "conda knows from its records in conda-meta what is installed. A damaged record stops every conda command.",
+    CREATE_AGAIN,
+)
+MISSING_FILES = Check(
+    "doctor.missing-files",
+    "every file that conda installed exists",
+    "A package without its files fails when it is used. `conda doctor` reports such files too, and exits 0.",
+    CREATE_AGAIN,
+)
+ALTERED_FILES = Check(
+    "doctor.altered-files",
+    "no file that conda installed was changed",
+    "A changed file does something else than its version says.",
+    CREATE_AGAIN,
+)
+CONSISTENT = Check(
+    "doctor.consistent",
+    "conda's packages agree with each other",
+    "A forced update can leave a package without what it needs.",
+    CREATE_AGAIN,
+)
+CONDA_DOCTOR = Check(
+    "doctor.conda",
+    "conda doctor finds nothing wrong",
+    "This is conda's own look at the environment. Its words count, because it exits 0 whatever it finds.",
+    CREATE_AGAIN,
+)
+INTERPRETER = Check(
+    "doctor.interpreter",
+    "the interpreter exists",
+    "A virtual environment links to a Python of this machine, which may have been removed.",
+    CREATE_AGAIN,
+)
+MOVED = Check(
+    "doctor.moved",
+    "the environment is where it was created",
+    "The scripts of an environment name the interpreter by its path, which is wrong after a move or a copy.",
+    CREATE_AGAIN,
+)
+RECORDS = Check(
+    "doctor.records",
+    "the record of every distribution is complete",
+    "pip cannot remove a distribution whose record is damaged.",
+    _INSTALL_AGAIN,
+)
+DUPLICATES = Check(
+    "doctor.duplicates",
+    "no distribution is recorded twice",
+    "Python imports a mixture of both versions.",
+    _INSTALL_AGAIN,
+)
+INSTALLED_FILES = Check(
+    "doctor.installed-files",
+    "every installed file exists",
+    "An import fails where a file is missing.",
+    _INSTALL_AGAIN,
+)
+INSTALLED_ALTERED = Check(
+    "doctor.installed-altered",
+    "every installed file is as it was installed",
+    "A damaged cache or an edit changes what Python imports, and the version stays the same.",
+    Remedy("Clear the cache of the tool, then install it again", ("invoke", "deps.install")),
+)
+
+#: the checks of Python's own records, which every layer has
+OF_DISTRIBUTIONS = (RECORDS, DUPLICATES, INSTALLED_FILES, INSTALLED_ALTERED)
+OF_CONDA = (
+    CONDA_META,
+    MISSING_FILES,
+    ALTERED_FILES,
+    CONSISTENT,
+    CONDA_DOCTOR,
+    *OF_DISTRIBUTIONS,
+)
+OF_VENV = (INTERPRETER, MOVED, *OF_DISTRIBUTIONS)
