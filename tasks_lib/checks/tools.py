@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from tasks_lib.environments.base import MADE, State
 from tasks_lib.errors import LabError, Remedy
+from tasks_lib.execution import failures
 from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Command
 from tasks_lib.results import Check, Result, Status
-from tasks_lib.tools import executables, messages
+from tasks_lib.tools import executables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -114,7 +115,7 @@ def _compatible(outcome: Outcome) -> Iterable[Result]:
     elif any(words in outcome.said for words in no_python):
         yield COMPAT.result(Status.SKIP, "There is no environment to check.", remedy=_SETUP)
     else:
-        error = messages.explain(outcome, title="pip check")
+        error = failures.explain(outcome, title="pip check")
         yield COMPAT.result(Status.ERROR, error.message, remedy=error.remedy)
 
 

@@ -24,12 +24,13 @@ from tasks_lib.environments.base import (
 from tasks_lib.environments.conda_config import USER_VARIABLES
 from tasks_lib.environments.conda_folders import envs_dirs, is_base, writable
 from tasks_lib.errors import ErrorCode, LabError
+from tasks_lib.execution import failures
 from tasks_lib.execution.files import write
 from tasks_lib.execution.plan import Installs, Step, Writes
 from tasks_lib.execution.process import Command
 from tasks_lib.project import conda_edit
 from tasks_lib.project.conda_file import CondaFile, spec_name
-from tasks_lib.tools import executables, messages, package_index
+from tasks_lib.tools import executables, uv
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -248,7 +249,7 @@ class Conda(Environment):
 
     def _made(self, outcome: Outcome) -> tuple[Result, ...]:
         """Enter what was made in conda's list of environments, whichever engine made it; it must have a Python."""
-        messages.demand(outcome, title=f"make {self.where}")
+        failures.demand(outcome, title=f"make {self.where}")
         if not self.python.exists():
             text = f"{self.file.path.name} asks for no Python, and the managers need one."
             remedy = f"add '- python' to the dependencies in {self.file.path.name}"
@@ -284,18 +285,12 @@ class Conda(Environment):
             for entry in self.file.pip
             for part in (entry.split(" ", 1) if entry[:1] == "-" else [entry])
         ]
-        argv = (
-            executables.uv(),
-            "pip",
-            "install",
-            "--python",
-            str(self.python),
+        install = ("pip", "install", "--python", str(self.python))
+        command = uv.command(
+            self.project,
+            *install,
             *map(str.strip, words),
-        )
-        command = Command(
-            argv,
-            "install the pip: section",
-            env=package_index.for_uv(self.project),
+            why="install the pip: section",
             cwd=self.file.path.parent,
         )
         title = f"install the pip: section of {self.file.path.name}"

@@ -14,10 +14,12 @@ from tasks_lib import bootstrap
 from tasks_lib.environments import conda_config
 from tasks_lib.environments.conda_config import Condarc
 from tasks_lib.environments.conda_health import solver_spec
+from tasks_lib.environments.conda_messages import FAILURES
 from tasks_lib.errors import ErrorCode, LabError
+from tasks_lib.execution import failures
 from tasks_lib.execution.process import Command
 from tasks_lib.project.options import Options
-from tasks_lib.tools import executables, messages, package_index
+from tasks_lib.tools import executables, package_index
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,6 +75,7 @@ class Engine:
             env=self._env(),
             turn=Path(bootstrap.lock_place(cache)),
             source=source,
+            failures=FAILURES,
         )
 
     def _env(self) -> dict[str, str | None]:
@@ -230,7 +233,7 @@ class Rattler(Engine):
             ("remote_max_retries", "--retries"),
         ):
             argv += [f"{option}={condarc.values[key]}"] if key in condarc.values else []
-        return Command((*argv, *words), why, env=self._env())
+        return Command((*argv, *words), why, env=self._env(), failures=FAILURES)
 
 
 def _specs(specs: Sequence[str]) -> list[str]:
@@ -256,10 +259,10 @@ def linked(outcome: Outcome) -> list[tuple[str, str]]:
     try:
         said = json.loads(outcome.stdout)
     except ValueError:
-        raise messages.explain(outcome, title=title) from None
+        raise failures.explain(outcome, title=title) from None
     if not outcome.ok:  # conda puts there what it says as text else
         text = str(said.get("error") or said.get("message") or outcome.said)
-        raise messages.explain(replace(outcome, stdout="", stderr=text), title=title)
+        raise failures.explain(replace(outcome, stdout="", stderr=text), title=title)
     return [
         (one["name"], str(one["version"])) for one in (said.get("actions") or {}).get("LINK", ())
     ]

@@ -15,9 +15,8 @@ from tasks_lib.environments.base import (
     State,
 )
 from tasks_lib.execution.plan import Step, Writes
-from tasks_lib.execution.process import Command
 from tasks_lib.results import Check, Result, Status
-from tasks_lib.tools import executables, package_index
+from tasks_lib.tools import executables, uv
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,11 +68,9 @@ class Venv(Environment):
     def creation(self) -> tuple[Step, ...]:
         """Give the step that makes it, in place of a broken one."""
         self.refuse_foreign()
-        argv = (executables.uv(), "venv", "--seed", *self._python(), str(self.prefix))
         title = f"make {self.where}"
-        command = Command(
-            argv, title, env=package_index.for_uv(self.project), cwd=self.project.root
-        )
+        words = ("venv", "--seed", *self._python(), str(self.prefix))
+        command = uv.command(self.project, *words, why=title, cwd=self.project.root)
         creation = Step(
             "env.create",
             title,

@@ -9,9 +9,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tasks_lib.errors import ErrorCode, LabError
-from tasks_lib.execution import process, redaction
+from tasks_lib.execution import failures, process, redaction
 from tasks_lib.results import Result, Status
-from tasks_lib.tools import messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -170,7 +169,7 @@ def _carry_out(
                 on_line=lambda text: watcher.line(step, redaction.without_secrets(text)),
             )
             if step.reads is None:
-                messages.demand(outcome, title=step.title)
+                failures.demand(outcome, title=step.title)
             found = list(step.reads(outcome)) if step.reads else []
         else:
             found = list(step.work() or ()) if step.work else []

@@ -19,6 +19,8 @@ from tasks_lib.execution import file_lock
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from tasks_lib.execution.failures import Rule
+
 #: Variables that would let one environment's Python, pip or manager reach into another.
 FOREIGN = (
     "VIRTUAL_ENV",
@@ -47,7 +49,7 @@ class Command:
     """One process to start: an argument list, never a string for a shell.
 
     `env` is laid over this process's environment less `FOREIGN`; `None` unsets a variable. `why` is for a person.
-    `turn` is a file by which commands wait for each other, in all runs on this machine; `source` is where it downloads
+    `failures` says what the program's words mean when it fails. `turn` is a file by which commands wait for each other, in all runs on this machine; `source` is where it downloads
     from, for a message.
     """
 
@@ -57,6 +59,7 @@ class Command:
     cwd: Path | None = None
     turn: Path | None = None
     source: str = ""
+    failures: tuple[Rule, ...] = ()
 
     @property
     def offline(self) -> bool:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from packaging.utils import canonicalize_name
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.execution import failures
 from tasks_lib.project.manifests import LARGEST, PYPROJECT, read_toml, too_large
 from tasks_lib.results import Check, Fix, Result, Status
-from tasks_lib.tools import executables, messages
+from tasks_lib.tools import executables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -133,7 +134,7 @@ class Manager(ABC):
 
     def ended(self, outcome: Outcome) -> Iterable[Result]:
         """Read what a command left that locks or installs; one that failed is raised."""
-        messages.demand(outcome, title="")
+        failures.demand(outcome, title="")
         return ()
 
     @abstractmethod
@@ -194,7 +195,7 @@ class Manager(ABC):
     def newer(self, outcome: Outcome) -> dict[str, str]:
         """Read the answer of `outdated`: normalised names and the newest versions; one that failed is raised."""
         rows = json.loads(
-            messages.demand(outcome, title=f"ask {self.name} for newer versions").stdout or "[]"
+            failures.demand(outcome, title=f"ask {self.name} for newer versions").stdout or "[]"
         )
         return {canonicalize_name(row["name"]): row["latest_version"] for row in rows}
 

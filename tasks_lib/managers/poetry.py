@@ -17,13 +17,14 @@ from packaging.utils import canonicalize_name
 from tasks_lib import bootstrap
 from tasks_lib.environments import site_packages
 from tasks_lib.errors import ErrorCode, LabError, Remedy
-from tasks_lib.execution import process
+from tasks_lib.execution import failures, process
 from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Command
 from tasks_lib.managers.base import AFTER_LOCK, LOCK_FRESH, MAIN, Change, Manager, Place
+from tasks_lib.managers.poetry_messages import FAILURES
 from tasks_lib.project import requirements, workspace
 from tasks_lib.results import Check, Result, Status
-from tasks_lib.tools import executables, messages, package_index
+from tasks_lib.tools import executables, package_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -104,7 +105,7 @@ class Poetry(Manager):
 
     def changes(self, outcome: Outcome) -> list[Change]:
         """Read the lines `- Installing`, `- Updating`, `- Downgrading` and `- Removing`; the project is one of them."""
-        messages.demand(outcome, title="poetry install --dry-run")
+        failures.demand(outcome, title="poetry install --dry-run")
         found: list[Change] = []
         for verb, name, versions, rest in _OPERATION.findall(outcome.stdout):
             before, _, after = versions.rpartition(" -> ")
@@ -287,7 +288,7 @@ class Poetry(Manager):
             yield from self.lock_result(Status.SKIP, reason, CONFIG_POETRY.remedy)
             return
         if not outcome.ok and not errors:
-            error = messages.explain(outcome, title="poetry check")
+            error = failures.explain(outcome, title="poetry check")
             yield CONFIG_POETRY.result(
                 Status.ERROR, error.message, remedy=error.remedy, file="pyproject.toml"
             )
@@ -324,7 +325,7 @@ class Poetry(Manager):
             "POETRY_VIRTUALENVS_PATH": executables.nowhere(),
         }
         words = (self.program, *argv, "--no-interaction", "--no-ansi")
-        return Command(words, why, env=env, cwd=self.project.root)
+        return Command(words, why, env=env, cwd=self.project.root, failures=FAILURES)
 
     def _bare(self) -> str:
         """Give an environment with nothing in it, in the cache: Poetry clones into it what it locks from git."""

@@ -11,14 +11,14 @@ from packaging.utils import canonicalize_name
 
 from tasks_lib import bootstrap
 from tasks_lib.errors import Remedy
-from tasks_lib.execution import process
+from tasks_lib.execution import failures, process
 from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Command
 from tasks_lib.managers import pyproject_rules
 from tasks_lib.managers.base import AFTER_LOCK, LOCK_FRESH, MAIN, Change, Manager, Place
 from tasks_lib.project import requirements, workspace
 from tasks_lib.results import Check, Result, Status
-from tasks_lib.tools import executables, messages, package_index
+from tasks_lib.tools import executables, package_index, uv
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -108,7 +108,7 @@ class Uv(Manager):
 
     def changes(self, outcome: Outcome) -> list[Change]:
         """Read the lines ` - click==8.1.7`, ` + click==8.5.1` and ` ~ click==8.5.1`."""
-        messages.demand(outcome, title="uv sync --dry-run")
+        failures.demand(outcome, title="uv sync --dry-run")
         found: dict[str, dict[str, str]] = {}
         for sign, name, version, address in _CHANGE.findall(outcome.stderr):
             found.setdefault(canonicalize_name(name), {})[sign] = version or address
@@ -219,7 +219,14 @@ class Uv(Manager):
         env = dict.fromkeys(f"UV_PUBLISH_{name}" for name in names) | {
             f"UV_PUBLISH_{k}": v for k, v in login.items()
         }
-        return Command(argv, "upload the files", env=env, cwd=self.project.root, source=address)
+        return Command(
+            argv,
+            "upload the files",
+            env=env,
+            cwd=self.project.root,
+            source=address,
+            failures=uv.FAILURES,
+        )
 
     def outdated(self, activation: Activation) -> Command:
         """Run `uv pip list --outdated`: `uv tree` has no data to read."""
@@ -269,7 +276,7 @@ class Uv(Manager):
         ):
             yield from self.lock_result(Status.FAIL, fault)
         else:
-            error = messages.explain(outcome, title="check uv.lock")
+            error = failures.explain(outcome, title="check uv.lock")
             yield from self.lock_result(Status.ERROR, error.message, error.remedy)
 
     def _command(self, argv: Sequence[str], activation: Activation | None, why: str) -> Command:
@@ -288,7 +295,7 @@ class Uv(Manager):
         else:
             words += ["--python", str(activation.python)]
             env["UV_PROJECT_ENVIRONMENT"] = str(activation.prefix)
-        return Command(tuple(words), why, env=env, cwd=self.project.root)
+        return Command(tuple(words), why, env=env, cwd=self.project.root, failures=uv.FAILURES)
 
 
 def _in(place: Place) -> list[str]:

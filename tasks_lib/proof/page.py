@@ -9,12 +9,11 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib import bootstrap
-from tasks_lib.execution import files, process
+from tasks_lib.execution import failures, files, process
 from tasks_lib.proof import comparison as shown
 from tasks_lib.report import html, markdown
 from tasks_lib.report.tables import Table
 from tasks_lib.results import Status
-from tasks_lib.tools import messages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -236,7 +235,7 @@ def _drawn(cells: Sequence[Cell]) -> dict[str, Any]:
         file.write_text(json.dumps(asked), encoding="utf-8")
         argv = (str(python), "-I", "-Xutf8", str(_HERE / "charts.py"), str(file))
         outcome = process.run(process.Command(argv, "declare the charts"))
-    messages.demand(outcome, title="draw the charts")
+    failures.demand(outcome, title="draw the charts")
     drawn: dict[str, Any] = json.loads(outcome.stdout)
     return drawn
 

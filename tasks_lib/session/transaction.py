@@ -18,12 +18,11 @@ from tasks_lib.environments.base import State
 from tasks_lib.errors import ErrorCode, ExitCode, LabError
 from tasks_lib.execution import file_lock, files, process, redaction
 from tasks_lib.execution.plan import execute, say_with
-from tasks_lib.execution.process import Command
 from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.results import Result, Status
 from tasks_lib.session import journal
 from tasks_lib.session.session import Session
-from tasks_lib.tools import executables, package_index
+from tasks_lib.tools import uv
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
     from tasks_lib.environments.base import Environment
     from tasks_lib.execution.plan import Step, Watcher
+    from tasks_lib.execution.process import Command
     from tasks_lib.session.journal import Journal
 
 #: The locks of environments that this run holds: whoever asks for one again is not to wait for itself.
@@ -292,7 +292,7 @@ def _repair(session: Session, before: Journal, root: Path) -> Iterator[Command]:
             environment
         ):
             yield from environment.repair(journal.place(root), before.conda)
-    python, common = str(environment.python), (executables.uv(), "pip")
+    python = ("--python", str(environment.python))
     damaged, after = site_packages.damaged(environment.prefix), journal.packages(environment.prefix)
     theirs = {name for name, asked in before.packages.items() if name not in before.owned}
     unreadable = {
@@ -302,18 +302,15 @@ def _repair(session: Session, before: Journal, root: Path) -> Iterator[Command]:
         shutil.rmtree(damaged[name].folder, ignore_errors=True)
     new = sorted(set(after) - set(before.packages) - unreadable)
     if new:
-        yield Command(
-            (*common, "uninstall", "--python", python, *new), "take out what was not there before"
-        )
+        argv = ("pip", "uninstall", *python, *new)
+        yield uv.command(session.project, *argv, why="take out what was not there before")
     lost = sorted(
         name for name in theirs if name in damaged or before.packages[name] != after.get(name)
     )
     if lost:
         wanted = [part for name in lost for part in _asked(before.packages[name])]
-        argv = (*common, "install", "--python", python, "--no-deps", "--reinstall", *wanted)
-        yield Command(
-            argv, "put back what was installed before", env=package_index.for_uv(session.project)
-        )
+        argv = ("pip", "install", *python, "--no-deps", "--reinstall", *wanted)
+        yield uv.command(session.project, *argv, why="put back what was installed before")
 
 
 def _asked(requirement: str) -> tuple[str, ...]:

@@ -11,13 +11,12 @@ from packaging.utils import canonicalize_name
 
 from tasks_lib.environments.conda_engines import Rattler
 from tasks_lib.errors import ErrorCode, LabError
-from tasks_lib.execution import process
+from tasks_lib.execution import failures, process
 from tasks_lib.ownership import graph
 from tasks_lib.ownership.facts import Facts
 from tasks_lib.ownership.owners import Owner
 from tasks_lib.results import Result, Status
 from tasks_lib.session.session import Answer
-from tasks_lib.tools import messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -169,7 +168,7 @@ def _asked_channels(
         Rattler(sys.executable, session.project.options).search(session.project.conda_file, names)
     )
     if not outcome.ok:
-        reason = messages.explain(outcome, title="ask the channels").message.rstrip(".")
+        reason = failures.explain(outcome, title="ask the channels").message.rstrip(".")
         return {}, {
             f"no channel could be asked, since {reason}": {("conda", name) for name in names}
         }

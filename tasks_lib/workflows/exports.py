@@ -11,13 +11,12 @@ from packaging.utils import canonicalize_name
 
 from tasks_lib.environments import conda_health
 from tasks_lib.errors import ErrorCode, LabError
-from tasks_lib.execution import process, redaction
+from tasks_lib.execution import failures, process, redaction
 from tasks_lib.execution.files import write
 from tasks_lib.project.conda_file import CONDA_FILES, spec_name
 from tasks_lib.project.manifests import read_text
 from tasks_lib.results import Result, Status
 from tasks_lib.session.session import Answer
-from tasks_lib.tools import messages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +45,7 @@ def _exported(session: Session, form: str, *, hashes: bool = True) -> str:
     environment = session.environment
     usable = environment.activation() if environment.exists() else None
     outcome = process.run(session.manager.export(usable, form, hashes=hashes))
-    return redaction.without_logins(messages.demand(outcome, title=f"export {form}").stdout)
+    return redaction.without_logins(failures.demand(outcome, title=f"export {form}").stdout)
 
 
 def refuse_secrets(session: Session, texts: Mapping[str, str]) -> None:

@@ -22,7 +22,6 @@ from tasks_lib.environments.base import State
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution.files import write, write_texts
 from tasks_lib.execution.plan import Step, Writes, execute
-from tasks_lib.execution.process import Command
 from tasks_lib.managers import MANAGERS
 from tasks_lib.ownership import layers
 from tasks_lib.ownership.owners import Owner
@@ -32,7 +31,7 @@ from tasks_lib.project.project import Project
 from tasks_lib.results import Result, Status
 from tasks_lib.session import combos, transaction
 from tasks_lib.session.session import Answer, Session, planned
-from tasks_lib.tools import executables, package_index
+from tasks_lib.tools import uv
 from tasks_lib.workflows import changes, installation
 from tasks_lib.workflows.exports import refuse_secrets
 
@@ -340,18 +339,9 @@ def _steps(session: Session, described: Description, absent: Sequence[str]) -> l
     activation = environment.activation()
     steps += installation.install_steps(session, described.groups)
     if described.strays:
-        argv = (
-            executables.uv(),
-            "pip",
-            "install",
-            "--python",
-            str(activation.python),
-            "--no-deps",
-            *described.strays,
-        )
-        command = Command(
-            argv, "install what neither layer names", env=package_index.for_uv(session.project)
-        )
+        install = ("pip", "install", "--python", str(activation.python), "--no-deps")
+        why = "install what neither layer names"
+        command = uv.command(session.project, *install, *described.strays, why=why)
         steps.append(
             Step("env.strays", "install what neither layer names", command, needs=("deps.install",))
         )

@@ -8,7 +8,7 @@ from packaging.utils import canonicalize_name
 
 from tasks_lib.environments import conda_health, site_packages
 from tasks_lib.environments.base import SEEDS
-from tasks_lib.execution import process
+from tasks_lib.execution import failures, process
 from tasks_lib.execution.plan import Step, Writes
 from tasks_lib.execution.process import Command
 from tasks_lib.ownership import graph, guard
@@ -16,7 +16,7 @@ from tasks_lib.ownership.facts import Facts
 from tasks_lib.ownership.owners import Owner
 from tasks_lib.results import Result, Status
 from tasks_lib.session.session import Answer
-from tasks_lib.tools import executables, messages
+from tasks_lib.tools import executables
 from tasks_lib.workflows.changes import change
 from tasks_lib.workflows.installation import EDIT_IS_SAFE, install_steps
 
@@ -98,7 +98,7 @@ def uninstall_step(
         gone = before - session.manager.locked().keys() | again
         if gone & ours:
             outcome = process.run(_uninstall(session, sorted(gone & ours)))
-            messages.demand(outcome, title="uninstall")
+            failures.demand(outcome, title="uninstall")
 
     title = "uninstall what the lock no longer names"
     if member:

@@ -30,7 +30,7 @@ def test_caches_are_enough(shops: Callable[..., Counter], case: Case) -> None:
         missing = lab("deps.add", *words, "--offline")
         assert missing.code == 4, missing
         assert "not in the caches" in missing.error()["detail"]
-        assert missing.error()["remedy"] == "leave out --offline"
+        assert missing.error()["remedy"] == "Leave out --offline"
         assert counter.shop.requests == []
     assert "toolz" not in (lab.project / "pyproject.toml").read_text("utf-8")
     assert not conda or "six" not in (lab.project / "conda.yml").read_text("utf-8")
@@ -40,7 +40,7 @@ def test_caches_are_enough(shops: Callable[..., Counter], case: Case) -> None:
     counter.clear()
     counter.shop.requests.clear()
     bare = lab("setup", "--offline")
-    assert (bare.code, bare.error()["remedy"]) == (4, "leave out --offline"), bare
+    assert (bare.code, bare.error()["remedy"]) == (4, "Leave out --offline"), bare
     assert counter.shop.requests == []
 
 

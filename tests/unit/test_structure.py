@@ -190,9 +190,7 @@ ORDER = (
 #: What stands beside the order: the first start, which every package may ask for its constants.
 BESIDE = {"__main__", "bootstrap"}
 #: Imports against the order, each with its reason.
-UPWARDS = {
-    ("execution.plan", "tools"): "the words of a failed command become an error there",
-}
+UPWARDS: dict[tuple[str, str], str] = {}
 
 
 def _package(name: str) -> str:

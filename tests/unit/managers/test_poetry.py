@@ -11,6 +11,7 @@ from tasks_lib import bootstrap
 from tasks_lib.environments.venv import Venv
 from tasks_lib.errors import LabError
 from tasks_lib.execution.process import Command, Outcome
+from tasks_lib.managers import poetry_messages
 from tasks_lib.managers.poetry import Poetry
 from tasks_lib.results import Result, Status
 
@@ -24,7 +25,8 @@ STALE = "pyproject.toml changed significantly since poetry.lock was last generat
 def _answers(manager: Poetry, code: int, stdout: str, stderr: str) -> list[Result]:
     reads = manager.fresh(None).reads
     assert reads is not None
-    return list(reads(Outcome(Command(("poetry", "check", "--lock")), code, stdout, stderr, 0.5)))
+    command = Command(("poetry", "check", "--lock"), failures=poetry_messages.FAILURES)
+    return list(reads(Outcome(command, code, stdout, stderr, 0.5)))
 
 
 @pytest.mark.parametrize(

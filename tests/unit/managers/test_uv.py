@@ -11,13 +11,15 @@ from tasks_lib.errors import LabError
 from tasks_lib.execution.process import Command, Outcome
 from tasks_lib.managers.uv import Uv
 from tasks_lib.results import Result, Status
+from tasks_lib.tools import uv
 
 if TYPE_CHECKING:
     from tests.conftest import MakeProject
 
 
 def _outcome(code: int, stderr: str) -> Outcome:
-    return Outcome(Command(("uv", "lock", "--check")), code, "", stderr, 0.1)
+    command = Command(("uv", "lock", "--check"), failures=uv.FAILURES)
+    return Outcome(command, code, "", stderr, 0.1)
 
 
 def _answer(manager: Uv, code: int, stderr: str) -> Result:

@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from tasks_lib.environments import conda_messages
 from tasks_lib.errors import ExitCode, LabError
-from tasks_lib.execution import redaction
+from tasks_lib.execution import failures, redaction
 from tasks_lib.execution.process import Command, Outcome
-from tasks_lib.tools import messages
+from tasks_lib.managers import poetry_messages
+from tasks_lib.tools import uv
 
 BAD, FAILED, MISSING = ExitCode.BAD_REQUEST, ExitCode.TOOL_FAILED, ExitCode.TOOL_MISSING
 
@@ -323,7 +325,7 @@ UV |= {
     ),
     "wrong password": Failure(
         f"{_UPLOAD}{_NOT_PUBLISHED}  cause: Server returned status code 403 Forbidden. Server says:\n  <!DOCTYPE HTML>",
-        ("does not take this login", "MLOPS_LAB_PUBLISH_TOKEN"),
+        ("does not accept this login", "MLOPS_LAB_PUBLISH_TOKEN"),
         FAILED,
         "login refused",
     ),
@@ -332,7 +334,7 @@ UV |= {
         "error: Trusted publishing failed\n  cause: Failed to fetch: https://127.0.0.1:18999/_/oidc/audience\n"
         f"{_NOT_PUBLISHED}  cause: Failed to send POST request\n"
         "  cause: Missing credentials for: http://127.0.0.1:18999/\n",
-        ("does not take this login",),
+        ("does not accept this login",),
         FAILED,
         "login refused",
     ),
@@ -348,7 +350,7 @@ POETRY = {
     ),
     "wrong password": Failure(
         "HTTP Error 403: Forbidden | b'\\n    <!DOCTYPE",
-        ("does not take this login",),
+        ("does not accept this login",),
         FAILED,
         "login refused",
     ),
@@ -724,13 +726,22 @@ ALL = {
 }
 
 
+TABLES = {
+    "uv": uv.FAILURES,
+    "poetry": poetry_messages.FAILURES,
+    "conda": conda_messages.FAILURES,
+    "rattler": conda_messages.FAILURES,
+}
+
+
 def _outcome(program: str, stderr: str, stdout: str = "") -> Outcome:
-    return Outcome(Command((f"/tools/bin/{program}", "do", "it")), 1, stdout, stderr, 0.1)
+    command = Command((f"/tools/bin/{program}", "do", "it"), failures=TABLES[program])
+    return Outcome(command, 1, stdout, stderr, 0.1)
 
 
 @pytest.mark.parametrize(("program", "failure"), ALL.values(), ids=ALL)
 def test_real_failure_becomes_one_clear_answer(program: str, failure: Failure) -> None:
-    found = messages.explain(_outcome(program, failure.stderr, failure.stdout))
+    found = failures.explain(_outcome(program, failure.stderr, failure.stdout))
     said = f"{found.message} {found.remedy!s}"
     assert [word for word in failure.words if word.lower() not in said.lower()] == []
     assert found.exit_code == failure.code
@@ -746,36 +757,36 @@ def test_offline_what_is_not_there_may_be_missing_in_the_caches_alone() -> None:
         program, failure = ALL[name]
         outcome = _outcome(program, failure.stderr, failure.stdout)
         offline = replace(outcome.command, env={"UV_OFFLINE": "1"})
-        found = messages.explain(replace(outcome, command=offline))
+        found = failures.explain(replace(outcome, command=offline))
         assert (found.title, found.exit_code, str(found.remedy)) == (
             "not cached",
             FAILED,
-            "leave out --offline",
+            "Leave out --offline",
         )
-    assert messages.explain(_outcome("uv", "No space left on device")).title == "disk full"
+    assert failures.explain(_outcome("uv", "No space left on device")).title == "disk full"
 
 
 def test_way_round_the_lock_is_no_advice() -> None:
     for failure in (UV["offline"], UV["no such package"]):
-        assert "--frozen" not in str(messages.explain(_outcome("uv", failure.stderr)))
+        assert "--frozen" not in str(failures.explain(_outcome("uv", failure.stderr)))
 
 
 def test_unknown_failure_shows_what_was_printed_and_how_to_see_more() -> None:
-    found = messages.explain(_outcome("uv", "a strange thing\n\nhappened\n"), title="lock")
+    found = failures.explain(_outcome("uv", "a strange thing\n\nhappened\n"), title="lock")
     assert found.message == "uv ended with exit code 1: a strange thing happened"
-    assert str(found.remedy) == "run it yourself to see all it says: uv do it"
+    assert str(found.remedy) == "Run it yourself to see all that it prints: uv do it"
     assert (found.title, found.exit_code) == ("lock failed", FAILED)
 
 
 def test_silent_failure_says_so() -> None:
     assert (
-        messages.explain(_outcome("uv", "")).message
+        failures.explain(_outcome("uv", "")).message
         == "uv ended with exit code 1: it printed nothing."
     )
 
 
 def test_braces_in_what_a_tool_printed_do_no_harm() -> None:
-    found = messages.explain(_outcome("uv", "No solution found: {0} {said} {x}"))
+    found = failures.explain(_outcome("uv", "No solution found: {0} {said} {x}"))
     assert "{0} {said} {x}" in found.message
 
 
@@ -808,21 +819,21 @@ def test_braces_in_what_a_tool_printed_do_no_harm() -> None:
 def test_no_credential_is_shown(said: str) -> None:
     for command in ("do it", f"--index https://me:hunter2@host/simple {said}"):
         outcome = Outcome(Command(("/tools/bin/uv", *command.split())), 1, "", said, 0.1)
-        shown = str(messages.explain(outcome))
+        shown = str(failures.explain(outcome))
         assert "hunter2" not in shown
         assert "4711" not in shown
 
 
 def test_credential_in_a_variable_is_not_shown() -> None:
     command = Command(("uv", "lock"), env={"UV_DEFAULT_INDEX": "https://me:hunter2@host/simple"})
-    assert "hunter2" not in str(messages.explain(Outcome(command, 1, "", "odd", 0.1)))
+    assert "hunter2" not in str(failures.explain(Outcome(command, 1, "", "odd", 0.1)))
 
 
 def test_demand_lets_a_good_outcome_through_and_raises_for_a_bad_one() -> None:
     good = Outcome(Command(("uv",)), 0, "", "No space left on device", 0.1)
-    assert messages.demand(good, title="x") is good
+    assert failures.demand(good, title="x") is good
     with pytest.raises(LabError, match="no space left"):
-        messages.demand(_outcome("uv", "No space left on device"), title="x")
+        failures.demand(_outcome("uv", "No space left on device"), title="x")
 
 
 @pytest.mark.parametrize(
@@ -842,7 +853,8 @@ def test_demand_lets_a_good_outcome_through_and_raises_for_a_bad_one() -> None:
 )
 def test_a_file_that_was_cut_off_is_told_with_its_address(command: Command, address: str) -> None:
     said = "No solution found when resolving dependencies\n cause: six==1 has an invalid package format"
-    error = messages.explain(Outcome(command, 1, "", said, 0.1))
+    outcome = Outcome(replace(command, failures=uv.FAILURES), 1, "", said, 0.1)
+    error = failures.explain(outcome)
     assert (error.exit_code, error.title) == (FAILED, "broken download")
     assert address in error.message
     assert "pw" not in error.message
@@ -857,4 +869,4 @@ def test_folder_named_t_is_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_report_of_condas_does_not_say_that_it_is_offline() -> None:
     said = "              offline mode : False\n\nERROR: No matching distribution found for toolz\n"
-    assert messages.explain(_outcome("conda", said)).title != "not in the caches"
+    assert failures.explain(_outcome("conda", said)).title != "not in the caches"

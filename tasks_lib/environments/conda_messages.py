@@ -1,0 +1,107 @@
+"""What conda, mamba, py-rattler, and the pip that conda starts say when they fail.
+
+The words are those of conda 24 and 26, mamba 2 and py-rattler 0.28, each taken from a real failure.
+"""
+
+from __future__ import annotations
+
+from tasks_lib.errors import ErrorCode, Remedy
+from tasks_lib.execution.failures import (
+    BROKEN_DOWNLOAD,
+    CANNOT_WRITE,
+    DISK_FULL,
+    HASH_MISMATCH,
+    NO_ANSWER,
+    NOT_CACHED,
+    Rule,
+)
+
+#: In this order: the first rule that matches is the reason.
+FAILURES = (
+    Rule(
+        ErrorCode.VIRTUAL_PACKAGE_MISSING,
+        "This machine has no {what}, which a package needs: {said}",
+        Remedy(
+            "Loosen the requirement, or set CONDA_OVERRIDE_{VIRTUAL} to the version that will exist"
+        ),
+        (
+            # In conda's long lists of what needs a virtual package, most entries are no cause.
+            (
+                r"(?:nothing provides (?:requested )?|PackagesNotFoundError[^\n]*\n+\s*-\s*|"
+                r"(?=[^\n]*(?:no candidates were found|missing on the system|"
+                r"\n+Your installed version is: not available))(?:─|->) )"
+                r"(?P<what>__(?P<virtual>\w+)(?:(?! needed by|\s*, )[^\n])*)"
+            ),
+        ),
+    ),
+    NOT_CACHED.saying(  # a report of conda has the row `offline mode : False`
+        r"no usable repodata cache|offline, and not in the cache|OfflineError|Offline mode(?! :)"
+    ),
+    DISK_FULL,
+    HASH_MISMATCH.saying(
+        *HASH_MISMATCH.patterns,
+        r"ChecksumMismatch|Data corruption detected|CondaVerificationError|InvalidArchiveError",
+    ),
+    NO_ANSWER.saying(
+        r"(?:channel does not answer|CondaHTTPError|UnavailableInvalidChannel|could not find subdir|"
+        r"HTTPConnectionError|could not fetch|HTTP status \w+ error|error sending request for url|"
+        r"error following redirect)[^\n]*?(?P<what>(?:https?|file)://[^\s`'\")<>]+|[\w.-]+:\d+)",
+    ),
+    Rule(  # the pip that installs the section `pip:`
+        ErrorCode.NO_ANSWER,
+        "{host}:{port} does not answer.",
+        NO_ANSWER.remedy,
+        (
+            (
+                r"connection broken by [^\n]*?host='(?P<host>[\w.-]+)', port=(?P<port>\d+)"
+                r"(?=.*from versions: none)"
+            ),
+        ),
+        online=True,
+    ),
+    BROKEN_DOWNLOAD.saying(
+        *BROKEN_DOWNLOAD.patterns,
+        r"failed to parse repodata|error reading a body|error decoding response body",
+    ),
+    CANNOT_WRITE.saying(
+        *CANNOT_WRITE.patterns,
+        r"EnvironmentNotWritable|NotWritableError|Unable to create prefix directory|"
+        r"CondaError: Failed to write to",
+    ),
+    Rule(
+        ErrorCode.NOT_DECLARED,
+        "{what} is not in the environment, so it cannot be removed.",
+        Remedy("Check the spelling"),
+        (r"missing from the target environment:\s*-\s*(?P<what>[^\n]+)",),
+    ),
+    Rule(
+        ErrorCode.UNKNOWN_PACKAGE,
+        "Package {what} was not found.",
+        Remedy("Check its spelling, its version, and the channels in conda.yml"),
+        (
+            r"No candidates were found for (?P<what>[^\n]+?)(?: \*)?\.?(?:\n|$)",
+            r"No matching distribution found for (?P<what>[^\n]+)",
+            r"ResolvePackageNotFound:\s*-?\s*(?P<what>[^\n]+)",
+            r"PackagesNotFoundError[^\n]*\n+\s*-\s*(?P<what>[^\n]+)",
+            r"nothing provides (?:requested )?(?P<what>[^\n,]+)",
+        ),
+        online=True,
+    ),
+    Rule(
+        ErrorCode.UNSOLVABLE,
+        "No set of versions satisfies all requirements: {said}",
+        Remedy("Loosen one of the requirements named above"),
+        ("UnsatisfiableError|cannot be solved",),
+        online=True,
+    ),
+    Rule(
+        ErrorCode.INVALID_SPEC,
+        "This cannot be read: {what}",
+        Remedy("Correct what you typed, or conda.yml"),
+        (
+            r"invalid request: (?P<what>[^\n]+)",
+            r"invalid package specification: (?P<what>[^\n]+)",
+            r"Invalid spec (?P<what>[^\n]+)",
+        ),
+    ),
+)

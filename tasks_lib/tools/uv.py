@@ -1,0 +1,151 @@
+"""Run uv as a tool that finds Pythons, creates environments and installs packages; and what it says when it fails."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks_lib.errors import ErrorCode, Remedy
+from tasks_lib.execution.failures import (
+    BROKEN_DOWNLOAD,
+    CANNOT_WRITE,
+    DISK_FULL,
+    HASH_MISMATCH,
+    LOGIN_REFUSED,
+    NO_ANSWER,
+    NOT_CACHED,
+    UNKNOWN_REPOSITORY,
+    UNKNOWN_REVISION,
+    VERSION_EXISTS,
+    Rule,
+)
+from tasks_lib.execution.process import Command
+from tasks_lib.tools import executables, package_index
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tasks_lib.project.project import Project
+
+#: What uv 0.13 says, each taken from a real failure. The first rule that matches is the reason.
+FAILURES = (
+    NOT_CACHED.saying("network was disabled|network connectivity is disabled"),
+    DISK_FULL,
+    HASH_MISMATCH,
+    UNKNOWN_REPOSITORY,
+    UNKNOWN_REVISION.saying(
+        r"failed\s+to\s+fetch\s+(?:branch|tag|commit)\s+(?:or\s+tag\s+)?`(?P<what>[^`]+)`"
+    ),
+    VERSION_EXISTS.saying("Failed to publish .*status code 409", *VERSION_EXISTS.patterns),
+    LOGIN_REFUSED.saying("Failed to publish .*(?:status code 40[13]|Missing credentials)"),
+    NO_ANSWER.saying(
+        r"(?:Failed to fetch|error sending request for url|could not fetch|HTTP status \w+ error|"
+        r"error following redirect)[^\n]*?(?P<what>(?:https?|file)://[^\s`'\")<>]+|[\w.-]+:\d+)",
+        *NO_ANSWER.patterns,
+    ),
+    BROKEN_DOWNLOAD.saying(  # uv says so of a file that was cut off, and calls the request unsolvable
+        r"invalid package format|Failed to extract archive|Failed to read from zip file|"
+        r"error decoding response body|error reading a body",
+        *BROKEN_DOWNLOAD.patterns,
+    ),
+    CANNOT_WRITE,
+    Rule(
+        ErrorCode.UNKNOWN_PACKAGE,
+        "There is no package {what!r} in the index.",
+        Remedy("Check the spelling"),
+        (r"Because (?P<what>[\w.-]+) was not found in the package registry",),
+        online=True,
+    ),
+    Rule(
+        ErrorCode.UNKNOWN_VERSION,
+        "The index has no {name}{version}.",
+        Remedy("Check the spelling, and request a version that exists"),
+        (  # uv puts a marker between the name and the version
+            (
+                r"there (?:is no version|are no versions) of (?P<name>[^\s{=<>!~]+)(?:\{[^}]*\})?"
+                r"(?P<version>\S*)"
+            ),
+        ),
+        online=True,
+    ),
+    Rule(
+        ErrorCode.NOT_DECLARED,
+        "{what} is not declared, so it cannot be removed: {said}",
+        Remedy("Check the spelling and the group"),
+        (r"dependency `(?P<what>[^`]+)` could not be found",),
+    ),
+    Rule(
+        ErrorCode.UNKNOWN_PACKAGE,
+        "Package {what} was not found.",
+        Remedy("Check its spelling and its version"),
+        (r"No matching distribution found for (?P<what>[^\n]+)",),
+        online=True,
+    ),
+    Rule(
+        ErrorCode.WRONG_PYTHON,
+        "The environment's Python {what} does not satisfy requires-python.",
+        Remedy("Change requires-python or the Python in conda.yml, or pass --python"),
+        (
+            (
+                r"requested interpreter resolved to Python (?P<what>\S+), which is incompatible with "
+                r"the project"
+            ),
+        ),
+    ),
+    Rule(
+        ErrorCode.PYTHON_NOT_FOUND,
+        "There is no {what} on this machine.",
+        Remedy("Install it, or pass another --python"),
+        (r"No interpreter found (?:for|at path) (?P<what>[^\n]+?)(?: in |\n|$)",),
+    ),
+    Rule(
+        ErrorCode.UNSOLVABLE,
+        "No set of versions satisfies all requirements: {said}",
+        Remedy("Loosen one of the requirements named above"),
+        ("No solution found",),
+        online=True,
+    ),
+    Rule(
+        ErrorCode.DAMAGED_LOCK,
+        "{what} is missing or cannot be read: {said}",
+        Remedy("Lock again", ("invoke", "deps.lock")),
+        (
+            r"Failed to parse `(?P<what>\w+\.lock)`",
+            r"Unable to find lockfile at `(?P<what>\w+\.lock)`",
+        ),
+    ),
+    Rule(
+        ErrorCode.UNKNOWN_GROUP,
+        "There is no group {what} in pyproject.toml's dependency-groups.",
+        Remedy("Check the spelling, or add a package to the group first"),
+        ("Group `(?P<what>[^`]+)` is not defined",),
+    ),
+    Rule(
+        ErrorCode.INVALID_MANIFEST,
+        "pyproject.toml cannot be read: {said}",
+        Remedy("Correct pyproject.toml"),
+        ("Failed to parse: `?pyproject.toml`?|TOML parse error",),
+    ),
+    Rule(
+        ErrorCode.STALE_LOCK,
+        "The lock does not fit pyproject.toml any more.",
+        Remedy("Lock again", ("invoke", "deps.lock")),
+        ("lockfile at `uv.lock` needs to be updated",),
+    ),
+    Rule(
+        ErrorCode.INVALID_SPEC,
+        "This cannot be read: {what}",
+        Remedy("Correct what you typed"),
+        (r"Failed to parse: `(?P<what>[^`\n]+)`",),
+    ),
+)
+
+
+def command(project: Project, *words: str, why: str, cwd: Path | None = None) -> Command:
+    """Return the command that runs uv with the project's index and the options of the run."""
+    return Command(
+        (executables.uv(), *words),
+        why,
+        env=package_index.for_uv(project),
+        cwd=cwd,
+        failures=FAILURES,
+    )
