@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,8 @@ class Project:
     root: Path
     pyproject: PyProject
     options: Options = field(default_factory=Options)
+    #: the conda file, where it is known before it is in the folder
+    planned_conda_file: CondaFile | None = None
 
     @classmethod
     def load(  # noqa: PLR0913 - each flag is one option
@@ -68,16 +70,28 @@ class Project:
     @cached_property
     def conda_path(self) -> Path | None:
         """Return the path of the conda environment file, if there is one."""
+        if self.planned_conda_file is not None:
+            return self.planned_conda_file.path
         return CondaFile.find(self.root)
 
     @cached_property
     def conda_file(self) -> CondaFile:
         """Return the conda environment file; a project without one is an error."""
+        if self.planned_conda_file is not None:
+            return self.planned_conda_file
         if self.conda_path is None:
             text = f"There is no conda.yml in {self.root}, and the conda layer is created from it."
             remedy = Remedy("Write one, or use a combo without conda, such as --combo pip_uv")
             raise LabError(text, ErrorCode.NO_CONDA_FILE, file="conda.yml", remedy=remedy)
         return CondaFile.read(self.conda_path)
+
+    def moved(self, root: Path) -> Project:
+        """Return the project as if its manifests, which are read now, were in the folder `root`."""
+        file = self.planned_conda_file
+        if self.conda_path:
+            file = replace(self.conda_file, path=root / self.conda_path.name)
+        pyproject = replace(self.pyproject, path=root / PYPROJECT)
+        return replace(self, root=root, pyproject=pyproject, planned_conda_file=file)
 
 
 def root_of(start: Path) -> Path:

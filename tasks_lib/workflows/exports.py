@@ -1,4 +1,4 @@
-"""Hand the dependencies on in the formats that other tools read, through the managers' own exporters."""
+"""Export the dependencies in the formats that other tools read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import yaml
 from packaging.utils import canonicalize_name
 
 from tasks_lib.environments import conda_health
-from tasks_lib.errors import ErrorCode, LabError
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import failures, process, redaction
 from tasks_lib.execution.files import write
 from tasks_lib.project.conda_file import CONDA_FILES, spec_name
@@ -23,18 +23,20 @@ if TYPE_CHECKING:
 
     from tasks_lib.session.session import Session
 
+_ENVIRONMENT = "environment"
 _FILES = {"requirements": "requirements.txt", "pylock": "pylock.toml"}
-FORMS = (*_FILES, "environment")
+FORMS = (*_FILES, _ENVIRONMENT)
 _NAME = re.compile(r"[\w.-]+")
 
 
 def export(session: Session, to: str, output: str) -> Answer:
     """Print one of the formats as it is, or write it to a file."""
     if to not in FORMS:
-        text = f"nothing can be exported to {to!r}; the formats are {', '.join(FORMS)}."
-        raise LabError(text, ErrorCode.UNKNOWN_FORMAT, remedy="choose one, e.g. --to requirements")
+        text = f"There is no export format {to!r}; the formats are {', '.join(FORMS)}."
+        remedy = Remedy("Choose one", ("invoke", "deps.export", "--to", "requirements"))
+        raise LabError(text, ErrorCode.UNKNOWN_FORMAT, remedy=remedy)
     session.manager.require_lock()
-    text = _environment(session) if to == "environment" else _exported(session, _FILES[to])
+    text = _environment(session) if to == _ENVIRONMENT else _exported(session, _FILES[to])
     if not output:
         return Answer(data={"format": to, "script": text})
     write(Path(output), text.encode())
@@ -42,65 +44,80 @@ def export(session: Session, to: str, output: str) -> Answer:
 
 
 def _exported(session: Session, form: str, *, hashes: bool = True) -> str:
-    environment = session.environment
-    usable = environment.activation() if environment.exists() else None
-    outcome = process.run(session.manager.export(usable, form, hashes=hashes))
+    activation = None
+    if session.environment.exists():
+        activation = session.environment.activation()
+    outcome = process.run(session.manager.export(activation, form, hashes=hashes))
     return redaction.without_logins(failures.demand(outcome, title=f"export {form}").stdout)
 
 
 def refuse_secrets(session: Session, texts: Mapping[str, str]) -> None:
-    """Stop before a manifest that holds a secret is handed on as it is: what comes of an export is for others."""
+    """Stop before a manifest that holds a secret is exported as it is.
+
+    Raises:
+        LabError: An address has a login or a token, or the conda file sets a secret variable.
+    """
     for name, text in texts.items():
-        if (public := redaction.without_logins(text, tokens=name in CONDA_FILES)) != text:
-            pairs = enumerate(zip(text.split("\n"), public.split("\n"), strict=True), 1)
-            line = next(number for number, (one, other) in pairs if one != other)
-            raise _refused(name, line, "an address in it has a login or a token")
-    file = session.project.conda_file if session.environment.owns_packages else None
-    if file and (secret := [name for name in file.variables if redaction.is_secret(name)]):
-        raise _refused(file.path.name, None, f"it sets {secret[0]}")
+        is_conda_file = name in CONDA_FILES
+        public = redaction.without_logins(text, tokens=is_conda_file)
+        lines = zip(text.split("\n"), public.split("\n"), strict=True)
+        for number, (line, public_line) in enumerate(lines, 1):
+            if line != public_line:
+                raise _refused(name, number, "an address in it has a login or a token")
+        if is_conda_file:
+            for variable in session.project.conda_file.variables:
+                if redaction.is_secret(variable):
+                    raise _refused(name, None, f"it sets {variable}")
 
 
 def _refused(name: str, line: int | None, why: str) -> LabError:
-    text = f"{name} cannot be handed on: {why}."
-    remedy = (
-        f"keep the secret in your own settings (.netrc, .condarc, a variable), and out of {name}"
+    text = f"{name} cannot be exported: {why}."
+    remedy = Remedy(
+        f"Move the secret from {name} to your own settings (.netrc, .condarc, a variable)"
     )
     return LabError(text, ErrorCode.CONTAINS_SECRET, file=name, line=line, remedy=remedy)
 
 
 def _environment(session: Session) -> str:
-    """Write what was asked of conda, and what it owns of the lock, at the installed version; the rest goes to pip."""
-    if not session.environment.owns_packages:
+    """Return an environment.yml: conda's packages at their versions, and the rest for pip."""
+    environment = session.environment
+    if environment.manifest is None:
         text = (
-            f"environment.yml describes a conda layer, and this run's combo is {session.combo.id}."
+            f"environment.yml needs a conda combo, and the combo of this run is {session.combo.id}."
         )
-        raise LabError(
-            text, ErrorCode.NO_CONDA_LAYER, remedy="take --to requirements, or a conda combo"
-        )
-    prefix = session.environment.require().prefix
-    installed, owned = conda_health.packages(prefix), conda_health.owned(prefix)
-    kept = {owned[name].package for name in session.manager.locked() if name in owned} | {
-        "python",
-        "pip",
-    }
-    for name, record in installed.items():
-        asked = record.get("requested_specs") or [record.get("requested_spec") or ""]
-        kept |= {name} if any(spec_name(spec) == name for spec in asked) else set()
-    lines = _exported(session, "requirements.txt", hashes=False).splitlines()
-    pins = [
-        line
-        for line in lines
-        if (found := _NAME.match(line)) and canonicalize_name(found[0]) not in owned
-    ]
-    specs: list[object] = [
-        f"{name}={installed[name]['version']}" for name in sorted(kept & set(installed))
-    ]
+        remedy = Remedy("Use --to requirements, or choose a conda combo")
+        raise LabError(text, ErrorCode.NO_CONDA_LAYER, remedy=remedy)
+    prefix = environment.require().prefix
     file = session.project.conda_file
     refuse_secrets(session, {file.path.name: read_text(file.path)})
-    document = {
+    owned = conda_health.owned(prefix)
+    pins = []
+    for line in _exported(session, "requirements.txt", hashes=False).splitlines():
+        name = _NAME.match(line)
+        if name and canonicalize_name(name[0]) not in owned:
+            pins.append(line)
+    dependencies: list[object] = [*_conda_specs(session)]
+    if pins:
+        dependencies.append({"pip": pins})
+    document: dict[str, object] = {
         "name": file.name,
         "channels": list(file.channels),
-        "dependencies": [*specs, *([{"pip": pins}] if pins else [])],
-        **({"variables": dict(file.variables)} if file.variables else {}),
+        "dependencies": dependencies,
     }
+    if file.variables:
+        document["variables"] = dict(file.variables)
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+
+
+def _conda_specs(session: Session) -> list[str]:
+    """Return conda's packages that a user or the lock names, at their installed versions."""
+    prefix = session.environment.prefix
+    installed = conda_health.packages(prefix)
+    owned = conda_health.owned(prefix)
+    named = {"python", "pip"}
+    named |= {owned[name].package for name in owned.keys() & session.manager.locked().keys()}
+    for name, record in installed.items():
+        requested = record.get("requested_specs") or [record.get("requested_spec") or ""]
+        if name in map(spec_name, requested):
+            named.add(name)
+    return [f"{name}={installed[name]['version']}" for name in sorted(named & installed.keys())]

@@ -19,6 +19,7 @@ from tasks_lib.workflows import (
     environment_info,
     installation,
     snapshot,
+    snapshot_file,
     synchronizing,
     updating,
 )
@@ -151,10 +152,10 @@ def _described(combo: str) -> bytes:
     }
     owns = combo.startswith("conda")
     document = {
-        "schema": snapshot.SCHEMA,
+        "schema": snapshot_file.SCHEMA,
         "project": "tiny-lab",
         "combo": combo,
-        "platform": snapshot._platform(),  # noqa: SLF001 - else every input ends at another platform's
+        "platform": snapshot.this_platform(),  # else every input ends at another platform's
         "python": f"{VERSION}.1",
         "groups": ["dev"],
         "packages": [

@@ -19,7 +19,7 @@ from tasks_lib.project import conda_edit, manifests
 from tasks_lib.project.conda_file import CondaFile
 from tasks_lib.project.manifests import PyProject
 from tasks_lib.session import journal
-from tasks_lib.workflows import snapshot
+from tasks_lib.workflows import snapshot_file
 from tests.faults import fuzz_manifests, sandbox, targets
 from tests.faults.mutations import ODD, TOKENS
 from tests.faults.sandbox import Sandbox
@@ -89,7 +89,7 @@ def broken(monkeypatch: pytest.MonkeyPatch, target: str) -> Callable[[Callable[[
                 deed()
             return read(path, shown)
 
-        for module in (manifests, conda_config, snapshot, journal):
+        for module in (manifests, conda_config, snapshot_file, journal):
             monkeypatch.setattr(module, "read_text", reader)
 
     return put
@@ -242,7 +242,7 @@ def _read_all(folder: Path, name: str, data: bytes) -> None:
             found.channels(("conda-forge", "defaults"))
             found.mirrors(("conda-forge",))
         elif name == EXPORT:
-            snapshot.Description.read(path)
+            snapshot_file.Description.read(path)
         else:
             PyProject.read(path).allows("3.11")
     except LabError as error:

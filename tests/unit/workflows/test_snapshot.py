@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tasks_lib.errors import LabError
-from tasks_lib.workflows.snapshot import Description
+from tasks_lib.workflows.snapshot_file import Description
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +44,7 @@ def read(root: Path, data: object) -> Description:
 
 def test_sound(root: Path) -> None:
     found = read(root, document())
-    assert found.strays == ("toolz==1.0",)
+    assert found.strays == ["toolz==1.0"]
     assert found.files == {"pyproject.toml": TEXT}
 
 
@@ -52,7 +52,7 @@ def test_sound(root: Path) -> None:
     "text", ["", "{", "[]", "{}", '"x"', '{"schema": "other/1"}', "[" * 100_000]
 )
 def test_no_description(root: Path, text: str) -> None:
-    with pytest.raises(LabError, match="no description"):
+    with pytest.raises(LabError, match="not a description"):
         read(root, text)
 
 
@@ -63,29 +63,29 @@ ALTERED: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     ),
     "file elsewhere": (
         lambda d: d["files"].update({"../x": d["files"]["pyproject.toml"]}),
-        "only manifests and locks",
+        "files must be named by propertyName definition",
     ),
-    "no manifest": (lambda d: d["files"].clear(), "holds no pyproject.toml"),
+    "no manifest": (lambda d: d["files"].clear(), r"files must contain \['pyproject.toml'\]"),
     "another address": (
         lambda d: d["conda"][0].update(url="file:///c/noarch/six-1.16.0-py_0.conda"),
         "of another",
     ),
     "address of two lines": (
         lambda d: d["conda"][0].update(url="x\nfile:///six-1.17.0-py_0.conda"),
-        "of another",
+        "url must match pattern",
     ),
     "no hash": (lambda d: d["conda"][0].pop("sha256"), "no sha256 or md5"),
-    "no such hash": (lambda d: d["conda"][0].update(sha256="b"), "no sha256 or md5"),
+    "no such hash": (lambda d: d["conda"][0].update(sha256="b"), "sha256 must match pattern"),
     "version of the list": (
         lambda d: d["packages"][0].__setitem__(2, "1.16.0"),
-        "their records differ",
+        "differs from their records",
     ),
     "an option for a name": (
         lambda d: d["packages"][1].__setitem__(1, "--index-url=x"),
-        "no name and no version",
+        "must match pattern",
     ),
-    "an option for a group": (lambda d: d["groups"].append("--all"), "no name and no version"),
-    "an option for a Python": (lambda d: d.update(python="-x"), "no name and no version"),
+    "an option for a group": (lambda d: d["groups"].append("--all"), "must match pattern"),
+    "an option for a Python": (lambda d: d.update(python="-x"), "must match pattern"),
 }
 
 
