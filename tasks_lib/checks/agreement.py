@@ -11,6 +11,7 @@ from tasks_lib.checks.base import FactCheck, Finding, conda_line, has_conda_file
 from tasks_lib.environments.base import SEEDS
 from tasks_lib.errors import Remedy
 from tasks_lib.managers import MANAGERS
+from tasks_lib.ownership import declarations
 from tasks_lib.project.conda_file import PYPI, spec_name
 from tasks_lib.project.version_ranges import conda_specifiers, overlap
 from tasks_lib.results import Status
@@ -53,8 +54,10 @@ def _names_python(facts: Facts) -> bool:
 
 def _both_layers(facts: Facts) -> Iterable[Finding]:
     declared: dict[str, set[str]] = defaultdict(set)
-    for _, wanted in facts.declared():
-        declared[canonicalize_name(wanted.name)].add(str(wanted.specifier))
+    for one in declarations.read(facts):
+        if one.group is not None and not one.member:
+            wanted = one.requirement
+            declared[canonicalize_name(wanted.name)].add(str(wanted.specifier))
     for spec in facts.conda_file.dependencies if facts.conda_file else ():
         name = spec_name(spec)
         python = PYPI.get(name, canonicalize_name(name))

@@ -1,90 +1,70 @@
-"""What is installed against what was asked for: the lock, and the conda file."""
+"""Whether the environment has what the lock and the conda file list."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from packaging.utils import canonicalize_name
-
 from tasks_lib.checks.base import FactCheck, Finding, has_conda_file, has_environment, listed
-from tasks_lib.environments import site_packages
 from tasks_lib.environments.base import SEEDS
 from tasks_lib.errors import Remedy
 from tasks_lib.execution import file_lock
+from tasks_lib.ownership import graph
+from tasks_lib.ownership.owners import Owner
 from tasks_lib.results import Fix, Status
 from tasks_lib.session import journal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tasks_lib.environments.site_packages import Distribution
     from tasks_lib.ownership.facts import Facts
 
 
 def _lock(facts: Facts) -> Iterable[Finding]:
-    from packaging.utils import canonicalize_version  # noqa: PLC0415 - 0.03 s
-
-    name, locked, installed = facts.session.manager.lock_name, facts.locked, facts.installed
-    absent, spare = locked.keys() - installed.keys(), {*SEEDS} & locked.keys() & installed.keys()
-    asked = needed(facts) if absent or spare else set[str]()
-    spare -= asked  # an environment comes with these
-    other = [
-        f"{one} {version} ({name}: {' or '.join(sorted(locked[one]))}{', conda owns it' if one in facts.owned else ''})"
-        for one, version in installed.items()
-        if locked.get(one, {""}) != {""}
-        and one not in spare
-        and canonicalize_version(version)
-        not in {canonicalize_version(wanted) for wanted in locked[one]}
-    ]
-    missing = sorted(absent & asked)
-    ours = {*locked, *facts.owned, *SEEDS, facts.own_name, *pip_names(facts)}
-    stray = [f"{one} {version}" for one, version in installed.items() if one not in ours]
+    name = facts.session.manager.lock_name
+    missing, other = [], []
+    needed = graph.needed(facts)
+    for package, pins in sorted(facts.locked.items()):
+        version = facts.installed.get(package)
+        if version is None:
+            if package in needed:
+                missing.append(package)
+        elif not _is_pinned(version, pins) and (package in needed or package not in SEEDS):
+            owner = ", conda owns it" if package in facts.owned else ""
+            other.append(f"{package} {version} ({name}: {' or '.join(sorted(pins))}{owner})")
     if missing:
-        yield Finding(f"not installed: {listed(missing)}.", name, count=len(missing))
+        yield Finding(f"Not installed: {listed(missing)}.", name, count=len(missing))
     if other:
-        yield Finding(f"installed at another version: {listed(other)}.", name, count=len(other))
+        yield Finding(f"Installed at another version: {listed(other)}.", name, count=len(other))
+    stray = [f"{one.name} {one.version}" for one in _strays(facts)]
     if stray:
-        text = f"neither the lock nor conda has {listed(stray)}."
+        text = f"Neither the lock nor conda has {listed(stray)}."
         yield Finding(text, name, status=Status.WARN, count=len(stray))
 
 
-def needed(facts: Facts) -> set[str]:
-    """Give the names that are needed here: locks are for all platforms, groups and extras.
+def _is_pinned(version: str, pins: set[str]) -> bool:
+    """Return whether a version is one of the pins; a package from a folder has an empty one, which says nothing."""
+    from packaging.utils import canonicalize_version  # noqa: PLC0415 - 0.03 s
 
-    They are what the manifest declares in what is installed by default, and what the installed distributions among
-    these ask for in turn, with the extras that were asked for.
-    """
-    groups, found = (
-        {"", *facts.session.manager.default_groups()},
-        {one.name: one for one in facts.distributions},
-    )
-    declared = [wanted for group, wanted in facts.declared() if group in groups]
-    declared += [
-        wanted for one in facts.members for group, wanted in facts.declared(one) if not group
-    ]
-    waiting, seen = list(facts.asked(declared)), set[tuple[str, str]]()
-    while waiting:
-        name, extra = one = waiting.pop()
-        if one not in seen:
-            seen.add(one)
-            waiting += facts.asked(
-                site_packages.requires(found[name]) if name in found else (), extra
-            )
-    return {name for name, _ in seen}
+    if pins == {""}:
+        return True
+    return canonicalize_version(version) in {canonicalize_version(pin) for pin in pins}
 
 
-def pip_names(facts: Facts) -> set[str]:
-    """Give what the conda file has pip install."""
-    entries = facts.conda_file.pip if facts.conda_file else ()
-    return {canonicalize_name(re.split(r"[^\w.-]", entry, maxsplit=1)[0]) for entry in entries}
+def _strays(facts: Facts) -> Iterable[Distribution]:
+    """Yield what somebody installed by hand: not a seed, and not in the conda file's `pip:` section."""
+    known = {*facts.owned, *SEEDS, *facts.pip_names}
+    for one in facts.distributions:
+        if facts.owner(one) is Owner.STRAY and one.name not in known:
+            yield one
 
 
 def _conda(facts: Facts) -> Iterable[Finding]:
     lacking = facts.session.environment.lacking()
-    if lacking:
-        file = facts.conda_file.path.name if facts.conda_file else None
+    if lacking and facts.conda_file:
+        name = facts.conda_file.path.name
         yield Finding(
-            f"asked for, and not installed so: {listed(lacking)}.", file, count=len(lacking)
+            f"{name} lists what is not installed: {listed(lacking)}.", name, count=len(lacking)
         )
 
 
@@ -93,9 +73,9 @@ def _interrupted(facts: Facts) -> Iterable[Finding]:
     if not journal.exists(root):
         return
     if file_lock.is_held(str(root / journal.FOLDER / "lock")):
-        yield Finding("another run changes the project right now.", status=Status.WARN)
+        yield Finding("Another run is changing the project.", status=Status.WARN)
     else:
-        yield Finding(f"{root / journal.FOLDER} holds the record of a run that did not end.")
+        yield Finding(f"{root / journal.FOLDER} has the record of a run that did not end.")
 
 
 CHECKS = (

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
+from packaging.utils import canonicalize_name
+
 from tasks_lib.environments import site_packages
+from tasks_lib.ownership import declarations
 from tasks_lib.ownership.owners import Owner
 from tasks_lib.project.conda_file import spec_name
-from tasks_lib.project.manifests import PYPROJECT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from packaging.requirements import Requirement
 
+    from tasks_lib.environments.site_packages import Distribution
     from tasks_lib.ownership.facts import Facts
 
 #: a layer and a name: conda's `typing_extensions` and PyPI's are two packages
 Key = tuple[str, str]
+#: a normalised name, and the extra with which it is needed, empty for the distribution itself
+Need = tuple[str, str]
 _Asker = TypeVar("_Asker")
 
 
@@ -35,17 +40,18 @@ class Package:
 
 @dataclass
 class Graph:
-    """Packages, what each needs, and what each manifest's table asks for by name."""
+    """Packages, what each needs, and what each table of a manifest names."""
 
     packages: dict[Key, Package] = field(default_factory=dict)
     needs: dict[Key, list[Key]] = field(default_factory=dict)
     roots: dict[str, list[Key]] = field(default_factory=dict)
 
     def reached(self, start: Iterable[Key] | None = None) -> set[Key]:
-        """Give what `start` (all that is declared) asks for, itself included."""
-        waiting = (
-            [key for keys in self.roots.values() for key in keys] if start is None else list(start)
-        )
+        """Return what `start` (all that is declared) needs, itself included."""
+        waiting = list(start or ())
+        if start is None:
+            for keys in self.roots.values():
+                waiting += keys
         found: set[Key] = set()
         while waiting:
             key = waiting.pop()
@@ -55,102 +61,131 @@ class Graph:
         return found
 
     def chains(self, target: Key) -> Iterator[tuple[str, list[Key]]]:
-        """Give for each declaration that needs `target` its table and the shortest chain from it."""
+        """Yield for each declaration that needs `target` its table and the shortest chain from it."""
         towards = {target: [target]}
-        for key in (order := [target]):
-            for other, wanted in self.needs.items():
-                if key in wanted and other not in towards:
-                    towards[other] = [other, *towards[key]]
-                    order.append(other)
+        waiting = deque([target])
+        while waiting:
+            key = waiting.popleft()
+            for asker, needed in self.needs.items():
+                if key in needed and asker not in towards:
+                    towards[asker] = [asker, *towards[key]]
+                    waiting.append(asker)
         for label, keys in self.roots.items():
-            yield from ((label, towards[key]) for key in keys if key in towards)
+            for key in keys:
+                if key in towards:
+                    yield label, towards[key]
+
+    def link(self, links: dict[_Asker, list[Key]], asker: _Asker, key: Key) -> None:
+        """Note once that somebody needs a package, where there is such a package."""
+        if key in self.packages and key not in links.setdefault(asker, []):
+            links[asker].append(key)
 
 
 def read(facts: Facts) -> Graph:
-    """Read the graph of an environment."""
-    graph = Graph()
-    brought: dict[str, Key] = {name: ("conda", one.package) for name, one in facts.owned.items()}
-    for name, record in facts.conda.items():
-        graph.packages["conda", name] = Package(name, Owner.CONDA, str(record["version"]))
-    for name in facts.locked.keys() - brought.keys():
-        graph.packages["python", name] = Package(
-            name, Owner.LOCK, "", ", ".join(sorted(facts.locked[name]))
-        )
-    wants: dict[str, list[str]] = {}
-    for one in facts.distributions:
-        locked = ", ".join(sorted(facts.locked.get(one.name, ())))
-        owner = facts.owner(one)
-        if owner is Owner.CONDA:
-            key, kept = brought[one.name], graph.packages[brought[one.name]]
-            graph.packages[key] = Package(kept.name, kept.owner, kept.version, locked)
-        elif one.name != facts.own_name:
-            graph.packages["python", one.name] = Package(one.name, owner, one.version, locked)
-            wants[one.name] = site_packages.requires(one)
-    _conda_needs(facts, graph)
-    _python_needs(facts, graph, brought, wants)
+    """Return the graph of an environment."""
+    graph = Graph(_packages(facts))
+    _link_conda(facts, graph)
+    _link_python(facts, graph)
     return graph
 
 
-def _conda_needs(facts: Facts, graph: Graph) -> None:
+def _packages(facts: Facts) -> dict[Key, Package]:
+    found: dict[Key, Package] = {}
+    pins = {name: ", ".join(sorted(versions)) for name, versions in facts.locked.items()}
+    in_both = {one.package: pins.get(name, "") for name, one in facts.owned.items()}
     for name, record in facts.conda.items():
-        wanted = [("conda", spec_name(str(text))) for text in record.get("depends") or ()]
-        graph.needs["conda", name] = [key for key in dict.fromkeys(wanted) if key in graph.packages]
-    if facts.conda_layer and (file := facts.conda_file):
-        named = [("conda", spec_name(spec)) for spec in file.dependencies]
-        graph.roots[file.path.name] = [key for key in named if key in graph.packages]
+        version, pin = str(record["version"]), in_both.get(name, "")
+        found["conda", name] = Package(name, Owner.CONDA, version, pin)
+    for name in facts.locked.keys() - facts.owned.keys():
+        found["python", name] = Package(name, Owner.LOCK, "", pins[name])
+    for name, one in _beside_conda(facts).items():
+        found["python", name] = Package(name, facts.owner(one), one.version, pins.get(name, ""))
+    return found
 
 
-def _python_needs(
-    facts: Facts, graph: Graph, brought: dict[str, Key], wants: dict[str, list[str]]
-) -> None:
-    """Follow the requirements of what is installed, with the extras that somebody asks for."""
+def _beside_conda(facts: Facts) -> dict[str, Distribution]:
+    """Return the distributions that conda does not own, without the project's own."""
+    found = {}
+    for one in facts.distributions:
+        if one.name != facts.own_name and facts.owner(one) is not Owner.CONDA:
+            found[one.name] = one
+    return found
 
-    def note(asked_for: dict[_Asker, list[Key]], asker: _Asker, name: str) -> None:
-        key = ("python", name) if ("python", name) in graph.packages else brought.get(name)
-        if key and key not in asked_for.setdefault(asker, []):
-            asked_for[asker].append(key)
 
-    waiting: list[tuple[str, str]] = []
-    for label, wanted in _declared(facts):
-        for name, extra in facts.asked([wanted]):
-            note(graph.roots, label, name)
-            waiting.append((name, extra))
-    waiting += [(name, "") for name in wants]
-    seen: set[tuple[str, str]] = set()
+def _link_conda(facts: Facts, graph: Graph) -> None:
+    for name, record in facts.conda.items():
+        for text in record.get("depends") or ():
+            graph.link(graph.needs, ("conda", name), ("conda", spec_name(str(text))))
+    file = facts.conda_file if facts.conda_layer else None
+    for spec in file.dependencies if file else ():
+        if file:
+            graph.link(graph.roots, file.path.name, ("conda", spec_name(spec)))
+
+
+def _link_python(facts: Facts, graph: Graph) -> None:
+    """Follow the requirements of what is declared and of what is installed."""
+
+    def key_of(name: str) -> Key:
+        owned = facts.owned.get(name)
+        if ("python", name) in graph.packages or owned is None:
+            return "python", name
+        return "conda", owned.package
+
+    installed = _beside_conda(facts)
+    start = [(name, "") for name in installed]
+    for declared in declarations.read(facts):
+        for need in needs_of(facts, [declared.requirement]):
+            graph.link(graph.roots, declared.table, key_of(need[0]))
+            start.append(need)
+    for (asker, _), wanted in follow(facts, start, installed):
+        for name, _ in wanted:
+            graph.link(graph.needs, ("python", asker), key_of(name))
+
+
+def needs_of(
+    facts: Facts, requirements: Iterable[Requirement | None], extra: str = ""
+) -> list[Need]:
+    """Return what requirements name on this platform and Python for one who has `extra`."""
+    short = ".".join(facts.python.split(".")[:2])
+    here = {"python_version": short, "python_full_version": facts.python, "extra": extra}
+    found: list[Need] = []
+    for wanted in requirements:
+        if wanted and (wanted.marker is None or wanted.marker.evaluate(here)):
+            name = canonicalize_name(wanted.name)
+            found.append((name, ""))
+            found += [(name, canonicalize_name(one)) for one in wanted.extras]
+    return found
+
+
+def follow(
+    facts: Facts, start: Iterable[Need], installed: Mapping[str, Distribution]
+) -> Iterator[tuple[Need, list[Need]]]:
+    """Walk from `start` along the requirements of `installed`, and yield each need once with what it needs in turn.
+
+    Each distribution is followed with the extras that somebody needs.
+    """
+    waiting = list(start)
+    seen: set[Need] = set()
     while waiting:
-        asker, had = one = waiting.pop()
-        if one not in seen:
-            seen.add(one)
-            for name, extra in facts.asked(wants.get(asker, ()), had):
-                note(graph.needs, ("python", asker), name)
-                waiting.append((name, extra))
+        need = waiting.pop()
+        if need in seen:
+            continue
+        seen.add(need)
+        name, extra = need
+        requires = site_packages.requires(installed[name]) if name in installed else []
+        wanted = needs_of(facts, map(declarations.parse, requires), extra)
+        waiting += wanted
+        yield need, wanted
 
 
-def _declared(facts: Facts) -> Iterator[tuple[str, Requirement]]:
-    """Give each requirement of the manifests with the table that it stands in, for a person."""
-    from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - 0.03 s
+def needed(facts: Facts) -> set[str]:
+    """Return the names that an installation without options needs here: locks are for all platforms, groups and extras.
 
-    for member in (None, *facts.members):
-        name = member.manifest if member else PYPROJECT
-        for group, wanted in facts.declared(member):
-            yield f"{name} (group {group})" if group else name, wanted
-    extras = facts.project.pyproject.table("project", "optional-dependencies")
-    lists = [(f"{PYPROJECT} (extra {name})", each) for name, each in extras.items()]
-    lists += [
-        (f"{PYPROJECT} (group {group})" if group else PYPROJECT, [_with_extras(name, value)])
-        for group, name, value in facts.in_poetry()
-        if isinstance(value, dict)
-    ]
-    if facts.conda_layer and (file := facts.conda_file):
-        lists.append((f"{file.path.name} (pip:)", file.pip))
-    for label, entries in lists:
-        for text in entries if isinstance(entries, (list, tuple)) else ():
-            with contextlib.suppress(InvalidRequirement, TypeError):  # `config` reports it
-                yield label, Requirement(text)
-
-
-def _with_extras(name: str, value: dict[str, object]) -> str:
-    """Write a table of Poetry's as a requirement, as far as a tree needs it."""
-    extras, marker = value.get("extras"), value.get("markers")
-    inner = f"[{','.join(map(str, extras))}]" if isinstance(extras, list) else ""
-    return f"{name}{inner}{f' ; {marker}' if isinstance(marker, str) else ''}"
+    These are what the manifests declare in the default groups, and what the installed distributions among them need
+    in turn.
+    """
+    groups = {"", *facts.session.manager.default_groups()}
+    chosen = filter(lambda one: one.is_installed_with(groups), declarations.read(facts))
+    start = needs_of(facts, [one.requirement for one in chosen])
+    installed = {one.name: one for one in facts.distributions}
+    return {name for (name, _), _ in follow(facts, start, installed)}

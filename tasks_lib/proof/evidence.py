@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any
 from packaging.utils import canonicalize_name
 
 from tasks_lib import __version__
-from tasks_lib.checks import drift
 from tasks_lib.environments import ENVIRONMENTS, conda_health, site_packages
 from tasks_lib.environments.base import SEEDS
 from tasks_lib.errors import LabError
 from tasks_lib.execution import process
 from tasks_lib.execution.process import Command
 from tasks_lib.managers import MANAGERS
-from tasks_lib.ownership import layers
+from tasks_lib.ownership import graph, layers
 from tasks_lib.ownership.facts import Facts
 from tasks_lib.proof import claims, sandbox
 from tasks_lib.results import Result, Status
@@ -102,9 +101,9 @@ def basis(copied: Session, prefix: Path) -> dict[str, Any]:
         "name": manager.lock_name,
         "sha256": _sha256(manager.lock_path),
         "packages": pins(manager),
-        "needed": sorted(drift.needed(facts)),
+        "needed": sorted(graph.needed(facts)),
     }
-    seeds = sorted({*SEEDS, *drift.pip_names(facts)})
+    seeds = sorted({*SEEDS, *facts.pip_names})
     return {"lock": lock, "seeds": seeds, "kept": {"before": contents(copied.project)}}
 
 

@@ -118,7 +118,7 @@ WRONG = [
     (
         "drift.lock",
         {"@x-1.0.dist-info/METADATA": "Name: x\nVersion: 1.0\n"},
-        "neither the lock nor conda has x 1.0",
+        "Neither the lock nor conda has x 1.0",
     ),
     ("drift.conda", {"conda.yml": f"{CONDA}  - numpy\n"}, "numpy"),
     ("drift.interrupted", {".mlops-lab/journal.json": "{}"}, "a run that did not end"),
@@ -187,7 +187,7 @@ def test_missing_is_what_this_platform_needs(sound: Path, look: Look) -> None:
     record = sound / "lib/python3.11/site-packages/Pygments-2.17.0.dist-info"
     record.rename(record.with_name("gone"))
     (result,) = look("drift.lock")
-    assert result.detail == "not installed: pygments."  # and colorama is for Windows
+    assert result.detail == "Not installed: pygments."  # and colorama is for Windows
 
 
 def test_what_an_environment_comes_with_is_no_drift(sound: Path, look: Look) -> None:
@@ -446,7 +446,7 @@ def test_run_in_progress_is_told_from_one_that_was_cut_short(
         (result,) = look("drift.interrupted")
     assert (result.status, result.detail) == (
         Status.WARN,
-        "another run changes the project right now.",
+        "Another run is changing the project.",
     )
 
 
