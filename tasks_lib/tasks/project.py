@@ -40,8 +40,17 @@ def faults(_: Context) -> None:
     finish(self_test.faults(ROOT, behind_dashes()))
 
 
+@task(help={"examples": "run the console blocks, and put their real output into the pages"})
+def write_docs(_: Context, examples: bool = False) -> None:
+    """Write the pages of the documentation that are made from the code."""
+    from tasks_lib.workflows import self_test
+
+    script = str(ROOT / "tests" / "docs" / "write.py")
+    finish(self_test.start(ROOT, script, *(["--examples"] if examples else [])))
+
+
 def extend(namespace: Collection) -> Collection:
     """Add these tasks to mlops-lab's own."""
-    for one in (test, bench, faults):
+    for one in (test, bench, faults, write_docs):
         namespace.add_task(cast(Task[Any], one))
     return namespace

@@ -81,6 +81,7 @@ def test_no_task_is_forgotten() -> None:
         "faults",
         "env.shell",
         "test",
+        "write-docs",
     }
 
 
