@@ -1,4 +1,4 @@
-"""Run this project's own linters, tests and benchmarks, in an environment that holds their tools too."""
+"""Run this project's own linters, tests and benchmarks, in an environment that has their tools."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from tasks_lib import bootstrap
-from tasks_lib.errors import ErrorCode, ExitCode, LabError
+from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
 from tasks_lib.execution import process
 
 if TYPE_CHECKING:
@@ -14,30 +14,31 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PARTS = ("unit", "contract", "cli", "integration", "faults")
-#: What makes the tests of faults try all that they can: 17 moments for a task of each combo and engine make over 100.
+#: What makes the tests of faults try all that they can: 17 moments of a task, for each combo and
+#: engine, are over 100.
 FULL = {"MLOPS_LAB_FAULTS_FULL": "1", "MLOPS_LAB_MOMENTS": "17", "MLOPS_LAB_FUZZ": "10000"}
+_LINTERS = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
 
 
 def run(root: Path, only: str, words: Sequence[str]) -> int:
     """Lint, then test; `only` names one folder of tests, and then nothing is linted."""
-    if only and only not in PARTS:
-        text = f"there is no part {only!r} of the tests; the parts are {', '.join(PARTS)}."
-        raise LabError(text, ErrorCode.INVALID_OPTION, remedy="choose one, e.g. --only unit")
-    checks = [] if only else [("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",)]
-    places = [f"tests/{only}"] if only else [f"tests/{part}" for part in PARTS]
-    for argv in (*checks, ("pytest", "-n", "auto", "--dist", "loadscope", *places, *words)):
-        code = start(root, "-m", *argv)
-        if code:
-            return ExitCode.CHECK_FAILED if argv[0] != "pytest" else code
-    return ExitCode.DONE
+    if not only:
+        for linter in _LINTERS:
+            if start(root, "-m", *linter):
+                return ExitCode.CHECK_FAILED
+    elif only not in PARTS:
+        text = f"There is no part {only!r} of the tests; the parts are {', '.join(PARTS)}."
+        remedy = Remedy("Choose one, e.g. --only unit")
+        raise LabError(text, ErrorCode.INVALID_OPTION, remedy=remedy)
+    places = [f"tests/{part}" for part in PARTS if only in {"", part}]
+    return start(root, "-m", "pytest", "-n", "auto", "--dist", "loadscope", *places, *words)
 
 
 def faults(root: Path, words: Sequence[str]) -> int:
-    """Try every fault in full; pytest's last lines say how many of each were tried, and what was lost."""
+    """Try every fault in full; pytest's last lines count what was tried, and what was lost."""
     env = {name: os.environ.get(name) or value for name, value in FULL.items()}
-    return start(
-        root, "-m", "pytest", "-n", "auto", "--dist", "load", "tests/faults", *words, env=env
-    )
+    argv = ("-m", "pytest", "-n", "auto", "--dist", "load", "tests/faults", *words)
+    return start(root, *argv, env=env)
 
 
 def start(root: Path, *argv: str, env: Mapping[str, str] | None = None) -> int:

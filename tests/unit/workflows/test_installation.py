@@ -1,4 +1,4 @@
-"""What an installation left is looked at, and not believed."""
+"""What is missing is planned and nothing else, and what an installation left is looked at."""
 
 from __future__ import annotations
 
@@ -6,45 +6,137 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks_lib.environments.venv import Venv
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution.process import Outcome
-from tasks_lib.managers.poetry import Poetry
-from tasks_lib.managers.uv import Uv
-from tasks_lib.session import combos
+from tasks_lib.report.progress import Progress
 from tasks_lib.session.session import Session
 from tasks_lib.workflows import installation
+from tests.unit.workflows.conftest import CONDA_YML, LOCK, PYPROJECT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tasks_lib.managers.base import Manager
     from tests.conftest import MakeProject
-    from tests.unit.conftest import Install
+    from tests.unit.conftest import Install, Link
+    from tests.unit.workflows.conftest import Tools
+
+CHECK, PREVIEW = "lock --check", "sync --inexact"
+STALE = (1, "error: The lockfile at `uv.lock` needs to be updated, but `--check` was provided.\n")
+PENDING = (0, "Would install 1 package\n + click==8.5.1\n")
+
+
+def _plan(session: Session) -> list[str]:
+    """Return the ids of what `setup` would change."""
+    steps = installation.setup(session, Progress(), dry_run=True).steps
+    return [step.id for step in steps if not step.id.startswith("check.")]
+
+
+def test_where_nothing_exists_everything_is_planned(project: MakeProject, tools: Tools) -> None:
+    session = Session.open(combo="pip_uv", start=project(PYPROJECT).root)
+    assert _plan(session) == ["env.create", "deps.lock", "deps.install"]
+    assert tools.ran == []
+
+
+def test_a_new_environment_needs_no_new_lock(project: MakeProject, tools: Tools) -> None:
+    made = project(PYPROJECT, files={"uv.lock": LOCK})
+    session = Session.open(combo="pip_uv", start=made.root)
+    assert _plan(session) == ["env.create", "deps.install"]
+    assert [command.split()[1:3] for command in tools.ran] == [["lock", "--check"]]
+
+
+@pytest.mark.usefixtures("venv")
+@pytest.mark.parametrize(
+    ("lock", "answers", "expected"),
+    [
+        pytest.param("", {}, ["deps.lock", "deps.install"], id="no lock"),
+        pytest.param(LOCK, {CHECK: STALE}, ["deps.lock", "deps.install"], id="stale lock"),
+        pytest.param(LOCK, {PREVIEW: PENDING}, ["deps.install"], id="pending installation"),
+        pytest.param(LOCK, {PREVIEW: (2, "error: no\n")}, ["deps.install"], id="no preview"),
+        pytest.param(LOCK, {}, [], id="all is there"),
+    ],
+)
+def test_only_what_is_missing_is_planned(
+    project: MakeProject,
+    tools: Tools,
+    lock: str,
+    answers: dict[str, tuple[int, str]],
+    expected: list[str],
+) -> None:
+    made = project(PYPROJECT, files={"uv.lock": lock} if lock else {})
+    tools.answers = answers
+    assert _plan(Session.open(combo="pip_uv", start=made.root)) == expected
+
+
+@pytest.mark.parametrize(
+    ("dependencies", "expected"),
+    [
+        pytest.param("[python, pip]", ["guard", "deps.install"], id="complete"),
+        pytest.param(
+            "[python, pip, six]", ["env.update", "guard", "deps.install"], id="incomplete"
+        ),
+    ],
+)
+def test_the_guard_stands_before_an_installation_in_a_conda_environment(  # noqa: PLR0913, PLR0917 - fixtures
+    project: MakeProject,
+    conda_env: Path,
+    link: Link,
+    tools: Tools,
+    dependencies: str,
+    expected: list[str],
+) -> None:
+    for name in ("python", "pip"):
+        link(conda_env, name, "3.11.7")
+    text = CONDA_YML.replace("[python, pip]", dependencies)
+    made = project(PYPROJECT, text, files={"uv.lock": LOCK})
+    tools.answers = {PREVIEW: PENDING}
+    session = Session.open(combo="conda_uv", engine="rattler", start=made.root)
+    assert _plan(session) == expected
+
+
+@pytest.mark.usefixtures("venv")
+def test_what_was_checked_to_find_out_is_not_checked_again(
+    project: MakeProject, tools: Tools
+) -> None:
+    made = project(PYPROJECT, files={"uv.lock": LOCK})
+    answer = installation.setup(Session.open(combo="pip_uv", start=made.root), Progress())
+    assert (answer.data["changed"], answer.data["note"]) == ([], "nothing to do")
+    assert answer.data["activate"].endswith('--combo pip_uv)"')
+    assert sum(CHECK in command for command in tools.ran) == 1
+
+
+@pytest.mark.usefixtures("venv")
+def test_complete_environment_is_not_created_again(project: MakeProject) -> None:
+    session = Session.open(combo="pip_uv", start=project().root)
+    (result,) = installation.create(session, Progress()).results
+    assert result.title == "the virtual environment .venv exists already and is complete"
+
+
+def test_no_environment_is_no_error_for_removal(project: MakeProject) -> None:
+    session = Session.open(combo="pip_uv", start=project().root)
+    (result,) = installation.remove(session, Progress()).results
+    assert result.detail == "nothing to remove"
+
 
 #: what each manager says when it has installed two packages
 SAID = {
-    Uv: ("", " + click==8.5.1\n + iniconfig==2.3.1\n"),
-    Poetry: ("  - Installing click (8.5.1)\n  - Installing iniconfig (2.3.1)\n", ""),
+    "uv": ("", " + click==8.5.1\n + iniconfig==2.3.1\n"),
+    "poetry": ("  - Installing click (8.5.1)\n  - Installing iniconfig (2.3.1)\n", ""),
 }
 
 
-@pytest.mark.parametrize("kind", SAID)
+@pytest.mark.parametrize("manager", SAID)
 def test_what_was_installed_elsewhere_ends_the_run(
-    kind: type[Manager], project: MakeProject, venv: Path, install: Install
+    manager: str, project: MakeProject, venv: Path, install: Install
 ) -> None:
-    found = project()
-    combo = combos.parse(f"pip_{kind.name}", "flag", "the test says so")
-    session = Session(found, combo, Venv(found), kind(found))
+    session = Session.open(combo=f"pip_{manager}", start=project().root)
     (step,) = installation.install_steps(session)
     assert step.reads is not None
     assert step.command is not None
-    outcome = Outcome(step.command, 0, *SAID[kind], 0.1)
+    outcome = Outcome(step.command, 0, *SAID[manager], 0.1)
     install(venv, "iniconfig", "2.3.1")
-    with pytest.raises(
-        LabError, match="says that it installed click, but the virtual environment"
-    ) as caught:
+    text = "says that it installed click, but the virtual environment"
+    with pytest.raises(LabError, match=text) as caught:
         step.reads(outcome)
-    assert caught.value.exit_code is ExitCode.TOOL_FAILED
+    assert caught.value.code is ErrorCode.INSTALLED_ELSEWHERE
     install(venv, "click", "8.5.1")
     assert not list(step.reads(outcome))

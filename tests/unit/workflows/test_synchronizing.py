@@ -1,0 +1,129 @@
+"""The environment follows its lock, the lock follows conda, and what a user put in is found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks_lib.errors import LabError
+from tasks_lib.report.progress import Progress
+from tasks_lib.session.session import Session
+from tasks_lib.workflows import editing, synchronizing, updating
+from tests.unit.workflows.conftest import CONDA_YML, LOCK, PYPROJECT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import MakeProject
+    from tests.unit.conftest import Install, Link
+    from tests.unit.workflows.conftest import Tools
+
+CLICK = "lib/python3.11/site-packages/click-8.1.7.dist-info/METADATA"
+METADATA = "Metadata-Version: 2.1\nName: click\nVersion: 8.1.7\n"
+
+
+@pytest.fixture
+def session(project: MakeProject) -> Session:
+    """Return a session of uv in a virtual environment."""
+    made = project(PYPROJECT, files={"uv.lock": LOCK})
+    return Session.open(combo="pip_uv", start=made.root)
+
+
+@pytest.fixture
+def conda(project: MakeProject, conda_env: Path, link: Link) -> Session:
+    """Return a session of uv in a conda environment that has another click than the lock."""
+    link(conda_env, "python", "3.11.7")
+    link(conda_env, "pip", "25.0")
+    link(conda_env, "click", "8.1.7", files={CLICK: METADATA})
+    made = project(PYPROJECT, CONDA_YML.replace("pip]", "pip, click]"), files={"uv.lock": LOCK})
+    return Session.open(combo="conda_uv", engine="rattler", start=made.root)
+
+
+def test_sync_removes_strays_alone(
+    session: Session, venv: Path, install: Install, tools: Tools
+) -> None:
+    for name in ("click", "by-hand", "pip", "wheel"):
+        install(venv, name, "1.0")
+    steps = synchronizing.sync(session, Progress(), dry_run=True).steps
+    assert [step.id for step in steps] == ["deps.install", "deps.prune"]
+    assert steps[1].command is not None
+    assert steps[1].command.argv[-1:] == ("by-hand",)
+    assert tools.ran == []
+
+
+def test_align_pins_what_conda_has(conda: Session, tools: Tools) -> None:
+    tools.answers = {"sync --inexact": (0, " - click==8.1.7\n + click==8.5.1\n")}
+    steps = synchronizing.align(conda, Progress(), dry_run=True).steps
+    assert [(step.id, step.title) for step in steps] == [
+        ("deps.edit", "pin click==8.1.7"),
+        ("guard", "see that nothing of conda's is replaced"),
+    ]
+
+
+def test_nothing_is_pinned_where_both_layers_agree(conda: Session) -> None:
+    conda.manager.lock_path.write_text(LOCK.replace("8.5.1", "8.1.7"))
+    (result,) = synchronizing.align(conda, Progress()).results
+    assert result.title == "the lock and conda agree already"
+
+
+def test_what_the_lock_no_longer_names_is_uninstalled(
+    session: Session, venv: Path, install: Install, tools: Tools
+) -> None:
+    for name in ("click", "by-hand"):
+        install(venv, name, "1.0")
+    step = synchronizing.uninstall_step(session, ["click"])
+    assert step.shown.endswith(" click")
+    assert step.work is not None
+    step.work()
+    assert tools.ran == []
+    session.manager.lock_path.write_text("version = 1\n")
+    step.work()
+    assert [command.split()[-1] for command in tools.ran] == ["click"]
+
+
+def test_conda_packages_that_nothing_needs_are_removed(
+    conda: Session, link: Link, tools: Tools
+) -> None:
+    link(conda.environment.prefix, "libold", "1.0")
+    steps = updating.update_environment(conda, Progress(), dry_run=True).steps
+    assert [step.id for step in steps] == ["conda.prune", "guard", "deps.install"]
+    assert steps[0].title == "remove libold with rattler: conda.yml no longer needs it"
+    assert tools.ran
+
+
+@pytest.mark.usefixtures("venv")
+@pytest.mark.parametrize(
+    ("packages", "group", "expected"),
+    [
+        pytest.param([], "", ["--upgrade"], id="all"),
+        pytest.param(["click"], "", ["--upgrade-package", "click"], id="one"),
+        pytest.param([], "dev", ["--upgrade-package", "iniconfig"], id="a group"),
+    ],
+)
+def test_update_upgrades_what_was_named(
+    session: Session, packages: list[str], group: str, expected: list[str]
+) -> None:
+    answer = updating.update_dependencies(session, Progress(), packages, group=group, dry_run=True)
+    assert [step.id for step in answer.steps] == ["deps.lock", "deps.install"]
+    assert answer.steps[0].command is not None
+    assert list(answer.steps[0].command.argv[2:-2]) == expected
+
+
+@pytest.mark.usefixtures("venv")
+@pytest.mark.parametrize(
+    ("packages", "how", "why"),
+    [
+        pytest.param([], editing.Edit(), "No package was named", id="no package"),
+        pytest.param(["-x"], editing.Edit(), "'-x' is not a package", id="an option"),
+        pytest.param(["six"], editing.Edit("java"), "layers are python and conda", id="no layer"),
+        pytest.param(["six"], editing.Edit("conda"), "needs a conda combo", id="other layer"),
+        pytest.param(["six"], editing.Edit("conda", "dev"), "--group does not", id="a group"),
+        pytest.param(["six"], editing.Edit(package="x"), "no member 'x'", id="no member"),
+    ],
+)
+def test_what_cannot_be_edited_is_refused(
+    session: Session, packages: list[str], how: editing.Edit, why: str
+) -> None:
+    with pytest.raises(LabError, match=why):
+        editing.edit(session, Progress(), packages, how, dry_run=True)
