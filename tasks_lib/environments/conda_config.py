@@ -1,6 +1,7 @@
-"""What the user's `.condarc` files say: channels, mirrors and folders, for the engine that has no conda to ask.
+"""The user's settings of conda: channels, mirrors and folders.
 
-Source of the search path, of the merge rules and of each key: conda's own documentation, 'Using the .condarc file'.
+The engine that has no conda to ask needs them. Source of the search path, of the merge rules and of
+each key: conda's documentation, 'Using the .condarc file'.
 """
 
 from __future__ import annotations
@@ -13,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tasks_lib.errors import ErrorCode, LabError
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.project.manifests import BAD_TEXT, parse_yaml, read_text
 from tasks_lib.project.options import CHANNEL_ALIAS, Source
 from tasks_lib.tools import executables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from tasks_lib.project.options import Options
 
-#: What conda means by `defaults` where nobody set `default_channels` (conda's documentation).
+#: the channels of the name `defaults` where nobody set `default_channels` (conda's documentation)
 _DEFAULTS = ("https://repo.anaconda.com/pkgs/main", "https://repo.anaconda.com/pkgs/r")
 #: the variables that change where conda finds packages and environments
 USER_VARIABLES = (
@@ -38,49 +39,19 @@ USER_VARIABLES = (
     "CONDA_OFFLINE",
     "MAMBA_ROOT_PREFIX",
 )
-_LISTS = ("channels", "envs_dirs", "pkgs_dirs", "default_channels")
 _FOLDERS = ("envs_dirs", "pkgs_dirs")
-_LONGEST = 255  # bytes in the name of a folder
-_MAPS = ("custom_channels", "custom_multichannels", "mirrored_channels", "proxy_servers")
+_LISTS = ("channels", "default_channels", *_FOLDERS)
+_LISTS_BY_NAME = ("custom_multichannels", "mirrored_channels")
+_MAPS = ("custom_channels", "proxy_servers", *_LISTS_BY_NAME)
 _WORDS = ("channel_alias", "channel_priority", "ssl_verify", "offline")
 _NUMBERS = ("remote_read_timeout_secs", "remote_max_retries")
-_URL = ("http://", "https://", "file://", "ftp://", "s3://", "oci://")
-
-
-def _text(value: object) -> bool:
-    return isinstance(value, str) and not BAD_TEXT.search(value)
-
-
-def _texts(value: object) -> bool:
-    return isinstance(value, list) and all(map(_text, value))
-
-
-def _folders(value: Any) -> bool:  # noqa: ANN401 - whatever stands in a file
-    """Tell whether these can be paths at all: the system refuses others, and does not say where they stood."""
-    texts = [value] if isinstance(value, str) else value
-    return _texts(texts) and all(
-        len(os.fsencode(part)) <= _LONGEST for text in texts for part in Path(text).parts
-    )
-
-
-def _mapping(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, dict) and all(fits(item) for item in value.values())
-
-
-#: What each key that is used here must be, in words and as a test.
-_KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    **dict.fromkeys(_LISTS, ("a list of words", lambda value: _text(value) or _texts(value))),
-    **dict.fromkeys(_FOLDERS, ("a list of folders", _folders)),
-    **dict.fromkeys(_WORDS, ("a word", lambda value: _text(value) or isinstance(value, int))),
-    **dict.fromkeys(_NUMBERS, ("a number", lambda value: isinstance(value, (int, float)))),
-    "custom_channels": ("a mapping of words", _mapping(_text)),
-    "custom_multichannels": ("a mapping of lists", _mapping(_texts)),
-    "mirrored_channels": ("a mapping of lists", _mapping(_texts)),
-}
+#: the longest name of a folder, in bytes
+_LONGEST_NAME = 255
+_SCHEMES = ("http://", "https://", "file://", "ftp://", "s3://", "oci://")
 
 
 def for_conda(options: Options) -> dict[str, str]:
-    """Return the variables by which conda follows the options of the run; those that are set are inherited."""
+    """Return the variables that make conda follow the run's options; it inherits the others."""
     env: dict[str, str] = {}
     if options.offline:
         env["CONDA_OFFLINE"] = "true"
@@ -91,114 +62,190 @@ def for_conda(options: Options) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Condarc:
-    """The merged settings; lists keep the order of priority, later files over earlier ones."""
+    """The merged settings; a list has the values of later files before those of earlier ones."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def load(cls, variables: Mapping[str, str], root: Path | None = None) -> Condarc:
-        """Read and merge the files that conda would read, then the `CONDA_*` variables."""
+        """Read and merge the files that conda would read, then the `CONDA_*` variables.
+
+        `root` is the folder of the conda installation, which may have a file of its own.
+        """
         merged: dict[str, Any] = {}
         for path in _files(variables, root):
             _merge(merged, _read(path))
-        for key in (*_LISTS, *_WORDS, *_NUMBERS):
-            text = variables.get(f"CONDA_{key.upper()}")
-            if key == "envs_dirs":
-                text = text or variables.get("CONDA_ENVS_PATH")
-            if text:
-                separator = os.pathsep if key.endswith("_dirs") else ","
-                _merge(merged, {key: text.split(separator) if key in _LISTS else text})
-        expanded: dict[str, Any] = _expanded(merged)
-        for key in expanded.keys() & {*_FOLDERS}:
-            expanded[key] = [os.path.expanduser(text) for text in expanded[key]]  # noqa: PTH111 - as in _files
+        _merge(merged, _from_variables(variables))
+        expanded = {key: _expanded(value) for key, value in merged.items()}
+        for key in _FOLDERS:
+            if key in expanded:
+                expanded[key] = [_user_path(text) for text in expanded[key]]
         return cls(expanded)
 
     def urls(self, channel: str) -> tuple[str, ...]:
-        """Give the addresses that a channel's name stands for; as in conda, what it stands for are plain channels."""
-        own = self.values.get("custom_multichannels", {})
-        many = {**own, "defaults": self.values.get("default_channels", _DEFAULTS)}
-        return tuple(self._url(name) for name in many.get(channel, (channel,)))
+        """Return the addresses that a channel's name stands for."""
+        multichannels = {
+            **self.values.get("custom_multichannels", {}),
+            "defaults": self.values.get("default_channels", _DEFAULTS),
+        }
+        # as in conda, the members of a multichannel are plain channels
+        return tuple(map(self._url, multichannels.get(channel, (channel,))))
 
     def _url(self, channel: str) -> str:
-        if channel.startswith(_URL):
+        if channel.startswith(_SCHEMES):
             return channel
         if Path(channel).is_absolute():
             return Path(channel).as_uri()
-        first = channel.partition("/")[0]
         custom = self.values.get("custom_channels", {})
+        first = channel.partition("/")[0]
         base = custom.get(channel) or custom.get(first) or self.values.get("channel_alias")
-        return f"{str(base).rstrip('/')}/{channel}" if base else channel
+        if not base:
+            return channel
+        return f"{str(base).rstrip('/')}/{channel}"
 
-    def channels(self, declared: tuple[str, ...]) -> tuple[str, ...]:
-        """Give the addresses of a conda.yml's channels, then of the user's own; `nodefaults` stops at the first."""
-        return tuple(
-            dict.fromkeys(url for name in self._names(declared) for url in self.urls(name))
-        )
+    def channels(self, declared: Sequence[str]) -> tuple[str, ...]:
+        """Return the addresses of a conda file's channels, then of the user's own.
 
-    def _names(self, declared: tuple[str, ...]) -> list[str]:
-        names = [name for name in declared if name != "nodefaults"]
+        `nodefaults` among the declared ones leaves the user's own out.
+        """
+        found: list[str] = []
+        for name in self._names(declared):
+            found += self.urls(name)
+        return tuple(dict.fromkeys(found))
+
+    def _names(self, declared: Sequence[str]) -> list[str]:
+        names = list(declared)
         if "nodefaults" not in declared:
-            names += [
-                name
-                for name in self.values.get("channels", ())
-                if name not in names and name != "nodefaults"
-            ]
-        return names or ["conda-forge"]
+            names += self.values.get("channels", ())
+        unique = dict.fromkeys(names)
+        unique.pop("nodefaults", None)
+        return list(unique) or ["conda-forge"]
 
-    def meanings(
-        self, declared: tuple[str, ...], specs: Iterable[str]
-    ) -> dict[str, tuple[str, ...]]:
-        """Give the addresses of each name that stands for others: of the channels, and of those in `channel::name`."""
-        named = [
-            channel
-            for channel, separator, _ in (spec.partition("::") for spec in specs)
-            if separator
-        ]
-        found = {name: self.urls(name) for name in (*self._names(declared), *named)}
-        return {name: urls for name, urls in found.items() if urls != (name,)}
+    def meanings(self, declared: Sequence[str], specs: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """Return the addresses of the names that are not addresses: of channels, and of specs."""
+        names = self._names(declared)
+        for spec in specs:
+            channel, separator, _ = spec.partition("::")
+            if separator:
+                names.append(channel)
+        found = {}
+        for name in names:
+            urls = self.urls(name)
+            if urls != (name,):
+                found[name] = urls
+        return found
 
-    def mirrors(self, names: tuple[str, ...]) -> dict[str, list[str]]:
-        """Give the mirrors that stand in for a channel's address."""
-        found: dict[str, list[str]] = self.values.get("mirrored_channels", {})
-        return {self._url(name): found[name] for name in names if name in found}
+    def mirrors(self, names: Iterable[str]) -> dict[str, list[str]]:
+        """Return the addresses of mirrors by the address of their channel."""
+        mirrors: dict[str, list[str]] = self.values.get("mirrored_channels", {})
+        return {self._url(name): mirrors[name] for name in names if name in mirrors}
 
 
-def _files(variables: Mapping[str, str], root: Path | None) -> list[Path]:
+def _files(variables: Mapping[str, str], root: Path | None) -> Iterator[Path]:
+    """Return the files of conda's search path that exist, the weakest first."""
     home = Path(variables.get("HOME") or executables.home())
-    system = (
-        [Path("C:/ProgramData/conda")]
-        if sys.platform == "win32"
-        else [Path("/etc/conda"), Path("/var/lib/conda")]
-    )
     config = Path(variables.get("XDG_CONFIG_HOME") or home / ".config")
+    folders = [Path("/etc/conda"), Path("/var/lib/conda")]
+    if sys.platform == "win32":
+        folders = [Path("C:/ProgramData/conda")]
+    if root:
+        folders.append(root)
     found: list[Path] = []
-    for folder in (*system, *([root] if root else []), config / "conda", home / ".conda"):
-        found += [
-            folder / ".condarc",
-            folder / "condarc",
-            *sorted((folder / "condarc.d").glob("*.y*ml")),
-        ]
+    for folder in (*folders, config / "conda", home / ".conda"):
+        found += (folder / ".condarc", folder / "condarc")
+        found += sorted((folder / "condarc.d").glob("*.y*ml"))
     found.append(home / ".condarc")
     if variables.get("CONDARC"):
-        found.append(Path(os.path.expanduser(variables["CONDARC"])))  # noqa: PTH111 - pathlib raises where there is no such user
-    return [path for path in found if path.is_file()]
+        found.append(Path(_user_path(variables["CONDARC"])))
+    return filter(Path.is_file, found)
+
+
+def _user_path(text: str) -> str:
+    """Expand `~`; `Path.expanduser` raises an error where the user does not exist."""
+    return os.path.expanduser(text)  # noqa: PTH111 - see above
+
+
+def _from_variables(variables: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key in (*_LISTS, *_WORDS, *_NUMBERS):
+        text = variables.get(f"CONDA_{key.upper()}")
+        if key == "envs_dirs":
+            text = text or variables.get("CONDA_ENVS_PATH")
+        if not text:
+            continue
+        if key in _FOLDERS:
+            found[key] = text.split(os.pathsep)
+        elif key in _LISTS:
+            found[key] = text.split(",")
+        else:
+            found[key] = text
+    return found
 
 
 def _read(path: Path) -> dict[str, Any]:
     data = parse_yaml(read_text(path, str(path)), str(path), yaml.safe_load) or {}
     if not isinstance(data, dict):
-        text = f"{path} must be a mapping."
-        raise LabError(text, ErrorCode.BROKEN_CONDARC, file=path, remedy=f"mend {path}")
+        raise _broken(path, f"{path} must be a mapping.")
     found = {key: value for key, value in data.items() if value is not None}
-    for key, (kind, fits) in _KINDS.items():
-        if key in found and not fits(found[key]):
-            text = f"{key} must be {kind}."
-            raise LabError(text, ErrorCode.BROKEN_CONDARC, file=path, remedy=f"mend {path}")
+    for kind, keys, fits in _KINDS:
+        for key in keys:
+            if key in found and not fits(found[key]):
+                raise _broken(path, f"{key} must be {kind}.")
     return found
 
 
-def _expanded(value: Any) -> Any:  # noqa: ANN401 - whatever stands in a file
-    """Put in the variables that it names; conda's documentation, 'Expansion of environment variables'."""
+def _broken(path: Path, text: str) -> LabError:
+    return LabError(text, ErrorCode.BROKEN_CONDARC, file=path, remedy=Remedy(f"Fix {path}"))
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and not BAD_TEXT.search(value)
+
+
+def _is_list_of_texts(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _are_texts(value: object) -> bool:
+    return _is_text(value) or _is_list_of_texts(value)
+
+
+def _are_folders(value: list[str] | str) -> bool:
+    """Return whether the system allows these names: its own error does not name this file."""
+    texts = [value] if isinstance(value, str) else value
+    parts = [part for text in texts for part in Path(text).parts]
+    return all(len(os.fsencode(part)) <= _LONGEST_NAME for part in parts)
+
+
+def _is_mapping_of_texts(value: object) -> bool:
+    return isinstance(value, dict) and all(map(_is_text, value.values()))
+
+
+def _is_mapping_of_lists(value: object) -> bool:
+    return isinstance(value, dict) and all(map(_is_list_of_texts, value.values()))
+
+
+def _is_word(value: object) -> bool:
+    return _is_text(value) or isinstance(value, int)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float))
+
+
+#: what the keys that are used here must be, in words and as a test
+_KINDS: tuple[tuple[str, tuple[str, ...], Callable[[Any], bool]], ...] = (
+    ("a list of words", _LISTS, _are_texts),
+    ("a list of folders", _FOLDERS, _are_folders),
+    ("a mapping of words", ("custom_channels",), _is_mapping_of_texts),
+    ("a mapping of lists", _LISTS_BY_NAME, _is_mapping_of_lists),
+    ("a word", _WORDS, _is_word),
+    ("a number", _NUMBERS, _is_number),
+)
+
+
+def _expanded(value: Any) -> Any:  # noqa: ANN401 - whatever a file holds
+    """Replace variables by values (conda's documentation, 'Expansion of environment variables')."""
     if isinstance(value, dict):
         return {key: _expanded(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -207,7 +254,7 @@ def _expanded(value: Any) -> Any:  # noqa: ANN401 - whatever stands in a file
 
 
 def _merge(into: dict[str, Any], new: Mapping[str, Any]) -> None:
-    """Lay one file over the others as conda does: lists are joined, the newer first; maps and words are replaced."""
+    """Lay settings over others as conda does: lists are joined, newer first; words are replaced."""
     for key, value in new.items():
         if key in _LISTS:
             items = [value] if isinstance(value, str) else value
