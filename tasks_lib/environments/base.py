@@ -100,6 +100,11 @@ class Environment(ABC):
         """Return the user's download caches: each folder by the variable that names it."""
         return {}
 
+    @classmethod
+    def on_machine(cls) -> list[tuple[str, Path]]:
+        """Return the names and folders of this kind's environments that a list or a folder of it has."""
+        return []
+
     @property
     def installs_files(self) -> bool:
         """Return whether its manifest installs something from the project's folder."""
@@ -237,46 +242,51 @@ class Environment(ABC):
 
     @property
     def aside(self) -> Path:
-        """Give the place where an environment stands while another takes its place, or until a run ends well."""
+        """Return the place of an environment that was set aside, until the run ends well."""
         return self.prefix.with_name(f".mlops-lab-aside-{self.prefix.name}")
 
     def set_aside(self) -> None:
-        """Take it out of its place in one move, so that it can be brought back whole."""
+        """Move the environment away in one operation, so that it can be brought back whole."""
         self.refuse_base()
-        self._clear(self.aside, self.prefix)
-        self._list(there=False)
+        self._move(self.prefix, self.aside)
+        self._deregister()
 
     def bring_back(self) -> None:
-        """Put what was set aside in its place again."""
-        self._clear(self.prefix, self.aside)
-        self._list(there=True)
+        """Move what was set aside to its place again."""
+        self._move(self.aside, self.prefix)
+        self._register()
 
     def discard_aside(self) -> None:
         """Delete what was set aside."""
-        self._clear(self.aside)
+        self._delete(self.aside)
 
     def discard(self) -> None:
-        """Delete it, whole or half made; a link is cut, and what it points to stays."""
+        """Delete the environment, whole or not; of a link, what it points to stays."""
         self.refuse_base()
-        self._clear(self.prefix)
-        self._list(there=False)
+        self._delete(self.prefix)
+        self._deregister()
 
-    def _clear(self, place: Path, new: Path | None = None) -> None:
-        """Delete what stands at a place, which `new` takes then."""
+    def _delete(self, place: Path) -> None:
         try:
-            if place.is_symlink() or place.is_file():
-                place.unlink()
-            elif place.exists():
-                shutil.rmtree(place)
-            if new:
-                new.replace(place)
+            _delete(place)
         except OSError as error:
-            text = f"{self.prefix if new else place} cannot be deleted: {error.strerror}."
+            text = f"{place} cannot be deleted: {error.strerror}."
             raise LabError(text, ErrorCode.CANNOT_DELETE) from None
 
-    def _list(self, *, there: bool) -> None:
-        """Enter it in the list of its kind's environments, or take it off, where there is such a list."""
-        del there
+    def _move(self, source: Path, target: Path) -> None:
+        """Move a folder to where another may be, which is deleted."""
+        try:
+            _delete(target)
+            source.replace(target)
+        except OSError as error:
+            text = f"{self.prefix} cannot be moved: {error.strerror}."
+            raise LabError(text, ErrorCode.CANNOT_DELETE) from None
+
+    def _register(self) -> None:  # noqa: B027 - not every kind has a list
+        """Add the environment to its kind's list of environments."""
+
+    def _deregister(self) -> None:  # noqa: B027 - not every kind has a list
+        """Take the environment off its kind's list of environments."""
 
     def refuse_base(self) -> None:  # noqa: B027 - not every kind has one
         """Stop where it is an environment that is never touched, however it is named."""
@@ -287,3 +297,10 @@ class Environment(ABC):
         if self.state() is State.FOREIGN:
             text = f"{self.prefix} is there already, and it is no {self.kind} environment."
             raise LabError(text, ErrorCode.PATH_OCCUPIED, remedy=f"move it away: {self.prefix}")
+
+
+def _delete(place: Path) -> None:
+    if place.is_symlink() or place.is_file():
+        place.unlink()
+    elif place.exists():
+        shutil.rmtree(place)

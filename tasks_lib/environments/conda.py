@@ -1,11 +1,11 @@
-"""The environment layer `conda`: a named environment, made by whichever engine there is."""
+"""The environment layer `conda`: a named environment, created by any engine."""
 
 from __future__ import annotations
 
 import json
 import shlex
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,18 +22,24 @@ from tasks_lib.environments.base import (
     State,
 )
 from tasks_lib.environments.conda_config import USER_VARIABLES
-from tasks_lib.environments.conda_folders import envs_dirs, is_base, writable
-from tasks_lib.errors import ErrorCode, LabError
+from tasks_lib.environments.conda_folders import (
+    envs_dirs,
+    is_base,
+    is_writable,
+    list_of_environments,
+    prefixes,
+)
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import failures
 from tasks_lib.execution.files import write
 from tasks_lib.execution.plan import Installs, Step, Writes
 from tasks_lib.execution.process import Command
 from tasks_lib.project import conda_edit
 from tasks_lib.project.conda_file import CondaFile, spec_name
-from tasks_lib.tools import executables, uv
+from tasks_lib.tools import uv
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tasks_lib.execution.process import Outcome
     from tasks_lib.project.project import Project
@@ -56,7 +62,7 @@ class Conda(Environment):
 
     @classmethod
     def applies(cls, project: Project) -> bool:
-        """Apply where there is a conda file."""
+        """Return whether there is a conda file."""
         return project.conda_path is not None
 
     @classmethod
@@ -64,24 +70,37 @@ class Conda(Environment):
         """List the conda CLIs of this machine, and the library that needs none."""
         return [*conda_engines.on_path(), conda_engines.Rattler.name]
 
+    @classmethod
+    def on_machine(cls) -> list[tuple[str, Path]]:
+        """Return the names and folders of the environments that `conda env list` shows."""
+        engines = [conda_engines.choose(name) for name in conda_engines.on_path()]
+        roots = [engine.root for engine in engines if engine.root is not None]
+        found = prefixes(roots)
+        return [("base" if is_base(prefix) else prefix.name, prefix) for prefix in found]
+
+    @classmethod
+    def caches(cls) -> dict[str, str]:
+        """Return the folder where py-rattler keeps packages and indexes."""
+        return {"RATTLER_CACHE_DIR": str(platformdirs.user_cache_path() / "rattler" / "cache")}
+
     @property
     def file(self) -> CondaFile:
-        """Give the conda file."""
+        """Return the conda file."""
         return self.project.conda_file
 
     @property
     def name(self) -> str:
-        """Give the name in the conda file."""
+        """Return the name in the conda file."""
         return self.file.name
 
     @cached_property
     def maker(self) -> conda_engines.Engine:
-        """Give the engine itself, looked for when it is needed."""
+        """Return the engine itself, looked for when it is needed."""
         return conda_engines.choose(self.project.options.engine, self.project.options)
 
     @property
     def engine(self) -> str:
-        """Name the engine."""
+        """Return the engine's name."""
         return self.maker.name
 
     def version_of_engine(self) -> Command | None:
@@ -90,11 +109,6 @@ class Conda(Environment):
             return None
         return Command((self.maker.program, "--version"), "ask the engine for its version")
 
-    @classmethod
-    def caches(cls) -> dict[str, str]:
-        """Return the folder where py-rattler keeps packages and indexes."""
-        return {"RATTLER_CACHE_DIR": str(platformdirs.user_cache_path() / "rattler" / "cache")}
-
     @property
     def installs_files(self) -> bool:
         """Return whether the `pip:` section has an option or a path, which may name such a file."""
@@ -102,7 +116,7 @@ class Conda(Environment):
 
     @property
     def where(self) -> str:
-        """Say which environment this is."""
+        """Return which environment this is, for a sentence."""
         return f"the conda environment {self.name!r}"
 
     @property
@@ -127,164 +141,164 @@ class Conda(Environment):
         file = replace(self.file, dependencies=tuple(rest))
         return self.maker.uninstall(self.prefix, file, names)
 
-    @property
+    @cached_property
     def prefix(self) -> Path:
-        """Give the folder where conda has it, or would make it: the first of its folders that can be written."""
-        folders = envs_dirs(self.maker.root)
+        """Return the folder where conda has the environment, or would create it.
+
+        That is the first of conda's folders that can be written.
+        """
+        folders = envs_dirs(self.maker.condarc, self.maker.root)
         for folder in folders:
             if (folder / self.name / self.mark).is_dir():
                 return folder / self.name
-        return next((folder for folder in folders if writable(folder)), folders[0]) / self.name
+        for folder in folders:
+            if is_writable(folder):
+                return folder / self.name
+        return folders[0] / self.name
 
     def activation(self) -> Activation:
-        """Give the interpreter, the folders and the variables that `conda activate` would set."""
-        prefix = self.prefix
+        """Return the interpreter, the folders and the variables that `conda activate` would set."""
+        prefix, scripts = self.prefix, self.prefix / "etc" / "conda"
+        python = "python.exe" if WINDOWS else "bin/python"
+        folders = _WINDOWS_PATH if WINDOWS else ("bin",)
         variables = {
+            **_variables(prefix),
             "CONDA_PREFIX": str(prefix),
             "CONDA_DEFAULT_ENV": self.name,
             "CONDA_SHLVL": "1",
         }
         return Activation(
             prefix,
-            prefix / ("python.exe" if WINDOWS else "bin/python"),
-            tuple(prefix / folder for folder in (_WINDOWS_PATH if WINDOWS else ("bin",))),
-            {**_variables(prefix), **variables},
-            tuple(sorted((prefix / "etc/conda/activate.d").glob("*"))),
-            tuple(sorted((prefix / "etc/conda/deactivate.d").glob("*"), reverse=True)),
+            prefix / python,
+            tuple(prefix / folder for folder in folders),
+            variables,
+            scripts=tuple(sorted((scripts / "activate.d").glob("*"))),
+            undo_scripts=tuple(sorted((scripts / "deactivate.d").glob("*"), reverse=True)),
         )
 
     def creation(self) -> tuple[Step, ...]:
-        """Give the steps that make it: the environment, then the `pip:` section where the engine leaves it out."""
+        """Return the steps that create the environment or bring it to what the file says.
+
+        A `pip:` section is a step of its own where the engine leaves it out.
+        """
         self.refuse_foreign()
         state = self.state()
-        file, maker = self.file, self.maker
-        python = self.project.options.python
         if state is State.PRESENT:
-            title = f"bring {self.where} to what {file.path.name} says"
-            specs, pip = self._lacking()
-            update = (
-                [
-                    Step(
-                        "env.update",
-                        title,
-                        maker.install(self.prefix, file, specs),
-                        installs=Installs.LAYER_PACKAGES,
-                        safe="conda's packages are put back if the run fails",
-                    )
-                ]
-                if specs
-                else []
-            )
-            return (*update, *([self._pip_section()] if pip else []))
-        made = (
-            maker.install(self.prefix, file, self._wanted(), new=True)
-            if python
-            else maker.create(self.prefix, file)
-        )
-        title = f"make {self.where} with {maker.name}"
-        steps = [
-            Step(
-                "env.create",
-                title,
-                made,
-                reads=self._made,
-                undo=self.discard,
-                needs=("env.clear",),
-                writes=Writes.NEW_ENVIRONMENT,
-                safe=CREATION_IS_SAFE,
-            )
-        ]
+            return tuple(self._updates())
+        python, maker = self.project.options.python, self.maker
+        command = maker.create(self.prefix, self.file)
+        if python:
+            command = maker.install(self.prefix, self.file, self._wanted(), new=True)
+        steps = []
         if state is State.BROKEN:
-            why = f"{self.where} has no working interpreter, so it is made anew"
-            steps.insert(0, self.clearing(why))
-        if file.pip and (python or not maker.is_cli):
-            steps.append(replace(self._pip_section(), undo=self.discard))
+            why = f"{self.where} has no working interpreter, so it is created again"
+            steps.append(self.clearing(why))
+        steps.append(self._create_step(command, f"create {self.where} with {maker.name}"))
+        if self.file.pip and (python or not maker.is_cli):
+            steps.append(replace(self._pip_step(), undo=self.discard))
         return tuple(steps)
+
+    def _updates(self) -> Iterator[Step]:
+        specs, pip = self._lacking()
+        if specs:
+            yield Step(
+                "env.update",
+                f"bring {self.where} to what {self.file.path.name} says",
+                self.maker.install(self.prefix, self.file, specs),
+                installs=Installs.LAYER_PACKAGES,
+                safe="conda's packages are put back if the run fails",
+            )
+        if pip:
+            yield self._pip_step()
+
+    def _create_step(self, command: Command, title: str) -> Step:
+        return Step(
+            "env.create",
+            title,
+            command,
+            reads=self._created,
+            undo=self.discard,
+            needs=("env.clear", "env.explicit"),
+            writes=Writes.NEW_ENVIRONMENT,
+            safe=CREATION_IS_SAFE,
+        )
 
     def recreation(
         self, description: Path, packages: Sequence[Mapping[str, Any]]
     ) -> tuple[Step, ...]:
-        """Give the steps that link exactly these packages, each verified by its hash."""
+        """Return the steps that link exactly these packages, each verified by its hash."""
         self.refuse_foreign()
-        maker, title = (
-            self.maker,
-            f"make {self.where} from {description.name} with {self.maker.name}",
-        )
+        title = f"create {self.where} from {description.name} with {self.engine}"
+        if not self.maker.is_cli:
+            command = self.maker.explicit(self.prefix, self.file, description)
+            return (self._create_step(command, title),)
         listed = self.prefix.with_name(f".{self.name}.explicit.txt")
-        steps: list[Step] = []
-        if maker.is_cli:
-            records, out = shlex.quote(str(description)), shlex.quote(str(listed))
-            shown = f"""jq -r '"@EXPLICIT", (.conda[] | .url + "#" + .md5)' {records} > {out}"""
+        records, out = shlex.quote(str(description)), shlex.quote(str(listed))
+        write_list = Step(
+            "env.explicit",
+            "write conda's explicit list",
+            work=partial(_write_explicit_list, listed, packages),
+            shown=f"""jq -r '"@EXPLICIT", (.conda[] | .url + "#" + .md5)' {records} > {out}""",
+        )
 
-            def write_list() -> None:
-                listed.parent.mkdir(parents=True, exist_ok=True)
-                write(listed, _explicit_list(packages).encode())
-
-            steps.append(
-                Step("env.list", "write conda's explicit list", work=write_list, shown=shown)
-            )
-
-        def clear() -> None:
+        def discard() -> None:
             listed.unlink(missing_ok=True)
             self.discard()
 
-        def remade(outcome: Outcome) -> tuple[Result, ...]:
+        def created(outcome: Outcome) -> tuple[Result, ...]:
             listed.unlink(missing_ok=True)
-            return self._made(outcome)
+            return self._created(outcome)
 
-        command = maker.explicit(self.prefix, self.file, listed if maker.is_cli else description)
-        return (
-            *steps,
-            Step(
-                "env.create",
-                title,
-                command,
-                reads=remade,
-                undo=clear,
-                needs=("env.list",),
-                writes=Writes.NEW_ENVIRONMENT,
-                safe=CREATION_IS_SAFE,
-            ),
-        )
+        command = self.maker.explicit(self.prefix, self.file, listed)
+        create = replace(self._create_step(command, title), reads=created, undo=discard)
+        return (write_list, create)
 
-    def _made(self, outcome: Outcome) -> tuple[Result, ...]:
-        """Enter what was made in conda's list of environments, whichever engine made it; it must have a Python."""
-        failures.demand(outcome, title=f"make {self.where}")
+    def _created(self, outcome: Outcome) -> tuple[Result, ...]:
+        """Add what was created to conda's list of environments, whichever engine created it.
+
+        Raises:
+            LabError: The environment has no Python, which the managers need.
+        """
+        failures.demand(outcome, title=f"create {self.where}")
+        name = self.file.path.name
         if not self.python.exists():
-            text = f"{self.file.path.name} asks for no Python, and the managers need one."
-            remedy = f"add '- python' to the dependencies in {self.file.path.name}"
-            raise LabError(text, ErrorCode.NO_PYTHON, file=self.file.path.name, remedy=remedy)
+            text = f"{name} does not contain Python, and the managers need it."
+            remedy = Remedy(f"Add '- python' to the dependencies in {name}")
+            raise LabError(text, ErrorCode.NO_PYTHON, file=name, remedy=remedy)
         state = self.marker / "state"
-        if (
-            self.file.variables and not state.exists()
-        ):  # on no command line: every user of the machine can read those
-            write(state, json.dumps({"version": 1, "env_vars": dict(self.file.variables)}).encode())
-        self._list(there=True)
+        if self.file.variables and not state.exists():
+            # on no command line, which every user of the machine can read
+            variables = {"version": 1, "env_vars": dict(self.file.variables)}
+            write(state, json.dumps(variables).encode())
+        self._register()
         return ()
 
-    def _list(self, *, there: bool) -> None:
-        """Enter it in conda's own list of the user's environments, or take it off."""
-        known = executables.home() / ".conda" / "environments.txt"
+    def _register(self) -> None:
+        """Add the environment to conda's list of the user's environments."""
+        known = list_of_environments()
+        text = known.read_text("utf-8") if known.is_file() else ""
+        if str(self.prefix) in map(str.strip, text.splitlines()):
+            return
+        known.parent.mkdir(parents=True, exist_ok=True)
+        separator = "\n" if text and not text.endswith("\n") else ""
+        # appended, since other projects may add theirs at this moment
+        with known.open("a", encoding="utf-8") as stream:
+            stream.write(f"{separator}{self.prefix}\n")
+
+    def _deregister(self) -> None:
+        """Take the environment off conda's list of the user's environments."""
+        known = list_of_environments()
         lines = known.read_text("utf-8").splitlines(keepends=True) if known.is_file() else []
         rest = [line for line in lines if line.strip() != str(self.prefix)]
-        if not there and rest != lines:
+        if rest != lines:
             write(known, "".join(rest).encode())
-        elif (
-            there and rest == lines
-        ):  # added to the file as it is: other projects may add theirs at this moment
-            known.parent.mkdir(parents=True, exist_ok=True)
-            with known.open("a", encoding="utf-8") as stream:
-                stream.write(
-                    f"{'' if not lines or lines[-1].endswith(chr(10)) else chr(10)}{self.prefix}\n"
-                )
 
-    def _pip_section(self) -> Step:
-        """Install the `pip:` section; its entries are arguments of pip, as conda hands them on."""
-        words = [
-            part
-            for entry in self.file.pip
-            for part in (entry.split(" ", 1) if entry[:1] == "-" else [entry])
-        ]
+    def _pip_step(self) -> Step:
+        """Return the step that installs the `pip:` section, whose entries are arguments of pip."""
+        words: list[str] = []
+        for entry in self.file.pip:
+            is_option = entry.startswith("-")
+            words += entry.split(" ", 1) if is_option else [entry]
         install = ("pip", "install", "--python", str(self.python))
         command = uv.command(
             self.project,
@@ -293,36 +307,30 @@ class Conda(Environment):
             why="install the pip: section",
             cwd=self.file.path.parent,
         )
-        title = f"install the pip: section of {self.file.path.name}"
         return Step(
             "env.pip",
-            title,
+            f"install the pip: section of {self.file.path.name}",
             command,
             needs=("env.create", "env.update"),
             installs=Installs.PYTHON_PACKAGES,
-            safe="the guard looks at it first in an existing environment",
+            safe="the guard asks what pip would replace first",
         )
 
     def lacking(self) -> tuple[str, ...]:
-        """Give what the conda file asks for and is not installed: its own packages and those of its pip section."""
+        """Return the specs of the conda file, its `pip:` section too, that are not installed."""
         specs, pip = self._lacking()
         return (*specs, *pip)
 
     def _lacking(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        prefix = self.prefix
-        return conda_health.unsatisfied(prefix, self._wanted()), site_packages.unsatisfied(
-            prefix, self.file.pip
-        )
+        specs = conda_health.unsatisfied(self.prefix, self._wanted())
+        return specs, site_packages.unsatisfied(self.prefix, self.file.pip)
 
     def _wanted(self) -> list[str]:
-        """Give the file's specs, with the Python that was asked for in place of the file's own."""
-        specs = list(self.file.dependencies)
-        if not self.project.options.python:
-            return specs
-        return [
-            f"python={self.project.options.python}",
-            *(spec for spec in specs if spec_name(spec) != "python"),
-        ]
+        """Return the file's specs, with the Python that the run's options name."""
+        python, specs = self.project.options.python, self.file.dependencies
+        if not python:
+            return list(specs)
+        return [f"python={python}", *(spec for spec in specs if spec_name(spec) != "python")]
 
     def health(self) -> Iterable[Result]:
         """Verify every file that `conda-meta` records, and that what is installed is consistent."""
@@ -330,14 +338,13 @@ class Conda(Environment):
         yield from site_packages.health(self.prefix, conda_health.owned_or_none(self.prefix))
 
     def doctor(self) -> Step | None:
-        """Ask the engine's own doctor, and read what it says."""
+        """Return the step that runs the engine's own doctor, where it has one."""
         command = self.maker.doctor(self.prefix)
         if command is None:
             return None
-        title = f"{self.engine} doctor"
         return Step(
             "check.doctor.tool",
-            title,
+            f"{self.engine} doctor",
             command,
             reads=conda_health.read_doctor,
             needs=MADE,
@@ -345,47 +352,50 @@ class Conda(Environment):
         )
 
     def refuse_base(self) -> None:
-        """Stop where the environment is conda's base."""
+        """Raise an error where the environment is conda's base."""
         if is_base(self.prefix, self.maker.root):
-            text = f"{self.prefix} is conda's base environment, and that is never touched."
-            remedy = f"give the environment another name in {self.file.path.name}"
+            text = f"{self.prefix} is conda's base environment, which is never changed."
+            remedy = Remedy(f"Give the environment another name in {self.file.path.name}")
             raise LabError(text, ErrorCode.BASE_ENVIRONMENT, remedy=remedy)
 
     @property
     def lock_path(self) -> Path | None:
-        """Give a file in the cache: projects whose conda files bear the same name share one environment."""
+        """Return a file in the cache: projects with the same environment name share it."""
         return Path(bootstrap.lock_place(str(self.prefix)))
 
     def repair(self, journal: Path, packages: Sequence[Mapping[str, Any]]) -> tuple[Command, ...]:
-        """Link exactly the recorded packages anew, and take out those that came later."""
-        maker, wanted = self.maker, {one["name"] for one in packages}
-        new = sorted({path.name.rsplit("-", 2)[0] for path in self.marker.glob("*.json")} - wanted)
+        """Return the commands that link the recorded packages again and remove later ones."""
+        wanted = {record["name"] for record in packages}
+        there = {path.name.rsplit("-", 2)[0] for path in self.marker.glob("*.json")}
         listed = journal
-        if maker.is_cli:
+        if self.maker.is_cli:
             listed = journal.with_name("explicit.txt")
-            write(listed, _explicit_list(packages).encode())
-        return maker.repair(self.prefix, self.file, listed, new)
+            _write_explicit_list(listed, packages)
+        return self.maker.repair(self.prefix, self.file, listed, sorted(there - wanted))
 
 
-def _explicit_list(packages: Sequence[Mapping[str, Any]]) -> str:
-    rows = [
-        "@EXPLICIT",
-        *("#".join(filter(None, (one["url"], one.get("md5")))) for one in packages),
-    ]
-    return "\n".join(rows)
+def _write_explicit_list(path: Path, packages: Sequence[Mapping[str, Any]]) -> None:
+    """Write a list of packages that conda links without solving: addresses, with their MD5."""
+    rows = ["@EXPLICIT"]
+    for record in packages:
+        md5 = record.get("md5")
+        rows.append(f"{record['url']}#{md5}" if md5 else record["url"])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write(path, "\n".join(rows).encode())
 
 
 def _variables(prefix: Path) -> dict[str, str]:
-    """Read the variables that the environment itself sets (`conda env config vars`, and packages' own)."""
+    """Return the variables that packages and `conda env config vars` set."""
     found: dict[str, Any] = {}
     for path in sorted((prefix / "etc/conda/env_vars.d").glob("*.json")):
-        found.update(_json(path))
-    state: Any = _json(prefix / "conda-meta" / "state").get("env_vars", {})
-    every = {**found, **(state if isinstance(state, dict) else {})}
-    return {key: value for key, value in every.items() if isinstance(value, str)}
+        found |= _read_json(path)
+    state = _read_json(prefix / "conda-meta" / "state").get("env_vars")
+    if isinstance(state, dict):
+        found |= state
+    return {key: value for key, value in found.items() if isinstance(value, str)}
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

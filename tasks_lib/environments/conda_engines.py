@@ -1,4 +1,4 @@
-"""What creates a conda environment: a CLI found on the machine, or the library py-rattler."""
+"""The engines that create a conda environment: a CLI on the machine, or the library py-rattler."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -15,7 +16,7 @@ from tasks_lib.environments import conda_config
 from tasks_lib.environments.conda_config import Condarc
 from tasks_lib.environments.conda_health import solver_spec
 from tasks_lib.environments.conda_messages import FAILURES
-from tasks_lib.errors import ErrorCode, LabError
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import failures
 from tasks_lib.execution.process import Command
 from tasks_lib.project.options import Options
@@ -29,23 +30,25 @@ if TYPE_CHECKING:
 
 _DEFAULTS = Options()
 WORKER = Path(__file__).with_name("rattler_worker.py")
-#: settings of the user's `.condarc`, the values at which they count, and what the worker is told then
+#: settings of the user's `.condarc`, the values at which they count, and the worker's option then
 _SWITCHES = (
     ("channel_priority", {"disabled", "false"}, "--any-channel"),
     ("ssl_verify", {"false"}, "--no-tls-verify"),
     ("offline", {"true"}, "--offline"),
 )
+#: settings of the user's `.condarc` that are numbers, and the worker's options
+_NUMBERS = (("remote_read_timeout_secs", "--timeout"), ("remote_max_retries", "--retries"))
 
 
 class Engine:
-    """The `conda` on PATH, from which the others differ; every method returns a command and runs nothing."""
+    """The `conda` on PATH, from which the others differ; it returns commands and runs nothing."""
 
     name: ClassVar[str] = "conda"
-    #: whether it is a command line of conda's kind: `create` installs the `pip:` section of a conda file by itself,
-    #: and `explicit` reads conda's own kind of list, not a description with whole records
+    #: whether it is a command line of conda's kind: `create` installs the `pip:` section of a conda
+    #: file by itself, and `explicit` reads conda's own kind of list, not a description
     is_cli: ClassVar[bool] = True
     has_doctor: ClassVar[bool] = True
-    #: the words that make what a conda file describes
+    #: the words that create what a conda file describes
     creates: ClassVar[tuple[str, ...]] = ("env", "create")
 
     def __init__(self, program: str, options: Options = _DEFAULTS) -> None:
@@ -53,6 +56,7 @@ class Engine:
         self.program = program
         self.options = options
 
+    @cached_property
     def condarc(self) -> Condarc:
         """Return the user's settings of conda, with the options of the run laid over them."""
         variables = {**os.environ, **conda_config.for_conda(self.options)}
@@ -60,21 +64,21 @@ class Engine:
 
     @property
     def root(self) -> Path | None:
-        """Give the folder of the conda installation itself, whose environment is base: above `bin` or `condabin`."""
+        """Return the folder of the conda installation, whose environment is base."""
         return Path(self.program).resolve().parent.parent
 
     def _command(self, why: str, file: CondaFile, *words: str) -> Command:
-        """Give a command that downloads from the file's channels, and takes its turn: conda locks no package cache."""
-        condarc = self.condarc()
-        first = next(iter(condarc.values.get("pkgs_dirs", ())), str(self.root))
-        cache = os.path.expanduser(first)  # noqa: PTH111 - as in conda.py
-        source = ", ".join(condarc.channels(file.channels))
+        """Return a command that downloads from the file's channels.
+
+        Such commands wait for each other: conda does not lock its cache of packages.
+        """
+        folders = self.condarc.values.get("pkgs_dirs") or [str(self.root)]
         return Command(
             (self.program, *words),
             why,
             env=self._env(),
-            turn=Path(bootstrap.lock_place(cache)),
-            source=source,
+            turn=Path(bootstrap.lock_place(folders[0])),
+            source=", ".join(self.condarc.channels(file.channels)),
             failures=FAILURES,
         )
 
@@ -82,57 +86,62 @@ class Engine:
         return {**conda_config.for_conda(self.options), **package_index.for_pip(self.options)}
 
     def create(self, prefix: Path, file: CondaFile) -> Command:
-        """Make the environment that a conda file describes."""
-        why = f"make the conda environment that {file.path.name} describes"
+        """Return the command that creates the environment of a conda file."""
+        why = f"create the conda environment that {file.path.name} describes"
         words = (*self.creates, "--yes", "--file", str(file.path), "--prefix", str(prefix))
         command = self._command(why, file, *words)
-        if not file.pip:
+        index = package_index.resolve(self.options)
+        if not file.pip or not index.source:
             return command
-        return replace(command, env={**command.env, **_pip_index(self.options)})
+        # conda starts pip for the section, which is to use the index of the other tools
+        return replace(command, env={**command.env, "PIP_INDEX_URL": index.url})
 
     def install(
         self, prefix: Path, file: CondaFile, specs: Sequence[str], *, new: bool = False
     ) -> Command:
-        """Make an existing environment (or, with `new`, one from nothing) satisfy `specs`, from the file's channels."""
-        channels = [
-            part
-            for channel in file.channels
-            if channel != "nodefaults"
-            for part in ("--channel", channel)
-        ]
+        """Return the command that brings `specs` into an environment, which is created if `new`."""
+        channels: list[str] = []
+        for channel in file.channels:
+            if channel != "nodefaults":
+                channels += ["--channel", channel]
         verb = "create" if new else "install"
-        why = f"{verb} with the packages asked for"
-        return self._command(why, file, verb, "--yes", "--prefix", str(prefix), *channels, *specs)
+        words = (verb, "--yes", "--prefix", str(prefix), *channels, *specs)
+        return self._command(f"{verb} with the packages that were named", file, *words)
 
     def uninstall(self, prefix: Path, file: CondaFile, names: Sequence[str]) -> Command:
-        """Take packages, and what nothing else needs, out of an environment."""
-        return self._command(
-            "remove the conda packages", file, "remove", "--yes", "--prefix", str(prefix), *names
-        )
+        """Return the command that removes packages and what nothing else needs."""
+        words = ("remove", "--yes", "--prefix", str(prefix), *names)
+        return self._command("remove the conda packages", file, *words)
 
     def explicit(self, prefix: Path, file: CondaFile, listed: Path) -> Command:
-        """Link exactly the packages of a list of conda's (`@EXPLICIT`), or of a description: nothing is solved."""
+        """Return the command that links exactly the packages of a list; nothing is solved.
+
+        `listed` is a list of conda's (`@EXPLICIT`), or a description where the engine is not a CLI.
+        """
         why = "link exactly the packages of the list, verified by their hashes"
-        return self._command(
-            why, file, "create", "--yes", "--prefix", str(prefix), "--file", str(listed)
-        )
+        words = ("create", "--yes", "--prefix", str(prefix), "--file", str(listed))
+        return self._command(why, file, *words)
 
     def repair(
         self, prefix: Path, file: CondaFile, listed: Path, new: Sequence[str]
     ) -> tuple[Command, ...]:
-        """Bring an existing environment back to exactly the packages listed; `new` are those that it has besides."""
+        """Return the commands that bring an environment back to the packages listed.
+
+        `new` are the names of packages that it has besides.
+        """
         why, common = "bring conda's packages back", ("--yes", "--prefix", str(prefix))
-        remove = [self._command(why, file, "remove", "--force", *common, *new)] if new else []
-        return (*remove, self._command(why, file, "install", *common, "--file", str(listed)))
+        commands = []
+        if new:
+            commands.append(self._command(why, file, "remove", "--force", *common, *new))
+        commands.append(self._command(why, file, "install", *common, "--file", str(listed)))
+        return tuple(commands)
 
     def doctor(self, prefix: Path) -> Command | None:
-        """Give the engine's own health report, where it has one; conda's always exits 0."""
-        why = "ask conda about the environment's health"
-        return (
-            Command((self.program, "doctor", "--prefix", str(prefix)), why)
-            if self.has_doctor
-            else None
-        )
+        """Return the command of the engine's own health report; conda's always exits 0."""
+        if not self.has_doctor:
+            return None
+        words = ("doctor", "--prefix", str(prefix))
+        return Command((self.program, *words), "ask conda about the environment's health")
 
 
 class Mamba(Engine):
@@ -150,10 +159,9 @@ class Micromamba(Mamba):
 
     @property
     def root(self) -> Path | None:
-        """Give MAMBA_ROOT_PREFIX, or micromamba's own default."""
-        return Path(
-            os.environ.get("MAMBA_ROOT_PREFIX") or executables.home() / ".local/share/mamba"
-        )
+        """Return MAMBA_ROOT_PREFIX, or micromamba's own default."""
+        named = os.environ.get("MAMBA_ROOT_PREFIX")
+        return Path(named) if named else executables.home() / ".local/share/mamba"
 
 
 class Rattler(Engine):
@@ -165,32 +173,30 @@ class Rattler(Engine):
 
     @property
     def root(self) -> Path | None:
-        """Give nothing: there is no installation, and no base."""
+        """Return None: there is no installation, and no base."""
         return None
 
     def create(self, prefix: Path, file: CondaFile) -> Command:
-        """Solve and install every dependency of the file."""
+        """Return the command that solves for and installs every dependency of the file."""
         return self.install(prefix, file, file.dependencies, new=True)
 
     def install(
         self, prefix: Path, file: CondaFile, specs: Sequence[str], *, new: bool = False
     ) -> Command:
-        """Solve for `specs` and what is installed, and bring the prefix there."""
-        why = (
-            "make the conda environment with py-rattler"
-            if new
-            else "install the conda packages with py-rattler"
-        )
+        """Return the command that solves for `specs` and what is installed, and installs that."""
+        why = "install the conda packages with py-rattler"
+        if new:
+            why = "create the conda environment with py-rattler"
         return self._worker(why, file, "install", prefix, *_specs(specs))
 
     def uninstall(self, prefix: Path, file: CondaFile, names: Sequence[str]) -> Command:
-        """Solve for what is left when `names` are no longer asked for."""
-        dropped = [f"--drop={name}" for name in names]
+        """Return the command that solves without `names`, and removes what is left over."""
+        words = [*(f"--drop={name}" for name in names), *_specs(file.dependencies)]
         why = "remove the conda packages with py-rattler"
-        return self._worker(why, file, "install", prefix, *dropped, *_specs(file.dependencies))
+        return self._worker(why, file, "install", prefix, *words)
 
     def explicit(self, prefix: Path, file: CondaFile, listed: Path) -> Command:
-        """Link the records of a description: nothing is solved."""
+        """Return the command that links the records of a description; nothing is solved."""
         why = "link exactly the described packages with py-rattler, verified by their hashes"
         words = (f"--description={listed}", *_specs(file.dependencies))
         return self._worker(why, file, "explicit", prefix, *words)
@@ -198,42 +204,52 @@ class Rattler(Engine):
     def repair(
         self, prefix: Path, file: CondaFile, listed: Path, new: Sequence[str]
     ) -> tuple[Command, ...]:
-        """Link every described package anew, and unlink what is not described."""
+        """Return the command that links every described package, and unlinks the others."""
         del new
         why = "bring conda's packages back with py-rattler"
         return (self._worker(why, file, "explicit", prefix, f"--description={listed}"),)
 
     def probe(self, file: CondaFile) -> Command:
-        """Ask whether any of the file's channels answers."""
+        """Return the command that succeeds if any of the file's channels answers."""
         return self._worker("see whether a channel answers", file, "probe", None)
 
     def search(self, file: CondaFile, names: Sequence[str], subdirs: Sequence[str] = ()) -> Command:
-        """Ask the file's channels for the newest version of each name on each platform (this one and noarch)."""
+        """Return the command that asks for the newest version of each name on each platform.
+
+        Without `subdirs` these are this platform and noarch.
+        """
         words = (*(f"--subdir={name}" for name in subdirs), *_specs(names))
-        return self._worker(
-            "ask the channels what versions there are", file, "search", None, *words
-        )
+        return self._worker("ask the channels for their versions", file, "search", None, *words)
 
     def _worker(
         self, why: str, file: CondaFile, action: str, prefix: Path | None, *words: str
     ) -> Command:
-        condarc = self.condarc()
-        argv = [self.program, str(WORKER), action, *(["--prefix", str(prefix)] if prefix else [])]
-        for channel in condarc.channels(file.channels):
-            argv += ["--channel", channel]
+        argv = [self.program, str(WORKER), action]
+        if prefix:
+            argv += ["--prefix", str(prefix)]
         specs = [*file.dependencies, *(word.removeprefix("--spec=") for word in words)]
-        for name, addresses in condarc.meanings(file.channels, specs).items():
-            argv += [part for address in addresses for part in ("--meaning", f"{name}={address}")]
-        for address, mirrors in condarc.mirrors(file.channels).items():
-            argv += [part for mirror in mirrors for part in ("--mirror", f"{address}={mirror}")]
+        argv += self._channel_words(file, specs)
+        settings = self.condarc.values
         for key, values, option in _SWITCHES:
-            argv += [option] if str(condarc.values.get(key, "")).lower() in values else []
-        for key, option in (
-            ("remote_read_timeout_secs", "--timeout"),
-            ("remote_max_retries", "--retries"),
-        ):
-            argv += [f"{option}={condarc.values[key]}"] if key in condarc.values else []
+            if str(settings.get(key, "")).lower() in values:
+                argv.append(option)
+        for key, option in _NUMBERS:
+            if key in settings:
+                argv.append(f"{option}={settings[key]}")
         return Command((*argv, *words), why, env=self._env(), failures=FAILURES)
+
+    def _channel_words(self, file: CondaFile, specs: Sequence[str]) -> list[str]:
+        """Return the worker's options for channels, their meanings and their mirrors."""
+        words: list[str] = []
+        for channel in self.condarc.channels(file.channels):
+            words += ["--channel", channel]
+        for name, addresses in self.condarc.meanings(file.channels, specs).items():
+            for address in addresses:
+                words += ["--meaning", f"{name}={address}"]
+        for address, mirrors in self.condarc.mirrors(file.channels).items():
+            for mirror in mirrors:
+                words += ["--mirror", f"{address}={mirror}"]
+        return words
 
 
 def _specs(specs: Sequence[str]) -> list[str]:
@@ -246,32 +262,26 @@ ENGINES: dict[str, type[Engine]] = {
 
 
 def preview(command: Command) -> Command:
-    """Ask, without changing anything, what an engine's `install` would do."""
-    own = [] if str(WORKER) in command.argv else ["--json"]
-    return replace(
-        command, argv=(*command.argv, "--dry-run", *own), why="see what would be installed"
-    )
+    """Return the command that says what an engine's `install` would do."""
+    words = ["--dry-run"]
+    if str(WORKER) not in command.argv:
+        words.append("--json")
+    return replace(command, argv=(*command.argv, *words), why="see what would be installed")
 
 
 def linked(outcome: Outcome) -> list[tuple[str, str]]:
-    """Read the answer of a preview: names and versions of the packages that conda would put there."""
+    """Return the names and versions of the packages that the answer of a preview would install."""
     title = "see what conda would install"
     try:
         said = json.loads(outcome.stdout)
     except ValueError:
         raise failures.explain(outcome, title=title) from None
-    if not outcome.ok:  # conda puts there what it says as text else
+    if not outcome.ok:
+        # with --json conda writes into the answer what it prints otherwise
         text = str(said.get("error") or said.get("message") or outcome.said)
         raise failures.explain(replace(outcome, stdout="", stderr=text), title=title)
-    return [
-        (one["name"], str(one["version"])) for one in (said.get("actions") or {}).get("LINK", ())
-    ]
-
-
-def _pip_index(options: Options) -> dict[str, str]:
-    """Return the index that all tools use, for the pip that conda starts for a `pip:` section."""
-    found = package_index.resolve(options)
-    return {"PIP_INDEX_URL": found.url} if found.source else {}
+    records = (said.get("actions") or {}).get("LINK", ())
+    return [(record["name"], str(record["version"])) for record in records]
 
 
 def on_path() -> list[str]:
@@ -280,15 +290,16 @@ def on_path() -> list[str]:
 
 
 def choose(name: str, options: Options = _DEFAULTS) -> Engine:
-    """Give the engine of that name; `auto` takes the CLI on PATH, else rattler."""
+    """Return the engine of that name; `auto` is the CLI on PATH, else rattler."""
     if name == "auto":
         name = next(iter(on_path()), Rattler.name)
     if name not in ENGINES:
-        text = f"there is no engine {name!r}; the engines are auto, {', '.join(ENGINES)}."
-        raise LabError(text, ErrorCode.UNKNOWN_ENGINE, remedy="choose one, e.g. --engine rattler")
+        text = f"There is no engine {name!r}. The engines are auto, {', '.join(ENGINES)}."
+        remedy = Remedy("Choose one, e.g. with --engine rattler")
+        raise LabError(text, ErrorCode.UNKNOWN_ENGINE, remedy=remedy)
     program = sys.executable if name == Rattler.name else shutil.which(name)
     if program is None:
-        text = f"the engine {name} is not on PATH."
-        remedy = f"install {name}, or take the engine that needs none: --engine rattler"
+        text = f"The engine {name} is not on PATH."
+        remedy = Remedy(f"Install {name}, or use the engine that needs none: --engine rattler")
         raise LabError(text, ErrorCode.ENGINE_MISSING, remedy=remedy)
     return ENGINES[name](program, options)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tasks_lib.environments.conda_config import Condarc
 from tasks_lib.tools import executables
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def is_base(prefix: Path, root: Path | None = None) -> bool:
@@ -17,20 +21,38 @@ def is_base(prefix: Path, root: Path | None = None) -> bool:
     return root is not None and prefix.exists() and root.exists() and prefix.samefile(root)
 
 
-def envs_dirs(root: Path | None) -> list[Path]:
+def envs_dirs(condarc: Condarc, root: Path | None = None) -> list[Path]:
     """Return the folders of conda's environments, in the order in which conda searches them.
 
     Source: conda's documentation of `envs_dirs`. `root` is the folder of the conda installation.
     """
-    condarc = Condarc.load(os.environ, root)
     folders = [Path(text) for text in condarc.values.get("envs_dirs", ())]
     user = executables.home() / ".conda" / "envs"
-    if root is not None:
-        folders += [root / "envs", user] if os.access(root, os.W_OK) else [user, root / "envs"]
+    if root is not None and os.access(root, os.W_OK):
+        folders += [root / "envs", user]
+    elif root is not None:
+        folders += [user, root / "envs"]
     return list(dict.fromkeys([*folders, user]))
 
 
-def writable(folder: Path) -> bool:
+def list_of_environments() -> Path:
+    """Return the path of the list in which conda keeps the user's environments."""
+    return executables.home() / ".conda" / "environments.txt"
+
+
+def prefixes(roots: Sequence[Path]) -> list[Path]:
+    """Return what `conda env list` shows: the base of `roots`, conda's list, then its folders."""
+    known = list_of_environments()
+    lines = known.read_text("utf-8", "surrogateescape").splitlines() if known.is_file() else []
+    found = [*roots, *(Path(line) for line in lines if line.strip())]
+    root = roots[0] if roots else None
+    for folder in envs_dirs(Condarc.load(os.environ, root), root):
+        if folder.is_dir():
+            found += sorted(folder.iterdir())
+    return [prefix for prefix in dict.fromkeys(found) if (prefix / "conda-meta").is_dir()]
+
+
+def is_writable(folder: Path) -> bool:
     """Return whether the folder, or the nearest existing one above it, can be written."""
     nearest = next(place for place in (folder, *folder.parents) if place.exists())
     return nearest.is_dir() and os.access(nearest, os.W_OK)

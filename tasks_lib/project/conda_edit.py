@@ -1,8 +1,8 @@
 """Edit the text of a conda file: every character that an edit does not concern stays as it is.
 
-Comments, quotes and line breaks survive, which no YAML library that writes a file guarantees. An edit
-works on the positions of the YAML's nodes. Its result is read again, and refused as `cannot_edit`
-unless it says what it should.
+Comments, quotes and line breaks survive, which no library that writes YAML guarantees. An edit works
+on the positions of the YAML's nodes. Its result is read again, and refused as `cannot_edit` unless it
+says what it should.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def without_pip_section(path: Path, text: str) -> str:
 
 
 def with_name_and_channels(path: Path, text: str, name: str, channels: Mapping[str, str]) -> str:
-    """Return `text` with another environment name; `channels` maps channels to their new addresses."""
+    """Return `text` with another name; `channels` maps channels to new addresses."""
     file = CondaFile.parse(path, text)
     edits = []
     for key, value in _sections(path, text):

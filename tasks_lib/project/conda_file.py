@@ -28,7 +28,7 @@ _NULL = "tag:yaml.org,2002:null"
 
 @dataclass(frozen=True)
 class CondaFile:
-    """A conda environment file: the packages that it names, and the line of each, counted from 1."""
+    """A conda environment file: what it names, and the lines of that, counted from 1."""
 
     path: Path
     name: str

@@ -71,7 +71,7 @@ def choose(session: Session, mode: str, say: Callable[[str], None]) -> Channel:
     if mode != "local":
         asked = process.run(Rattler(sys.executable, session.project.options).probe(layer.file))
         if asked.ok:
-            condarc = layer.maker.condarc()
+            condarc = layer.maker.condarc
             settings = {
                 key: value
                 for key, value in condarc.values.items()

@@ -15,15 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from tasks_lib.environments import ENVIRONMENTS, conda_health, foreign, shells
 from tasks_lib.environments.base import State
-from tasks_lib.environments.conda import Conda
-from tasks_lib.environments.conda_folders import envs_dirs, is_base
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import process
 from tasks_lib.ownership.facts import Facts
 from tasks_lib.ownership.owners import Owner
 from tasks_lib.results import Result, Status
 from tasks_lib.session.session import Answer
-from tasks_lib.tools import executables, package_index
+from tasks_lib.tools import package_index
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,18 +52,10 @@ def listing(session: Session, name: str = "") -> Answer:
             broken = not any((one.prefix / folder).is_dir() for folder in ("bin", "Scripts"))
             state = State.BROKEN if broken else State.PRESENT
             rows.append(_row(one.prefix, one.kind, one.prefix.name, state.value, mine=one.mine))
-    for prefix in _conda_prefixes():
-        if str(prefix) not in known:
-            base = is_base(prefix)
-            rows.append(
-                _row(
-                    prefix,
-                    "conda",
-                    "base" if base else prefix.name,
-                    State.PRESENT.value,
-                    mine=False,
-                )
-            )
+    for layer in ENVIRONMENTS.values():
+        for other, prefix in layer.on_machine():
+            if str(prefix) not in known:
+                rows.append(_row(prefix, layer.kind, other, State.PRESENT.value, mine=False))
     found = [
         row
         for row in rows
@@ -84,20 +74,6 @@ def _row(prefix: Path, kind: str, name: str, state: str, *, mine: bool) -> dict[
     python = conda_health.python_version(prefix) if state == State.PRESENT.value else ""
     row: dict[str, Any] = {"name": name, "kind": kind, "python": python, "state": state}
     return {**row, "project": mine, "active": active, "path": str(prefix)}
-
-
-def _conda_prefixes() -> list[Path]:
-    """Find conda's environments as `conda env list` does: its own list, then its folders."""
-    known = executables.home() / ".conda" / "environments.txt"
-    listed = known.read_text("utf-8", "surrogateescape").splitlines() if known.is_file() else ()
-    found = [Path(line) for line in listed if line.strip()]
-    programs = [shutil.which(name) for name in Conda.engines_on_path()]
-    roots = [Path(program).resolve().parent.parent for program in programs if program]
-    for folder in envs_dirs(roots[0] if roots else None):
-        found += sorted(folder.iterdir()) if folder.is_dir() else []
-    return [
-        prefix for prefix in dict.fromkeys([*roots, *found]) if (prefix / "conda-meta").is_dir()
-    ]
 
 
 def info(session: Session) -> Answer:

@@ -9,6 +9,7 @@ import pytest
 
 from tasks_lib.environments.base import State
 from tasks_lib.environments.conda import Conda
+from tasks_lib.environments.conda_config import Condarc
 from tasks_lib.environments.conda_folders import envs_dirs, is_base
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.execution.process import Command, Outcome
@@ -60,8 +61,8 @@ def test_environment_that_is_there_is_found_in_any_folder(
 
 def test_folders_of_an_installation_that_can_be_written_come_first(home: Path, root: Path) -> None:
     user = home / ".conda/envs"
-    assert envs_dirs(root) == [root / "envs", user]
-    assert envs_dirs(None) == [user]
+    assert envs_dirs(Condarc(), root) == [root / "envs", user]
+    assert envs_dirs(Condarc()) == [user]
 
 
 def test_missing_conda_file_stops_the_layer(project: MakeProject) -> None:
@@ -324,7 +325,7 @@ def test_environment_without_a_python_is_refused(project: MakeProject) -> None:
     environment = Conda(project(conda=CONDA.replace("  - python=3.11\n", "")))
     reads = environment.creation()[0].reads
     assert reads is not None
-    with pytest.raises(LabError, match="asks for no Python") as caught:
+    with pytest.raises(LabError, match="does not contain Python") as caught:
         list(reads(Outcome(Command(("x",)), 0, "", "", 0.1)))
     assert caught.value.file == "conda.yml"
 
@@ -342,6 +343,6 @@ def test_variables_of_the_file_are_written_into_the_environment(
     project: MakeProject, conda_env: Path
 ) -> None:
     environment = Conda(project(conda=f"{CONDA}variables: {{KEY: hunter2}}\n"))
-    list(environment._made(Outcome(Command(("rattler",)), 0, "", "", 0.0)))  # noqa: SLF001 - what creation reads with
+    list(environment._created(Outcome(Command(("rattler",)), 0, "", "", 0.0)))  # noqa: SLF001 - what creation reads with
     assert environment.activation().variables["KEY"] == "hunter2"
     assert (conda_env / "conda-meta/state").is_file()

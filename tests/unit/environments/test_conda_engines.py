@@ -204,7 +204,11 @@ class Counting(BaseHTTPRequestHandler):
 @pytest.mark.processes
 @pytest.mark.parametrize("action", ["probe", "search", "install"])
 def test_offline_no_channel_is_asked(file: CondaFile, home: Path, root: Path, action: str) -> None:
-    engine = conda_engines.Rattler(sys.executable)
+    actions: dict[str, Callable[[conda_engines.Rattler], Command]] = {
+        "probe": lambda engine: engine.probe(file),
+        "search": lambda engine: engine.search(file, ("six",)),
+        "install": lambda engine: engine.install(root / "env", file, ("six",)),
+    }
     Counting.asked.clear()
     with ThreadingHTTPServer(("127.0.0.1", 0), Counting) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -213,12 +217,10 @@ def test_offline_no_channel_is_asked(file: CondaFile, home: Path, root: Path, ac
             (home / ".condarc").write_text(
                 f"channel_alias: {alias}\nremote_max_retries: 0\noffline: {offline}\n"
             )
-            actions = {
-                "probe": lambda: engine.probe(file),
-                "search": lambda: engine.search(file, ("six",)),
-                "install": lambda: engine.install(root / "env", file, ("six",)),
-            }
-            command = replace(actions[action](), env={"RATTLER_CACHE_DIR": str(home / "cache")})
+            engine = conda_engines.Rattler(sys.executable)
+            command = replace(
+                actions[action](engine), env={"RATTLER_CACHE_DIR": str(home / "cache")}
+            )
             assert not process.run(command).ok or action == "search"
             assert any(path.startswith(f"/{offline}/") for path in Counting.asked) is asked, (
                 Counting.asked
@@ -263,7 +265,7 @@ def test_choice(on_path: Path, programs: tuple[str, ...], asked: str, chosen: st
 
 def test_engine_that_is_not_on_this_machine(on_path: Path) -> None:
     assert os.listdir(on_path) == []  # noqa: PTH208 - its names are all that matters
-    with pytest.raises(LabError, match="the engine mamba is not on PATH") as caught:
+    with pytest.raises(LabError, match="The engine mamba is not on PATH") as caught:
         conda_engines.choose("mamba")
     assert caught.value.exit_code == ExitCode.TOOL_MISSING
     assert "--engine rattler" in str(caught.value.remedy)
