@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import platformdirs
 
 from tasks_lib import bootstrap
-from tasks_lib.environments import conda_engines, conda_health, health_checks, site_packages
+from tasks_lib.environments import (
+    conda_engines,
+    conda_folders,
+    conda_health,
+    health_checks,
+    site_packages,
+)
 from tasks_lib.environments.base import (
     CREATION_IS_SAFE,
     MADE,
@@ -22,13 +28,7 @@ from tasks_lib.environments.base import (
     State,
 )
 from tasks_lib.environments.conda_config import USER_VARIABLES
-from tasks_lib.environments.conda_folders import (
-    envs_dirs,
-    is_base,
-    is_writable,
-    list_of_environments,
-    prefixes,
-)
+from tasks_lib.environments.conda_folders import is_base
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import failures
 from tasks_lib.execution.files import write
@@ -75,7 +75,7 @@ class Conda(Environment):
         """Return the names and folders of the environments that `conda env list` shows."""
         engines = [conda_engines.choose(name) for name in conda_engines.on_path()]
         roots = [engine.root for engine in engines if engine.root is not None]
-        found = prefixes(roots)
+        found = conda_folders.prefixes(roots)
         return [("base" if is_base(prefix) else prefix.name, prefix) for prefix in found]
 
     @classmethod
@@ -147,12 +147,12 @@ class Conda(Environment):
 
         That is the first of conda's folders that can be written.
         """
-        folders = envs_dirs(self.maker.condarc, self.maker.root)
+        folders = conda_folders.envs_dirs(self.maker.condarc, self.maker.root)
         for folder in folders:
             if (folder / self.name / self.mark).is_dir():
                 return folder / self.name
         for folder in folders:
-            if is_writable(folder):
+            if conda_folders.is_writable(folder):
                 return folder / self.name
         return folders[0] / self.name
 
@@ -274,24 +274,10 @@ class Conda(Environment):
         return ()
 
     def _register(self) -> None:
-        """Add the environment to conda's list of the user's environments."""
-        known = list_of_environments()
-        text = known.read_text("utf-8") if known.is_file() else ""
-        if str(self.prefix) in map(str.strip, text.splitlines()):
-            return
-        known.parent.mkdir(parents=True, exist_ok=True)
-        separator = "\n" if text and not text.endswith("\n") else ""
-        # appended, since other projects may add theirs at this moment
-        with known.open("a", encoding="utf-8") as stream:
-            stream.write(f"{separator}{self.prefix}\n")
+        conda_folders.register(self.prefix)
 
     def _deregister(self) -> None:
-        """Take the environment off conda's list of the user's environments."""
-        known = list_of_environments()
-        lines = known.read_text("utf-8").splitlines(keepends=True) if known.is_file() else []
-        rest = [line for line in lines if line.strip() != str(self.prefix)]
-        if rest != lines:
-            write(known, "".join(rest).encode())
+        conda_folders.deregister(self.prefix)
 
     def _pip_step(self) -> Step:
         """Return the step that installs the `pip:` section, whose entries are arguments of pip."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks_lib.environments.conda_config import Condarc
+from tasks_lib.execution.files import write
 from tasks_lib.tools import executables
 
 if TYPE_CHECKING:
@@ -35,14 +36,35 @@ def envs_dirs(condarc: Condarc, root: Path | None = None) -> list[Path]:
     return list(dict.fromkeys([*folders, user]))
 
 
-def list_of_environments() -> Path:
-    """Return the path of the list in which conda keeps the user's environments."""
+def _list_of_environments() -> Path:
     return executables.home() / ".conda" / "environments.txt"
+
+
+def register(prefix: Path) -> None:
+    """Add an environment to conda's list of the user's environments."""
+    known = _list_of_environments()
+    text = known.read_text("utf-8") if known.is_file() else ""
+    if str(prefix) in map(str.strip, text.splitlines()):
+        return
+    known.parent.mkdir(parents=True, exist_ok=True)
+    separator = "\n" if text and not text.endswith("\n") else ""
+    # appended, since other projects may add theirs at this moment
+    with known.open("a", encoding="utf-8") as stream:
+        stream.write(f"{separator}{prefix}\n")
+
+
+def deregister(prefix: Path) -> None:
+    """Take an environment off conda's list of the user's environments."""
+    known = _list_of_environments()
+    lines = known.read_text("utf-8").splitlines(keepends=True) if known.is_file() else []
+    rest = [line for line in lines if line.strip() != str(prefix)]
+    if rest != lines:
+        write(known, "".join(rest).encode())
 
 
 def prefixes(roots: Sequence[Path]) -> list[Path]:
     """Return what `conda env list` shows: the base of `roots`, conda's list, then its folders."""
-    known = list_of_environments()
+    known = _list_of_environments()
     lines = known.read_text("utf-8", "surrogateescape").splitlines() if known.is_file() else []
     found = [*roots, *(Path(line) for line in lines if line.strip())]
     root = roots[0] if roots else None
