@@ -80,7 +80,7 @@ def _run(program: Program, argv: list[str]) -> int:
 
 
 def _parse_tasks(program: Program) -> None:
-    """Parse the tasks and their options, and complete a task that lacks its word and has a default."""
+    """Parse the tasks and their options; a task that lacks its word may have a default."""
     try:
         program.parse_tasks()
     except ParseError as error:

@@ -1,10 +1,9 @@
-"""The one place where a task becomes an answer: it opens the session, catches errors, renders, gives the exit code."""
+"""Turn a task into an answer: open the session, catch errors, print the report."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import threading
 import time
 import traceback
@@ -12,8 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib import bootstrap, report
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib import report
+from tasks_lib.cli.request import Scope
+from tasks_lib.cli.stop_signals import StopSignals
+from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
 from tasks_lib.execution import usage
 from tasks_lib.execution.process import Interrupted
 from tasks_lib.project.manifests import PYPROJECT
@@ -27,161 +28,176 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
+    from tasks_lib.cli.request import Request
 
-def answer(  # noqa: PLR0913 - what a person may say of any task
-    command: str,
-    work: Callable[[Any, Progress], Answer],
-    *,
-    project: bool = True,
-    json: bool = False,
-    format: str = "",  # noqa: A002 - the option's name
-    output: str = "",
-    strict: bool = False,
-    combo: str = "",
-    engine: str = "",
-    python: str = "",
-    source: str = "",
-    changes: bool = False,
-    new: bool = False,
-    offline: bool = False,
-) -> int:
-    """Run `work` on the project of the current folder, print the answer, and give the exit code.
+    #: What a task does with its session; a task without a project is given none.
+    Work = Callable[[Any, Progress], Answer]
 
-    One that changes something has the project for itself meanwhile; without a `project`, `work` is given no session.
-    A `new` project is the current folder itself.
 
-    Every error ends here, and no traceback reaches a person, unless MLOPS_LAB_DEBUG is set.
+def answer(request: Request, work: Work) -> int:
+    """Run `work`, print its answer and return the exit code.
+
+    Every error ends here. No traceback reaches a user, unless MLOPS_LAB_DEBUG is set.
     """
     started = time.perf_counter()
-    before = _listen()
-    session: Session | None = None
-    found, progress = Answer(), Progress()
-    code: int
-    shown, written = "json" if json else "text", ""
-    try:
-        shown, written = report.choose(json=json, asked=format, output=output)
-        threading.Thread(
-            target=report.renderer, args=(shown,), daemon=True
-        ).start()  # while the tools run
-        with progress, contextlib.ExitStack() as held:
-            put_right = (
-                held.enter_context(
-                    _alone(command, progress, new=new or bool(source), offline=offline)
-                )
-                if changes
-                else []
-            )
-            if project:
-                session = _opened(
-                    source,
-                    new=new,
-                    combo=combo,
-                    engine=engine,
-                    python=python,
-                    offline=offline,
-                    command=command,
-                )
-                progress.say(f"mlops-lab: {session.combo.id}, since {session.combo.reason}")
-                if changes:
-                    held.enter_context(transaction.environment_alone(session, progress.say))
-            found = work(session, progress)
-            found = replace(found, results=(*put_right, *found.results))
-        code = verdict(found.results, strict=strict) if found.code is None else found.code
-    except LabError as error:
-        code, found = error.exit_code, Answer([from_error(error)])
-    except (KeyboardInterrupt, Interrupted):
-        code, found = ExitCode.INTERRUPTED, Answer([_stopped()])
-    except Exception as error:  # noqa: BLE001 - the last resort: a fault of this program is reported as one
-        code, found = ExitCode.TOOL_FAILED, Answer([_fault(error)])
-    finally:
-        for number in before:
-            signal.signal(number, _too_late)
-    measure = os.environ.get(usage.VARIABLE)
-    made = Report(
-        command=command,
-        project=str(session.project.root) if session else _here(),
-        results=tuple(found.results),
-        combo=session.combo.as_dict() if session else None,
-        seconds=time.perf_counter() - started,
-        code=code,
-        data={**found.data, "measured": usage.measured(progress.timeline)}
-        if measure
-        else found.data,
-    )
-    if written:
+    run = _Run(request, work)
+    with StopSignals() as signals:
         try:
-            report.save(made, written, Path(output))
-        except LabError as error:
-            made = replace(made, code=error.exit_code, results=(*made.results, from_error(error)))
-    report.show(made, shown)
-    for number, handler in before.items():
-        signal.signal(number, handler)
+            found, code = run.ended()
+        finally:
+            signals.ignore()
+        made = run.report(found, code, time.perf_counter() - started)
+        if run.saved:
+            made = _save(made, run.saved, Path(request.output))
+        report.show(made, run.shown)
     return made.code
 
 
+class _Run:
+    """One task on its way to an answer."""
+
+    def __init__(self, request: Request, work: Work) -> None:
+        """Open nothing yet."""
+        self.request = request
+        self.work = work
+        self.progress = Progress()
+        self.session: Session | None = None
+        #: the formats for stdout and for the file `output`
+        self.shown = "json" if request.json else "text"
+        self.saved = ""
+
+    def ended(self) -> tuple[Answer, int]:
+        """Carry the task out, and return its answer and exit code; an error is an answer too."""
+        try:
+            found = self._carried_out()
+        except LabError as error:
+            return Answer([from_error(error)]), error.exit_code
+        except (KeyboardInterrupt, Interrupted):
+            return Answer([_interrupted()]), ExitCode.INTERRUPTED
+        except Exception as error:  # noqa: BLE001 - the last resort: a fault of this program
+            return Answer([_fault(error)]), ExitCode.TOOL_FAILED
+        if found.code is not None:
+            return found, found.code
+        return found, verdict(found.results, strict=self.request.strict)
+
+    def _carried_out(self) -> Answer:
+        request, say = self.request, self.progress.say
+        self.shown, self.saved = report.choose(
+            json=request.json, asked=request.format, output=request.output
+        )
+        # the renderer is imported while the tools run
+        threading.Thread(target=report.renderer, args=(self.shown,), daemon=True).start()
+        recovered: list[Result] = []
+        with self.progress, contextlib.ExitStack() as held:
+            if request.changes:
+                recovered = held.enter_context(_project_alone(request, say))
+            if request.scope is not Scope.ANYWHERE:
+                self.session = _opened(request)
+                combo = self.session.combo
+                say(f"mlops-lab: {combo.id}, since {combo.reason}")
+                if request.changes:
+                    held.enter_context(transaction.environment_alone(self.session, say))
+            found = self.work(self.session, self.progress)
+        return replace(found, results=(*recovered, *found.results))
+
+    def report(self, found: Answer, code: int, seconds: float) -> Report:
+        """Return the report of an answer."""
+        data = dict(found.data)
+        if os.environ.get(usage.VARIABLE):
+            data["measured"] = usage.measured(self.progress.timeline)
+        session = self.session
+        return Report(
+            command=self.request.command,
+            project=str(session.project.root) if session else _here(),
+            results=tuple(found.results),
+            combo=session.combo.as_dict() if session else None,
+            seconds=seconds,
+            code=code,
+            data=data,
+        )
+
+
+def _save(made: Report, form: str, path: Path) -> Report:
+    """Write the report to a file; where that fails, return a report that says so too."""
+    try:
+        report.save(made, form, path)
+    except LabError as error:
+        results = (*made.results, from_error(error))
+        return replace(made, code=error.exit_code, results=results)
+    return made
+
+
 def _here() -> str:
-    with contextlib.suppress(OSError):  # the folder is gone
+    """Return the current folder; empty where it was deleted."""
+    with contextlib.suppress(OSError):
         return str(Path.cwd())
     return ""
 
 
-def _alone(
-    command: str, progress: Progress, *, new: bool, offline: bool
+def _project_alone(
+    request: Request, say: Callable[[str], None]
 ) -> AbstractContextManager[list[Result]]:
     """Hold the project of the current folder, where there is one or is going to be one."""
-    root = Path.cwd() if new else root_of(Path.cwd())
-    there = new or (root / PYPROJECT).is_file()
-    if not there:
+    here = Path.cwd()
+    root = here if request.is_for_this_folder else root_of(here)
+    if not (request.is_for_this_folder or (root / PYPROJECT).is_file()):
         return contextlib.nullcontext([])
-    return transaction.alone(root, command, progress.say, offline=offline)
+    return transaction.alone(root, request.command, say, offline=request.offline)
 
 
-def _opened(source: str, *, new: bool, command: str, **asked: Any) -> Session:  # noqa: ANN401 - options as they are
-    """Open the session of the current folder, be it a project yet or not, or of what `source` describes."""
-    if new:
+def _opened(request: Request) -> Session:
+    """Open the session of the current folder, or of what `request.source` describes."""
+    flags: dict[str, Any] = {
+        "combo": request.combo,
+        "engine": request.engine,
+        "python": request.python,
+        "offline": request.offline,
+    }
+    if request.scope is Scope.FOLDER:
         from tasks_lib import importers  # noqa: PLC0415 - only one task needs it
 
-        return replace(importers.opened(**asked), command=command)
-    if not source:
-        return Session.open(command=command, **asked)
-    from tasks_lib.workflows import snapshot  # noqa: PLC0415 - only one task needs it
+        session = importers.opened(**flags)
+    elif request.source:
+        from tasks_lib.workflows import snapshot  # noqa: PLC0415 - only one task needs it
 
-    return replace(snapshot.opened(source, **asked), command=command)
-
-
-def _listen() -> dict[int, Any]:
-    """Take what asks a run to end as an exception, unless whoever started it has it ignored (`nohup`)."""
-    heard = [
-        number
-        for number in bootstrap.stop_signals()
-        if signal.getsignal(number) is not signal.SIG_IGN
-    ]
-    return {number: signal.signal(number, _interrupt) for number in heard}
+        session = snapshot.opened(request.source, **flags)
+    else:
+        session = Session.open(**flags)
+    return replace(session, command=request.command)
 
 
-def _interrupt(number: int, _frame: object) -> None:
-    raise KeyboardInterrupt if number == signal.SIGINT else Interrupted
-
-
-def _too_late(_number: int, _frame: object) -> None:
-    """Go on: the run is over, and its answer is being given."""
-
-
-def _stopped() -> Result:
-    text = "nothing is half made"
-    if (here := _here()) and journal.exists(root_of(Path(here))):
-        text = "the next run that changes the project puts back what this one had changed"
-    return Result("error.interrupted", Status.ERROR, "interrupted", f"The run was stopped; {text}.")
+def _interrupted() -> Result:
+    state = "nothing is half made"
+    here = _here()
+    if here and journal.exists(root_of(Path(here))):
+        state = "the next run that changes the project restores what this one had changed"
+    return Result(
+        "error.interrupted",
+        Status.ERROR,
+        "interrupted",
+        f"The run was stopped; {state}.",
+        code=ErrorCode.INTERRUPTED,
+    )
 
 
 def _fault(error: Exception) -> Result:
+    """Return the result for an error that nobody expected."""
     if os.environ.get("MLOPS_LAB_DEBUG"):
         traceback.print_exc()
     if isinstance(error, OSError):
         place = f" ({error.filename})" if error.filename else ""
         return Result(
-            "error.system", Status.ERROR, "the system refused", f"{error.strerror or error}{place}."
+            "error.system",
+            Status.ERROR,
+            "the system refused",
+            f"{error.strerror or error}{place}.",
+            code=ErrorCode.SYSTEM_ERROR,
         )
-    text = f"{type(error).__name__}: {error}"
-    remedy = "set MLOPS_LAB_DEBUG=1, run it again, and report what it prints"
-    return Result("error.internal", Status.ERROR, "a fault of mlops-lab itself", text, remedy)
+    return Result(
+        "error.internal",
+        Status.ERROR,
+        "a fault of mlops-lab itself",
+        f"{type(error).__name__}: {error}",
+        Remedy("Set MLOPS_LAB_DEBUG=1, run it again, and report what it prints"),
+        code=ErrorCode.INTERNAL_ERROR,
+    )

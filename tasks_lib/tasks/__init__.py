@@ -1,6 +1,7 @@
 """The Invoke namespace: adapters that parse, call one function, and give its exit code.
 
-Invoke imports this for `--list` and for every tab completion, so nothing here imports the library before a task runs.
+Invoke imports this for `--list` and for every tab completion, so nothing here imports the library
+before a task runs.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from tasks_lib.tasks.root import completion, docs, explain, init, migrate, setup
 
 
 def namespace() -> Collection:
-    """Give the tasks that work in any project's folder."""
+    """Return the tasks that work in any project."""
     made = Collection(setup, init, migrate, explain, docs, completion)
     for module in (env, deps, check, pkg, proof):
         made.add_collection(Collection.from_module(module))

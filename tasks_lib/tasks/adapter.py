@@ -1,95 +1,135 @@
-"""Turn a function of a session into an Invoke task: the options that all tasks share, and the way out, stand here."""
+"""Turn a function into an Invoke task: its own options, the shared ones, and the exit code."""
 
 from __future__ import annotations
 
 import inspect
 import sys
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from invoke.context import Context
 from invoke.exceptions import Exit
-from invoke.tasks import Task, task
+from invoke.tasks import Task
+
+from tasks_lib.cli.request import Request, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from invoke.context import Context
 
     from tasks_lib.session.session import Answer
 
-_HELP = {
-    "combo": "pip_poetry, pip_uv, conda_poetry or conda_uv",
-    "engine": "what makes a conda environment: auto, conda, mamba, micromamba or rattler",
-    "json": "answer with one JSON document on stdout: short for --format json",
-    "format": "text, json, junit, sarif, github, markdown or html",
-    "output": "write that format to this file, and the text (or the JSON of --json) to stdout",
-    "python": "the Python to use, e.g. 3.12",
-    "dry_run": "print the commands of exactly this plan, and change nothing",
-    "offline": "take what is needed from the caches alone",
-    "strict": "count a warning as a failure",
-    "group": "a dependency group of pyproject.toml",
-    "shell": "bash, zsh, fish, powershell or cmd; found out if left out",
+
+@dataclass(frozen=True)
+class Option:
+    """An option that many tasks have; one whose default is `False` takes no value."""
+
+    help: str
+    default: str | bool = False
+
+
+#: The shared options, in the order in which Invoke hands out their short names.
+SHARED = {
+    "dry_run": Option(help="print the commands of exactly this plan, and change nothing"),
+    "combo": Option("pip_poetry, pip_uv, conda_poetry or conda_uv", ""),
+    "engine": Option(
+        "what makes a conda environment: auto, conda, mamba, micromamba or rattler", ""
+    ),
+    "python": Option("the Python to use, e.g. 3.12", ""),
+    "strict": Option(help="count a warning as a failure"),
+    "offline": Option(help="take what is needed from the caches alone"),
+    "json": Option(help="answer with one JSON document on stdout: short for --format json"),
+    "format": Option("text, json, junit, sarif, github, markdown or html", ""),
+    "output": Option(
+        "write that format to this file, and the text (or the JSON of --json) to stdout", ""
+    ),
 }
-#: what the boundary takes, in the order by which Invoke gives out short names; all else is the task's own
-_SHARED: dict[str, str | bool] = {
-    **dict.fromkeys(("combo", "engine", "python"), ""),
-    **dict.fromkeys(("strict", "offline", "json"), False),
-    **dict.fromkeys(("format", "output"), ""),
-}
+PROJECT = ("combo", "engine")
+ANSWER = ("json", "format", "output")
+CHANGES = ("dry_run", "offline")
+
+
+class LabTask(Task[Any]):
+    """A task that is carried out by the runner.
+
+    Its function takes a session, a progress, the task's own options, and those of the `shared` ones
+    that it wants to see.
+    """
+
+    def __init__(
+        self,
+        work: Callable[..., Answer],
+        request: Request,
+        shared: Sequence[str],
+        *,
+        source: str = "",
+        **settings: Any,
+    ) -> None:
+        """Keep what every run of the task has in common.
+
+        `source` names the own option that is the request's `source`; `settings` are Invoke's.
+        """
+        self.request = request
+        self.source = source
+        self.shared = [name for name in SHARED if name in shared]
+        _session, _progress, *self.seen = inspect.signature(work).parameters.values()
+        super().__init__(work, **settings)
+
+    def argspec(self, body: Callable[..., Any]) -> inspect.Signature:
+        """Return the parameters of which Invoke makes options: own ones, then shared ones."""
+        del body
+        own = [one for one in self.seen if one.name not in self.shared]
+        keyword = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        shared = [
+            inspect.Parameter(name, keyword, default=SHARED[name].default) for name in self.shared
+        ]
+        return inspect.Signature([*own, *shared])
+
+    def __call__(self, _: Context, **options: Any) -> None:
+        """Answer for the task with these options."""
+        from tasks_lib.cli import runner
+
+        shared = {name: options[name] for name in self.shared}
+        seen = {one.name: options[one.name] for one in self.seen}
+        is_dry_run = shared.pop("dry_run", False)
+        request = replace(
+            self.request,
+            changes=self.request.changes and not is_dry_run,
+            source=options.get(self.source, ""),
+            **shared,
+        )
+        finish(
+            runner.answer(request, lambda session, progress: self.body(session, progress, **seen))
+        )
 
 
 def lab_task(
     command: str,
-    *also: str,
-    json: bool = True,
+    *,
+    scope: Scope = Scope.PROJECT,
     changes: bool = False,
-    project: bool = True,
-    new: bool = False,
+    also: Sequence[str] = (),
+    without: Sequence[str] = (),
     help: dict[str, str] | None = None,
-    **options: Any,
-) -> Callable[[Callable[..., Answer]], Task[Any]]:
-    """Make a task of a function that takes a session, a progress, and then the task's own options.
+    **settings: Any,
+) -> Callable[[Callable[..., Answer]], LabTask]:
+    """Return a decorator that makes a task of a function.
 
-    `also` names further shared options (`python`, `strict`); `help` explains the task's own ones. One that `changes`
-    the project has it for itself, but for a dry run. Without a `project` it works in any folder, and gets no session;
-    a `new` one may have no manifest yet.
+    The shared options are those for the task's `scope` and its answer, and those for what it
+    `changes`; `also` adds further ones, `without` leaves some out. `help` explains the own ones.
     """
-    shared = {*also, *(("offline",) if changes else ())}
-    shared |= {
-        *(("combo", "engine") if project else ()),
-        *(("json", "format", "output") if json else ()),
-    }
+    names = {*also, *ANSWER}
+    if scope is not Scope.ANYWHERE:
+        names.update(PROJECT)
+    if changes:
+        names.update(CHANGES)
+    names -= {*without}
+    request = Request(command, scope, changes=changes)
+    texts = {name: SHARED[name].help for name in names} | (help or {})
+    name = command.rpartition(".")[2]
 
-    def make(work: Callable[..., Answer]) -> Task[Any]:
-        own = list(inspect.signature(work).parameters.values())[2:]
-        names = {one.name for one in own}
-
-        def body(_: Context, **given: Any) -> None:
-            from tasks_lib.cli import runner
-
-            mine = {name: given[name] for name in names}
-            asked = {name: given[name] for name in shared if name == "json" or name not in names}
-            asked |= {"source": given["from_"]} if "from_" in given else {}
-            asked |= {"changes": changes and not given["dry_run"], "project": project, "new": new}
-            if "json" in names:  # the task has to know whether its answer is a document
-                mine["json"] = given["json"] or given["format"] not in {"", "text"}
-            finish(
-                runner.answer(
-                    command, lambda session, progress: work(session, progress, **mine), **asked
-                )
-            )
-
-        keyword = inspect.Parameter.POSITIONAL_OR_KEYWORD
-        common = {name: default for name, default in _SHARED.items() if name in shared - names}
-        parameters = [inspect.Parameter("context", keyword), *own]
-        parameters += [
-            inspect.Parameter(name, keyword, default=default) for name, default in common.items()
-        ]
-        body.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what Invoke reads
-        body.__doc__, body.__name__, body.__module__ = work.__doc__, work.__name__, work.__module__
-        known = {**_HELP, **(help or {})}
-        texts = {one.name: known[one.name] for one in parameters if one.name in known}
-        name = command.rpartition(".")[2]
-        made: Task[Any] = task(name=name, help=texts, **options)(body)
-        return made
+    def make(work: Callable[..., Answer]) -> LabTask:
+        return LabTask(work, request, tuple(names), name=name, help=texts, **settings)
 
     return make
 
@@ -101,5 +141,5 @@ def finish(code: int) -> None:
 
 
 def behind_dashes() -> list[str]:
-    """Give what stands behind `--` on the command line, word by word: Invoke joins it into one string."""
+    """Return the words behind `--` on the command line: Invoke joins them into one string."""
     return sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []

@@ -1,4 +1,4 @@
-"""Check the manifests, the lock and the environment; nothing here changes anything."""
+"""Check the manifests, the lock and the environment; fix what is safe to fix."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def _family(name: str, text: str) -> Task[Any]:
-    """Make the task that runs one family of checks."""
+    """Return the task that runs one family of checks."""
 
     def check(session: Session, progress: Progress) -> Answer:
         from tasks_lib import checks
@@ -22,7 +22,7 @@ def _family(name: str, text: str) -> Task[Any]:
         return checks.run(session, progress, (name,))
 
     check.__doc__ = text
-    return lab_task(f"check.{name}", "strict")(check)
+    return lab_task(f"check.{name}", also=("strict",))(check)
 
 
 config = _family("config", "Check pyproject.toml and conda.yml, as poetry check does.")
@@ -36,7 +36,7 @@ _CHOICE = {
 }
 
 
-@lab_task("check.all", "strict", help=_CHOICE)
+@lab_task("check.all", also=("strict",), help=_CHOICE)
 def everything(session: Session, progress: Progress, select: str = "", ignore: str = "") -> Answer:
     """Run every check at the same time, those that only a hybrid needs too."""
     from tasks_lib import checks
@@ -46,7 +46,7 @@ def everything(session: Session, progress: Progress, select: str = "", ignore: s
 
 @lab_task("check.explain", help={"check": "an id, e.g. ownership.clobbered"})
 def explain(_: Session, __: Progress, check: str) -> Answer:
-    """Say why a check exists, and how to mend what it finds."""
+    """Explain why a check exists, and how to fix what it finds."""
     from tasks_lib.workflows import fixing
 
     return fixing.explain(check)
@@ -54,7 +54,7 @@ def explain(_: Session, __: Progress, check: str) -> Answer:
 
 @lab_task("check.fix", changes=True)
 def fix(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
-    """Mend what the checks find, where that is safe; the rest is said, and left to you."""
+    """Fix what the checks find, where that is safe; report the rest, and leave it to you."""
     from tasks_lib.workflows import fixing
 
     return fixing.fix(session, progress, dry_run=dry_run)

@@ -10,10 +10,14 @@ if TYPE_CHECKING:
     from tasks_lib.report.progress import Progress
     from tasks_lib.session.session import Answer, Session
 
+_GROUP = "a dependency group of pyproject.toml"
 _PACKAGES = {
-    "packages": "'httpx[http2]>=0.27', 'x; sys_platform==\"linux\"', 'x @ git+https://…@v1', ./folder; more: behind --",
+    "packages": "'httpx[http2]>=0.27', 'x; sys_platform==\"linux\"', 'x @ git+https://…@v1', "
+    "./folder; more: behind --",
     "layer": "python (the manager), or conda (edits conda.yml)",
-    "package": "edit this member: of uv's workspace, or a folder that the project depends on with Poetry",
+    "package": "edit this member: of uv's workspace, or a folder that the project depends on with "
+    "Poetry",
+    "group": _GROUP,
 }
 
 
@@ -35,7 +39,7 @@ def tree(session: Session, _: Progress) -> Answer:
 
 @lab_task("deps.why", help={"package": "a name of either layer"})
 def why(session: Session, _: Progress, package: str) -> Answer:
-    """Say why a package is there: each chain from pyproject.toml or conda.yml down to it."""
+    """Explain why a package is there: each chain from pyproject.toml or conda.yml down to it."""
     from tasks_lib.workflows import dependency_info
 
     return dependency_info.why(session, package)
@@ -43,7 +47,7 @@ def why(session: Session, _: Progress, package: str) -> Answer:
 
 @lab_task("deps.outdated")
 def outdated(session: Session, _: Progress) -> Answer:
-    """List what has a newer version, by the manager's word and by that of conda's channels."""
+    """List what has a newer version, as the manager and conda's channels say."""
     from tasks_lib.workflows import dependency_info
 
     return dependency_info.outdated(session)
@@ -57,9 +61,9 @@ def lock(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
     return installation.lock(session, progress, dry_run=dry_run)
 
 
-@lab_task("deps.install", changes=True)
+@lab_task("deps.install", changes=True, help={"group": _GROUP})
 def install(session: Session, progress: Progress, group: str = "", dry_run: bool = False) -> Answer:
-    """Install what the lock names into the environment, and take nothing away."""
+    """Install what the lock names into the environment, and remove nothing."""
     from tasks_lib.workflows import installation
 
     return installation.install(
@@ -84,10 +88,12 @@ def align(session: Session, progress: Progress, dry_run: bool = False) -> Answer
 
 
 @lab_task(
-    "deps.export", help={"to": "requirements, pylock or environment", "output": "the file to write"}
+    "deps.export",
+    without=("output",),
+    help={"to": "requirements, pylock or environment", "output": "the file to write"},
 )
 def export(session: Session, _: Progress, to: str = "requirements", output: str = "") -> Answer:
-    """Write the lock as requirements.txt with hashes, pylock.toml, or both layers as environment.yml."""
+    """Write requirements.txt with hashes or pylock.toml, or both layers as environment.yml."""
     from tasks_lib.workflows import exports
 
     return exports.export(session, to, output)
@@ -96,7 +102,7 @@ def export(session: Session, _: Progress, to: str = "requirements", output: str 
 @lab_task(
     "deps.update",
     changes=True,
-    help={"package": "renew this one; may be given again"},
+    help={"package": "renew this one; may be given again", "group": _GROUP},
     iterable=["package"],
 )
 def update(
@@ -142,7 +148,7 @@ def remove(
     package: str = "",
     dry_run: bool = False,
 ) -> Answer:
-    """Take packages out of the manifest and the lock, and uninstall what nothing needs any more."""
+    """Remove packages from the manifest and the lock, and uninstall what nothing needs any more."""
     from tasks_lib.project import requirements
     from tasks_lib.workflows import editing
 

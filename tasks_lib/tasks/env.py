@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks_lib.tasks.adapter import behind_dashes, lab_task
+from tasks_lib.tasks.adapter import ANSWER, behind_dashes, lab_task
 
 if TYPE_CHECKING:
     from tasks_lib.report.progress import Progress
     from tasks_lib.session.session import Answer, Session
 
+_SHELL = "bash, zsh, fish, powershell or cmd; found out if left out"
+
 
 @lab_task(
     "env.create",
-    "python",
     changes=True,
+    also=("python",),
+    source="from_",
     help={"from_": "make exactly what this file of env.export describes"},
 )
 def create(session: Session, progress: Progress, from_: str = "", dry_run: bool = False) -> Answer:
@@ -30,7 +33,7 @@ def create(session: Session, progress: Progress, from_: str = "", dry_run: bool 
 def update(
     session: Session, progress: Progress, prune: bool = False, dry_run: bool = False
 ) -> Answer:
-    """Bring the environment to what conda.yml and pyproject.toml say now: add, change and prune, in both layers."""
+    """Bring the environment to what conda.yml and pyproject.toml say now, in both layers."""
     from tasks_lib.workflows import updating
 
     return updating.update_environment(session, progress, prune=prune, dry_run=dry_run)
@@ -46,7 +49,7 @@ def listing(session: Session, _: Progress, name: str = "") -> Answer:
 
 @lab_task("env.info")
 def info(session: Session, _: Progress) -> Answer:
-    """Say what the environment is: combo, engine, folder, Python, packages of each layer, tools."""
+    """Describe the environment: combo, engine, folder, Python, packages of each layer, tools."""
     from tasks_lib.workflows import environment_info
 
     return environment_info.info(session)
@@ -60,15 +63,19 @@ def layers(session: Session, _: Progress, mermaid: bool = False) -> Answer:
     return layers.show(session, mermaid=mermaid)
 
 
-@lab_task("env.export", help={"output": "where to; mlops-lab.export.json if left out"})
+@lab_task(
+    "env.export",
+    without=("output",),
+    help={"output": "where to; mlops-lab.export.json if left out"},
+)
 def export(session: Session, _: Progress, output: str = "mlops-lab.export.json") -> Answer:
-    """Write one description of both layers, from which env.create --from makes the environment again."""
+    """Write a description of both layers, from which env.create --from makes them again."""
     from tasks_lib.workflows import snapshot
 
     return snapshot.export(session, output)
 
 
-@lab_task("env.activate", help={"undo": "print the script that undoes it"})
+@lab_task("env.activate", help={"undo": "print the script that undoes it", "shell": _SHELL})
 def activate(session: Session, _: Progress, shell: str = "", undo: bool = False) -> Answer:
     """Print a script that activates the environment: eval "$(invoke env.activate)"."""
     from tasks_lib.workflows import environment_info
@@ -76,7 +83,7 @@ def activate(session: Session, _: Progress, shell: str = "", undo: bool = False)
     return environment_info.activation(session, shell, undo=undo)
 
 
-@lab_task("env.shell", json=False)
+@lab_task("env.shell", without=ANSWER, help={"shell": _SHELL})
 def shell(session: Session, _: Progress, shell: str = "") -> Answer:
     """Open an interactive shell in the environment."""
     from tasks_lib.workflows import environment_info
@@ -85,11 +92,14 @@ def shell(session: Session, _: Progress, shell: str = "") -> Answer:
 
 
 @lab_task("env.run", help={"command": "the command as one quoted word; better give it behind --"})
-def run(session: Session, _: Progress, command: str = "", json: bool = False) -> Answer:
+def run(
+    session: Session, _: Progress, command: str = "", json: bool = False, format: str = ""
+) -> Answer:
     """Run a command in the environment: invoke env.run -- python -V."""
     from tasks_lib.workflows import environment_info
 
-    return environment_info.run(session, command, behind_dashes(), captured=json)
+    is_document = json or format not in {"", "text"}
+    return environment_info.run(session, command, behind_dashes(), captured=is_document)
 
 
 @lab_task("env.remove", changes=True)

@@ -11,28 +11,30 @@ if TYPE_CHECKING:
     from tasks_lib.session.session import Answer, Session
 
 _OPTIONS = {
-    "package": "this member: of uv's workspace, or a folder that the project depends on with Poetry",
+    "package": "this member: of uv's workspace, or a folder that the project depends on with "
+    "Poetry",
     "dist": "the folder of the files; dist in the project if left out",
 }
 
 
-@lab_task("pkg.build", help=_OPTIONS)
+@lab_task("pkg.build", also=("dry_run",), help=_OPTIONS)
 def build(
     session: Session, progress: Progress, package: str = "", dist: str = "", dry_run: bool = False
 ) -> Answer:
-    """Build the source distribution and the wheel, and give their sizes and hashes; a failure leaves the old files."""
+    """Build the source distribution and the wheel; a failure leaves the old files."""
     from tasks_lib.workflows import publishing
 
     return publishing.build(session, progress, package=package, dist=dist, dry_run=dry_run)
 
 
 _INDEX = {
-    "index": "needed: an address to upload to, the name of a [[tool.uv.index]] with a publish-url, or pypi; the login "
-    "is taken from MLOPS_LAB_PUBLISH_TOKEN, or MLOPS_LAB_PUBLISH_USERNAME and MLOPS_LAB_PUBLISH_PASSWORD",
+    "index": "needed: an address to upload to, the name of a [[tool.uv.index]] with a "
+    "publish-url, or pypi; the login is taken from MLOPS_LAB_PUBLISH_TOKEN, or "
+    "MLOPS_LAB_PUBLISH_USERNAME and MLOPS_LAB_PUBLISH_PASSWORD",
 }
 
 
-@lab_task("pkg.publish", help={**_OPTIONS, **_INDEX})
+@lab_task("pkg.publish", also=("dry_run",), help={**_OPTIONS, **_INDEX})
 def publish(
     session: Session,
     progress: Progress,
@@ -41,7 +43,7 @@ def publish(
     dist: str = "",
     dry_run: bool = False,
 ) -> Answer:
-    """Publish what pkg.build made of the present version, to the index that is named; never to one that is not."""
+    """Publish what pkg.build made of the present version, to the index that you name."""
     from tasks_lib.workflows import publishing
 
     return publishing.publish(

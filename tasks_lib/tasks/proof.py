@@ -4,29 +4,36 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tasks_lib.cli.request import Scope
 from tasks_lib.tasks.adapter import behind_dashes, lab_task
 
 if TYPE_CHECKING:
     from tasks_lib.report.progress import Progress
     from tasks_lib.session.session import Answer, Session
 
+_CHANNEL = "local, strict, or auto (a local channel where none of conda.yml's answers)"
 _RUN = {
-    "channel": "local, strict, or auto (a local channel where none of conda.yml's answers)",
+    "channel": _CHANNEL,
     "proof": "the file to write the proof to; else one in .nox/proofs",
 }
 
 
-@lab_task("proof.run", "python", help=_RUN)
+@lab_task("proof.run", also=("python",), help=_RUN)
 def run(session: Session, progress: Progress, channel: str = "auto", proof: str = "") -> Answer:
-    """Set the project up in a folder and a home of its own, use it, and make it again from the lock alone."""
+    """Set the project up in a folder and a home of its own, use it, and repeat it from the lock."""
     from tasks_lib.proof.run import run
 
     return run(session, progress, channel=channel, file=proof)
 
 
-@lab_task("proof.verify", "strict", project=False, help={"file": "a proof that proof.run wrote"})
+@lab_task(
+    "proof.verify",
+    scope=Scope.ANYWHERE,
+    also=("strict",),
+    help={"file": "a proof that proof.run wrote"},
+)
 def verify(_: None, __: Progress, file: str) -> Answer:
-    """Check a proof again: its digest, its verdict from its evidence, and whether the project is still the same."""
+    """Check a proof again: its digest, its verdict, and whether the project is still the same."""
     from pathlib import Path
 
     from tasks_lib.proof.review import verify
@@ -34,15 +41,16 @@ def verify(_: None, __: Progress, file: str) -> Answer:
     return verify(Path.cwd(), file)
 
 
-@lab_task("proof.compare", project=False, help={"first": "a proof", "second": "another one"})
+@lab_task("proof.compare", scope=Scope.ANYWHERE, help={"first": "a proof", "second": "another one"})
 def compare(_: None, __: Progress, first: str, second: str) -> Answer:
-    """Explain the difference between two proofs, and say whether they agree in what counts."""
+    """Explain the difference between two proofs, and whether they agree in what counts."""
     from tasks_lib.proof.review import explain
 
     return explain(first, second)
 
 
 _MATRIX = {
+    "channel": _CHANNEL,
     "only": "prove this combo alone; may be given again",
     "engine": "this engine alone; may be given again",
     "python": "this Python, e.g. 3.12, and not all that are found; may be given again",
@@ -51,7 +59,13 @@ _MATRIX = {
 }
 
 
-@lab_task("proof.matrix", help={**_RUN, **_MATRIX}, iterable=["only", "engine", "python"])
+@lab_task(
+    "proof.matrix",
+    also=("dry_run",),
+    without=("engine", "output"),
+    help=_MATRIX,
+    iterable=["only", "engine", "python"],
+)
 def matrix(
     session: Session,
     progress: Progress,
@@ -63,7 +77,7 @@ def matrix(
     output: str = "",
     dry_run: bool = False,
 ) -> Answer:
-    """Prove every combo with every engine and Python that is here, and write one page, its Markdown and badges."""
+    """Prove every combo with every engine and Python found here; write one page and badges."""
     from tasks_lib.proof.matrix import Choice, run
 
     choice = Choice(only, engine, python, jobs, channel, output)
@@ -72,7 +86,8 @@ def matrix(
 
 @lab_task(
     "proof.page",
-    project=False,
+    scope=Scope.ANYWHERE,
+    without=("output",),
     help={
         "proofs": "a file, or a folder of them; more: behind --",
         "output": "the folder to write to",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tasks_lib.cli.request import Scope
 from tasks_lib.tasks.adapter import lab_task
 
 if TYPE_CHECKING:
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from tasks_lib.session.session import Answer, Session
 
 
-@lab_task("setup", "python", changes=True)
+@lab_task("setup", changes=True, also=("python",))
 def setup(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
     """Make the environment, lock, install and check; do only what is not done already."""
     from tasks_lib.workflows import installation
@@ -21,7 +22,7 @@ def setup(session: Session, progress: Progress, dry_run: bool = False) -> Answer
 
 @lab_task("explain", help={"task": "a task that changes something, e.g. setup or deps.add"})
 def explain(session: Session, progress: Progress, task: str) -> Answer:
-    """Show the commands that a task would run, for all four combos beside each other, and why they are safe."""
+    """Show the commands that a task would run for each combo, and why they are safe."""
     from tasks_lib.workflows import explanation
 
     return explanation.explain(session, progress, task)
@@ -29,7 +30,7 @@ def explain(session: Session, progress: Progress, task: str) -> Answer:
 
 @lab_task(
     "completion",
-    project=False,
+    scope=Scope.ANYWHERE,
     help={
         "undo": "take it out again",
         "show": "print the script instead",
@@ -48,7 +49,9 @@ def completion(
     return scripts.install(shell or shells.detect(os.environ), undo=undo, show=show)
 
 
-@lab_task("docs", project=False, help={"topic": "a page, e.g. guard; index is the list of pages"})
+@lab_task(
+    "docs", scope=Scope.ANYWHERE, help={"topic": "a page, e.g. guard; index is the list of pages"}
+)
 def docs(_: None, __: Progress, topic: str) -> Answer:
     """Show a page of the documentation; without a topic, list the pages."""
     from tasks_lib.workflows import documentation
@@ -56,9 +59,9 @@ def docs(_: None, __: Progress, topic: str) -> Answer:
     return documentation.show(topic)
 
 
-@lab_task("init", changes=True, new=True)
+@lab_task("init", scope=Scope.FOLDER, changes=True)
 def init(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
-    """Adopt a project: find what it uses, show what comes into pyproject.toml, and write it; old files stay."""
+    """Adopt a project: find what it uses, and write it to pyproject.toml; old files stay."""
     from tasks_lib import importers
 
     return importers.init(session, progress, dry_run=dry_run)
@@ -81,7 +84,7 @@ def migrate(
     remove_old: bool = False,
     dry_run: bool = False,
 ) -> Answer:
-    """Move to another combo with the very versions that are installed, and prove it; or change nothing."""
+    """Move to another combo with the installed versions, and prove it; or change nothing."""
     from tasks_lib.workflows import migration
 
     return migration.migrate(

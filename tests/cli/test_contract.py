@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import shutil
 import subprocess
@@ -70,7 +69,7 @@ ELSEWHERE = {"env.export", "pkg.build", "pkg.publish", "proof.run", "proof.matri
 def test_no_task_is_forgotten() -> None:
     collection = project.extend(namespace())
     answers = {
-        name: "json" in inspect.signature(collection[name].body).parameters
+        name: "json" in collection[name].argspec(collection[name].body).parameters
         for name in collection.task_names
     }
     assert {name for name, json in answers.items() if json} == {

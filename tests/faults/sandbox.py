@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib.cli import runner
+from tasks_lib.cli.request import Request
 from tests.faults.targets import CONDA, CONDARC, POETRY_LOCK, UV_LOCK, Look
 from tests.lab import DEAD, PYPROJECT, PYTHON, VERSION, Answer, differences, expect_contract, tree
 
@@ -140,14 +141,16 @@ class Sandbox:
         """Run one task on what is there, and say all that was wrong with what it did."""
         before, peak = self._tree(), _peak()
         self.writes.clear()
-        asked = {"source": look.source} if look.source else {"combo": combo, "engine": "rattler"}
+        request = Request(look.command, format=form, combo=combo, engine="rattler")
+        if look.source:
+            request = Request(look.command, format=form, source=look.source)
         out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()
         code: int | None = None
         told = ""
         self._watching = True
         try:
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), _deadline():
-                code = runner.answer(look.command, look.work, format=form, **asked)  # type: ignore[arg-type]  # by name
+                code = runner.answer(request, look.work)
         except Hang:
             told = f"no end within {DEADLINE:.0f} s"
         except BaseException as error:  # noqa: BLE001 - nothing may leave the boundary, whatever it is

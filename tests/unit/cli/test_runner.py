@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from tasks_lib.cli import runner
+from tasks_lib.cli.request import Request, Scope
 from tasks_lib.errors import ExitCode
 from tasks_lib.session.session import Answer
 
@@ -14,14 +15,14 @@ if TYPE_CHECKING:
 
     import pytest
 
+COMPLETION = Request("completion", Scope.ANYWHERE, json=True)
+
 
 def test_task_that_needs_no_project_needs_no_folder_either(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root.rmdir()
-    assert (
-        runner.answer("completion", lambda *_: Answer(), project=False, json=True) == ExitCode.DONE
-    )
+    assert runner.answer(COMPLETION, lambda *_: Answer()) == ExitCode.DONE
     assert json.loads(capsys.readouterr().out)["project"] == ""
 
 
@@ -36,6 +37,6 @@ def test_interrupted_run_whose_folder_is_gone_is_answered_too(
         folder.rmdir()
         raise KeyboardInterrupt
 
-    assert runner.answer("completion", work, project=False, json=True) == ExitCode.INTERRUPTED  # type: ignore[arg-type]  # it never answers
+    assert runner.answer(COMPLETION, work) == ExitCode.INTERRUPTED  # type: ignore[arg-type]  # it never answers
     document = json.loads(capsys.readouterr().out)
     assert (document["project"], document["results"][0]["id"]) == ("", "error.interrupted")

@@ -10,6 +10,7 @@ import pytest
 
 from tasks_lib import importers
 from tasks_lib.cli import runner
+from tasks_lib.cli.request import Request, Scope
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.importers.declarations import Found, comments, people
 from tasks_lib.report.progress import Progress
@@ -699,5 +700,6 @@ def test_what_the_build_requires_stays(
 
 def test_answer_of_a_folder_that_is_gone(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
     root.rmdir()
-    assert runner.answer("init", lambda *_: Answer(), json=True, new=True) == ExitCode.TOOL_FAILED
+    request = Request("init", Scope.FOLDER, json=True)
+    assert runner.answer(request, lambda *_: Answer()) == ExitCode.TOOL_FAILED
     assert json.loads(capfd.readouterr().out)["project"] == ""

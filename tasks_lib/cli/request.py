@@ -1,0 +1,41 @@
+"""What a user asked for: a task, and the options that many tasks share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Scope(Enum):
+    """What a task works on."""
+
+    PROJECT = "project"  # the project that the current folder lies in
+    FOLDER = "folder"  # the current folder, which may not be a project yet
+    ANYWHERE = "anywhere"  # no project, and no session
+
+
+@dataclass(frozen=True)
+class Request:
+    """One task with its shared options; an empty option was not given.
+
+    A task that `changes` its project has it for itself meanwhile. `source` is a file of env.export
+    that describes the project.
+    """
+
+    command: str
+    scope: Scope = Scope.PROJECT
+    changes: bool = False
+    source: str = ""
+    combo: str = ""
+    engine: str = ""
+    python: str = ""
+    strict: bool = False
+    offline: bool = False
+    json: bool = False
+    format: str = ""
+    output: str = ""
+
+    @property
+    def is_for_this_folder(self) -> bool:
+        """Return whether the project is the current folder itself, be it a project yet or not."""
+        return self.scope is Scope.FOLDER or bool(self.source)
