@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tasks_lib.environments import site_packages
@@ -28,6 +29,26 @@ def manifests_of(session: Session, member: Member | None = None) -> list[Path]:
     return paths
 
 
+def carry_out(  # noqa: PLR0913 - what is changed, and what of it may stay
+    session: Session,
+    watcher: Watcher,
+    steps: Sequence[Step],
+    *,
+    member: Member | None = None,
+    kept: Sequence[Path] = (),
+    dry_run: bool,
+) -> Answer:
+    """Carry out steps, or show them in a dry run; when one fails, everything is put back.
+
+    `member` is the one whose manifest changes too. Files that are `kept` stay where the guard
+    refused.
+    """
+    if dry_run:
+        return planned(steps)
+    manifests = manifests_of(session, member)
+    return Answer(transaction.carry_out(session, steps, watcher, manifests=manifests, kept=kept))
+
+
 def change(
     session: Session,
     watcher: Watcher,
@@ -36,17 +57,17 @@ def change(
     member: Member | None = None,
     dry_run: bool,
 ) -> Answer:
-    """Carry out steps that change manifests or packages; when one fails, everything is put back.
+    """Carry out steps as `carry_out` does, and look at the environment before and after.
 
-    The answer's `packages` lists the distributions whose version changed.
+    The answer's `packages` lists the distributions whose version changed, as `difference` does.
     """
-    if dry_run:
-        return planned(steps)
     prefix = session.environment.prefix
     before = site_packages.installed(prefix)
-    manifests = manifests_of(session, member)
-    results = transaction.carry_out(session, steps, watcher, manifests=manifests)
-    return Answer(results, {"packages": difference(before, site_packages.installed(prefix))})
+    answer = carry_out(session, watcher, steps, member=member, dry_run=dry_run)
+    if dry_run:
+        return answer
+    changed = difference(before, site_packages.installed(prefix))
+    return replace(answer, data={"packages": changed})
 
 
 def difference(before: Mapping[str, str], after: Mapping[str, str]) -> list[dict[str, str]]:

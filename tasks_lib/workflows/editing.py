@@ -194,12 +194,9 @@ def edit_layer(
 
 
 def _expect_packages(packages: Sequence[str]) -> None:
-    if not packages:
-        remedy = Remedy("Name one", ("invoke", "deps.add", "PACKAGE"))
-        text = "No package was named."
-        raise LabError(text, ErrorCode.NO_PACKAGE_NAMED, remedy=remedy)
-    for package in packages:
-        if package.startswith("-"):
-            text = f"{package!r} is not a package."
-            remedy = Remedy("See the options", ("invoke", "--help", "deps.add"))
-            raise LabError(text, ErrorCode.NO_PACKAGE_NAMED, remedy=remedy)
+    options = [package for package in packages if package.startswith("-")]
+    if packages and not options:
+        return
+    text = f"{options[0]!r} is not a package." if options else "No package was named."
+    remedy = Remedy("Name one", ("invoke", "deps.add", "PACKAGE"))
+    raise LabError(text, ErrorCode.NO_PACKAGE_NAMED, remedy=remedy)

@@ -16,10 +16,9 @@ from tasks_lib.execution.plan import Step, Writes, execute
 from tasks_lib.ownership import guard
 from tasks_lib.report.remedies import program
 from tasks_lib.results import Result, Status
-from tasks_lib.session import transaction
 from tasks_lib.session.session import Answer, planned
 from tasks_lib.tools import executables
-from tasks_lib.workflows.changes import change, manifests_of
+from tasks_lib.workflows.changes import carry_out, change
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -57,13 +56,13 @@ def setup(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answe
     if missing.steps:
         # a new lock stays where the guard refuses: `deps.align` goes on from it
         kept = [session.manager.lock_path]
-        manifests = manifests_of(session)
-        results = transaction.carry_out(session, steps, watcher, manifests=manifests, kept=kept)
+        answer = carry_out(session, watcher, steps, kept=kept, dry_run=False)
     else:
-        results = execute([_answered(look, missing.known) for look in looks], watcher)
+        answer = Answer(execute([_answered(look, missing.known) for look in looks], watcher))
     changed = [step.title for step in missing.steps if not step.check]
     note = "" if changed else "nothing to do"
-    return Answer(results, {"changed": changed, "note": note, "activate": _activate(session)})
+    data = {"changed": changed, "note": note, "activate": _activate(session)}
+    return replace(answer, data=data)
 
 
 def _activate(session: Session) -> str:
@@ -131,10 +130,7 @@ def create(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answ
     if not steps:
         title = f"{environment.where} exists already and is complete"
         return Answer([Result("env.create", Status.PASS, title, str(environment.prefix))])
-    if dry_run:
-        return planned(steps)
-    manifests = manifests_of(session)
-    return Answer(transaction.carry_out(session, steps, watcher, manifests=manifests))
+    return carry_out(session, watcher, steps, dry_run=dry_run)
 
 
 def remove(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
@@ -151,10 +147,7 @@ def remove(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answ
         shown=f"rm -r {environment.prefix}",
         safe="moved aside first, deleted when the run has ended; manifests and lock stay",
     )
-    if dry_run:
-        return planned([step])
-    manifests = manifests_of(session)
-    return Answer(transaction.carry_out(session, [step], watcher, manifests=manifests))
+    return carry_out(session, watcher, [step], dry_run=dry_run)
 
 
 def lock(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:

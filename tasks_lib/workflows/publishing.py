@@ -73,7 +73,10 @@ def build(
             yield Result("pkg.check", Status.PASS, title)
 
     def place() -> None:
-        _create(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise files.unwritable(folder, error) from None
         for path in _distributions(aside):
             placed.append(_row(path))
             files.put_back(folder / path.name, path)
@@ -143,13 +146,6 @@ def publish(  # noqa: PLR0913 - the options of the task
 
 def _folder(root: Path, dist: str) -> Path:
     return Path.cwd() / dist if dist else root / "dist"
-
-
-def _create(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise files.unwritable(folder, error) from None
 
 
 def _distributions(folder: Path) -> list[Path]:

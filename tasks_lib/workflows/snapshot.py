@@ -19,8 +19,7 @@ from tasks_lib.execution.files import write, write_texts
 from tasks_lib.execution.plan import Step, Writes, execute
 from tasks_lib.ownership import layers
 from tasks_lib.project import requirements
-from tasks_lib.project.manifests import PYPROJECT
-from tasks_lib.project.project import Project
+from tasks_lib.project.project import Project, root_of
 from tasks_lib.results import Result, Status
 from tasks_lib.session import combos, transaction
 from tasks_lib.session.session import Answer, Session, planned
@@ -106,16 +105,7 @@ def opened(source: str, *, combo: str, engine: str, python: str, offline: bool =
             (folder / file).write_bytes(text.encode())
         read = Project.load(folder, os.environ, engine=engine, offline=offline)
         project = replace(read, options=replace(read.options, python=described.python))
-        return Session.of(project.moved(_root()), chosen)
-
-
-def _root() -> Path:
-    """Return the nearest folder with a manifest, or the current folder."""
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / PYPROJECT).is_file():
-            return folder
-    return here
+        return Session.of(project.moved(root_of(Path.cwd())), chosen)
 
 
 def rebuild(session: Session, watcher: Watcher, source: str, *, dry_run: bool = False) -> Answer:
@@ -141,7 +131,7 @@ def rebuild(session: Session, watcher: Watcher, source: str, *, dry_run: bool = 
 
 
 def _missing_files(session: Session, described: Description) -> list[str]:
-    """Return the names of the files that the project lacks; the others must be the described ones."""
+    """Return the names of the files that the project lacks; the others must be as described."""
     missing = []
     for name, text in described.files.items():
         path = session.project.root / name
