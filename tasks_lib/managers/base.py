@@ -84,6 +84,8 @@ class Manager(ABC):
     user_variables: ClassVar[tuple[str, ...]] = ()
     #: the checks that `checks` answers for
     known_checks: ClassVar[tuple[Check, ...]] = (LOCK_FRESH,)
+    #: the check that `diversions` answers for, where the manager has one
+    diversion_check: ClassVar[Check | None] = None
     #: whose packages `outdated` answers for
     outdated_owners: ClassVar[tuple[str, ...]] = ("lock",)
 
@@ -105,6 +107,14 @@ class Manager(ABC):
     def caches(cls) -> dict[str, str]:
         """Return the user's download caches: each folder by the variable that names it."""
         return {}
+
+    def diversions(self, *, in_project: bool) -> Iterable[tuple[str, str]]:
+        """Yield what makes the manager, typed by hand, leave the environment, and the file that says so.
+
+        `in_project` says whether the environment is a .venv in the project.
+        """
+        del in_project
+        return ()
 
     @abstractmethod
     def lock(self, activation: Activation | None, upgrade: Sequence[str] | None = None) -> Command:

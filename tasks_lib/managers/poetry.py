@@ -20,6 +20,7 @@ from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import failures, process
 from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Command
+from tasks_lib.managers import poetry_settings
 from tasks_lib.managers.base import AFTER_LOCK, LOCK_FRESH, MAIN, Change, Manager, Place
 from tasks_lib.managers.poetry_messages import FAILURES
 from tasks_lib.project import requirements, workspace
@@ -74,6 +75,7 @@ class Poetry(Manager):
         "POETRY_DATA_DIR",
         "POETRY_HOME",
     )
+    diversion_check: ClassVar[Check | None] = poetry_settings.LEAK_POETRY
     edits_apart: ClassVar[bool] = True
     misspells: ClassVar[bool] = True
 
@@ -83,6 +85,10 @@ class Poetry(Manager):
         return {
             "POETRY_CACHE_DIR": str(platformdirs.user_cache_path("pypoetry", appauthor=False)),
         }
+
+    def diversions(self, *, in_project: bool) -> Iterable[tuple[str, str]]:
+        """Look at Poetry's own settings and records."""
+        return poetry_settings.diversions(self.project, in_project=in_project)
 
     def lock(self, activation: Activation | None, upgrade: Sequence[str] | None = None) -> Command:
         """Run `poetry lock`, or `poetry update --lock`."""

@@ -221,7 +221,7 @@ def test_sound_then_broken(lab: Lab) -> None:
             "conda.cuda"
         }
     assert lab.run([str(tools() / "uv"), "venv", "--quiet", ".venv"]).code == 0
-    expect_found(lab, "leak.virtual-env", ".venv lies beside")
+    expect_found(lab, "leak.virtual-env", ".venv exists beside")
     shutil.rmtree(lab.project / ".venv")
     lab.ok("check.all", "--select", ",".join(FACT_CHECKS), "--strict")
 
@@ -263,7 +263,7 @@ def test_drift_sees_what_an_extra_brings(new_lab: Callable[[Case], Lab], case: C
     lab.ok("setup")
     assert look(lab, "drift.lock").ids("pass") == {"drift.lock"}
     uv(lab, "uninstall", "pytest")
-    expect_found(lab, "drift.lock", "not installed: pytest.")
+    expect_found(lab, "drift.lock", "Not installed: pytest.")
 
 
 @pytest.mark.parametrize("case", MANAGERS, ids=str)

@@ -14,6 +14,7 @@ from tasks_lib.checks.tools import FAMILIES
 from tasks_lib.environments import foreign
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.execution import file_lock
+from tasks_lib.managers import poetry_settings
 from tasks_lib.ownership.facts import Facts
 from tasks_lib.report import hidden
 from tasks_lib.results import Fix, Result, Status
@@ -134,7 +135,7 @@ WRONG = [
         {"poetry.lock": POETRY_LOCK.format("13.0.0")},
         "poetry.lock exists, and nothing",
     ),
-    ("leak.virtual-env", {".venv/pyvenv.cfg": ""}, ".venv lies beside"),
+    ("leak.virtual-env", {".venv/pyvenv.cfg": ""}, ".venv exists beside"),
     (
         "conda.defaults",
         {"conda.yml": CONDA.replace("[conda-forge]", "\n  - conda-forge\n  - defaults")},
@@ -290,11 +291,14 @@ def test_user_site(
     assert root.is_dir()
 
 
+@pytest.mark.filterwarnings("ignore:open_text is deprecated:DeprecationWarning")  # Poetry's
 def test_poetry_redirected(
     sound: Path, home: Path, root: Path, look: Look, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert sound.is_dir()
-    entry = f'["{foreign.poetry_name("demo", root)}"]\nminor = "3.11"\npatch = "3.11.7"\n'
+    session = Session.open(combo="conda_poetry", engine="rattler", start=root)
+    name = poetry_settings.environment_name(session.project)
+    entry = f'["{name}"]\nminor = "3.11"\npatch = "3.11.7"\n'
     write(home / ".cache/pypoetry/virtualenvs/envs.toml", entry)
     (result,) = look("leak.poetry", "conda_poetry")
     assert (result.status, "envs.toml" in result.detail) == (Status.WARN, True)
@@ -309,8 +313,12 @@ def test_poetry_passes_the_venv_over(
     assert venv.is_dir()
     project(PYPROJECT)
     assert [one.status for one in look("leak.poetry", "pip_poetry")] == [Status.PASS]
-    write(root / "poetry.toml", "[virtualenvs]\nin-project = false\n")
-    assert [one.status for one in look("leak.poetry", "pip_poetry")] == [Status.WARN]
+    for text, expected in (
+        ("[virtualenvs]\nin-project = false\n", Status.WARN),
+        ("virtualenvs = 5\n", Status.PASS),  # `poetry check` refuses it
+    ):
+        write(root / "poetry.toml", text)
+        assert [one.status for one in look("leak.poetry", "pip_poetry")] == [expected]
 
 
 @pytest.mark.filterwarnings(

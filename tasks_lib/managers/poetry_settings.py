@@ -1,0 +1,81 @@
+"""What makes a `poetry` command that a user types leave the environment: Poetry's settings and records."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import platformdirs
+
+from tasks_lib.errors import Remedy
+from tasks_lib.project.manifests import read_toml
+from tasks_lib.results import Check, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from poetry.config.config import Config
+
+    from tasks_lib.project.project import Project
+
+LEAK_POETRY = Check(
+    "leak.poetry",
+    "Poetry finds this environment when you type a command",
+    "`poetry env use` leaves an entry in Poetry's envs.toml that wins over the active environment until it is removed, "
+    "and virtualenvs.in-project = false makes Poetry ignore .venv. The tasks ignore both; a command that you type "
+    "does not.",
+    Remedy(
+        "Remove the entry, or unset the setting with poetry config --unset virtualenvs.in-project",
+        ("poetry", "env", "remove", "--all"),
+    ),
+    Status.WARN,
+)
+
+
+def diversions(project: Project, *, in_project: bool) -> Iterator[tuple[str, str]]:
+    """Yield what leads Poetry elsewhere, and the file that says so; see `EnvManager.get` of Poetry 2.
+
+    `in_project` says whether the environment is a .venv in the project.
+    """
+    try:
+        settings = _settings(project.root)
+        ignores_venv = settings.get("virtualenvs.in-project") is False
+        records = settings.virtualenvs_path / "envs.toml"
+    except (AttributeError, TypeError, ValueError):
+        return  # a setting of the wrong type: `poetry check` reports it
+    if in_project:
+        if ignores_venv:
+            text = (
+                "virtualenvs.in-project is false, so Poetry ignores .venv where it is not active."
+            )
+            yield text, ""
+    elif records.is_file():
+        name = environment_name(project)
+        if read_toml(records, str(records))[0].get(name):
+            text = f"An old `poetry env use` leads Poetry to a virtual environment: [{name}] in {records}."
+            yield text, str(records)
+
+
+def environment_name(project: Project) -> str:
+    """Return the name under which Poetry records the environment of a project."""
+    from packaging.utils import canonicalize_name  # noqa: PLC0415 - only this check needs both
+    from poetry.utils.env.env_manager import EnvManager  # noqa: PLC0415 - 0.3 s
+
+    name = canonicalize_name(project.pyproject.name) or "non-package-mode"
+    return EnvManager.generate_env_name(name, str(project.root))
+
+
+def _settings(root: Path) -> Config:
+    """Read Poetry's variables, the project's poetry.toml and the user's config.toml by Poetry's own rules."""
+    from poetry.config.config import Config  # noqa: PLC0415 - 0.1 s, and only this check needs it
+
+    settings = Config()
+    # Poetry computes its folders once as it is imported; these are the ones of now
+    settings.merge({"cache-dir": str(platformdirs.user_cache_path("pypoetry", appauthor=False))})
+    user = platformdirs.user_config_path("pypoetry", appauthor=False, roaming=True)
+    folder = Path(os.environ.get("POETRY_CONFIG_DIR") or user)
+    for path in (folder / "config.toml", root / "poetry.toml"):
+        if path.is_file():
+            settings.merge(read_toml(path, str(path))[0])
+    return settings
