@@ -1,4 +1,4 @@
-"""What a conda file asks for that does not go with the other layer, or with this machine."""
+"""What a conda file lists that does not go with the other layer, or with this machine."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tasks_lib.results import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from tasks_lib.ownership.facts import Facts
 
@@ -24,44 +25,35 @@ _DEFAULTS = re.compile(
 )
 _FORGE = re.compile(r"(?:.*/)?conda-forge/?")
 _TORCH = {"torch", "torchvision", "torchaudio"}
-_CONDA_TORCH = {
-    "pytorch",
-    "libtorch",
-    "pytorch-cuda",
-    "pytorch-gpu",
-    "pytorch-cpu",
-    "cpuonly",
-    *_TORCH,
-}
+_CONDA_TORCH = {"pytorch", "libtorch", "pytorch-cuda", "pytorch-gpu", "pytorch-cpu", "cpuonly"}
 _CUDA = re.compile(
     r"cuda(?:toolkit|nn)?(?:-.+)?|pytorch-(?:cuda|gpu)|tensorflow-gpu|cudnn|jaxlib-cuda"
 )
 
 
 def _defaults(facts: Facts) -> Iterable[Finding]:
-    file, in_ci = facts.conda_file, os.environ.get("CI", "").lower() not in {"", "0", "false"}
-    for channel in file.channels if file else ():
-        beside = any(_FORGE.fullmatch(other) for other in file.channels) if file else False
-        if _DEFAULTS.fullmatch(channel) and file and (beside or in_ci):
-            rows = read_text(file.path).splitlines()
-            line = next(
-                (
-                    at
-                    for at, row in enumerate(rows, 1)
-                    if re.search(rf"[-\[,]\s*['\"]?{re.escape(channel)}", row)
-                ),
-                None,
-            )
-            mixed = (
-                "stands beside conda-forge: their builds do not go together."
-                if beside
-                else "is asked for."
-            )
-            yield Finding(
-                f"the channel {channel} {mixed}{f' {_TERMS}' if in_ci else ''}",
-                file.path.name,
-                line,
-            )
+    file = facts.conda_file
+    if file is None:
+        return
+    in_ci = os.environ.get("CI", "").lower() not in {"", "0", "false"}
+    mixed = any(_FORGE.fullmatch(channel) for channel in file.channels)
+    terms = f" {_TERMS}" if in_ci else ""
+    for channel in file.channels if mixed or in_ci else ():
+        if _DEFAULTS.fullmatch(channel):
+            text = f"The channel {channel} is listed."
+            if mixed:
+                text = f"The channel {channel} is mixed with conda-forge: their builds do not go together."
+            line = _channel_line(file.path, channel)
+            yield Finding(f"{text}{terms}", file.path.name, line)
+
+
+def _channel_line(path: Path, channel: str) -> int | None:
+    """Return the line of a channel in the conda file, counted from 1."""
+    entry = re.compile(rf"[-\[,]\s*['\"]?{re.escape(channel)}")
+    for number, row in enumerate(read_text(path).splitlines(), 1):
+        if entry.search(row):
+            return number
+    return None
 
 
 def _torch(facts: Facts) -> Iterable[Finding]:
@@ -69,21 +61,18 @@ def _torch(facts: Facts) -> Iterable[Finding]:
     for kind, evidence in (*_torch_of_conda(facts), *_torch_of_python(facts)):
         kinds[kind].append(evidence)
     if all(kinds.values()):
-        yield Finding(
-            "; ".join(
-                f"for the {kind}: {listed(dict.fromkeys(found))}" for kind, found in kinds.items()
-            )
-            + "."
-        )
+        cpu, gpu = (listed(dict.fromkeys(found)) for found in kinds.values())
+        yield Finding(f"for the CPU: {cpu}; for the GPU: {gpu}.")
 
 
 def _torch_of_conda(facts: Facts) -> Iterator[tuple[str, str]]:
-    asked = facts.conda_file.dependencies if facts.conda_file and facts.conda_layer else ()
-    known = {spec_name(spec): spec for spec in asked} | {
-        name: f"{name} {record['version']} {record.get('build', '')}"
-        for name, record in facts.conda.items()
-    }
-    for name in sorted(_CONDA_TORCH & known.keys()):
+    """Yield CPU or GPU, and the conda package that shows it."""
+    known = {}
+    if facts.conda_file and facts.conda_layer:
+        known = {spec_name(spec): spec for spec in facts.conda_file.dependencies}
+    for name, record in facts.conda.items():
+        known[name] = f"{name} {record['version']} {record.get('build', '')}"
+    for name in sorted((_CONDA_TORCH | _TORCH) & known.keys()):
         text = known[name]
         if re.search(r"cuda|gpu", text):
             yield "GPU", f"{text} (conda)"
@@ -92,45 +81,50 @@ def _torch_of_conda(facts: Facts) -> Iterator[tuple[str, str]]:
 
 
 def _torch_of_python(facts: Facts) -> Iterator[tuple[str, str]]:
-    """Read the local part of the versions; on Linux PyPI's own torch is for the GPU, and brings NVIDIA's packages."""
-    manager = facts.session.manager
-    known = {name: (versions, manager.lock_name) for name, versions in facts.locked.items()}
-    mine = {name: version for name, version in facts.installed.items() if name not in facts.owned}
-    known |= {name: ({version}, "installed") for name, version in mine.items()}
+    """Yield CPU or GPU, and the distribution that shows it by the local part of its version.
+
+    On Linux PyPI's own torch is for the GPU, and brings NVIDIA's packages.
+    """
+    lock = facts.session.manager.lock_name
+    known = {name: (versions, lock) for name, versions in facts.locked.items()}
+    nvidia = False
+    for name, version in facts.installed.items():
+        if name not in facts.owned:
+            known[name] = ({version}, "installed")
+            nvidia = nvidia or name.startswith("nvidia-cuda-runtime")
     for name in sorted(_TORCH & known.keys()):
         versions, place = known[name]
         for version in sorted(versions):
             local = version.partition("+")[2]
             if local.startswith("cpu"):
                 yield "CPU", f"{name} {version} ({place})"
-            elif local.startswith(("cu", "rocm")) or (
-                not local and "nvidia-cuda-runtime" in _without_number(mine)
-            ):
+            elif local.startswith(("cu", "rocm")) or (nvidia and not local):
                 yield "GPU", f"{name} {version} ({place})"
 
 
-def _without_number(names: Iterable[str]) -> set[str]:
-    return {re.sub(r"-cu\d+$", "", name) for name in names}
+def _has_torch(facts: Facts) -> bool:
+    return bool(_TORCH & (facts.installed.keys() | facts.locked.keys()))
 
 
 def _cuda(facts: Facts) -> Iterable[Finding]:
-    asked = {
-        name: f"{spec} asks for CUDA"
-        for spec in (facts.conda_file.dependencies if facts.conda_file else ())
-        if _CUDA.fullmatch(name := spec_name(spec)) or re.search(r"[=\s\[]\S*\*?cuda", spec)
-    }
+    needed: dict[str, str] = {}
+    for spec in facts.conda_file.dependencies if facts.conda_file else ():
+        name = spec_name(spec)
+        if _CUDA.fullmatch(name) or re.search(r"[=\s\[]\S*\*?cuda", spec):
+            needed[name] = f"{spec} needs CUDA"
     for name, record in facts.conda.items():
-        if any(text.split()[:1] == ["__cuda"] for text in record.get("depends") or ()):
-            asked.setdefault(name, f"{name} {record['version']} needs __cuda")
-    there = asked and "__cuda" in conda_health.virtual_packages()
-    for name, text in asked.items() if not there else ():
-        yield Finding(f"{text}, and this machine has no CUDA driver.", *conda_line(facts, name))
+        for text in record.get("depends") or ():
+            if text.split()[:1] == ["__cuda"]:
+                needed.setdefault(name, f"{name} {record['version']} needs __cuda")
+    if needed and "__cuda" not in conda_health.virtual_packages():
+        for name, text in needed.items():
+            yield Finding(f"{text}, and this machine has no CUDA driver.", *conda_line(facts, name))
 
 
 def _pip_section(facts: Facts) -> Iterable[Finding]:
     file = facts.conda_file
     if file and file.pip:
-        text = f"the pip: section asks for {listed(file.pip)}, which no lock pins."
+        text = f"The pip: section lists {listed(file.pip)}, which no lock pins."
         yield Finding(text, *conda_line(facts, "pip:"), count=len(file.pip))
 
 
@@ -153,7 +147,7 @@ CHECKS = (
         "the manager another, the import fails, or the GPU is not found.",
         Remedy("Take torch and its companions from one layer, built for one kind"),
         look=_torch,
-        applies=lambda facts: bool(_TORCH & (facts.installed.keys() | facts.locked.keys())),
+        applies=_has_torch,
     ),
     FactCheck(
         "conda.cuda",

@@ -1,20 +1,18 @@
-"""Who owns a distribution: what conda installed and the manager replaced, what is there twice, what is hidden."""
+"""What conda installed and a manager replaced, what exists twice, and what is hidden."""
 
 from __future__ import annotations
 
 import csv
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tasks_lib.checks.base import FactCheck, Finding, has_environment
 from tasks_lib.environments import site_packages
-from tasks_lib.environments.conda import Conda
-from tasks_lib.environments.conda_folders import is_base
-from tasks_lib.errors import Remedy
+from tasks_lib.errors import LabError, Remedy
 from tasks_lib.results import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from tasks_lib.ownership.facts import Facts
@@ -28,42 +26,35 @@ _COMMON = {"tests", "test", "conftest", "setup", "docs", "examples", "noxfile", 
 
 
 def _clobbered(facts: Facts) -> Iterable[Finding]:
-    """Compare the records that conda installed with those that lie there now."""
-    there = {found.folder.name: found for found in facts.distributions}
+    """Compare the records that conda installed with those that exist now."""
+    there = {found.folder.name: found.folder for found in facts.distributions}
     for name, owned in facts.owned.items():
+        what = f"{name} {owned.version}, which conda owns (package {owned.package}),"
         if owned.folder in there:
-            installer = _installer(facts, owned.package, there[owned.folder].folder)
+            installer = _installer(facts.conda[owned.package], there[owned.folder])
             if installer:
-                yield Finding(
-                    f"{name} {owned.version}, which conda owns, was installed over by {installer}."
-                )
+                yield Finding(f"{what} was installed over by {installer}.")
         elif owned.folder.endswith(".dist-info"):
             now = facts.installed.get(name)
-            what = f"was replaced by {now}" if now else "was removed"
-            yield Finding(
-                f"{name} {owned.version}, which conda owns (package {owned.package}), {what}."
-            )
+            end = f"was replaced by {now}" if now else "was removed"
+            yield Finding(f"{what} {end}.")
 
 
-def _installer(facts: Facts, package: str, folder: Path) -> str:
-    """Name who wrote a record's INSTALLER where that is not the file that conda brought."""
-    paths = (facts.conda[package].get("paths_data") or {}).get("paths") or ()
-    ours = next(
-        (item for item in paths if item["_path"].endswith(f"{folder.name}/INSTALLER")), None
-    )
+def _installer(record: Mapping[str, Any], folder: Path) -> str:
+    """Name who wrote INSTALLER in a distribution's record where that is not the file that conda brought."""
     try:
         data = (folder / "INSTALLER").read_bytes()
     except OSError:
         return ""
-    if ours and hashlib.sha256(data).hexdigest() in {
-        ours.get("sha256"),
-        ours.get("sha256_in_prefix"),
-    }:
-        return ""
+    hashes = None
+    for item in (record.get("paths_data") or {}).get("paths") or ():
+        if item["_path"].endswith(f"{folder.name}/INSTALLER"):
+            hashes = {item.get("sha256"), item.get("sha256_in_prefix")} - {None}
     said = data.decode("utf-8", "replace").strip()
-    return (
-        "" if said == "conda" or (ours and not ours.get("sha256")) else said or "another installer"
-    )
+    unknown = hashes is not None and not hashes  # an old record has no hashes
+    if said == "conda" or unknown or hashlib.sha256(data).hexdigest() in (hashes or ()):
+        return ""
+    return said or "another installer"
 
 
 def _duplicated(facts: Facts) -> Iterable[Finding]:
@@ -71,47 +62,45 @@ def _duplicated(facts: Facts) -> Iterable[Finding]:
         found = {one.folder.name: one.version for one in facts.distributions if one.name == name}
         mine, others = found.pop(owned.folder, None), ", ".join(found.values())
         if mine and others:
-            yield Finding(
-                f"{name} is there twice: {mine} of conda's and {others} of another installer."
-            )
+            text = f"{name} exists twice: {mine} from conda and {others} from another installer."
+            yield Finding(text)
 
 
 def _shadowed(facts: Facts) -> Iterable[Finding]:
-    """Look for modules of the project's folder that hide an installed one; a folder without `__init__.py` hides none.
+    """Look for modules in the project's folder that hide an installed one.
 
-    The project's own modules are not meant, though they may be installed too.
+    A folder without `__init__.py` hides none. The project's own modules are not meant, though they may be installed.
     """
-    root, site = (
-        facts.project.root,
-        site_packages.site_packages(facts.prefix) if facts.prefix else None,
-    )
-    own = _own_modules(facts)
-    for path in sorted([*root.glob("*.py"), *root.glob("*/__init__.py")]) if site else ():
-        module = path.stem if path.parent == root else path.parent.name
-        hidden = site and (
-            (site / module / "__init__.py").is_file() or any(site.glob(f"{module}.*py*"))
-        )
-        if hidden and module not in own | _COMMON:
+    root = facts.project.root
+    site = site_packages.site_packages(facts.prefix) if facts.prefix else None
+    if site is None:
+        return
+    ignored = _own_modules(facts) | _COMMON
+    modules = {path.stem: path for path in sorted(root.glob("*.py"))}
+    modules |= {path.parent.name: path for path in sorted(root.glob("*/__init__.py"))}
+    for module, path in modules.items():
+        installed = (site / module / "__init__.py").is_file() or any(site.glob(f"{module}.*py*"))
+        if installed and module not in ignored:
             shown = path.relative_to(root).as_posix()
-            yield Finding(
-                f"`import {module}` finds {shown} of this project before the installed {module}.",
-                shown,
-            )
+            text = f"`import {module}` finds {shown} of this project before the installed {module}."
+            yield Finding(text, shown)
 
 
 def _own_modules(facts: Facts) -> set[str]:
-    folder = next((one.folder for one in facts.distributions if one.name == facts.own_name), None)
-    if folder is None or not (folder / "RECORD").is_file():
-        return set()
-    with (folder / "RECORD").open(encoding="utf-8", errors="replace", newline="") as stream:
-        return {row[0].partition("/")[0].removesuffix(".py") for row in csv.reader(stream) if row}
+    """Return the top-level modules that the project's own distribution recorded."""
+    for one in facts.distributions:
+        record = one.folder / "RECORD"
+        if one.name == facts.own_name and record.is_file():
+            rows = csv.reader(record.read_text("utf-8", "replace").splitlines())
+            return {row[0].partition("/")[0].removesuffix(".py") for row in rows if row}
+    return set()
 
 
 def _base(facts: Facts) -> Iterable[Finding]:
-    environment, prefix = facts.session.environment, facts.prefix
-    root = environment.maker.root if isinstance(environment, Conda) else None
-    if prefix is not None and is_base(prefix, root):
-        yield Finding(f"{prefix} is conda's base environment: conda itself runs from there.")
+    try:
+        facts.session.environment.refuse_base()
+    except LabError as error:
+        yield Finding(error.message)
 
 
 CHECKS = (

@@ -314,7 +314,7 @@ def test_what_conda_owns(lab: Lab) -> None:
     expect_found(
         lab,
         "ownership.duplicated",
-        f"{versions['click']} of conda's and 8.1.7 of another installer",
+        f"{versions['click']} from conda and 8.1.7 from another installer",
     )
     uv(lab, "install", "--no-deps", "pip==24.0")
     expect_found(

@@ -109,7 +109,7 @@ WRONG = [
     (
         "ownership.duplicated",
         {"@six-1.15.0.dist-info/METADATA": "Name: six\nVersion: 1.15.0\n"},
-        "1.16.0 of conda's",
+        "1.16.0 from conda",
     ),
     (
         "drift.lock",
