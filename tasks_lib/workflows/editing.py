@@ -44,7 +44,11 @@ class Edit:
 def edit(
     session: Session, watcher: Watcher, packages: Sequence[str], how: Edit, *, dry_run: bool
 ) -> Answer:
-    """Declare packages or remove them, in the layer that was named."""
+    """Declare packages or remove them, in the layer that was named.
+
+    Raises:
+        LabError: The layer is unknown, or does not support an option; no package was named.
+    """
     if how.layer == PYTHON:
         return _edit_python(session, watcher, packages, how, dry_run=dry_run)
     layers = [PYTHON, *(name for name, layer in ENVIRONMENTS.items() if layer.owns_packages)]
@@ -117,7 +121,10 @@ def _corrections(session: Session, member: Member | None, packages: Sequence[str
 
 
 def _correct_address(path: Path, manager: str) -> Step:
-    """Return the step that corrects the address of a repository on this machine."""
+    """Return the step that corrects the address of a repository on this machine.
+
+    Seen with poetry-core 2.5.0: `ParsedUrl.url` makes `file://None/` of `file:///`.
+    """
 
     def correct() -> None:
         write_texts({path: spelt(read_text(path))})
@@ -158,7 +165,11 @@ def edit_layer(
     drop: bool = False,
     dry_run: bool = False,
 ) -> Answer:
-    """Add packages to the environment layer and to its manifest, or remove them from both."""
+    """Add packages to the environment layer and to its manifest, or remove them from both.
+
+    Raises:
+        LabError: The layer has no manifest, no package was named, or the engine refused them.
+    """
     environment = session.environment
     manifest = environment.manifest
     if manifest is None:

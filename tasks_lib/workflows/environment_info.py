@@ -30,7 +30,14 @@ if TYPE_CHECKING:
 
 
 def listing(session: Session, name: str = "") -> Answer:
-    """List the project's environments, then the others of this machine; `name` selects one."""
+    """List the project's environments, then the others of this machine; `name` selects one.
+
+    Each row has the environment's kind, Python, state and path, whether it is the project's, and
+    whether it is active in the shell that started this run.
+
+    Raises:
+        LabError: No environment has this name.
+    """
     rows: dict[str, dict[str, Any]] = {}
     for row in (*_own(session), *_others(session)):
         rows.setdefault(row["path"], row)
@@ -56,7 +63,7 @@ def _own(session: Session) -> Iterator[dict[str, Any]]:
 
 
 def _others(session: Session) -> Iterator[dict[str, Any]]:
-    """Yield what other tools keep for the project, then what each layer knows of on this machine."""
+    """Yield what other tools keep for the project, then what each layer knows on this machine."""
     for one in foreign.virtual_environments(session.project, os.environ):
         has_programs = (one.prefix / "bin").is_dir() or (one.prefix / "Scripts").is_dir()
         state = State.PRESENT if has_programs else State.BROKEN
@@ -111,7 +118,10 @@ def info(session: Session) -> Answer:
 
 
 def activation(session: Session, shell_name: str, *, undo: bool = False) -> Answer:
-    """Return the script that activates the environment, or the one that undoes it."""
+    """Return the script that activates the environment, or the one that undoes it.
+
+    `shell_name` is empty for the shell that started this run.
+    """
     chosen = shell_name or shells.detect(os.environ)
     value = session.environment.require()
     script = shells.deactivation_script(chosen) if undo else shells.activation_script(chosen, value)
@@ -132,6 +142,9 @@ def run(session: Session, text: str, words: Sequence[str], *, captured: bool = F
     """Run a command in the environment; the answer has its exit code.
 
     It runs with the environment's own PATH and variables. `captured` output is part of the answer.
+
+    Raises:
+        LabError: No command was given, or there is no such program.
     """
     argv = [*shlex.split(text), *words]
     if not argv:

@@ -48,7 +48,11 @@ _READS = "only reads"
 def explain(session: Session, watcher: Watcher, task: str) -> Answer:
     """Plan `task` on this project for every combo; one that cannot be planned says why.
 
-    The answer's `commands` has a row for each step of each combo, ordered by the longest plan.
+    The answer's `commands` has a row for each step of each combo, ordered by the longest plan. Its
+    `safe` has the reason of each step.
+
+    Raises:
+        LabError: The task has no plan, or shows its plan itself.
     """
     if task in ALONE:
         text = f"{task} is not explained for all combos: it shows its plan itself."

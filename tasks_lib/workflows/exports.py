@@ -30,7 +30,11 @@ _NAME = re.compile(r"[\w.-]+")
 
 
 def export(session: Session, to: str, output: str) -> Answer:
-    """Print one of the formats as it is, or write it to a file."""
+    """Return the dependencies in the format `to` as a script, or write them to the file `output`.
+
+    Raises:
+        LabError: The format is unknown, there is no lock, or a manifest holds a secret.
+    """
     if to not in FORMS:
         text = f"There is no export format {to!r}; the formats are {', '.join(FORMS)}."
         remedy = Remedy("Choose one", ("invoke", "deps.export", "--to", "requirements"))

@@ -47,7 +47,14 @@ class Missing:
 
 
 def setup(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
-    """Create the environment, lock, install and check; do only what is not done already."""
+    """Create the environment, lock, install and check; do only what is not done already.
+
+    The answer's `changed` lists the titles of the steps that were taken, and `activate` is the line
+    to type next.
+
+    Raises:
+        LabError: Something else is in the environment's place, or a step failed.
+    """
     missing = missing_parts(session, watcher)
     looks = checks.steps(session)
     steps = [*missing.steps, *looks]
@@ -81,7 +88,10 @@ def _answered(step: Step, known: Mapping[str, Sequence[Result]]) -> Step:
 
 
 def missing_parts(session: Session, watcher: Watcher) -> Missing:
-    """Look at the environment, the lock and what is installed, and return what is missing."""
+    """Look at the environment, the lock and what is installed, and return what is missing.
+
+    The manager is asked whether the lock fits, and what it would install; nothing is changed.
+    """
     manager = session.manager
     session.environment.refuse_foreign()
     creation = Missing(_creation_steps(session))
@@ -158,7 +168,13 @@ def lock(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer
 def install(
     session: Session, watcher: Watcher, *, groups: Sequence[str] = (), dry_run: bool = False
 ) -> Answer:
-    """Install what the lock names into the environment, and remove nothing."""
+    """Install what the lock names into the environment, and remove nothing.
+
+    `groups` are dependency groups beside the default ones.
+
+    Raises:
+        LabError: There is no environment or no lock, or the guard refused.
+    """
     session.environment.require()
     session.manager.require_lock()
     return change(session, watcher, install_steps(session, groups), dry_run=dry_run)

@@ -52,7 +52,14 @@ PUBLIC = "pypi"
 def build(
     session: Session, watcher: Watcher, *, package: str = "", dist: str = "", dry_run: bool = False
 ) -> Answer:
-    """Build the source distribution and the wheel elsewhere, check them, and put them in `dist`."""
+    """Build the source distribution and the wheel elsewhere, check them, and put them in `dist`.
+
+    `package` names a member; `dist` is seen from the current folder, and is the project's `dist`
+    where it is empty. The answer's `files` has the size in bytes and the SHA-256 of each.
+
+    Raises:
+        LabError: The project is not a package, is being changed, or its metadata is not valid.
+    """
     root = session.project.root
     member = session.manager.member(package)
     folder = _folder(root, dist)
@@ -123,7 +130,12 @@ def publish(  # noqa: PLR0913 - the options of the task
     dist: str = "",
     dry_run: bool = False,
 ) -> Answer:
-    """Upload what was built of the manifest's version to the index `to`, a name or an address."""
+    """Upload what was built of the manifest's version to the index `to`, a name or an address.
+
+    Raises:
+        LabError: The index is unknown, its address has a login, the login is incomplete, nothing
+            was built, or the run is offline.
+    """
     address = _address(session, to)
     if session.project.options.offline:
         text = f"Nothing can be published without the network, and {bootstrap.OFFLINE} is set."

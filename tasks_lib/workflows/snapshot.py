@@ -40,7 +40,12 @@ def this_platform() -> str:
 
 
 def export(session: Session, output: str) -> Answer:
-    """Write the description of the session's environment."""
+    """Write the description of the session's environment to the file `output`.
+
+    Raises:
+        LabError: The environment or the lock does not exist, the project has members, or a manifest
+            holds a secret.
+    """
     packages = layers.of(session).packages
     session.manager.require_lock()
     if members := session.manager.members():
@@ -92,7 +97,13 @@ def installed_groups(session: Session) -> list[str]:
 
 
 def opened(source: str, *, combo: str, engine: str, python: str, offline: bool = False) -> Session:
-    """Open the session that a description names, with its manifests: the folder may lack them."""
+    """Open the session that the description in the file `source` names.
+
+    Its manifests are those of the description: the current folder may lack them.
+
+    Raises:
+        LabError: The file cannot be used, or another combo or Python was requested.
+    """
     described = Description.read(Path(source))
     if combo not in {"", described.combo} or python:
         text = f"{source} describes {described.combo} with Python {described.python}."
@@ -109,7 +120,14 @@ def opened(source: str, *, combo: str, engine: str, python: str, offline: bool =
 
 
 def rebuild(session: Session, watcher: Watcher, source: str, *, dry_run: bool = False) -> Answer:
-    """Create what a description describes, and prove it: each package by name and version."""
+    """Create the environment that the file `source` describes, and compare each package with it.
+
+    Where the environment exists already, it is compared alone. A result `env.equal` tells how both
+    differ.
+
+    Raises:
+        LabError: The description is for another platform, or the project has other manifests.
+    """
     described = Description.read(Path(source))
     missing = _missing_files(session, described)
     environment = session.environment

@@ -29,7 +29,13 @@ if TYPE_CHECKING:
 
 
 def align(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
-    """Pin in pyproject.toml the versions that conda owns and the lock would replace, and lock."""
+    """Pin in pyproject.toml the versions that conda owns and the lock would replace, and lock.
+
+    The guard looks again afterwards: what it still refuses is not changed.
+
+    Raises:
+        LabError: There is no environment or no lock, or the pins cannot be satisfied.
+    """
     activation = session.environment.require()
     session.manager.require_lock()
     conflicts = guard.conflicts(session, activation)
@@ -48,7 +54,11 @@ def align(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answe
 
 
 def sync(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
-    """Make the environment exactly what the lock says, and leave conda's packages alone."""
+    """Make the environment exactly what the lock says, and leave conda's packages alone.
+
+    Raises:
+        LabError: There is no environment or no lock, or the guard refused.
+    """
     session.environment.require()
     session.manager.require_lock()
     steps = [*install_steps(session), *prune_steps(session, strays(session))]
@@ -56,7 +66,10 @@ def sync(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer
 
 
 def strays(session: Session) -> list[str]:
-    """Return the names of what neither layer has, and nothing that is declared needs."""
+    """Return the names of what neither layer has, and nothing that is declared needs.
+
+    What a new environment is created with does not count.
+    """
     found = graph.read(Facts(session))
     needed = found.reached()
     names = []

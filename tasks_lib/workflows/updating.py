@@ -35,7 +35,11 @@ def update_dependencies(
     group: str = "",
     dry_run: bool = False,
 ) -> Answer:
-    """Upgrade the locked versions of `packages`, of a group, or of all, and install them."""
+    """Upgrade the locked versions of `packages`, of a group, or of all, and install them.
+
+    Raises:
+        LabError: There is no environment, or no such group.
+    """
     session.environment.require()
     names = list(packages)
     groups = []
@@ -59,7 +63,14 @@ def _names_in_group(session: Session, group: str) -> list[str]:
 def update_environment(
     session: Session, watcher: Watcher, *, prune: bool = False, dry_run: bool = False
 ) -> Answer:
-    """Make an existing environment what a new one would be; strays stay, unless `prune`."""
+    """Make an existing environment what a new one would be; strays stay, unless `prune`.
+
+    The answer's `packages` and `conda` list the versions that changed, of distributions and of
+    conda's packages.
+
+    Raises:
+        LabError: There is no environment, or conda would remove files of another installation.
+    """
     environment = session.environment
     environment.require()
     missing = missing_parts(session, watcher)

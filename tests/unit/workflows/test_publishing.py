@@ -1,4 +1,4 @@
-"""What is refused before anything is built or published, and a wheel that is not what its manifest says."""
+"""What is refused before anything is built or published, and a wheel unlike its manifest."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_publishing_is_shown_without_the_login(
     assert "a-token" not in str(step)
 
 
-#: what a person has set for an index of their own, and must not reach the one that is named here
+#: what a user has set for another index, and must not reach the one that is named here
 PERSONAL = {
     "uv": (
         "UV_PUBLISH_TOKEN",
@@ -185,7 +185,7 @@ PERSONAL = {
 
 
 @pytest.mark.parametrize("manager", PERSONAL)
-def test_a_login_of_a_persons_own_goes_nowhere(
+def test_a_login_for_another_index_goes_nowhere(
     project: MakeProject, root: Path, manager: str
 ) -> None:
     session = _session(project, manager=manager)

@@ -19,7 +19,7 @@ TEXT = '[project]\nname = "demo"\n'
 
 
 def document() -> dict[str, Any]:
-    """Give a sound description of one conda package and one stray."""
+    """Return a sound description of one conda package and one stray."""
     record = {"name": "six", "version": "1.17.0", "build": "py_0", "sha256": "a" * 64}
     return {
         "schema": "mlops-lab-environment/1",
