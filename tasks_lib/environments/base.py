@@ -69,6 +69,8 @@ class Environment(ABC):
     mark: ClassVar[str]
     #: all that can make it, on this machine or another
     makers: ClassVar[tuple[str, ...]]
+    #: the manager that is chosen where nothing in the project names one
+    usual_manager: ClassVar[str] = "uv"
     #: whether it holds packages of its own that a manager could destroy
     owns_packages: ClassVar[bool] = False
     #: the distributions of the tool environment that create it
@@ -89,6 +91,11 @@ class Environment(ABC):
     @abstractmethod
     def applies(cls, project: Project) -> bool:
         """Tell whether the project has what this layer is made from."""
+
+    @classmethod
+    def program_on_path(cls) -> str:
+        """Return the program on PATH for which this layer is chosen unasked; empty for none."""
+        return ""
 
     @classmethod
     def choices(cls) -> list[str]:

@@ -53,12 +53,17 @@ class Conda(Environment):
 
     kind: ClassVar[str] = "conda"
     mark: ClassVar[str] = "conda-meta"
+    usual_manager: ClassVar[str] = "poetry"
     owns_packages: ClassVar[bool] = True
     tools: ClassVar[tuple[str, ...]] = ("py-rattler",)
     user_variables: ClassVar[tuple[str, ...]] = USER_VARIABLES
     known_checks: ClassVar[tuple[Check, ...]] = health_checks.OF_CONDA
-    engines_on_path = staticmethod(conda_engines.on_path)
     makers: ClassVar[tuple[str, ...]] = tuple(conda_engines.ENGINES)
+
+    @classmethod
+    def program_on_path(cls) -> str:
+        """Return the preferred conda CLI."""
+        return next(iter(conda_engines.on_path()), "")
 
     @classmethod
     def applies(cls, project: Project) -> bool:

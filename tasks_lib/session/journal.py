@@ -1,10 +1,12 @@
-"""The record that a run leaves before it changes anything, and from which it, or the next run, puts all back.
+"""The record that a run writes before it changes anything, and from which all is restored.
 
-It stands in `.mlops-lab` in the project, beside copies of the manifests, and is gone when the run is through.
+It stands in `.mlops-lab` in the project, beside copies of the manifests, and is deleted when the
+run has ended.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import platform
@@ -12,34 +14,34 @@ import re
 import shutil
 import time
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib.environments import conda_health, site_packages
 from tasks_lib.environments.base import State
-from tasks_lib.errors import ErrorCode, LabError
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import files
 from tasks_lib.project.manifests import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from tasks_lib.session.session import Session
 
 FOLDER = ".mlops-lab"
 _SCHEMA = "mlops-lab-journal/1"
-#: what a repair may hand to an installer: a name with a version or an address, or a folder
-_REQUIREMENT = re.compile(
-    r"[a-z0-9][\w.-]*(==[\w.+!-]+| @ [a-z][\w+.-]*:\S+)?|editable:[^\0\n]+", re.ASCII
-)
-_NAME = re.compile(r"[\w][\w.-]*", re.ASCII)
-#: a manifest, as seen from the project's folder; one of a member stands deeper, and none outside
-_FILE = re.compile(r"(?:(?!\.\.?/)[^/\\:\0\n]+/)*[\w][\w.-]*", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Journal:
-    """How a project was before a run changed it."""
+    """How a project was before a run changed it.
+
+    - `files` names each manifest, and says whether it existed.
+    - `packages` has each installed distribution, with the requirement that installs exactly it.
+    - `owned` names those of them that conda owns, and `conda` holds conda's own records.
+    - `touched` says whether the environment may differ already.
+    - `stays` says whether a complete new environment may stay though the run failed.
+    """
 
     command: str
     combo: str
@@ -47,36 +49,27 @@ class Journal:
     python: str
     prefix: str
     state: State
-    files: Mapping[str, bool]  # each manifest's name, and whether there was one
-    packages: Mapping[str, str] = field(
-        default_factory=dict
-    )  # installed distributions, and how to ask for each
-    owned: Sequence[str] = ()  # those of them that conda owns
+    files: Mapping[str, bool]
+    packages: Mapping[str, str] = field(default_factory=dict)
+    owned: Sequence[str] = ()
     conda: Sequence[Mapping[str, Any]] = ()
     machine: str = field(default_factory=platform.node)
     pid: int = field(default_factory=os.getpid)
     since: str = field(default_factory=lambda: time.strftime("%Y-%m-%d %H:%M:%S"))
-    touched: bool = False  # whether the environment may differ already
-    stays: bool = (
-        True  # whether a new environment that is whole may stay, though the run did not end well
-    )
+    touched: bool = False
+    stays: bool = True
 
     @classmethod
     def of(cls, session: Session, manifests: Sequence[Path], *, stays: bool = True) -> Journal:
-        """Look at a project."""
-        environment, project = session.environment, session.project
+        """Return the journal of a project as it is now."""
+        project, environment = session.project, session.environment
         prefix, state = environment.prefix, environment.state()
-        looked: dict[str, Any] = {}
+        installed: dict[str, str] = {}
+        owned: list[str] = []
+        records: list[dict[str, Any]] = []
         if state is State.PRESENT:
-            try:
-                conda = [
-                    conda_health.public(record) for record in conda_health.packages(prefix).values()
-                ]
-                owned = sorted(conda_health.owned(prefix))
-            except LabError:  # damaged before this run: there is nothing sound to go back to, and check.doctor says so
-                conda, owned = [], []
-            whole = all("url" in record for record in conda)
-            looked = {"packages": packages(prefix), "owned": owned, "conda": conda if whole else []}
+            installed = packages(prefix)
+            owned, records = _of_conda(prefix)
         return cls(
             command=session.command,
             combo=session.combo.id,
@@ -84,23 +77,25 @@ class Journal:
             python=project.options.python,
             prefix=str(prefix),
             state=state,
-            stays=stays,
             files={named(project.root, path): path.is_file() for path in manifests},
-            **looked,
+            packages=installed,
+            owned=owned,
+            conda=records,
+            stays=stays,
         )
 
     @property
     def who(self) -> str:
-        """Name the run."""
+        """Return the name of the run, for a sentence."""
         return f"{self.command} (process {self.pid}, {self.since})"
 
     @property
     def is_ours(self) -> bool:
-        """Tell whether it was written on this machine: one that came with a repository says nothing of what is here."""
+        """Return whether it was written on this machine; another one's says nothing of this one."""
         return self.machine == platform.node()
 
     def save(self, root: Path, *, manifests: Sequence[Path] = ()) -> None:
-        """Copy the manifests, then write the journal: without it the copies count for nothing."""
+        """Copy the manifests, then write the journal: without it the copies do not count."""
         try:
             copies(root).mkdir(parents=True, exist_ok=True)
             for path in manifests:
@@ -110,101 +105,106 @@ class Journal:
                 if path.is_file():
                     shutil.copy2(path, copy)
         except OSError as error:
-            raise files.unwritable(root / FOLDER, error, "nothing was changed: ") from None
+            raise files.unwritable(root / FOLDER, error, "Nothing was changed: ") from None
         files.write(place(root), self.text().encode())
 
     def text(self) -> str:
-        """Give the journal as JSON."""
+        """Return the journal as JSON."""
         return json.dumps({"schema": _SCHEMA, **asdict(self), "state": self.state.value}, indent=1)
 
 
+def _of_conda(prefix: Path) -> tuple[list[str], list[dict[str, Any]]]:
+    """Return the distributions that conda owns, and its records; both empty where they are damaged.
+
+    Of a damaged environment nothing sound could be restored; `check.doctor` reports the damage.
+    Records without an address cannot be installed again, so none is kept then.
+    """
+    try:
+        records = [conda_health.public(one) for one in conda_health.packages(prefix).values()]
+        owned = sorted(conda_health.owned(prefix))
+    except LabError:
+        return [], []
+    has_addresses = all("url" in record for record in records)
+    return owned, records if has_addresses else []
+
+
 def place(root: Path) -> Path:
-    """Give the path of a project's journal."""
+    """Return the path of a project's journal."""
     return root / FOLDER / "journal.json"
 
 
 def copies(root: Path) -> Path:
-    """Give the folder with the manifests as they were, by their names."""
+    """Return the folder with the manifests as they were, under their names."""
     return root / FOLDER / "before"
 
 
 def named(root: Path, path: Path) -> str:
-    """Name a manifest as it is seen from the project's folder."""
+    """Return the name of a manifest as seen from the project's folder."""
     return path.relative_to(root).as_posix()
 
 
 def packages(prefix: Path) -> dict[str, str]:
-    """Give what is installed, and what asks for exactly it; what no installer can be asked for is left out."""
+    """Return what is installed, with the requirement that installs exactly it.
+
+    What no installer can be asked for is left out.
+    """
+    definitions = _schema()["definitions"]
+    is_name = re.compile(definitions["name"]["pattern"]).fullmatch
+    can_ask = re.compile(definitions["requirement"]["pattern"]).fullmatch
     found = site_packages.requirements(prefix).items()
-    return {
-        name: asked
-        for name, asked in found
-        if _NAME.fullmatch(name) and _REQUIREMENT.fullmatch(asked)
-    }
+    return {name: asked for name, asked in found if is_name(name) and can_ask(asked)}
 
 
 def exists(root: Path) -> bool:
-    """Tell whether a run is in progress, or was cut short."""
+    """Return whether a run is in progress, or was interrupted."""
     return os.path.lexists(place(root))
 
 
 def read(root: Path) -> Journal | None:
-    """Read the journal of a run that was cut short; `None` where there is none.
+    """Return the journal of an interrupted run, or `None` where there is none.
 
-    What it says is held to what a journal may say: it may have come with a repository.
+    It may have come with a repository, so it is compared with the schema of a journal.
+
+    Raises:
+        LabError: It is damaged.
+
     """
-    path, top = place(root), root.resolve()
+    path = place(root)
     if not exists(root):
         return None
+    import fastjsonschema  # noqa: PLC0415 - 0.05 s, and seldom needed
+
     try:
         text = read_text(path, str(path))
     except LabError:  # alone: a fault of this program is no damage
         raise _damaged(path) from None
     try:
         data = json.loads(text)
-        schema = data.pop("schema")
-        made = Journal(**{**data, "state": State(data["state"])})
-        words = (
-            made.command,
-            made.combo,
-            made.engine,
-            made.python,
-            made.prefix,
-            made.machine,
-            made.since,
-        )
-        names = [*made.packages, *made.owned]
-        inside = [
-            _FILE.fullmatch(name) and (root / name).parent.resolve().is_relative_to(top)
-            for name in made.files
-        ]
-        sound = (
-            schema == _SCHEMA
-            and not path.is_symlink()
-            and all(
-                isinstance(word, str) for word in (*words, *made.owned, *made.packages.values())
-            )
-            and all(_NAME.fullmatch(name) for name in names)
-            and all(inside)
-            and all(_REQUIREMENT.fullmatch(text) for text in made.packages.values())
-            and all(isinstance(there, bool) for there in made.files.values())
-            and all(
-                isinstance(record["name"], str) and isinstance(record["url"], str)
-                for record in made.conda
-            )
-            and isinstance(made.pid, int)
-            and isinstance(made.stays, bool)
-        )
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        fastjsonschema.validate(_schema(), data)
+    except (ValueError, RecursionError):  # a violation of the schema is a ValueError too
         raise _damaged(path) from None
-    if not sound:
+    if path.is_symlink() or not all(_is_inside(root, name) for name in data["files"]):
         raise _damaged(path)
-    return made
+    del data["schema"]
+    return Journal(**{**data, "state": State(data["state"])})
+
+
+@functools.cache
+def _schema() -> dict[str, Any]:
+    path = Path(__file__).with_name("journal.schema.json")
+    schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return schema
+
+
+def _is_inside(root: Path, name: str) -> bool:
+    """Return whether a manifest is in the project's folder, links followed."""
+    return (root / name).parent.resolve().is_relative_to(root.resolve())
 
 
 def _damaged(path: Path) -> LabError:
-    text = f"the record of a run that was cut short is damaged: {path}."
-    remedy = f"see whether the manifests are whole (copies: {path.parent / 'before'}), then delete {path.parent}"
+    text = f"The record of an interrupted run is damaged: {path}."
+    check = f"Check that the manifests are complete (copies: {path.parent / 'before'})"
+    remedy = Remedy(f"{check}, then delete {path.parent}", ("rm", "-r", str(path.parent)))
     return LabError(text, ErrorCode.DAMAGED_JOURNAL, file=path, remedy=remedy)
 
 

@@ -86,7 +86,7 @@ def _held(lab: Lab, answer: Answer, before: tuple[object, ...]) -> None:
     if answer.code:
         error = answer.error()
         assert answer.code == 4, error
-        assert "could not be put back" not in error["detail"], error
+        assert "could not be restored" not in error["detail"], error
         seen = 3 if before[2] is not None else 2
         assert _looked(lab)[:seen] == before[:seen], answer
 

@@ -139,7 +139,7 @@ def test_file_that_cannot_be_put_back_is_said_and_the_others_are(
         raise LabError(text, ErrorCode.TOOL_FAILED)
 
     with pytest.raises(
-        LabError, match=r"no\. This could not be put back: changed .*a folder stands there"
+        LabError, match=r"no\. This could not be restored: changed .*a folder stands there"
     ):
         _carry_out(session, work)
     assert (root / "deleted").read_text() == "old"
@@ -176,7 +176,7 @@ def test_copies_stay_where_the_next_run_cannot_put_them_back_either(
     (root / "changed").unlink()
     (root / "changed").mkdir()
     for _ in range(2):
-        with pytest.raises(LabError, match="cannot be put back: changed") as caught:
+        with pytest.raises(LabError, match="cannot be restored: changed") as caught:
             transaction.alone(root, "setup", lambda _: None).__enter__()
         assert "before" in str(caught.value.remedy)
     (root / "changed").rmdir()
