@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-PARTS = ("unit", "contract", "cli", "integration", "faults")
+#: The slowest first, so that no worker is left alone with a long module at the end.
+PARTS = ("integration", "faults", "cli", "contract", "unit")
+#: The tools that the tests run wait for the index and the disk about half of their time.
+WORKERS_PER_CORE = 2
 #: What makes the tests of faults try all that they can: 17 moments of a task, for each combo and
 #: engine, are over 100.
 FULL = {"MLOPS_LAB_FAULTS_FULL": "1", "MLOPS_LAB_MOMENTS": "17", "MLOPS_LAB_FUZZ": "10000"}
@@ -31,7 +34,9 @@ def run(root: Path, only: str, words: Sequence[str]) -> int:
         remedy = Remedy("Choose one, e.g. --only unit")
         raise LabError(text, ErrorCode.INVALID_OPTION, remedy=remedy)
     places = [f"tests/{part}" for part in PARTS if only in {"", part}]
-    return start(root, "-m", "pytest", "-n", "auto", "--dist", "loadscope", *places, *words)
+    workers = str(WORKERS_PER_CORE * (os.cpu_count() or 1))
+    spread = ("-n", workers, "--dist", "loadscope", "--no-loadscope-reorder")
+    return start(root, "-m", "pytest", *spread, *places, *words)
 
 
 def faults(root: Path, words: Sequence[str]) -> int:
