@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tasks_lib.environments import ENVIRONMENTS, conda_platforms
@@ -15,7 +16,7 @@ from tasks_lib.ownership import guard
 from tasks_lib.project import requirements
 from tasks_lib.project.manifests import read_text
 from tasks_lib.workflows.changes import change
-from tasks_lib.workflows.installation import EDIT_IS_SAFE, install_steps, lock_step
+from tasks_lib.workflows.installation import edit_step, install_steps, lock_step
 from tasks_lib.workflows.synchronizing import uninstall_step
 
 if TYPE_CHECKING:
@@ -83,23 +84,11 @@ def _edit_python(
         command = manager.add(activation, packages, place)
     if member:
         title += f" ({member.manifest})"
-    declare = Step(
-        "deps.edit",
-        title,
-        command,
-        reads=manager.ended,
-        writes=Writes.PROJECT,
-        safe=EDIT_IS_SAFE,
-    )
-    steps = [declare, *_corrections(session, member, packages)]
-    groups = []
-    if how.drop:
-        steps.append(uninstall_step(session, packages, member))
-    else:
-        if member:
-            steps.append(uninstall_step(session, (), member))
-        if how.group:
-            groups.append(how.group)
+    steps = [edit_step(session, title, command), *_corrections(session, member, packages)]
+    removed = packages if how.drop else []
+    if removed or member:
+        steps.append(uninstall_step(session, removed, member))
+    groups = [how.group] if how.group and not how.drop else []
     steps += install_steps(session, groups)
     return change(session, watcher, steps, member=member, dry_run=dry_run)
 
@@ -125,14 +114,10 @@ def _correct_address(path: Path, manager: str) -> Step:
 
     Seen with poetry-core 2.5.0: `ParsedUrl.url` makes `file://None/` of `file:///`.
     """
-
-    def correct() -> None:
-        write_texts({path: spelt(read_text(path))})
-
     return Step(
         "deps.address",
         f"correct the address in {path.name}: {manager} gives the repository a host, None",
-        work=correct,
+        work=lambda: write_texts({path: spelt(read_text(path))}),
         shown=f"write {path.name}",
         needs=("deps.edit",),
         writes=Writes.PROJECT,
@@ -142,14 +127,10 @@ def _correct_address(path: Path, manager: str) -> Step:
 
 def _delete_lock(lock: Path, shown: str) -> Step:
     """Return the step that deletes the lock which a manager writes for a member alone."""
-
-    def delete() -> None:
-        lock.unlink(missing_ok=True)
-
     return Step(
         "deps.tidy",
         f"delete {shown}: the project's own is the lock",
-        work=delete,
+        work=partial(lock.unlink, missing_ok=True),
         shown=f"rm {shown}",
         needs=("deps.edit",),
         writes=Writes.PROJECT,

@@ -25,11 +25,9 @@ if TYPE_CHECKING:
 
     from tasks_lib.environments.base import Activation
     from tasks_lib.execution.plan import Watcher
-    from tasks_lib.execution.process import Outcome
+    from tasks_lib.execution.process import Command, Outcome
     from tasks_lib.session.session import Session
 
-#: Why a step that edits a manifest is safe.
-EDIT_IS_SAFE = "the manifest and the lock are put back if the run fails"
 _AFTER_ENV = MADE[:-1]
 
 
@@ -178,6 +176,18 @@ def install(
     session.environment.require()
     session.manager.require_lock()
     return change(session, watcher, install_steps(session, groups), dry_run=dry_run)
+
+
+def edit_step(session: Session, title: str, command: Command) -> Step:
+    """Return the step in which the manager edits a manifest and locks."""
+    return Step(
+        "deps.edit",
+        title,
+        command,
+        reads=session.manager.ended,
+        writes=Writes.PROJECT,
+        safe="the manifest and the lock are put back if the run fails",
+    )
 
 
 def lock_step(

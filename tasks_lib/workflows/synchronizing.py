@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_name
 from tasks_lib.environments import conda_health, site_packages
 from tasks_lib.environments.base import SEEDS
 from tasks_lib.execution import failures, process
-from tasks_lib.execution.plan import Step, Writes
+from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Command
 from tasks_lib.ownership import graph, guard
 from tasks_lib.ownership.facts import Facts
@@ -18,7 +18,7 @@ from tasks_lib.results import Result, Status
 from tasks_lib.session.session import Answer
 from tasks_lib.tools import executables
 from tasks_lib.workflows.changes import change
-from tasks_lib.workflows.installation import EDIT_IS_SAFE, install_steps
+from tasks_lib.workflows.installation import edit_step, install_steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -42,13 +42,7 @@ def align(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answe
     if not conflicts:
         return Answer([Result("deps.align", Status.PASS, "the lock and conda agree already")])
     pins = [f"{conflict.name}=={conflict.before}" for conflict in conflicts]
-    edit = Step(
-        "deps.edit",
-        f"pin {', '.join(pins)}",
-        session.manager.add(activation, pins),
-        writes=Writes.PROJECT,
-        safe=EDIT_IS_SAFE,
-    )
+    edit = edit_step(session, f"pin {', '.join(pins)}", session.manager.add(activation, pins))
     look = guard.step(session, activation, (), ("deps.edit",))
     return change(session, watcher, [edit, look], dry_run=dry_run)
 
