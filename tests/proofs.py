@@ -19,7 +19,7 @@ def proof(
     python: str = "3.11.7",
     **changes: Any,  # noqa: ANN401 - JSON
 ) -> dict[str, Any]:
-    """Give a proof of two steps, in the first of which two parts overlap; `changes` are laid over it."""
+    """Return a proof of two steps; in the first, two parts overlap. `changes` replace its parts."""
     made: dict[str, Any] = {
         "schema": document.SCHEMA,
         "made": "2026-01-02T03:04:05+00:00",

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from packaging.utils import canonicalize_name
 
-from tasks_lib import bootstrap
 from tasks_lib.errors import Remedy
 from tasks_lib.execution import failures, process
 from tasks_lib.execution.plan import Step
@@ -22,6 +20,7 @@ from tasks_lib.tools import executables, package_index, uv
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from tasks_lib.environments.base import Activation
     from tasks_lib.execution.process import Outcome
@@ -76,13 +75,9 @@ class Uv(Manager):
 
     @classmethod
     def caches(cls) -> dict[str, str]:
-        """Ask uv for the folder of its downloads; Pythons that it installs are kept in ours."""
+        """Ask uv for the folder of its downloads."""
         asked = Command((executables.uv(), "cache", "dir"), "ask uv where it keeps its downloads")
-        pythons = Path(bootstrap.cache_folder(), "python")
-        return {
-            "UV_CACHE_DIR": process.run(asked).stdout.strip(),
-            "UV_PYTHON_INSTALL_DIR": str(pythons),
-        }
+        return {"UV_CACHE_DIR": process.run(asked).stdout.strip()}
 
     def lock(self, activation: Activation | None, upgrade: Sequence[str] | None = None) -> Command:
         """Run `uv lock`."""

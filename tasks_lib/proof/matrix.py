@@ -1,8 +1,7 @@
-"""Prove every combo with every engine and Python of this machine, several at once, and write one page of it."""
+"""Prove every combo with every engine and Python of this machine, and write one page of it."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 import os
@@ -13,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from tasks_lib import bootstrap
 from tasks_lib.environments import ENVIRONMENTS, conda_engines
-from tasks_lib.errors import ErrorCode, ExitCode, LabError
+from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
 from tasks_lib.execution import plan, usage
 from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Command
-from tasks_lib.proof import channel, page
-from tasks_lib.proof import comparison as shown
-from tasks_lib.proof.comparison import Cell
+from tasks_lib.proof import cell as cells_of
+from tasks_lib.proof import channel, overview, page
+from tasks_lib.proof.cell import Cell
 from tasks_lib.results import Result, Status, from_error
 from tasks_lib.session import combos
 from tasks_lib.session.session import Answer, planned
@@ -28,18 +27,19 @@ from tasks_lib.tools import executables
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tasks_lib.environments.base import Environment
     from tasks_lib.execution.process import Outcome
     from tasks_lib.project.project import Project
     from tasks_lib.report.progress import Progress
     from tasks_lib.session.session import Session
 
-#: what one proof may need at its peak: a solver, and the tool that started it
+#: bytes that one proof may need at its peak: a solver, and the tool that started it
 _MEMORY = 1_000_000_000
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What a person wants of the whole matrix; all of it where nothing is said."""
+    """What a user wants of the whole matrix; everything where nothing is named."""
 
     combos: Sequence[str] = ()
     engines: Sequence[str] = ()
@@ -50,54 +50,54 @@ class Choice:
 
 
 def run(session: Session, progress: Progress, choice: Choice, *, dry_run: bool = False) -> Answer:
-    """Carry out the proofs, each in a process of its own; one that fails leaves the others alone."""
+    """Run the proofs, each in a process of its own; one that fails leaves the others alone."""
     channel.expect_mode(choice.channel)
     project = session.project
-    folder = Path(choice.folder).absolute() if choice.folder else project.root / ".nox" / "proofs"
+    folder = Path(choice.folder or project.root / ".nox" / "proofs").absolute()
     wanted, left_out = chosen(project, choice)
     jobs = room(choice.jobs, len(wanted))
-    files = {cell: folder / f"{cell.combo}-{cell.engine}-{cell.python}.json" for cell in wanted}
-    made: dict[Cell, Cell] = {}
+    made: list[Cell] = []
 
-    def reads(cell: Cell, outcome: Outcome) -> list[Result]:
-        made[cell], result = judged(cell, files[cell], outcome)
+    def read(cell: Cell, file: Path, outcome: Outcome) -> list[Result]:
+        proven, result = judged(cell, file, outcome)
+        made.append(proven)
         progress.say(f"{result.status}: {cell.label}, {outcome.seconds:.1f} s")
         return [result]
 
-    commands = {cell: _command(project, cell, choice.channel, file) for cell, file in files.items()}
-    steps = [
-        Step(_id(cell), command.why, command, reads=functools.partial(reads, cell), check=True)
-        for cell, command in commands.items()
-    ]
+    steps, files = [], []
+    for cell in wanted:
+        file = folder / f"{cell.combo}-{cell.engine}-{cell.python}.json"
+        files.append(file)
+        command = _command(project, cell, choice.channel, file)
+        reads = functools.partial(read, cell, file)
+        steps.append(Step(_id(cell), command.why, command, reads=reads, check=True))
     if dry_run:
         return planned(steps)
-    for file in files.values():
+    for file in files:
         file.unlink(missing_ok=True)
     progress.say(f"{len(steps)} proofs, {jobs} at once")
     results = [*plan.execute(steps, progress, at_once=jobs), *left_out]
-    cells = shown.ordered(made[cell] for cell in wanted)
-    data: dict[str, Any] = {"proofs": str(folder)}
+    cells = cells_of.ordered(made)
+    table = overview.numbers(cells)
+    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    data: dict[str, Any] = {"matrix": rows, "proofs": str(folder)}
     try:
         data |= page.write(cells, folder)
-    except LabError as error:  # the proofs themselves are there
+    except LabError as error:  # the proofs themselves exist
         results.append(from_error(error, title="draw the page"))
-    table = shown.numbers(cells)
-    return Answer(
-        results,
-        {"matrix": [dict(zip(table.columns, row, strict=True)) for row in table.rows], **data},
-    )
+    return Answer(results, data)
 
 
 def draw(places: Sequence[str], folder: str) -> Answer:
     """Write the page of proofs that were made before; a folder stands for all that lie in it."""
-    given = [
-        sorted(place.rglob("*.json")) if place.is_dir() else [place] for place in map(Path, places)
-    ]
-    paths = [path for found in given for path in found]
-    if not paths:
-        text = f"no proof lies in {', '.join(places)}."
-        raise LabError(text, ErrorCode.INVALID_PROOF, remedy="make one: invoke proof.run")
-    cells = shown.ordered(shown.read(paths))
+    files: list[Path] = []
+    for place in map(Path, places):
+        files += sorted(place.rglob("*.json")) if place.is_dir() else [place]
+    if not files:
+        text = f"No proof lies in {', '.join(places)}."
+        remedy = Remedy("Create one", ("invoke", "proof.run"))
+        raise LabError(text, ErrorCode.INVALID_PROOF, remedy=remedy)
+    cells = cells_of.ordered(cells_of.read(files))
     results = [
         Result(_id(cell), Status.PASS, f"draw {cell.label}: {cell.status}") for cell in cells
     ]
@@ -105,64 +105,68 @@ def draw(places: Sequence[str], folder: str) -> Answer:
 
 
 def chosen(project: Project, choice: Choice) -> tuple[list[Cell], list[Result]]:
-    """Give the cells to prove, and why some combos have none; neighbours differ, so that few wait for one cache."""
-    kinds = {
-        name: combos.parse(name, "flag", "").environment for name in choice.combos or combos.names()
-    }
-    asked = [conda_engines.choose(name).name for name in choice.engines]
+    """Return the cells to prove, and why some combos have none.
+
+    Neighbours differ in their combo, so that few of those that run at once wait for one cache.
+    """
+    engines = [conda_engines.choose(name).name for name in choice.engines]
     pythons = _pythons(project, choice.pythons)
     cells, left_out = [], []
-    for name, kind in kinds.items():
-        layer = ENVIRONMENTS[kind]
+    for name in choice.combos or combos.names():
+        layer = _layer(name)
         if not choice.combos and not layer.applies(project):
-            why = f"the project has nothing to make the layer {kind} from"
+            why = f"the project has nothing to create the layer {layer.kind} from"
             left_out.append(Result(f"proof.{name}", Status.SKIP, f"prove {name}", why))
             continue
-        offered = layer.choices()
-        taken = (
-            [one for one in offered if not asked or one in asked]
-            if offered
-            else [layer(project).engine]
-        )
-        cells += [Cell(name, engine, python) for engine in taken for python in pythons]
+        for engine in layer.choices() or [layer(project).engine]:
+            if engine in engines or not engines or not layer.choices():
+                cells += [Cell(name, engine, python) for python in pythons]
     if not cells:
-        text = "nothing of the matrix is left to prove."
-        raise LabError(
-            text, ErrorCode.NOTHING_TO_PROVE, remedy="leave out --engine, or choose another --only"
-        )
+        text = "Nothing of the matrix is left to prove."
+        remedy = Remedy("Leave out --engine, or choose another --only")
+        raise LabError(text, ErrorCode.NOTHING_TO_PROVE, remedy=remedy)
     return sorted(cells, key=lambda cell: cell.python), left_out
 
 
+def _layer(name: str) -> type[Environment]:
+    """Return the environment layer of a combo."""
+    return ENVIRONMENTS[combos.parse(name, "flag", "").environment]
+
+
 def _pythons(project: Project, asked: Sequence[str]) -> list[str]:
-    """Give the Pythons asked for, else one of each minor version that is here and that the project allows."""
-    missing = next((one for one in asked if executables.find_python(one) is None), None)
-    if missing:
-        text = f"there is no Python {missing} on this machine."
-        raise LabError(text, ErrorCode.PYTHON_NOT_FOUND, remedy=f"uv python install {missing}")
-    allowed = [one for one in executables.pythons() if project.pyproject.allows(one)]
-    found = list(dict.fromkeys(asked)) or list(
-        dict.fromkeys(".".join(one.split(".")[:2]) for one in allowed)
-    )
+    """Return the Pythons asked for, else each minor version that is here and allowed."""
+    for version in asked:
+        if executables.find_python(version) is None:
+            text = f"Python {version} is not on this machine."
+            remedy = Remedy("Install it", ("uv", "python", "install", version))
+            raise LabError(text, ErrorCode.PYTHON_NOT_FOUND, remedy=remedy)
+    if asked:
+        return list(dict.fromkeys(asked))
+    allowed = filter(project.pyproject.allows, executables.pythons())
+    found = dict.fromkeys(".".join(version.split(".")[:2]) for version in allowed)
     if not found:
-        text = (
-            f"no Python of this machine fits requires-python {project.pyproject.requires_python!r}."
-        )
-        remedy = "install one, e.g. uv python install 3.12"
+        text = f"No Python of this machine fits {project.pyproject.requires_python!r}."
+        remedy = Remedy("Install one", ("uv", "python", "install", "3.12"))
         raise LabError(text, ErrorCode.PYTHON_NOT_FOUND, remedy=remedy)
-    return found
+    return list(found)
 
 
 def room(asked: str, cells: int) -> int:
-    """Give how many proofs run at once: as many as there are cores, and memory that is free."""
-    if asked and not (asked.isdecimal() and int(asked)):
-        text = f"--jobs is no number above 0: {asked!r}."
-        raise LabError(text, ErrorCode.INVALID_OPTION, remedy="say e.g. --jobs 2")
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
+    """Return how many proofs run at once: as many as there are cores and free memory for."""
+    if asked:
+        if not asked.isdecimal() or int(asked) == 0:
+            text = f"--jobs must be a number above 0, and it is {asked!r}."
+            raise LabError(
+                text, ErrorCode.INVALID_OPTION, remedy=Remedy("Say, for example, --jobs 2")
+            )
+        return min(int(asked), cells)
+    fitting = os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        fitting = len(os.sched_getaffinity(0))
     free = usage.said("/proc/meminfo", r"MemAvailable:\s*(\d+) kB")
-    fitting = cores if free is None else free * 1024 // _MEMORY
-    return min(int(asked) if asked else max(1, min(cores, fitting)), cells)
+    if free is not None:
+        fitting = min(fitting, free * 1024 // _MEMORY)
+    return min(max(fitting, 1), cells)
 
 
 def _id(cell: Cell) -> str:
@@ -171,46 +175,39 @@ def _id(cell: Cell) -> str:
 
 
 def _command(project: Project, cell: Cell, mode: str, file: Path) -> Command:
-    """Give the command that proves a cell."""
-    options = [
-        "--combo",
-        cell.combo,
-        "--python",
-        cell.python,
-        "--channel",
-        mode,
-        "--proof",
-        str(file),
-    ]
-    options += (
-        ["--engine", cell.engine] if ENVIRONMENTS[cell.combo.partition("_")[0]].choices() else []
-    )
+    """Return the command that proves a cell."""
+    options = ["--combo", cell.combo, "--python", cell.python, "--channel", mode]
+    if _layer(cell.combo).choices():
+        options += ["--engine", cell.engine]
+    argv = executables.itself("proof.run", *options, "--proof", str(file))
     env = {**project.options.variables, bootstrap.OWN_TASKS: "1"}
-    return Command(
-        executables.itself("proof.run", *options), f"prove {cell.label}", env=env, cwd=project.root
-    )
+    return Command(argv, f"prove {cell.label}", env=env, cwd=project.root)
 
 
 def judged(cell: Cell, file: Path, outcome: Outcome) -> tuple[Cell, Result]:
-    """Judge a proof by its file and by how its process ended; where there is no file, the process says why."""
+    """Judge a proof by its file and its process; without a file, the process says why."""
     result = Result(_id(cell), Status.ERROR, f"prove {cell.label}")
-    with contextlib.suppress(LabError):  # there is none, or half of one
-        (proved,) = shown.read([file])
-        proved = replace(proved, python=cell.python)
-        why = "; ".join(f"{what}: {reason}" for _, what, reason in proved.reasons())
-        bad = Status.FAIL if outcome.code == ExitCode.CHECK_FAILED else Status.ERROR
-        status = Status.PASS if outcome.ok and proved.status is Status.PASS else bad
-        return proved, replace(result, status=status, detail=why)
     try:
-        row = next(
-            one
-            for one in json.loads(outcome.stdout)["results"]
-            if one["status"] in {"fail", "error"}
-        )
-        said, remedy = f"{row['title']}: {row['detail']}", row["remedy"]
-    except (ValueError, KeyError, StopIteration):
-        said, remedy = (
-            f"it ended with exit code {outcome.code} and no answer: {outcome.said[-300:]}",
-            "",
-        )
-    return replace(cell, problem=said), replace(result, detail=said, remedy=remedy)
+        proven = replace(cells_of.read([file])[0], python=cell.python)
+    except LabError:  # there is no file, or half of one
+        said, remedy = _said(outcome)
+        return replace(cell, problem=said), replace(result, detail=said, remedy=remedy)
+    status = Status.ERROR
+    if outcome.ok and proven.status is Status.PASS:
+        status = Status.PASS
+    elif outcome.code == ExitCode.CHECK_FAILED:
+        status = Status.FAIL
+    why = "; ".join(f"{what}: {reason}" for _, what, reason in proven.reasons())
+    return proven, replace(result, status=status, detail=why)
+
+
+def _said(outcome: Outcome) -> tuple[str, Remedy]:
+    """Return the first bad result of a session without a proof, and what to do next."""
+    try:
+        for row in json.loads(outcome.stdout)["results"]:
+            if row["status"] in {"fail", "error"}:
+                return f"{row['title']}: {row['detail']}", Remedy(row["remedy"])
+    except (ValueError, KeyError):
+        pass
+    said = f"it ended with exit code {outcome.code} and no answer: {outcome.said[-300:]}"
+    return said, Remedy()

@@ -1,29 +1,28 @@
-"""Write what proofs say as one page that works offline, as Markdown for a job's summary, and as badges."""
+"""Write what proofs say as a page that works offline, as Markdown, and as badges."""
 
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib import bootstrap
-from tasks_lib.execution import failures, files, process
-from tasks_lib.proof import comparison as shown
+from tasks_lib.execution import files
+from tasks_lib.ownership.owners import Owner
+from tasks_lib.proof import claims, figures, overview
+from tasks_lib.proof.cell import NONE
 from tasks_lib.report import html, markdown
 from tasks_lib.report.tables import Table
 from tasks_lib.results import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from tasks_lib.proof.comparison import Cell
+    from tasks_lib.proof.cell import Cell
 
-_HERE = Path(__file__).parent
-_MEGABYTE = 1_000_000
-_TONES = {Status.PASS: "#1a7040", Status.FAIL: "#b3261e"}
-_STEP = (
+_TEMPLATES = Path(__file__).with_name("templates")
+_TONES = {Status.PASS: "#1a7040", Status.FAIL: "#b3261e", Status.ERROR: "#b3261e"}
+_STEPS = (
     "number",
     "step",
     "command",
@@ -37,46 +36,48 @@ _STEP = (
 )
 
 
+class Html(str):
+    """Text that is HTML already, and is not escaped again."""
+
+    __slots__ = ()
+
+
 def write(cells: Sequence[Cell], folder: Path) -> dict[str, str]:
-    """Write page.html, summary.md and badges/*.svg into the folder, each whole; give the paths."""
-    made = {
-        "page": folder / "page.html",
-        "summary": folder / "summary.md",
-        "badges": folder / "badges",
-    }
-    texts = {made["page"]: _page(cells), made["summary"]: summary(cells)}
-    groups = {
-        "all": list(cells),
-        **{cell.combo: [one for one in cells if one.combo == cell.combo] for cell in cells},
-    }
-    texts |= {made["badges"] / f"{name}.svg": badge(name, group) for name, group in groups.items()}
+    """Write page.html, summary.md and badges/*.svg into the folder; return their paths."""
+    page, markdown_file, badges = folder / "page.html", folder / "summary.md", folder / "badges"
     try:
-        made["badges"].mkdir(parents=True, exist_ok=True)
+        badges.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise files.unwritable(made["badges"], error) from None
-    for path, text in texts.items():
-        files.write(path, text.encode())
-    return {name: str(path) for name, path in made.items()}
+        raise files.unwritable(badges, error) from None
+    texts = {page: _page(cells), markdown_file: summary(cells), badges / "all.svg": badge(cells)}
+    for cell in cells:
+        group = [one for one in cells if one.combo == cell.combo]
+        texts[badges / f"{cell.combo}.svg"] = badge(group, cell.combo)
+    files.write_texts(texts)
+    return {"page": str(page), "summary": str(markdown_file), "badges": str(badges)}
 
 
 def verdict(cells: Sequence[Cell]) -> Status:
-    """Give the worst verdict."""
-    return max((cell.status for cell in cells), key=list(Status).index, default=Status.PASS)
+    """Return the worst verdict."""
+    order = list(Status)
+    return max((cell.status for cell in cells), key=order.index, default=Status.PASS)
 
 
 def counted(cells: Sequence[Cell]) -> str:
-    """Say how many of them pass."""
-    return f"{sum(cell.status is Status.PASS for cell in cells)} of {len(cells)} pass"
+    """Return how many of them pass, in words."""
+    passed = [cell for cell in cells if cell.status is Status.PASS]
+    return f"{len(passed)} of {len(cells)} pass"
 
 
-def badge(name: str, cells: Sequence[Cell]) -> str:
+def badge(cells: Sequence[Cell], label: str = "mlops-lab") -> str:
     """Draw one badge."""
-    label, said = "mlops-lab" if name == "all" else name, counted(cells)
-    left, right = (10 + 7 * len(text) for text in (label, said))
-    return Template((_HERE / "badge.svg").read_text(encoding="utf-8")).substitute(
-        label=html.escaped(label),
-        said=html.escaped(said),
-        tone=_TONES.get(verdict(cells), _TONES[Status.FAIL]),
+    said = counted(cells)
+    left, right = 10 + 7 * len(label), 10 + 7 * len(said)
+    return _filled(
+        "badge.svg",
+        label=label,
+        said=said,
+        tone=_TONES[verdict(cells)],
         left=left,
         right=right,
         width=left + right,
@@ -86,13 +87,14 @@ def badge(name: str, cells: Sequence[Cell]) -> str:
 
 
 def summary(cells: Sequence[Cell]) -> str:
-    """Give the Markdown."""
-    heads, rows = shown.matrix(cells)
+    """Return the Markdown."""
+    heads, rows = overview.matrix(cells)
+    verdicts = [(*names, *map(_word, found)) for names, found in rows]
     lines = [f"## {markdown.MARKS[verdict(cells)]} mlops-lab proofs: {counted(cells)}"]
-    said = [(*names, *map(_word, found)) for names, found in rows]
-    differing, _ = shown.packages(cells)
-    for table in (Table("", heads, said), shown.reasons(cells), shown.numbers(cells), differing):
-        lines += markdown.grid(table) if table.rows else []
+    tables = (overview.reasons(cells), overview.numbers(cells), overview.packages(cells))
+    for table in (Table("", heads, verdicts), *tables):
+        if table.rows:
+            lines += markdown.grid(table)
     return "\n".join(lines) + "\n"
 
 
@@ -101,187 +103,119 @@ def _word(cell: Cell | None) -> str:
 
 
 def _page(cells: Sequence[Cell]) -> str:
-    drawn, facts = _drawn(cells), shown.facts(cells)
-    worst, reasons, (differing, same) = verdict(cells), shown.reasons(cells), shown.packages(cells)
+    drawn, facts = figures.draw(cells), overview.facts(cells)
+    charts = drawn["charts"]
+    heads, rows = overview.matrix(cells)
+    articles = [_article(cell, f"cell{at}", charts) for at, cell in enumerate(cells)]
     return html.filled(
-        _HERE / "page.html",
+        _TEMPLATES / "page.html",
         {"bundle": drawn["script"]},
-        status=worst,
-        project=html.escaped(facts.pop("project") or "a project"),
+        status=verdict(cells),
+        project=html.escaped(facts.pop("project", "a project")),
         counted=counted(cells),
         facts=html.listed(facts),
-        matrix=_matrix(cells),
-        bad=f"<section><h2>{reasons.title}</h2>{html.grid(reasons)}</section>"
-        if reasons.rows
-        else "",
-        time=_figure("time", drawn["charts"]),
-        disk=_figure("disk", drawn["charts"]),
-        numbers=html.grid(shown.numbers(cells)),
-        packages=(
-            html.grid(differing) if differing.rows else "<p>All cells have the same packages.</p>"
-        )
-        + _folded(f"{len(same.rows)} packages are the same in all", same),
-        cells="\n".join(_cell(number, cell, drawn["charts"]) for number, cell in enumerate(cells)),
+        heads=_heads("col", heads),
+        verdicts="".join(_row(names, found, cells) for names, found in rows),
+        reasons=html.grid(overview.reasons(cells)),
+        time=_figure("time", charts),
+        disk=_figure("disk", charts),
+        numbers=html.grid(overview.numbers(cells)),
+        packages=html.grid(overview.packages(cells)),
+        cells="\n".join(articles),
         drawn=html.escaped(f"Charts: {drawn['drawn_by']}."),
-        charts=json.dumps(drawn["charts"]).replace("<", "\\u003c"),
+        charts=json.dumps(charts).replace("<", "\\u003c"),
     )
 
 
-def _matrix(cells: Sequence[Cell]) -> str:
-    heads, rows = shown.matrix(cells)
-    body = "".join(
-        f"<tr>{_heads('row', names)}{''.join(_verdict(cell, cells) for cell in found)}</tr>"
-        for names, found in rows
-    )
-    return (
-        '<div class="wide matrix" tabindex="0" role="region" aria-labelledby="verdicts"><table>'
-        f"<thead><tr>{_heads('col', heads)}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
+def _filled(template: str, /, **values: object) -> Html:
+    """Fill a template; every value is escaped that is not HTML already."""
+    text = (_TEMPLATES / template).read_text(encoding="utf-8")
+    for key, value in values.items():
+        if not isinstance(value, Html):
+            values[key] = html.escaped(value)
+    return Html(Template(text).substitute(values))
 
 
-def _heads(scope: str, names: Sequence[str]) -> str:
-    return "".join(f'<th scope="{scope}">{html.escaped(name)}</th>' for name in names)
+def _heads(scope: str, names: Iterable[str]) -> Html:
+    return Html("".join(f'<th scope="{scope}">{html.escaped(name)}</th>' for name in names))
+
+
+def _row(names: Iterable[str], found: Iterable[Cell | None], cells: Sequence[Cell]) -> Html:
+    verdicts = [_verdict(cell, cells) for cell in found]
+    return _filled("row.html", heads=_heads("row", names), cells=Html("".join(verdicts)))
 
 
 def _verdict(cell: Cell | None, cells: Sequence[Cell]) -> str:
     if cell is None:
-        return "<td>—</td>"
-    said = f'aria-label="{html.escaped(cell.label)}: {cell.status}"'
-    link = f'<a href="#cell{cells.index(cell)}" {said}><span class="mark">{cell.status}</span></a>'
-    return f'<td class="{cell.status}">{link} {cell.seconds:.1f} s</td>'
+        return f"<td>{NONE}</td>"
+    return _filled(
+        "verdict.html",
+        anchor=f"cell{cells.index(cell)}",
+        label=cell.label,
+        status=cell.status,
+        seconds=f"{cell.seconds:.1f}",
+    )
 
 
-def _figure(name: str, charts: dict[str, Any]) -> str:
+def _figure(name: str, charts: dict[str, Any]) -> Html:
     if name not in charts:
-        return ""
-    said = html.escaped(charts[name]["description"])
-    return f'<figure><div data-chart="{name}" role="img" aria-label="{said}"></div></figure>'
+        return Html()
+    return _filled("figure.html", name=name, description=charts[name]["description"])
 
 
-def _folded(title: str, table: Table) -> str:
-    return (
-        f"<details><summary>{html.escaped(title)}</summary>{html.grid(table)}</details>"
-        if table.rows
-        else ""
+def _article(cell: Cell, anchor: str, charts: dict[str, Any]) -> Html:
+    """Return what one proof says: its layers, what ran beside what, each step, and each claim."""
+    steps = Table(f"Steps of {cell.label}", _STEPS, [_step(*one) for one in cell.steps()])
+    columns = ("verdict", "claim", "why")
+    rows = [(row["status"], row["title"], row["reason"]) for row in cell.proof["verdict"]["claims"]]
+    return _filled(
+        "article.html",
+        anchor=anchor,
+        label=cell.label,
+        status=cell.status,
+        problem=cell.problem,
+        layers=_layers(cell),
+        figure=_figure(anchor, charts),
+        steps=Html(html.grid(steps)),
+        claims=Html(html.grid(Table(f"Claims of {cell.label}", columns, rows))),
     )
 
 
-def _cell(number: int, cell: Cell, charts: dict[str, Any]) -> str:
-    """Give what one proof says: the layers as they are, what ran beside what, each step, and each claim."""
-    steps = [
-        (
-            *(
-                place,
-                step["title"],
-                step["command"],
-                step.get("status", ""),
-                str(step.get("exit_code", "")),
-            ),
-            *(f"{step[name]:.2f}" for name in ("started", "seconds")),
-            *(shown.size(step.get(name)) for name in ("peak_memory_bytes", "written_bytes")),
-            step.get("detail", ""),
-        )
-        for place, step in cell.steps()
-    ]
-    claims = [
-        (one["status"], one["title"], one["reason"])
-        for one in cell.proof.get("verdict", {}).get("claims", ())
-    ]
+def _step(number: str, step: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the row of a step, or of a part of one, which has no status of its own."""
     return (
-        f'<article class="{cell.status}" aria-labelledby="cell{number}"><header><h2 id="cell{number}">'
-        f'{html.escaped(cell.label)}</h2><span class="mark">{cell.status}</span>'
-        f"<span>{html.escaped(cell.problem)}</span></header>{_layers(cell)}{_figure(f'cell{number}', charts)}"
-        f"{_folded('Steps and commands', Table(f'Steps of {cell.label}', _STEP, steps))}"
-        f"{_folded('Claims', Table(f'Claims of {cell.label}', ('verdict', 'claim', 'why'), claims))}</article>"
+        number,
+        step["title"],
+        step["command"],
+        step.get("status", ""),
+        str(step.get("exit_code", "")),
+        f"{step['started']:.2f}",
+        f"{step['seconds']:.2f}",
+        overview.size(step.get("peak_memory_bytes")),
+        overview.size(step.get("written_bytes")),
+        step.get("detail", ""),
     )
 
 
-def _layers(cell: Cell) -> str:
-    """Draw the two layers as they are, the manager's on top of the environment's."""
-    if not cell.proof:
-        return ""
-    layer, _, manager = cell.combo.partition("_")
-    python = cell.proof["python"]["version"] or "none"
-    ground = f"environment layer: {layer}, made with {cell.engine}, Python {python}"
+def _layers(cell: Cell) -> Html:
+    """Return the two layers as they are, the manager's on top of the environment's."""
+    if not cell.has_proof:
+        return Html()
+    combo, python = claims.combo_of(cell.combo), cell.proof["python"]["version"] or "none"
+    layers = {
+        "neither": ("of neither layer", (Owner.STRAY,)),
+        "manager": (f"dependency manager: {combo.manager}", (Owner.LOCK, "project")),
+        "environment": (
+            f"environment layer: {combo.environment}, made with {cell.engine}, Python {python}",
+            (Owner.CONDA, "seed"),
+        ),
+    }
     rows = []
-    for kind, title, owners in (
-        ("neither", "of neither layer", ("stray",)),
-        ("manager", f"dependency manager: {manager}", ("lock", "project")),
-        ("environment", ground, ("conda", "seed")),
-    ):
-        found = {name: one for name, one in cell.installed.items() if one[1] in owners}
+    for kind, (title, owners) in layers.items():
+        found = {name: one for name, one in cell.installed.items() if one.owner in owners}
         if found or kind == "environment":
-            held = shown.size(sum(number for *_, number in found.values()))
-            head = html.escaped(f"{title}: {len(found)} packages, {held}")
-            names = html.escaped(
-                ", ".join(f"{name} {version}" for name, (version, *_) in found.items())
-            )
-            rows.append(f'<div class="{kind}"><b>{head}</b><p>{names}</p></div>')
-    return f'<div class="layers">{"".join(rows)}</div>'
-
-
-def _drawn(cells: Sequence[Cell]) -> dict[str, Any]:
-    """Have `charts.py` declare the charts, in an environment of its own: it is large, and only this needs it.
-
-    Give the charts as Vega-Lite, each with its description in words, the script that draws them, and what that is.
-    """
-    python = bootstrap.ensure(_HERE / "charts.txt")
-    proven = [cell for cell in cells if cell.proof]
-    wanted = {"time": _time(proven), "disk": _disk(proven)}
-    wanted |= {f"cell{number}": _timeline(cell) for number, cell in enumerate(cells)}
-    asked = {name: one for name, one in wanted.items() if one["rows"]}
-    with tempfile.TemporaryDirectory(prefix="mlops-lab charts ") as folder:
-        file = Path(folder, "charts.json")
-        file.write_text(json.dumps(asked), encoding="utf-8")
-        argv = (str(python), "-I", "-Xutf8", str(_HERE / "charts.py"), str(file))
-        outcome = process.run(process.Command(argv, "declare the charts"))
-    failures.demand(outcome, title="draw the charts")
-    drawn: dict[str, Any] = json.loads(outcome.stdout)
-    return drawn
-
-
-def _time(cells: Sequence[Cell]) -> dict[str, Any]:
-    steps = [(cell, step) for cell in cells for step in cell.proof["steps"]]
-    told = "; ".join(f"{cell.label} {cell.seconds:.1f}" for cell in cells)
-    return {
-        "value": "seconds",
-        "part": "step",
-        "parts": list(dict.fromkeys(step["title"] for _, step in steps)),
-        "description": f"Bars of the seconds that each proof took, by step: {told}.",
-        "rows": [
-            {"cell": cell.label, "step": step["title"], "seconds": step["seconds"]}
-            for cell, step in steps
-        ],
-    }
-
-
-def _disk(cells: Sequence[Cell]) -> dict[str, Any]:
-    sizes = [
-        (cell, owner, number / _MEGABYTE) for cell in cells for owner, number in cell.sizes.items()
-    ]
-    told = "; ".join(f"{cell.label} {cell.disk / _MEGABYTE:.0f}" for cell in cells)
-    return {
-        "value": "megabytes",
-        "part": "owner",
-        "parts": shown.OWNERS,
-        "description": f"Bars of the megabytes that are installed, by owner: {told}.",
-        "rows": [
-            {"cell": cell.label, "owner": owner, "megabytes": number}
-            for cell, owner, number in sizes
-        ],
-    }
-
-
-def _timeline(cell: Cell) -> dict[str, Any]:
-    rows = [
-        {
-            "step": f"{place} {step['title']}",
-            "kind": "part" if "." in place else "step",
-            "command": step["command"],
-            "began": step["started"],
-            "ended": step["started"] + step["seconds"],
-        }
-        for place, step in cell.steps()
-    ]
-    told = "; ".join(f"{row['step']} from {row['began']:.1f} to {row['ended']:.1f}" for row in rows)
-    return {"description": f"Timeline of {cell.label} in seconds: {told}.", "rows": rows}
+            packages = ", ".join(f"{name} {one.version}" for name, one in found.items())
+            size = overview.size(cell.size(*owners))
+            layer = {"kind": kind, "title": title, "count": len(found)}
+            rows.append(_filled("layer.html", **layer, size=size, packages=packages))
+    return Html("".join(rows))

@@ -1,6 +1,7 @@
-"""Prove a combo: set a project up in a folder and a home of its own, use it, and make it again from the lock alone.
+"""Prove a combo: set a project up in a sandbox, use it, and create it again from the lock alone.
 
-The folder is described in `place`, where conda packages come from in `channel`, and what is done in `steps`.
+`sandbox` and `project_copy` describe the place, `channel` where conda packages come from, and
+`steps` what is done.
 """
 
 from __future__ import annotations
@@ -18,49 +19,49 @@ from tasks_lib import report
 from tasks_lib.errors import LabError
 from tasks_lib.execution import files
 from tasks_lib.proof import channel as channels
-from tasks_lib.proof import claims, document, evidence
-from tasks_lib.proof import sandbox as places
+from tasks_lib.proof import claims, document, evidence, project_copy, sandbox
 from tasks_lib.proof.steps import BAD, Proof
 from tasks_lib.results import Result, Status
 from tasks_lib.session.session import Answer
 from tasks_lib.tools import package_index
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tasks_lib.report.progress import Progress
     from tasks_lib.session.session import Session
 
+    Row = dict[str, Any]
+
 
 def run(session: Session, progress: Progress, *, channel: str = "auto", file: str = "") -> Answer:
-    """Prove the session's combo and write the proof; the folder is removed, unless something failed."""
+    """Prove the session's combo and write the proof; only after a failure is the folder kept."""
     channels.expect_mode(channel)
-    began, path = time.time(), _place(session, file)
+    began, path = time.time(), _path(session, file)
     chosen = channels.choose(session, channel, progress.say)
-    folder = Path(tempfile.mkdtemp(prefix=places.PREFIX)).resolve()
-    with contextlib.ExitStack() as held:
-        held.callback(shutil.rmtree, folder, ignore_errors=True)
-        first, second = (places.make(session, folder, number, chosen) for number in ("", "2"))
+    folder = Path(tempfile.mkdtemp(prefix=project_copy.PREFIX)).resolve()
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        first = sandbox.make(session, folder, "", chosen)
+        second = sandbox.make(session, folder, "2", chosen)
         name = f"{session.environment.name}-proof-{folder.name.rpartition(' ')[2]}"
-        places.copy_project(session, first.project, name, chosen.instead)
+        project_copy.copy_project(session, first.project, name, chosen)
         proof = Proof(session, progress, first, second, began)
-        filled = evidence.caches(first.env)
+        caches = evidence.caches(first.caches)
         results = proof.carry_out()
-        made = _gather(proof, chosen, filled)
+        made = _document(proof, chosen, caches)
         document.write(path, made)
         results.append(_verdict(made))
         data = _summary(made, path)
         if any(result.status in BAD for result in results):
             data["kept"] = str(folder)
-            held.pop_all()
+            stack.pop_all()
     return Answer(results, data)
 
 
-def _place(session: Session, file: str) -> Path:
-    """Give the path of the proof, in a folder that is there; without a name it lies where nox keeps its own files."""
-    asked = [session.project.options.python] if session.project.options.python else []
-    name = re.sub(r"[^\w.-]", "_", "-".join([session.combo.id, session.environment.engine, *asked]))
-    path = Path(file) if file else session.project.root / ".nox" / "proofs" / f"{name}.json"
+def _path(session: Session, file: str) -> Path:
+    """Return the path of the proof, in a folder that exists; by default beside nox's own files."""
+    parts = [session.combo.id, session.environment.engine, session.project.options.python]
+    name = re.sub(r"[^\w.-]", "_", "-".join(filter(None, parts)))
+    path = Path(file or session.project.root / ".nox" / "proofs" / f"{name}.json")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
@@ -70,24 +71,20 @@ def _place(session: Session, file: str) -> Path:
     return path
 
 
-def _gather(proof: Proof, channel: channels.Channel, caches: Mapping[str, str]) -> dict[str, Any]:
-    """Describe the session, with its verdict and its digest; call it while the environments still stand."""
-    made = report.hidden(
+def _document(proof: Proof, channel: channels.Channel, caches: dict[str, str]) -> Row:
+    """Describe the session, with its verdict and digest, while the environments still exist."""
+    began = datetime.fromtimestamp(proof.began, UTC)
+    options = proof.session.project.options
+    index = "set" if package_index.resolve(options).source else "default"
+    made: Row = report.hidden(
         {
             "schema": document.SCHEMA,
-            "made": datetime.fromtimestamp(proof.began, UTC).isoformat(timespec="seconds"),
+            "made": began.isoformat(timespec="seconds"),
             "seconds": round(time.time() - proof.began, 3),
-            "python": {
-                "version": proof.first.python,
-                "asked": proof.session.project.options.python,
-            },
+            "python": {"version": proof.first.python, "asked": options.python},
             **evidence.surroundings(proof.session),
             "sources": {
-                "index": {
-                    "kind": "set"
-                    if package_index.resolve(proof.session.project.options).source
-                    else "default"
-                },
+                "index": {"kind": index},
                 "channel": {"kind": channel.kind, "urls": channel.urls},
             },
             "caches": caches,
@@ -96,53 +93,53 @@ def _gather(proof: Proof, channel: channels.Channel, caches: Mapping[str, str]) 
         }
     )
     made["verdict"] = claims.judge(made)
-    return {**made, "digest": document.digest(made)}
+    made["digest"] = document.digest(made)
+    return made
 
 
-def _seen(proof: Proof) -> dict[str, Any]:
-    """Give what the steps saw, and what there is at the end; what cannot be read then is evidence that lacks."""
-    seen = {"lock": None, "installed": [], "conda_files": None, "second": None, **proof.seen}
-    before, lacking = (
-        seen.pop("conda_before", None),
-        contextlib.suppress(LabError, OSError, ValueError),
-    )
+def _seen(proof: Proof) -> Row:
+    """Return what the steps saw, and what there is at the end.
+
+    What cannot be read is left out: the claims that need it fail for lack of evidence.
+    """
+    seen: Row = {"lock": None, "installed": [], "conda_files": None, "second": None, **proof.seen}
+    unreadable = (LabError, OSError, ValueError)
     if seen["lock"]:
-        with lacking:
-            seen["lock"]["after"] = evidence.pins(proof.copied.manager)
-        with lacking:
-            seen["kept"]["after"] = evidence.contents(proof.copied.project)
-        with lacking:
-            seen["installed"] = proof.held(proof.first)["installed"]
-    if before is not None:
-        with lacking:
-            seen["conda_files"] = evidence.conda_files(before, proof.second.prefix)
-    if any(one["id"] == "again" and one["status"] == Status.PASS for one in proof.log):
-        with lacking:
-            first, second = (
-                {"python": proof.first.python, "installed": seen["installed"]},
-                proof.held(proof.second),
-            )
-            seen["second"] = {
-                **second,
-                "differences": claims.rows(claims.contents(first), claims.contents(second)),
-            }
+        with contextlib.suppress(*unreadable):
+            seen["installed"] = proof.installed(proof.first)
+        with contextlib.suppress(*unreadable):
+            copied = proof.read_copy()
+            seen["kept"]["after"] = evidence.contents(copied.project)
+            seen["lock"]["after"] = evidence.pins(copied.manager)
+    if proof.conda_before is not None:
+        with contextlib.suppress(*unreadable):
+            seen["conda_files"] = evidence.conda_files(proof.conda_before, proof.second.prefix)
+    again = [step for step in proof.log if step["id"] == "again"]
+    if again and again[0]["status"] == Status.PASS:
+        with contextlib.suppress(*unreadable):
+            seen["second"] = _second(proof, seen["installed"])
     return seen
 
 
-def _verdict(made: dict[str, Any]) -> Result:
-    """Give the verdict as the last result."""
+def _second(proof: Proof, first: list[Row]) -> Row:
+    python, installed = proof.second.python, proof.installed(proof.second)
+    one, other = claims.contents(proof.first.python, first), claims.contents(python, installed)
+    return {"python": python, "installed": installed, "differences": claims.rows(one, other)}
+
+
+def _verdict(made: Row) -> Result:
     broken = [f"{row['title']}: {row['reason']}" for row in claims.broken(made)]
     status = Status.FAIL if broken else Status.PASS
     return Result("proof.verdict", status, "every claim of the proof holds", "; ".join(broken))
 
 
-def _summary(made: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Give the parts of a proof that a person reads first."""
-    lock, channel = made["lock"], made["sources"]["channel"]
+def _summary(made: Row, path: Path) -> Row:
+    """Return the parts of a proof that a user reads first."""
+    lock, channel, python = made["lock"], made["sources"]["channel"], made["python"]
     return {
         "combo": made["combo"],
         "engine": made["engine"],
-        "python": made["python"]["version"] or made["python"]["asked"],
+        "python": python["version"] or python["asked"],
         "channel": None if channel["kind"] == channels.NONE.kind else channel,
         "platform": f"{made['platform']['system']} {made['platform']['machine']}",
         "tools": made["tools"],

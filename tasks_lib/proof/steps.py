@@ -1,4 +1,4 @@
-"""The steps of a proof, in their order: every one is mlops-lab itself, in a process of its own, answering in JSON."""
+"""The steps of a proof. Each runs tasks of mlops-lab itself and reads their JSON."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from packaging.utils import canonicalize_name
 
 from tasks_lib.checks.base import listed
 from tasks_lib.environments import conda_health, site_packages
-from tasks_lib.errors import LabError
+from tasks_lib.errors import ExitCode, LabError, Remedy
 from tasks_lib.execution import process
 from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Command
-from tasks_lib.managers import MANAGERS
 from tasks_lib.project.project import Project
 from tasks_lib.proof import claims, evidence
 from tasks_lib.results import Result, Status
+from tasks_lib.session.session import Session
 from tasks_lib.tools import executables
 
 if TYPE_CHECKING:
@@ -29,27 +29,27 @@ if TYPE_CHECKING:
 
     from tasks_lib.proof.sandbox import Sandbox
     from tasks_lib.report.progress import Progress
-    from tasks_lib.session.session import Session
+
+    Row = dict[str, Any]
 
 _IMPORTS = Path(__file__).with_name("imports.py")
-#: Small, pure Python, and without dependencies: the first that the project does not have is added and removed.
+#: small, without dependencies: the first that the project lacks is added and removed
 CANDIDATES = ("iniconfig", "toolz", "itsdangerous", "tabulate", "colorama")
-_SHOWN = 8
 BAD = (Status.FAIL, Status.ERROR)
 
 
 @dataclass
-class Unproven(Exception):  # noqa: N818 - no error of the program: what a step found
+class Unproven(Exception):  # noqa: N818 - not an error of the program: what a step found
     """A step that did not come out as it must."""
 
     detail: str
-    remedy: str = ""
+    remedy: Remedy | str = ""
     status: Status = Status.FAIL
 
 
 @dataclass
 class Proof:
-    """One proof under way: its places, and what the steps hand on to each other."""
+    """One proof under way: its sandboxes, and what the steps hand on to each other."""
 
     session: Session
     progress: Progress
@@ -57,221 +57,233 @@ class Proof:
     second: Sandbox
     began: float
     step: Step = field(default_factory=lambda: Step("proof", "prove"))
-    #: parts of the proof's document, as the steps see them, and what each step was
-    seen: dict[str, Any] = field(default_factory=dict)
-    log: list[dict[str, Any]] = field(default_factory=list)
+    #: parts of the proof's document, as the steps see them
+    seen: Row = field(default_factory=dict)
+    #: the hashes of conda's files before the manager installed, in the second environment
+    conda_before: dict[str, str] | None = None
+    #: what each step was, for the document
+    log: list[Row] = field(default_factory=list)
     #: the commands of the step under way
     ran: list[evidence.Ran] = field(default_factory=list)
 
-    @property
-    def copied(self) -> Session:
-        """Give the session of the copied project, as its manifests stand now."""
+    def read_copy(self) -> Session:
+        """Read the copied project again; the steps change its manifests and its lock."""
         loaded = Project.load(self.first.project, {})
         project = replace(loaded, options=self.session.project.options)
-        return replace(
-            self.session, project=project, manager=MANAGERS[self.session.combo.manager](project)
-        )
+        return Session.of(project, self.session.combo)
 
-    def held(self, place: Sandbox) -> dict[str, Any]:
-        """Describe the environment that was made there."""
-        installed = evidence.installed(self.session, self.seen["lock"], place.prefix)
-        return {"python": place.python, "installed": installed}
+    def installed(self, sandbox: Sandbox) -> list[Row]:
+        """Return what is installed in a sandbox, with its owners."""
+        return evidence.installed(self.session, self.seen["lock"], sandbox.prefix)
 
-    def lab(self, place: Sandbox, task: str, *words: str) -> dict[str, Any]:
-        """Run one task there and give its document; one that failed is what its first bad result says."""
-        command = Command(executables.itself(task, *words), env=place.env, cwd=place.project)
+    def contents(self, sandbox: Sandbox) -> dict[str, str]:
+        """Return what must be equal in both environments."""
+        return claims.contents(sandbox.python, self.installed(sandbox))
+
+    def lab(self, sandbox: Sandbox, task: str, *words: str) -> Row:
+        """Run one task in a sandbox and return its document.
+
+        Raises:
+            Unproven: the task failed, with its first bad result as the reason.
+        """
+        command = Command(executables.itself(task, *words), env=sandbox.env, cwd=sandbox.project)
         outcome = process.run(command, on_line=lambda text: self.progress.line(self.step, text))
         ran = evidence.Ran(f"invoke {shlex.join([task, *words])}", outcome.code)
         self.ran.append(ran)
         try:
-            document: dict[str, Any] = json.loads(outcome.stdout)
-            ran.results, ran.measured = (
-                document["results"],
-                document.get("data", {}).pop("measured", {}),
-            )
+            document: Row = json.loads(outcome.stdout)
         except ValueError:
             text = f"{task} gave no answer (exit code {outcome.code}): {outcome.said[-300:]}"
             raise Unproven(text, status=Status.ERROR) from None
-        if document["exit_code"] or not outcome.ok:
-            status = Status.FAIL if document["exit_code"] == 1 else Status.ERROR
-            results = (Result(**row) for row in document["results"])
-            bad = next(
-                (one for one in results if one.status in BAD), Result(task, status, "failed")
-            )
-            raise Unproven(
-                ": ".join(filter(None, (task, bad.title, bad.place, bad.detail))),
-                str(bad.remedy),
-                status,
-            )
+        ran.results = document["results"]
+        ran.measured = document.get("data", {}).pop("measured", {})
+        if not outcome.ok:
+            raise _failure(task, outcome.code, ran.results)
         return document
 
-    def setup(self) -> str:
-        """Set the project up; where no more than a check fails, there is an environment to go on with."""
-        failed: Unproven | None = None
-        try:
-            self.lab(self.first, "setup")
-        except Unproven as found:
-            if found.status is not Status.FAIL:
-                raise
-            failed = found
-        told = f"{len(self.ran[-1].results)} steps and checks"
-        self._look(self.first)
-        self.seen |= evidence.basis(self.copied, self.first.prefix)
-        if failed:
-            raise failed
-        return told
-
-    def imports(self) -> str:
-        """Import, inside the environment, what the lock pins and is installed, and the project itself."""
-        copied, prefix = self.copied, self.first.prefix
-        own = canonicalize_name(copied.project.pyproject.name)
-        wanted = sorted(site_packages.installed(prefix).keys() & {*copied.manager.locked(), own})
-        places = (str(_IMPORTS), str(prefix), str(self.first.project))
-        document = self.lab(self.first, "env.run", "--", "python", *places, *wanted)
-        try:
-            found = json.loads(document["data"]["stdout"].splitlines()[-1])
-        except (ValueError, IndexError):
-            text = f"the interpreter ended before it had answered: {document['data']['stderr'].strip()[-300:]}"
-            raise Unproven(text) from None
-        modules = sum(map(len, found["imported"].values()))
-        self.seen |= {
-            "interpreter": found["interpreter"],
-            "imports": {"modules": modules, "failed": found["failed"]},
-        }
-        if found["failed"]:
-            told = "; ".join(
-                f"{module} ({why})" for module, why in list(found["failed"].items())[:_SHOWN]
-            )
-            text = f"{len(found['failed'])} modules cannot be imported: {told}"
-            raise Unproven(
-                text, f"try it: invoke env.run -- python -c 'import {next(iter(found['failed']))}'"
-            )
-        if not found["imported"]:
-            text = f"{copied.manager.lock_name} pins nothing that is installed, so there is nothing to import"
-            raise Unproven(text, status=Status.SKIP)
-        left = f"; left out: {'; '.join(found['optional'].values())}" if found["optional"] else ""
-        return f"{modules} modules of {len(found['imported'])} distributions{left}"
-
-    def edits(self) -> str:
-        """Add a package and remove it: it comes and goes, and leaves manifest and lock as they were."""
-        prefix, manager = self.first.prefix, self.copied.manager
-        installed, locked = site_packages.installed(prefix), manager.locked()
-        name = next(
-            (name for name in CANDIDATES if name not in installed and name not in locked), None
-        )
-        if name is None:
-            text = f"the project has all of {', '.join(CANDIDATES)} already"
-            raise Unproven(text, status=Status.SKIP)
-        paths = (manager.project.pyproject.path, manager.lock_path)
-        before = [path.read_bytes() for path in paths]
-        self.lab(self.first, "deps.add", name)
-        if name not in site_packages.installed(prefix) or name not in manager.locked():
-            text = f"deps.add ended well, and {name} is not both installed and locked"
-            raise Unproven(text)
-        self.lab(self.first, "deps.remove", name)
-        if wrong := listed(
-            claims.differences(
-                installed, site_packages.installed(prefix), "before", "after deps.remove"
-            )
-        ):
-            text = f"deps.add and deps.remove of {name} changed what is installed: {wrong}"
-            raise Unproven(text)
-        after = [path.read_bytes() for path in paths]
-        changed = [
-            path.name for path, old, new in zip(paths, before, after, strict=True) if old != new
-        ]
-        if manager.locked() != locked or evidence.content(before[0]) != evidence.content(after[0]):
-            text = f"deps.add and deps.remove of {name} left another {' and '.join(changed)} behind"
-            raise Unproven(text)
-        if evidence.content(before[1]) != evidence.content(after[1]):
-            text = f"after {name} came and went, {paths[1].name} pins the same versions, and is not the same"
-            raise Unproven(text, status=Status.WARN)
-        if changed:  # uv lists the markers of a lock in another order each time
-            return f"{name} came and went; {' and '.join(changed)} say the same, in another order or form"
-        return (
-            f"{name} came and went; {paths[0].name} and {paths[1].name} are byte by byte as before"
-        )
-
-    def checks(self) -> str:
-        """Run all checks."""
-        try:
-            results = self.lab(self.first, "check.all")["results"]
-        finally:
-            self.seen["checks"] = evidence.statuses(row for one in self.ran for row in one.results)
-        told = [f"{row['title']}: {row['detail']}" for row in results if row["status"] != "pass"]
-        return f"{len(results)} checks{'; but ' if told else ''}{'; '.join(told)}"
-
-    def again(self) -> str:
-        """Make a second environment, in another home, from the manifests and the lock alone."""
-        left_out = shutil.ignore_patterns(".venv")
-        shutil.copytree(self.first.project, self.second.project, symlinks=True, ignore=left_out)
-        self.lab(self.second, "env.create")
-        self._look(self.second)
-        if self.session.environment.owns_packages:
-            self.seen["conda_before"] = conda_health.hashes(self.second.prefix)
-        self.lab(self.second, "deps.install")
-        return f"made from {self.session.manager.lock_name} alone"
-
-    def same(self) -> str:
-        """Compare the two installed sets, name by name and version by version, and conda's by build too."""
-        first, second = (claims.contents(self.held(place)) for place in (self.first, self.second))
-        if wrong := listed(claims.differences(first, second)):
-            text = f"the environment made from the lock alone differs: {wrong}"
-            raise Unproven(text)
-        return f"{len(first)} names and versions, the same in both"
-
-    def _look(self, place: Sandbox) -> None:
-        """Find the environment that was made there; it must lie where the proof can do no harm."""
-        data = self.lab(place, "env.info")["data"]
-        prefix = Path(data["path"])
-        if not prefix.is_relative_to(place.project.parent):
-            text = f"the environment {prefix} lies outside of the proof's own folder {place.project.parent}"
+    def look(self, sandbox: Sandbox) -> None:
+        """Find the environment of a sandbox; it must lie where the proof can do no harm."""
+        data = self.lab(sandbox, "env.info")["data"]
+        prefix, own = Path(data["path"]), sandbox.project.parent
+        if not prefix.is_relative_to(own):
+            text = f"the environment {prefix} lies outside the proof's own folder {own}"
             raise Unproven(text, status=Status.ERROR)
         if prefix == self.first.prefix:
             text = f"the second environment is the first one: {prefix}"
             raise Unproven(text)
-        place.prefix, place.python = prefix, str(data["python"])
+        sandbox.prefix, sandbox.python = prefix, str(data["python"])
 
     def carry_out(self) -> list[Result]:
-        """Take the steps one after the other, also after one that found a fault; behind an error they are skipped."""
+        """Take the steps one after the other; a fault does not end them, an error does."""
         results: list[Result] = []
+        stopped = ""
         for name, title in claims.STEPS.items():
-            self.ran, started = [], time.time()
-            stopped = next((one.id for one in results if one.status is Status.ERROR), "")
+            started, self.ran = time.time(), []
+            result = Result(f"proof.{name}", Status.SKIP, title)
             if stopped:
-                results.append(
-                    Result(
-                        f"proof.{name}",
-                        Status.SKIP,
-                        title,
-                        f"not tried, since {stopped} was an error",
-                    )
-                )
+                result = replace(result, detail=f"not tried, since {stopped} was an error")
             else:
-                results.append(self._take(Step(f"proof.{name}", title), getattr(self, name)))
-            self.log.append(evidence.step(results[-1], self.ran, self.began, started))
+                result = self._take(Step(result.id, title), WORK[name])
+            if result.status is Status.ERROR:
+                stopped = result.id
+            results.append(result)
+            self.log.append(evidence.step(result, self.ran, self.began, started))
         return results
 
-    def _take(self, step: Step, work: Callable[[], str]) -> Result:
+    def _take(self, step: Step, work: Callable[[Proof], str]) -> Result:
         self.step, started = step, time.perf_counter()
         self.progress.begin(step)
-        result = Result(step.id, Status.PASS, step.title)
-        try:
-            result = replace(result, detail=work())
-        except Unproven as found:
-            result = replace(result, status=found.status, detail=found.detail, remedy=found.remedy)
-        except LabError as error:
-            result = replace(
-                result,
-                status=Status.ERROR,
-                detail=error.message,
-                remedy=error.remedy,
-                file=error.file,
-            )
-        except OSError as error:  # something took away what was there a moment ago
-            result = replace(
-                result, status=Status.ERROR, detail=f"{error.filename}: {error.strerror}"
-            )
+        result = _outcome(self, step, work)
         seconds = time.perf_counter() - started
         self.progress.end(step, seconds, ok=result.status not in BAD)
         return replace(result, seconds=seconds)
+
+
+def _outcome(proof: Proof, step: Step, work: Callable[[Proof], str]) -> Result:
+    try:
+        return Result(step.id, Status.PASS, step.title, work(proof))
+    except Unproven as found:
+        return Result(step.id, found.status, step.title, found.detail, found.remedy)
+    except LabError as error:
+        place, remedy = error.file, error.remedy
+        return Result(step.id, Status.ERROR, step.title, error.message, remedy, place)
+    except OSError as error:  # something took away what was there a moment ago
+        return Result(step.id, Status.ERROR, step.title, f"{error.filename}: {error.strerror}")
+
+
+def _failure(task: str, code: int, results: list[Row]) -> Unproven:
+    """Return what a failed task found, from its first bad result."""
+    status = Status.FAIL if code == ExitCode.CHECK_FAILED else Status.ERROR
+    for row in results:
+        if row["status"] in BAD:
+            place = Result(task, status, row["title"], file=row["file"], line=row["line"]).place
+            parts = (task, row["title"], place, row["detail"])
+            return Unproven(": ".join(filter(None, parts)), row["remedy"], status)
+    return Unproven(f"{task}: failed", status=status)
+
+
+def setup(proof: Proof) -> str:
+    """Set the project up; where only a check fails, there is an environment to go on with."""
+    failed = None
+    try:
+        proof.lab(proof.first, "setup")
+    except Unproven as found:
+        if found.status is not Status.FAIL:
+            raise
+        failed = found
+    told = f"{len(proof.ran[-1].results)} steps and checks"
+    proof.look(proof.first)
+    proof.seen |= evidence.basis(proof.read_copy(), proof.first.prefix)
+    if failed:
+        raise failed
+    return told
+
+
+def imports(proof: Proof) -> str:
+    """Import, inside the environment, the project and what the lock pins and is installed."""
+    first, copied = proof.first, proof.read_copy()
+    own = canonicalize_name(copied.project.pyproject.name)
+    wanted = site_packages.installed(first.prefix).keys() & {*copied.manager.locked(), own}
+    words = (str(_IMPORTS), str(first.prefix), str(first.project), *sorted(wanted))
+    data = proof.lab(first, "env.run", "--", "python", *words)["data"]
+    try:
+        found = json.loads(data["stdout"].splitlines()[-1])
+    except (ValueError, IndexError):
+        text = f"the interpreter ended before it had answered: {data['stderr'].strip()[-300:]}"
+        raise Unproven(text) from None
+    imported, failed = found["imported"], found["failed"]
+    modules = sum(map(len, imported.values()))
+    proof.seen["interpreter"] = found["interpreter"]
+    proof.seen["imports"] = {"modules": modules, "failed": failed}
+    if failed:
+        told = listed(f"{module} ({why})" for module, why in failed.items())
+        argv = ("invoke", "env.run", "--", "python", "-c", f"import {next(iter(failed))}")
+        text = f"{len(failed)} modules cannot be imported: {told}"
+        raise Unproven(text, Remedy("Try it", argv))
+    if not imported:
+        text = f"{copied.manager.lock_name} pins nothing that is installed"
+        raise Unproven(text, status=Status.SKIP)
+    told = f"{modules} modules of {len(imported)} distributions"
+    if found["optional"]:
+        told += f"; left out: {'; '.join(found['optional'].values())}"
+    return told
+
+
+def edits(proof: Proof) -> str:
+    """Add a package and remove it: environment, manifests and lock are then what they were."""
+    before = _state(proof)
+    unknown = [name for name in CANDIDATES if _marks(proof, name).isdisjoint(before)]
+    if not unknown:
+        text = f"the project has all of {', '.join(CANDIDATES)} already"
+        raise Unproven(text, status=Status.SKIP)
+    name = unknown[0]
+    proof.lab(proof.first, "deps.add", name)
+    if not _marks(proof, name) <= _state(proof).keys():
+        text = f"deps.add ended well, and {name} is not both installed and locked"
+        raise Unproven(text)
+    proof.lab(proof.first, "deps.remove", name)
+    wrong = listed(claims.differences(before, _state(proof), "before", "after deps.remove"))
+    if wrong:
+        text = f"deps.add and deps.remove of {name} left a change behind: {wrong}"
+        raise Unproven(text)
+    return f"{name} came and went; everything else is as before"
+
+
+def _marks(proof: Proof, name: str) -> set[str]:
+    """Return the keys of `_state` for a package that is installed and locked."""
+    return {name, f"{proof.session.manager.lock_name}: {name}"}
+
+
+def _state(proof: Proof) -> dict[str, str]:
+    """Return what is installed and locked, and what the manifests say."""
+    copied = proof.read_copy()
+    found = site_packages.installed(proof.first.prefix) | evidence.contents(copied.project)
+    for name, versions in claims.pins(evidence.pins(copied.manager)).items():
+        found[f"{copied.manager.lock_name}: {name}"] = versions
+    return found
+
+
+def checks(proof: Proof) -> str:
+    """Run all checks."""
+    try:
+        results = proof.lab(proof.first, "check.all")["results"]
+    finally:
+        proof.seen["checks"] = evidence.statuses(proof.ran[-1].results if proof.ran else ())
+    told = [f"{row['title']}: {row['detail']}" for row in results if row["status"] != "pass"]
+    if told:
+        return f"{len(results)} checks; but {'; '.join(told)}"
+    return f"{len(results)} checks"
+
+
+def again(proof: Proof) -> str:
+    """Create a second environment, in another home, from the manifests and the lock alone."""
+    second, session = proof.second, proof.session
+    left_out = shutil.ignore_patterns(".venv")
+    shutil.copytree(proof.first.project, second.project, symlinks=True, ignore=left_out)
+    proof.lab(second, "env.create")
+    proof.look(second)
+    if session.environment.owns_packages:
+        proof.conda_before = conda_health.hashes(second.prefix)
+    proof.lab(second, "deps.install")
+    return f"made from {session.manager.lock_name} alone"
+
+
+def same(proof: Proof) -> str:
+    """Compare the two installed sets: each name and version, and conda's builds too."""
+    first = proof.contents(proof.first)
+    wrong = listed(claims.differences(first, proof.contents(proof.second)))
+    if wrong:
+        text = f"the environment made from the lock alone differs: {wrong}"
+        raise Unproven(text)
+    return f"{len(first)} names and versions, the same in both"
+
+
+#: what each of `claims.STEPS` does; it returns a detail, or raises `Unproven`
+WORK = {
+    "setup": setup,
+    "imports": imports,
+    "edits": edits,
+    "checks": checks,
+    "again": again,
+    "same": same,
+}

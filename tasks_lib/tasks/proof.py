@@ -36,7 +36,7 @@ def verify(_: None, __: Progress, file: str) -> Answer:
     """Check a proof again: its digest, its verdict, and whether the project is still the same."""
     from pathlib import Path
 
-    from tasks_lib.proof.review import verify
+    from tasks_lib.proof.verify import verify
 
     return verify(Path.cwd(), file)
 
@@ -44,7 +44,7 @@ def verify(_: None, __: Progress, file: str) -> Answer:
 @lab_task("proof.compare", scope=Scope.ANYWHERE, help={"first": "a proof", "second": "another one"})
 def compare(_: None, __: Progress, first: str, second: str) -> Answer:
     """Explain the difference between two proofs, and whether they agree in what counts."""
-    from tasks_lib.proof.review import explain
+    from tasks_lib.proof.difference import explain
 
     return explain(first, second)
 

@@ -1,4 +1,4 @@
-"""The four proofs for real: through `nox` as people type it, and controls that a proof fails where it must."""
+"""The four proofs for real, through `nox` as users type it; and that a proof fails where it must."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ import pytest
 
 from tasks_lib import bootstrap
 from tasks_lib.errors import LabError
-from tasks_lib.proof import claims, sandbox
+from tasks_lib.proof import claims, project_copy
+from tasks_lib.proof.channel import NONE
 from tasks_lib.session.session import Session
 from tests.lab import (
     ENTRY,
@@ -200,7 +201,7 @@ def test_nox_proves_each_combo_of_this_project(
     elif LOCAL_CHANNEL == "local":
         assert data["channel"]["kind"] == "local"
         assert data["channel"]["urls"][0].startswith(Path(bootstrap.cache_folder()).as_uri())
-    # the channel's builder and rustup's shim, which it asks for a version, keep these where the person's home is
+    # the channel's builder and rustup's shim keep these in the user's home
     others = (".cache/whl2conda", ".rustup/")
     assert [name for name in tree(ground.home) if not name.startswith(others)] == [], (
         "a proof has a home of its own"
@@ -388,11 +389,11 @@ def test_a_package_of_any_name_is_copied_and_what_is_built_is_not(tmp_path: Path
         '[project]\nname = "a"\nversion = "1"\n[build-system]\nrequires = []\n'
     )
     session = Session.open(combo="pip_uv", start=root)
-    sandbox.copy_project(session, tmp_path / "copy", "a", {})
+    project_copy.copy_project(session, tmp_path / "copy", "a", NONE)
     copied = tmp_path / "copy"
     assert {
         path.relative_to(copied).as_posix() for path in copied.rglob("*") if path.is_file()
     } == kept
     os.mkfifo(root / "pipe")
     with pytest.raises(LabError, match="pipe cannot be copied"):
-        sandbox.copy_project(session, tmp_path / "again", "a", {})
+        project_copy.copy_project(session, tmp_path / "again", "a", NONE)

@@ -1,4 +1,4 @@
-"""Negative controls: each breaks one thing for real while a session runs, and the proof must fail, and say why."""
+"""Negative controls: each breaks one thing while a session runs; the proof must fail and say why."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tasks_lib.environments import site_packages
-from tasks_lib.proof import claims, document, review
+from tasks_lib.proof import claims, difference, document, verify
 from tasks_lib.proof import run as sessions
 from tasks_lib.proof.steps import Proof
 from tasks_lib.report.progress import Progress
@@ -126,7 +126,7 @@ def missing_lock(hit: Hit) -> None:
 
 @contextlib.contextmanager
 def other_interpreter(hit: Hit) -> Iterator[None]:
-    """Put another Python in the place of the environment's own: one that finds its packages all the same."""
+    """Replace the environment's Python by another one that finds its packages all the same."""
     python = hit.prefix / "bin" / "python"
     own = python.readlink()
     python.unlink()
@@ -157,7 +157,7 @@ def after(work: Callable[[Hit], None]) -> Damage:
 
 @dataclass(frozen=True)
 class Control:
-    """What is broken around which task, in the first environment or the second, and which claims fail, and why."""
+    """What is broken around which task, in which environment, and which claims fail, and why."""
 
     claim: str
     damage: Damage
@@ -317,12 +317,12 @@ class Kept:
     folder: Path
 
     def verify(self, made: dict[str, Any]) -> dict[str, Status]:
-        """Write the proof as somebody would by hand, check it again, and give how each result came out."""
+        """Write the proof as if by hand, check it again, and return each result's status."""
         path = self.folder / "edited.json"
         path.write_text(json.dumps(made))
         return {
             one.id.removeprefix("proof."): one.status
-            for one in review.verify(self.session.project.root, str(path)).results
+            for one in verify.verify(self.session.project.root, str(path)).results
         }
 
 
@@ -384,11 +384,6 @@ def test_any_value_that_is_edited_by_hand_makes_the_proof_fail(kept: Kept) -> No
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        (("combo",), "pip_uv"),
-        (("combo",), "conda_poetry"),
-        (("combo",), "pip_pip"),
-        (("engine",), "uv"),
-        (("engine",), "no such engine"),
         (("python", "version"), "3.11.0"),
         (("python", "asked"), "3.10"),
         (("interpreter", "prefix"), "/usr"),
@@ -403,22 +398,16 @@ def test_any_value_that_is_edited_by_hand_makes_the_proof_fail(kept: Kept) -> No
         (("lock", "packages", "click"), ["99"]),
         (("lock", "after", "click"), ["99"]),
         (("lock", "needed"), ["click", "numpy"]),
-        (("lock", "name"), "poetry.lock"),
         (("lock",), None),
         (("kept", "after", "pyproject.toml"), "0" * 64),
-        (("conda_files", "root_before"), "0" * 64),
-        (("conda_files", "before", "bin/python"), "0" * 64),
         (("conda_files", "after"), {"bin/python": None}),
         (("conda_files",), None),
         (("second", "installed", 0, "version"), "99"),
-        (("second", "differences"), [{"name": "click", "first": "1", "second": "2"}]),
         (("second",), None),
         (("steps", 0, "status"), "fail"),
         (("steps", 0, "status"), "skip"),
         (("steps", 0, "exit_code"), 1),
-        (("steps", 0, "seconds"), 9999),
         (("steps", 0, "peak_memory_bytes"), -1),
-        (("steps", 2, "started"), 0),
         (("steps",), []),
         (("verdict", "status"), "fail"),
         (("verdict", "claims", 3, "status"), "skip"),
@@ -428,7 +417,7 @@ def test_any_value_that_is_edited_by_hand_makes_the_proof_fail(kept: Kept) -> No
     ],
     ids=str,
 )
-def test_what_the_evidence_contradicts_fails_though_the_digest_is_made_anew(
+def test_a_verdict_that_does_not_follow_fails_although_the_digest_fits(
     path: tuple[str | int, ...], value: object, kept: Kept
 ) -> None:
     edited = _edited(kept.made, path, lambda _: value)
@@ -437,7 +426,7 @@ def test_what_the_evidence_contradicts_fails_though_the_digest_is_made_anew(
     assert Status.FAIL in states.values()
 
 
-def test_a_digest_that_is_made_anew_hides_what_nothing_contradicts(kept: Kept) -> None:
+def test_a_digest_does_not_show_who_wrote_the_proof(kept: Kept) -> None:
     edited = {**kept.made, "made": "2020-01-01T00:00:00+00:00"}
     assert set(kept.verify({**edited, "digest": document.digest(edited)}).values()) == {Status.PASS}
 
@@ -492,7 +481,7 @@ def _on_a_mac(made: dict[str, Any]) -> None:
         (
             (lambda made: made["verdict"].update(status="fail"),),
             {"verdict"},
-            "one of the sessions alone",
+            "only one of the sessions",
         ),
     ],
 )
@@ -505,7 +494,7 @@ def test_the_difference_between_two_proofs_is_explained(
     paths = [kept.folder / name for name in ("one.json", "other.json")]
     for path, made in zip(paths, (kept.made, other), strict=True):
         document.write(path, made)
-    found = review.explain(*map(str, paths))
+    found = difference.explain(*map(str, paths))
     assert {
         one.id.removeprefix("compare.") for one in found.results if one.status is Status.FAIL
     } == differ

@@ -1,4 +1,4 @@
-"""What is no proof is refused with one error, whatever it is."""
+"""A file that is not a proof is refused with one error, and a verdict follows from the evidence."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks_lib.errors import ExitCode, LabError
-from tasks_lib.proof import claims, document, review
+from tasks_lib.proof import claims, document, verify
 from tasks_lib.results import Status
 from tests.proofs import package, proof
 
@@ -25,14 +25,13 @@ if TYPE_CHECKING:
         b"{",
         b"\xff\xfe",
         b'{"schema": "mlops-lab/1"}',
-        b'{"schema": "mlops-lab-proof/1", "schema": "mlops-lab-proof/1"}',
         b'{"schema": "mlops-lab-proof/1", "combo": "pip_uv"}',
         b'{"schema": "mlops-lab-proof/1", "seconds": ' + b"9" * 5000 + b"}",
         b"[" * 100_000,
     ],
-    ids=range(9),
+    ids=range(8),
 )
-def test_a_file_that_is_no_proof_is_one_error(data: bytes, root: Path) -> None:
+def test_a_file_that_is_not_a_proof_is_one_error(data: bytes, root: Path) -> None:
     path = root / "a proof.json"
     path.write_bytes(data)
     with pytest.raises(LabError) as raised:
@@ -45,9 +44,8 @@ def test_a_path_that_leads_to_no_file_is_said_to(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(root)
-    with pytest.raises(LabError, match=r"no JSON document") as raised:
+    with pytest.raises(LabError, match="cannot be read"):
         document.load(root)
-    assert "proof.run" in str(raised.value.remedy)
     with pytest.raises(LabError) as raised:
         document.load(Path("none.json"))
     assert raised.value.message == f"there is no none.json in {root}."
@@ -95,7 +93,7 @@ def test_what_came_with_the_environment_is_held_to_the_lock_only_where_it_is_nee
 
 
 def _proof() -> dict[str, Any]:
-    """Give a proof of a session whose first step failed: it keeps the schema, and its parts fit each other."""
+    """Give a proof of a session whose first step failed: it matches the schema."""
     step = {
         "id": "setup",
         "title": "t",
@@ -134,50 +132,48 @@ def _proof() -> dict[str, Any]:
     return {**made, "verdict": claims.judge(made)}
 
 
-def _set(*path: str | int, to: object) -> Callable[[Any], None]:
-    def change(made: Any) -> None:  # noqa: ANN401 - what JSON holds
-        for key in path[:-1]:
-            made = made[key]
-        made[path[-1]] = to
+def _negative_memory(made: dict[str, Any]) -> None:
+    made["steps"][0]["peak_memory_bytes"] = -1
 
-    return change
+
+def _negative_size(made: dict[str, Any]) -> None:
+    made["installed"][0]["bytes"] = -1
+
+
+def _other_reason(made: dict[str, Any]) -> None:
+    made["verdict"]["claims"][0]["reason"] = "so"
+
+
+def _reversed(made: dict[str, Any]) -> None:
+    made["verdict"]["claims"].reverse()
+
+
+def _passed(made: dict[str, Any]) -> None:
+    made["verdict"]["status"] = "pass"
 
 
 @pytest.mark.parametrize(
     ("change", "fails", "why"),
     [
-        (lambda made: made.update(engine="rattler"), "evidence", "pip_uv has no engine 'rattler'"),
-        (_set("engine", to="nothing known"), "evidence", "pip_uv has no engine 'nothing known'"),
-        (_set("steps", 0, "peak_memory_bytes", to=-1), "schema", "peak_memory_bytes"),
-        (_set("steps", 0, "written_bytes", to=-1), "schema", "written_bytes"),
-        (_set("installed", 0, "bytes", to=-1), "schema", "bytes"),
-        (_set("platform", "memory_bytes", to=-1), "schema", "memory_bytes"),
-        (
-            _set("verdict", "claims", 0, "reason", to="so"),
-            "verdict",
-            "steps's reason is 'the steps are not",
-        ),
-        (_set("verdict", "claims", 1, "title", to="so"), "verdict", "imports's title is"),
-        (lambda made: made["verdict"]["claims"].reverse(), "verdict", "in another's place"),
-        (
-            lambda made: made["verdict"]["claims"].append(made["verdict"]["claims"][-1]),
-            "verdict",
-            "stands twice",
-        ),
+        (_negative_memory, "schema", "peak_memory_bytes"),
+        (_negative_size, "schema", "bytes"),
+        (_other_reason, "verdict", "worded in another way"),
+        (_reversed, "verdict", "worded in another way"),
+        (_passed, "verdict", "the verdict is fail, not pass"),
     ],
-    ids=range(10),
+    ids=["memory", "size", "reason", "order", "status"],
 )
-def test_what_contradicts_itself_is_found_though_the_digest_is_made_anew(
+def test_a_wrong_shape_or_verdict_is_found_although_the_digest_fits(
     change: Callable[[dict[str, Any]], None], fails: str, why: str, root: Path
 ) -> None:
-    def verify(made: dict[str, Any]) -> dict[str, str]:
+    def check(made: dict[str, Any]) -> dict[str, str]:
         document.write(root / "proof.json", {**made, "digest": document.digest(made)})
-        found = review.verify(root, str(root / "proof.json")).results
+        found = verify.verify(root, str(root / "proof.json")).results
         return {one.id: one.detail for one in found if one.status is Status.FAIL}
 
     made = _proof()
-    assert verify(made) == {}
+    assert check(made) == {}
     change(made)
-    found = verify(made)
+    found = check(made)
     assert list(found) == [f"proof.{fails}"]
     assert why in found[f"proof.{fails}"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tasks_lib.proof import channel
+from tasks_lib.proof import local_channel
 
 
 @pytest.mark.parametrize(
@@ -23,4 +23,4 @@ from tasks_lib.proof import channel
     ],
 )
 def test_a_conda_spec_is_asked_of_pip(spec: str, wanted: str) -> None:
-    assert channel.requirements([spec, "python>=3.11", "pip"]) == [wanted]
+    assert local_channel.requirements([spec, "python>=3.11", "pip"]) == [wanted]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks_lib.errors import ExitCode, LabError
-from tasks_lib.proof import sandbox
+from tasks_lib.proof import project_copy
+from tasks_lib.proof.channel import NONE
 from tasks_lib.session.session import Session
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def test_what_is_installed_from_a_folder_of_the_project_is_copied(
     more: str, settings: str, wanted: bool, project: MakeProject
 ) -> None:
     made = project(f"{PROJECT}{more}", files={"uv.toml": settings} if settings else {})
-    assert sandbox.needs_sources(Session.open(combo="pip_uv", start=made.root)) is wanted
+    assert project_copy.needs_sources(Session.open(combo="pip_uv", start=made.root)) is wanted
 
 
 @pytest.mark.parametrize(
@@ -50,9 +51,9 @@ def test_what_lies_outside_of_the_project_ends_the_proof_before_it_begins(
     combo: str, more: str, project: MakeProject, tmp_path: Path
 ) -> None:
     made = project(f"{PROJECT}{more}")
-    with pytest.raises(LabError, match=f"asks for {made.root.parent}/a") as caught:
-        sandbox.copy_project(
-            Session.open(combo=combo, start=made.root), tmp_path / "copy", "demo", {}
+    with pytest.raises(LabError, match=f"needs {made.root.parent}/a") as caught:
+        project_copy.copy_project(
+            Session.open(combo=combo, start=made.root), tmp_path / "copy", "demo", NONE
         )
     assert caught.value.exit_code is ExitCode.BAD_REQUEST
     assert not (tmp_path / "copy").exists()

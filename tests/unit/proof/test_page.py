@@ -11,8 +11,8 @@ import pytest
 
 from tasks_lib.errors import LabError
 from tasks_lib.execution.process import Command, Outcome
-from tasks_lib.proof import comparison, matrix, page
-from tasks_lib.proof.comparison import Cell
+from tasks_lib.proof import cell, matrix, overview, page
+from tasks_lib.proof.cell import Cell
 from tasks_lib.results import Status
 from tasks_lib.tools import executables
 from tests.proofs import failed, package, proof, write
@@ -36,7 +36,7 @@ def test_packages_are_told_apart_by_version_by_owner_and_by_being_there(tmp_path
         package("pip", "26.3", "stray"),
         package("same", "1", "lock"),
     ]
-    found = comparison.read(
+    found = cell.read(
         write(
             tmp_path,
             proof("conda_uv", "rattler", installed=[*conda, package("same", "1", "lock")]),
@@ -44,30 +44,27 @@ def test_packages_are_told_apart_by_version_by_owner_and_by_being_there(tmp_path
             proof(python="3.12.1", installed=other),
         )
     )
-    differing, same = comparison.packages(found)
-    assert list(differing.columns) == [
-        "package",
-        "how",
-        "conda_uv rattler 3.11",
-        "pip_uv uv 3.11\npip_uv uv 3.12",
+    differing = overview.packages(found)
+    assert list(differing.columns) == ["package", "version (owner)", "where"]
+    one, others = "conda_uv rattler 3.11", "pip_uv uv 3.11\npip_uv uv 3.12"
+    assert list(differing.rows) == [
+        ("click", "8.1 (lock)", one),
+        ("click", "8.2 (lock)", others),
+        ("pip", "26.3 (conda)", one),
+        ("pip", "26.3 (seed)", others),
+        ("python", "3.11.7 (conda)", one),
     ]
-    assert {row[0]: row[1] for row in differing.rows} == {
-        "click": "version differs",
-        "pip": "owner differs",
-        "python": "not in all",
-    }
-    assert list(same.rows) == [("same", "1 (lock)")]
 
 
 def test_two_proofs_of_one_cell_stand_beside_each_other_and_so_do_two_systems(
     tmp_path: Path,
 ) -> None:
-    assert [one.label for one in comparison.read(write(tmp_path, proof(), proof(seconds=6.0)))] == [
+    assert [one.label for one in cell.read(write(tmp_path, proof(), proof(seconds=6.0)))] == [
         "pip_uv uv 3.11",
         "pip_uv uv 3.11 #2",
     ]
     mac = {**proof()["platform"], "system": "Darwin"}
-    found = comparison.ordered(comparison.read(write(tmp_path, proof(), proof(platform=mac))))
+    found = cell.ordered(cell.read(write(tmp_path, proof(), proof(platform=mac))))
     assert [one.label for one in found] == [
         "pip_uv uv 3.11 Darwin x86_64",
         "pip_uv uv 3.11 Linux x86_64",
@@ -78,7 +75,7 @@ def test_two_proofs_of_one_cell_stand_beside_each_other_and_so_do_two_systems(
 def test_the_worst_verdict_and_every_reason_reach_the_summary_and_the_badge(tmp_path: Path) -> None:
     hostile = "</text><script>evil</script> | @all"
     found = [
-        *comparison.read(write(tmp_path, proof(), proof("pip_poetry", verdict=failed(hostile)))),
+        *cell.read(write(tmp_path, proof(), proof("pip_poetry", verdict=failed(hostile)))),
         Cell("conda_uv", "rattler", "3.12", problem="it was killed"),
     ]
     assert page.verdict(found) is Status.ERROR
@@ -88,38 +85,38 @@ def test_the_worst_verdict_and_every_reason_reach_the_summary_and_the_badge(tmp_
     assert "it was killed" in text
     assert "<script" not in text
     assert "@all" not in text
-    drawn = ET.fromstring(page.badge(hostile, found))  # noqa: S314 - our own
+    drawn = ET.fromstring(page.badge(found, hostile))  # noqa: S314 - our own
     assert drawn.findtext("{http://www.w3.org/2000/svg}title") == f"{hostile}: 1 of 3 pass"
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{", "no JSON"),
-        ('{"schema": "other"}', "no JSON"),
-        (json.dumps(proof(seconds="5")), "does not keep"),
+        ("{", "not a JSON"),
+        ('{"schema": "other"}', "not a JSON"),
+        (json.dumps(proof(seconds="5")), "does not match"),
     ],
     ids=["broken", "other", "schema"],
 )
 def test_a_file_that_is_no_proof_is_refused_and_named(text: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(LabError, match=said) as caught:
-        comparison.read([tmp_path / "a.json"])
+        cell.read([tmp_path / "a.json"])
     assert caught.value.file == str(tmp_path / "a.json")
     assert caught.value.exit_code == 2
 
 
 def test_a_proof_that_was_changed_afterwards_is_no_pass(tmp_path: Path) -> None:
-    (found,) = comparison.read(write(tmp_path, {**proof(), "seconds": 1.0}))
+    (found,) = cell.read(write(tmp_path, {**proof(), "seconds": 1.0}))
     assert found.status is Status.ERROR
-    assert "changed after it was made" in comparison.reasons([found]).rows[0][-1]
+    assert "changed after it was made" in overview.reasons([found]).rows[0][-1]
 
 
 def test_a_cell_is_what_its_proof_says_and_a_pass_needs_both(tmp_path: Path) -> None:
-    cell, file = Cell("pip_uv", "uv", "3.11"), write(tmp_path, proof())[0]
+    wanted, file = Cell("pip_uv", "uv", "3.11"), write(tmp_path, proof())[0]
 
     def said(code: int, stdout: str = "") -> tuple[Status, str]:
-        _, result = matrix.judged(cell, file, Outcome(Command(("x",)), code, stdout, "boom", 1))
+        _, result = matrix.judged(wanted, file, Outcome(Command(("x",)), code, stdout, "boom", 1))
         return result.status, result.detail
 
     assert said(0)[0] is Status.PASS
@@ -130,7 +127,7 @@ def test_a_cell_is_what_its_proof_says_and_a_pass_needs_both(tmp_path: Path) -> 
     answer = {
         "results": [
             {"status": "pass"},
-            {"status": "error", "title": "no", "detail": "index", "remedy": ""},
+            {"status": "error", "title": "no", "detail": "index", "remedy": "", "remedy_argv": []},
         ]
     }
     assert said(4, json.dumps(answer)) == (Status.ERROR, "no: index")
@@ -195,7 +192,7 @@ def test_a_choice_that_cannot_be_is_refused(
 
 @pytest.mark.parametrize("asked", ["0", "-1", "many", "1.5"])
 def test_a_wrong_number_of_jobs_is_refused(asked: str) -> None:
-    with pytest.raises(LabError, match="--jobs is no number"):
+    with pytest.raises(LabError, match="--jobs must be a number"):
         matrix.room(asked, 4)
 
 
