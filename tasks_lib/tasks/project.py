@@ -45,8 +45,7 @@ def write_docs(_: Context, examples: bool = False) -> None:
     """Write the pages of the documentation that are made from the code."""
     from tasks_lib.workflows import self_test
 
-    script = str(ROOT / "tests" / "docs" / "write.py")
-    finish(self_test.start(ROOT, script, *(["--examples"] if examples else [])))
+    finish(self_test.write_docs(ROOT, examples=examples))
 
 
 def extend(namespace: Collection) -> Collection:

@@ -50,3 +50,12 @@ def start(root: Path, *argv: str, env: Mapping[str, str] | None = None) -> int:
     """Run the Python that has the tools of the tests, on this terminal."""
     python = bootstrap.ensure(root / "tests" / "requirements.txt")
     return process.run_attached(process.Command((str(python), *argv), cwd=root, env=env or {}))
+
+
+def write_docs(root: Path, *, examples: bool) -> int:
+    """Write the parts of the documentation that come from the code, and with `examples` real output."""
+    code = start(root, str(root / "tests" / "docs" / "write.py"))
+    if code or not examples:
+        return code
+    words = ("-p", "no:cacheprovider", "tests/integration/test_docs.py")
+    return start(root, "-m", "pytest", *words, env={"MLOPS_LAB_WRITE_DOCS": "1"})

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from tasks_lib.checks import registry
 from tasks_lib.errors import ErrorCode, ExitCode
-from tasks_lib.results import Status
 from tasks_lib.tasks import namespace
 from tasks_lib.workflows.documentation import FOLDER, KINDS, pages
 
@@ -134,10 +133,9 @@ def _checks() -> str:
         heading = f"## {registry.family(check)}"
         if heading not in blocks:
             blocks.append(heading)
-        severity = getattr(row, "severity", Status.FAIL)
         facts = (
             f"- Passes when: {row.title}.",
-            f"- Severity: {severity}.",
+            f"- Severity: {row.severity}.",
             f"- Why: {row.why}",
             f"- Remedy: {row.remedy}.",
         )

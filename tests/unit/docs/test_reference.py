@@ -28,6 +28,7 @@ _INTERNAL = {
     "MLOPS_LAB_FAULTS_FULL",
     "MLOPS_LAB_MOMENTS",
     "MLOPS_LAB_FUZZ",
+    "MLOPS_LAB_WRITE_DOCS",
     "MLOPS_LAB_PUBLISH",  # how three others begin
 }
 
