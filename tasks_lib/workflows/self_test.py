@@ -53,7 +53,7 @@ def start(root: Path, *argv: str, env: Mapping[str, str] | None = None) -> int:
 
 
 def write_docs(root: Path, *, examples: bool) -> int:
-    """Write the parts of the documentation that come from the code, and with `examples` real output."""
+    """Write what the documentation has from the code, and with `examples` real output too."""
     code = start(root, str(root / "tests" / "docs" / "write.py"))
     if code or not examples:
         return code
