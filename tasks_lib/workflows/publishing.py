@@ -182,17 +182,17 @@ def _require_package(session: Session, member: Member | None) -> PyProject:
     elif members := session.manager.members().values():
         names = ", ".join(one.name for one in members)
         other = f", or build a member with --package ({names})"
+    why = "" if pyproject.table("build-system") else "it has no [build-system]"
+    line = None
     for *table, key in _NO_PACKAGE:
         if pyproject.table(*table).get(key) is False:
-            text = f"{pyproject.name} is not a package: [{'.'.join(table)}] says {key} = false."
-            remedy = Remedy(f"Remove that line and add a [build-system]{other}")
+            why = f"[{'.'.join(table)}] says {key} = false"
             line = pyproject.line_of(*table, key)
-            raise LabError(text, ErrorCode.NO_PACKAGE_NAMED, file=file, line=line, remedy=remedy)
-    if not pyproject.table("build-system"):
-        text = f"{pyproject.name} is not a package: it has no [build-system]."
-        remedy = Remedy(f"Add one, e.g. uv_build or poetry-core{other}")
-        raise LabError(text, ErrorCode.NO_PACKAGE_NAMED, file=file, remedy=remedy)
-    return pyproject
+    if not why:
+        return pyproject
+    text = f"{pyproject.name} is not a package: {why}."
+    remedy = Remedy(f"Give it a [build-system], e.g. of uv_build, and no such setting{other}")
+    raise LabError(text, ErrorCode.NO_PACKAGE_NAMED, file=file, line=line, remedy=remedy)
 
 
 def expect_metadata(wheel: Path, pyproject: PyProject) -> None:
@@ -202,7 +202,9 @@ def expect_metadata(wheel: Path, pyproject: PyProject) -> None:
         LabError: The name or version is another, or a requirement names a folder.
     """
     try:
-        metadata, _ = parse_email(_metadata_of(wheel))
+        stem = "-".join(wheel.name.split("-")[:2])
+        with zipfile.ZipFile(wheel) as archive:
+            metadata, _ = parse_email(archive.read(f"{stem}.dist-info/METADATA"))
         name = metadata["name"]
         version = str(Version(metadata["version"]))
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
@@ -215,15 +217,6 @@ def expect_metadata(wheel: Path, pyproject: PyProject) -> None:
         if "file:" in requirement.partition(";")[0]:
             required = requirement.partition(" @ ")[0]
             raise _invalid(wheel, f"requires a folder of this machine: {required}")
-
-
-def _metadata_of(wheel: Path) -> bytes:
-    """Return the METADATA of a wheel; deeper folders hold the metadata of what it vendors."""
-    with zipfile.ZipFile(wheel) as archive:
-        for name in archive.namelist():
-            if name.count("/") == 1 and name.endswith(".dist-info/METADATA"):
-                return archive.read(name)
-    raise ValueError(wheel)
 
 
 def _invalid(wheel: Path, why: str) -> LabError:

@@ -1,4 +1,4 @@
-"""The tasks `deps.*` on every combo and engine: what they change, and that a failure or a signal changes nothing."""
+"""The tasks `deps.*` on every combo and engine; a failure or a signal changes nothing."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.lab import (
     CONDA_YML,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.processes
 
-#: a package whose manifest can be read without building it, and whose build is the line that is put in
+#: a package whose manifest can be read without building it; its build is the line that is put in
 LOCAL = """
 [build-system]
 requires = []
@@ -45,19 +46,17 @@ PATIENCE = 60
 
 
 def declared(lab: Lab, group: str = "") -> list[str]:
-    """Give the names that the manifest declares."""
+    """Return the names that the manifest declares."""
     data = tomllib.loads((lab.project / "pyproject.toml").read_text("utf-8"))
     entries: list[str] = (
         data["dependency-groups"].get(group, []) if group else data["project"]["dependencies"]
     )
-    return [
-        entry.replace("(", " ").replace(">", " ").replace("=", " ").split()[0] for entry in entries
-    ]
+    return [Requirement(entry).name for entry in entries]
 
 
 @pytest.fixture
 def lab(made: Lab) -> Iterator[Lab]:
-    """Give a lab that was set up, and bring it back to that."""
+    """Return a lab that was set up, and bring it back to that."""
     manifests, installed = made.manifests(), made.installed()
     yield made
     shutil.rmtree(made.project / "local", ignore_errors=True)
@@ -151,7 +150,7 @@ def test_the_conda_layer(lab: Lab) -> None:
 
 
 def refused(lab: Lab, *args: str) -> dict[str, Any]:
-    """Run what must fail, and hold it to leaving the manifests, the locks and the installed set as they were."""
+    """Run what must fail; manifests, locks and the installed set stay as they were."""
     manifests, installed = lab.manifests(), lab.installed()
     error = lab(*args).error()
     assert lab.manifests() == manifests
@@ -190,7 +189,7 @@ def test_removing_what_is_not_declared(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("made", MANAGERS, ids=str, indirect=True)
-def test_words_that_are_no_package(lab: Lab) -> None:
+def test_words_that_are_not_packages(lab: Lab) -> None:
     for args in (
         ("deps.add", "toolz", "--layer", "java"),
         ("deps.add", " "),
@@ -211,7 +210,7 @@ def local_package(lab: Lab, body: str) -> str:
 
 
 @pytest.mark.parametrize("made", SAMPLE, ids=str, indirect=True)
-def test_a_failing_installation_is_taken_back(lab: Lab) -> None:
+def test_a_failing_installation_is_undone(lab: Lab) -> None:
     local = local_package(lab, 'raise RuntimeError("this build fails")')
     error = refused(lab, "deps.add", f"toolz {local}")
     assert "local" in error["detail"]
@@ -258,7 +257,7 @@ def test_stopped_while_it_installs(lab: Lab, number: int) -> None:
 
 
 def comes(happens: Callable[[], bool]) -> bool:
-    """Wait for something to happen, and tell whether it did."""
+    """Wait for something to happen, and return whether it did."""
     until = time.monotonic() + PATIENCE
     while not happens() and time.monotonic() < until:
         time.sleep(0.05)
@@ -266,7 +265,7 @@ def comes(happens: Callable[[], bool]) -> bool:
 
 
 def is_running(number: int) -> bool:
-    """Tell whether a process is there and has not ended."""
+    """Return whether a process exists and has not ended."""
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return False

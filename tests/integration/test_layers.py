@@ -1,4 +1,4 @@
-"""Who owns what, and environments made again elsewhere, with real tools: every combo and engine."""
+"""Who owns what, and environments created again elsewhere: every combo and engine."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def uv(lab: Lab, *words: str) -> str:
 
 @pytest.fixture(scope="module", params=CASES, ids=str)
 def mixed(request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]) -> Iterator[Lab]:
-    """Give a lab where conda owns click and six, the lock owns others, and one was put in by hand."""
+    """Return a lab where conda owns click and six, the lock others, and one was put in by hand."""
     lab = new_lab(request.param)
     if request.param.layer == "conda":
         lab.write("conda.yml", f"{CONDA_YML}  - click\n  - six\n")
@@ -82,7 +82,7 @@ def test_layers_as_they_are(mixed: Lab) -> None:
 
 @pytest.fixture(scope="module")
 def elsewhere(mixed: Lab, new_lab: Callable[[Case], Lab]) -> Iterator[Lab]:
-    """Give another home, where the environment was made from nothing but its description."""
+    """Return another home, where the environment was created from its description alone."""
     assert mixed.case is not None
     lab = new_lab(mixed.case)
     for path in lab.project.iterdir():
@@ -205,7 +205,7 @@ def test_altered_hash(mixed: Lab, new_lab: Callable[[Case], Lab]) -> None:
 
 
 def spoil(data: dict[str, Any], kind: str) -> None:
-    """Give the description's record of six another hash."""
+    """Replace the hash in the description's record of six."""
     record = next(one for one in data["conda"] if one["name"] == "six")
     record[kind] = "0" * len(record[kind])
 

@@ -1,4 +1,4 @@
-"""A workspace whose members depend on each other, on all four combos: one lock, one environment, all or nothing."""
+"""A workspace whose members depend on each other: one lock, one environment, all or nothing."""
 
 from __future__ import annotations
 
@@ -39,11 +39,9 @@ def workspace(lab: Lab) -> Lab:
 
 
 def declared(lab: Lab) -> list[str]:
-    """Give what the member beta declares."""
-    found: list[str] = tomllib.loads((lab.project / BETA).read_text("utf-8"))["project"][
-        "dependencies"
-    ]
-    return found
+    """Return what the member beta declares."""
+    data = tomllib.loads((lab.project / BETA).read_text("utf-8"))
+    return list(data["project"]["dependencies"])
 
 
 def locks(lab: Lab) -> set[str]:
@@ -102,7 +100,7 @@ def test_a_member_is_edited_and_the_project_follows(
 
 
 @pytest.mark.parametrize("case", SAMPLE[:2], ids=str)
-def test_what_a_person_edits_in_a_member_makes_the_lock_stale(
+def test_what_a_user_edits_in_a_member_makes_the_lock_stale(
     case: Case, new_lab: Callable[[Case], Lab]
 ) -> None:
     lab = workspace(new_lab(case))

@@ -1,4 +1,4 @@
-"""Build with each manager and publish to a real pypiserver that wants a password, then install from there."""
+"""Build with each manager, publish to a pypiserver with a password, and install from there."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Server:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    """Run a pypiserver on a free port that takes uploads for one password, and knows no other index."""
+    """Run a pypiserver on a free port that takes uploads for one password."""
     served, passwords = tmp_path / "served", tmp_path / "htpasswd"
     served.mkdir()
     digest = base64.b64encode(
