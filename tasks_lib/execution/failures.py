@@ -1,7 +1,8 @@
 """Turn what a failed tool printed into one clear error with the next command to type.
 
-Each tool's module has a table of rules for the tool's own words, which a command carries in its field `failures`. The
-rules here are for the words of the operating system and of the network, which every tool repeats.
+Each tool's module has a table of rules for the tool's own words, which a command carries in its
+field `failures`. The rules here are for the words of the operating system and of the network, which
+every tool repeats.
 """
 
 from __future__ import annotations
@@ -29,10 +30,11 @@ _ADDRESS = re.compile(r"(?:https?|file)://[^\s`'\")<>#]+")
 class Rule:
     """What a tool prints in one kind of failure, and what that means.
 
-    Each of `patterns` is tried in turn, without regard to case and across lines. `message` and the remedy's text may
-    name the pattern's groups, `{said}` (the lines that tell why) and `{source}` (the address of the download). The
-    group `what` is the source where a pattern has no such group; `{VIRTUAL}` is the group `virtual` in capitals.
-    With `online`, the tool may have looked at its caches alone; offline, the error is that of `NOT_CACHED`.
+    Each of `patterns` is tried in turn, without regard to case and across lines. `message` and the
+    remedy's text may name the pattern's groups, `{said}` (the lines that tell why) and `{source}`
+    (the address of the download). The group `what` is the source where a pattern has no such group;
+    `{VIRTUAL}` is the group `virtual` in capitals. With `online`, the tool may have looked at its
+    caches alone; offline, the error is that of `NOT_CACHED`.
     """
 
     code: ErrorCode

@@ -1,7 +1,7 @@
-"""Let one run at a time change something: a lock that the system lets go of when its holders have ended.
+"""Let one run at a time change something: the system releases the lock when its holders end.
 
-The processes that a holder starts inherit it, so a run that was killed holds it until the last tool that it had
-started is through. Standard library alone, since the first start uses it too.
+The processes that a holder starts inherit the lock. So a run that was killed holds it until the
+last tool that it had started has ended. Standard library alone: the first start uses it too.
 """
 
 from __future__ import annotations
@@ -16,22 +16,25 @@ from typing import IO, TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-#: the locks that every process keeps which is started from here on; Windows hands on none
+#: The locks that every process inherits which is started from here on; Windows hands on none.
 INHERITED: set[int] = set()
-#: how often a holder shows that it is alive, in seconds
+#: How often a holder shows that it is alive, in seconds.
 HEARTBEAT = 0.5
+#: The seconds after which a wait is reported, and between two attempts.
 _PATIENCE = 0.5
 _PAUSE = 0.05
+#: The bytes that are read of a holder's text.
 _READ = 200
-_BEHIND = 1 << 20  # Windows forbids reading locked bytes, so the lock is one past the text
+#: The lock is one past the text, since Windows forbids reading locked bytes.
+_BEHIND = 1 << 20
 
 
 @contextlib.contextmanager
 def held(path: str, purpose: str, say: Callable[[str], None]) -> Iterator[float | None]:
     """Hold the lock of the file `path`, as does every process that is started meanwhile.
 
-    Gives the time at which a holder that did not end well was last alive, in seconds since the epoch; `None` where the
-    last one did.
+    Yield when a holder that did not end well was last alive, in seconds since the epoch; `None`
+    where the last one ended well.
     """
     with taken(path, purpose, say) as (descriptor, died):
         INHERITED.add(descriptor)
@@ -45,10 +48,14 @@ def held(path: str, purpose: str, say: Callable[[str], None]) -> Iterator[float 
 def taken(
     path: str, purpose: str, say: Callable[[str], None], *, check: Callable[[], None] = lambda: None
 ) -> Iterator[tuple[int, float | None]]:
-    """Hold the lock of the file `path`, after whoever has it, of whom is said; nothing is left of the file then.
+    """Wait for the holder of the lock and report it; hold the lock; remove the file on release.
 
-    Gives the descriptor that holds it, and what `held` gives. Raises `OSError` where the file cannot be made, and
-    whatever `check`, which is called again and again meanwhile, raises.
+    Yield the descriptor that holds the lock, and what `held` yields. `check` is called again and
+    again while this waits.
+
+    Raises:
+        OSError: The file cannot be made.
+
     """
     stream = _taken(path, say, check)
     ended = threading.Event()
@@ -64,53 +71,37 @@ def taken(
         ended.set()
         with contextlib.suppress(OSError):  # Windows does not delete what is open
             os.unlink(path)  # noqa: PTH108 - pathlib costs the first start 10 ms
-        if (
-            heart.is_alive()
-        ):  # the number of a closed file is soon another's, whose time it must not set
+        if heart.is_alive():
+            # the number of a closed file is soon another file's, whose time must not be set
             heart.join()
         stream.close()
 
 
 def _beat(descriptor: int, ended: threading.Event) -> None:
-    """Let the file tell when its holder was last alive."""
+    """Keep the file's time at when its holder was last alive."""
     while not ended.wait(HEARTBEAT):
         with contextlib.suppress(OSError, TypeError):  # Windows takes no descriptor
             os.utime(descriptor)
 
 
 def is_held(path: str) -> bool:
-    """Tell whether a run, or what a dead one started, holds the lock of that file; nothing is written."""
+    """Return whether a run, or what a dead one started, holds the lock; write nothing."""
     try:
         with open(path, "rb") as stream:  # noqa: PTH123 - as above
-            return not _locked(stream)
+            return not _lock(stream)
     except OSError:
         return False
 
 
 def _taken(path: str, say: Callable[[str], None], check: Callable[[], None]) -> IO[bytes]:
-    """Wait for the lock; a file that its last holder deleted meanwhile is not the one that others look at."""
-    began, told = time.monotonic(), False
+    """Wait for the lock; a file that its last holder deleted meanwhile does not count."""
     while True:
-        os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120 - as above
-        flags = (
-            os.O_RDWR
-            | os.O_CREAT
-            | os.O_APPEND
-            | getattr(os, "O_NOFOLLOW", 0)
-            | getattr(os, "O_BINARY", 0)
-        )
+        stream = _opened(path)
+        if stream is None:
+            continue
         try:
-            stream = os.fdopen(os.open(path, flags, 0o666), "a+b")
-        except FileNotFoundError:
-            continue  # the last holder has just removed the folder too
-        try:
-            while not _locked(stream):
-                check()
-                if not told and time.monotonic() - began > _PATIENCE:
-                    told = True
-                    say(f"waiting for {_holder(stream)} …")
-                time.sleep(_PAUSE)
-            if _same(stream, path):
+            _wait(stream, say, check)
+            if _is_file_at(stream, path):
                 return stream
         except BaseException:
             stream.close()
@@ -118,7 +109,30 @@ def _taken(path: str, say: Callable[[str], None], check: Callable[[], None]) -> 
         stream.close()
 
 
-def _same(stream: IO[bytes], path: str) -> bool:
+def _opened(path: str) -> IO[bytes] | None:
+    """Open the lock's file, which is made; `None` where its last holder just removed the folder."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120 - as above
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+    for name in ("O_NOFOLLOW", "O_BINARY"):  # no system has both
+        flags |= getattr(os, name, 0)
+    try:
+        return os.fdopen(os.open(path, flags, 0o666), "a+b")
+    except FileNotFoundError:
+        return None
+
+
+def _wait(stream: IO[bytes], say: Callable[[str], None], check: Callable[[], None]) -> None:
+    """Wait until the lock is ours, and report once for whom."""
+    began, is_told = time.monotonic(), False
+    while not _lock(stream):
+        check()
+        if not is_told and time.monotonic() - began > _PATIENCE:
+            is_told = True
+            say(f"waiting for {_holder(stream)} …")
+        time.sleep(_PAUSE)
+
+
+def _is_file_at(stream: IO[bytes], path: str) -> bool:
     try:
         return os.path.samestat(os.fstat(stream.fileno()), os.stat(path))  # noqa: PTH116 - as above
     except FileNotFoundError:
@@ -126,20 +140,16 @@ def _same(stream: IO[bytes], path: str) -> bool:
 
 
 def _holder(stream: IO[bytes]) -> str:
+    """Return who holds the lock, as far as its file says."""
     stream.seek(0)
-    number, purpose, since, *_ = [
-        *stream.read(_READ).decode("utf-8", "replace").split("\n"),
-        "",
-        "",
-        "",
-    ]
-    return (
-        f"{purpose or 'another run'} (process {number or 'unknown'}, since {since or 'just now'})"
-    )
+    text = stream.read(_READ).decode("utf-8", "replace")
+    number, purpose, since, *_ = [*text.split("\n"), "", "", ""]
+    process = f"process {number or 'unknown'}, since {since or 'just now'}"
+    return f"{purpose or 'another run'} ({process})"
 
 
-def _locked(stream: IO[bytes]) -> bool:
-    """Try to take the lock, without waiting."""
+def _lock(stream: IO[bytes]) -> bool:
+    """Lock the file, and return whether that was possible without waiting."""
     try:
         if sys.platform == "win32":
             import msvcrt  # noqa: PLC0415 - Windows alone has it

@@ -8,7 +8,7 @@ import secrets
 import shutil
 from typing import TYPE_CHECKING
 
-from tasks_lib.errors import ErrorCode, LabError
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,12 +43,12 @@ def write_texts(texts: Mapping[Path, str]) -> None:
 
 
 def put_back(path: Path, copy: Path) -> None:
-    """Let `copy` take the place of a file that differs from it; that needs no room, so a full disk is no obstacle."""
+    """Replace a file by its `copy` where they differ; a move needs no space on a full disk."""
     target = path.resolve()
     if not copy.is_file():
         if target.is_file():
             return  # a run that was killed while it put back has done it
-        raise unwritable(path, FileNotFoundError(2, f"its copy {copy} is gone"))
+        raise unwritable(path, FileNotFoundError(2, f"its copy {copy} does not exist"))
     try:
         if same(target, copy):
             return
@@ -63,21 +63,23 @@ def put_back(path: Path, copy: Path) -> None:
 
 
 def same(one: Path, other: Path) -> bool:
-    """Tell whether both are files with the same bytes."""
+    """Return whether both are files with the same bytes."""
     return one.is_file() and other.is_file() and one.read_bytes() == other.read_bytes()
 
 
 def keep_line_ends(path: Path, old: Path) -> None:
-    """Write a text with the line ends that it had in `old`, where all of those were CRLF: tools write LF."""
+    """Give a text the line ends of `old`, where all of those were CRLF: tools write LF."""
     if not (path.is_file() and old.is_file()):
         return
     before, after = old.read_bytes(), path.read_bytes()
-    if b"\r\n" in before and b"\n" not in before.replace(b"\r\n", b"") and b"\r\n" not in after:
+    had_crlf = b"\r\n" in before
+    had_lf = b"\n" in before.replace(b"\r\n", b"")
+    if had_crlf and not had_lf and b"\r\n" not in after:
         write(path, after.replace(b"\n", b"\r\n"))
 
 
 def clear_unfinished(path: Path) -> None:
-    """Delete what a killed `write` of that file left beside it."""
+    """Delete what an interrupted `write` of that file left beside it."""
     target = path.resolve()
     for other in target.parent.glob(f".{target.name}.*"):
         if re.fullmatch(rf"[0-9a-f]{{{2 * _TOKEN}}}", other.name.rpartition(".")[2]):
@@ -85,7 +87,7 @@ def clear_unfinished(path: Path) -> None:
 
 
 def unwritable(path: Path, error: OSError, text: str = "") -> LabError:
-    """Give the error for a file or folder that cannot be written."""
+    """Return the error for a file or folder that cannot be written."""
     said = f"{text}{path} cannot be written: {error.strerror}."
-    remedy = f"see to the room and the permissions of {path.parent}"
+    remedy = Remedy(f"Check the free space and the permissions of {path.parent}")
     return LabError(said, ErrorCode.CANNOT_WRITE, file=path, remedy=remedy)

@@ -1,4 +1,4 @@
-"""Steps and the order between them: computed first, shown by a dry run, and carried out as they are."""
+"""Steps and the order between them: computed first, shown by a dry run, then carried out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tasks_lib.execution import failures, process, redaction
 from tasks_lib.results import Result, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tasks_lib.execution.process import Command, Outcome
 
@@ -29,7 +29,7 @@ class Writes(Enum):
 
 
 class Installs(Enum):
-    """What a step installs into an environment that may exist already; the guard looks at its plan first."""
+    """What a step installs into an environment; the guard looks at its plan first."""
 
     LAYER_PACKAGES = "layer packages"  # packages of the environment layer itself
     PYTHON_PACKAGES = "python packages"  # distributions from an index, beside the lock
@@ -40,9 +40,10 @@ class Step:
     """One thing to do: a command, or work in this process.
 
     - `shown` describes the work to a user, as a command that does the same.
-    - `needs` names the steps that must end well first; one that is not in the plan is not waited for.
-    - `reads` turns the outcome of the command into results. Without it, a command that fails raises the error that
-      its words mean.
+    - `needs` names the steps that must end well first; one that is not in the plan is not waited
+      for.
+    - `reads` turns the outcome of the command into results. Without it, a command that fails raises
+      the error that its words mean.
     - `undo` is called when the step was started and did not end well.
     - `check` says that the results are findings, and that nothing is changed.
     - `writes` says what is changed by a step that is not a check.
@@ -70,13 +71,16 @@ class Step:
         return not self.check and self.writes is not Writes.PROJECT
 
     def as_dict(self) -> dict[str, Any]:
-        """Give the step as a dry run shows it."""
-        command = self.command
+        """Return the step as a dry run shows it."""
+        shown, why, argv = self.shown, self.why, list[str]()
+        if self.command:
+            shown, why = self.command.shown, why or self.command.why
+            argv = [redaction.without_secrets(word) for word in self.command.argv]
         return {
             "id": self.id,
-            "command": redaction.without_secrets(command.shown if command else self.shown),
-            "why": self.why or (command.why if command else "") or self.title,
-            "argv": [redaction.without_secrets(word) for word in command.argv] if command else [],
+            "command": redaction.without_secrets(shown),
+            "why": why or self.title,
+            "argv": argv,
             "needs": list(self.needs),
         }
 
@@ -85,13 +89,13 @@ class Watcher(Protocol):
     """What is told of a run while it goes on."""
 
     def begin(self, step: Step) -> None:
-        """Hear that a step starts."""
+        """Note that a step starts."""
 
     def line(self, step: Step, text: str) -> None:
-        """Hear a line that its tool printed."""
+        """Note a line that its tool printed."""
 
     def end(self, step: Step, seconds: float, *, ok: bool) -> None:
-        """Hear that it ended."""
+        """Note that it ended."""
 
 
 def execute(
@@ -101,20 +105,19 @@ def execute(
     at_once: int = _AT_ONCE,
     first: Callable[[Step], None] = lambda _: None,
 ) -> list[Result]:
-    """Carry out `steps`, those that are independent at the same time, and give the results in the plan's order.
+    """Carry out `steps`, independent ones at the same time; return results in the plan's order.
 
-    The first step that fails ends the others, what they left half made is undone, and its error is raised. `first` is
-    called with each step before it starts.
+    The first step that fails ends the others. What they left unfinished is undone, and its error is
+    raised. `first` is called with each step before it starts.
     """
     children = process.Children()
     waiting = {step.id: step for step in steps}
-    done: dict[str, list[Result]] = {}
     running: dict[Future[list[Result]], Step] = {}
+    done: dict[str, list[Result]] = {}
     pool = ThreadPoolExecutor(max_workers=at_once)
     try:
         while waiting or running:
-            unfinished = {*waiting, *(step.id for step in running.values())}
-            for step in [one for one in waiting.values() if unfinished.isdisjoint(one.needs)]:
+            for step in _ready(waiting, running.values()):
                 del waiting[step.id]
                 running[pool.submit(_carry_out, step, watcher, children, first)] = step
             ended, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -124,32 +127,37 @@ def execute(
     except BaseException as error:
         children.stop()
         pool.shutdown(wait=True, cancel_futures=True)
-        failed = [
-            step
-            for future, step in running.items()
-            if not future.cancelled() and future.exception()
-        ]
-        _undo(failed, error)
+        _undo(running, error)
         raise
     pool.shutdown()
-    return [result for step in steps for result in done[step.id]]
+    results: list[Result] = []
+    for step in steps:
+        results += done[step.id]
+    return results
 
 
-def _undo(failed: Iterable[Step], error: BaseException) -> None:
-    """Undo each step, though another's undo fails, and say with the error that ends the run which ones did."""
+def _ready(waiting: Mapping[str, Step], running: Iterable[Step]) -> list[Step]:
+    """Return the steps that need none which has not ended."""
+    unfinished = {*waiting, *(step.id for step in running)}
+    return [step for step in waiting.values() if unfinished.isdisjoint(step.needs)]
+
+
+def _undo(running: Mapping[Future[list[Result]], Step], error: BaseException) -> None:
+    """Undo each step that failed, though another's undo fails; the run's error names the latter."""
     stuck = []
-    for step in failed:
+    for future, step in running.items():
+        if step.undo is None or future.cancelled() or not future.exception():
+            continue
         try:
-            if step.undo:
-                step.undo()
-        except Exception as fault:  # noqa: BLE001 - the first error is the one that a person must see
+            step.undo()
+        except Exception as fault:  # noqa: BLE001 - a user must see the first error
             stuck.append(f"what '{step.title}' left ({fault})")
     if stuck:
-        say_with(error, f"This could not be put back as it was: {', '.join(stuck)}")
+        say_with(error, f"This could not be undone: {', '.join(stuck)}")
 
 
 def say_with(error: BaseException, text: str) -> None:
-    """Add a sentence to the error that ends a run; one that can bear none is replaced by one that does."""
+    """Add a sentence to the error that ends a run; raise a `LabError` where it is another one."""
     if not isinstance(error, LabError):
         raise LabError(text, ErrorCode.NOT_RESTORED) from error
     error.message += f" {text}"
@@ -158,21 +166,12 @@ def say_with(error: BaseException, text: str) -> None:
 def _carry_out(
     step: Step, watcher: Watcher, children: process.Children, first: Callable[[Step], None]
 ) -> list[Result]:
+    """Carry out one step, and return its findings, or its own result behind them."""
     started = time.perf_counter()
     first(step)
     watcher.begin(step)
     try:
-        if step.command is not None:
-            outcome = process.run(
-                step.command,
-                children=children,
-                on_line=lambda text: watcher.line(step, redaction.without_secrets(text)),
-            )
-            if step.reads is None:
-                failures.demand(outcome, title=step.title)
-            found = list(step.reads(outcome)) if step.reads else []
-        else:
-            found = list(step.work() or ()) if step.work else []
+        found = _findings(step, watcher, children)
     except LabError as error:
         if error.code is ErrorCode.TOOL_FAILED and error.title == error.code.headline:
             error.title = f"{step.title} failed"
@@ -183,3 +182,18 @@ def _carry_out(
     if step.check:
         return [replace(result, seconds=result.seconds or seconds) for result in found]
     return [*found, Result(step.id, Status.PASS, step.title, detail=step.why, seconds=seconds)]
+
+
+def _findings(step: Step, watcher: Watcher, children: process.Children) -> list[Result]:
+    """Run the step's command or its work, and return what it found."""
+    if step.command is None:
+        return list(step.work() or ()) if step.work else []
+
+    def tell(text: str) -> None:
+        watcher.line(step, redaction.without_secrets(text))
+
+    outcome = process.run(step.command, children=children, on_line=tell)
+    if step.reads:
+        return list(step.reads(outcome))
+    failures.demand(outcome, title=step.title)
+    return []

@@ -1,4 +1,4 @@
-"""Start processes: the only module that does. Standard library alone, since the first start uses it too."""
+"""Start processes: the only module that does. Standard library alone: the first start uses it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import file_lock
@@ -36,21 +36,25 @@ FOREIGN = (
     "UV_PROJECT_ENVIRONMENT",
     "UV_PYTHON",
 )
-#: how the variables begin that this program sets itself; others are the environment's own, and may be secrets
+#: How the variables begin that are shown; others are the user's own, and may be secrets.
 _SHOWN = ("PATH", "VIRTUAL_ENV", "CONDA_", "UV_", "POETRY_", "PIP_", "PYTHON", "MLOPS_LAB_")
 #: The variables by which a tool is told to stay offline.
 OFFLINE = ("UV_OFFLINE", "CONDA_OFFLINE", "PIP_NO_INDEX")
 _LOGINS = ("POETRY_HTTP_BASIC", "POETRY_PYPI_TOKEN", "UV_PUBLISH")
+#: The seconds that a process has to end, and its last output to arrive.
 _GRACE = 5.0
+_POSIX = os.name == "posix"
 
 
 @dataclass(frozen=True)
 class Command:
     """One process to start: an argument list, never a string for a shell.
 
-    `env` is laid over this process's environment less `FOREIGN`; `None` unsets a variable. `why` is for a person.
-    `failures` says what the program's words mean when it fails. `turn` is a file by which commands wait for each other, in all runs on this machine; `source` is where it downloads
-    from, for a message.
+    - `why` is for a user.
+    - `env` is laid over this process's environment less `FOREIGN`; `None` unsets a variable.
+    - `turn` is a file by which commands wait for each other, in all runs on this machine.
+    - `source` is where it downloads from, for a message.
+    - `failures` says what the program's words mean when it fails.
     """
 
     argv: tuple[str, ...]
@@ -68,22 +72,21 @@ class Command:
 
     @property
     def program(self) -> str:
-        """Name the program as a person would type it."""
+        """Return the program as a user would type it."""
         return Path(self.argv[0]).name.removesuffix(".exe")
 
     @property
     def shown(self) -> str:
-        """Print the command for a person to read or to type; nothing here is ever handed to a shell."""
-        settings = [
-            f"{key}={_quoted(key, value)}"
-            for key, value in sorted(self.env.items())
-            if value is not None
-        ]
-        return " ".join([*settings, shlex.join([self.program, *self.argv[1:]])])
+        """Return the command as a user would type it; it is never given to a shell."""
+        words = []
+        for key, value in sorted(self.env.items()):
+            if value is not None:
+                words.append(f"{key}={_quoted(key, value)}")
+        return " ".join([*words, shlex.join([self.program, *self.argv[1:]])])
 
 
 def _quoted(key: str, value: str) -> str:
-    """Quote a variable's value; what PATH holds already is written `$PATH`, and what a person set is not shown."""
+    """Quote a variable's value; the present PATH is `$PATH`, and a user's variable is not shown."""
     if not key.startswith(_SHOWN) or key.startswith(_LOGINS):
         return "***"
     behind = f"{os.pathsep}{os.environ.get('PATH', '')}"
@@ -104,13 +107,13 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
-        """Tell whether the process ended with exit code 0."""
+        """Return whether the process ended with exit code 0."""
         return self.code == 0
 
     @property
     def said(self) -> str:
-        """Give what it printed, errors last, for a message about a failure."""
-        return "\n".join(part for part in (self.stdout.strip(), self.stderr.strip()) if part)
+        """Return what it printed, errors last, for a message about a failure."""
+        return f"{self.stdout.strip()}\n{self.stderr.strip()}".strip()
 
 
 class Interrupted(BaseException):
@@ -127,14 +130,14 @@ class Children:
         self.stopped = False
 
     def add(self, child: subprocess.Popen[str]) -> None:
-        """Remember one; a run that is being stopped starts nothing more."""
+        """Add one; it is ended at once where the run is being stopped."""
         with self._lock:
             self._running.add(child)
         if self.stopped:
             _end(child)
 
     def check(self) -> None:
-        """Stop who waits, once this run is being stopped."""
+        """Raise `Interrupted` where the run is being stopped."""
         if self.stopped:
             raise Interrupted
 
@@ -152,10 +155,38 @@ class Children:
             _end(child)
 
 
+class _Reader(threading.Thread):
+    """Keeps what a process prints on one stream, and hands each line on as it comes."""
+
+    def __init__(self, stream: IO[str], on_line: Callable[[str], None] | None) -> None:
+        """Read nothing before the thread starts."""
+        super().__init__(daemon=True)
+        self._stream, self._on_line = stream, on_line
+        self._lines: list[str] = []
+
+    @property
+    def text(self) -> str:
+        """Return what was read so far."""
+        return "".join(self._lines)
+
+    def run(self) -> None:
+        """Read the stream to its end."""
+        with contextlib.closing(self._stream) as lines:
+            for line in lines:
+                self._lines.append(line)
+                if self._on_line is not None and line.strip():
+                    self._on_line(line.rstrip())
+
+
 def environment(changes: Mapping[str, str | None]) -> dict[str, str]:
-    """Give this process's environment without `FOREIGN`, with `changes` laid over it."""
-    kept = {key: value for key, value in os.environ.items() if key not in FOREIGN}
-    return {key: value for key, value in {**kept, **changes}.items() if value is not None}
+    """Return this process's environment without `FOREIGN`, with `changes` laid over it."""
+    found = {key: value for key, value in os.environ.items() if key not in FOREIGN}
+    for key, value in changes.items():
+        if value is None:
+            found.pop(key, None)
+        else:
+            found[key] = value
+    return found
 
 
 def run(
@@ -165,27 +196,28 @@ def run(
     on_line: Callable[[str], None] | None = None,
     timeout: float | None = None,
 ) -> Outcome:
-    """Run `command` to its end and give its outcome; a non-zero exit code is not an error here.
+    """Run `command` to its end and return its outcome; another exit code than 0 is not an error.
 
-    Raises `LabError` (tool missing) if it cannot be started, and `Interrupted` if `children` was stopped.
+    `timeout` is in seconds. `on_line` is called with each line that is printed.
+
+    Raises:
+        LabError: The program does not exist or cannot be started, or did not end in time.
+        Interrupted: `children` was stopped meanwhile.
+
     """
     children = children or Children()
     with _turn(command, children, on_line) as kept:
         started = time.perf_counter()
-        said: tuple[list[str], list[str]] = ([], [])
         child = _start(command, piped=True, kept=kept)
+        # both streams are pipes
+        out, err = (_Reader(cast("IO[str]", one), on_line) for one in (child.stdout, child.stderr))
         try:
             children.add(child)
-            streams = zip((child.stdout, child.stderr), said, strict=True)
-            readers = [
-                threading.Thread(target=_drain, args=(*one, on_line), daemon=True)
-                for one in streams
-            ]
-            for reader in readers:
-                reader.start()
+            out.start()
+            err.start()
             child.wait(timeout)
-            for reader in readers:
-                reader.join(_GRACE)
+            out.join(_GRACE)
+            err.join(_GRACE)
         except subprocess.TimeoutExpired:
             _end(child)
             text = f"{command.program} did not end within {timeout:.0f} s."
@@ -196,29 +228,28 @@ def run(
         finally:
             children.discard(child)
         children.check()
-        stdout, stderr = map("".join, said)
-        return Outcome(command, child.returncode, stdout, stderr, time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        return Outcome(command, child.returncode, out.text, err.text, seconds)
 
 
 @contextlib.contextmanager
 def _turn(
     command: Command, children: Children, on_line: Callable[[str], None] | None
 ) -> Iterator[tuple[int, ...]]:
-    """Wait for the command's turn, and give the descriptor that the process has to keep open for it."""
+    """Wait for the command's turn; yield the descriptor that the process has to keep open."""
+    kept: tuple[int, ...] = ()
     with contextlib.ExitStack() as stack:
-        kept: tuple[int, ...] = ()
-        with contextlib.suppress(
-            OSError
-        ):  # where no lock can be made, the command goes without, and may well fail
-            if command.turn is not None:
-                say = on_line or (lambda _: None)
-                taken = file_lock.taken(str(command.turn), command.why, say, check=children.check)
+        if command.turn is not None:
+            say = on_line or (lambda _: None)
+            taken = file_lock.taken(str(command.turn), command.why, say, check=children.check)
+            # where no lock can be made, the command goes without one
+            with contextlib.suppress(OSError):
                 kept = stack.enter_context(taken)[:1]
         yield kept
 
 
 def run_attached(command: Command) -> int:
-    """Run `command` on this terminal, with its input and output, and give its exit code."""
+    """Run `command` on this terminal, with its input and output, and return its exit code."""
     child = _start(command, piped=False)
     while True:
         try:
@@ -230,13 +261,18 @@ def run_attached(command: Command) -> int:
 
 
 def call(argv: list[str], env: Mapping[str, str]) -> int:
-    """Run a program in exactly this environment and give its exit code: where the system cannot go on as another."""
+    """Run a program in exactly this environment and return its exit code.
+
+    It is for a system that cannot replace one process by another.
+    """
     return subprocess.call(argv, env=dict(env))  # noqa: S603 - an argument list, no shell
 
 
 def _start(command: Command, *, piped: bool, kept: tuple[int, ...] = ()) -> subprocess.Popen[str]:
-    flags = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) if piped else 0
+    """Start a process: `piped` as a group of its own, without this terminal's input."""
     pipe = subprocess.PIPE if piped else None
+    flags = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) if piped else 0
+    inherited = (*file_lock.INHERITED, *kept) if _POSIX else ()
     try:
         return subprocess.Popen(  # noqa: S603 - an argument list, no shell
             command.argv,
@@ -248,8 +284,8 @@ def _start(command: Command, *, piped: bool, kept: tuple[int, ...] = ()) -> subp
             text=True,
             encoding="utf-8",
             errors="replace",
-            start_new_session=piped and os.name == "posix",
-            pass_fds=(*file_lock.INHERITED, *kept) if os.name == "posix" else (),
+            start_new_session=piped and _POSIX,
+            pass_fds=inherited,
             creationflags=flags,
         )
     except (OSError, ValueError) as error:
@@ -257,36 +293,26 @@ def _start(command: Command, *, piped: bool, kept: tuple[int, ...] = ()) -> subp
 
 
 def _not_started(command: Command, error: OSError | ValueError) -> LabError:
+    """Return the error for a process that could not be started."""
+    program = command.argv[0]
     if isinstance(error, ValueError):
         text = f"{command.program} cannot be given a word with a NUL byte."
         return LabError(text, ErrorCode.INVALID_OPTION)
     if command.cwd is not None and not command.cwd.is_dir():
-        return LabError(f"there is no such folder: {command.cwd}.", ErrorCode.NO_SUCH_PATH)
+        return LabError(f"The folder {command.cwd} does not exist.", ErrorCode.NO_SUCH_PATH)
     if isinstance(error, FileNotFoundError):
-        return LabError(f"{command.argv[0]!r} is not on this machine.", ErrorCode.TOOL_MISSING)
-    return LabError(
-        f"{command.argv[0]!r} cannot be started: {error.strerror}.", ErrorCode.TOOL_MISSING
-    )
-
-
-def _drain(stream: IO[str], into: list[str], on_line: Callable[[str], None] | None) -> None:
-    with contextlib.closing(stream) as lines:
-        for line in lines:
-            into.append(line)
-            if on_line is not None and line.strip():
-                on_line(line.rstrip())
+        return LabError(f"{program!r} is not on this machine.", ErrorCode.TOOL_MISSING)
+    return LabError(f"{program!r} cannot be started: {error.strerror}.", ErrorCode.TOOL_MISSING)
 
 
 def _end(child: subprocess.Popen[str]) -> None:
-    """End a process and its descendants: ask first, then insist."""
-    if os.name != "posix":
+    """End a process and its descendants: ask first, then kill what is left of the group."""
+    if not _POSIX:
         child.terminate()
         return
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(_GRACE)
-        os.killpg(
-            child.pid, signal.SIGKILL
-        )  # what is left of the group, though its first process has ended
+        os.killpg(child.pid, signal.SIGKILL)
     child.wait()

@@ -1,4 +1,4 @@
-"""Hide what is secret in a text: logins and tokens in addresses, and the secrets that variables hold."""
+"""Hide secrets in a text: logins and tokens in addresses, and the secrets of variables."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import os
 import re
 from urllib.parse import unquote
 
-#: Each keeps its first group and hides the rest: in an address, before a bare host, conda's tokens, in a query.
+#: Each keeps its first group and hides the rest: in an address, before a bare host, conda's tokens,
+#: in a query.
 _SECRETS = (
     re.compile(r"(://)[^/\s]+(?=@)"),
     re.compile(r"((?:^|[\s\"'`(<=,]))[^\s/:@\"'`(<=,]+:[^\s/]{1,16384}(?=@\S)"),
@@ -22,14 +23,15 @@ _SECRET_NAME = re.compile(
     "TOKEN|PASSW|SECRET|CREDENTIAL|(?:API|ACCESS|PRIVATE)_?KEY", re.IGNORECASE
 )
 _PASSWORD = re.compile(r"://[^/\s]*?:([^/\s]+)@|https?://[^/\s]+/t/([^/\s]+)")
-#: what an address can do without, and who uses it has in a file of their own; `git@` of ssh is no login
+#: what an address can do without, and who uses it has in a file of their own; `git@` of ssh is no
+#: login
 _LOGIN = re.compile(r"(?<=tp://)[^/@\s]+@|(?<=tps://)[^/@\s]+@|(?<=://)[^/@\s:]*:[^/@\s]+@")
 _TOKEN = re.compile(r"(https?://[^/\s]+/)t/[^/\s]+/")
 _SHORTEST = 6  # what is shorter stands in too many words
 
 
 def without_secrets(text: str) -> str:
-    """Take credentials out of every address in `text`, and what this process's variables keep secret."""
+    """Return `text` without the credentials in its addresses and the secrets of variables."""
     for pattern in _SECRETS:
         text = pattern.sub(r"\1***", text)
     for secret in _held(tuple(os.environ.items())):
@@ -38,22 +40,28 @@ def without_secrets(text: str) -> str:
 
 
 def without_logins(text: str, *, tokens: bool = False) -> str:
-    """Give text for others: its addresses still work, without logins, and without conda's `tokens` where it has any."""
+    """Return text for others: its addresses work, without logins and without conda's `tokens`."""
     text = _LOGIN.sub("", text)
     return _TOKEN.sub(r"\1", text) if tokens else text
 
 
 def is_secret(name: str) -> bool:
-    """Tell whether a variable of this name holds a secret."""
+    """Return whether a variable of this name holds a secret."""
     return _SECRET_NAME.search(name) is not None
 
 
 @functools.lru_cache(maxsize=1)
 def _held(variables: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
-    """Give the secrets that variables hold, as they are and decoded; tools print them without their address too."""
-    found = {value for name, value in variables if is_secret(name) and "/" not in value[:1]}
-    found |= {
-        part for _, value in variables for match in _PASSWORD.findall(value) for part in match
-    }
-    found |= {unquote(one) for one in found}
-    return tuple(sorted((one for one in found if len(one) >= _SHORTEST), key=len, reverse=True))
+    """Return the secrets of variables, also decoded, the longest first.
+
+    Tools print the password of an address without the address too.
+    """
+    found: set[str] = set()
+    for name, value in variables:
+        if is_secret(name) and not value.startswith("/"):
+            found.add(value)
+        for passwords in _PASSWORD.findall(value):
+            found.update(passwords)
+    found.update([unquote(one) for one in found])
+    long_enough = [one for one in found if len(one) >= _SHORTEST]
+    return tuple(sorted(long_enough, key=len, reverse=True))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import sys
 from pathlib import Path
@@ -17,7 +16,7 @@ _UNIT = 1 if sys.platform == "darwin" else 1024  # of what the system calls the 
 
 
 def measured(timeline: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Give the steps in the order in which they began, and what this process and those it waited for took."""
+    """Return the steps by their beginnings, and what this process and its children took."""
     return {
         "timeline": sorted(timeline, key=lambda row: row["started"]),
         "peak_memory_bytes": peak_memory(),
@@ -26,22 +25,22 @@ def measured(timeline: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def peak_memory() -> int | None:
-    """Give the memory of the largest process at its peak, in bytes; nothing where the system does not say."""
-    with contextlib.suppress(ImportError):  # Windows has none
-        import resource  # noqa: PLC0415 - see above
-
-        # what else a process has had was its parent's, before it began
-        own = said("/proc/self/status", r"VmHWM:\s*(\d+) kB")
-        largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-        return max(
-            largest * _UNIT,
-            own * 1024 if own else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT,
-        )
-    return None
+    """Return the peak memory of the largest process in bytes; `None` where that is unknown."""
+    try:
+        import resource  # noqa: PLC0415 - Windows has none
+    except ImportError:
+        return None
+    # Linux counts as this process's what its parent had before it began, but not here
+    own = said("/proc/self/status", r"VmHWM:\s*(\d+) kB")
+    if own is None:
+        own_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
+    else:
+        own_bytes = own * 1024
+    return max(own_bytes, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * _UNIT)
 
 
 def said(file: str, pattern: str) -> int | None:
-    """Give the number that a file of the system has there; nothing where the system does not say."""
+    """Return the number that a file of the system has there; `None` where it has none."""
     try:
         found = re.search(pattern, Path(file).read_text(encoding="utf-8"))
     except OSError:
