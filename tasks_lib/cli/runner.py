@@ -154,9 +154,9 @@ def _opened(request: Request) -> Session:
         "offline": request.offline,
     }
     if request.scope is Scope.FOLDER:
-        from tasks_lib import importers  # noqa: PLC0415 - only one task needs it
+        from tasks_lib.workflows import adoption  # noqa: PLC0415 - only one task needs it
 
-        session = importers.opened(**flags)
+        session = adoption.opened(**flags)
     elif request.source:
         from tasks_lib.workflows import snapshot  # noqa: PLC0415 - only one task needs it
 

@@ -1,91 +1,106 @@
-"""Read the conda file: what is conda's stays there, and its `pip:` section moves; make one where there is none."""
+"""Read the conda file: what conda installs stays there, and its `pip:` section moves."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from tasks_lib.importers import requirements_files
-from tasks_lib.importers.declarations import MAIN, Found, Target, comments
+from tasks_lib.errors import Remedy
+from tasks_lib.importers.base import Importer
+from tasks_lib.importers.declarations import NAME, PYTHON, Declarations
+from tasks_lib.importers.requirements_files import read_entries
 from tasks_lib.project.conda_file import CONDA_FILES, CondaFile
-from tasks_lib.project.manifests import read_text
 from tasks_lib.project.version_ranges import conda_specifiers, overlap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tasks_lib.project.project import Project
+
 #: the minor versions of Python that a new conda file may ask for, the newest first
 _MINORS = tuple(f"3.{minor}" for minor in range(14, 7, -1))
+_CHANNELS = re.compile(r"^channels\s*:", re.MULTILINE)
+_DEPENDENCIES = re.compile(r"^dependencies\s*:", re.MULTILINE)
+_LIKELY_NAME = re.compile(r"conda|env", re.IGNORECASE)
 
 
-def read_all(root: Path, target: Target) -> Iterator[Found]:
-    """Read the Python of the conda file, and its `pip:` section, which goes to `target`."""
-    path = CondaFile.find(root)
-    for name in others(root):
-        do = (
-            f"merge it into {path.name}, which is read"
-            if path
-            else "rename it to environment.yml and run init again"
-        )
-        yield Found(name, warned=[(f"it is a conda file, and is not read: {do}", None)])
-    if path is None:
-        return
-    file, text = CondaFile.read(path), read_text(path)
-    for name in CONDA_FILES:
-        if name != path.name and (root / name).is_file():
-            yield Found(
-                name, warned=[(f"it is not read: {path.name} is the project's conda file", None)]
-            )
-    found = Found(path.name, adds=True)
-    wanted = conda_specifiers(file.python or "")
-    if wanted and len(wanted) == 1:
-        found.put(("project", "requires-python"), str(wanted[0]), file.lines.get("python"))
-    found.put(("project", "name"), canonicalize_name(file.name), 1)
-    yield from read_pip(root, file, text, found, target) if file.pip else [found]
+class CondaFiles(Importer):
+    """`environment.yml` under one of its usual names; files of other names are reported."""
+
+    def read(self) -> Iterator[Declarations]:
+        """Yield the Python and the `pip:` section of the conda file."""
+        path = CondaFile.find(self.root)
+        for name in others(self.root):
+            remedy = Remedy("Rename it to environment.yml and run init again", ("invoke", "init"))
+            if path:
+                remedy = Remedy(f"Merge it into {path.name}, which is read")
+            yield _unread(name, "it is a conda file, and is not read", remedy)
+        if path is None:
+            return
+        for name in CONDA_FILES:
+            if name != path.name and (self.root / name).is_file():
+                text = f"it is not read: {path.name} is the project's conda file"
+                yield _unread(name, text, Remedy())
+        file = CondaFile.read(path)
+        declared = Declarations(path.name, adds=True, spare=True)
+        wanted = conda_specifiers(file.python or "")
+        if wanted and len(wanted) == 1:
+            declared.put(PYTHON, str(wanted[0]), file.lines.get("python"))
+        declared.put(NAME, canonicalize_name(file.name), 1)
+        if file.pip:
+            yield from read_pip(self.root, file, declared)
+        else:
+            yield declared
+
+
+def _unread(name: str, text: str, remedy: Remedy) -> Declarations:
+    declared = Declarations(name)
+    declared.warn(text, remedy=remedy)
+    return declared
 
 
 def others(root: Path) -> list[str]:
-    """Give the names of files that look like conda's and are not called so, e.g. `environment-dev.yml`."""
+    """Return the files that look like conda's and have another name, such as `environment-dev.yml`."""
     names = []
     for path in sorted([*root.glob("*.yml"), *root.glob("*.yaml")]):
-        text = (
-            path.read_text("utf-8", errors="replace")
-            if path.is_file() and path.name not in CONDA_FILES
-            else ""
-        )
-        named = re.search(r"conda|env", path.name, re.IGNORECASE) or re.search(
-            r"^channels\s*:", text, re.MULTILINE
-        )
-        names += (
-            [path.name] if named and re.search(r"^dependencies\s*:", text, re.MULTILINE) else []
-        )
+        if path.name in CONDA_FILES or not path.is_file():
+            continue
+        text = path.read_text("utf-8", errors="replace")
+        is_likely = _LIKELY_NAME.search(path.name) or _CHANNELS.search(text)
+        if is_likely and _DEPENDENCIES.search(text):
+            names.append(path.name)
     return names
 
 
-def read_pip(
-    root: Path, file: CondaFile, text: str, found: Found, target: Target = MAIN
-) -> list[Found]:
-    """Read the `pip:` section into `found`; give that, and what the files hold that the section names."""
+def read_pip(root: Path, file: CondaFile, declared: Declarations) -> list[Declarations]:
+    """Read the `pip:` section into `declared`; return that and the files that the section names."""
     entries = list(zip(file.pip_lines, file.pip, strict=True))
-    first, last = file.lines["pip:"], max(file.pip_lines)
-    found.comments = [one for one in comments(file.path.name, text) if first <= one.line <= last]
-    found.said.append(f"its pip: section ({len(entries)} entries) comes into pyproject.toml")
-    if target != MAIN:
-        why = f"what the project does not declare itself comes into the group {target[-1]}"
-        found.said.append(f"{why}: whoever installs the package does not get it")
-    return requirements_files.read_entries(root, found, entries, target)
+    note = f"its pip: section ({len(entries)} entries) comes into pyproject.toml"
+    declared.notes.append(note)
+    found = read_entries(root, declared, entries)
+    for one in found:
+        one.spare = declared.spare
+    return found
 
 
 def new_text(name: str, python: str) -> str:
-    """Write the conda file that a project without one gets."""
+    """Return the conda file for a project without one."""
     plain = re.sub(r"[^\w.-]+", "-", name).strip("-") or "env"
-    return (
-        f"name: {plain}\nchannels:\n  - conda-forge\ndependencies:\n  - python={python}\n  - pip\n"
-    )
+    lines = [f"name: {plain}", "channels:", "  - conda-forge"]
+    lines += ["dependencies:", f"  - python={python}", "  - pip", ""]
+    return "\n".join(lines)
+
+
+def with_new_file(project: Project, name: str, python: str) -> tuple[Project, str]:
+    """Return the project as it will be with a new conda file, and the text of that."""
+    text = new_text(name, python)
+    file = CondaFile.parse(project.root / CONDA_FILES[0], text)
+    return replace(project, planned_conda_file=file), text
 
 
 def fitting(wanted: SpecifierSet, here: str) -> str:

@@ -1,162 +1,148 @@
-"""Say for the other manager too where a requirement is found: else it would take what an index has of that name."""
+"""Tell one manager where another was told to find a requirement: else it would take it from an index."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from packaging.utils import canonicalize_name
 
-from tasks_lib.errors import ErrorCode, LabError
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution.redaction import without_logins
-from tasks_lib.importers.declarations import EXTRAS, GROUPS, MAIN, Found, Target
+from tasks_lib.importers.declarations import GROUPS, Declarations, Target, requirement_lists
 from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.tools import package_index
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Iterator
 
     from tasks_lib.managers.base import Manager
+    from tasks_lib.managers.tables import ManagerTables
     from tasks_lib.project.manifests import PyProject
-    from tasks_lib.project.options import Options
 
-_UV: Target = ("tool", "uv", "sources")
-#: what both managers say beside a folder or an archive, a repository, and an address
+#: the kinds of places that every manager knows, and what may be said beside each
 _BESIDE = {
     "path": {"editable"},
     "git": {"rev", "tag", "branch", "subdirectory"},
     "url": {"subdirectory"},
 }
-#: how Poetry calls what is uv's
-_POETRYS = {"develop": "editable", "file": "path"}
-#: what Poetry reads in the lists, where there are lists
+#: what is read in the lists of requirements
 _IN_LISTS = {"extras", "optional", "allow-prereleases"}
+#: the groups that require a name, and whether all their requirements of it have an address
+_Groups = dict[str, bool]
 
 
-def for_other(pyproject: PyProject, manager: Manager) -> Found:
-    """Give what `manager` alone was told, as the other one reads it; what that cannot be told is refused."""
-    sources = _Sources(pyproject, manager.project.options)
-    (sources.from_uv if manager.name == "uv" else sources.from_poetry)(manager.indexes())
-    return sources.found
+def for_other(pyproject: PyProject, old: Manager, new: Manager) -> Declarations:
+    """Return what only the `old` manager was told, as the `new` one reads it.
+
+    Raises:
+        LabError: The new manager cannot be told.
+
+    """
+    translator = _Translator(pyproject, old.tables, new.tables)
+    translator.expect_no_index(old.indexes(), package_index.resolve(old.project.options).url)
+    translator.translate()
+    return translator.declared
 
 
-class _Sources:
-    def __init__(self, pyproject: PyProject, options: Options) -> None:
-        self.options = options
-        self.pyproject, self.found = pyproject, Found(PYPROJECT, adds=True)
-        lists = {("", MAIN), *(("", (*EXTRAS, name)) for name in pyproject.table(*EXTRAS))}
-        lists |= {(name, (GROUPS, name)) for name in pyproject.table(GROUPS)}
-        #: the groups where a name is asked for, and whether an address stands there
-        self.asked: dict[str, dict[str, bool]] = {}
-        for group, target in sorted(lists):
-            for entry in pyproject.table(*target[:-1]).get(target[-1], ()):
-                if isinstance(entry, str):
-                    wanted = self.found.parse(entry, pyproject.line_of(*target))
-                    groups = self.asked.setdefault(canonicalize_name(wanted.name), {})
-                    groups[group] = groups.get(group, True) and wanted.url is not None
+class _Translator:
+    """Translate the sources of one manager to those of another."""
 
-    def from_uv(self, used: Collection[str]) -> None:
-        """Tell Poetry, in the table of each group that asks for it."""
-        self.demand_none(("tool", "uv", "index"), used)
-        for name, said in self.pyproject.table(*_UV).items():
-            at = (*_UV, name)
-            for group, has_address in self.asked.get(canonicalize_name(name), {}).items():
-                place = self.plain(at, said)
-                if not has_address:
-                    wanted = {
-                        ("develop" if key == "editable" else key): value
-                        for key, value in place.items()
-                    }
-                    self.tell((*_poetry(group), name), place, wanted, at)
-
-    def from_poetry(self, used: Collection[str]) -> None:
-        """Tell uv, which finds a name in one place, whichever group asks for it."""
-        self.demand_none(("tool", "poetry", "source"), used)
-        for group in ("", *self.pyproject.table("tool", "poetry", "group")):
-            for name, said in self.pyproject.table(*_poetry(group)).items():
-                at, rows = (*_poetry(group), name), said if isinstance(said, list) else [said]
-                asked = self.asked.get(canonicalize_name(name), {})
-                if group in asked and any(isinstance(one, dict) and _places(one) for one in rows):
-                    place = self.plain(at, said)
-                    if not asked[group]:
-                        self.tell((*_UV, name), place, place, at)
-
-    def demand_none(self, at: Target, used: Collection[str]) -> None:
-        """Refuse an index of the project's own that packages come from, unless it is the one for all managers."""
-        rows, known = (
-            self.pyproject.table(*at[:-1]).get(at[-1], ()),
-            package_index.resolve(self.options).url.rstrip("/"),
-        )
-        for one in rows if isinstance(rows, list) else ():
-            url = str(one.get("url")).rstrip("/") if isinstance(one, dict) else ""
-            if url in used and url != known:
-                remedy = f"where it has all that is needed, name it for both: set {package_index.VARIABLE}"
-                self.refuse(
-                    at, f"an index that packages come from, {one.get('name') or url}", remedy
-                )
-
-    def plain(self, at: Target, said: Any) -> dict[str, Any]:  # noqa: ANN401 - what TOML holds
-        """Give the place in uv's words, and refuse what one of the managers has no words for."""
-        if not isinstance(said, dict):
-            self.refuse(at, f"more than one place for {at[-1]}, or none")
-        ours = {
-            str(_POETRYS.get(key, key)): value for key, value in said.items() if value is not False
-        }
-        kind = next((one for one in _BESIDE if one in ours), "")
-        known = {kind, *_BESIDE.get(kind, ()), *_IN_LISTS}
-        odd = [
-            key
-            for key, value in said.items()
-            if value is not False and _POETRYS.get(key, key) not in known
-        ]
-        if kind == "git" and "://" not in str(ours[kind]):
-            odd = ["git"]  # as `ssh` has it, or a folder
-        if odd or not kind:
-            self.refuse(
-                at,
-                f"{at[-1]} with {', '.join(f'{key} = {said[key]!r}' for key in odd) or 'no place'}",
-            )
-        ours = {key: value for key, value in ours.items() if key not in _IN_LISTS}
-        return ours
-
-    def tell(
-        self, target: Target, place: dict[str, Any], wanted: dict[str, Any], at: Target
+    def __init__(
+        self, pyproject: PyProject, old: type[ManagerTables], new: type[ManagerTables]
     ) -> None:
-        """Put a place where the other manager reads it, unless that is told the same already."""
-        table: Mapping[str, Any] = self.pyproject.table(*target[:-1])
-        there = [name for name in table if canonicalize_name(name) == canonicalize_name(target[-1])]
-        new = [item for item in self.found.items if item.target[:-1] == target[:-1]]
-        new = [
-            item
-            for item in new
-            if canonicalize_name(item.target[-1]) == canonicalize_name(target[-1])
-        ]
-        for known in [
-            *(self.plain((*target[:-1], name), table[name]) for name in there),
-            *(one.value for one in new),
-        ]:
-            if known not in (place, wanted):
-                self.refuse(
-                    at, f"{at[-1]} in one place for Poetry and in another for uv or another group"
-                )
-        if not (there or new):
-            self.found.put(target, wanted, self.pyproject.line_of(*at))
+        self.pyproject = pyproject
+        self.old = old
+        self.new = new
+        self.declared = Declarations(PYPROJECT, adds=True)
 
-    def refuse(self, at: Target, what: str, remedy: str = "") -> NoReturn:
-        text = f"[{'.'.join(at[:-1])}] has {what}: that cannot be said for the other manager."
-        remedy = (
-            remedy
-            or f"say it as both managers can, by path, git or url; or take it out of {PYPROJECT}"
+    def expect_no_index(self, used: set[str], common: str) -> None:
+        """Refuse an index of the project's own that packages come from, unless it is the `common` one."""
+        key = self.old.index_key
+        if not key:
+            return
+        rows = self.pyproject.table(*key[:-1]).get(key[-1], ())
+        for row in rows if isinstance(rows, list) else ():
+            if not isinstance(row, dict):
+                continue
+            url = str(row.get("url")).rstrip("/")
+            if url in used and url != common.rstrip("/"):
+                what = f"an index that packages come from, {row.get('name') or url}"
+                advice = "If it has all that is needed, name it for every manager"
+                self._refuse(key, what, Remedy(f"{advice}: set {package_index.VARIABLE}"))
+
+    def translate(self) -> None:
+        """Take over each source of a name that the project requires."""
+        required = self._required()
+        for source in self.old.sources(self.pyproject):
+            for group, has_address in required[canonicalize_name(source.name)].items():
+                if source.group not in (None, group):
+                    continue
+                place = self._place(source.key, self.old, source.value)
+                if not has_address:
+                    self._tell(source.key, place, group)
+
+    def _required(self) -> dict[str, _Groups]:
+        """Return the groups that require each name."""
+        found: dict[str, _Groups] = defaultdict(dict)
+        for target, entries in requirement_lists(self.pyproject):
+            group = target[1] if target[0] == GROUPS else ""
+            for entry in entries:
+                wanted = self.declared.parse(entry, self.pyproject.line_of(*target))
+                groups = found[canonicalize_name(wanted.name)]
+                groups[group] = groups.get(group, True) and wanted.url is not None
+        return found
+
+    def _place(self, key: Target, tables: type[ManagerTables], value: Any) -> dict[str, Any]:  # noqa: ANN401 - what TOML holds
+        """Return a source's value as a place; what not every manager can say is refused."""
+        if not isinstance(value, dict):
+            self._refuse(key, f"more than one place for {key[-1]}, or none")
+        place = tables.to_place(value)
+        kind = next((kind for kind in _BESIDE if kind in place), "")
+        known = {kind, *_BESIDE.get(kind, ()), *_IN_LISTS}
+        odd = {word: said for word, said in place.items() if word not in known}
+        if kind == "git" and "://" not in str(place["git"]):
+            odd["git"] = place["git"]  # as SSH writes it, or a folder
+        if odd or not kind:
+            words = ", ".join(f"{word} = {said!r}" for word, said in tables.from_place(odd).items())
+            self._refuse(key, f"{key[-1]} with {words or 'no place'}")
+        return {word: said for word, said in place.items() if word not in _IN_LISTS}
+
+    def _tell(self, key: Target, place: dict[str, Any], group: str) -> None:
+        """Put a place where the new manager reads it, unless it says the same there already."""
+        target = self.new.source_key(key[-1], group)
+        if not target:
+            return
+        is_said = False
+        for said in self._said(target):
+            is_said = True
+            if said != place:
+                managers = "in one place for one manager and in another for the other or a group"
+                self._refuse(key, f"{key[-1]} {managers}")
+        if not is_said:
+            self.declared.put(target, self.new.from_place(place), self.pyproject.line_of(*key))
+
+    def _said(self, target: Target) -> Iterator[dict[str, Any]]:
+        """Yield the places of the same name that the new manager has or gets in the same table."""
+        values = dict(self.pyproject.table(*target[:-1]))
+        for item in self.declared.items:
+            if item.target[:-1] == target[:-1]:
+                values[item.target[-1]] = item.value
+        for name, value in values.items():
+            if canonicalize_name(name) == canonicalize_name(target[-1]):
+                yield self._place((*target[:-1], name), self.new, value)
+
+    def _refuse(self, key: Target, what: str, remedy: Remedy | None = None) -> NoReturn:
+        text = f"[{'.'.join(key[:-1])}] has {what}: that cannot be said for the other manager."
+        shown = without_logins(text, tokens=True)
+        advice = (
+            f"Say it by path, git or url, which every manager knows, or remove it from {PYPROJECT}"
         )
-        line, shown = self.pyproject.line_of(*at), without_logins(text, tokens=True)
-        raise LabError(shown, ErrorCode.CANNOT_CONVERT, file=PYPROJECT, line=line, remedy=remedy)
-
-
-def _places(table: Mapping[str, Any]) -> set[str]:
-    """Give the keys that say where something is found."""
-    return {"path", "file", "git", "url", "source"} & table.keys() | (
-        {"develop"} if table.get("develop") else set()
-    )
-
-
-def _poetry(group: str) -> Target:
-    return ("tool", "poetry", *(("group", group) if group else ()), "dependencies")
+        line = self.pyproject.line_of(*key)
+        raise LabError(
+            shown,
+            ErrorCode.CANNOT_CONVERT,
+            file=PYPROJECT,
+            line=line,
+            remedy=remedy or Remedy(advice),
+        )

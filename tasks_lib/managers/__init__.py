@@ -11,3 +11,6 @@ if TYPE_CHECKING:
     from tasks_lib.managers.base import Manager
 
 MANAGERS: dict[str, type[Manager]] = {Poetry.name: Poetry, Uv.name: Uv}
+
+#: the manager of a project in which nothing speaks for one
+DEFAULT = Uv.name

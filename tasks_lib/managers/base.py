@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import failures
+from tasks_lib.managers.tables import ManagerTables
 from tasks_lib.project.manifests import LARGEST, PYPROJECT, read_toml, too_large
 from tasks_lib.results import Check, Fix, Result, Status
 from tasks_lib.tools import executables
@@ -72,6 +73,8 @@ class Manager(ABC):
 
     name: ClassVar[str]
     lock_name: ClassVar[str]
+    #: its own tables in pyproject.toml
+    tables: ClassVar[type[ManagerTables]] = ManagerTables
     #: how a project gets a member
     member_remedy: ClassVar[str]
     #: whether a member is edited as if it stood alone: a lock is left beside it, and the project's own is still stale

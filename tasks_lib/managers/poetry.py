@@ -23,6 +23,7 @@ from tasks_lib.execution.process import Command
 from tasks_lib.managers import poetry_settings
 from tasks_lib.managers.base import AFTER_LOCK, LOCK_FRESH, MAIN, Change, Manager, Place
 from tasks_lib.managers.poetry_messages import FAILURES
+from tasks_lib.managers.poetry_tables import PoetryTables
 from tasks_lib.project import requirements, workspace
 from tasks_lib.results import Check, Result, Status
 from tasks_lib.tools import executables, package_index
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from tasks_lib.environments.base import Activation
     from tasks_lib.execution.process import Outcome
+    from tasks_lib.managers.tables import ManagerTables
     from tasks_lib.project.workspace import Member
 
 _OPERATION = re.compile(
@@ -67,6 +69,7 @@ class Poetry(Manager):
 
     name: ClassVar[str] = "poetry"
     lock_name: ClassVar[str] = "poetry.lock"
+    tables: ClassVar[type[ManagerTables]] = PoetryTables
     known_checks: ClassVar[tuple[Check, ...]] = (CONFIG_POETRY, LOCK_FRESH)
     member_remedy: ClassVar[str] = "depend on its folder: invoke deps.add ./FOLDER --editable"
     config_files: ClassVar[tuple[str, ...]] = ("poetry.toml",)

@@ -14,6 +14,7 @@ from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Command
 from tasks_lib.managers import pyproject_rules
 from tasks_lib.managers.base import AFTER_LOCK, LOCK_FRESH, MAIN, Change, Manager, Place
+from tasks_lib.managers.uv_tables import UvTables
 from tasks_lib.project import requirements, workspace
 from tasks_lib.results import Check, Result, Status
 from tasks_lib.tools import executables, package_index, uv
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from tasks_lib.environments.base import Activation
     from tasks_lib.execution.process import Outcome
+    from tasks_lib.managers.tables import ManagerTables
     from tasks_lib.project.workspace import Member
 
 #: what uv says of a manifest that it cannot read: the table with its line, or the reason alone
@@ -56,6 +58,7 @@ class Uv(Manager):
 
     name: ClassVar[str] = "uv"
     lock_name: ClassVar[str] = "uv.lock"
+    tables: ClassVar[type[ManagerTables]] = UvTables
     config_files: ClassVar[tuple[str, ...]] = ("uv.toml",)
     known_checks: ClassVar[tuple[Check, ...]] = (
         pyproject_rules.CONFIG_PYPROJECT,

@@ -62,9 +62,9 @@ def docs(_: None, __: Progress, topic: str) -> Answer:
 @lab_task("init", scope=Scope.FOLDER, changes=True)
 def init(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
     """Adopt a project: find what it uses, and write it to pyproject.toml; old files stay."""
-    from tasks_lib import importers
+    from tasks_lib.workflows import adoption
 
-    return importers.init(session, progress, dry_run=dry_run)
+    return adoption.init(session, progress, dry_run=dry_run)
 
 
 @lab_task(

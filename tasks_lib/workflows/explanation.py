@@ -6,11 +6,10 @@ import itertools
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tasks_lib import importers
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.session import combos
 from tasks_lib.session.session import Answer, Session
-from tasks_lib.workflows import editing, installation, publishing, synchronizing, updating
+from tasks_lib.workflows import adoption, editing, installation, publishing, synchronizing, updating
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 _PACKAGE = "PACKAGE"
 #: The tasks that change something; each takes the session, a watcher and `dry_run`.
 PLANNED: dict[str, Callable[..., Answer]] = {
-    "init": importers.init,
+    "init": adoption.init,
     "setup": installation.setup,
     "env.create": installation.create,
     "env.update": updating.update_environment,

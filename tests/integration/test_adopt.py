@@ -155,21 +155,14 @@ def bare(new_lab: Callable[[Case], Lab]) -> Iterator[Callable[[str], Lab]]:
 
 
 def _comments(path: Path) -> list[str]:
-    """Give the comments of a file, found without the code that is tested."""
-    text = path.read_text("utf-8").partition("[flake8]")[0]
-    rows = [_QUOTED.sub("", row) for row in text.splitlines()]
-    if path.suffix == ".py":  # what belongs to the code stays with it
-        rows = [row for row in rows if row.startswith(" ")]
+    """Return the comments of a TOML file, found without the code that is tested."""
+    rows = [_QUOTED.sub("", row) for row in path.read_text("utf-8").splitlines()]
     found = [re.search(r"(?:^|\s)#+(.*)", row) for row in rows]
     return [match[1].strip() for match in found if match and match[1].strip()]
 
 
 def _written(path: Path) -> set[str]:
-    return (
-        {match[1].strip() for match in re.finditer(r"#(.*)", path.read_text("utf-8"))}
-        if path.is_file()
-        else set()
-    )
+    return {match[1].strip() for match in re.finditer(r"#(.*)", path.read_text("utf-8"))}
 
 
 def _lists(project: Path) -> dict[str, list[Requirement]]:
@@ -190,16 +183,8 @@ def test_init(name: str, bare: Callable[[str, str], Lab]) -> None:
     shape = SHAPES[name]
     lab = bare(name, shape.combo)
     asked = ("--combo", shape.combo) if shape.asked else ()
-    sources = [
-        path for path in lab.project.rglob("*") if path.is_file() and "lib" not in path.parts
-    ]
-    compiled = [
-        path
-        for path in sources
-        if path.name == "requirements.txt" and path.with_suffix(".in").exists()
-    ]
-    winners = [path for path in sources if path not in compiled and path.suffix != ".md"]
-    comments = {text for path in winners for text in _comments(path)}
+    manifest = lab.project / "pyproject.toml"
+    comments = _comments(manifest) if manifest.exists() else []
     before = lab.manifests()
     with untouched(lab):
         shown = lab.ok("init", "--dry-run", *asked)
@@ -216,8 +201,7 @@ def test_init(name: str, bare: Callable[[str, str], Lab]) -> None:
         "pyproject.toml",
         *(["environment.yml"] if name == "environment" else []),
     }
-    conda_file = lab.project / ("environment.yml" if "environment.yml" in before else "conda.yml")
-    assert comments <= _written(lab.project / "pyproject.toml") | _written(conda_file)
+    assert set(comments) <= _written(manifest)
     lists = _lists(lab.project)
     for key, rows in {**{key: [] for key in lists}, **shape.lists}.items():
         assert sorted(map(str, lists[key])) == sorted(str(Requirement(row)) for row in rows), key

@@ -12,7 +12,7 @@ from tasks_lib.importers import sources
 from tasks_lib.managers import MANAGERS
 
 if TYPE_CHECKING:
-    from tasks_lib.importers.declarations import Found
+    from tasks_lib.importers.declarations import Declarations
     from tests.conftest import MakeProject
 
 HEAD = """[project]
@@ -29,9 +29,10 @@ UV, POETRY, DEV = (
 LINE = 7  # of what is below a table's head, behind HEAD
 
 
-def _told(project: MakeProject, manager: str, text: str, lock: str = "") -> Found:
+def _told(project: MakeProject, manager: str, text: str, lock: str = "") -> Declarations:
     made = project(HEAD + text, files={MANAGERS[manager].lock_name: lock} if lock else None)
-    return sources.for_other(made.pyproject, MANAGERS[manager](made))
+    other = next(name for name in MANAGERS if name != manager)
+    return sources.for_other(made.pyproject, MANAGERS[manager](made), MANAGERS[other](made))
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from tasks_lib.results import Result, Status
 from tasks_lib.session import combos, transaction
 from tasks_lib.session.session import Answer, Session
 from tasks_lib.workflows import migration
+from tasks_lib.workflows.migration_comparison import Installed, compare
 from tests.lab import CONDA_YML
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from tests.conftest import MakeProject
     from tests.unit.conftest import Install
 
-HAD = migration.Installed("3.11.7", {"a": "1"}, {}, frozenset({"a"}), frozenset(), "demo")
+HAD = Installed("3.11.7", {"a": "1"}, {}, frozenset({"a"}), frozenset(), "demo")
 
 
 def _session(made: MakeProject, combo: str) -> Session:
@@ -47,7 +48,7 @@ def _moved(
     session: Session, target: Session, monkeypatch: pytest.MonkeyPatch, *, dry_run: bool = False
 ) -> Answer:
     moved = Step("deps.edit", "move", work=lambda: [Result("migrate.same", Status.PASS, "moved")])
-    monkeypatch.setattr(migration, "_installed", lambda _: HAD)
+    monkeypatch.setattr(Installed, "of", lambda _: HAD)
     monkeypatch.setattr(migration, "_target", lambda *_, **__: (target, {}))
     monkeypatch.setattr(migration, "_steps", lambda *_: [moved])
     with Progress() as progress:
@@ -90,31 +91,35 @@ def test_removal_that_fails_leaves_the_move_made(
 
 
 @pytest.mark.parametrize(
-    ("made", "remedy"), [(True, "narrow requires-python"), (False, "env.remove --combo pip_uv")]
+    ("made", "remedy"), [(True, "Narrow requires-python"), (False, "env.remove --combo pip_uv")]
 )
 def test_remedy_of_what_differs(
     project: MakeProject, venv: Path, install: Install, *, made: bool, remedy: str
 ) -> None:
     install(venv, "a", "2")
     with pytest.raises(LabError, match="a 1 is now 2") as caught:
-        migration.compare(_session(project, "pip_uv"), HAD, made=made)
+        compare(_session(project, "pip_uv"), HAD, made=made)
     assert remedy in str(caught.value.remedy)
 
 
 @pytest.mark.parametrize(
     ("had", "made", "remedies"),
     [
-        (replace(HAD, sources={"a": "a @ https://h/a.zip"}), True, "say in pyproject.toml exactly"),
-        (replace(HAD, versions={}), True, "declare what is new before the move: invoke deps.add a"),
+        (
+            replace(HAD, sources={"a": "a @ https://h/a.zip"}),
+            True,
+            "Declare its exact source in pyproject.toml",
+        ),
+        (replace(HAD, versions={}), True, "Declare what is new before the move: invoke deps.add a"),
         (
             replace(HAD, versions={}),
             False,
-            "the virtual environment .venv was there already; have it made anew",
+            "the virtual environment .venv existed already; remove it and migrate again",
         ),
         (
             replace(HAD, versions={}, strays=frozenset("a"), python="3.10.1"),
             True,
-            "write python=3.10 to the conda file",
+            "Write python=3.10 to the conda file",
         ),
     ],
     ids=["place", "new", "new in what was there", "Python"],
@@ -123,14 +128,14 @@ def test_remedy_fits_what_differs(  # noqa: PLR0913 - fixtures and cases
     project: MakeProject,
     venv: Path,
     install: Install,
-    had: migration.Installed,
+    had: Installed,
     *,
     made: bool,
     remedies: str,
 ) -> None:
     install(venv, "a", "2")
     with pytest.raises(LabError) as caught:
-        migration.compare(_session(project, "pip_uv"), had, made=made)
+        compare(_session(project, "pip_uv"), had, made=made)
     assert str(caught.value.remedy).startswith(remedies)
     assert "; " not in str(caught.value.remedy).replace("already; ", "")
 
@@ -159,9 +164,8 @@ def test_pin_holds_for_this_python_alone_where_the_lock_has_several(
     ]
     session.manager.lock_path.write_text("version = 1\n" + "\n".join(tables))
     carried = Mock(return_value=[])
-    monkeypatch.setattr(
-        migration, "_installed", lambda _: replace(HAD, versions={"a": "1", "b": "1"})
-    )
+    had = replace(HAD, versions={"a": "1", "b": "1"})
+    monkeypatch.setattr(Installed, "of", lambda _: had)
     monkeypatch.setattr(transaction, "carry_out", carried)
     with Progress() as progress:
         migration.migrate(

@@ -1,0 +1,153 @@
+"""Merge what several files declare: the first that declares something wins, and differences are reported."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tasks_lib.importers.declarations import GROUPS, MAIN, Declarations, Item, Target
+from tasks_lib.project.manifests import PYPROJECT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+CONSTRAINTS: Target = ("tool", "uv", "constraint-dependencies")
+_DEV: Target = (GROUPS, "dev")
+_BUILD: Target = ("build-system",)
+BACKEND: Target = (*_BUILD, "build-backend")
+
+
+@dataclass
+class Merged:
+    """What comes into `pyproject.toml`; `data` is what it has already."""
+
+    data: Mapping[str, Any]
+    lists: dict[Target, list[Item]] = field(default_factory=dict)
+    values: dict[Target, Item] = field(default_factory=dict)
+    #: the file that declared a list or value first
+    owners: dict[Target, str] = field(default_factory=dict)
+
+    def take(self, declared: Declarations) -> None:
+        """Take over what one file declares; a difference to an earlier file becomes a notice of this file."""
+        differences: dict[str, list[str]] = defaultdict(list)
+        if declared.spare and self.is_built and any(map(_is_main, declared.items)):
+            text = "what the package does not depend on itself comes into the group dev"
+            declared.notes.append(f"{text}: whoever installs the package does not get it")
+        for item in declared.items:
+            if item.listed:
+                self._take_entry(self._placed(item, declared), declared, differences)
+            else:
+                self._take_value(item, declared, differences)
+        for owner, texts in differences.items():
+            declared.warn(f"{owner} won, and this differs: {', '.join(texts)}")
+
+    def _placed(self, item: Item, declared: Declarations) -> Item:
+        """Return an item in the group `dev` if it is spare and the project is a package without it."""
+        if not declared.spare or not _is_main(item) or not self.is_built:
+            return item
+        own = {_subject(entry) for entry in self.entries(MAIN)}
+        return item if _subject(item.value) in own else replace(item, target=_DEV)
+
+    def _take_value(
+        self, item: Item, declared: Declarations, differences: dict[str, list[str]]
+    ) -> None:
+        present = self.at(item.target)
+        if present is None:
+            self.values[item.target] = item
+            self.owners[item.target] = declared.file
+        elif item.target[0] == "project" and present != item.value and not declared.adds:
+            owner = self.owners.get(item.target, PYPROJECT)
+            differences[owner].append(f"{item.target[-1]} {item.value!r} (there {present!r})")
+
+    def _take_entry(
+        self, item: Item, declared: Declarations, differences: dict[str, list[str]]
+    ) -> None:
+        target, value = item.target, item.value
+        first = PYPROJECT if self.at(target) else declared.file
+        owner = self.owners.setdefault(target, first)
+        known = [entry for entry in self.entries(target) if _subject(entry) == _subject(value)]
+        if owner == declared.file or (declared.adds and not known):
+            self.lists.setdefault(target, []).append(item)
+            if isinstance(value, dict):
+                self._expect_group(value["include-group"])
+        elif not known:
+            differences[owner].append(f"{value} (not there)")
+        elif not any(_same(value, entry) for entry in known):
+            differences[owner].append(f"{value} (there {known[0]})")
+
+    def _expect_group(self, name: str) -> None:
+        """Have a group that another includes, even if nothing comes into it."""
+        if self.at((GROUPS, name)) is None:
+            self.lists.setdefault((GROUPS, name), [])
+
+    @property
+    def is_built(self) -> bool:
+        """Return whether the project has a build system."""
+        return bool(self.at(_BUILD) or self.at(BACKEND))
+
+    def at(self, target: Target) -> Any:  # noqa: ANN401 - what TOML holds
+        """Return the value that is or will be at a place, `None` if there is none."""
+        if target in self.values:
+            return self.values[target].value
+        found: Any = self.data
+        for name in target:
+            found = found.get(name) if isinstance(found, dict) else None
+        return found
+
+    def entries(self, target: Target) -> list[Any]:
+        """Return the entries that a list has and will have."""
+        present = self.at(target)
+        found = list(present) if isinstance(present, list) else []
+        found += [item.value for item in self.lists.get(target, ())]
+        return found
+
+    def groups(self) -> list[str]:
+        """Return the names of the dependency groups that there will be."""
+        names = list(self.at((GROUPS,)) or ())
+        names += [target[1] for target in self.lists if target[0] == GROUPS]
+        return list(dict.fromkeys(names))
+
+    def constrain(self) -> Iterator[str]:
+        """Add the constraints to what is declared, for Poetry; yield what cannot be told to Poetry."""
+        for item in self.lists.get(CONSTRAINTS, ()):
+            constraint = Requirement(item.value)
+            known = self._narrow(constraint)
+            if not known or constraint.marker:
+                why = "Poetry has no constraints for what is not declared"
+                yield f"the constraint {item.value} holds for uv alone: {why}"
+
+    def _narrow(self, constraint: Requirement) -> bool:
+        """Narrow each requirement of the same name, and return whether there is one."""
+        known = False
+        for target, items in self.lists.items():
+            if target == CONSTRAINTS:
+                continue
+            for index, item in enumerate(items):
+                if _subject(item.value) != canonicalize_name(constraint.name):
+                    continue
+                known = True
+                wanted = Requirement(item.value)
+                if not wanted.url and not constraint.marker:
+                    wanted.specifier &= constraint.specifier
+                    items[index] = replace(item, value=str(wanted))
+        return known
+
+
+def _is_main(item: Item) -> bool:
+    return item.listed and item.target == MAIN
+
+
+def _subject(entry: Any) -> Any:  # noqa: ANN401 - what TOML holds
+    """Return the normalised name that is required; an entry that includes a group stands for itself."""
+    return canonicalize_name(Requirement(entry).name) if isinstance(entry, str) else entry
+
+
+def _same(first: Any, second: Any) -> bool:  # noqa: ANN401 - what TOML holds
+    """Return whether two entries of the same subject require the same."""
+    if isinstance(first, str) and isinstance(second, str):
+        return Requirement(first) == Requirement(second)
+    return bool(first == second)

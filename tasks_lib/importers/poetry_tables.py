@@ -1,0 +1,302 @@
+"""Read what `[tool.poetry]` says that `[project]` and `[dependency-groups]` say today."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+from tasks_lib.environments import site_packages
+from tasks_lib.importers import toml_document
+from tasks_lib.importers.base import Importer
+from tasks_lib.importers.declarations import (
+    EXTRAS,
+    GROUPS,
+    MAIN,
+    PYTHON,
+    Declarations,
+    Target,
+)
+from tasks_lib.importers.metadata import distribution, license_of, people
+from tasks_lib.project.manifests import PYPROJECT
+from tasks_lib.project.version_ranges import overlap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from packaging.requirements import Requirement
+
+    from tasks_lib.project.project import Project
+
+_POETRY: Target = ("tool", "poetry")
+_SAME = ("version", "description", "keywords", "classifiers")
+_URLS = {"homepage": "Homepage", "repository": "Repository", "documentation": "Documentation"}
+#: what PEP 508 cannot say, and stays in Poetry's table beside the requirement
+_KEPT = ("source", "allow-prereleases")
+#: the conditions under which a requirement holds
+_CONDITIONS = ("markers", "python", "platform")
+_PATHS = ("path", "file")
+_BACKEND = "poetry.core.masonry.api"
+#: the versions of poetry-core that read `[project]`
+_CORE = "poetry-core>=2.0.0,<3.0.0"
+_OLD_CORE = SpecifierSet("<2")
+_NEW_CORE = SpecifierSet("==2.*")
+_BRACKETS = re.compile(r"\s*\((.*?)\)")
+
+
+class PoetryTables(Importer):
+    """The tables of Poetry 1: what has a new place is `dropped` from its old one."""
+
+    def __init__(self, project: Project) -> None:
+        """Read the comments too: they move with what they are about."""
+        super().__init__(project)
+        self.declared = Declarations(PYPROJECT)
+        self.comments: dict[Target, list[str]] = defaultdict(list)
+        for path, words in toml_document.comments(self.pyproject.text.replace("\r\n", "\n")):
+            self.comments[path].append(words)
+
+    def read(self) -> Iterable[Declarations]:
+        """Return the metadata and the dependencies; what `[project]` says already stays as it is."""
+        if not self.pyproject.table(*_POETRY):
+            return []
+        project = self.pyproject.table("project")
+        if "name" not in project:
+            self._metadata()
+            self._named_texts()
+        if "dependencies" not in project:
+            self._extras(self._dependencies("", "dependencies"))
+        self._dependencies("dev", "dev-dependencies")
+        for group in self._table("group"):
+            if group not in self.pyproject.table(GROUPS):
+                self._dependencies(group, "group", group, "dependencies")
+        self._build()
+        return [self.declared]
+
+    def _line(self, *names: str) -> int | None:
+        return self.pyproject.line_of(*_POETRY, *names) or self.pyproject.line_of(*names)
+
+    def _table(self, *names: str) -> Mapping[str, Any]:
+        """Return a table of Poetry's; another thing in its place is an error with its line."""
+        value: Any = self.pyproject.table(*_POETRY)
+        for name in names:
+            value = value.get(name, {})
+            if not isinstance(value, dict):
+                text = f"[tool.poetry] {'.'.join(names)} must be a table"
+                self.declared.refuse(text, self._line(*names))
+        return value  # type: ignore[no-any-return]  # a table, as was just seen
+
+    def _comments(self, *names: str) -> list[str]:
+        """Return the comments of a key, which move with the first item that is made of it."""
+        return self.comments.pop((*_POETRY, *names), [])
+
+    def _move(self, target: Target, value: object, *names: str) -> None:
+        """Give a value its new place."""
+        self.declared.put(target, value, self._line(*names), self._comments(*names))
+        self.declared.dropped.append((*_POETRY, *names))
+
+    def _metadata(self) -> None:
+        """Move the keys for which `[project]` has one."""
+        table = self._table()
+        if "name" in table:
+            self._move(("project", "name"), distribution(str(table["name"])), "name")
+        for key in _SAME:
+            if key in table:
+                self._move(("project", key), table[key], key)
+        if isinstance(table.get("readme"), str):
+            self._move(("project", "readme"), table["readme"], "readme")
+        if isinstance(table.get("license"), str):
+            text = license_of(table["license"], table.get("classifiers", ()))
+            self._move(("project", "license"), text, "license")
+        for role in ("authors", "maintainers"):
+            if isinstance(table.get(role), list):
+                self._move(("project", role), people([str(one) for one in table[role]]), role)
+        for key, name in _URLS.items():
+            if key in table:
+                self._move(("project", "urls", name), table[key], key)
+
+    def _named_texts(self) -> None:
+        """Move addresses, scripts and plugins."""
+        tables: dict[Target, Target] = {("urls",): ("urls",), ("scripts",): ("scripts",)}
+        for group in self._table("plugins"):
+            tables["plugins", group] = ("entry-points", group)
+        for names, place in tables.items():
+            for name, value in self._table(*names).items():
+                if isinstance(value, str):
+                    self._move(("project", *place, name), value, *names, name)
+
+    def _dependencies(self, group: str, *names: str) -> dict[str, list[tuple[str, Any]]]:
+        """Take a table of dependencies over; return those that are optional, by their names."""
+        optional: dict[str, list[tuple[str, Any]]] = {}
+        target = (GROUPS, group) if group else MAIN
+        for name, wanted in self._table(*names).items():
+            line = self._line(*names, name)
+            for row in _rows(wanted):
+                text = self._requirement(name, row, line)
+                is_optional = isinstance(row, dict) and row.get("optional") and not group
+                if name == "python" and not group:
+                    comments = self._comments(*names, name)
+                    self.declared.put(PYTHON, text.removeprefix(name), line, comments)
+                elif is_optional:
+                    optional.setdefault(name, []).append((text, row))
+                else:
+                    shown = f"{name} = {row!r}"
+                    comments = self._comments(*names, name)
+                    parsed = self.declared.require(target, text, line, shown, comments)
+                    self._beside(parsed, row, group, line, wanted)
+        if names[0] in self._table():
+            self.declared.dropped.append((*_POETRY, *names))
+        return optional
+
+    def _extras(self, optional: Mapping[str, list[tuple[str, Any]]]) -> None:
+        """Give each extra its requirements; an optional one in no extra gets one of its own name."""
+        extras = {}
+        for extra, names in self._table("extras").items():
+            if isinstance(names, list):
+                extras[extra] = [str(name) for name in names]
+        if extras:
+            self.declared.dropped.append((*_POETRY, "extras"))
+        in_extras = {name for names in extras.values() for name in names}
+        for name in optional:
+            if name not in in_extras:
+                extras[name] = [name]
+        for extra, names in extras.items():
+            for name in names:
+                self._extra(extra, name, optional.get(name, [(name, None)]))
+
+    def _extra(self, extra: str, name: str, rows: Iterable[tuple[str, Any]]) -> None:
+        line = self._line("dependencies", name)
+        for text, row in rows:
+            target = (*EXTRAS, extra)
+            comments = self._comments("dependencies", name)
+            parsed = self.declared.require(target, text, line, comments=comments)
+            self._beside(parsed, row, "", line, self._table("dependencies").get(name))
+
+    def _requirement(self, name: str, wanted: Any, line: int | None) -> str:  # noqa: ANN401 - what TOML holds
+        """Return a constraint of Poetry's as PEP 508; a folder is named in a table beside it."""
+        from poetry.core.factory import Factory  # noqa: PLC0415 - 0.1 s
+
+        asked = wanted
+        if isinstance(wanted, dict):
+            asked = {key: value for key, value in wanted.items() if key not in _KEPT}
+            if any(key in wanted for key in _PATHS):
+                kept = ("extras", *_CONDITIONS)
+                asked = {key: value for key, value in wanted.items() if key in kept}
+                asked["version"] = "*"
+        try:
+            dependency = Factory.create_dependency(name, asked, root_dir=self.root)
+            text = site_packages.spelt(dependency.to_pep_508())
+        except Exception as error:  # noqa: BLE001 - poetry-core raises many kinds for what is written wrongly
+            self.declared.refuse(f"{name} = {asked!r} is not a dependency: {error}", line)
+        return text if " @ " in text else _BRACKETS.sub(r"\1", text, count=1)
+
+    def _beside(
+        self,
+        parsed: Requirement,
+        row: Any,  # noqa: ANN401 - what TOML holds
+        group: str,
+        line: int | None,
+        rows: object,
+    ) -> None:
+        """Keep what PEP 508 cannot say about a row, for each alternative in `rows`."""
+        if not isinstance(row, dict):
+            return
+        path = row.get("path") or row.get("file")
+        if path:
+            editable = bool(row.get("develop"))
+            self.declared.source(parsed, group, str(path), line, editable=editable)
+        kept = {key: row[key] for key in _KEPT if key in row}
+        if not kept:
+            return
+        inner = ("group", group) if group else ()
+        target = (*_POETRY, *inner, "dependencies", parsed.name)
+        if self.declared.place(target, _alternatives(rows) or kept, line):
+            text = f"{parsed.name}: {', '.join(kept)} stays in Poetry's table"
+            self.declared.warn(f"{text}, and uv does not read it", line)
+
+    def _build(self) -> None:
+        """Have a poetry-core build it that reads `[project]`; what else the build requires stays."""
+        table = self.pyproject.table("build-system")
+        backend = str(table.get("build-backend", ""))
+        if not self.declared.items or not backend.startswith("poetry"):
+            return
+        line = self.pyproject.line_of("build-system", "requires")
+        requires = [self._core(str(text), line) for text in table.get("requires", ())]
+        self._renew("requires", requires)
+        if backend.startswith("poetry."):
+            self._renew("build-backend", _BACKEND)
+
+    def _renew(self, key: str, value: object) -> None:
+        """Put another value in the place of one of `[build-system]`."""
+        target = ("build-system", key)
+        if value != self.pyproject.table("build-system").get(key):
+            comments = self.comments[target]
+            self.declared.put(target, value, self.pyproject.line_of(*target), comments)
+            self.declared.dropped.append(target)
+
+    def _core(self, text: str, line: int | None) -> str:
+        """Return a requirement of the build, with a poetry-core that reads `[project]` for an older one or Poetry.
+
+        The limits of a poetry-core that exclude some of its new versions stay.
+        """
+        wanted = self.declared.parse(text, line)
+        name = canonicalize_name(wanted.name)
+        if name not in {"poetry", "poetry-core"} or wanted.url:
+            return text
+        limits = []
+        if name == "poetry-core":
+            if not overlap(_OLD_CORE, wanted.specifier):
+                return text
+            limits = sorted(str(one) for one in wanted.specifier if _limits_new_core(str(one)))
+        raised = ",".join([_CORE, *limits])
+        if wanted.marker:
+            raised += f" ; {wanted.marker}"
+        note = f"'{text}' (line {line}) is raised to '{raised}'"
+        self.declared.notes.append(f"{note}: the versions before do not read [project]")
+        return raised
+
+
+def _rows(wanted: object) -> list[Any]:
+    """Return the alternatives of a dependency."""
+    return wanted if isinstance(wanted, list) else [wanted]
+
+
+def _limits_new_core(clause: str) -> bool:
+    """Return whether a clause allows some versions of the new poetry-core and excludes others."""
+    limit = SpecifierSet(clause)
+    if clause.startswith("==="):
+        return overlap(limit, _NEW_CORE)
+    return overlap(limit, _NEW_CORE) and not _NEW_CORE.is_subset(limit)
+
+
+def _alternatives(rows: object) -> list[dict[str, Any]]:
+    """Return what PEP 508 cannot say about each alternative, and when it holds.
+
+    Nothing is returned where Poetry cannot tell the alternatives apart by that.
+    """
+    if not isinstance(rows, list):
+        return []
+    tables = [row if isinstance(row, dict) else {} for row in rows]
+    keys = {key for table in tables for key in table}
+    if keys.intersection(_PATHS) or not keys.intersection(_CONDITIONS):
+        return []
+    found = []
+    for table in tables:
+        kept = {key: table[key] for key in (*_CONDITIONS, *_KEPT) if key in table}
+        found.append(kept or {"version": "*"})
+    return found
+
+
+def has_module(project: Project, name: str) -> bool:
+    """Return whether Poetry finds a module or package that it could install for the project."""
+    from poetry.core.masonry.utils.module import Module  # noqa: PLC0415 - 0.1 s
+
+    packages = project.pyproject.table(*_POETRY).get("packages", ())
+    try:
+        packages = [{"format": ["wheel"], **package} for package in packages]
+        Module(name, str(project.root), packages)
+    except (ValueError, TypeError, KeyError):
+        return False
+    return True

@@ -1,0 +1,251 @@
+"""Edit a TOML document with tomlkit so that each comment stays with what it is about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import tomlkit
+from tomlkit.items import AoT, Array, Comment, InlineTable, Null, Table, Whitespace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tomlkit.container import Container
+    from tomlkit.items import Item, Key
+
+#: the names of tables and a key
+Path = tuple[str, ...]
+_INDENT = "    "
+_WIDE = 80
+
+
+class Document:
+    """A TOML document in which a comment right above a header belongs to that header.
+
+    tomlkit takes such a comment for the end of the table before, and would leave it there when that table grows or
+    lose it when that table goes. So these comments are taken out, and `text` puts them back.
+    """
+
+    def __init__(self, text: str) -> None:
+        """Parse the text."""
+        self.toml = tomlkit.parse(text)
+        self._headers: list[tuple[Table, str]] = []
+        self._take_comments_of_headers()
+
+    @property
+    def text(self) -> str:
+        """Return the document as text; it cannot be edited afterwards."""
+        for table, comments in self._headers:
+            table.trivia.indent = comments + table.trivia.indent
+        self._headers = []
+        return self.toml.as_string()
+
+    @property
+    def head(self) -> str:
+        """Return the comments at the top that a blank line separates from the rest."""
+        head = ""
+        for _, item in self.toml.body:
+            if isinstance(item, Whitespace):
+                return head
+            if not isinstance(item, Comment):
+                break
+            head += item.as_string()
+        return ""
+
+    def _take_comments_of_headers(self) -> None:
+        above: list[tuple[Container, int]] = []
+        for container, index, key, item in _entries(self.toml):
+            if isinstance(item, Comment):
+                above.append((container, index))
+            elif isinstance(item, Table) and _has_header(key, item):
+                self._take(above, item)
+                above = []
+            elif not isinstance(item, (Table, AoT)):
+                above = []
+
+    def _take(self, above: Sequence[tuple[Container, int]], table: Table) -> None:
+        """Take out the comments that are indented as the header below them."""
+        taken = ""
+        for container, index in above:
+            comment = container.body[index][1]
+            if comment.trivia.indent == table.trivia.indent:
+                taken += comment.as_string()
+                container.body[index] = (None, Null())
+        if taken:
+            self._headers.append((table, taken))
+
+
+def comments(text: str) -> Iterator[tuple[Path, str]]:
+    """Yield the words of each comment, and the path of the key or table that it is beside or above."""
+    for path, comment in _comments(tomlkit.parse(text), ()):
+        words = comment.strip().lstrip("#").strip()
+        if words:
+            yield path, words
+
+
+def _comments(container: Container, path: Path) -> Iterator[tuple[Path, str]]:
+    above: list[str] = []
+    for key, item in container.body:
+        if isinstance(item, Comment):
+            above.append(item.as_string())
+        if key is None:
+            continue
+        here = (*path, key.key)
+        for comment in above:
+            yield here, comment
+        above = []
+        for one in item.body if isinstance(item, AoT) else [item]:
+            if not isinstance(one, Table) or _has_header(key, one):
+                yield here, one.trivia.comment
+            if isinstance(one, Table):
+                yield from _comments(one.value, here)
+            elif isinstance(one, Array):
+                yield from ((here, comment) for comment in _inside(one))
+    for comment in above:
+        yield path, comment
+
+
+def _inside(array: Array) -> Iterator[str]:
+    """Yield the comments within an array."""
+    for item in array._iter_items():  # noqa: SLF001 - tomlkit 0.15 shows them nowhere else
+        if isinstance(item, Comment):
+            yield item.as_string()
+        if isinstance(item, Array):
+            yield from _inside(item)
+
+
+def _entries(container: Container) -> Iterator[tuple[Container, int, Key | None, Item]]:
+    """Yield the entries of a document, tables within tables too, in their order."""
+    for index, (key, item) in enumerate(list(container.body)):
+        yield container, index, key, item
+        tables = item.body if isinstance(item, AoT) else [item]
+        for table in tables:
+            if table is not item:
+                yield container, index, key, table
+            if isinstance(table, Table):
+                yield from _entries(table.value)
+
+
+def _has_header(key: Key | None, table: Table) -> bool:
+    return not table.is_super_table() and key is not None and not key.is_dotted()
+
+
+def without(text: str, path: Sequence[str]) -> str:
+    """Return the text of a document without one key, its comments, and the tables that are then empty."""
+    document = Document(text)
+    _remove(document.toml, path)
+    return document.text
+
+
+def _remove(container: Container, path: Sequence[str]) -> None:
+    """Remove a key from each part of a table that is written in several."""
+    for index, (key, item) in enumerate(container.body):
+        if key is None or key.key != path[0]:
+            continue
+        if len(path) > 1:
+            if not isinstance(item, (Table, InlineTable)) or path[1] not in item:
+                continue
+            _remove(item.value, path[1:])
+            if any(inner for inner, _ in item.value.body):
+                continue
+        container.body[index] = (None, Null())
+        _remove_comments_above(container, index)
+
+
+def _remove_comments_above(container: Container, index: int) -> None:
+    while index and isinstance(container.body[index - 1][1], (Comment, Null)):
+        index -= 1
+        container.body[index] = (None, Null())
+
+
+def table_at(container: Any, path: Sequence[str]) -> Any:  # noqa: ANN401 - tomlkit's many kinds
+    """Return the table at a path, created if it does not exist."""
+    for depth, name in enumerate(path, 1):
+        if name not in container:
+            container[name] = tomlkit.table(is_super_table=depth < len(path))
+        container = container[name]
+    return container
+
+
+def put(table: Any, key: str, value: object, comments: Sequence[str]) -> None:  # noqa: ANN401 - tomlkit's many kinds
+    """Set a key that is not in the table yet; one comment is beside it, several are above."""
+    above, beside = _arranged(comments)
+    for text in above:
+        table.add(tomlkit.comment(text))
+    table[key] = inline(value)
+    if beside:
+        table[key].comment(beside)
+
+
+def _arranged(comments: Sequence[str]) -> tuple[Sequence[str], str]:
+    """Return the comments above a value, and the one beside it."""
+    if len(comments) == 1:
+        return (), comments[0]
+    return comments, ""
+
+
+def with_value(text: str, path: Sequence[str], value: object) -> str:
+    """Return the text with one key set, whether it is there already or not."""
+    document = tomlkit.parse(text)
+    table = table_at(document, path[:-1])
+    table[path[-1]] = inline(value)
+    return document.as_string()
+
+
+def end_with_blank_line(table: Any) -> None:  # noqa: ANN401 - tomlkit's many kinds
+    """Set the table apart from a header below it."""
+    if isinstance(table, Table) and table.value.body:
+        last = table.value.body[-1][1]
+        if not isinstance(last, (Whitespace, Table, AoT, Null)):
+            table.add(tomlkit.nl())
+
+
+def inline(value: Any) -> Any:  # noqa: ANN401 - what TOML holds
+    """Return a value as tomlkit writes it: tables within braces, long lists in lines."""
+    if isinstance(value, dict):
+        table = tomlkit.inline_table()
+        for key, one in value.items():
+            table[key] = inline(one)
+        return table
+    if isinstance(value, list):
+        array = tomlkit.array().multiline(multiline=len(str(value)) > _WIDE)
+        for one in value:
+            array.append(inline(one))
+        return array
+    if isinstance(value, str) and '"' in value and "'" not in value:
+        return tomlkit.string(value, literal=True)
+    return value
+
+
+def extend(table: Any, key: str, entries: Sequence[tuple[Any, Sequence[str]]]) -> None:  # noqa: ANN401 - tomlkit's many kinds
+    """Add entries to a list, each on a line of its own; the lines of the list stay as they are."""
+    array = table.get(key, tomlkit.array())
+    if entries and "\n" not in array.as_string():
+        array = _in_lines(array)
+    indent = _indent(array)
+    for value, comments in entries:
+        above, beside = _arranged(comments)
+        for text in above:
+            array.add_line(indent=indent, comment=text)
+        array.add_line(inline(value), indent=indent, comment=beside)
+    if entries and not array.as_string().rstrip("]").rstrip(" \t").endswith("\n"):
+        array.add_line(indent="")
+    table[key] = array
+
+
+def _in_lines(old: Any) -> Array:  # noqa: ANN401 - tomlkit's many kinds
+    """Return an array that stands on one line with each entry on a line of its own."""
+    array = tomlkit.array()
+    for one in old:
+        array.add_line(one)
+    if old.trivia.comment:
+        array.comment(old.trivia.comment.lstrip("# "))
+    return array
+
+
+def _indent(array: Array) -> str:
+    """Return the indentation of the array's first line."""
+    for row in array.as_string().split("\n")[1:-1]:
+        if row.strip():
+            return row[: len(row) - len(row.lstrip())]
+    return _INDENT

@@ -1,0 +1,83 @@
+"""Poetry's own tables in `pyproject.toml`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tasks_lib.managers.tables import Key, ManagerTables, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from tasks_lib.project.manifests import PyProject
+
+#: what uv has another word for
+_TO_PLACE = {"develop": "editable", "file": "path"}
+#: the keys that say where a requirement is found
+_PLACES = {"path", "file", "git", "url", "source"}
+
+
+class PoetryTables(ManagerTables):
+    """`[tool.poetry]`: a source for each group that requires a name."""
+
+    index_key: ClassVar[Key] = ("tool", "poetry", "source")
+    package_key: ClassVar[Key] = ("tool", "poetry", "package-mode")
+
+    @classmethod
+    def sources(cls, pyproject: PyProject) -> Iterator[Source]:
+        """Yield the rows of the tables `dependencies` that say where something is found."""
+        for group in ("", *pyproject.table("tool", "poetry", "group")):
+            table = cls.source_key("", group)[:-1]
+            for name, value in pyproject.table(*table).items():
+                rows = value if isinstance(value, list) else [value]
+                if any(isinstance(row, dict) and _has_place(row) for row in rows):
+                    yield Source((*table, name), group, value)
+
+    @classmethod
+    def source_key(cls, name: str, group: str) -> Key:
+        """Return the key in the table `dependencies` of the group."""
+        if group:
+            return ("tool", "poetry", "group", group, "dependencies", name)
+        return ("tool", "poetry", "dependencies", name)
+
+    @classmethod
+    def to_place(cls, value: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a source's value as a place; `develop = false` is Poetry's default."""
+        return {_TO_PLACE.get(key, key): said for key, said in value.items() if said is not False}
+
+    @classmethod
+    def from_place(cls, place: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a place in Poetry's words."""
+        return {("develop" if key == "editable" else key): said for key, said in place.items()}
+
+    @classmethod
+    def optional_groups(cls, pyproject: PyProject) -> set[str]:
+        """Return the groups with `optional = true`."""
+        found = set()
+        for group, table in pyproject.table("tool", "poetry", "group").items():
+            if isinstance(table, dict) and table.get("optional"):
+                found.add(group)
+        return found
+
+    @classmethod
+    def settings(
+        cls,
+        *,
+        package: bool,
+        dynamic_version: bool,
+        groups: Collection[str],  # noqa: ARG003 - Poetry installs all that are not optional
+        optional: Collection[str],
+    ) -> dict[Key, object]:
+        """Return `package-mode`, the optional groups, and a version where the backend computes it."""
+        found: dict[Key, object] = {}
+        for group in sorted(optional):
+            found["tool", "poetry", "group", group, "optional"] = True
+        if not package:
+            found[cls.package_key] = False
+        elif dynamic_version:  # Poetry, which only installs here, needs one
+            found["tool", "poetry", "version"] = "0"
+        return found
+
+
+def _has_place(row: Mapping[str, Any]) -> bool:
+    return bool(_PLACES.intersection(row) or row.get("develop"))

@@ -1,0 +1,243 @@
+"""Adopt a project: read what it uses, and write it into `pyproject.toml` as every combo reads it."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.specifiers import SpecifierSet
+
+from tasks_lib.environments import ENVIRONMENTS
+from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.execution.files import write_texts
+from tasks_lib.execution.plan import Step
+from tasks_lib.importers import conda_files, toml_document, writer
+from tasks_lib.importers.common_settings import complete
+from tasks_lib.importers.declarations import (
+    DYNAMIC,
+    EXTRAS,
+    GROUPS,
+    MAIN,
+    NAME,
+    PYTHON,
+    Declarations,
+    Target,
+    expect_requirements,
+)
+from tasks_lib.importers.merging import Merged
+from tasks_lib.importers.poetry_tables import PoetryTables
+from tasks_lib.importers.registry import read_all
+from tasks_lib.managers import DEFAULT, MANAGERS
+from tasks_lib.project import conda_edit
+from tasks_lib.project.conda_file import spec_name
+from tasks_lib.project.manifests import PYPROJECT, read_text
+from tasks_lib.project.project import Project
+from tasks_lib.results import Result, Status
+from tasks_lib.session import combos, transaction
+from tasks_lib.session.combos import Combo
+from tasks_lib.session.session import Answer, Session, planned
+from tasks_lib.tools import executables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tasks_lib.execution.plan import Watcher
+    from tasks_lib.project.manifests import PyProject
+
+#: how the parts of `pyproject.toml` are called in a report
+_PARTS: dict[Target, str] = {
+    MAIN: "dependencies",
+    EXTRAS: "in extras",
+    (GROUPS,): "in groups",
+    ("project",): "metadata",
+    ("tool", "uv"): "for uv",
+    ("tool", "poetry"): "for Poetry",
+}
+_LEFT = "The files that were read stay as they are; from now on pyproject.toml is what counts."
+
+
+def opened(*, combo: str, engine: str, python: str, offline: bool = False) -> Session:
+    """Return a session on the current folder, which may have no manifest yet."""
+    project = Project.load(
+        Path.cwd(),
+        os.environ,
+        combo=combo,
+        engine=engine,
+        python=python,
+        offline=offline,
+        new=True,
+    )
+    chosen = combos.resolve(project, _evident)
+    layer = ENVIRONMENTS[chosen.environment]
+    if layer.owns_packages and not layer.applies(project):
+        python = executables.running_python()
+        project, _ = conda_files.with_new_file(project, project.root.name, python)
+    return Session(project, chosen, layer(project), MANAGERS[chosen.manager](project))
+
+
+def _evident(project: Project) -> Combo:
+    """Return the combo that the files and the environment of the folder speak for."""
+    kind, why_layer = _evident_layer(project)
+    manager, why_manager = _evident_manager(project)
+    return Combo(kind, manager, "existing", f"{why_layer}, and {why_manager}")
+
+
+def _evident_layer(project: Project) -> tuple[str, str]:
+    """Return the kind of an environment layer, and why."""
+    for kind, layer in ENVIRONMENTS.items():
+        environment = layer(project)
+        if combos.exists(environment):
+            return kind, f"{environment.where} exists already"
+    for kind, layer in ENVIRONMENTS.items():
+        if layer.owns_packages and project.conda_path:
+            return kind, f"{project.conda_path.name} is here"
+    return next(iter(ENVIRONMENTS)), "there is no conda file"
+
+
+def _evident_manager(project: Project) -> tuple[str, str]:
+    """Return the name of a manager, and why."""
+    locked = combos.locked_manager(project)
+    if locked:
+        return locked, f"{MANAGERS[locked].lock_name} is beside it"
+    for name in MANAGERS:
+        if project.pyproject.table("tool", name):
+            return name, f"[tool.{name}] is used"
+    return DEFAULT, "no manager has a table"
+
+
+def init(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
+    """Show what is found and what becomes of it, and write that; an adopted project stays as it is."""
+    if _is_adopted(session.project):
+        title = f"The project is adopted already, as {session.project.settings.combo}"
+        return Answer([Result("init", Status.PASS, title)], {"note": "nothing to do"})
+    found, texts = _plan(session)
+    shown = planned([_step(path, text) for path, text in texts.items()]).data
+    results = [result for declared in found for result in _results(declared)]
+    if dry_run:
+        return Answer(results, shown)
+    title = f"write {', '.join(path.name for path in texts)}"
+    step = Step("env.files", title, work=lambda: write_texts(texts), shown=title)
+    results += transaction.carry_out(session, [step], watcher, manifests=list(texts))
+    return Answer(results, {**shown, "note": _LEFT})
+
+
+def _is_adopted(project: Project) -> bool:
+    """Return whether the project names its combo and has nothing of Poetry 1 left."""
+    if not project.settings.combo or "name" not in project.pyproject.table("project"):
+        return False
+    return not any(declared.items for declared in PoetryTables(project).read())
+
+
+def _results(declared: Declarations) -> Iterator[Result]:
+    """Yield what a file gave, what was done about it, and what the user has to look at."""
+    file = declared.file
+    counts = Counter(_part(item.target) for item in declared.items)
+    if counts:
+        told = ", ".join(f"{count} {part}" for part, count in counts.items())
+        yield Result("init.found", Status.PASS, f"found {file}: {told}", file=file)
+    for note in declared.notes:
+        yield Result("init.note", Status.PASS, f"{file}: {note}", file=file)
+    for notice in declared.notices:
+        title = f"{file} needs a look"
+        yield Result("init.note", Status.WARN, title, notice.text, notice.remedy, file, notice.line)
+
+
+def _part(target: Target) -> str:
+    """Return how the part of `pyproject.toml` that a key belongs to is called."""
+    return _PARTS.get(target[:2]) or _PARTS.get(target[:1]) or "settings"
+
+
+def _step(path: Path, text: str) -> Step:
+    """Return the step that writes a file; it shows what changes."""
+    old = read_text(path) if path.is_file() else ""
+    rows = difflib.unified_diff(
+        old.splitlines(), text.splitlines(), path.name, path.name, lineterm=""
+    )
+    return Step("env.files", f"write {path.name}", shown="\n".join(rows))
+
+
+def _plan(session: Session) -> tuple[list[Declarations], dict[Path, str]]:
+    """Return what every file declares, and the new text of each file that has to change."""
+    project = session.project
+    pyproject = project.pyproject
+    pyproject.allows(executables.running_python())  # an invalid requires-python is an error
+    expect_requirements(pyproject)
+    found = read_all(project)
+    _expect_something(project, found)
+    old = pyproject.text.replace("\r\n", "\n")  # the transaction keeps a file's line ends
+    rest = old
+    for declared in found:
+        for target in declared.dropped:
+            rest = toml_document.without(rest, target)
+    merged = Merged(tomllib.loads(rest))
+    for declared in found:
+        merged.take(declared)
+    _expect_dependencies(pyproject, merged)
+    own = Declarations(PYPROJECT)
+    for text in merged.constrain():
+        own.warn(text)
+    complete(project, session.manager, merged, session.combo.id)
+    texts = {pyproject.path: writer.written(old, rest, merged)}
+    if session.environment.owns_packages:
+        texts |= _conda_text(project, merged)
+    elif project.conda_path:
+        _report_conda_packages(session, own)
+    changed = {path: text for path, text in texts.items() if not _has(path, text)}
+    return [*found, own], changed
+
+
+def _has(path: Path, text: str) -> bool:
+    return path.is_file() and read_text(path) == text
+
+
+def _expect_something(project: Project, found: Sequence[Declarations]) -> None:
+    """Raise the error for a folder without a file that is read."""
+    unread = conda_files.others(project.root)
+    has_manifest = any(declared.file not in unread for declared in found)
+    if has_manifest or project.pyproject.table("project"):
+        return
+    text = f"Nothing in {project.root} tells what the project needs."
+    files = "requirements.txt, environment.yml, setup.py, Pipfile or pyproject.toml"
+    advice = f"Go to the folder with its {files}, or begin a new project"
+    if unread:
+        advice = f"Rename {unread[0]} to environment.yml, which is read; or begin a new project"
+    remedy = Remedy(advice, ("uv", "init", "--bare"))
+    raise LabError(text, ErrorCode.NOTHING_TO_ADOPT, remedy=remedy)
+
+
+def _expect_dependencies(pyproject: PyProject, merged: Merged) -> None:
+    """Raise the error for dynamic dependencies that no file declares."""
+    dynamic = pyproject.table("project").get("dynamic", ())
+    if "dependencies" not in dynamic or merged.entries(MAIN):
+        return
+    text = "Its dependencies are dynamic, and no file that is read here declares them."
+    line = pyproject.line_of(*DYNAMIC)
+    remedy = Remedy("Write them to [project] dependencies, or to a requirements.txt")
+    raise LabError(text, ErrorCode.DYNAMIC_DEPENDENCIES, file=PYPROJECT, line=line, remedy=remedy)
+
+
+def _report_conda_packages(session: Session, own: Declarations) -> None:
+    """Report what a combo without conda cannot have."""
+    names = [spec_name(spec) for spec in session.project.conda_file.dependencies]
+    alone = [name for name in names if name not in {"python", "pip"}]
+    if alone:
+        text = f"a {session.combo.id} project has no conda layer; conda alone has"
+        remedy = Remedy("Use a combo with conda, such as conda_uv")
+        own.warn(f"{text} {', '.join(alone)}", remedy=remedy)
+
+
+def _conda_text(project: Project, merged: Merged) -> dict[Path, str]:
+    """Return the conda file's new text: without its `pip:` section, or whole if it is new."""
+    path = project.conda_file.path
+    if path.is_file() and not project.conda_file.pip:
+        return {}
+    if path.is_file():
+        return {path: conda_edit.without_pip_section(path, conda_edit.read(path))}
+    wanted = SpecifierSet(str(merged.at(PYTHON)))
+    here = executables.running_python()
+    python = project.options.python or conda_files.fitting(wanted, here)
+    return {path: conda_files.new_text(str(merged.at(NAME)), python)}
