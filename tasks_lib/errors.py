@@ -242,6 +242,10 @@ class Remedy(NamedTuple):
     text: str = ""
     argv: tuple[str, ...] = ()
 
+    def __bool__(self) -> bool:
+        """Return whether there is something to do."""
+        return bool(self.text or self.argv)
+
     def __str__(self) -> str:
         """Return both for a reader, as they are."""
         import shlex  # noqa: PLC0415 - only an error needs it

@@ -1,10 +1,11 @@
-"""The result model that feeds every format."""
+"""The result model of every answer: results, checks, and the report that all formats render."""
 
 from __future__ import annotations
 
 import os
 import re
-from dataclasses import asdict, dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +19,9 @@ SCHEMA = "mlops-lab/1"
 
 
 class Status(StrEnum):
-    """How one result came out, best first."""
+    """The outcome of one result, best first."""
 
-    PASS = "pass"  # noqa: S105 - a verdict, no password
+    PASS = "pass"  # noqa: S105 - a verdict, not a password
     SKIP = "skip"
     WARN = "warn"
     FAIL = "fail"
@@ -43,20 +44,20 @@ class Result:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the row of the JSON document."""
-        row = {**asdict(self), "seconds": round(self.seconds, 3)}
-        row["remedy"] = str(self.remedy)
-        row["remedy_argv"] = list(self.remedy.argv) if isinstance(self.remedy, Remedy) else []
-        return row
+        argv = list(self.remedy.argv) if isinstance(self.remedy, Remedy) else []
+        row = {**vars(self), "remedy": str(self.remedy), "remedy_argv": argv}
+        return {**row, "seconds": round(self.seconds, 3)}
 
     @property
     def place(self) -> str:
-        """Name the file, and the line where it is known."""
-        return f"{self.file}{f':{self.line}' if self.line else ''}" if self.file else ""
+        """Return the file, and the line where it is known."""
+        return ":".join(str(part) for part in (self.file, self.line) if part)
 
     @property
     def next(self) -> str:
-        """Say what to do next, where that is known."""
-        return f"next: {self.remedy}" if self.remedy else ""
+        """Return what to do next, where that is known."""
+        text = str(self.remedy)
+        return f"next: {text}" if text else ""
 
 
 class Fix(StrEnum):
@@ -105,7 +106,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Report:
-    """The whole answer of one task; `data` holds what a listing or a plan has to say."""
+    """The whole answer of one task; `data` is what a listing or a plan shows."""
 
     command: str
     project: str
@@ -117,34 +118,35 @@ class Report:
 
     @property
     def status(self) -> str:
-        """Say pass, fail or error for the whole."""
+        """Return pass, fail or error for the whole."""
         if self.code == ExitCode.DONE:
             return "pass"
         return "fail" if self.code == ExitCode.CHECK_FAILED else "error"
 
     @property
     def root(self) -> Path:
-        """Give the repository's folder where GitHub names it and the project lies in it, else the project's."""
-        project, named = Path(self.project), Path(os.environ.get("GITHUB_WORKSPACE", ""))
-        return named if named.is_absolute() and project.is_relative_to(named) else project
+        """Return the repository's folder where GitHub names it and the project is in it, else the project's."""
+        project = Path(self.project)
+        workspace = Path(os.environ.get("GITHUB_WORKSPACE", ""))
+        if workspace.is_absolute() and project.is_relative_to(workspace):
+            return workspace
+        return project
 
     def from_root(self, file: str) -> str:
-        """Give a file's path from there, with forward slashes; one that lies elsewhere keeps its whole path."""
+        """Return a file's path from there, with forward slashes; a file elsewhere keeps its whole path."""
         path = Path(self.project, file)
-        return (
-            path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
-        )
+        if path.is_relative_to(self.root):
+            return path.relative_to(self.root).as_posix()
+        return str(path)
 
     @property
     def script(self) -> str | None:
-        """Give the script for `eval`, where that is the whole answer."""
-        whole = "script" in self.data and all(
-            result.status is Status.PASS for result in self.results
-        )
-        return str(self.data["script"]) if whole else None
+        """Return the script for `eval`, where that is the whole answer."""
+        passed = {result.status for result in self.results} <= {Status.PASS}
+        return str(self.data["script"]) if passed and "script" in self.data else None
 
     def as_dict(self) -> dict[str, Any]:
-        """Give the JSON document, as DESIGN.md lays it out."""
+        """Return the JSON document that `report/schema.json` describes."""
         document: dict[str, Any] = {
             "schema": SCHEMA,
             "command": self.command,
@@ -161,7 +163,7 @@ class Report:
 
 
 def verdict(results: Sequence[Result], *, strict: bool = False) -> ExitCode:
-    """Give the exit code that the results of checks add up to; `strict` counts a warning as a failure.
+    """Return the exit code that the results of checks add up to; `strict` counts a warning as a failure.
 
     A check that could not be carried out is a tool that failed, and that outranks a check that failed.
     """
@@ -173,16 +175,12 @@ def verdict(results: Sequence[Result], *, strict: bool = False) -> ExitCode:
     return ExitCode.DONE
 
 
-def from_error(error: LabError, *, title: str = "") -> Result:
-    """Turn an error into the result that reports it."""
-    name, title = (
-        f"error.{error.exit_code.name.lower()}",
-        error.title or title or error.code.headline,
-    )
+def from_error(error: LabError) -> Result:
+    """Return the result that reports an error."""
     return Result(
-        name,
+        f"error.{error.exit_code.name.lower()}",
         Status.ERROR,
-        title,
+        error.title,
         error.message,
         error.remedy,
         error.file,
@@ -192,22 +190,22 @@ def from_error(error: LabError, *, title: str = "") -> Result:
 
 
 def counted(report: Report) -> str:
-    """Say how many results came out how, worst first."""
-    statuses = [result.status for result in report.results]
-    told = [
-        f"{statuses.count(status)} {status}" for status in reversed(Status) if status in statuses
-    ]
+    """Return how many results have which status, worst first."""
+    counts = Counter(result.status for result in report.results)
+    told = [f"{counts[status]} {status}" for status in reversed(Status) if counts[status]]
     return ", ".join(told) or f"exit code {int(report.code)}"
 
 
-#: what moves a terminal's cursor, ends a line, turns text around, or has no place in XML or UTF-8
+#: characters that move a terminal's cursor, end a line, turn text around, or are not allowed in XML or UTF-8
 _UNPRINTABLE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]",
 )
 
 
 def printable(text: str) -> str:
-    """Write what no reader should get as it is in visible escapes; line breaks and tabs stay."""
-    return _UNPRINTABLE.sub(
-        lambda match: match[0].encode("unicode_escape").decode(), text.replace("\r\n", "\n")
-    )
+    """Return a text with visible escapes for what a reader should not get as it is; line breaks and tabs stay."""
+
+    def escape(match: re.Match[str]) -> str:
+        return match[0].encode("unicode_escape").decode()
+
+    return _UNPRINTABLE.sub(escape, text.replace("\r\n", "\n"))

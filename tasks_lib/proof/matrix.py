@@ -84,7 +84,7 @@ def run(session: Session, progress: Progress, choice: Choice, *, dry_run: bool =
     try:
         data |= page.write(cells, folder)
     except LabError as error:  # the proofs themselves exist
-        results.append(from_error(error, title="draw the page"))
+        results.append(from_error(error))
     return Answer(results, data)
 
 

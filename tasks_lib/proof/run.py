@@ -76,7 +76,7 @@ def _document(proof: Proof, channel: channels.Channel, caches: dict[str, str]) -
     began = datetime.fromtimestamp(proof.began, UTC)
     options = proof.session.project.options
     index = "set" if package_index.resolve(options).source else "default"
-    made: Row = report.hidden(
+    made: Row = report.presentable(
         {
             "schema": document.SCHEMA,
             "made": began.isoformat(timespec="seconds"),

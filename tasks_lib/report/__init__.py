@@ -19,65 +19,69 @@ if TYPE_CHECKING:
 
     from tasks_lib.results import Report
 
-#: each is a module here that makes a string of a report
+#: each is a module here that renders a report as a string
 FORMATS = ("text", "json", "junit", "sarif", "github", "markdown", "html")
 
 
 def renderer(name: str) -> Callable[..., str]:
-    """Import the one format that is asked for: rich costs 0.04 s."""
+    """Import the one format that is used: rich takes 0.04 s."""
     return cast("Callable[..., str]", importlib.import_module(f"tasks_lib.report.{name}").render)
 
 
 def choose(*, json: bool, asked: str, output: str) -> tuple[str, str]:
-    """Give the format for stdout, and the one for the file `output`, if there is to be one."""
+    """Return the format for stdout, and the one for the file `output`, empty where there is none.
+
+    Raises:
+        LabError: `unknown_format`, or `two_formats` for one stdout.
+    """
     if asked and asked not in FORMATS:
-        text = f"there is no format {asked!r}; the formats are {', '.join(FORMATS)}."
-        raise LabError(text, ErrorCode.UNKNOWN_FORMAT, remedy="choose one, e.g. --format junit")
+        text = f"There is no format {asked!r}. The formats are {', '.join(FORMATS)}."
+        raise LabError(text, ErrorCode.UNKNOWN_FORMAT, remedy=Remedy("Choose one of them"))
     plain = "json" if json else "text"
     if output:
         return plain, asked or plain
     if json and asked not in {"", "json"}:
-        text = f"--json and --format {asked} both ask for stdout."
-        raise LabError(
-            text,
-            ErrorCode.TWO_FORMATS,
-            remedy=f"leave out one of them, or give --output FILE for {asked}",
-        )
+        text = f"--json and --format {asked} both write to stdout."
+        remedy = Remedy(f"Leave out one of them, or give --output FILE for {asked}")
+        raise LabError(text, ErrorCode.TWO_FORMATS, remedy=remedy)
     return asked or plain, ""
 
 
 def show(report: Report, name: str) -> None:
-    """Print a report on stdout; documents are UTF-8 everywhere, a script has its paths' own bytes."""
+    """Print a report on stdout; documents are UTF-8 everywhere, a script has the bytes of its paths."""
     report = _presentable(report)
     if name == "text" and "markdown" in report.data and sys.stdout.isatty():
-        from tasks_lib.report import pager  # noqa: PLC0415 - rich costs 0.04 s
+        from tasks_lib.report import pager  # noqa: PLC0415 - rich takes 0.04 s
 
         pager.show(str(report.data["markdown"]))
         return
     encoding = sys.stdout.encoding if name == "text" and report.script is None else "utf-8"
-    data = renderer(name)(report).encode(encoding, _odd(report))
+    data = renderer(name)(report).encode(encoding, _unencodable(report))
     try:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         sys.stdout.flush()
-    except (
-        BrokenPipeError
-    ):  # whoever read it has seen enough; what is left would be written as Python ends
+    except BrokenPipeError:
+        # the reader has closed the pipe; Python would try to write the rest as it ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def save(report: Report, name: str, path: Path) -> None:
-    """Write a report to a file, which is replaced whole; a device or a pipe is written to."""
+    """Write a report to a file, which is replaced whole; a device or a pipe is written to.
+
+    Raises:
+        LabError: `cannot_write`.
+    """
     report = _presentable(report)
     text = renderer(name)(report, plain=True) if name == "text" else renderer(name)(report)
-    data = text.encode("utf-8", _odd(report))
+    data = text.encode("utf-8", _unencodable(report))
     try:
         if path.exists() and not path.is_file():
             path.write_bytes(data)
         else:
             files.write(path, data)
     except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError
-        reason = error.strerror if isinstance(error, OSError) else error
+        reason = getattr(error, "strerror", None) or error
         message = f"{path} cannot be written: {reason}."
         raise LabError(message, ErrorCode.CANNOT_WRITE, file=path) from None
 
@@ -88,21 +92,23 @@ def _presentable(report: Report) -> Report:
     for one in report.results:
         title, detail = without_secrets(one.title), without_secrets(one.detail)
         results.append(replace(one, title=title, detail=detail, remedy=typable(one.remedy)))
-    data = hidden(report.data) if report.script is None else report.data
+    data = presentable(report.data) if report.script is None else report.data
     return replace(report, results=results, data=data)
 
 
-def hidden(value: Any) -> Any:  # noqa: ANN401 - what a document may hold
+def presentable(value: Any) -> Any:  # noqa: ANN401 - what a document may hold
     """Return a document without the secrets in its texts; a remedy becomes a text."""
     if isinstance(value, Remedy):
         return str(typable(value))
     if isinstance(value, str):
         return without_secrets(value)
     if isinstance(value, dict):
-        return {key: hidden(inner) for key, inner in value.items()}
-    return [hidden(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+        return {key: presentable(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [presentable(inner) for inner in value]
+    return value
 
 
-def _odd(report: Report) -> str:
-    """Say what becomes of a character without a code: an escape, which JSON reads back; in a script, its own byte."""
+def _unencodable(report: Report) -> str:
+    """Return how to write a character without a code: as an escape, which JSON reads back; in a script, as its byte."""
     return "backslashreplace" if report.script is None else "surrogateescape"

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import html
 import re
+from collections import Counter
 from pathlib import Path
 from string import Template
 from types import MappingProxyType
@@ -22,18 +23,14 @@ _STYLE = Path(__file__).with_name("page.css")
 
 
 def render(report: Report) -> str:
-    """Give the page."""
-    statuses = [result.status for result in report.results]
-    buttons = [
-        f'<button type="button" class="{status}" aria-pressed="false" value="{status}">'
-        f"{status} <b>{statuses.count(status)}</b></button>"
-        for status in reversed(Status)
-        if status in statuses
-    ]
+    """Return the page."""
+    counts = Counter(result.status for result in report.results)
+    buttons = [_button(status, counts[status]) for status in reversed(Status) if counts[status]]
     combo = report.combo or {}
+    reason = combo.get("reason") or combo.get("source")
     facts = {
         "project": report.project,
-        "combo": f"{combo['id']} ({combo.get('reason') or combo['source']})" if combo else "",
+        "combo": f"{combo['id']} ({reason})" if combo else "",
         "exit code": int(report.code),
         "seconds": f"{report.seconds:.1f}",
     }
@@ -44,54 +41,60 @@ def render(report: Report) -> str:
         counted=escaped(counted(report)),
         facts=listed(facts),
         buttons="".join(buttons),
-        none="" if statuses else "hidden",
+        none="" if counts else "hidden",
         results="\n".join(map(_result, report.results)),
         tables="\n".join(map(_section, tables(report.data))),
     )
 
 
 def filled(template: Path, code: Mapping[str, str] = MappingProxyType({}), **values: str) -> str:
-    """Fill a template of a page, whose policy lets nothing run or load but its own elements, known by their hashes.
+    """Fill a template of a page, whose policy allows only the page's own elements, known by their hashes.
 
-    What `<style>` and `<script>` hold is the template's own, the shared style (`$css`) and `code`: no value gets there.
+    `<style>` and `<script>` hold the template's own text, the shared style (`$css`) and `code`: no value gets there.
     """
-    text, own = (
-        template.read_text(encoding="utf-8"),
-        {"css": _STYLE.read_text(encoding="utf-8"), **code},
+    text = template.read_text(encoding="utf-8")
+    own = {"css": _STYLE.read_text(encoding="utf-8"), **code}
+    policy = {tag: _allowed(tag, text, own) for tag in ("style", "script")}
+    return Template(text).substitute(own, **policy, **values)
+
+
+def _allowed(tag: str, text: str, own: Mapping[str, str]) -> str:
+    """Return the source expressions that allow exactly the elements of this tag."""
+    allowed = []
+    for inner in re.findall(f"<{tag}>(.*?)</{tag}>", text, re.DOTALL):
+        digest = hashlib.sha256(Template(inner).substitute(own).encode()).digest()
+        allowed.append(f"'sha256-{base64.b64encode(digest).decode()}'")
+    return " ".join(allowed)
+
+
+def _button(status: Status, count: int) -> str:
+    return (
+        f'<button type="button" class="{status}" aria-pressed="false" value="{status}">'
+        f"{status} <b>{count}</b></button>"
     )
-    inner = {
-        tag: re.findall(f"<{tag}>(.*?)</{tag}>", text, re.DOTALL) for tag in ("style", "script")
-    }
-    allowed = {
-        tag: " ".join(_hash(Template(one).substitute(own)) for one in found)
-        for tag, found in inner.items()
-    }
-    return Template(text).substitute(own, **allowed, **values)
-
-
-def _hash(text: str) -> str:
-    """Give the source expression that allows exactly this text."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _result(result: Result) -> str:
-    told = (
-        ("detail", result.detail),
-        ("next", result.next),
-        ("id", " · ".join(filter(None, (result.place, result.id)))),
-    )
-    more = "".join(f'<p class="{kind}">{escaped(text)}</p>' for kind, text in told if text)
+    place = " · ".join(filter(None, (result.place, result.id)))
+    paragraphs = []
+    for kind, text in (("detail", result.detail), ("next", result.next), ("id", place)):
+        if text:
+            paragraphs.append(f'<p class="{kind}">{escaped(text)}</p>')
     return (
-        f'<li class="{result.status}" data-status="{result.status}"><span class="mark">{result.status}</span>'
-        f"<div><h3>{escaped(result.title)}</h3>{more}</div>"
+        f'<li class="{result.status}" data-status="{result.status}">'
+        f'<span class="mark">{result.status}</span>'
+        f"<div><h3>{escaped(result.title)}</h3>{''.join(paragraphs)}</div>"
         f'<span class="time">{result.seconds:.1f} s</span></li>'
     )
 
 
 def listed(facts: Mapping[str, object]) -> str:
-    """Give names and values, less those that are empty."""
-    found = ((name, value) for name, value in facts.items() if value != "")
-    return "".join(f"<div><dt>{name}</dt><dd>{escaped(value)}</dd></div>" for name, value in found)
+    """Return names and values as a description list, without those that are empty."""
+    rows = []
+    for name, value in facts.items():
+        if value != "":
+            rows.append(f"<div><dt>{name}</dt><dd>{escaped(value)}</dd></div>")
+    return "".join(rows)
 
 
 def _section(table: Table) -> str:
@@ -99,19 +102,19 @@ def _section(table: Table) -> str:
 
 
 def grid(table: Table) -> str:
-    """Give a table that can be scrolled by keyboard."""
-    head = f"<tr>{_cells('th', table.columns)}</tr>"
-    rows = "".join(f"<tr>{_cells('td', row)}</tr>" for row in table.rows)
+    """Return a table that can be scrolled by keyboard."""
+    rows = "".join(_row("td", row) for row in table.rows)
     return (
         f'<div class="wide" tabindex="0" role="region" aria-label="{escaped(table.title)}">'
-        f"<table><thead>{head}</thead><tbody>{rows}</tbody></table></div>"
+        f"<table><thead>{_row('th', table.columns)}</thead><tbody>{rows}</tbody></table></div>"
     )
 
 
-def _cells(tag: str, values: Sequence[str]) -> str:
-    return "".join(f"<{tag}>{escaped(value)}</{tag}>" for value in values)
+def _row(tag: str, values: Sequence[str]) -> str:
+    cells = "".join(f"<{tag}>{escaped(value)}</{tag}>" for value in values)
+    return f"<tr>{cells}</tr>"
 
 
 def escaped(value: object) -> str:
-    """Write a value so that a page shows it, and nothing else."""
+    """Return a value so that a page shows it, and nothing else."""
     return html.escape(printable(str(value)))

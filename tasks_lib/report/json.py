@@ -10,5 +10,5 @@ if TYPE_CHECKING:
 
 
 def render(report: Report) -> str:
-    """Give the document."""
+    """Return the document."""
     return json.dumps(report.as_dict(), indent=2, ensure_ascii=False, default=str) + "\n"

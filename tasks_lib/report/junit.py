@@ -15,49 +15,52 @@ _TAGS = {Status.FAIL: "failure", Status.ERROR: "error", Status.SKIP: "skipped"}
 
 
 def render(report: Report) -> str:
-    """Give the document; a warning fails its case only where it is what failed the run."""
-    tags: Mapping[Status, str] = _TAGS
-    if report.code == ExitCode.CHECK_FAILED and not any(
-        one.status is Status.FAIL for one in report.results
-    ):
-        tags = {**_TAGS, Status.WARN: "failure"}
+    """Return the document; a warning fails its case only where it is what failed the run."""
+    tags = _tags(report)
     found = [tags.get(result.status) for result in report.results]
     counts = {
         "tests": len(found),
         "failures": found.count("failure"),
         "errors": found.count("error"),
+        "time": f"{report.seconds:.3f}",
     }
-    whole = {"name": "mlops-lab", **counts, "time": f"{report.seconds:.3f}"}
-    root = ET.Element("testsuites", _attributes(whole))
-    suite = ET.SubElement(
-        root,
-        "testsuite",
-        _attributes({**whole, "name": report.command, "skipped": found.count("skipped")}),
-    )
-    properties = ET.SubElement(suite, "properties")
-    facts = {
-        "project": report.project,
-        "exit_code": int(report.code),
-        "combo": (report.combo or {}).get("id", ""),
-    }
+    root = ET.Element("testsuites", _attributes({"name": "mlops-lab", **counts}))
+    about = {"name": report.command, **counts, "skipped": found.count("skipped")}
+    suite = _add(root, "testsuite", about)
+    properties = _add(suite, "properties", {})
+    combo = (report.combo or {}).get("id", "")
+    facts = {"project": report.project, "exit_code": int(report.code), "combo": combo}
     for name, value in facts.items():
-        ET.SubElement(properties, "property", _attributes({"name": name, "value": value}))
-    for result, tag in zip(report.results, found, strict=True):
-        _case(suite, result, tag)
+        _add(properties, "property", {"name": name, "value": value})
+    for result in report.results:
+        _case(suite, result, tags.get(result.status))
     ET.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
 
+def _tags(report: Report) -> dict[Status, str]:
+    """Return the element of each status that is not a pass."""
+    failed = any(result.status is Status.FAIL for result in report.results)
+    if report.code == ExitCode.CHECK_FAILED and not failed:
+        return {**_TAGS, Status.WARN: "failure"}
+    return _TAGS
+
+
 def _case(suite: ET.Element, result: Result, tag: str | None) -> None:
     about = {"classname": result.id, "name": result.title, "time": f"{result.seconds:.3f}"}
-    case = ET.SubElement(suite, "testcase", _attributes(about))
-    said = printable("\n".join(filter(None, (result.place, result.detail, result.next))))
+    case = _add(suite, "testcase", about)
+    text = "\n".join(filter(None, (result.place, result.detail, result.next)))
     if tag:
-        ET.SubElement(
-            case, tag, _attributes({"type": result.id, "message": result.detail})
-        ).text = said
+        _add(case, tag, {"type": result.id, "message": result.detail}, text)
     elif result.status is Status.WARN:
-        ET.SubElement(case, "system-out").text = f"warning: {said}"
+        _add(case, "system-out", {}, f"warning: {text}")
+
+
+def _add(parent: ET.Element, tag: str, values: Mapping[str, object], text: str = "") -> ET.Element:
+    element = ET.SubElement(parent, tag, _attributes(values))
+    if text:
+        element.text = printable(text)
+    return element
 
 
 def _attributes(values: Mapping[str, object]) -> dict[str, str]:

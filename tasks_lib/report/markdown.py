@@ -11,7 +11,7 @@ from tasks_lib.results import Report, Result, Status, counted, printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-#: how a verdict is seen at a glance
+#: the symbol of each status
 MARKS = {
     Status.PASS: "✅",
     Status.SKIP: "⏭️",
@@ -19,26 +19,20 @@ MARKS = {
     Status.FAIL: "❌",
     Status.ERROR: "💥",
 }
-_ENTITIES = {
-    "&": "&amp;",
-    "<": "&lt;",
-    ">": "&gt;",
-    "@": "@&#8203;",
-    "\n": "<br>",
-}  # no mention, whatever is named
+#: HTML's entities, a line break in a cell, and an `@` that mentions nobody
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "@&#8203;", "\n": "<br>"}
+_COLUMNS = ("", "check", "what was found", "next", "where")
 
 
 def render(report: Report) -> str:
-    """Give the page."""
-    combo = f", combo {report.combo['id']}" if report.combo else ""
-    about = f"{counted(report)} in {report.seconds:.1f} s{combo}, project {report.project}"
-    lines = [f"## {escaped(f'mlops-lab {report.command}: {report.status}')}", "", escaped(about)]
+    """Return the page."""
+    about = [f"{counted(report)} in {report.seconds:.1f} s", f"project {report.project}"]
+    if report.combo:
+        about.insert(1, f"combo {report.combo['id']}")
+    title = escaped(f"mlops-lab {report.command}: {report.status}")
+    lines = [f"## {title}", "", escaped(", ".join(about))]
     if report.results:
-        lines += grid(
-            Table(
-                "", ("", "check", "what was found", "next", "where"), [*map(_row, report.results)]
-            )
-        )
+        lines += grid(Table("", _COLUMNS, [_row(result) for result in report.results]))
     for table in tables(report.data):
         lines += grid(table)
     return "\n".join(lines) + "\n"
@@ -50,11 +44,15 @@ def _row(result: Result) -> tuple[str, ...]:
 
 
 def grid(table: Table) -> Iterator[str]:
-    """Give the lines of a table, under its title where it has one."""
-    yield from (["", f"### {escaped(table.title)}", ""] if table.title else [""])
+    """Yield the lines of a table, under its title where it has one."""
+    yield ""
+    if table.title:
+        yield f"### {escaped(table.title)}"
+        yield ""
     yield _line(table.columns)
     yield _line(["---"] * len(table.columns))
-    yield from map(_line, table.rows)
+    for row in table.rows:
+        yield _line(row)
 
 
 def _line(cells: Iterable[str]) -> str:
@@ -62,6 +60,6 @@ def _line(cells: Iterable[str]) -> str:
 
 
 def escaped(text: str) -> str:
-    """Take every meaning away: from HTML by entities, which all dialects know, from Markdown by backslashes."""
+    """Return a text that means nothing to HTML, by entities, nor to Markdown, by backslashes."""
     marked = re.sub(r"[\\`*_\[\]|~]", r"\\\g<0>", printable(text))
     return re.sub(r"[&<>@\n]", lambda match: _ENTITIES[match[0]], marked)

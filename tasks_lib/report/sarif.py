@@ -22,52 +22,42 @@ _LEVELS = {Status.WARN: "warning", Status.FAIL: "error", Status.ERROR: "error"}
 
 
 def render(report: Report) -> str:
-    """Give the log: what passed is among the rules alone, since some viewers take every result for an alert."""
-    rules = list(dict.fromkeys(result.id for result in report.results))
-    titles = {result.id: result.title for result in reversed(report.results)}
+    """Return the log: what passed is among the rules only, since some viewers show every result as an alert."""
+    titles: dict[str, str] = {}
+    results, skipped = [], []
+    for one in report.results:
+        titles.setdefault(one.id, one.title)
+        if one.status in _LEVELS:
+            results.append(_result(report, one, list(titles).index(one.id)))
+        elif one.status is Status.SKIP:
+            skipped.append(
+                {"level": "note", "message": _message(one), "descriptor": {"id": one.id}}
+            )
+    rules = [{"id": rule, "shortDescription": _text(title)} for rule, title in titles.items()]
     invocation = {
         "executionSuccessful": report.code in {ExitCode.DONE, ExitCode.CHECK_FAILED},
         "exitCode": int(report.code),
-        "toolExecutionNotifications": [
-            {"level": "note", "message": _message(one), "descriptor": {"id": printable(one.id)}}
-            for one in report.results
-            if one.status is Status.SKIP
-        ],
-    }
-    driver = {
-        "name": "mlops-lab",
-        "version": __version__,
-        "rules": [
-            {"id": printable(rule), "shortDescription": _text(titles[rule])} for rule in rules
-        ],
+        "toolExecutionNotifications": skipped,
     }
     run = {
-        "tool": {"driver": driver},
-        "automationDetails": {"id": f"mlops-lab/{printable(report.command)}/"},
+        "tool": {"driver": {"name": "mlops-lab", "version": __version__, "rules": rules}},
+        "automationDetails": {"id": f"mlops-lab/{report.command}/"},
         "originalUriBaseIds": {"ROOT": {"uri": f"{_uri(report.root).rstrip('/')}/"}},
         "invocations": [invocation],
-        "results": [
-            _result(report, one, rules.index(one.id))
-            for one in report.results
-            if one.status in _LEVELS
-        ],
+        "results": results,
     }
-    return (
-        json.dumps(
-            {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False
-        )
-        + "\n"
-    )
+    document = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 def _result(report: Report, result: Result, index: int) -> dict[str, Any]:
     """Describe one finding; code scanning shows none without a place, so the manifest stands in."""
     place = {
-        "artifactLocation": _artifact(report, result.file),
+        "artifactLocation": _artifact(report, result.file or "pyproject.toml"),
         "region": {"startLine": max(result.line or 1, 1)},
     }
     return {
-        "ruleId": printable(result.id),
+        "ruleId": result.id,
         "ruleIndex": index,
         "level": _LEVELS[result.status],
         "message": _message(result),
@@ -75,15 +65,15 @@ def _result(report: Report, result: Result, index: int) -> dict[str, Any]:
     }
 
 
-def _artifact(report: Report, file: str | None) -> Mapping[str, str]:
-    path = Path(report.from_root(file or "pyproject.toml"))
-    return (
-        {"uri": _uri(path)} if path.is_absolute() else {"uri": _quoted(path), "uriBaseId": "ROOT"}
-    )
+def _artifact(report: Report, file: str) -> Mapping[str, str]:
+    path = Path(report.from_root(file))
+    if path.is_absolute():
+        return {"uri": _uri(path)}
+    return {"uri": _quoted(path), "uriBaseId": "ROOT"}
 
 
 def _uri(path: Path) -> str:
-    """Give a file's address, which `Path.as_uri` refuses for a name that a record invents and no disk can have."""
+    """Return a file's address; `Path.as_uri` refuses a name that a record invents and that no disk can have."""
     return f"file:///{_quoted(path).lstrip('/')}"
 
 
@@ -96,9 +86,6 @@ def _message(result: Result) -> dict[str, str]:
 
 
 def _text(text: str) -> dict[str, str]:
-    """Give a message; SARIF reads `[text](link)` and `{0}` in it unless they are escaped."""
-    return {
-        "text": re.sub(r"[\\\[\]]", r"\\\g<0>", printable(text))
-        .replace("{", "{{")
-        .replace("}", "}}")
-    }
+    """Return a message; SARIF reads `[text](link)` and `{0}` in it unless they are escaped."""
+    escaped = re.sub(r"[\\\[\]]", r"\\\g<0>", printable(text))
+    return {"text": escaped.replace("{", "{{").replace("}", "}}")}

@@ -1,4 +1,4 @@
-"""What a listing or a plan has to say, as tables of strings, for the formats that are pages."""
+"""The data of a listing or a plan as tables of strings, for the formats that are pages."""
 
 from __future__ import annotations
 
@@ -10,13 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _GAP = "\N{NO-BREAK SPACE}"  # a page would fold others
-#: how a branch is drawn, by whether it is the row's own and whether its line goes on below
-_LINES = {
-    (True, True): f"├──{_GAP}",
-    (True, False): f"└──{_GAP}",
-    (False, True): f"│{3 * _GAP}",
-    (False, False): 4 * _GAP,
-}
+_BRANCH, _LAST, _LINE, _EMPTY = f"├──{_GAP}", f"└──{_GAP}", f"│{3 * _GAP}", 4 * _GAP
 
 
 @dataclass(frozen=True)
@@ -29,66 +23,66 @@ class Table:
 
 
 def tables(data: Mapping[str, object]) -> Iterator[Table]:
-    """Give a table for each list or mapping, and one for all single values."""
-    loose = []
+    """Yield a table for each list or mapping, and one for all single values."""
+    single = []
     for key, value in shaped(data).items():
         title = key.replace("_", " ")
         if are_rows(value):
-            inner = [name for name, one in value[0].items() if are_rows(one)]
-            columns = (
-                ("why", "command")
-                if key == "plan"
-                else tuple(name for name in value[0] if name not in inner)
-            )
-            yield Table(
-                title, columns, [[cell(row.get(name)) for name in columns] for row in value]
-            )
-            for row in value:  # what a row holds is a table of its own
-                yield from tables(
-                    {f"{cell(row[columns[0]])} {name}": row.get(name, []) for name in inner}
-                )
+            yield from _of_rows(title, value)
         elif isinstance(value, Mapping):
-            yield Table(
-                title,
-                ("name", "value"),
-                [(str(name), cell(inner)) for name, inner in value.items()],
-            )
+            pairs = [(str(name), cell(inner)) for name, inner in value.items()]
+            yield Table(title, ("name", "value"), pairs)
         elif isinstance(value, list):
             yield Table(title, (title,), [(cell(one),) for one in value])
         else:
-            loose.append((title, cell(value)))
-    if loose:
-        yield Table("details", ("name", "value"), loose)
+            single.append((title, cell(value)))
+    if single:
+        yield Table("details", ("name", "value"), single)
+
+
+def _of_rows(title: str, rows: Sequence[Mapping[str, object]]) -> Iterator[Table]:
+    """Yield a table of the rows, and then one for each list of rows within a row."""
+    inner = [name for name, value in rows[0].items() if are_rows(value)]
+    columns = tuple(name for name in rows[0] if name not in inner)
+    if title == "plan":
+        columns = ("why", "command")
+    yield Table(title, columns, [[cell(row.get(name)) for name in columns] for row in rows])
+    for row in rows:
+        for name in inner:
+            yield from tables({f"{cell(row[columns[0]])} {name}": row.get(name, [])})
 
 
 def are_rows(value: object) -> TypeGuard[list[Mapping[str, object]]]:
-    """Tell whether a value is rows with columns."""
+    """Return whether a value is a list of rows with columns."""
     return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
 
 
 def shaped(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the data with the rows of a tree as lines that can be read one below the other."""
+    """Return the data with the rows of a tree as lines that can be read one below the other."""
     rows = data.get("tree")
     return {**data, "tree": _drawn(rows)} if isinstance(rows, list) else dict(data)
 
 
 def _drawn(rows: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
-    """Turn each row's `depth` into branches before its name, from the last row up: what follows is known then."""
+    """Turn the `depth` of each row into branches before its name, from the last row up: what follows is known then."""
     drawn: list[dict[str, object]] = []
-    below: set[int] = set()  # the depths whose line goes on
+    open_depths: set[int] = set()  # the depths at which another row follows below
     for row in reversed(rows):
         depth = int(str(row["depth"]))
-        lines = "".join(_LINES[one == depth, one in below] for one in range(1, depth + 1))
-        rest = {name: value for name, value in row.items() if name not in {"depth", "name"}}
-        drawn.append({"name": f"{lines}{row['name']}", **rest})
-        below = {one for one in below if one < depth} | {depth}
+        lines = [_LINE if one in open_depths else _EMPTY for one in range(1, depth)]
+        if depth:
+            lines.append(_BRANCH if depth in open_depths else _LAST)
+        named = {**row, "name": f"{''.join(lines)}{row['name']}"}
+        del named["depth"]
+        drawn.append(named)
+        open_depths = {one for one in open_depths if one < depth} | {depth}
     return drawn[::-1]
 
 
 def cell(value: object) -> str:
-    """Write one value."""
+    """Return one value as text; a list of names is a path from one to another."""
     if isinstance(value, bool):
         return "yes" if value else ""
     if isinstance(value, list) and all(isinstance(one, str) for one in value):
-        return " → ".join(value)  # a way from one to another
+        return " → ".join(value)
     return "" if value is None else str(value)

@@ -1,4 +1,4 @@
-"""Answers as text for a person: results as lines, listings as tables, a plan as commands."""
+"""Answers as text for a user: results as lines, listings as tables, a plan as commands."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _LEAST_SHOWN = 0.05
 
 
 def console(*, stderr: bool = False, plain: bool = False) -> Console:
-    """Give a console that neither wraps nor colours where nobody looks at a terminal, nor where it is `plain`."""
-    stream = (
-        io.TextIOWrapper(io.BytesIO(), "utf-8") if plain else sys.stderr if stderr else sys.stdout
-    )
+    """Return a console that neither wraps nor colours where its output is not a terminal, nor where it is `plain`."""
+    stream = sys.stderr if stderr else sys.stdout
+    if plain:
+        stream = io.TextIOWrapper(io.BytesIO(), "utf-8")
     width = None if stream.isatty() else 1000  # a pipe is read by programs: no folding there
     return Console(
         file=stream,
@@ -45,11 +45,9 @@ def console(*, stderr: bool = False, plain: bool = False) -> Console:
 
 
 def render(report: Report, *, plain: bool = False) -> str:
-    """Give what a person reads, `plain` for a file; a script is given as it is, for `eval`."""
+    """Return what a user reads, `plain` for a file; a script is returned as it is, for `eval`."""
     if report.script is not None:
         return report.script
-    if "markdown" in report.data:
-        return str(report.data["markdown"])
     out = console(plain=plain)
     with out.capture() as captured:
         _print(out, report)
@@ -59,42 +57,40 @@ def render(report: Report, *, plain: bool = False) -> str:
 def _print(out: Console, report: Report) -> None:
     data = shaped(report.data)
     for result in report.results:
-        _line(out, result)
+        _result(out, result)
     if "layers" in data:
         out.print(layers.tree(data))
         return
-    plan = data.pop("plan", None)
-    if plan is not None:
-        _plan(out, plan)
+    if "plan" in data:
+        _plan(out, data.pop("plan"))
     for key, value in data.items():
-        _value(out, key, value)
+        _value(out, key.replace("_", " "), value)
     failed = sum(result.status in {Status.FAIL, Status.ERROR} for result in report.results)
     if failed:
-        out.print(
-            Text(
-                f"{failed} of {len(report.results)} failed (exit code {int(report.code)})",
-                style="bold red",
-            )
-        )
+        text = f"{failed} of {len(report.results)} failed (exit code {int(report.code)})"
+        out.print(Text(text, style="bold red"))
 
 
-def _line(out: Console, result: Result) -> None:
+def _result(out: Console, result: Result) -> None:
     symbol, word, style = _MARKS[result.status]
-    mark = symbol if (out.encoding or "").lower().startswith("utf") else word
-    text = Text.assemble((mark, style), " ", printable(result.title))
+    unicode = (out.encoding or "").lower().startswith("utf")
+    text = Text.assemble((symbol if unicode else word, style), " ", printable(result.title))
     if result.seconds >= _LEAST_SHOWN:
         text.append(f"  {result.seconds:.1f} s", style="dim")
     out.print(text)
-    place = f"{result.place}: " if result.file else ""
-    bad = result.status in {Status.FAIL, Status.ERROR, Status.WARN, Status.SKIP}
-    if result.detail and (bad or result.id.startswith("env.")):
-        out.print(_text(f"    {place if bad else ''}{result.detail}", "" if bad else "dim"))
-    if result.remedy and bad:
+    if result.status is Status.PASS:
+        if result.detail and result.id.startswith("env."):
+            out.print(_text(f"    {result.detail}", "dim"))
+        return
+    if result.detail:
+        place = f"{result.place}: " if result.place else ""
+        out.print(_text(f"    {place}{result.detail}"))
+    if result.next:
         out.print(_text(f"    {result.next}", "bold"))
 
 
 def _text(text: str, style: str = "") -> Text:
-    """Give text that a repository may have written: it cannot reach the terminal's controls."""
+    """Return text that a repository may have written: it cannot reach the terminal's controls."""
     return Text(printable(text), style=style)
 
 
@@ -107,22 +103,22 @@ def _plan(out: Console, plan: Sequence[Mapping[str, Any]]) -> None:
             out.print(_text(str(step["command"])))
 
 
-def _value(out: Console, key: str, value: object) -> None:
+def _value(out: Console, name: str, value: object) -> None:
     if are_rows(value):
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for name in value[0]:
-            table.add_column(escape(printable(str(name))), overflow="fold")
-        for row in value:
-            table.add_row(*(escape(printable(cell(one))) for one in row.values()))
-        out.print(table)
-    elif isinstance(value, list):
-        if value:
-            out.print(_text(f"{key.replace('_', ' ')}: {', '.join(map(str, value))}"))
-    elif isinstance(value, dict):
-        out.print(
-            _text(
-                f"{key.replace('_', ' ')}: {', '.join(f'{name} {inner}' for name, inner in value.items())}"
-            )
-        )
-    elif value not in (None, ""):
-        out.print(_text(f"{key.replace('_', ' ')}: {value}"))
+        out.print(_table(value))
+        return
+    if isinstance(value, dict):
+        value = [f"{key} {inner}" for key, inner in value.items()]
+    if isinstance(value, list):
+        value = ", ".join(map(str, value))
+    if value not in (None, ""):
+        out.print(_text(f"{name}: {value}"))
+
+
+def _table(rows: Sequence[Mapping[str, object]]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in rows[0]:
+        table.add_column(escape(printable(name)), overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(printable(cell(value))) for value in row.values()))
+    return table

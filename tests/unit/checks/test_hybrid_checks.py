@@ -16,7 +16,7 @@ from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.execution import file_lock
 from tasks_lib.managers import poetry_settings
 from tasks_lib.ownership.facts import Facts
-from tasks_lib.report import hidden
+from tasks_lib.report import presentable
 from tasks_lib.results import Fix, Result, Status
 from tasks_lib.session.session import Session
 from tasks_lib.workflows import fixing
@@ -484,7 +484,7 @@ def test_explanation(check: str, monkeypatch: pytest.MonkeyPatch) -> None:
     data = fixing.explain(check).data
     assert all(data[key] for key in ("title", "why", "remedy", "fix"))
     monkeypatch.setattr("sys.argv", ["python3 -m tasks_lib"])  # a remedy is what this user types
-    shown = hidden(data)["remedy"]
+    shown = presentable(data)["remedy"]
     assert shown == str(KNOWN[check].remedy).replace("invoke ", "python3 -m tasks_lib ")
     with pytest.raises(LabError, match=r"lock\.fresh"):
         fixing.explain(f"{check}x")

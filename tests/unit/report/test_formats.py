@@ -271,7 +271,7 @@ def test_wrong_formats() -> None:
     ) as unknown:
         choose(json=False, asked="yaml", output="")
     assert unknown.value.exit_code == ExitCode.BAD_REQUEST
-    with pytest.raises(LabError, match="both ask for stdout"):
+    with pytest.raises(LabError, match="both write to stdout"):
         choose(json=True, asked="html", output="")
 
 
