@@ -16,6 +16,7 @@ from tasks_lib.environments import (
     conda_engines,
     conda_folders,
     conda_health,
+    distribution_health,
     health_checks,
     site_packages,
 )
@@ -326,7 +327,7 @@ class Conda(Environment):
     def health(self) -> Iterable[Result]:
         """Verify every file that `conda-meta` records, and that what is installed is consistent."""
         yield from conda_health.verify(self.prefix)
-        yield from site_packages.health(self.prefix, conda_health.owned_or_none(self.prefix))
+        yield from distribution_health.health(self.prefix, conda_health.owned_or_none(self.prefix))
 
     def doctor(self) -> Step | None:
         """Return the step that runs the engine's own doctor, where it has one."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from packaging.utils import canonicalize_name
 
-from tasks_lib.environments import health_checks, site_packages
+from tasks_lib.environments import distribution_health, health_checks, site_packages
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution.redaction import without_logins
 from tasks_lib.results import Result, Status
@@ -190,7 +190,7 @@ def verify(prefix: Path) -> Iterator[Result]:
         (health_checks.ALTERED_FILES, "altered"),
     ):
         found = [f"{name} {len(files)} ({files[0]})" for name, files in wrong[state].items()]
-        yield site_packages.listed(check, found, state, more="more packages")
+        yield distribution_health.listed(check, found, state, more="more packages")
     yield _consistent(prefix)
 
 
@@ -211,7 +211,7 @@ def hashes(prefix: Path, installed: Mapping[str, dict[str, Any]] | None = None) 
 def _hash(path: str) -> str:
     if os.path.islink(path):  # noqa: PTH114 - thousands
         return hashlib.sha256(os.fsencode(os.readlink(path))).hexdigest()  # noqa: PTH115 - the same
-    return (site_packages.digest(path) or b"").hex()
+    return (distribution_health.digest(path) or b"").hex()
 
 
 def _places(prefix: Path) -> dict[str, str]:
@@ -270,7 +270,9 @@ def _consistent(prefix: Path) -> Result:
             if not met:
                 wrong[record.name.normalized] = f"needs {text}"
     unmet = [f"{name} {text}" for name, text in sorted(wrong.items())]
-    return site_packages.listed(health_checks.CONSISTENT, unmet, "unmet:", more="more packages")
+    return distribution_health.listed(
+        health_checks.CONSISTENT, unmet, "unmet:", more="more packages"
+    )
 
 
 def read_doctor(outcome: Outcome) -> Iterator[Result]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import platformdirs
 
-from tasks_lib.environments import health_checks, site_packages
+from tasks_lib.environments import distribution_health, health_checks, site_packages
 from tasks_lib.environments.base import (
     CREATION_IS_SAFE,
     WINDOWS,
@@ -105,8 +105,8 @@ class Venv(Environment):
     def health(self) -> Iterable[Result]:
         """Look for a broken interpreter link, a moved folder, and damaged or duplicate distribution records."""
         yield self._interpreter()
-        yield site_packages.moved(self.prefix)
-        yield from site_packages.health(self.prefix)
+        yield distribution_health.moved(self.prefix)
+        yield from distribution_health.health(self.prefix)
 
     def _interpreter(self) -> Result:
         if self.python.exists():

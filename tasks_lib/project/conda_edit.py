@@ -1,7 +1,7 @@
 """Edit the text of a conda file: every character that an edit does not concern stays as it is.
 
-Comments, quotes and line breaks survive, which no library that writes YAML guarantees. An edit works
-on the positions of the YAML's nodes. Its result is read again, and refused as `cannot_edit` unless
+Comments, quotes and line breaks survive, which no library that writes YAML guarantees. An edit
+works on the positions of the nodes. Its result is read again, and refused as `cannot_edit` unless
 it says what it should.
 """
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from tasks_lib.environments import site_packages
+from tasks_lib.environments import distribution_health, site_packages
 from tasks_lib.environments.base import State
 from tasks_lib.errors import LabError
 from tasks_lib.execution import files, process, redaction
@@ -139,7 +139,7 @@ def _package_repair(session: Session, before: Journal) -> list[Command]:
     """
     environment = session.environment
     python = ("--python", str(environment.python))
-    damaged = site_packages.damaged(environment.prefix)
+    damaged = distribution_health.damaged(environment.prefix)
     after = journal.packages(environment.prefix)
     unreadable = set()
     for name, distribution in damaged.items():

@@ -1,0 +1,133 @@
+"""Whether the distributions of an environment are complete, from their own records."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks_lib.environments import health_checks
+from tasks_lib.environments.site_packages import Distribution, distributions, record_rows
+from tasks_lib.results import Check, Result, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+_SHEBANG_READ = 512
+_SHEBANG = re.compile(rb"#!(?:/bin/sh\s*\n'''exec' )?['\"]?(/[^\n'\"]*?/bin/python[\d.]*)")
+_SHOWN = 5
+_SHA256 = "sha256="
+
+
+def health(prefix: Path, verified: Collection[str] = ()) -> Iterator[Result]:
+    """Check for damaged and duplicate records, and for recorded files that are gone or changed.
+
+    Changed files of the distributions in `verified` are found by others: conda has its own records.
+    """
+    found = list(distributions(prefix))
+    damaged, gone = [], []
+    folders: dict[str, list[str]] = defaultdict(list)
+    for one in found:
+        folders[one.name].append(one.folder.name)
+        missing = _missing(one)
+        if missing is None or not one.version:
+            damaged.append(one.folder.name)
+        if missing:
+            gone.append(_few(one, missing))
+    twice = [" and ".join(names) for names in folders.values() if len(names) > 1]
+    yield listed(health_checks.RECORDS, damaged, "no METADATA or RECORD in")
+    yield listed(health_checks.DUPLICATES, twice, "recorded twice:")
+    yield listed(health_checks.INSTALLED_FILES, gone, "files are missing from")
+    theirs = [one for one in found if one.name not in verified]
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        altered = zip(theirs, pool.map(_altered, theirs), strict=True)
+        changed = [_few(one, files) for one, files in altered if files]
+    yield listed(health_checks.INSTALLED_ALTERED, changed, "files were changed in")
+
+
+def damaged(prefix: Path) -> dict[str, Distribution]:
+    """Return the distributions whose record is damaged, or whose files do not all exist."""
+    found = {}
+    for one in distributions(prefix):
+        if not one.version or _missing(one) != []:
+            found[one.name] = one
+    return found
+
+
+def _few(distribution: Distribution, files: Sequence[str]) -> str:
+    more = " …" if len(files) > 1 else ""
+    return f"{distribution.name} ({files[0]}{more})"
+
+
+def _missing(distribution: Distribution) -> list[str] | None:
+    """Return the recorded files that do not exist, less bytecode; None where there is no record."""
+    rows = record_rows(distribution)
+    if rows is None:
+        return None
+    root = str(distribution.folder.parent)
+    missing = []
+    for name, _, _ in rows:
+        # Poetry records absolute paths for an editable project
+        if not name.endswith(".pyc") and not os.access(f"{root}/{name}", os.F_OK):
+            missing.append(name)
+    return missing
+
+
+def _altered(distribution: Distribution) -> list[str]:
+    """Return the files whose SHA-256 is not the recorded one, less bytecode and missing files."""
+    root = str(distribution.folder.parent)
+    altered = []
+    for name, recorded, _ in record_rows(distribution) or ():
+        if name.endswith(".pyc") or not recorded.startswith(_SHA256):
+            continue
+        found = digest(f"{root}/{name}")
+        if found is None:
+            continue
+        expected = recorded.removeprefix(_SHA256).rstrip("=")
+        if base64.urlsafe_b64encode(found).decode().rstrip("=") != expected:
+            altered.append(name)
+    return altered
+
+
+def digest(path: str) -> bytes | None:
+    """Return a file's SHA-256, None where it cannot be read."""
+    try:
+        with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - a Path each would be slow
+            return hashlib.file_digest(stream, "sha256").digest()
+    except OSError:
+        return None
+
+
+def moved(prefix: Path) -> Result:
+    """Check whether the folder was moved: scripts name the interpreter by its old place."""
+    for script in sorted((prefix / "bin").glob("*")):
+        if not script.is_file() or script.is_symlink():
+            continue
+        with script.open("rb") as stream:
+            found = _SHEBANG.match(stream.read(_SHEBANG_READ))
+        if found is None:
+            continue
+        interpreter = Path(found[1].decode("utf-8", "replace"))
+        if any(interpreter.is_relative_to(place) for place in (prefix, prefix.resolve())):
+            continue
+        # a script may name the system's Python on purpose
+        is_environment = (interpreter.parent.parent / "pyvenv.cfg").exists()
+        if is_environment or not interpreter.exists():
+            detail = f"{script.name} names the interpreter {interpreter}: the folder was moved."
+            return health_checks.MOVED.result(Status.FAIL, detail)
+    return health_checks.MOVED.result(Status.PASS)
+
+
+def listed(check: Check, wrong: Sequence[str], text: str, *, more: str = "more") -> Result:
+    """Return the result of a check: a failure that names the first few of what is wrong."""
+    if not wrong:
+        return check.result(Status.PASS)
+    names = ", ".join(wrong[:_SHOWN])
+    if len(wrong) > _SHOWN:
+        names += f" and {len(wrong) - _SHOWN} {more}"
+    return check.result(Status.FAIL, f"{text} {names}.")
