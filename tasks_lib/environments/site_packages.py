@@ -154,7 +154,8 @@ def _from_direct_url(name: str, source: dict[str, Any]) -> str:
 def spelt(text: str) -> str:
     """Return an address of this machine without the host `None`.
 
-    poetry-core writes that host for a repository in a folder (`ParsedUrl.url`, seen with poetry-core 2.5).
+    poetry-core writes that host for a repository in a folder (`ParsedUrl.url`, seen with
+    poetry-core 2.5).
     """
     return text.replace("file://None/", "file:///")
 
