@@ -146,13 +146,17 @@ class Environment(ABC):
         """Return the file that names the packages of the layer's own, or `None` without such a file."""
         return None
 
-    def edit(self, specs: Sequence[str], *, drop: bool) -> tuple[str, Command]:
-        """Return the manifest's new text, and the command that installs or removes `specs`.
+    def edit(self, specs: Sequence[str], *, drop: bool) -> tuple[Path, str, Command]:
+        """Return the manifest, its new text, and the command that installs or removes `specs`.
 
         Raises:
             NotImplementedError: The layer has no manifest.
         """
         raise NotImplementedError
+
+    def details(self) -> dict[str, Any]:
+        """Return what `env.info` shows of this kind of environment alone."""
+        return {}
 
     def uninstall(self, names: Sequence[str]) -> Command:
         """Return the command that removes packages of the layer's own.

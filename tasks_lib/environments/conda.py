@@ -130,19 +130,24 @@ class Conda(Environment):
         """Return the path of the conda file."""
         return self.file.path
 
-    def edit(self, specs: Sequence[str], *, drop: bool) -> tuple[str, Command]:
-        """Return the conda file's new text, and the engine's command for `specs`."""
+    def edit(self, specs: Sequence[str], *, drop: bool) -> tuple[Path, str, Command]:
+        """Return the conda file, its new text, and the engine's command for `specs`."""
         path = self.file.path
         text = conda_edit.read(path)
         if drop:
             names = [spec_name(spec) for spec in specs]
-            return conda_edit.remove(path, text, specs), self.uninstall(names)
+            return path, conda_edit.remove(path, text, specs), self.uninstall(names)
         command = self.maker.install(self.prefix, self.file, specs)
-        return conda_edit.add(path, text, specs), command
+        return path, conda_edit.add(path, text, specs), command
+
+    def details(self) -> dict[str, Any]:
+        """Return the virtual packages, which say what the machine offers to conda's packages."""
+        return {"virtual_packages": conda_health.virtual_packages()}
 
     def uninstall(self, names: Sequence[str]) -> Command:
         """Return the engine's command; what the file names and is not installed stays so."""
-        left_out = {*names, *map(spec_name, self.lacking())}
+        missing, _ = self._lacking()
+        left_out = {*names, *map(spec_name, missing)}
         rest = [spec for spec in self.file.dependencies if spec_name(spec) not in left_out]
         file = replace(self.file, dependencies=tuple(rest))
         return self.maker.uninstall(self.prefix, file, names)

@@ -62,6 +62,10 @@ def edit(
             text = f"{option} does not apply to the manifest of the {how.layer} layer."
             remedy = Remedy(f"Leave out --layer or {option}")
             raise LabError(text, ErrorCode.NOT_SUPPORTED, remedy=remedy)
+    if session.environment.kind != how.layer:
+        text = f"This run's combo is {session.combo.id}, which has no {how.layer} layer."
+        remedy = Remedy(f"Add --combo {how.layer}_{session.combo.manager}")
+        raise LabError(text, ErrorCode.NO_CONDA_LAYER, remedy=remedy)
     return edit_layer(session, watcher, packages, drop=how.drop, dry_run=dry_run)
 
 
@@ -149,19 +153,12 @@ def edit_layer(
     """Add packages to the environment layer and to its manifest, or remove them from both.
 
     Raises:
-        LabError: The layer has no manifest, no package was named, or the engine refused them.
+        LabError: There is no environment, no package was named, or the engine refused them.
     """
     environment = session.environment
-    manifest = environment.manifest
-    if manifest is None:
-        text = (
-            f"--layer conda needs a conda combo, and the combo of this run is {session.combo.id}."
-        )
-        remedy = Remedy("Choose one, e.g. with --combo conda_uv")
-        raise LabError(text, ErrorCode.NO_CONDA_LAYER, remedy=remedy)
     environment.require()
     _expect_packages(specs)
-    text, command = environment.edit(specs, drop=drop)
+    manifest, text, command = environment.edit(specs, drop=drop)
     names = ", ".join(specs)
     write = Step(
         "conda.edit",

@@ -111,8 +111,7 @@ def info(session: Session) -> Answer:
     if lock.is_file():
         data["lock"] = f"{lock.name} ({len(session.manager.locked())} packages)"
     data["platform"] = f"{platform.system()} {platform.machine()}"
-    if environment.owns_packages:
-        data["virtual_packages"] = conda_health.virtual_packages()
+    data |= environment.details()
     data["tool_environment"] = sys.prefix
     return Answer(data=data)
 

@@ -131,7 +131,7 @@ def _faults(data: Mapping[str, Any]) -> Iterator[str]:
             yield f"The text of {name} is not the one that its sha256 names."
     records = set()
     for record in data["conda"]:
-        row = ("conda", record["name"], record["version"], record["build"])
+        row = (Owner.CONDA, record["name"], record["version"], record["build"])
         records.add(row)
         stem = "-".join(row[1:])
         if record["url"].rpartition("/")[2] not in {f"{stem}.conda", f"{stem}.tar.bz2"}:

@@ -117,7 +117,7 @@ def test_update_upgrades_what_was_named(
         pytest.param([], editing.Edit(), "No package was named", id="no package"),
         pytest.param(["-x"], editing.Edit(), "'-x' is not a package", id="an option"),
         pytest.param(["six"], editing.Edit("java"), "layers are python and conda", id="no layer"),
-        pytest.param(["six"], editing.Edit("conda"), "needs a conda combo", id="other layer"),
+        pytest.param(["six"], editing.Edit("conda"), "has no conda layer", id="other layer"),
         pytest.param(["six"], editing.Edit("conda", "dev"), "--group does not", id="a group"),
         pytest.param(["six"], editing.Edit(package="x"), "no member 'x'", id="no member"),
     ],
