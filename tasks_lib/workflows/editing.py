@@ -42,6 +42,12 @@ class Edit:
     package: str = ""
 
 
+def layers() -> list[str]:
+    """Return the names of the layers whose manifests can be edited."""
+    owners = [name for name, layer in ENVIRONMENTS.items() if layer.owns_packages]
+    return [PYTHON, *owners]
+
+
 def edit(
     session: Session, watcher: Watcher, packages: Sequence[str], how: Edit, *, dry_run: bool
 ) -> Answer:
@@ -52,9 +58,9 @@ def edit(
     """
     if how.layer == PYTHON:
         return _edit_python(session, watcher, packages, how, dry_run=dry_run)
-    layers = [PYTHON, *(name for name, layer in ENVIRONMENTS.items() if layer.owns_packages)]
-    if how.layer not in layers:
-        text = f"There is no layer {how.layer!r}; the layers are {' and '.join(layers)}."
+    known = layers()
+    if how.layer not in known:
+        text = f"There is no layer {how.layer!r}; the layers are {' and '.join(known)}."
         raise LabError(text, ErrorCode.UNKNOWN_LAYER, remedy=Remedy("Choose one of them"))
     given = {"--package": how.package, "--group": how.group, "--editable": how.editable}
     for option, value in given.items():

@@ -1,4 +1,4 @@
-"""Completion of the command line: what could stand next.
+"""Complete the command line: what the word at the cursor could become.
 
 A shell's function runs the program with `--complete --` and the words up to the cursor, and gets
 one word a line.
@@ -16,49 +16,58 @@ if TYPE_CHECKING:
 
 
 def candidates(collection: Collection, words: Sequence[str]) -> list[str]:
-    """Give what the last of `words` could become: a task, an option, or a value of the option or task before it."""
-    before, current = [word for word in words[:-1] if word != "="], words[-1] if words else ""
-    current = "" if current == "=" else current  # bash parts `--combo=x` into three
-    option, equals, value = current.partition("=")
-    if equals and option.startswith("-"):
-        before, current = [*before, option], value
-    tasks = {
-        name: task
-        for task in collection.to_contexts()
-        for name in (task.name, *task.aliases)
-        if name
-    }
-    task, wanted = _standing(tasks, before)
-    if not current.startswith("-") and wanted and task:
-        from tasks_lib.cli.completion import values  # noqa: PLC0415 - names of tasks and options need none of its imports
+    """Return what the last of `words` could become: a task, an option, or a value."""
+    *before, current = words or [""]
+    before = [word for word in before if word != "="]  # bash splits `--combo=x` into three
+    lead = ""
+    if current == "=":
+        current = ""
+    elif current.startswith("-") and "=" in current:
+        option, _, current = current.partition("=")
+        before.append(option)
+        lead = f"{option}="
+    tasks = _tasks(collection)
+    task, argument = _position(tasks, before)
+    found: Iterable[str] = tasks
+    if lead or not current.startswith("-"):
+        if task and argument:
+            # names of tasks and options need none of its imports
+            from tasks_lib.cli.completion import values  # noqa: PLC0415
 
-        found: Iterable[str] = values.of(str(task.name), wanted)
-    elif current.startswith("-"):
-        found = [
-            flag
-            for flag in (task.flag_names() if task else ("--help", "--list"))
-            if flag.startswith("--")
-        ]
+            found = values.of(str(task.name), argument)
     else:
-        found = tasks
-    lead = f"{option}=" if equals and option.startswith("-") else ""
-    return sorted({f"{lead}{one}" for one in found if one.startswith(current)})
+        flags = task.flag_names() if task else ("--help", "--list")
+        found = [flag for flag in flags if flag.startswith("--")]
+    return sorted({f"{lead}{word}" for word in found if word.startswith(current)})
 
 
-def _standing(
+def _tasks(collection: Collection) -> dict[str, ParserContext]:
+    """Return each task by its name and by its aliases."""
+    found = {}
+    for task in collection.to_contexts():
+        for name in (task.name, *task.aliases):
+            if name:
+                found[name] = task
+    return found
+
+
+def _position(
     tasks: Mapping[str, ParserContext], before: Sequence[str]
 ) -> tuple[ParserContext | None, str]:
-    """Give the task that the words have come to, and the argument whose value is next, if one is."""
+    """Return the task at the cursor, and the argument whose value is next; empty for none."""
     task: ParserContext | None = None
-    asked, lacks = "", ""  # the option before; the task's own word, until it was given
+    option = ""  # the one before, which still lacks its value
+    positional = ""  # the task's own word, until it was given
     for word in before:
-        if asked:
-            asked = ""
+        if option:
+            option = ""
         elif task and word in task.flags:
-            asked = str(task.flags[word].name) if task.flags[word].takes_value else ""
-        elif lacks:
-            lacks = ""
+            flag = task.flags[word]
+            option = str(flag.name) if flag.takes_value else ""
+        elif positional:
+            positional = ""
         elif word in tasks:
             task = tasks[word]
-            lacks = str(task.positional_args[0].name) if task.positional_args else ""
-    return task, asked or lacks
+            if task.positional_args:
+                positional = str(task.positional_args[0].name)
+    return task, option or positional

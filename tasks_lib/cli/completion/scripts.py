@@ -1,4 +1,4 @@
-"""The scripts by which a shell asks `completion` what could stand next, and where a person's shell reads them."""
+"""The scripts by which a shell asks for completions, and the start files that load them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks_lib.errors import ErrorCode, LabError
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import process
 from tasks_lib.execution.files import write
 from tasks_lib.project.manifests import read_text
@@ -49,7 +49,8 @@ Register-ArgumentCompleter -Native -CommandName invoke, inv, mlops-lab -ScriptBl
     param($word, $typed, $position)
     $words = @($typed.CommandElements | Select-Object -Skip 1 | ForEach-Object { "$_" })
     if ($word -eq '') { $words += '' }
-    & "$($typed.CommandElements[0])" --complete -- @words 2>$null | Where-Object { $_ -like "$word*" } |
+    & "$($typed.CommandElements[0])" --complete -- @words 2>$null |
+        Where-Object { $_ -like "$word*" } |
         ForEach-Object { [System.Management.Automation.CompletionResult]::new($_) }
 }
 """
@@ -57,46 +58,61 @@ _MARKS = ("# >>> mlops-lab completion >>>", "# <<< mlops-lab completion <<<")
 _BLOCK = re.compile(rf"\n?{_MARKS[0]}\n.*?{_MARKS[1]}\n", re.DOTALL)
 
 
-def _powershell_profile(_: Path) -> Path:
+def _bash_start(home: Path) -> Path:
+    return home / ".bashrc"
+
+
+def _zsh_start(home: Path) -> Path:
+    return Path(os.environ.get("ZDOTDIR") or home) / ".zshrc"
+
+
+def _fish_start(home: Path) -> Path:
+    settings = os.environ.get("XDG_CONFIG_HOME") or home / ".config"
+    return Path(settings, "fish", "config.fish")
+
+
+def _powershell_start(_: Path) -> Path:
     program = "pwsh" if os.name == "posix" else "powershell"
     argv = (program, "-NoProfile", "-Command", "$PROFILE.CurrentUserAllHosts")
     return Path(process.run(process.Command(argv, "ask where the profile is")).stdout.strip())
 
 
-#: each shell's script, and the file of the person's that it goes into
+#: Each shell's script, and the user's start file that it goes into.
 SHELLS: dict[str, tuple[str, Callable[[Path], Path]]] = {
-    "bash": (_BASH, lambda home: home / ".bashrc"),
-    "zsh": (_ZSH, lambda home: Path(os.environ.get("ZDOTDIR") or home) / ".zshrc"),
-    "fish": (
-        _FISH,
-        lambda home: Path(
-            os.environ.get("XDG_CONFIG_HOME") or home / ".config", "fish", "config.fish"
-        ),
-    ),
-    "powershell": (_POWERSHELL, _powershell_profile),
+    "bash": (_BASH, _bash_start),
+    "zsh": (_ZSH, _zsh_start),
+    "fish": (_FISH, _fish_start),
+    "powershell": (_POWERSHELL, _powershell_start),
 }
 
 
 def install(shell: str, *, undo: bool = False, show: bool = False) -> Answer:
-    """Put the script into the shell's own start file, between two marks; again, it is put there anew."""
+    """Write the script into the shell's start file, between two marks; an older one is replaced.
+
+    With `undo`, remove it; with `show`, only print it.
+
+    Raises:
+        LabError: The shell has no completion.
+
+    """
     if shell not in SHELLS:
-        text = f"there is no completion for {shell!r}; there is one for {', '.join(SHELLS)}."
-        raise LabError(text, ErrorCode.UNKNOWN_SHELL, remedy="choose one, e.g. --shell bash")
-    script, place = SHELLS[shell]
+        text = f"There is no completion for {shell!r}; there is one for {', '.join(SHELLS)}."
+        remedy = Remedy("Choose one, e.g. --shell bash")
+        raise LabError(text, ErrorCode.UNKNOWN_SHELL, remedy=remedy)
+    script, start_file = SHELLS[shell]
     if show:
         return Answer(data={"script": script})
-    file = place(executables.home())
+    file = start_file(executables.home())
     before = read_text(file) if file.is_file() else ""
-    rest = _BLOCK.sub("", before)
-    block = f"\n{_MARKS[0]}\n{script}{_MARKS[1]}\n"
-    after = (
-        rest if undo else f"{rest}{'' if rest.endswith(chr(10)) or not rest else chr(10)}{block}"
-    )
+    after = _BLOCK.sub("", before)
+    if not undo:
+        if after and not after.endswith("\n"):
+            after += "\n"
+        after += f"\n{_MARKS[0]}\n{script}{_MARKS[1]}\n"
     if after == before:
         return Answer([Result("completion", Status.PASS, "nothing to do", str(file))])
     file.parent.mkdir(parents=True, exist_ok=True)
     write(file, after.encode())
-    done = f"take the completion out of {file}" if undo else f"write the completion to {file}"
-    return Answer(
-        [Result("completion", Status.PASS, done, "it counts in the next shell that you open")]
-    )
+    title = f"remove the completion from {file}" if undo else f"write the completion to {file}"
+    detail = "it takes effect in the next shell that you open"
+    return Answer([Result("completion", Status.PASS, title, detail)])

@@ -1,4 +1,4 @@
-"""The values that the arguments of tasks can have here, as far as they can be told."""
+"""The values that the arguments of tasks can have here, as far as they are known."""
 
 from __future__ import annotations
 
@@ -7,44 +7,59 @@ from typing import TYPE_CHECKING
 from tasks_lib import report
 from tasks_lib.checks.registry import KNOWN, family
 from tasks_lib.cli.completion import scripts
-from tasks_lib.environments import shells, site_packages
-from tasks_lib.environments.conda_engines import ENGINES
+from tasks_lib.environments import ENVIRONMENTS, shells, site_packages
 from tasks_lib.errors import LabError
 from tasks_lib.session import combos
 from tasks_lib.session.session import Session
-from tasks_lib.workflows import environment_info, exports, self_test
+from tasks_lib.workflows import editing, environment_info, exports, self_test
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 
 def of(task: str, argument: str) -> Iterable[str]:
-    """Give the values of a task's argument; none where they cannot be told, or a manifest cannot be read."""
-    place = f"{task} {argument}"
-    values = _VALUES.get(place) or _VALUES.get(argument)
+    """Return the values of a task's argument; none where they are unknown."""
+    values = _VALUES.get(f"{task} {argument}") or _VALUES.get(argument)
+    if values is None:
+        return ()
     try:
-        return values() if values else ()
-    except LabError:  # the task itself will say so
+        return values()
+    except LabError:  # a manifest cannot be read; the task itself will report it
         return ()
 
 
+def _engines() -> list[str]:
+    found = ["auto"]
+    for layer in ENVIRONMENTS.values():
+        found += layer.choices()
+    return found
+
+
 def _packages() -> set[str]:
-    """Name what is declared, locked or installed here."""
+    """Return the names that are declared, locked or installed here."""
     session = Session.open()
     names = {*session.project.pyproject.required_names(), *session.manager.locked()}
-    return (
-        names | site_packages.installed(session.environment.prefix).keys()
-        if session.environment.exists()
-        else names
-    )
+    if session.environment.exists():
+        names.update(site_packages.installed(session.environment.prefix))
+    return names
+
+
+def _groups() -> Iterable[str]:
+    return Session.open().project.pyproject.table("dependency-groups")
 
 
 def _members() -> list[str]:
-    return [one.name for one in Session.open().manager.members().values()]
+    return [member.name for member in Session.open().manager.members().values()]
+
+
+def _environments() -> list[str]:
+    rows = environment_info.listing(Session.open()).data["environments"]
+    return [str(row["name"]) for row in rows]
 
 
 def _planned() -> Iterable[str]:
-    from tasks_lib.workflows import explanation  # noqa: PLC0415 - 0.1 s: it knows every task that changes something
+    # 0.1 s: it knows every task that changes something
+    from tasks_lib.workflows import explanation  # noqa: PLC0415
 
     return explanation.PLANNED
 
@@ -53,29 +68,27 @@ def _checks() -> set[str]:
     return {*KNOWN, *map(family, KNOWN)}
 
 
-#: by argument, or by task and argument where two tasks mean different things
+#: By argument, or by task and argument where an argument means different things.
 _VALUES: dict[str, Callable[[], Iterable[str]]] = {
     "combo": combos.names,
-    "engine": lambda: ("auto", *ENGINES),
+    "engine": _engines,
     "format": lambda: report.FORMATS,
     "shell": lambda: shells.SHELLS,
     "completion shell": lambda: scripts.SHELLS,
-    "layer": lambda: ("python", "conda"),
+    "layer": editing.layers,
     "deps.export to": lambda: exports.FORMS,
     "migrate to": combos.names,
     "task": _planned,
     "select": _checks,
     "ignore": _checks,
     "check": _checks,
-    "group": lambda: Session.open().project.pyproject.table("dependency-groups"),
+    "group": _groups,
     "package": _packages,
-    **{
-        f"{task} package": _members
-        for task in ("deps.add", "deps.remove", "pkg.build", "pkg.publish")
-    },
+    "deps.add package": _members,
+    "deps.remove package": _members,
+    "pkg.build package": _members,
+    "pkg.publish package": _members,
     "packages": _packages,
-    "name": lambda: [
-        str(row["name"]) for row in environment_info.listing(Session.open()).data["environments"]
-    ],
+    "name": _environments,
     "only": lambda: self_test.PARTS,
 }
