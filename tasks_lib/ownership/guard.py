@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from tasks_lib.environments import conda_engines, conda_health, site_packages
-from tasks_lib.errors import ErrorCode, LabError
+from tasks_lib.environments import conda_engines, conda_health, health_checks, site_packages
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import process
 from tasks_lib.execution.plan import Installs, Step
 from tasks_lib.managers.uv import Uv
@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     from tasks_lib.session.session import Session
 
 
+_CONDA_IS_SAFE = "nothing of conda's is replaced or removed"
+_LOCK_IS_SAFE = "nothing of the lock's is replaced"
+_ALIGN = Remedy("Pin the versions that conda has", ("invoke", "deps.align"))
+
+
 @dataclass(frozen=True)
 class Conflict:
     """A distribution that conda owns at one version, and that the manager would replace or (`after` empty) remove."""
@@ -37,83 +42,94 @@ class Conflict:
     name: str
     after: str
     owned: Owned
-    asked_by: tuple[str, ...]
+    required_by: tuple[str, ...]
 
     @property
     def before(self) -> str:
-        """Give conda's version."""
+        """Return conda's version."""
         return self.owned.version
 
     def __str__(self) -> str:
-        """Say it in one sentence."""
-        who = (
-            f"asked for by {', '.join(self.asked_by)}" if self.asked_by else "asked for by the lock"
-        )
-        after = (
-            "one from elsewhere" if self.after == self.before and self.owned.whole else self.after
-        )
-        what = f"would become {after} ({who})" if self.after else "would be removed"
-        gone = "" if self.owned.whole else ", is replaced already"
-        return f"{self.name} {self.before}, which conda owns (package {self.owned.package}){gone}, {what}"
+        """Return the conflict as one sentence."""
+        text = f"{self.name} {self.before}, which conda owns (package {self.owned.package}),"
+        if not self.owned.whole:
+            text += " is replaced already,"
+        if not self.after:
+            return f"{text} would be removed"
+        after = self.after
+        if after == self.before and self.owned.whole:
+            after = "one from elsewhere"
+        return f"{text} would become {after} (required by {_listed(self.required_by)})"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) or "the lock"
 
 
 def conflicts(
     session: Session, activation: Activation, groups: Sequence[str] = ()
 ) -> list[Conflict]:
-    """Intersect what the manager is about to remove or replace with what `conda-meta` owns by file.
+    """Intersect what the manager would remove or replace with what `conda-meta` owns by file.
 
-    The manager is asked for its plan only where the lock names something that conda owns at another version or from
-    elsewhere than an index: nothing else can be replaced, since what this project runs never removes.
+    The manager computes its plan only where the lock names something that conda owns at another version, or from
+    elsewhere than an index: nothing else can be replaced, since no command of this project removes packages.
     """
     owned = conda_health.owned(activation.prefix)
-    if not owned:
+    manager = session.manager
+    if not owned or _agree(session, activation, owned):
         return []
+    planned = manager.changes(process.run(manager.preview(activation, groups)))
+    return _overlap(planned, owned, manager.dependents())
+
+
+def _agree(session: Session, activation: Activation, owned: Mapping[str, Owned]) -> bool:
+    """Return whether the lock has everything that conda owns as conda has it, or not at all."""
+    if session.manager.from_elsewhere() & owned.keys():
+        return False
     have = site_packages.installed(activation.prefix)
     locked = session.manager.locked(conda_health.python_version(activation.prefix))
-    same = all(locked.get(name, {have.get(name)}) == {have.get(name)} for name in owned)
-    if same and not session.manager.from_elsewhere() & owned.keys():
-        return []
-    outcome = process.run(session.manager.preview(activation, groups))
-    planned = session.manager.changes(outcome)
-    asked_by = session.manager.dependents()
-    return _overlap(planned, owned, asked_by)
+    return all(locked[name] == {have.get(name)} for name in owned if name in locked)
 
 
 def _overlap(
     planned: Iterable[Change],
     owned: Mapping[str, Owned],
-    asked_by: Callable[[str], tuple[str, ...]],
+    dependents: Callable[[str], tuple[str, ...]],
 ) -> list[Conflict]:
-    return [
-        Conflict(change.name, change.after, owned[change.name], asked_by(change.name))
-        for change in planned
-        if change.name in owned and change.before
-    ]
+    found = []
+    for change in planned:
+        name = change.name
+        if name in owned and change.before:
+            found.append(Conflict(name, change.after, owned[name], dependents(name)))
+    return found
 
 
-def refusal(
-    found: Sequence[Conflict], remedy: str = "pin what conda has: invoke deps.align"
-) -> LabError:
-    """Give the error that names each package, its owner, both versions, and the command that solves it."""
-    text = f"conda's packages would be destroyed: {'; '.join(map(str, found))}."
+def _refuse(found: Sequence[Conflict], remedy: Remedy = _ALIGN) -> None:
+    """Raise the error that names each package, its owner, both versions, and what to do.
+
+    Raises:
+        LabError: `guard_refused`, if there are conflicts.
+    """
+    if not found:
+        return
+    text = f"This would destroy packages of conda: {'; '.join(map(str, found))}."
     if not all(conflict.owned.whole for conflict in found):
-        remedy = "make the environment anew: invoke env.remove setup"
-    return LabError(text, ErrorCode.GUARD_REFUSED, remedy=remedy)
+        remedy = health_checks.CREATE_AGAIN
+    raise LabError(text, ErrorCode.GUARD_REFUSED, remedy=remedy)
 
 
 def step(
     session: Session, activation: Activation, groups: Sequence[str], needs: tuple[str, ...]
 ) -> Step:
-    """Give the step that stands before every installation."""
+    """Return the step that precedes every installation."""
 
     def look() -> Iterable[Result]:
-        if found := conflicts(session, activation, groups):
-            raise refusal(found)
-        return (Result("guard", Status.PASS, "nothing of conda's is replaced or removed"),)
+        _refuse(conflicts(session, activation, groups))
+        return (Result("guard", Status.PASS, _CONDA_IS_SAFE),)
 
     return Step(
         "guard",
-        "see that nothing of conda's is replaced",
+        f"check that {_CONDA_IS_SAFE}",
         work=look,
         needs=needs,
         check=True,
@@ -122,7 +138,7 @@ def step(
 
 
 def creation(session: Session) -> list[Step]:
-    """Give the steps that make or mend the environment, behind the guard where one layer could harm the other."""
+    """Return the steps that create or update the environment, behind the guard where one layer could harm the other."""
     guarded: list[Step] = []
     for step in session.environment.creation():
         if step.installs is Installs.LAYER_PACKAGES:
@@ -135,21 +151,21 @@ def creation(session: Session) -> list[Step]:
 
 
 def _before_pip(session: Session, change: Step) -> list[Step]:
-    """Put before the installation of a `pip:` section what stands before a manager's."""
-
-    def read(outcome: Outcome) -> Iterable[Result]:
-        prefix = session.environment.prefix
-        planned, file = Uv(session.project).changes(outcome), session.project.conda_file.path.name
-        if found := _overlap(planned, conda_health.owned(prefix), lambda _: (file,)):
-            raise refusal(found, f"mend the pip: section of {file}")
-        return (Result("guard.pip", Status.PASS, "nothing of conda's is replaced or removed"),)
-
+    """Put the guard before the installation of a `pip:` section, which is done by uv whatever the manager."""
     if change.command is None:
         return [change]
-    command = replace(
-        change.command, argv=(*change.command.argv, "--dry-run"), why="see what would be installed"
-    )
-    title = "see that nothing of conda's is replaced"
+    file = session.project.conda_file.path.name
+
+    def read(outcome: Outcome) -> Iterable[Result]:
+        owned = conda_health.owned(session.environment.prefix)
+        planned = Uv(session.project).changes(outcome)
+        remedy = Remedy(f"Change the pip: section of {file}")
+        _refuse(_overlap(planned, owned, lambda _: (file,)), remedy)
+        return (Result("guard.pip", Status.PASS, _CONDA_IS_SAFE),)
+
+    argv = (*change.command.argv, "--dry-run")
+    command = replace(change.command, argv=argv, why="see what would be installed")
+    title = f"check that {_CONDA_IS_SAFE}"
     look = replace(
         change, id="guard.pip", title=title, command=command, reads=read, check=True, safe=""
     )
@@ -157,50 +173,54 @@ def _before_pip(session: Session, change: Step) -> list[Step]:
 
 
 def before_conda(session: Session, change: Step) -> list[Step]:
-    """Put before a step in which conda installs a look at its plan: it may not take over what the lock owns.
+    """Put the guard before a step in which conda installs: it may not take over what the lock owns.
 
-    A plan names conda's packages, and what they will bring is known once they are there: so names are compared.
+    A plan names packages of conda, and their distributions are known only once they are installed: names are compared.
     """
-    prefix, locked = session.environment.prefix, session.manager.locked()
-    owned, have = conda_health.owned(prefix), site_packages.installed(prefix)
-    ours = {name: version for name, version in have.items() if name in locked and name not in owned}
+    ours = _owned_by_lock(session)
     if change.command is None or not ours:
         return [change]
 
     def read(outcome: Outcome) -> Iterable[Result]:
-        planned = {
-            PYPI.get(name, canonicalize_name(name)): version
-            for name, version in conda_engines.linked(outcome)
-        }
-        if taken := [
-            (name, have[name], planned[name]) for name in sorted(ours.keys() & planned.keys())
-        ]:
-            raise _takeover(session, taken, change.title)
-        return (Result("guard.conda", Status.PASS, "nothing of the lock's is replaced"),)
+        planned = {}
+        for package, version in conda_engines.linked(outcome):
+            planned[PYPI.get(package, canonicalize_name(package))] = version
+        taken = sorted(ours.keys() & planned.keys())
+        if taken:
+            raise _takeover(session, change.title, taken, ours, planned)
+        return (Result("guard.conda", Status.PASS, _LOCK_IS_SAFE),)
 
-    command, title = (
-        conda_engines.preview(change.command),
-        "see that nothing of the lock's is replaced",
-    )
-    look = Step("guard.conda", title, command, reads=read, check=True)
+    command = conda_engines.preview(change.command)
+    look = Step("guard.conda", f"check that {_LOCK_IS_SAFE}", command, reads=read, check=True)
     return [look, replace(change, needs=(*change.needs, look.id))]
 
 
-def _takeover(session: Session, taken: Sequence[tuple[str, str, str]], what: str) -> LabError:
-    """Give the error that names each package, both versions, who asked for it, and the command that solves it."""
-    asked_by = session.manager.dependents()
-    each = [
-        f"{name} {before}, which {session.manager.lock_name} owns (asked for by {', '.join(asked_by(name))}), would be "
-        f"installed over by conda's {after}"
-        for name, before, after in taken
-    ]
-    first = taken[0][0]
-    declared = next(
-        (one for one in [first, *asked_by(first)] if PYPROJECT in asked_by(canonicalize_name(one))),
-        first,
-    )
-    return LabError(
-        f"to {what} would break the lock's layer: {'; '.join(each)}.",
-        ErrorCode.GUARD_REFUSED,
-        remedy=f"take it out of the lock first: invoke deps.remove {declared}",
-    )
+def _owned_by_lock(session: Session) -> dict[str, str]:
+    """Return the distributions that the lock names and conda does not own, with their versions."""
+    prefix = session.environment.prefix
+    names = session.manager.locked().keys() - conda_health.owned(prefix).keys()
+    have = site_packages.installed(prefix)
+    return {name: have[name] for name in names & have.keys()}
+
+
+def _takeover(
+    session: Session,
+    title: str,
+    taken: Sequence[str],
+    ours: Mapping[str, str],
+    planned: Mapping[str, str],
+) -> LabError:
+    """Return the error that names each package, both versions, who requires it, and what to do."""
+    lock, dependents = session.manager.lock_name, session.manager.dependents()
+    each = []
+    for name in taken:
+        owner = f"{name} {ours[name]}, which {lock} owns (required by {_listed(dependents(name))}),"
+        each.append(f"{owner} would be installed over by conda's {planned[name]}")
+    declared = taken[0]
+    for name in (declared, *dependents(declared)):
+        if PYPROJECT in dependents(canonicalize_name(name)):
+            declared = name
+            break
+    text = f"The step '{title}' would break the lock's layer: {'; '.join(each)}."
+    remedy = Remedy("Remove it from the lock first", ("invoke", "deps.remove", declared))
+    return LabError(text, ErrorCode.GUARD_REFUSED, remedy=remedy)

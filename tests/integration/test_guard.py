@@ -67,7 +67,7 @@ def test_refuses_then_align_solves_it(lab: Lab) -> None:
     assert (
         f"click {version}, which conda owns (package click), would become 8.1." in error["detail"]
     )
-    assert "(asked for by pyproject.toml, click-default-group)" in error["detail"]
+    assert "(required by pyproject.toml, click-default-group)" in error["detail"]
     assert "deps.align" in error["remedy"]
     assert "click-default-group" not in lab.installed()
     before = conda_files(lab)
@@ -152,7 +152,7 @@ def test_six_tasks_refuse_before_anything_changes(lab: Lab) -> None:
     ):
         said = refused(lab, *task)
         assert (
-            f"click {version}, which conda owns (package click), would become 7.1.2 (asked for by typer)"
+            f"click {version}, which conda owns (package click), would become 7.1.2 (required by typer)"
             in said
         )
         assert "deps.align" in said
@@ -203,7 +203,7 @@ def test_the_same_version_from_elsewhere_is_a_replacement_too(lab: Lab) -> None:
     for task in ("deps.install", "setup"):
         said = refused(lab, task)
         assert f"click {version}, which conda owns (package click), would become " in said
-        assert "asked for by pyproject.toml" in said
+        assert "required by pyproject.toml" in said
 
 
 def test_conda_takes_over_nothing_that_the_lock_owns(lab: Lab) -> None:
@@ -216,7 +216,7 @@ def test_conda_takes_over_nothing_that_the_lock_owns(lab: Lab) -> None:
         plan = lab.ok("deps.add", "six", "--layer", "conda", "--dry-run").data["plan"]
     assert [step["id"] for step in plan] == ["guard.conda", "conda.edit", "conda.install"]
     lab.ok("deps.add", "six", "--layer", "conda")  # it brings nothing of the lock's
-    owner = f"click {version}, which {lab.lock.name} owns (asked for by pyproject.toml), would be installed over by "
+    owner = f"click {version}, which {lab.lock.name} owns (required by pyproject.toml), would be installed over by "
     for name in ("click", "click-default-group"):  # itself, and with what it needs
         said = refused(lab, "deps.add", name, "--layer", "conda")
         assert f"{owner}conda's 8." in said
@@ -243,7 +243,7 @@ def test_a_pip_section_replaces_nothing_of_condas(lab: Lab) -> None:
     for task in ("setup", "env.create"):
         said = refused(lab, task)
         assert f"click {version}, which conda owns (package click), would become 8.1." in said
-        assert "asked for by conda.yml" in said
+        assert "required by conda.yml" in said
     lab.write("conda.yml", f"{CONDA_YML}  - click\n  - six\n  - pip:\n    - toolz\n")
     lab.ok("setup")
     assert "toolz" in lab.installed()

@@ -57,7 +57,7 @@ def test_align_pins_what_conda_has(conda: Session, tools: Tools) -> None:
     steps = synchronizing.align(conda, Progress(), dry_run=True).steps
     assert [(step.id, step.title) for step in steps] == [
         ("deps.edit", "pin click==8.1.7"),
-        ("guard", "see that nothing of conda's is replaced"),
+        ("guard", "check that nothing of conda's is replaced or removed"),
     ]
 
 
