@@ -1,4 +1,4 @@
-"""The one error that a user sees, its stable codes, and the exit codes that scripts rely on. Standard library alone."""
+"""The one error that a user sees, its stable codes, and the exit codes. Standard library alone."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ class ExitCode(IntEnum):
 
 
 class ErrorCode(StrEnum):
-    """The kind of error that ended a run: a stable word for scripts, its exit code, and what it means.
+    """The kind of error that ended a run: a stable word, its exit code, and what it means.
 
-    The words stand in the JSON document as `code`. A word is never given another meaning or another exit code.
+    The words stand in the JSON document as `code`. A word is never given another meaning or another
+    exit code.
     """
 
     exit_code: ExitCode
@@ -102,7 +103,6 @@ class ErrorCode(StrEnum):
     )
     INTERNAL_ERROR = "internal_error", 4, "A fault of mlops-lab itself."
     INTERRUPTED = "interrupted", 130, "The run was stopped."
-    MIGRATION_DIFFERS = "migration_differs", 1, "The new environment differs from the old one."
     INVALID_MANIFEST = "invalid_manifest", 2, "A manifest or configuration file is not valid."
     INVALID_METADATA = "invalid_metadata", 1, "The metadata of a built distribution is not valid."
     INVALID_OPTION = "invalid_option", 2, "An option or argument has a value that is not allowed."
@@ -114,6 +114,25 @@ class ErrorCode(StrEnum):
     )
     INVALID_SPEC = "invalid_spec", 2, "A requirement or package specification cannot be read."
     LOGIN_REFUSED = "login_refused", 4, "An index does not accept the login."
+    MIGRATION_DIFFERS = "migration_differs", 1, "The new environment differs from the old one."
+    NOTHING_TO_ADOPT = "nothing_to_adopt", 2, "The folder has no manifest that init can read."
+    NOTHING_TO_PROVE = "nothing_to_prove", 2, "No combo, engine and Python matches the request."
+    NOTHING_TO_PUBLISH = "nothing_to_publish", 2, "No built distribution exists."
+    NOT_ADOPTED = "not_adopted", 2, "The project does not use mlops-lab yet."
+    NOT_A_FILE = (
+        "not_a_file",
+        2,
+        "Something that is not a regular file is where a file is expected.",
+    )
+    NOT_CACHED = "not_cached", 4, "The run is offline and the caches do not have what it needs."
+    NOT_DECLARED = "not_declared", 2, "A package that is to be removed is not declared."
+    NOT_EDITABLE = "not_editable", 2, "Only a folder or repository can be installed as editable."
+    NOT_EXPLAINED = "not_explained", 2, "explain does not cover this task."
+    NOT_OFFLINE = "not_offline", 2, "The tool cannot do this without the network."
+    NOT_PURE_PYTHON = "not_pure_python", 2, "A package has no wheel for every platform."
+    NOT_RESTORED = "not_restored", 4, "A failed run could not put everything back."
+    NOT_SUPPORTED = "not_supported", 2, "This manager or layer cannot do what was asked."
+    NOT_UTF8 = "not_utf8", 2, "A file is not encoded as UTF-8."
     NO_ANSWER = "no_answer", 4, "An index, channel or repository does not answer."
     NO_CHANNEL = "no_channel", 4, "No conda channel answers, and none could be built."
     NO_COMMAND = "no_command", 2, "No command was given."
@@ -135,25 +154,8 @@ class ErrorCode(StrEnum):
     NO_PROJECT_NAME = "no_project_name", 2, "pyproject.toml gives the project no name."
     NO_PYPROJECT = "no_pyproject", 2, "The folder and its parents have no pyproject.toml."
     NO_PYTHON = "no_python", 2, "The conda file does not contain Python."
+    NO_SUCH_PATH = "no_such_path", 2, "A path that was given does not exist."
     NO_VENV = "no_venv", 3, "This Python lacks the module venv or ensurepip."
-    NOTHING_TO_ADOPT = "nothing_to_adopt", 2, "The folder has no manifest that init can read."
-    NOTHING_TO_PROVE = "nothing_to_prove", 2, "No combo, engine and Python matches the request."
-    NOTHING_TO_PUBLISH = "nothing_to_publish", 2, "No built distribution exists."
-    NOT_A_FILE = (
-        "not_a_file",
-        2,
-        "Something that is not a regular file is where a file is expected.",
-    )
-    NOT_ADOPTED = "not_adopted", 2, "The project does not use mlops-lab yet."
-    NOT_CACHED = "not_cached", 4, "The run is offline and the caches do not have what it needs."
-    NOT_DECLARED = "not_declared", 2, "A package that is to be removed is not declared."
-    NOT_EDITABLE = "not_editable", 2, "Only a folder or repository can be installed as editable."
-    NOT_EXPLAINED = "not_explained", 2, "explain does not cover this task."
-    NOT_OFFLINE = "not_offline", 2, "The tool cannot do this without the network."
-    NOT_PURE_PYTHON = "not_pure_python", 2, "A package has no wheel for every platform."
-    NOT_RESTORED = "not_restored", 4, "A failed run could not put everything back."
-    NOT_SUPPORTED = "not_supported", 2, "This manager or layer cannot do what was asked."
-    NOT_UTF8 = "not_utf8", 2, "A file is not encoded as UTF-8."
     OTHER_ENVIRONMENT = "other_environment", 2, "A description belongs to another environment."
     OTHER_PLATFORM = "other_platform", 2, "A description belongs to another platform."
     OUTSIDE_PROJECT = "outside_project", 2, "A path leads outside the project."
@@ -229,14 +231,14 @@ class ErrorCode(StrEnum):
     WRONG_PLATFORM = "wrong_platform", 3, "This is not possible on this operating system."
     WRONG_PYTHON = "wrong_python", 2, "The environment's Python does not satisfy requires-python."
     WRONG_SETTING = "wrong_setting", 2, "A setting of [tool.mlops-lab] is not valid."
-    NO_SUCH_PATH = "no_such_path", 2, "A path that was given does not exist."
 
 
 class Remedy(NamedTuple):
     """What to do next: a sentence, and the command that does it.
 
-    `argv` is the command as a list of words; its first word is `invoke` where the command is one of this program's
-    tasks. Only the report renders it, in the words with which the user started this run.
+    `argv` is the command as a list of words; its first word is `invoke` where the command is one of
+    this program's tasks. Only the report renders it, in the words with which the user started this
+    run.
     """
 
     text: str = ""
@@ -256,8 +258,9 @@ class Remedy(NamedTuple):
 class LabError(Exception):
     """An error with one clear sentence, where it happened, and what to do next.
 
-    `message` is a complete sentence. `file` is the file to look at, relative to the project or absolute; `line` counts
-    from 1. `title` and `exit_code` are those of `code` unless they are given.
+    `message` is a complete sentence. `file` is the file to look at, relative to the project or
+    absolute; `line` counts from 1. `title` and `exit_code` are those of `code` unless they are
+    given.
     """
 
     def __init__(  # noqa: PLR0913 - each is one part of an answer
@@ -283,10 +286,9 @@ class LabError(Exception):
 
     def __str__(self) -> str:
         """Return the sentence with its place and its remedy, for where no report is at hand."""
-        place = (
-            ""
-            if self.file is None
-            else f"{self.file}{'' if self.line is None else f':{self.line}'}: "
-        )
+        text = self.message
+        if self.file is not None:
+            line = "" if self.line is None else f":{self.line}"
+            text = f"{self.file}{line}: {text}"
         remedy = str(self.remedy)
-        return f"{place}{self.message}{f' Next: {remedy}' if remedy else ''}"
+        return f"{text} Next: {remedy}" if remedy else text
