@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Lab:
-    """Give a lab without a combo: what it takes is what the tests are about."""
+    """Return a lab without a combo: what it takes is what the tests are about."""
     home = tmp_path / "maison é"
     home.mkdir()
     lab = Lab(home, variables(home))

@@ -118,7 +118,7 @@ class Checkout:
 
     @property
     def home(self) -> Path:
-        """Give the one environment that the cache holds."""
+        """Return the one environment that the cache holds."""
         (found,) = self.cache.glob("tools-*[!k]")
         return found
 
@@ -137,7 +137,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Checkout, list[str]]
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Checkout:
-    """Give a checkout with an empty cache."""
+    """Return a checkout with an empty cache."""
     return Checkout(tmp_path / "checkout", tmp_path / "cache")
 
 
@@ -159,7 +159,7 @@ def test_its_bytecode_is_compiled(made: tuple[Checkout, list[str]]) -> None:
 
 
 def facts(answer: tuple[int, str, str]) -> dict[str, Any]:
-    """Give what the program saw."""
+    """Return what the program saw."""
     code, out, err = answer
     assert (code, err) == (RAN, "")
     found: dict[str, Any] = json.loads(out)

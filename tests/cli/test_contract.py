@@ -62,7 +62,8 @@ TASKS = (
 )
 
 
-#: these have tests of their own that hold each answer to the schema: what they write stays, or takes a minute
+#: these have tests of their own that hold each answer to the schema: what they write stays, or
+#: takes a minute
 ELSEWHERE = {"env.export", "pkg.build", "pkg.publish", "proof.run", "proof.matrix", *ANYWHERE}
 
 
@@ -154,7 +155,7 @@ def test_a_plan_says_what_and_why(lab: Lab) -> None:
 
 
 def source(lab: Lab, *args: str, **env: str) -> tuple[str, str]:
-    """Give the combo that a run takes, and where that came from."""
+    """Return the combo that a run takes, and where that came from."""
     combo = lab("env.list", *args, env=env).document["combo"]
     assert combo["reason"]
     return combo["id"], combo["source"]
@@ -185,7 +186,7 @@ def test_precedence(lab: Lab) -> None:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """Give a copy of what a checkout holds to be run, in a folder with a space."""
+    """Return a copy of what a checkout holds to be run, in a folder with a space."""
     copy = tmp_path / "check out"
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ENTRY.parent, copy / "tasks_lib", ignore=ignored)

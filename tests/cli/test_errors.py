@@ -1,4 +1,4 @@
-"""Bad input as a person would give it: one clear error with the file and the next command, and no traceback."""
+"""Bad input as a user would give it: one clear error with the file and the next command, and no traceback."""
 
 from __future__ import annotations
 
@@ -229,7 +229,7 @@ def test_a_file_in_place_of_the_environment(lab: Lab, combo: str) -> None:
 
 @pytest.fixture
 def unwritable(lab: Lab) -> Iterator[Lab]:
-    """Give a project whose folder cannot be written, not even by root."""
+    """Return a project whose folder cannot be written, not even by root."""
     if shutil.which("chattr") is None or lab.run(["chattr", "+i", str(lab.project)]).code:
         lab.project.chmod(0o555)
         if os.access(lab.project, os.W_OK):
@@ -251,7 +251,7 @@ def test_a_folder_that_cannot_be_written(unwritable: Lab, combo: str) -> None:
 
 @pytest.fixture
 def small(lab: Lab) -> Iterator[Lab]:
-    """Give a project on a disk of 2 MB."""
+    """Return a project on a disk of 2 MB."""
     disk = lab.home / "petit"
     disk.mkdir()
     if (

@@ -1,4 +1,4 @@
-"""The formats and the file, as a person and CI ask for them."""
+"""The formats and the file, as a user and CI ask for them."""
 
 from __future__ import annotations
 

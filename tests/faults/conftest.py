@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["cache", "channel", "condabin", "fresh", "made", "new_lab"]
 
-#: Every fault in every place, instead of the few that the ordinary tests have time for; `nox -s faults` sets it.
+#: Every fault in every place, instead of the few that the ordinary tests have time for; `nox -s
+#: faults` sets it.
 FULL = bool(os.environ.get("MLOPS_LAB_FAULTS_FULL"))
 #: As in test_killed.py, whose tests try so many moments each.
 MOMENTS = int(os.environ.get("MLOPS_LAB_MOMENTS", "2"))
@@ -61,7 +62,7 @@ class Tried(Protocol):
 
 @pytest.fixture
 def tried(request: pytest.FixtureRequest) -> Tried:
-    """Give the counter of this test; without a call, the test counts once, under its own name."""
+    """Return the counter of this test; without a call, the test counts once, under its own name."""
 
     def count(kind: str, number: int = 1) -> None:
         request.node.user_properties.append(("tried", (kind, number)))
@@ -82,7 +83,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _is_early(item: pytest.Item) -> bool:
-    """Tell whether a run that is stopped is tried in the ordinary tests: one combo of each layer and each manager."""
+    """Return whether a run that is stopped is tried in the ordinary tests: one combo of each layer and each manager."""
     return not hasattr(item, "callspec") or str(item.callspec.params.get("lab")) in _EARLY
 
 
@@ -110,7 +111,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def _tried(report: pytest.TestReport) -> list[tuple[str, int]]:
-    """Give what a test said that it tried; one that says nothing is counted by its name."""
+    """Return what a test said that it tried; one that says nothing is counted by its name."""
     told = [
         cast("tuple[str, int]", value) for name, value in report.user_properties if name == "tried"
     ]
@@ -124,7 +125,7 @@ def _tried(report: pytest.TestReport) -> list[tuple[str, int]]:
 
 @pytest.fixture(scope="session")
 def wheels(cache: Path) -> Path:
-    """Give a folder with the wheels that the loopback index offers, downloaded once."""
+    """Return a folder with the wheels that the loopback index offers, downloaded once."""
     folder = cache / f"wheels-{hashlib.sha256(' '.join(WHEELS).encode()).hexdigest()[:12]}"
     with locked(cache / "wheels.lock"):
         if not (folder / "complete").is_file():
@@ -154,7 +155,7 @@ class Counter:
 
     @property
     def caches(self) -> Path:
-        """Give the folder of the caches."""
+        """Return the folder of the caches."""
         return self.lab.home / "caches"
 
     def clear(self) -> None:
@@ -166,7 +167,7 @@ class Counter:
 def shops(
     wheels: Path, request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]
 ) -> Iterator[object]:
-    """Give a maker of labs with a shop each."""
+    """Return a maker of labs with a shop each."""
     with ExitStack() as stack:
 
         def make(case: Case, *, secret: bool = True) -> Counter:

@@ -1,8 +1,9 @@
 """Feed damaged manifests, locks and settings to the tasks that read them; the same seed gives the same inputs.
 
-`main(count, seed)` shares `count` inputs out among the targets. `python -m tests.faults.fuzz_manifests --help` runs it,
-or tries one input again. Inputs run in a process of their own for each target, so that one that ends the interpreter,
-or eats all memory, is a finding too.
+`main(count, seed)` shares `count` inputs out among the targets. `python -m
+tests.faults.fuzz_manifests --help` runs it, or tries one input again. Inputs run in a process of
+their own for each target, so that one that ends the interpreter, or eats all memory, is a finding
+too.
 """
 
 from __future__ import annotations
@@ -99,7 +100,8 @@ def work(name: str, seed: int, first: int, last: int) -> None:
         with sandbox.entered():
             for number in range(first, last):
                 data, look, combo, form = case(name, seed, number)
-                # a hang in a thread cannot be interrupted: then this process ends, and says where it stood
+                # a hang in a thread cannot be interrupted: then this process ends, and says where
+                # it stood
                 faulthandler.dump_traceback_later(DEADLINE * 2, exit=True)
                 faults = sandbox.attempt(TARGETS[name].path, data, look, combo, form)
                 faulthandler.cancel_dump_traceback_later()
@@ -115,7 +117,7 @@ def work(name: str, seed: int, first: int, last: int) -> None:
 
 
 def command_line() -> int:
-    """Run the fuzzer as a person asks for it."""
+    """Run the fuzzer as a user asks for it."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.faults.fuzz_manifests", description=main.__doc__
     )

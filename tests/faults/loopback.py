@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 USER, SECRET = "ada", "s3cr3t-w0rd"
 #: how an answer goes wrong
 FAULTS = ("gone", "stalled", "500", "404", "truncated", "altered", "loop")
-#: which answers do: what lists packages (a page of the index, a channel's repodata), or the packages themselves
+#: which answers do: what lists packages (a page of the index, a channel's repodata), or the
+#: packages themselves
 PLACES = ("list", "package")
 _PACKAGES = (".whl", ".conda", ".tar.bz2")
 _BIT = 0x40
@@ -50,11 +51,11 @@ class Shop:
 
     @property
     def bare(self) -> str:
-        """Give host and port, which an error names."""
+        """Return host and port, which an error names."""
         return urlsplit(self.url).netloc
 
     def address(self, *, secret: bool) -> str:
-        """Give the server's address, with credentials or without."""
+        """Return the server's address, with credentials or without."""
         return self.url.replace("://", f"://{USER}:{SECRET}@") if secret else self.url
 
     @contextlib.contextmanager
@@ -67,7 +68,7 @@ class Shop:
             self.fault = ""
 
     def body(self, path: str) -> bytes | None:
-        """Give what stands at a path, if anything does."""
+        """Return what stands at a path, if anything does."""
         top, *rest = [unquote(part) for part in path.split("/") if part]
         if top == "simple" and len(rest) == 1:
             return self._page(rest[0])
@@ -111,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Stay silent."""
 
     def do_GET(self) -> None:
         self._answer(whole=True)

@@ -108,7 +108,7 @@ ODD: tuple[Any, ...] = (
 
 
 def mutated(rng: Random, seeds: Sequence[bytes], kind: str) -> bytes:
-    """Give one of `seeds` with up to four kinds of damage."""
+    """Return one of `seeds` with up to four kinds of damage."""
     data = rng.choice(seeds)
     parses = rng.random() < 0.6
     data = _structural(rng, data, kind) if parses else data

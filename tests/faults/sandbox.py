@@ -31,7 +31,8 @@ _MEBIBYTE = 1 << 10  # ru_maxrss counts in KiB
 MEMORY = 300 * _MEBIBYTE
 _RAW = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-#: audit events that change the disk, and which arguments are paths, each with the argument that is its folder
+#: audit events that change the disk, and which arguments are paths, each with the argument that is
+#: its folder
 _CHANGES: dict[str, tuple[tuple[int, int | None], ...]] = {
     "os.mkdir": ((0, 2),),
     "os.remove": ((0, 1),),

@@ -28,7 +28,7 @@ class Way:
     group: bool = False
 
     def __str__(self) -> str:
-        """Give the test's id."""
+        """Return the test's id."""
         return "+".join(number.name for number in self.signals) + ("-group" if self.group else "")
 
 

@@ -73,13 +73,13 @@ def _tried(box: Sandbox, name: str, count: int = 12) -> set[str]:
 
 @pytest.fixture(params=TARGETS)
 def target(request: pytest.FixtureRequest) -> str:
-    """Give each target's name."""
+    """Return each target's name."""
     return str(request.param)
 
 
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch, target: str) -> Callable[[Callable[[], object]], None]:
-    """Give what breaks the reader of a target: it does something first."""
+    """Return what breaks the reader of a target: it does something first."""
 
     def put(deed: Callable[[], object]) -> None:
         read, wanted = manifests.read_text, Path(TARGETS[target].path).name
@@ -110,7 +110,8 @@ def test_it_reports_a_reader_that_hangs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sandbox, "DEADLINE", 0.5)
-    # in the thread of a check it cannot be interrupted: there the worker of the fuzzer ends, so this one ends too
+    # in the thread of a check it cannot be interrupted: there the worker of the fuzzer ends, so
+    # this one ends too
     broken(lambda: time.sleep(1.5))
     assert "no end within " in _tried(box, target, 4)
 
@@ -379,7 +380,7 @@ def test_line_ends_and_a_byte_order_mark_mean_nothing(
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Lab:
-    """Give a home and a project with sound manifests, where no network is wanted."""
+    """Return a home and a project with sound manifests, where no network is wanted."""
     home = tmp_path / "maison é"
     home.mkdir()
     lab = Lab(home, variables(home))

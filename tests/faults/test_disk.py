@@ -285,9 +285,7 @@ def test_environment_goes_away(
         refused = False
         try:
             lab.prefix.rename(elsewhere) if moved else shutil.rmtree(lab.prefix)
-        except (
-            OSError
-        ):  # a file came into it meanwhile: `rm -r` says so, and a person types it again
+        except OSError:  # a file came into it meanwhile: `rm -r` says so, and a user types it again
             refused = True
         stdout, stderr = child.communicate(timeout=300)
         answer = Answer(child.returncode, stdout, stderr)

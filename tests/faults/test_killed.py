@@ -1,6 +1,7 @@
-"""A run is stopped at many moments, in every way; the next one ends well, and nothing that a person wrote is lost.
+"""A run is stopped at many moments, in every way; the next one ends well, and nothing that a user wrote is lost.
 
-The moments are spread over the time that an undisturbed run takes; there are `MOMENTS` for one task of one combo.
+The moments are spread over the time that an undisturbed run takes; there are `MOMENTS` for one task
+of one combo.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def _nothing(lab: Lab) -> None:
 
 
 def _without(lab: Lab) -> None:
-    """Leave what `setup` gives, and a package that a person installed by hand."""
+    """Leave what `setup` gives, and a package that a user installed by hand."""
     lab.write("pyproject.toml", PYPROJECT)
     lab.lock.unlink(missing_ok=True)
     lab.ok("setup")
@@ -68,7 +69,7 @@ SCENARIOS = {
 
 @pytest.fixture(scope="module", params=CASES, ids=str)
 def lab(request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]) -> Iterator[Lab]:
-    """Give a lab of each combo and engine, set up."""
+    """Return a lab of each combo and engine, set up."""
     one = new_lab(request.param)
     one.ok("setup")
     yield one

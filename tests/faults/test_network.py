@@ -72,7 +72,7 @@ class Row:
     fault: str
 
     def __str__(self) -> str:
-        """Give the test's id."""
+        """Return the test's id."""
         return f"{self.case}-{self.task}-{self.place}-{self.fault}"
 
 
@@ -93,7 +93,7 @@ def _rows() -> list[Row]:
 
 @pytest.fixture(scope="module")
 def counter(shops: Callable[[Case], Counter]) -> Callable[[Case], Counter]:
-    """Give the lab of a case, set up when it is first asked for."""
+    """Return the lab of a case, set up when it is first asked for."""
 
     @functools.cache
     def made(case: Case) -> Counter:

@@ -31,7 +31,7 @@ _ROOT = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-no
 
 
 def _wheel(name: str) -> bytes:
-    """Give a package with nothing in it, the same bytes each time."""
+    """Return a package with nothing in it, the same bytes each time."""
     stream, module = io.BytesIO(), name.replace("-", "_")
     info = f"{module}-90.dist-info"
     texts = {
@@ -84,12 +84,12 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Stay silent."""
 
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    """Give the port of the server."""
+    """Return the port of the server."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server.server_port
@@ -99,7 +99,7 @@ def port() -> Iterator[int]:
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Lab:
-    """Give a home with nothing in it, and caches of its own: what the server gives may be in no other."""
+    """Return a home with nothing in it, and caches of its own: what the server gives may be in no other."""
     home = tmp_path / "maison é"
     home.mkdir()
     lab = Lab(home, variables(home))
@@ -159,7 +159,7 @@ def _in_pyproject(lab: Lab, address: str) -> tuple[str, ...]:
     return ("pyproject.toml",)
 
 
-#: where a person may put the address of an index
+#: where a user may put the address of an index
 INDEXES: dict[str, Callable[[Lab, str], tuple[str, ...]]] = {
     **{
         name: _by_variable(name)

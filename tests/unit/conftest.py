@@ -19,7 +19,7 @@ class Install(Protocol):
     def __call__(
         self, prefix: Path, name: str, version: str, *, files: tuple[str, ...] = ()
     ) -> Path:
-        """Give the folder of its record."""
+        """Return the folder of its record."""
 
 
 class Link(Protocol):
@@ -35,12 +35,12 @@ class Link(Protocol):
         depends: tuple[str, ...] = (),
         noarch: bool = False,
     ) -> Path:
-        """Give the path of its record in `conda-meta`."""
+        """Return the path of its record in `conda-meta`."""
 
 
 @pytest.fixture
 def venv(root: Path) -> Path:
-    """Give the prefix of a virtual environment with what matters of one: no tool made it, and none is needed."""
+    """Return the prefix of a virtual environment with what matters of one: no tool made it, and none is needed."""
     prefix = root / ".venv"
     (prefix / "bin").mkdir(parents=True)
     (prefix / "lib/python3.11/site-packages").mkdir(parents=True)
@@ -51,7 +51,7 @@ def venv(root: Path) -> Path:
 
 @pytest.fixture
 def conda_env(home: Path) -> Path:
-    """Give the prefix of the conda environment `demo` where conda would look for it."""
+    """Return the prefix of the conda environment `demo` where conda would look for it."""
     prefix = home / ".conda/envs/demo"
     (prefix / "bin").mkdir(parents=True)
     (prefix / "conda-meta").mkdir()
@@ -62,7 +62,7 @@ def conda_env(home: Path) -> Path:
 
 @pytest.fixture
 def install() -> Install:
-    """Give the maker of installed distributions."""
+    """Return the maker of installed distributions."""
 
     def make(prefix: Path, name: str, version: str, *, files: tuple[str, ...] = ()) -> Path:
         site = prefix / "lib/python3.11/site-packages"
@@ -83,7 +83,7 @@ def install() -> Install:
 
 @pytest.fixture
 def link() -> Link:
-    """Give the maker of conda packages."""
+    """Return the maker of conda packages."""
 
     def make(  # noqa: PLR0913 - the parts of a package that tests vary
         prefix: Path,

@@ -64,7 +64,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> FakeRuns:
 
 @pytest.fixture
 def requirements(tmp_path: Path) -> Path:
-    """Give a list of requirements."""
+    """Return a list of requirements."""
     path = tmp_path / "tools.txt"
     path.write_text("one==1.0 --hash=sha256:00\n")
     return path

@@ -1,4 +1,4 @@
-"""The one error that a person sees."""
+"""The one error that a user sees."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks_lib.errors import ErrorCode, ExitCode, LabError
+from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
 
 
 def test_exit_codes_are_those_that_the_readme_promises() -> None:
@@ -33,8 +33,8 @@ def test_exit_codes_are_those_that_the_readme_promises() -> None:
             id="place",
         ),
         pytest.param(
-            LabError("It is wrong.", ErrorCode.TOOL_FAILED, file="a", remedy="mend a"),
-            "a: It is wrong. Next: mend a",
+            LabError("It is wrong.", ErrorCode.TOOL_FAILED, file="a", remedy=Remedy("Fix a")),
+            "a: It is wrong. Next: Fix a",
             id="remedy",
         ),
     ],

@@ -41,7 +41,7 @@ def _name(path: Path) -> str:
 
 
 def _imports(tree: ast.AST, *, at_run_time: bool = False) -> Iterator[str]:
-    """Give the dotted names that a tree imports; `at_run_time` leaves out those for the type checker alone."""
+    """Return the dotted names that a tree imports; `at_run_time` leaves out those for the type checker alone."""
     for node in ast.iter_child_nodes(tree):
         if at_run_time and isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             continue
@@ -98,7 +98,8 @@ def test_nothing_is_handed_to_a_shell(path: Path) -> None:
     ]
 
 
-#: where a person's output and the exit code are made, and the scripts that run as processes of their own
+#: where a user's output and the exit code are made, and the scripts that run as processes of their
+#: own
 SPEAKERS = (
     "tasks_lib/report/",
     "tasks_lib/__main__.py",
@@ -148,7 +149,7 @@ def test_what_the_first_start_needs_goes_in_one_direction_however_late_it_is_imp
 
 
 def _within(name: str, path: Path) -> set[str]:
-    """Give the modules of the package that one needs as it is imported."""
+    """Return the modules of the package that one needs as it is imported."""
     top = ast.Module(
         [
             node

@@ -44,7 +44,7 @@ class Log:
 def work(
     *results: Result, do: Callable[[], object] = lambda: None
 ) -> Callable[[], Iterable[Result]]:
-    """Give the work that does something and answers with `results`."""
+    """Return the work that does something and answers with `results`."""
 
     def run() -> Iterable[Result]:
         do()

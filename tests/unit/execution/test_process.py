@@ -24,7 +24,7 @@ _SOON = 5.0
 def python(
     code: str, *words: str, env: dict[str, str | None] | None = None, cwd: Path | None = None
 ) -> Command:
-    """Give a command that runs `code` in a Python of its own."""
+    """Return a command that runs `code` in a Python of its own."""
     return Command((sys.executable, "-c", code, *words), env=env or {}, cwd=cwd)
 
 
@@ -38,7 +38,7 @@ def _wait(until: Callable[[], bool]) -> bool:
 
 
 def _lives(pid: int) -> bool:
-    """Tell whether a process runs; a zombie that nobody has waited for yet does not."""
+    """Return whether a process runs; a zombie that nobody has waited for yet does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
@@ -68,7 +68,7 @@ def test_unmarked_test_cannot_start_a_process() -> None:
             id="sorted",
         ),
         pytest.param(
-            Command(("uv",), env={"KEY": "hunter2"}), "KEY=*** uv", id="a variable of a person's"
+            Command(("uv",), env={"KEY": "hunter2"}), "KEY=*** uv", id="a variable of a user's"
         ),
     ],
 )

@@ -35,7 +35,7 @@ NAMES = (*FILES, "made")
 
 @pytest.fixture
 def session(project: MakeProject) -> Session:
-    """Give a session of pip and uv, in a folder with manifests of the test's own."""
+    """Return a session of pip and uv, in a folder with manifests of the test's own."""
     found = project(files=FILES)
     return Session(
         found,
