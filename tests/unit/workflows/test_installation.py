@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,39 +32,31 @@ def _plan(session: Session) -> list[str]:
     return [step.id for step in steps if not step.id.startswith("check.")]
 
 
-def test_where_nothing_exists_everything_is_planned(project: MakeProject, tools: Tools) -> None:
-    session = Session.open(combo="pip_uv", start=project(PYPROJECT).root)
-    assert _plan(session) == ["env.create", "deps.lock", "deps.install"]
-    assert tools.ran == []
-
-
-def test_a_new_environment_needs_no_new_lock(project: MakeProject, tools: Tools) -> None:
-    made = project(PYPROJECT, files={"uv.lock": LOCK})
-    session = Session.open(combo="pip_uv", start=made.root)
-    assert _plan(session) == ["env.create", "deps.install"]
-    assert [command.split()[1:3] for command in tools.ran] == [["lock", "--check"]]
-
-
-@pytest.mark.usefixtures("venv")
 @pytest.mark.parametrize(
-    ("lock", "answers", "expected"),
+    ("there", "lock", "answers", "expected"),
     [
-        pytest.param("", {}, ["deps.lock", "deps.install"], id="no lock"),
-        pytest.param(LOCK, {CHECK: STALE}, ["deps.lock", "deps.install"], id="stale lock"),
-        pytest.param(LOCK, {PREVIEW: PENDING}, ["deps.install"], id="pending installation"),
-        pytest.param(LOCK, {PREVIEW: (2, "error: no\n")}, ["deps.install"], id="no preview"),
-        pytest.param(LOCK, {}, [], id="all is there"),
+        pytest.param(False, "", {}, ["env.create", "deps.lock", "deps.install"], id="nothing"),
+        pytest.param(False, LOCK, {}, ["env.create", "deps.install"], id="a lock alone"),
+        pytest.param(True, "", {}, ["deps.lock", "deps.install"], id="no lock"),
+        pytest.param(True, LOCK, {CHECK: STALE}, ["deps.lock", "deps.install"], id="stale lock"),
+        pytest.param(True, LOCK, {PREVIEW: PENDING}, ["deps.install"], id="pending"),
+        pytest.param(True, LOCK, {PREVIEW: (2, "error\n")}, ["deps.install"], id="no preview"),
+        pytest.param(True, LOCK, {}, [], id="all is there"),
     ],
 )
-def test_only_what_is_missing_is_planned(
+def test_only_what_is_missing_is_planned(  # noqa: PLR0913, PLR0917 - one case a row
     project: MakeProject,
+    venv: Path,
     tools: Tools,
+    there: bool,
     lock: str,
     answers: dict[str, tuple[int, str]],
     expected: list[str],
 ) -> None:
     made = project(PYPROJECT, files={"uv.lock": lock} if lock else {})
     tools.answers = answers
+    if not there:
+        shutil.rmtree(venv)
     assert _plan(Session.open(combo="pip_uv", start=made.root)) == expected
 
 
