@@ -10,7 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tasks_lib.environments import health_checks
-from tasks_lib.errors import ErrorCode, LabError
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution.plan import Step, Writes
 
 if TYPE_CHECKING:
@@ -22,17 +22,20 @@ if TYPE_CHECKING:
     from tasks_lib.results import Check, Result
 
 WINDOWS = os.name == "nt"
-#: The steps after which an environment is whole; what looks at it waits for those that a plan has.
+#: The steps after which an environment is complete; a check waits for those in its plan.
 MADE = ("env.create", "env.update", "env.pip", "deps.install")
-#: What a new virtual environment has before any lock; `uv venv --seed` and `python -m venv` put them there.
+#: What a new virtual environment has before any lock, from `uv venv --seed` or `python -m venv`.
 SEEDS = ("pip", "setuptools", "wheel", "packaging")
 #: Why a step that creates an environment is safe.
 CREATION_IS_SAFE = "deleted again if it is not completed"
 
 
+CREATE = Remedy("Create it", ("invoke", "setup"))
+
+
 @dataclass(frozen=True)
 class Activation:
-    """All that a process needs to run in an environment: interpreter, folders for PATH, variables (`None` unsets)."""
+    """What a process needs to run in an environment; a variable of the value `None` is unset."""
 
     prefix: Path
     python: Path
@@ -42,23 +45,20 @@ class Activation:
     undo_scripts: tuple[Path, ...] = ()
 
     def env(self) -> dict[str, str | None]:
-        """Give the changes for a process: the variables, and the folders ahead of PATH."""
+        """Return the variables for a process; the environment's folders come first on PATH."""
         ahead = [str(folder) for folder in self.path]
-        rest = [
-            part
-            for part in os.environ.get("PATH", "").split(os.pathsep)
-            if part and part not in ahead
-        ]
+        behind = os.environ.get("PATH", "").split(os.pathsep)
+        rest = [part for part in behind if part and part not in ahead]
         return {**self.variables, "PATH": os.pathsep.join([*ahead, *rest])}
 
 
 class State(Enum):
-    """What stands at an environment's place."""
+    """What exists at an environment's place."""
 
     ABSENT = "absent"
     PRESENT = "present"
-    BROKEN = "broken"  # an environment whose interpreter is gone or does not start
-    FOREIGN = "foreign"  # something that is no environment at all
+    BROKEN = "broken"  # an environment whose interpreter is missing or does not start
+    FOREIGN = "foreign"  # something that is not an environment
 
 
 class Environment(ABC):
@@ -84,13 +84,13 @@ class Environment(ABC):
     user_variables: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, project: Project) -> None:
-        """Keep the project; nothing is looked at before it is asked for."""
+        """Keep the project; nothing is read yet."""
         self.project = project
 
     @classmethod
     @abstractmethod
     def applies(cls, project: Project) -> bool:
-        """Tell whether the project has what this layer is made from."""
+        """Return whether the project has what this layer is created from."""
 
     @classmethod
     def program_on_path(cls) -> str:
@@ -99,7 +99,7 @@ class Environment(ABC):
 
     @classmethod
     def choices(cls) -> list[str]:
-        """List what can make it on this machine, where a person may choose."""
+        """List the engines of this machine, where a user may choose one."""
         return []
 
     @classmethod
@@ -109,7 +109,7 @@ class Environment(ABC):
 
     @classmethod
     def on_machine(cls) -> list[tuple[str, Path]]:
-        """Return the names and folders of this kind's environments that a list or a folder of it has."""
+        """Return the names and folders of the environments of this kind that are known here."""
         return []
 
     @property
@@ -120,26 +120,26 @@ class Environment(ABC):
     @property
     @abstractmethod
     def prefix(self) -> Path:
-        """Give the environment's folder."""
+        """Return the environment's folder."""
 
     @property
     @abstractmethod
     def name(self) -> str:
-        """Give the name by which people know it."""
+        """Return the name by which people know it."""
 
     @property
     @abstractmethod
     def engine(self) -> str:
-        """Name what makes it."""
+        """Return the name of the engine that creates it."""
 
     def version_of_engine(self) -> Command | None:
-        """Return the command that prints the engine's version, nothing where it is one of `tools`."""
+        """Return the command that prints the engine's version, None if it is one of `tools`."""
         return None
 
     @property
     @abstractmethod
     def where(self) -> str:
-        """Say which environment this is, for a sentence."""
+        """Return which environment this is, for a sentence."""
 
     @property
     def manifest(self) -> Path | None:
@@ -168,22 +168,22 @@ class Environment(ABC):
 
     @property
     def marker(self) -> Path:
-        """Give the file or folder that only this kind of environment has."""
+        """Return the file or folder that only this kind of environment has."""
         return self.prefix / self.mark
 
     @abstractmethod
     def creation(self) -> tuple[Step, ...]:
-        """Give the steps that make it, the first of which has the id `env.create`."""
+        """Return the steps that create it; the first has the id `env.create`."""
 
     def recreation(
         self, description: Path, packages: Sequence[Mapping[str, Any]]
     ) -> tuple[Step, ...]:
-        """Give the steps that make it as a description says; `packages` are the records of what it owned."""
+        """Return the steps that create what a description says; `packages` are its own records."""
         del description, packages
         return self.creation()
 
     def clearing(self, why: str) -> Step:
-        """Give the step that makes room for another; what stood there comes back if the run does not end well."""
+        """Return the step that moves it away; the run moves it back unless it ends well."""
         shown = f"rm -r {self.prefix}"
         return Step(
             "env.clear",
@@ -192,63 +192,64 @@ class Environment(ABC):
             shown=shown,
             why=why,
             writes=Writes.NEW_ENVIRONMENT,
-            safe="what stood there comes back unless the run ends well",
+            safe="it is moved back unless the run ends well",
         )
 
     @abstractmethod
     def lacking(self) -> tuple[str, ...]:
-        """Say what the manifest asks for and an existing environment does not have, by conda's or Python's words."""
+        """Return what the manifest names and an existing environment does not have."""
 
     @abstractmethod
     def activation(self) -> Activation:
-        """Give what a process needs to run in it."""
+        """Return what a process needs to run in it."""
 
     def repair(self, journal: Path, packages: Sequence[Mapping[str, Any]]) -> tuple[Command, ...]:
-        """Give the commands that bring back the packages of its own that a journal's records name."""
+        """Return the commands that bring back its own packages; `packages` are their records."""
         del journal, packages
         return ()
 
     @abstractmethod
     def health(self) -> Iterable[Result]:
-        """Look for damage without a tool's help."""
+        """Check for damage without the help of a tool."""
 
     def doctor(self) -> Step | None:
-        """Give the tool that answers for the health of this environment, where there is one."""
+        """Return the step of the tool that checks this kind of environment, where there is one."""
         return None
 
     @property
     def python(self) -> Path:
-        """Give the path of its interpreter."""
+        """Return the path of its interpreter."""
         return self.activation().python
 
     def state(self) -> State:
-        """Look at what stands at its place."""
+        """Return what exists at its place."""
         if not os.path.lexists(self.prefix):
             return State.ABSENT
         if not self.marker.exists():
             empty = self.prefix.is_dir() and not any(self.prefix.iterdir())
             return State.ABSENT if empty else State.FOREIGN
-        return (
-            State.PRESENT
-            if self.python.is_file() and os.access(self.python, os.X_OK)
-            else State.BROKEN
-        )
+        works = self.python.is_file() and os.access(self.python, os.X_OK)
+        return State.PRESENT if works else State.BROKEN
 
     def exists(self) -> bool:
-        """Tell whether there is a usable environment."""
+        """Return whether there is a usable environment."""
         return self.state() is State.PRESENT
 
     def require(self) -> Activation:
-        """Give its activation, or a clear error where there is none yet; all that writes in it asks for it here."""
+        """Return its activation for a step that writes in it.
+
+        Raises:
+            LabError: The environment does not exist yet, or is conda's base.
+        """
         self.refuse_base()
         if self.state() is not State.PRESENT:
             text = f"{self.where} does not exist yet."
-            raise LabError(text, ErrorCode.NO_ENVIRONMENT, remedy="make it: invoke setup")
+            raise LabError(text, ErrorCode.NO_ENVIRONMENT, remedy=CREATE)
         return self.activation()
 
     @property
     def lock_path(self) -> Path | None:
-        """Give the file by which runs of several projects wait for each other, where they can share the environment."""
+        """Return the file by which the projects that share the environment wait for each other."""
         return None
 
     @property
@@ -300,14 +301,15 @@ class Environment(ABC):
         """Take the environment off its kind's list of environments."""
 
     def refuse_base(self) -> None:  # noqa: B027 - not every kind has one
-        """Stop where it is an environment that is never touched, however it is named."""
+        """Raise an error where it is an environment that is never changed."""
 
     def refuse_foreign(self) -> None:
-        """Stop before anything is written where something else than an environment stands, or conda's base."""
+        """Raise an error where something exists that is not an environment of this kind."""
         self.refuse_base()
         if self.state() is State.FOREIGN:
-            text = f"{self.prefix} is there already, and it is no {self.kind} environment."
-            raise LabError(text, ErrorCode.PATH_OCCUPIED, remedy=f"move it away: {self.prefix}")
+            text = f"{self.prefix} exists already, and is not a {self.kind} environment."
+            remedy = Remedy(f"Move {self.prefix} away")
+            raise LabError(text, ErrorCode.PATH_OCCUPIED, remedy=remedy)
 
 
 def _delete(place: Path) -> None:

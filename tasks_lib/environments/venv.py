@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Venv(Environment):
-    """A virtual environment, made by `uv venv` with pip in it, as `python -m venv` would."""
+    """A virtual environment, created by `uv venv` with pip in it, as `python -m venv` would."""
 
     kind: ClassVar[str] = "pip"
     mark: ClassVar[str] = "pyvenv.cfg"  # PEP 405
@@ -45,7 +45,7 @@ class Venv(Environment):
 
     @classmethod
     def applies(cls, project: Project) -> bool:
-        """Apply to every project with a manifest."""
+        """Return whether there is a manifest."""
         return bool(project.pyproject.data)
 
     @classmethod
@@ -55,43 +55,43 @@ class Venv(Environment):
 
     @property
     def prefix(self) -> Path:
-        """Give `.venv` in the project."""
+        """Return `.venv` in the project."""
         return self.project.root / self.name
 
     def activation(self) -> Activation:
-        """Give the interpreter and variables that `activate` would set; conda's are unset by `process`."""
+        """Return the interpreter and the variables that `activate` would set.
+
+        `execution.process` unsets conda's.
+        """
         folder = self.prefix / ("Scripts" if WINDOWS else "bin")
         python = folder / ("python.exe" if WINDOWS else "python")
         variables = {"VIRTUAL_ENV": str(self.prefix), "VIRTUAL_ENV_PROMPT": self.project.root.name}
         return Activation(self.prefix, python, (folder,), variables)
 
     def creation(self) -> tuple[Step, ...]:
-        """Give the step that makes it, in place of a broken one."""
+        """Return the steps that create it, in place of one that is broken or has another Python."""
         self.refuse_foreign()
-        title = f"make {self.where}"
+        title = f"create {self.where}"
         words = ("venv", "--seed", *self._python(), str(self.prefix))
-        command = uv.command(self.project, *words, why=title, cwd=self.project.root)
-        creation = Step(
+        create = Step(
             "env.create",
             title,
-            command,
+            uv.command(self.project, *words, why=title, cwd=self.project.root),
             undo=self.discard,
             needs=("env.clear",),
             writes=Writes.NEW_ENVIRONMENT,
             safe=CREATION_IS_SAFE,
         )
-        steps = [creation]
-        if (state := self.state()) is not State.ABSENT:
-            why = (
-                "its interpreter is gone"
-                if state is State.BROKEN
-                else "it has another Python than the one wanted"
-            )
-            steps.insert(0, self.clearing(f"{self.where} is made anew: {why}"))
-        return tuple(steps)
+        state = self.state()
+        if state is State.ABSENT:
+            return (create,)
+        why = "it has another Python than the one that is needed"
+        if state is State.BROKEN:
+            why = "its interpreter does not exist"
+        return (self.clearing(f"{self.where} is created again: {why}"), create)
 
     def lacking(self) -> tuple[str, ...]:
-        """Say when its Python is not the one that was asked for, or that `requires-python` wants."""
+        """Return the Python that the options or `requires-python` name, where it has another."""
         has = site_packages.python_version(self.prefix)
         if has is None:
             return ()
@@ -103,7 +103,7 @@ class Venv(Environment):
         return ()
 
     def health(self) -> Iterable[Result]:
-        """Look for a broken interpreter link, a moved folder, and damaged or duplicate distribution records."""
+        """Check the interpreter's link, the folder's place, and the distributions' records."""
         yield self._interpreter()
         yield distribution_health.moved(self.prefix)
         yield from distribution_health.health(self.prefix)
@@ -117,7 +117,10 @@ class Venv(Environment):
         return health_checks.INTERPRETER.result(Status.FAIL, detail)
 
     def _python(self) -> list[str]:
-        """Take the Python asked for, else this one where the project allows it, else let uv find one."""
+        """Return the option that names the Python of the options, or this one if it is allowed.
+
+        Without the option uv looks for one.
+        """
         if self.project.options.python:
             return ["--python", self.project.options.python]
         pinned = (self.project.root / ".python-version").exists()
@@ -127,12 +130,15 @@ class Venv(Environment):
 
 
 def is_python(wanted: str, has: str) -> bool:
-    """Tell whether a version is the one that was asked for: `3.12`, or a specifier; a path or a name is uv's affair."""
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415 - 0.03 s, and seldom needed
+    """Return whether a version is the one that was named, as `3.12` or as a specifier.
 
+    A path or another name is for uv to judge.
+    """
+    # 0.03 s, and seldom needed
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415 - see above
+
+    specifier = f"=={wanted}.*" if wanted[0].isdigit() else wanted
     try:
-        return has in SpecifierSet(
-            f"=={wanted}.*" if wanted[0].isdigit() else wanted, prereleases=True
-        )
+        return SpecifierSet(specifier).contains(has, prereleases=True)
     except InvalidSpecifier:
         return True

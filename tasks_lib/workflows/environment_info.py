@@ -67,7 +67,7 @@ def _others(session: Session) -> Iterator[dict[str, Any]]:
     for one in foreign.virtual_environments(session.project, os.environ):
         has_programs = (one.prefix / "bin").is_dir() or (one.prefix / "Scripts").is_dir()
         state = State.PRESENT if has_programs else State.BROKEN
-        yield _row(one.kind, one.prefix.name, one.prefix, state, mine=one.mine)
+        yield _row(one.kind, one.prefix.name, one.prefix, state, mine=True)
     for layer in ENVIRONMENTS.values():
         for name, prefix in layer.on_machine():
             yield _row(layer.kind, name, prefix, State.PRESENT, mine=False)

@@ -105,9 +105,9 @@ def test_state_tells_absent_present_broken_and_foreign(environment: Environment)
 def test_nothing_is_made_where_something_else_stands(environment: Environment) -> None:
     environment.prefix.mkdir(parents=True)
     (environment.prefix / "thesis.tex").touch()
-    with pytest.raises(LabError, match="is there already"):
+    with pytest.raises(LabError, match="exists already"):
         environment.creation()
-    with pytest.raises(LabError, match="is there already"):
+    with pytest.raises(LabError, match="exists already"):
         environment.refuse_foreign()
 
 

@@ -114,23 +114,17 @@ def test_list_and_info(made: Lab) -> None:
 
 
 @pytest.mark.parametrize("made", MANAGERS, ids=str, indirect=True)
-def test_list_names_those_of_other_tools(made: Lab) -> None:
-    env = {
-        "POETRY_VIRTUALENVS_PATH": str(made.home / "theirs"),
-        "POETRY_VIRTUALENVS_IN_PROJECT": "false",
-    }
-    assert made.run([str(tools() / "poetry"), "env", "use", PYTHON], env=env).code == 0
-    folder = made.home / ".local/share/virtualenvs/tiny-lab-AAAAAAAA"
+def test_list_names_those_of_other_tools_in_the_projects_folder(made: Lab) -> None:
+    folder = made.project / ".nox" / "tests"
     assert made.run([str(tools() / "uv"), "venv", "--python", PYTHON, str(folder)]).code == 0
     try:
         with untouched(made):
-            rows = made("env.list", env=env).data["environments"]
+            rows = made("env.list").data["environments"]
     finally:
-        shutil.rmtree(made.home / "theirs")
-        shutil.rmtree(folder)
+        shutil.rmtree(made.project / ".nox")
     found = {row["kind"]: row for row in rows}
-    assert found.keys() == {"pip", "poetry", "pipenv"}
-    assert (found["poetry"]["project"], found["pipenv"]["project"]) == (True, False)
+    assert found.keys() == {"pip", "nox"}
+    assert all(row["project"] for row in rows)
     assert all(row["python"].startswith(f"{VERSION}.") for row in rows)
 
 

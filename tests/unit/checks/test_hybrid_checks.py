@@ -11,7 +11,6 @@ from tasks_lib import bootstrap, checks
 from tasks_lib.checks.registry import FACT_CHECKS, KNOWN, families, fixes
 from tasks_lib.checks.selection import Selection
 from tasks_lib.checks.tools import FAMILIES
-from tasks_lib.environments import foreign
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.execution import file_lock
 from tasks_lib.managers import poetry_settings
@@ -319,18 +318,6 @@ def test_poetry_passes_the_venv_over(
     ):
         write(root / "poetry.toml", text)
         assert [one.status for one in look("leak.poetry", "pip_poetry")] == [expected]
-
-
-@pytest.mark.filterwarnings(
-    "ignore:open_text is deprecated:DeprecationWarning"
-)  # in what Poetry imports
-@pytest.mark.parametrize("name", ["demo", "My_Demo.x", "a" * 60, ""])
-def test_poetry_names_an_environment_so(root: Path, name: str) -> None:
-    from poetry.core.packages.project_package import ProjectPackage  # noqa: PLC0415 - slow, and here alone
-    from poetry.utils.env.env_manager import EnvManager  # noqa: PLC0415 - the same
-
-    package = ProjectPackage(name or "non-package-mode", "0")
-    assert foreign.poetry_name(name, root) == EnvManager.generate_env_name(package.name, str(root))
 
 
 def test_terms_are_named_in_ci(

@@ -163,7 +163,7 @@ def test_broken_one_is_cleared_first(project: MakeProject, conda_env: Path) -> N
 def test_foreign_folder_is_never_written_to(project: MakeProject, home: Path) -> None:
     (home / ".conda/envs/demo").mkdir(parents=True)
     (home / ".conda/envs/demo/thesis.tex").touch()
-    with pytest.raises(LabError, match="is there already"):
+    with pytest.raises(LabError, match="exists already"):
         Conda(project(conda=CONDA)).creation()
 
 

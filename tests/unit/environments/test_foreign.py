@@ -1,10 +1,8 @@
-"""Virtual environments of the project that other tools keep."""
+"""The virtual environments in a project's folder."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
-import pytest
 
 from tasks_lib.environments import foreign
 
@@ -14,52 +12,35 @@ if TYPE_CHECKING:
     from tests.conftest import MakeProject
 
 
-def make(prefix: Path, told: str = "") -> Path:
-    """Make what a virtual environment is known by."""
+def make(prefix: Path) -> Path:
+    """Create what a virtual environment is known by."""
     prefix.mkdir(parents=True)
     (prefix / "pyvenv.cfg").touch()
-    if told:
-        (prefix / ".project").write_text(f"{told}\n")
     return prefix
 
 
 def test_every_kind(project: MakeProject, root: Path, home: Path) -> None:
-    pipenvs, poetrys = home / ".local/share/virtualenvs", home / ".cache/pypoetry/virtualenvs"
-    wanted = [
-        ("pip", make(root / "env"), True),
-        ("nox", make(root / ".nox" / "tests"), True),
-        ("uv", make(home / "of-uv"), True),
-        ("poetry", make(poetrys / "demo-AAAAAAAA-py3.11"), False),
-        ("pipenv", make(pipenvs / "other-BBBBBBBB", str(root)), True),
-        ("pipenv", make(pipenvs / "demo-CCCCCCCC", "/elsewhere"), False),
-        ("pipenv", make(home / ".virtualenvs" / "demo"), False),
+    expected = [
+        ("pip", make(root / ".venv")),
+        ("pip", make(root / "env")),
+        ("nox", make(root / ".nox" / "tests")),
+        ("tox", make(root / ".tox" / "py")),
+        ("uv", make(home / "of-uv")),
     ]
-    make(poetrys / "demo-two-AAAAAAAA-py3.11")
-    make(pipenvs / "another-BBBBBBBB")
     (root / "src").mkdir()
-    (poetrys / "demo-DDDDDDDD-py3.12").mkdir()  # no environment
-    found = foreign.virtual_environments(project(), {"UV_PROJECT_ENVIRONMENT": str(home / "of-uv")})
-    assert sorted(found) == sorted(wanted)
+    variables = {"UV_PROJECT_ENVIRONMENT": str(home / "of-uv")}
+    assert foreign.virtual_environments(project(), variables) == expected
 
 
-@pytest.mark.parametrize(
-    ("pyproject", "name"),
-    [
-        ('[project]\nname = "My_Demo"\n', "my-demo"),
-        ('[tool.poetry]\nname = "my.demo"\n', "my-demo"),
-        ("", "non-package-mode"),
-    ],
-)
-def test_poetry_names_a_project_as_an_index_would(
-    project: MakeProject, home: Path, root: Path, pyproject: str, name: str
+def test_environments_that_poetry_and_pipenv_keep_elsewhere_are_theirs_to_list(
+    project: MakeProject, root: Path, home: Path
 ) -> None:
-    theirs = make(home / ".cache/pypoetry/virtualenvs" / f"{name}-AAAAAAAA-py3.11")
-    mine = make(home / ".cache/pypoetry/virtualenvs" / f"{foreign.poetry_name(name, root)}-py3.11")
-    found = foreign.virtual_environments(project(pyproject), {})
-    expected = [("poetry", mine, True), *([("poetry", theirs, False)] if pyproject else [])]
-    assert sorted(found) == sorted(expected)
-
-
-def test_nothing_there(project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WORKON_HOME", "/nowhere")
+    make(home / ".cache/pypoetry/virtualenvs/demo-AAAAAAAA-py3.11")
+    pipenv = make(home / ".local/share/virtualenvs/demo-BBBBBBBB")
+    (pipenv / ".project").write_text(f"{root}\n")
     assert foreign.virtual_environments(project(), {}) == []
+
+
+def test_nothing_there(project: MakeProject) -> None:
+    variables = {"UV_PROJECT_ENVIRONMENT": "/nowhere"}
+    assert foreign.virtual_environments(project(), variables) == []

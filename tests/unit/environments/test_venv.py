@@ -77,7 +77,7 @@ def test_foreign_folder_is_never_written_to(project: MakeProject) -> None:
     environment = Venv(project())
     environment.prefix.mkdir()
     (environment.prefix / "thesis.tex").touch()
-    with pytest.raises(LabError, match="is there already"):
+    with pytest.raises(LabError, match="exists already"):
         environment.creation()
 
 
