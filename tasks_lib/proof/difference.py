@@ -18,40 +18,45 @@ if TYPE_CHECKING:
     Rows = list[dict[str, str]]
 
 _HASH_SHOWN = 12
+#: what most likely explains a difference
+_CHANGED = "The project was changed ({}): the locks follow from it, and the packages from them."
+_RESOLVED = (
+    "The manifests are the same and the locks are not: they were resolved at different times or "
+    "places."
+)
+_LAYER = "The lock is the same; the difference in what is installed follows from {}."
+_BY_HAND = (
+    "Lock and surroundings are the same: somebody installed, upgraded or removed something by hand."
+)
+_FAULT = "The same is installed from the same lock: only one of the sessions met a fault."
+_TIMES = "They agree in everything that counts; different times follow from {}."
 #: the parts of a proof that describe where it was made, and the word for one of each
 _SURROUNDINGS = {"platform": "platform", "tools": "tool", "caches": "cache"}
 
 
 def explain(first: str, second: str) -> Answer:
     """Compare two proofs. They agree if packages, lock and verdict do."""
-    proofs = (document.load(Path(first)), document.load(Path(second)))
-
-    def differing(describe: Callable[[Proof], Mapping[str, str]]) -> Rows:
-        return claims.rows(describe(proofs[0]), describe(proofs[1]))
-
-    around, packages = differing(_surroundings), differing(_packages)
-    lock, verdict = differing(_pins), differing(_verdict)
+    one, other = document.load(Path(first)), document.load(Path(second))
+    differing: dict[str, Rows] = {}
+    data: dict[str, Any] = {}
+    for name, (heading, describe) in _PARTS.items():
+        differing[name] = claims.rows(describe(one), describe(other))
+        data[name] = _table(heading, differing[name])
     results = [
-        _result("packages", "the same packages are installed", packages),
-        _result("lock", "the locks pin the same versions", lock),
-        _result("verdict", "the verdicts are the same", verdict),
+        _result("packages", "the same packages are installed", differing["packages"]),
+        _result("lock", "the locks pin the same versions", differing["lock"]),
+        _result("verdict", "the verdicts are the same", differing["claims"]),
     ]
-    data = {
-        "surroundings": _table("surroundings", around),
-        "packages": _table("package", packages),
-        "lock": _table("locked", lock),
-        "conda_files": _table("conda file", differing(_conda_files)),
-        "steps": _times(*proofs),
-        "claims": _table("claim", verdict),
-        "likely": _likely(around, packages, lock, verdict),
-    }
+    data["steps"] = _times(one, other)
+    data["likely"] = _likely(differing)
     return Answer(results, {key: value for key, value in data.items() if value})
 
 
 def _result(name: str, title: str, rows: Rows) -> Result:
+    if not rows:
+        return Result(f"compare.{name}", Status.PASS, title)
     told = [f"{row['name']} ({row['first'] or 'none'}, {row['second'] or 'none'})" for row in rows]
-    status = Status.FAIL if rows else Status.PASS
-    return Result(f"compare.{name}", status, title, listed(told))
+    return Result(f"compare.{name}", Status.FAIL, title, listed(told))
 
 
 def _table(name: str, rows: Rows) -> Rows:
@@ -117,9 +122,9 @@ def _times(one: Proof, other: Proof) -> list[dict[str, Any]]:
     return rows
 
 
-def _likely(around: Rows, packages: Rows, lock: Rows, verdict: Rows) -> str:
+def _likely(differing: dict[str, Rows]) -> str:
     """Return the most likely explanation: the first cause that can have this effect."""
-    names = sorted(row["name"] for row in around)
+    names = [row["name"] for row in differing["surroundings"]]
 
     def among(*kinds: str) -> str:
         return listed(name for name in names if name.startswith(kinds))
@@ -127,26 +132,24 @@ def _likely(around: Rows, packages: Rows, lock: Rows, verdict: Rows) -> str:
     project = among("manifest", "commit")
     layer = among("combo", "engine", "python", "channel", "platform system", "platform machine")
     machine = among("cache", "platform", "tool")
-    if lock and project:
-        return (
-            f"The project was changed ({project}): the locks follow from it, "
-            "and the packages from them."
-        )
-    if lock:
-        return (
-            "The manifests are the same and the locks are not: they were resolved at different "
-            "times or places."
-        )
-    if packages and layer:
-        return f"The lock is the same; the difference in what is installed follows from {layer}."
-    if packages:
-        return (
-            "Lock and surroundings are the same: somebody installed, upgraded or removed "
-            "something by hand."
-        )
-    if verdict:
-        return "The same is installed from the same lock: only one of the sessions met a fault."
-    return (
-        "They agree in everything that counts; different times follow from "
-        f"{machine or 'the load of the machine'}."
-    )
+    if differing["lock"] and project:
+        return _CHANGED.format(project)
+    if differing["lock"]:
+        return _RESOLVED
+    if differing["packages"] and layer:
+        return _LAYER.format(layer)
+    if differing["packages"]:
+        return _BY_HAND
+    if differing["claims"]:
+        return _FAULT
+    return _TIMES.format(machine or "the load of the machine")
+
+
+#: the parts of the answer: the heading of each, and what of a proof is compared
+_PARTS: dict[str, tuple[str, Callable[[Proof], dict[str, str]]]] = {
+    "surroundings": ("surroundings", _surroundings),
+    "packages": ("package", _packages),
+    "lock": ("locked", _pins),
+    "conda_files": ("conda file", _conda_files),
+    "claims": ("claim", _verdict),
+}

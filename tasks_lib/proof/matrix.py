@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
 import re
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from tasks_lib.execution import plan, usage
 from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Command
 from tasks_lib.proof import cell as cells_of
-from tasks_lib.proof import channel, overview, page
+from tasks_lib.proof import channel, overview, page, task_answer
 from tasks_lib.proof.cell import Cell
 from tasks_lib.results import Result, Status, from_error
 from tasks_lib.session import combos
@@ -190,24 +189,13 @@ def judged(cell: Cell, file: Path, outcome: Outcome) -> tuple[Cell, Result]:
     try:
         proven = replace(cells_of.read([file])[0], python=cell.python)
     except LabError:  # there is no file, or half of one
-        said, remedy = _said(outcome)
-        return replace(cell, problem=said), replace(result, detail=said, remedy=remedy)
+        found = task_answer.failure("proof.run", outcome)
+        result = replace(result, detail=found.detail, remedy=found.remedy)
+        return replace(cell, problem=found.detail), result
     status = Status.ERROR
     if outcome.ok and proven.status is Status.PASS:
         status = Status.PASS
     elif outcome.code == ExitCode.CHECK_FAILED:
         status = Status.FAIL
-    why = "; ".join(f"{what}: {reason}" for _, what, reason in proven.reasons())
-    return proven, replace(result, status=status, detail=why)
-
-
-def _said(outcome: Outcome) -> tuple[str, Remedy]:
-    """Return the first bad result of a session without a proof, and what to do next."""
-    try:
-        for row in json.loads(outcome.stdout)["results"]:
-            if row["status"] in {"fail", "error"}:
-                return f"{row['title']}: {row['detail']}", Remedy(row["remedy"])
-    except (ValueError, KeyError):
-        pass
-    said = f"it ended with exit code {outcome.code} and no answer: {outcome.said[-300:]}"
-    return said, Remedy()
+    reasons = [f"{what}: {reason}" for _, what, reason in proven.reasons()]
+    return proven, replace(result, status=status, detail="; ".join(reasons))

@@ -74,14 +74,15 @@ def reasons(cells: Sequence[Cell]) -> Table:
 
 
 def packages(cells: Sequence[Cell]) -> Table:
-    """Return the packages that are not the same in all cells, and which cells have which."""
+    """Return the packages that are not the same in all cells, with what each cell has."""
     proven = [cell for cell in cells if cell.has_proof]
-    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    found: dict[str, dict[Cell, str]] = defaultdict(dict)
     for cell in proven:
         for name, one in cell.installed.items():
-            found[name, f"{one.version} ({one.owner})"].append(cell.label)
+            found[name][cell] = f"{one.version} ({one.owner})"
     rows = []
-    for (name, version), labels in sorted(found.items()):
-        if len(labels) < len(proven):
-            rows.append((name, version, "\n".join(labels)))
-    return Table("Packages that differ", ("package", "version (owner)", "where"), rows)
+    for name in sorted(found):
+        versions = [found[name].get(cell, NONE) for cell in proven]
+        if len(set(versions)) > 1:
+            rows.append((name, *versions))
+    return Table("Packages that differ", ("package", *(cell.label for cell in proven)), rows)

@@ -20,7 +20,8 @@ from tasks_lib.errors import LabError
 from tasks_lib.execution import files
 from tasks_lib.proof import channel as channels
 from tasks_lib.proof import claims, document, evidence, project_copy, sandbox
-from tasks_lib.proof.steps import BAD, Proof
+from tasks_lib.proof.steps import Proof
+from tasks_lib.proof.task_answer import BAD
 from tasks_lib.results import Result, Status
 from tasks_lib.session.session import Answer
 from tasks_lib.tools import package_index

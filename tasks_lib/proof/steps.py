@@ -14,12 +14,13 @@ from packaging.utils import canonicalize_name
 
 from tasks_lib.checks.base import listed
 from tasks_lib.environments import conda_health, site_packages
-from tasks_lib.errors import ExitCode, LabError, Remedy
+from tasks_lib.errors import LabError, Remedy
 from tasks_lib.execution import process
 from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Command
 from tasks_lib.project.project import Project
-from tasks_lib.proof import claims, evidence
+from tasks_lib.proof import claims, evidence, task_answer
+from tasks_lib.proof.task_answer import BAD
 from tasks_lib.results import Result, Status
 from tasks_lib.session.session import Session
 from tasks_lib.tools import executables
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 _IMPORTS = Path(__file__).with_name("imports.py")
 #: small, without dependencies: the first that the project lacks is added and removed
 CANDIDATES = ("iniconfig", "toolz", "itsdangerous", "tabulate", "colorama")
-BAD = (Status.FAIL, Status.ERROR)
 
 
 @dataclass
@@ -90,15 +90,13 @@ class Proof:
         outcome = process.run(command, on_line=lambda text: self.progress.line(self.step, text))
         ran = evidence.Ran(f"invoke {shlex.join([task, *words])}", outcome.code)
         self.ran.append(ran)
-        try:
-            document: Row = json.loads(outcome.stdout)
-        except ValueError:
-            text = f"{task} gave no answer (exit code {outcome.code}): {outcome.said[-300:]}"
-            raise Unproven(text, status=Status.ERROR) from None
+        document = task_answer.read(outcome)
         ran.results = document["results"]
-        ran.measured = document.get("data", {}).pop("measured", {})
+        ran.measured = document.get("data", {}).get("measured", {})
         if not outcome.ok:
-            raise _failure(task, outcome.code, ran.results)
+            found = task_answer.failure(task, outcome)
+            text = f"{task}: {found.detail}"
+            raise Unproven(text, found.remedy, found.status)
         return document
 
     def look(self, sandbox: Sandbox) -> None:
@@ -118,48 +116,36 @@ class Proof:
         results: list[Result] = []
         stopped = ""
         for name, title in claims.STEPS.items():
-            started, self.ran = time.time(), []
-            result = Result(f"proof.{name}", Status.SKIP, title)
+            started = time.time()
+            self.ran, self.step = [], Step(f"proof.{name}", title)
             if stopped:
-                result = replace(result, detail=f"not tried, since {stopped} was an error")
+                detail = f"not tried, since {stopped} was an error"
+                result = Result(self.step.id, Status.SKIP, title, detail)
             else:
-                result = self._take(Step(result.id, title), WORK[name])
+                result = self._take(WORK[name])
             if result.status is Status.ERROR:
                 stopped = result.id
             results.append(result)
             self.log.append(evidence.step(result, self.ran, self.began, started))
         return results
 
-    def _take(self, step: Step, work: Callable[[Proof], str]) -> Result:
-        self.step, started = step, time.perf_counter()
+    def _take(self, work: Callable[[Proof], str]) -> Result:
+        step, started = self.step, time.perf_counter()
         self.progress.begin(step)
-        result = _outcome(self, step, work)
+        result = Result(step.id, Status.ERROR, step.title)
+        try:
+            result = replace(result, status=Status.PASS, detail=work(self))
+        except Unproven as found:
+            detail, remedy = found.detail, found.remedy
+            result = replace(result, status=found.status, detail=detail, remedy=remedy)
+        except LabError as error:
+            detail, remedy = error.message, error.remedy
+            result = replace(result, detail=detail, remedy=remedy, file=error.file)
+        except OSError as error:  # something took away what was there a moment ago
+            result = replace(result, detail=f"{error.filename}: {error.strerror}")
         seconds = time.perf_counter() - started
         self.progress.end(step, seconds, ok=result.status not in BAD)
         return replace(result, seconds=seconds)
-
-
-def _outcome(proof: Proof, step: Step, work: Callable[[Proof], str]) -> Result:
-    try:
-        return Result(step.id, Status.PASS, step.title, work(proof))
-    except Unproven as found:
-        return Result(step.id, found.status, step.title, found.detail, found.remedy)
-    except LabError as error:
-        place, remedy = error.file, error.remedy
-        return Result(step.id, Status.ERROR, step.title, error.message, remedy, place)
-    except OSError as error:  # something took away what was there a moment ago
-        return Result(step.id, Status.ERROR, step.title, f"{error.filename}: {error.strerror}")
-
-
-def _failure(task: str, code: int, results: list[Row]) -> Unproven:
-    """Return what a failed task found, from its first bad result."""
-    status = Status.FAIL if code == ExitCode.CHECK_FAILED else Status.ERROR
-    for row in results:
-        if row["status"] in BAD:
-            place = Result(task, status, row["title"], file=row["file"], line=row["line"]).place
-            parts = (task, row["title"], place, row["detail"])
-            return Unproven(": ".join(filter(None, parts)), row["remedy"], status)
-    return Unproven(f"{task}: failed", status=status)
 
 
 def setup(proof: Proof) -> str:

@@ -45,14 +45,16 @@ def test_packages_are_told_apart_by_version_by_owner_and_by_being_there(tmp_path
         )
     )
     differing = overview.packages(found)
-    assert list(differing.columns) == ["package", "version (owner)", "where"]
-    one, others = "conda_uv rattler 3.11", "pip_uv uv 3.11\npip_uv uv 3.12"
+    assert list(differing.columns) == [
+        "package",
+        "conda_uv rattler 3.11",
+        "pip_uv uv 3.11",
+        "pip_uv uv 3.12",
+    ]
     assert list(differing.rows) == [
-        ("click", "8.1 (lock)", one),
-        ("click", "8.2 (lock)", others),
-        ("pip", "26.3 (conda)", one),
-        ("pip", "26.3 (seed)", others),
-        ("python", "3.11.7 (conda)", one),
+        ("click", "8.1 (lock)", "8.2 (lock)", "8.2 (lock)"),
+        ("pip", "26.3 (conda)", "26.3 (seed)", "26.3 (seed)"),
+        ("python", "3.11.7 (conda)", "—", "—"),
     ]
 
 
@@ -127,7 +129,7 @@ def test_a_cell_is_what_its_proof_says_and_a_pass_needs_both(tmp_path: Path) -> 
     answer = {
         "results": [
             {"status": "pass"},
-            {"status": "error", "title": "no", "detail": "index", "remedy": "", "remedy_argv": []},
+            {"status": "error", "title": "no", "detail": "index", "file": None, "remedy": ""},
         ]
     }
     assert said(4, json.dumps(answer)) == (Status.ERROR, "no: index")
