@@ -61,7 +61,7 @@ def timeline() -> alt.Chart:
 
 def specification(asked: dict[str, object]) -> dict[str, object]:
     """Return one chart as Vega-Lite, in the colours of the page."""
-    chart = bars(str(asked["title"])) if "title" in asked else timeline()
+    chart = bars(str(asked["title"])) if asked["title"] else timeline()
     data, description = alt.Data(values=asked["rows"]), asked["description"]
     axis = {"gridColor": "var(--line)", "domainColor": "var(--dim)", "tickColor": "var(--dim)"}
     found: dict[str, object] = (

@@ -70,9 +70,9 @@ def _judge_claim(claim: Claim, document: Document) -> tuple[str, str]:
     return ("fail", reason) if reason else ("pass", "")
 
 
-def broken(document: Document) -> list[dict[str, str]]:
-    """Return the claims that a document itself calls broken."""
-    return [row for row in document["verdict"]["claims"] if row["status"] == "fail"]
+def broken(verdict: Document) -> list[dict[str, str]]:
+    """Return the rows of a verdict's broken claims."""
+    return [row for row in verdict["claims"] if row["status"] == "fail"]
 
 
 def combo_of(name: str) -> Combo:

@@ -98,8 +98,10 @@ def _pins(proof: Proof) -> dict[str, str]:
 
 
 def _verdict(proof: Proof) -> dict[str, str]:
-    reasons = {row["id"]: f"fail: {row['reason']}" for row in claims.broken(proof)}
-    return {"verdict": proof["verdict"]["status"], **reasons}
+    found = {"verdict": proof["verdict"]["status"]}
+    for row in claims.broken(proof["verdict"]):
+        found[row["id"]] = f"fail: {row['reason']}"
+    return found
 
 
 def _conda_files(proof: Proof) -> dict[str, str]:

@@ -16,62 +16,80 @@ if TYPE_CHECKING:
 
     from tasks_lib.proof.cell import Cell
 
-    Data = dict[str, Any]
+    Row = dict[str, Any]
 
 _HERE = Path(__file__).parent
 _MEGABYTE = 1_000_000
 
 
-def draw(cells: Sequence[Cell]) -> Data:
+def draw(cells: Sequence[Cell]) -> Row:
     """Have `charts.py` declare the charts, in an environment of its own: only this needs it.
 
-    Return `charts` (Vega-Lite by name), `script` (which draws them) and `drawn_by`.
+    Return `charts` (Vega-Lite by name: `time`, `disk`, and `cell0` and so on for the timelines),
+    `script` (which draws them in a browser) and `drawn_by`. A chart without rows is left out.
     """
     wanted = {"time": _time(cells), "disk": _disk(cells)}
     for number, cell in enumerate(cells):
         wanted[f"cell{number}"] = _timeline(cell)
-    data = {name: one for name, one in wanted.items() if one["rows"]}
+    for name in list(wanted):
+        if not wanted[name]["rows"]:
+            del wanted[name]
     python = bootstrap.ensure(_HERE / "charts.txt")
     with tempfile.TemporaryDirectory(prefix="mlops-lab charts ") as folder:
         file = Path(folder, "charts.json")
-        file.write_text(json.dumps(data), encoding="utf-8")
+        file.write_text(json.dumps(wanted), encoding="utf-8")
         argv = (python, "-I", "-Xutf8", str(_HERE / "charts.py"), str(file))
         outcome = process.run(process.Command(argv, "declare the charts"))
     failures.demand(outcome, title="draw the charts")
-    drawn: Data = json.loads(outcome.stdout)
+    drawn: Row = json.loads(outcome.stdout)
     return drawn
 
 
-def _time(cells: Sequence[Cell]) -> Data:
-    rows, told = [], []
+def _time(cells: Sequence[Cell]) -> Row:
+    rows: list[Row] = []
+    told = []
     for cell in cells:
-        name = {"cell": cell.label}
         told.append(f"{cell.label} {cell.seconds:.1f}")
-        steps = cell.proof["steps"]
-        rows += [{**name, "part": one["title"], "value": one["seconds"]} for one in steps]
-    text = f"Bars of the seconds that each proof took, by step: {'; '.join(told)}."
-    return {"title": "seconds", "description": text, "rows": rows}
+        for step in cell.proof["steps"]:
+            row = {"cell": cell.label, "part": step["title"], "value": step["seconds"]}
+            rows.append(row)
+    return _chart("seconds", "Bars of the seconds that each proof took, by step", told, rows)
 
 
-def _disk(cells: Sequence[Cell]) -> Data:
-    rows, told = [], []
+def _disk(cells: Sequence[Cell]) -> Row:
+    rows: list[Row] = []
+    told = []
     for cell in cells:
-        told.append(f"{cell.label} {cell.size(*OWNERS) / _MEGABYTE:.0f}")
+        whole = cell.size(*OWNERS) / _MEGABYTE
+        told.append(f"{cell.label} {whole:.0f}")
         for owner in OWNERS:
             size = cell.size(owner) / _MEGABYTE
             if size:
                 rows.append({"cell": cell.label, "part": owner, "value": size})
-    text = f"Bars of the megabytes that are installed, by owner: {'; '.join(told)}."
-    return {"title": "megabytes", "description": text, "rows": rows}
+    return _chart("megabytes", "Bars of the megabytes that are installed, by owner", told, rows)
 
 
-def _timeline(cell: Cell) -> Data:
-    rows, told = [], []
+def _timeline(cell: Cell) -> Row:
+    rows: list[Row] = []
+    told = []
     for number, step in cell.steps():
-        name, kind = f"{number} {step['title']}", "part" if "." in number else "step"
-        began, ended = step["started"], step["started"] + step["seconds"]
+        name = f"{number} {step['title']}"
+        began = step["started"]
+        ended = began + step["seconds"]
         told.append(f"{name} from {began:.1f} to {ended:.1f}")
-        row = {"step": name, "kind": kind, "command": step["command"]}
-        rows.append({**row, "began": began, "ended": ended})
-    text = f"Timeline of {cell.label} in seconds: {'; '.join(told)}."
-    return {"description": text, "rows": rows}
+        row = {
+            "step": name,
+            "kind": "step",
+            "command": step["command"],
+            "began": began,
+            "ended": ended,
+        }
+        if "." in number:
+            row["kind"] = "part"
+        rows.append(row)
+    return _chart("", f"Timeline of {cell.label} in seconds", told, rows)
+
+
+def _chart(title: str, about: str, told: Sequence[str], rows: Sequence[Row]) -> Row:
+    """Return what `charts.py` reads: bars have the title of their values, a timeline has none."""
+    return {"title": title, "description": f"{about}: {'; '.join(told)}.", "rows": rows}

@@ -15,61 +15,92 @@ if TYPE_CHECKING:
 
     from tasks_lib.proof.cell import Cell
 
-    #: the heads of a row, and its cells, each under a Python
+    #: the names of a row, and its cells, each under a Python
     Row = tuple[Sequence[str], Sequence[Cell | None]]
+
+_NUMBERS = (
+    "combo",
+    "engine",
+    "Python",
+    "verdict",
+    "seconds",
+    "disk",
+    "peak memory",
+    "written",
+)
 
 
 def matrix(cells: Sequence[Cell]) -> tuple[list[str], list[Row]]:
-    """Return the heads of the matrix, and its rows: one for each combo, engine and system."""
+    """Return the heads of the matrix, and a row for each combo, engine and system.
+
+    A row has a cell for each Python, `None` where nothing was proven.
+    """
     pythons = sorted({cell.python for cell in cells}, key=number)
-    by_row: dict[tuple[str, ...], dict[str, Cell]] = defaultdict(dict)
     heads = ["combo", "engine"]
     if any(cell.system for cell in cells):
         heads.append("system")
+    grouped: dict[tuple[str, ...], dict[str, Cell]] = defaultdict(dict)
     for cell in cells:
-        names = (cell.combo, cell.engine, cell.system)[: len(heads)]
-        by_row[names][cell.python] = cell
+        names = (cell.combo, cell.engine, cell.system)
+        grouped[names[: len(heads)]][cell.python] = cell
     rows: list[Row] = []
-    for names, found in by_row.items():
-        rows.append((names, [found.get(python) for python in pythons]))
-    return [*heads, *(f"Python {python}" for python in pythons)], rows
+    for group, found in grouped.items():
+        rows.append((group, [found.get(python) for python in pythons]))
+    heads += [f"Python {python}" for python in pythons]
+    return heads, rows
 
 
 def facts(cells: Sequence[Cell]) -> dict[str, str]:
     """Return what the proofs say of themselves as a whole, each thing once."""
     found: dict[str, list[str]] = defaultdict(list)
     for cell in cells:
-        if cell.has_proof:
-            found["project"].append(cell.proof["project"]["name"])
-            found["commit"].append(cell.proof["project"]["commit"] or NONE)
-            found["made"].append(cell.proof["made"])
-            found["system"].append(cell.machine)
-            found["tools"] += [f"{name} {one}" for name, one in cell.proof["tools"].items()]
+        if not cell.has_proof:
+            continue
+        project = cell.proof["project"]
+        found["project"].append(project["name"])
+        found["commit"].append(project["commit"] or NONE)
+        found["made"].append(cell.proof["made"])
+        found["system"].append(cell.machine)
+        for name, version in cell.proof["tools"].items():
+            found["tools"].append(f"{name} {version}")
     return {name: ", ".join(dict.fromkeys(values)) for name, values in found.items()}
 
 
 def numbers(cells: Sequence[Cell]) -> Table:
-    """Return the numbers of each cell."""
-    columns = ("combo", "engine", "Python", "verdict", "seconds", "disk", "peak memory", "written")
+    """Return the numbers of each cell: seconds, and sizes with their units."""
     rows = []
     for cell in cells:
-        engine = f"{cell.engine} {cell.system}".strip()
-        peaks = [step["peak_memory_bytes"] or 0 for step in cell.proof["steps"]]
-        written = [step["written_bytes"] or 0 for step in cell.proof["steps"]]
-        sizes = map(size, (cell.size(*OWNERS), max(peaks, default=0), sum(written)))
-        seconds = f"{cell.seconds:.1f}"
-        rows.append((cell.combo, engine, cell.python, cell.status, seconds, *sizes))
-    return Table("Numbers", columns, rows)
+        peak = written = 0
+        for step in cell.proof["steps"]:
+            peak = max(peak, step["peak_memory_bytes"] or 0)
+            written += step["written_bytes"] or 0
+        row = (
+            cell.combo,
+            f"{cell.engine} {cell.system}".strip(),
+            cell.python,
+            cell.status,
+            f"{cell.seconds:.1f}",
+            size(cell.size(*OWNERS)),
+            size(peak),
+            size(written),
+        )
+        rows.append(row)
+    return Table("Numbers", _NUMBERS, rows)
 
 
 def size(number: int | None) -> str:
-    """Return bytes as a reader writes them; none were measured where there are none."""
-    return filesize.decimal(number) if number else NONE
+    """Return bytes as a reader writes them, a dash where none were measured."""
+    if not number:
+        return NONE
+    return filesize.decimal(number)
 
 
 def reasons(cells: Sequence[Cell]) -> Table:
     """Return what did not come out well, and why."""
-    rows = [(cell.label, *reason) for cell in cells for reason in cell.reasons()]
+    rows = []
+    for cell in cells:
+        for reason in cell.reasons():
+            rows.append((cell.label, *reason))  # noqa: PERF401 - a loop in a loop reads better
     return Table("What did not come out well", ("cell", "how", "what", "why"), rows)
 
 
@@ -85,4 +116,6 @@ def packages(cells: Sequence[Cell]) -> Table:
         versions = [found[name].get(cell, NONE) for cell in proven]
         if len(set(versions)) > 1:
             rows.append((name, *versions))
-    return Table("Packages that differ", ("package", *(cell.label for cell in proven)), rows)
+    columns = ["package"]
+    columns += [cell.label for cell in proven]
+    return Table("Packages that differ", columns, rows)

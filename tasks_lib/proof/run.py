@@ -32,18 +32,26 @@ if TYPE_CHECKING:
 
     Row = dict[str, Any]
 
+#: what may be wrong with evidence at the end, where a step has broken it
+_UNREADABLE = (LabError, OSError, ValueError)
+
 
 def run(session: Session, progress: Progress, *, channel: str = "auto", file: str = "") -> Answer:
-    """Prove the session's combo and write the proof; only after a failure is the folder kept."""
+    """Prove the session's combo and write the proof to `file`.
+
+    The sandbox is deleted, unless something failed: then `kept` names its folder.
+    """
     channels.expect_mode(channel)
-    began, path = time.time(), _path(session, file)
+    began = time.time()
+    path = _path(session, file)
     chosen = channels.choose(session, channel, progress.say)
     folder = Path(tempfile.mkdtemp(prefix=project_copy.PREFIX)).resolve()
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         first = sandbox.make(session, folder, "", chosen)
         second = sandbox.make(session, folder, "2", chosen)
-        name = f"{session.environment.name}-proof-{folder.name.rpartition(' ')[2]}"
+        unique = folder.name.rpartition(" ")[2]
+        name = f"{session.environment.name}-proof-{unique}"
         project_copy.copy_project(session, first.project, name, chosen)
         proof = Proof(session, progress, first, second, began)
         caches = evidence.caches(first.caches)
@@ -60,8 +68,10 @@ def run(session: Session, progress: Progress, *, channel: str = "auto", file: st
 
 def _path(session: Session, file: str) -> Path:
     """Return the path of the proof, in a folder that exists; by default beside nox's own files."""
-    parts = [session.combo.id, session.environment.engine, session.project.options.python]
-    name = re.sub(r"[^\w.-]", "_", "-".join(filter(None, parts)))
+    parts = [session.combo.id, session.environment.engine]
+    if session.project.options.python:
+        parts.append(session.project.options.python)
+    name = re.sub(r"[^\w.-]", "_", "-".join(parts))
     path = Path(file or session.project.root / ".nox" / "proofs" / f"{name}.json")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,23 +86,24 @@ def _document(proof: Proof, channel: channels.Channel, caches: dict[str, str]) -
     """Describe the session, with its verdict and digest, while the environments still exist."""
     began = datetime.fromtimestamp(proof.began, UTC)
     options = proof.session.project.options
-    index = "set" if package_index.resolve(options).source else "default"
-    made: Row = report.presentable(
-        {
-            "schema": document.SCHEMA,
-            "made": began.isoformat(timespec="seconds"),
-            "seconds": round(time.time() - proof.began, 3),
-            "python": {"version": proof.first.python, "asked": options.python},
-            **evidence.surroundings(proof.session),
-            "sources": {
-                "index": {"kind": index},
-                "channel": {"kind": channel.kind, "urls": channel.urls},
-            },
-            "caches": caches,
-            "steps": proof.log,
-            **_seen(proof),
-        }
-    )
+    index = "default"
+    if package_index.resolve(options).source:
+        index = "set"
+    made: Row = {
+        "schema": document.SCHEMA,
+        "made": began.isoformat(timespec="seconds"),
+        "seconds": round(time.time() - proof.began, 3),
+        "python": {"version": proof.first.python, "asked": options.python},
+        **evidence.surroundings(proof.session),
+        "sources": {
+            "index": {"kind": index},
+            "channel": {"kind": channel.kind, "urls": channel.urls},
+        },
+        "caches": caches,
+        "steps": proof.log,
+        **_seen(proof),
+    }
+    made = report.presentable(made)
     made["verdict"] = claims.judge(made)
     made["digest"] = document.digest(made)
     return made
@@ -103,48 +114,62 @@ def _seen(proof: Proof) -> Row:
 
     What cannot be read is left out: the claims that need it fail for lack of evidence.
     """
-    seen: Row = {"lock": None, "installed": [], "conda_files": None, "second": None, **proof.seen}
-    unreadable = (LabError, OSError, ValueError)
+    seen: Row = {
+        "lock": None,
+        "installed": [],
+        "conda_files": None,
+        "second": None,
+        **proof.seen,
+    }
     if seen["lock"]:
-        with contextlib.suppress(*unreadable):
+        with contextlib.suppress(*_UNREADABLE):
             seen["installed"] = proof.installed(proof.first)
-        with contextlib.suppress(*unreadable):
+        with contextlib.suppress(*_UNREADABLE):
             copied = proof.read_copy()
             seen["kept"]["after"] = evidence.contents(copied.project)
             seen["lock"]["after"] = evidence.pins(copied.manager)
     if proof.conda_before is not None:
-        with contextlib.suppress(*unreadable):
+        with contextlib.suppress(*_UNREADABLE):
             seen["conda_files"] = evidence.conda_files(proof.conda_before, proof.second.prefix)
-    again = [step for step in proof.log if step["id"] == "again"]
-    if again and again[0]["status"] == Status.PASS:
-        with contextlib.suppress(*unreadable):
+    if proof.is_made_again:
+        with contextlib.suppress(*_UNREADABLE):
             seen["second"] = _second(proof, seen["installed"])
     return seen
 
 
 def _second(proof: Proof, first: list[Row]) -> Row:
-    python, installed = proof.second.python, proof.installed(proof.second)
-    one, other = claims.contents(proof.first.python, first), claims.contents(python, installed)
-    return {"python": python, "installed": installed, "differences": claims.rows(one, other)}
+    """Describe the second environment, and how it differs from the first."""
+    python = proof.second.python
+    installed = proof.installed(proof.second)
+    before = claims.contents(proof.first.python, first)
+    differences = claims.rows(before, claims.contents(python, installed))
+    return {"python": python, "installed": installed, "differences": differences}
 
 
 def _verdict(made: Row) -> Result:
-    broken = [f"{row['title']}: {row['reason']}" for row in claims.broken(made)]
-    status = Status.FAIL if broken else Status.PASS
-    return Result("proof.verdict", status, "every claim of the proof holds", "; ".join(broken))
+    title = "every claim of the proof holds"
+    broken = [f"{row['title']}: {row['reason']}" for row in claims.broken(made["verdict"])]
+    if not broken:
+        return Result("proof.verdict", Status.PASS, title)
+    return Result("proof.verdict", Status.FAIL, title, "; ".join(broken))
 
 
 def _summary(made: Row, path: Path) -> Row:
     """Return the parts of a proof that a user reads first."""
     lock, channel, python = made["lock"], made["sources"]["channel"], made["python"]
-    return {
+    summary = {
         "combo": made["combo"],
         "engine": made["engine"],
         "python": python["version"] or python["asked"],
-        "channel": None if channel["kind"] == channels.NONE.kind else channel,
+        "channel": None,
         "platform": f"{made['platform']['system']} {made['platform']['machine']}",
         "tools": made["tools"],
-        "lock": {lock["name"]: lock["sha256"]} if lock else {},
+        "lock": {},
         "installed": {row["name"]: row["version"] for row in made["installed"]},
         "proof": str(path),
     }
+    if channel["kind"] != channels.NONE.kind:
+        summary["channel"] = channel
+    if lock:
+        summary["lock"] = {lock["name"]: lock["sha256"]}
+    return summary

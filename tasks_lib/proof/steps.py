@@ -61,6 +61,8 @@ class Proof:
     seen: Row = field(default_factory=dict)
     #: the hashes of conda's files before the manager installed, in the second environment
     conda_before: dict[str, str] | None = None
+    #: whether the second environment was created from the lock
+    is_made_again: bool = False
     #: what each step was, for the document
     log: list[Row] = field(default_factory=list)
     #: the commands of the step under way
@@ -251,6 +253,7 @@ def again(proof: Proof) -> str:
     if session.environment.owns_packages:
         proof.conda_before = conda_health.hashes(second.prefix)
     proof.lab(second, "deps.install")
+    proof.is_made_again = True
     return f"made from {session.manager.lock_name} alone"
 
 

@@ -16,11 +16,15 @@ from tasks_lib.session.session import Answer
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    Proof = Mapping[str, Any]
+
 
 def verify(folder: Path, file: str) -> Answer:
     """Check a proof's shape, digest and verdict, and whether the project in `folder` is unchanged.
 
-    The digest shows that nobody changed the file by hand. It does not show who wrote the file.
+    The results are `proof.schema`, `proof.digest`, and, if the shape is right, `proof.verdict` and
+    `proof.project`. The digest shows that nobody changed the file by hand. It does not show who
+    wrote the file.
     """
     proof = document.read(Path(file))
     fault = document.fault(proof)
@@ -32,34 +36,44 @@ def verify(folder: Path, file: str) -> Answer:
         _result("digest", "nothing in it was changed since it was written", altered),
     ]
     if not fault:
-        results += [_verdict(proof), _project(root_of(folder), proof)]
-    data = {key: proof.get(key) for key in ("combo", "engine", "made", "digest")}
+        results.append(_verdict(proof))
+        results.append(_project(root_of(folder), proof))
+    data = {}
+    for key in ("combo", "engine", "made", "digest"):
+        data[key] = proof.get(key)
     return Answer(results, data)
 
 
 def _result(name: str, title: str, wrong: str, status: Status = Status.FAIL) -> Result:
-    return Result(f"proof.{name}", status if wrong else Status.PASS, title, wrong)
+    """Return a pass where nothing is wrong, else `status`."""
+    if not wrong:
+        return Result(f"proof.{name}", Status.PASS, title)
+    return Result(f"proof.{name}", status, title, wrong)
 
 
-def _verdict(proof: Mapping[str, Any]) -> Result:
+def _verdict(proof: Proof) -> Result:
     """Compute the verdict again from the evidence. A failure that follows is a warning."""
     title = "its verdict follows from its evidence"
     written, computed = proof["verdict"], claims.judge(proof)
-    if written != computed:
-        changed = claims.rows(_statuses(written), _statuses(computed))
-        told = listed(f"{row['name']} is {row['second']}, not {row['first']}" for row in changed)
-        return _result("verdict", title, told or "its claims are worded in another way")
-    broken = listed(f"{row['title']} ({row['reason']})" for row in claims.broken(proof))
-    told = f"and it is a failure: {broken}" if broken else ""
-    return _result("verdict", title, told, Status.WARN)
+    if written == computed:
+        broken = [f"{row['title']} ({row['reason']})" for row in claims.broken(computed)]
+        told = ""
+        if broken:
+            told = f"and it is a failure: {listed(broken)}"
+        return _result("verdict", title, told, Status.WARN)
+    rows = claims.rows(_statuses(written), _statuses(computed))
+    changed = [f"{row['name']} is {row['second']}, not {row['first']}" for row in rows]
+    return _result("verdict", title, listed(changed) or "its claims are worded in another way")
 
 
 def _statuses(verdict: Mapping[str, Any]) -> dict[str, str]:
-    found = {row["id"]: row["status"] for row in verdict["claims"]}
-    return {**found, "the verdict": verdict["status"]}
+    found = {"the verdict": verdict["status"]}
+    for row in verdict["claims"]:
+        found[row["id"]] = row["status"]
+    return found
 
 
-def _project(root: Path, proof: Mapping[str, Any]) -> Result:
+def _project(root: Path, proof: Proof) -> Result:
     """Compare the project's manifests and lock with what the proof says of them."""
     title = "the project is what it was"
     if not (root / PYPROJECT).is_file():
@@ -73,8 +87,9 @@ def _project(root: Path, proof: Mapping[str, Any]) -> Result:
     if lock and (root / lock["name"]).is_file():  # a project may leave its lock to each machine
         hashes[lock["name"]] = lock["sha256"]
     changed = [name for name, expected in hashes.items() if _hash(root, name) != expected]
-    told = f"it has changed since: {listed(changed)}" if changed else ""
-    return _result("project", title, told, Status.WARN)
+    if not changed:
+        return _result("project", title, "")
+    return _result("project", title, f"it has changed since: {listed(changed)}", Status.WARN)
 
 
 def _hash(root: Path, name: str) -> str:
