@@ -136,7 +136,7 @@ def _correct_address(path: Path, manager: str) -> Step:
 
 
 def _delete_lock(lock: Path, shown: str) -> Step:
-    """Return the step that deletes the lock which a manager writes for a member alone."""
+    """Return the step that deletes the lock which a manager writes beside a member."""
     return Step(
         "deps.tidy",
         f"delete {shown}: the project's own is the lock",

@@ -215,7 +215,7 @@ def lock_step(
         reads=session.manager.ended,
         needs=needs,
         writes=Writes.PROJECT,
-        safe="writes the lock alone, which is put back if the run fails",
+        safe="writes only the lock, which is put back if the run fails",
     )
 
 

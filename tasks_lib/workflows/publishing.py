@@ -148,7 +148,7 @@ def publish(  # noqa: PLR0913 - the options of the task
         "pkg.publish",
         f"publish {pyproject.name} to {index}",
         session.manager.publish(found, address, _login(), member),
-        safe="uploads to a named index alone, where no file is replaced",
+        safe="uploads only to a named index, where no file is replaced",
     )
     if dry_run:
         return planned([step])
