@@ -106,6 +106,11 @@ def create(lab: Lab, *more: str) -> Any:  # noqa: ANN401 - the lab's answer
     return lab.run(argv)
 
 
+def records(lab: Lab) -> set[str]:
+    """Return the names of conda's records, which have a package's version and build."""
+    return {path.name for path in (lab.prefix / "conda-meta").glob("*.json")}
+
+
 def test_made_again_elsewhere(mixed: Lab, elsewhere: Lab) -> None:
     assert elsewhere.installed() == mixed.installed()
     manifests = mixed.manifests()
@@ -113,18 +118,9 @@ def test_made_again_elsewhere(mixed: Lab, elsewhere: Lab) -> None:
     again = create(elsewhere)
     assert again.code == 0
     assert [one["id"] for one in again.results] == ["env.equal"]
-    builds = [
-        {
-            one["name"]: one["build"]
-            for path in (lab.prefix / "conda-meta").glob("*.json")
-            for one in [json.loads(path.read_text("utf-8"))]
-        }
-        for lab in (mixed, elsewhere)
-    ]
-    assert builds[0] == builds[1]
-    if (
-        elsewhere.case and elsewhere.case.engine == "rattler"
-    ):  # what conda made is as sound as conda makes it
+    assert records(elsewhere) == records(mixed)
+    # what conda creates is as sound as conda creates it
+    if elsewhere.case and elsewhere.case.engine == "rattler":
         elsewhere.ok("check.doctor")
 
 
@@ -212,18 +208,17 @@ def spoil(data: dict[str, Any], kind: str) -> None:
 
 def test_exports_are_installable(mixed: Lab) -> None:
     with untouched(mixed):
-        texts = {
-            to: mixed("deps.export", "--to", to, json=False) for to in ("requirements", "pylock")
-        }
-    assert all(answer.code == 0 for answer in texts.values()), texts
-    assert "--hash=sha256:" in texts["requirements"].stdout
-    packages = tomllib.loads(texts["pylock"].stdout)["packages"]
+        listed = mixed("deps.export", "--to", "requirements", json=False)
+        locked = mixed("deps.export", "--to", "pylock", json=False)
+    assert (listed.code, locked.code) == (0, 0), (listed, locked)
+    assert "--hash=sha256:" in listed.stdout
+    packages = tomllib.loads(locked.stdout)["packages"]
     assert {one["name"] for one in packages} >= {*LOCK_OWNS, "click"}
     out = mixed.home / "out"
     out.mkdir()
-    (out / "requirements.txt").write_text(texts["requirements"].stdout, "utf-8")
+    (out / "requirements.txt").write_text(listed.stdout, "utf-8")
     mixed.ok("deps.export", "--to", "pylock", "--output", str(out / "pylock.toml"))
-    assert (out / "pylock.toml").read_text("utf-8") == texts["pylock"].stdout
+    assert (out / "pylock.toml").read_text("utf-8") == locked.stdout
     for words in (["requirements.txt", "--require-hashes"], ["pylock.toml"]):
         said = uv(mixed, "install", "--dry-run", "-r", str(out / words[0]), *words[1:])
         assert "no changes" in said, said
