@@ -1,4 +1,4 @@
-"""The first start, in real processes: this package's own entry, over a list of one tiny wheel that is on the disk."""
+"""The first start in real processes: this package's entry, with a list of one tiny wheel."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ import json, os, sys
 
 def main(argv, bundled, *, own_tasks):
     import tiny
-    facts = {"argv": argv, "own_tasks": own_tasks, "prefix": sys.prefix, "path": sys.path, "tiny": tiny.__file__}
+    facts = {"argv": argv, "own_tasks": own_tasks, "prefix": sys.prefix, "path": sys.path}
+    facts["tiny"] = tiny.__file__
     print(json.dumps({**facts, "env": dict(os.environ)}))
     return 7
 """
@@ -47,7 +48,8 @@ def wheel(folder: Path) -> str:
     texts = {
         "tiny.py": "NAME = 'tiny'\n",
         "tiny-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n",
-        "tiny-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        "tiny-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\n"
+        "Root-Is-Purelib: true\nTag: py3-none-any\n",
     }
     digests = {
         name: base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest())
@@ -69,7 +71,7 @@ def wheel(folder: Path) -> str:
 
 
 class Checkout:
-    """A checkout of the first start's files, a program that tells what it sees, and a cache of its own."""
+    """A checkout of the first start's files, a program that prints what it sees, and a cache."""
 
     def __init__(self, root: Path, cache: Path) -> None:
         """Copy what the first start consists of."""
@@ -226,7 +228,7 @@ def test_it_is_made_again(
 
 
 def refused(checkout: Checkout, code: int, answer: tuple[int, str, str]) -> str:
-    """Check the form of a refusal, and that it leaves nothing; give its sentence and the next command."""
+    """Check the form of a refusal, and that it leaves nothing; return what it printed."""
     assert answer[0] == code, answer
     document = json.loads(answer[1])
     (result,) = document["results"]

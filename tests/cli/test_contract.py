@@ -1,4 +1,4 @@
-"""What scripts rely on: one JSON document on stdout for every task, the combo's precedence, and every way to start."""
+"""What scripts rely on: one JSON document a task, the combo's precedence, every way to start."""
 
 from __future__ import annotations
 

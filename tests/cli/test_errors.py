@@ -1,4 +1,4 @@
-"""Bad input as a user would give it: one clear error with the file and the next command, and no traceback."""
+"""Bad input as a user would give it: one clear error with file and next command, no traceback."""
 
 from __future__ import annotations
 

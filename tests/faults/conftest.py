@@ -1,4 +1,4 @@
-"""The homes and projects of the integration tests, those with caches and a server of their own, and the count."""
+"""Homes and projects, some with caches and a server of their own, and the count of faults."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def tried(request: pytest.FixtureRequest) -> Tried:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out, unless all is asked for, what the ordinary tests have no time for; pytest says how many those are."""
+    """Leave out what the ordinary tests have no time for; pytest says how many those are."""
     late = [
         item
         for item in items
@@ -83,12 +83,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _is_early(item: pytest.Item) -> bool:
-    """Return whether a run that is stopped is tried in the ordinary tests: one combo of each layer and each manager."""
+    """Return whether the ordinary tests stop this run: one combo of each layer and manager."""
     return not hasattr(item, "callspec") or str(item.callspec.params.get("lab")) in _EARLY
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many of each fault were tried, and in how many tests something was lost, or could not be tried."""
+    """Print how many of each fault were tried, and in how many tests something was lost."""
     rows: dict[str, list[int]] = {}
     for report in [one for group in terminalreporter.stats.values() for one in group]:
         if not isinstance(report, pytest.TestReport) or not report.nodeid.startswith(

@@ -1,4 +1,4 @@
-"""Feed damaged manifests, locks and settings to the tasks that read them; the same seed gives the same inputs.
+"""Feed damaged manifests, locks and settings to the tasks; a seed gives the same inputs again.
 
 `main(count, seed)` shares `count` inputs out among the targets. `python -m
 tests.faults.fuzz_manifests --help` runs it, or tries one input again. Inputs run in a process of
@@ -34,7 +34,7 @@ _FORMATS = ("json", "json", "json", "text", "text", *report.FORMATS)
 
 
 def main(count: int, seed: int, *, only: str = "", store: Path | None = None) -> dict[str, Any]:
-    """Try `count` inputs, and give how many of each target were tried and what failed; failing inputs are stored."""
+    """Try `count` inputs, and return how many were tried and what failed, which is stored."""
     started = time.perf_counter()
     folder = store or Path(bootstrap.cache_folder()) / "fuzz"
     names = [only] if only else list(TARGETS)
@@ -67,7 +67,7 @@ def case(name: str, seed: int, number: int) -> tuple[bytes, Look, str, str]:
 
 
 def _run(name: str, count: int, seed: int) -> list[dict[str, Any]]:
-    """Try inputs in processes of their own: one that dies is replaced, and goes on behind the input that killed it."""
+    """Try inputs in processes; one that dies is replaced, behind the input that killed it."""
     failed: list[dict[str, Any]] = []
     first = 0
     while first < count:

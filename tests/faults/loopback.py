@@ -1,4 +1,4 @@
-"""A package index and a conda channel on loopback, in front of real files, that misbehave when they are told to."""
+"""A package index and a conda channel on loopback, which misbehave when they are told to."""
 
 from __future__ import annotations
 
@@ -86,7 +86,8 @@ class Shop:
             if canonicalize_name(wheel.name.split("-")[0]) == name
         ]
         links = [
-            f'<a href="/wheels/{wheel.name}#sha256={hashlib.sha256(wheel.read_bytes()).hexdigest()}"'
+            f'<a href="/wheels/{wheel.name}'
+            f'#sha256={hashlib.sha256(wheel.read_bytes()).hexdigest()}"'
             f' data-requires-python="{escape(">=3.8")}">{wheel.name}</a>'
             for wheel in found
         ]

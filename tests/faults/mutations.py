@@ -1,4 +1,4 @@
-"""Damage a real file in the ways that editors, merges, encodings and attackers do; all of it from one seed."""
+"""Damage a real file as editors, merges, encodings and attackers do, all from one seed."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ _DAMAGES = (_flip, _truncate, _drop, _duplicate, _splice, _insert, _insert, _swa
 
 
 def _structural(rng: Random, data: bytes, kind: str) -> bytes:
-    """Replace, take away or repeat one value somewhere in the file's data, and write it out again."""
+    """Replace, remove or repeat one value somewhere in the file's data, and write it again."""
     text = data.decode("utf-8")
     load: dict[str, Callable[[str], Any]] = {
         "toml": tomllib.loads,

@@ -1,4 +1,4 @@
-"""A home and a project where everything that a task does is watched: its writes, its time, its memory, its answer."""
+"""A home and a project where a task is watched: its writes, time, memory and answer."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Sandbox:
     """The folders of one fuzzer; each input puts one file in, and takes it out again."""
 
     def __init__(self, root: Path) -> None:
-        """Make a project with all its manifests, and an environment of each layer with a few records in it."""
+        """Make a project with all manifests, and an environment of each layer with a few records."""
         self.root = root
         self.writes: list[str] = []
         self._watching = False
@@ -126,7 +126,7 @@ class Sandbox:
             tempfile.tempdir = tmp
 
     def attempt(self, path: str, data: bytes, look: Look, combo: str, form: str) -> list[str]:
-        """Put `data` in place of one file, run one task, and say all that was wrong with what it did."""
+        """Put `data` in place of one file, run one task, and return all that it did wrong."""
         place = self.root / path
         sound = place.read_bytes() if place.exists() else None
         place.write_bytes(data)
@@ -239,7 +239,7 @@ def _peak() -> int:
 
 
 def _environment(prefix: Path) -> None:
-    """Make what the readers know as an environment: an interpreter, and the records of two distributions."""
+    """Make what readers take for an environment: an interpreter, and two distributions."""
     site = prefix / "lib" / f"python{VERSION}" / "site-packages"
     site.mkdir(parents=True)
     (prefix / "bin").mkdir()

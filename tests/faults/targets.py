@@ -1,4 +1,4 @@
-"""Which files are fuzzed, what sound ones look like, and which tasks read them: one row a target."""
+"""Which files are fuzzed, what sound ones look like, and which tasks read them."""
 
 from __future__ import annotations
 
@@ -247,7 +247,7 @@ REBUILD = Look(
 
 
 def _read_journal(session: Session, _: Progress) -> Answer:
-    """Read what the next run that changes the project would start from; no more is believed than its shape allows."""
+    """Read the journal as the next run that changes the project would."""
     found = journal.read(session.project.root)
     assert found is None or all(
         (session.project.root / name).parent == session.project.root for name in found.files

@@ -1,4 +1,4 @@
-"""Many runs at once, on one project, on projects that share an environment, or on projects that share the caches."""
+"""Many runs at once: on one project, or on projects that share an environment or the caches."""
 
 from __future__ import annotations
 

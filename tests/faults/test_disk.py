@@ -1,4 +1,4 @@
-"""Disks that are full or read-only, caches damaged by hand, a clock that jumps, an environment that goes away, links.
+"""Full and read-only disks, damaged caches, a clock that jumps, links, a deleted environment.
 
 Each ends in one clear error or in a finished run; nothing is lost, and the next run ends well.
 """
@@ -82,7 +82,7 @@ def _read_only(folder: Path) -> Iterator[None]:
 
 
 def _held(lab: Lab, answer: Answer, before: tuple[object, ...]) -> None:
-    """Hold a failed run to one error, and to having changed nothing; an environment made to its end may stay."""
+    """Check that a failed run has one error and changed nothing; a complete environment may stay."""
     if answer.code:
         error = answer.error()
         assert answer.code == 4, error
@@ -186,7 +186,7 @@ def test_read_only_cache(shops: Callable[[Case], Counter], case: Case, tried: Tr
 
 @pytest.mark.parametrize("case", _CASES, ids=str)
 def test_damaged_cache(shops: Callable[[Case], Counter], case: Case, tried: Tried) -> None:
-    """Whatever a cache holds, `setup` says that it is damaged or makes a sound environment, never a broken one."""
+    """With any cache, `setup` reports the damage or makes a sound environment, no broken one."""
     one = shops(case)
     lab = one.lab
     _sound(lab, "setup")
@@ -211,7 +211,7 @@ def test_damaged_cache(shops: Callable[[Case], Counter], case: Case, tried: Trie
 
 
 def _damage(caches: Path, chance: random.Random, number: int) -> list[str]:
-    """Cut, empty or alter a tenth of the files; the file is replaced, since an environment may share it by a link."""
+    """Cut, empty or alter a tenth of the files; each is replaced, since links may share it."""
     found = []
     for path in sorted(caches.rglob("*")):
         if (

@@ -1,4 +1,4 @@
-"""A run is stopped at many moments, in every way; the next one ends well, and nothing that a user wrote is lost.
+"""A run is stopped at many moments, in every way; the next ends well, and nothing is lost.
 
 The moments are spread over the time that an undisturbed run takes; there are `MOMENTS` for one task
 of one combo.

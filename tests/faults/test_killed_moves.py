@@ -1,4 +1,4 @@
-"""`init` and `migrate` are stopped at many moments, in every way: the next run ends as an undisturbed one does."""
+"""`init` and `migrate` are stopped at many moments; the next run ends as an undisturbed one."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _left(lab: Lab) -> list[Path]:
 def _stopped_and_run_again(
     lab: Lab, act: tuple[str, ...], prepare: Callable[[], None], whole: Callable[[], object]
 ) -> None:
-    """Stop a task at each moment, run it again, and hold what then is there to what an undisturbed run leaves."""
+    """Stop a task at each moment, run it again, and compare with what an undisturbed run leaves."""
     prepare()
     begin = lab.manifests()
     started = time.perf_counter()

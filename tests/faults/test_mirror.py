@@ -1,4 +1,4 @@
-"""One setting leads pip, uv, Poetry and conda to a mirror that wants a login, which says whom it has served."""
+"""One setting leads pip, uv, Poetry and conda to a mirror with a login, which logs requests."""
 
 from __future__ import annotations
 

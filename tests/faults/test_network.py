@@ -1,4 +1,4 @@
-"""An index or a channel misbehaves: one clear error in a bounded time, nothing lost, and the next run ends well."""
+"""An index or a channel misbehaves: one clear error in time, and the next run ends well."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Offline, what the caches hold is enough, and nothing asks the network; Poetry cannot, and says so."""
+"""Offline, the caches are enough, and nothing asks the network; Poetry cannot, and says so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Secrets in addresses and variables reach no output and no file: real tools, and a server that wants a password."""
+"""Secrets in addresses and variables reach no output and no file, with real tools."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def port() -> Iterator[int]:
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Lab:
-    """Return a home with nothing in it, and caches of its own: what the server gives may be in no other."""
+    """Return an empty home with caches of its own: no other may have what the server sends."""
     home = tmp_path / "maison é"
     home.mkdir()
     lab = Lab(home, variables(home))
@@ -118,7 +118,7 @@ def lab(tmp_path: Path) -> Lab:
 
 
 def _silent(lab: Lab, *answers: Answer, ours: tuple[str, ...] = ()) -> None:
-    """Find the secret nowhere: in no answer, and in no file but those that the test itself put it in."""
+    """Check that the secret is in no answer, and in no file but those that the test wrote."""
     for answer in answers:
         for text in (answer.stdout, answer.stderr):
             assert SECRET not in text, text

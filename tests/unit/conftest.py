@@ -40,7 +40,7 @@ class Link(Protocol):
 
 @pytest.fixture
 def venv(root: Path) -> Path:
-    """Return the prefix of a virtual environment with what matters of one: no tool made it, and none is needed."""
+    """Return the prefix of what readers take for a virtual environment; no tool made it."""
     prefix = root / ".venv"
     (prefix / "bin").mkdir(parents=True)
     (prefix / "lib/python3.11/site-packages").mkdir(parents=True)

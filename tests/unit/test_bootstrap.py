@@ -1,4 +1,4 @@
-"""Where the tool environment is, when it counts as sound, how it is made, and what is said when it cannot be."""
+"""Where the tool environment is, when it is sound, how it is made, and why it cannot be."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SETTINGS = (bootstrap.CACHE, bootstrap.INDEX, bootstrap.TOOLS, "XDG_CACHE_HOME",
 
 
 class FakeRuns:
-    """Stands for `process.run`: keeps what it was given, and makes the file that each step would make."""
+    """Stands for `process.run`: keeps its commands, and makes the files that they would make."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class FakeRuns:
 
 @pytest.fixture(autouse=True)
 def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Start from no setting of the person who runs the tests, and from a cache of the test's own."""
+    """Start without the settings of whoever runs the tests, and with a cache of the test's own."""
     for name in SETTINGS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(bootstrap.CACHE, str(tmp_path / "the cache é"))
@@ -246,7 +246,8 @@ def test_a_cache_folder_that_is_a_file(runs: FakeRuns, requirements: Path) -> No
     ("said", "code", "message", "remedy"),
     [
         pytest.param(
-            "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n",
+            "ERROR: Could not install packages due to an OSError: "
+            "[Errno 28] No space left on device\n",
             ExitCode.TOOL_FAILED,
             "The disk is full",
             bootstrap.CACHE,
@@ -267,7 +268,8 @@ def test_a_cache_folder_that_is_a_file(runs: FakeRuns, requirements: Path) -> No
             id="denied",
         ),
         pytest.param(
-            "The virtual environment was not created successfully because ensurepip is not\navailable.",
+            "The virtual environment was not created successfully "
+            "because ensurepip is not\navailable.",
             ExitCode.TOOL_MISSING,
             "lacks the module venv or ensurepip",
             "",
@@ -281,15 +283,17 @@ def test_a_cache_folder_that_is_a_file(runs: FakeRuns, requirements: Path) -> No
             id="no venv",
         ),
         pytest.param(
-            "WARNING: Retrying (Retry(total=1)) after connection broken by 'NewConnectionError('<c>: Failed to "
-            "establish a new connection: [Errno 111] Connection refused')'\nERROR: No matching distribution found",
+            "WARNING: Retrying (Retry(total=1)) after connection broken by 'NewConnectionError("
+            "'<c>: Failed to establish a new connection: [Errno 111] Connection refused')'\n"
+            "ERROR: No matching distribution found",
             ExitCode.TOOL_FAILED,
             "does not answer: Connection refused.",
             bootstrap.INDEX,
             id="connection refused",
         ),
         pytest.param(
-            "ERROR: Could not find a version that satisfies it\nERROR: No matching distribution found for uv==0\n",
+            "ERROR: Could not find a version that satisfies it\n"
+            "ERROR: No matching distribution found for uv==0\n",
             ExitCode.TOOL_FAILED,
             "No matching distribution found for uv==0.",
             bootstrap.INDEX,

@@ -41,7 +41,7 @@ def _name(path: Path) -> str:
 
 
 def _imports(tree: ast.AST, *, at_run_time: bool = False) -> Iterator[str]:
-    """Return the dotted names that a tree imports; `at_run_time` leaves out those for the type checker alone."""
+    """Return the dotted names that a tree imports, `at_run_time` or for the type checker too."""
     for node in ast.iter_child_nodes(tree):
         if at_run_time and isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             continue
@@ -306,8 +306,10 @@ def test_listing_tasks_imports_nothing_heavy() -> None:
 @pytest.mark.processes
 def test_first_start_needs_the_standard_library_alone() -> None:
     code = (
-        "import json, sys; from tasks_lib import __main__, bootstrap, errors; from tasks_lib.execution import process;"
-        "print(json.dumps(sorted({n.partition('.')[0] for n in sys.modules} - set(sys.stdlib_module_names))))"
+        "import json, sys; from tasks_lib import __main__, bootstrap, errors;"
+        "from tasks_lib.execution import process;"
+        "names = {name.partition('.')[0] for name in sys.modules};"
+        "print(json.dumps(sorted(names - set(sys.stdlib_module_names))))"
     )
     outcome = run(Command((sys.executable, "-S", "-c", code), cwd=ROOT))
     assert outcome.ok, outcome.said

@@ -52,7 +52,7 @@ def test_nothing_is_left_of_a_lock_that_was_let_go(tmp_path: Path) -> None:
 def test_nothing_is_heard_of_a_holder_that_has_let_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The number of a file that was closed is soon that of another one, whose time must not be changed."""
+    """The number of a closed file is soon another file's, whose time must not be changed."""
     began, ended = threading.Event(), threading.Event()
 
     def slow(_: int) -> None:

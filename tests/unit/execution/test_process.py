@@ -131,7 +131,8 @@ def test_output_that_is_not_utf_8_is_no_error() -> None:
 
 @pytest.mark.processes
 def test_much_output_on_both_streams_does_not_block() -> None:
-    code = "import sys; [s.write('x' * 99 + '\\n') for _ in range(5000) for s in (sys.stdout, sys.stderr)]"
+    line = "[s.write('x' * 99 + '\\n') for s in (sys.stdout, sys.stderr)]"
+    code = f"import sys; [{line} for _ in range(5000)]"
     found = run(python(code), timeout=30)
     assert (len(found.stdout), len(found.stderr)) == (500_000, 500_000)
 
@@ -183,7 +184,8 @@ def test_word_that_no_process_can_take_is_a_clear_error() -> None:
 def test_time_limit_ends_the_process_and_its_children(root: Path) -> None:
     child = "import time; time.sleep(60)"
     code = (
-        f"import subprocess, sys, time; print(subprocess.Popen([sys.executable, '-c', {child!r}]).pid, flush=True);"
+        "import subprocess, sys, time;"
+        f"print(subprocess.Popen([sys.executable, '-c', {child!r}]).pid, flush=True);"
         "time.sleep(60)"
     )
     heard: list[str] = []
@@ -199,7 +201,10 @@ def test_stop_ends_every_process_with_its_children(
 ) -> None:
     monkeypatch.setattr(process, "_GRACE", 0.5)
     children = Children()
-    child = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+    child = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "print('up', flush=True); time.sleep(60)"
+    )
     code = (
         f"import subprocess, sys, time; p = subprocess.Popen([sys.executable, '-c', {child!r}]);"
         "print(p.pid, flush=True); p.wait()"

@@ -1,4 +1,4 @@
-"""A run that changes a project happens whole or not at all; what a killed one left is put right by the next."""
+"""A run happens whole or not at all; the next run restores what a killed one changed."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _fail(root: Path, error: BaseException) -> Callable[[], None]:
 
 
 def _place(path: Path) -> tuple[int, int]:
-    """Tell one file from another that was written in its place; the time of the last reading is no change."""
+    """Return what differs where another file was written in its place."""
     return path.stat().st_ino, path.stat().st_mtime_ns
 
 
@@ -250,7 +250,7 @@ def test_new_environment_that_is_whole_stays_where_it_may(
 
 
 def test_environment_of_another_machine_is_left_alone(session: Session, root: Path) -> None:
-    """A journal may come with a repository: what it says of an environment is not true of this one."""
+    """A journal may come with a repository, and knows nothing of this machine's environment."""
     before = replace(journal.Journal.of(session, []), touched=True, machine="another")
     before.save(root)
     (root / ".venv").mkdir()
