@@ -14,7 +14,7 @@ from tasks_lib.managers import MANAGERS
 from tasks_lib.project.manifests import BAD_TEXT, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from tasks_lib.project.manifests import PyProject
@@ -28,6 +28,21 @@ NAME: Target = ("project", "name")
 DYNAMIC: Target = ("project", "dynamic")
 PYTHON: Target = ("project", "requires-python")
 NO_REMEDY = Remedy()
+
+
+def target_of(group: str) -> Target:
+    """Return the list of a dependency group, that of the project's own dependencies for no name."""
+    return (GROUPS, group) if group else MAIN
+
+
+def group_of(target: Target) -> str:
+    """Return the dependency group of a list, no name for the project's own dependencies and extras."""
+    return target[1] if target[0] == GROUPS else ""
+
+
+def with_marker(requirement: str, marker: str) -> str:
+    """Return a requirement with a marker, if there is one."""
+    return f"{requirement} ; {marker}" if marker else requirement
 
 
 @dataclass(frozen=True)
@@ -105,20 +120,24 @@ class Declarations:
             self.refuse(f"{said}: {why}", line)
 
     def source(
-        self, wanted: Requirement, group: str, path: str, line: int | None, *, editable: bool
+        self,
+        wanted: Requirement,
+        target: Target,
+        path: str,
+        line: int | None,
+        *,
+        editable: bool,
     ) -> None:
-        """Tell every manager in which folder or file a requirement is found."""
+        """Tell every manager in which folder or file a requirement of a list is found."""
         place: dict[str, Any] = {"path": path}
         if editable:
             place["editable"] = True
         for manager in MANAGERS.values():
-            key = manager.tables.source_key(wanted.name, group)
+            key = manager.tables.source_key(wanted.name, group_of(target))
             if key and not self.place(key, manager.tables.from_place(place), line):
                 return
 
-    def place(
-        self, target: Target, value: dict[str, Any] | list[dict[str, Any]], line: int | None
-    ) -> bool:
+    def place(self, target: Target, value: object, line: int | None) -> bool:
         """Take over where a requirement is found, and return whether that is now said.
 
         There is one place for a name. A second place is reported and not taken over.
@@ -126,12 +145,12 @@ class Declarations:
         for item in self.items:
             if item.target != target:
                 continue
-            if item.value != value:
-                here, there = _shown(value), _shown(item.value)
-                text = f"{target[-1]}: {here} is NOT taken over; {there} is used for all"
-                remedy = Remedy("Write both into pyproject.toml, in the way of each manager")
-                self.warn(text, line, remedy)
-            return bool(item.value == value)
+            if item.value == value:
+                return True
+            text = f"{target[-1]}: {value} is NOT taken over; {item.value} is used for all"
+            remedy = Remedy("Write both into pyproject.toml, in the way of each manager")
+            self.warn(text, line, remedy)
+            return False
         self.put(target, value, line)
         return True
 
@@ -150,8 +169,7 @@ class Declarations:
 
     def is_project(self, shown: str, line: int | None) -> None:
         """Note that an entry is the project itself."""
-        where = "" if line is None else f" (line {line})"
-        text = f"{shown}{where} is the project itself, and is left out"
+        text = f"{shown} (line {line}) is the project itself, and is left out"
         self.notes.append(f"{text}: the manager installs it if it is a package")
 
     def without_extra(self, text: str, extra: str, line: int | None) -> None:
@@ -191,12 +209,6 @@ def _requirement(item: Item) -> Requirement | None:
     return None
 
 
-def _shown(value: Mapping[str, Any] | list[dict[str, Any]]) -> str:
-    """Return the words of one or more places."""
-    rows = value if isinstance(value, list) else [value]
-    return ", ".join(f"{key} {said!r}" for row in rows for key, said in row.items())
-
-
 def requirement_lists(pyproject: PyProject) -> Iterator[tuple[Target, list[Any]]]:
     """Yield each list of requirements in `[project]` and `[dependency-groups]`, with its place."""
     targets = [MAIN]
@@ -209,12 +221,8 @@ def requirement_lists(pyproject: PyProject) -> Iterator[tuple[Target, list[Any]]
 
 def expect_requirements(pyproject: PyProject) -> None:
     """Refuse an entry of those lists that is not a requirement, with its line."""
-    rows = pyproject.text.split("\n")
     declared = Declarations(pyproject.path.name)
-    for target, entries in requirement_lists(pyproject):
-        first = pyproject.line_of(*target) or 1
+    for _, entries in requirement_lists(pyproject):
         for entry in entries:
-            lines = [
-                number for number, row in enumerate(rows, 1) if number >= first and entry in row
-            ]
-            declared.parse(entry, lines[0] if lines else first)
+            before = pyproject.text.partition(entry)[0]
+            declared.parse(entry, before.count("\n") + 1)

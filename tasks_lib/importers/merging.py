@@ -34,50 +34,51 @@ class Merged:
     def take(self, declared: Declarations) -> None:
         """Take over what one file declares; a difference to an earlier file becomes a notice of this file."""
         differences: dict[str, list[str]] = defaultdict(list)
-        if declared.spare and self.is_built and any(map(_is_main, declared.items)):
+        is_for_development = declared.spare and self.is_built
+        if is_for_development and any(map(_is_main, declared.items)):
             text = "what the package does not depend on itself comes into the group dev"
             declared.notes.append(f"{text}: whoever installs the package does not get it")
         for item in declared.items:
-            if item.listed:
-                self._take_entry(self._placed(item, declared), declared, differences)
-            else:
-                self._take_value(item, declared, differences)
+            placed = item
+            if is_for_development and _is_main(item) and not self._known(item):
+                placed = replace(item, target=_DEV)
+            difference = self._take(placed, declared)
+            if difference:
+                owner = self.owners.get(placed.target, PYPROJECT)
+                differences[owner].append(difference)
         for owner, texts in differences.items():
             declared.warn(f"{owner} won, and this differs: {', '.join(texts)}")
 
-    def _placed(self, item: Item, declared: Declarations) -> Item:
-        """Return an item in the group `dev` if it is spare and the project is a package without it."""
-        if not declared.spare or not _is_main(item) or not self.is_built:
-            return item
-        own = {_subject(entry) for entry in self.entries(MAIN)}
-        return item if _subject(item.value) in own else replace(item, target=_DEV)
-
-    def _take_value(
-        self, item: Item, declared: Declarations, differences: dict[str, list[str]]
-    ) -> None:
+    def _take(self, item: Item, declared: Declarations) -> str:
+        """Take one item over, or return how it differs from what wins."""
+        if item.listed:
+            return self._take_entry(item, declared)
         present = self.at(item.target)
         if present is None:
             self.values[item.target] = item
             self.owners[item.target] = declared.file
         elif item.target[0] == "project" and present != item.value and not declared.adds:
-            owner = self.owners.get(item.target, PYPROJECT)
-            differences[owner].append(f"{item.target[-1]} {item.value!r} (there {present!r})")
+            return f"{item.target[-1]} {item.value!r} (there {present!r})"
+        return ""
 
-    def _take_entry(
-        self, item: Item, declared: Declarations, differences: dict[str, list[str]]
-    ) -> None:
-        target, value = item.target, item.value
-        first = PYPROJECT if self.at(target) else declared.file
-        owner = self.owners.setdefault(target, first)
-        known = [entry for entry in self.entries(target) if _subject(entry) == _subject(value)]
+    def _take_entry(self, item: Item, declared: Declarations) -> str:
+        first = PYPROJECT if self.at(item.target) else declared.file
+        owner = self.owners.setdefault(item.target, first)
+        known = self._known(item)
         if owner == declared.file or (declared.adds and not known):
-            self.lists.setdefault(target, []).append(item)
-            if isinstance(value, dict):
-                self._expect_group(value["include-group"])
+            self.lists.setdefault(item.target, []).append(item)
+            if isinstance(item.value, dict):
+                self._expect_group(item.value["include-group"])
         elif not known:
-            differences[owner].append(f"{value} (not there)")
-        elif not any(_same(value, entry) for entry in known):
-            differences[owner].append(f"{value} (there {known[0]})")
+            return f"{item.value} (not there)"
+        elif not any(_same(item.value, entry) for entry in known):
+            return f"{item.value} (there {known[0]})"
+        return ""
+
+    def _known(self, item: Item) -> list[Any]:
+        """Return the entries of an item's list that are about the same."""
+        subject = _subject(item.value)
+        return [entry for entry in self.entries(item.target) if _subject(entry) == subject]
 
     def _expect_group(self, name: str) -> None:
         """Have a group that another includes, even if nothing comes into it."""
@@ -148,6 +149,4 @@ def _subject(entry: Any) -> Any:  # noqa: ANN401 - what TOML holds
 
 def _same(first: Any, second: Any) -> bool:  # noqa: ANN401 - what TOML holds
     """Return whether two entries of the same subject require the same."""
-    if isinstance(first, str) and isinstance(second, str):
-        return Requirement(first) == Requirement(second)
-    return bool(first == second)
+    return isinstance(first, dict) or Requirement(first) == Requirement(second)

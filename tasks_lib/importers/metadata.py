@@ -24,12 +24,14 @@ def distribution(text: str) -> str:
 
 def people(texts: Sequence[str]) -> list[dict[str, str]]:
     """Return each `Name <address>` as a table with `name` and `email`."""
-    return [_person(text) for text in texts]
+    return [_person(str(text)) for text in texts]
 
 
 def _person(text: str) -> dict[str, str]:
-    found = _PERSON.fullmatch(text)
-    name, address = found.groups() if found else parseaddr(text)
+    name, address = parseaddr(text)
+    found = _PERSON.fullmatch(text)  # a name may have a comma, which parseaddr() does not allow
+    if found:
+        name, address = found.groups()
     person = {}
     if name:
         person["name"] = name

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks_lib.errors import Remedy
 from tasks_lib.importers.base import Importer
-from tasks_lib.importers.declarations import GROUPS, MAIN, PYTHON, Declarations
+from tasks_lib.importers.declarations import PYTHON, Declarations, Target, target_of, with_marker
 from tasks_lib.project.manifests import PyProject, read_toml
 from tasks_lib.tools import package_index
 
@@ -51,25 +51,26 @@ class Pipfile(Importer):
         packages = file.data[table]
         if not isinstance(packages, dict):
             declared.refuse(f"{table} must be a table", file.line_of(table))
-        group = _GROUPS.get(table, table)
+        target = target_of(_GROUPS.get(table, table))
         for name, wanted in packages.items():
-            options = wanted if isinstance(wanted, dict) else {"version": wanted}
+            options = wanted
+            if not isinstance(wanted, dict):
+                options = {"version": wanted}
             path = options.get("path")
             line = file.line_of(table, name) or file.line_of(table)
             if path and (self.root / str(path)).resolve() == self.root.resolve():
                 declared.is_project(name, line)
                 continue
-            target = (GROUPS, group) if group else MAIN
             requirement = _requirement(name, options)
             parsed = declared.require(target, requirement, line, f"{name} = {wanted!r}")
-            _place(declared, parsed, options, group, line)
+            _place(declared, parsed, options, target, line)
 
 
 def _place(
     declared: Declarations,
     wanted: Requirement,
     options: Mapping[str, Any],
-    group: str,
+    target: Target,
     line: int | None,
 ) -> None:
     """Take over where a package is found."""
@@ -79,7 +80,7 @@ def _place(
         path = path or file
     if path:
         editable = bool(options.get("editable"))
-        declared.source(wanted, group, str(path), line, editable=editable)
+        declared.source(wanted, target, str(path), line, editable=editable)
     if "index" in options:
         remedy = Remedy("Name the index in the table of uv or Poetry")
         declared.warn(f"{wanted.name} comes from the index {options['index']!r}", line, remedy)
@@ -99,17 +100,18 @@ def _requirement(name: str, options: Mapping[str, Any]) -> str:
                 text += f"@{options['ref']}"
             if "subdirectory" in options:
                 text += f"#subdirectory={options['subdirectory']}"
-    markers = _markers(options)
-    return f"{text} ; {markers}" if markers else text
+    return with_marker(text, _marker(options))
 
 
 def _version(version: str) -> str:
     if version == "*":
         return ""
-    return f"=={version}" if version[:1].isdigit() else version
+    if version[:1].isdigit():
+        return f"=={version}"
+    return version
 
 
-def _markers(options: Mapping[str, Any]) -> str:
+def _marker(options: Mapping[str, Any]) -> str:
     """Return the conditions of a package as one marker."""
     markers = [f"{key} {options[key]}" for key in _MARKERS if key in options]
     if "markers" in options:

@@ -15,12 +15,14 @@ from tasks_lib.importers.base import Importer
 from tasks_lib.importers.declarations import (
     EXTRAS,
     GROUPS,
-    MAIN,
     PYTHON,
     Declarations,
     Target,
+    group_of,
+    target_of,
 )
 from tasks_lib.importers.metadata import distribution, license_of, people
+from tasks_lib.managers.poetry import Poetry
 from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.project.version_ranges import overlap
 
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 
 _POETRY: Target = ("tool", "poetry")
 _SAME = ("version", "description", "keywords", "classifiers")
-_URLS = {"homepage": "Homepage", "repository": "Repository", "documentation": "Documentation"}
+_URLS = {"homepage", "repository", "documentation"}
 #: what PEP 508 cannot say, and stays in Poetry's table beside the requirement
 _KEPT = ("source", "allow-prereleases")
 #: the conditions under which a requirement holds
@@ -100,22 +102,20 @@ class PoetryTables(Importer):
     def _metadata(self) -> None:
         """Move the keys for which `[project]` has one."""
         table = self._table()
+        values = {key: table[key] for key in _SAME if key in table}
         if "name" in table:
-            self._move(("project", "name"), distribution(str(table["name"])), "name")
-        for key in _SAME:
-            if key in table:
-                self._move(("project", key), table[key], key)
+            values["name"] = distribution(str(table["name"]))
         if isinstance(table.get("readme"), str):
-            self._move(("project", "readme"), table["readme"], "readme")
+            values["readme"] = table["readme"]
         if isinstance(table.get("license"), str):
-            text = license_of(table["license"], table.get("classifiers", ()))
-            self._move(("project", "license"), text, "license")
+            values["license"] = license_of(table["license"], table.get("classifiers", ()))
         for role in ("authors", "maintainers"):
             if isinstance(table.get(role), list):
-                self._move(("project", role), people([str(one) for one in table[role]]), role)
-        for key, name in _URLS.items():
-            if key in table:
-                self._move(("project", "urls", name), table[key], key)
+                values[role] = people(table[role])
+        for key, value in values.items():
+            self._move(("project", key), value, key)
+        for key in _URLS.intersection(table):
+            self._move(("project", "urls", key.title()), table[key], key)
 
     def _named_texts(self) -> None:
         """Move addresses, scripts and plugins."""
@@ -130,7 +130,7 @@ class PoetryTables(Importer):
     def _dependencies(self, group: str, *names: str) -> dict[str, list[tuple[str, Any]]]:
         """Take a table of dependencies over; return those that are optional, by their names."""
         optional: dict[str, list[tuple[str, Any]]] = {}
-        target = (GROUPS, group) if group else MAIN
+        target = target_of(group)
         for name, wanted in self._table(*names).items():
             line = self._line(*names, name)
             for row in _rows(wanted):
@@ -145,7 +145,7 @@ class PoetryTables(Importer):
                     shown = f"{name} = {row!r}"
                     comments = self._comments(*names, name)
                     parsed = self.declared.require(target, text, line, shown, comments)
-                    self._beside(parsed, row, group, line, wanted)
+                    self._beside(parsed, row, target, line, wanted)
         if names[0] in self._table():
             self.declared.dropped.append((*_POETRY, *names))
         return optional
@@ -168,11 +168,11 @@ class PoetryTables(Importer):
 
     def _extra(self, extra: str, name: str, rows: Iterable[tuple[str, Any]]) -> None:
         line = self._line("dependencies", name)
+        target = (*EXTRAS, extra)
         for text, row in rows:
-            target = (*EXTRAS, extra)
             comments = self._comments("dependencies", name)
             parsed = self.declared.require(target, text, line, comments=comments)
-            self._beside(parsed, row, "", line, self._table("dependencies").get(name))
+            self._beside(parsed, row, target, line, self._table("dependencies").get(name))
 
     def _requirement(self, name: str, wanted: Any, line: int | None) -> str:  # noqa: ANN401 - what TOML holds
         """Return a constraint of Poetry's as PEP 508; a folder is named in a table beside it."""
@@ -196,7 +196,7 @@ class PoetryTables(Importer):
         self,
         parsed: Requirement,
         row: Any,  # noqa: ANN401 - what TOML holds
-        group: str,
+        target: Target,
         line: int | None,
         rows: object,
     ) -> None:
@@ -206,13 +206,12 @@ class PoetryTables(Importer):
         path = row.get("path") or row.get("file")
         if path:
             editable = bool(row.get("develop"))
-            self.declared.source(parsed, group, str(path), line, editable=editable)
+            self.declared.source(parsed, target, str(path), line, editable=editable)
         kept = {key: row[key] for key in _KEPT if key in row}
         if not kept:
             return
-        inner = ("group", group) if group else ()
-        target = (*_POETRY, *inner, "dependencies", parsed.name)
-        if self.declared.place(target, _alternatives(rows) or kept, line):
+        key = Poetry.tables.source_key(parsed.name, group_of(target))
+        if self.declared.place(key, _alternatives(rows) or kept, line):
             text = f"{parsed.name}: {', '.join(kept)} stays in Poetry's table"
             self.declared.warn(f"{text}, and uv does not read it", line)
 

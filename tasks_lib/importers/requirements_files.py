@@ -18,7 +18,15 @@ from packaging.utils import (
 
 from tasks_lib.errors import Remedy
 from tasks_lib.importers.base import Importer
-from tasks_lib.importers.declarations import GROUPS, MAIN, Declarations, Item, Target
+from tasks_lib.importers.declarations import (
+    GROUPS,
+    MAIN,
+    Declarations,
+    Item,
+    Target,
+    target_of,
+    with_marker,
+)
 from tasks_lib.importers.merging import CONSTRAINTS
 from tasks_lib.project.manifests import PYPROJECT, PyProject, read_toml
 from tasks_lib.project.requirements import is_folder
@@ -33,12 +41,11 @@ _GLOBS = ("*requirements*.in", "requirements/*.in", "*requirements*.txt", "requi
 _MAIN_WORDS = {"requirements", "base", "main", "prod", "production", "common"}
 _DEV_WORDS = {"dev", "develop", "development"}
 _GROUP_WORDS = {"test", "tests", "testing", "doc", "docs", "lint", "linting", "ci", "typing"}
-_EGG = re.compile(r"(?P<mark>[#&])egg=(?P<name>[\w.-]+)(?P<extras>\[[\w.,-]*\])?")
+_EGG = re.compile(r"(?P<mark>[#&])(?P<egg>egg=(?P<name>[\w.-]+(?:\[[\w.,-]*\])?))")
 _LOCAL = re.compile(r"(?P<path>[^\[;]+?)(?P<extras>\[[\w.,\s-]*\])?\s*(?P<marker>;.*)?")
 _ARCHIVES = (".whl", ".tar.gz", ".zip")
 #: the options that are taken over, or whose absence changes nothing
 _KNOWN = {"requirements", "constraints", "editables", "hashes", "require_hashes"}
-_OF_MANAGERS = re.compile(r"--(no-binary|only-binary|all-releases|only-final)")
 _HASHES = "its hashes are left out: the lock has those of every file"
 
 
@@ -48,11 +55,11 @@ class RequirementsFiles(Importer):
     def read(self) -> Iterator[Declarations]:
         """Yield each file; one that was compiled from another gives way to that."""
         names = self._names()
-        sources = [name for name in names if group_of(name) is not None]
+        sources = [name for name in names if group_named(name) is not None]
         groups: set[str] = set()
         for name in names:
             source = f"{name.removesuffix('.txt')}.in"
-            group = group_of(name)
+            group = group_named(name)
             if source in names and source != name:
                 note = f"it is made from {source}, which is read in its place"
                 yield Declarations(name, notes=[note])
@@ -62,7 +69,9 @@ class RequirementsFiles(Importer):
                 declared.warn(f"it is not read: {why}")
                 yield declared
             else:
-                yield from read_file(self.root, name, _target(group), sources, adds=group in groups)
+                yield from read_file(
+                    self.root, name, target_of(group), sources, adds=group in groups
+                )
                 groups.add(group)
 
     def _names(self) -> list[str]:
@@ -73,7 +82,7 @@ class RequirementsFiles(Importer):
         return names
 
 
-def group_of(name: str) -> str | None:
+def group_named(name: str) -> str | None:
     """Return the group that a file's name speaks of, "" for the project's own, `None` for no known one."""
     found = _FILE.fullmatch(name)
     word = found["word"].lower() if found else ""
@@ -81,11 +90,9 @@ def group_of(name: str) -> str | None:
         return ""
     if word in _DEV_WORDS:
         return "dev"
-    return word if word in _GROUP_WORDS else None
-
-
-def _target(group: str) -> Target:
-    return (GROUPS, group) if group else MAIN
+    if word in _GROUP_WORDS:
+        return word
+    return None
 
 
 def read_file(
@@ -127,6 +134,7 @@ class _Reader:
         self.declared = declared
         self.sources = sources
         self.split = get_line_parser(None)
+        self.defaults = vars(self.split("")[1])
         self.named_files: list[Declarations] = []
 
     def entry(self, text: str, line: int, target: Target) -> None:
@@ -154,17 +162,11 @@ class _Reader:
         has_hashes = options.get("hashes") or options.get("require_hashes")
         if has_hashes and _HASHES not in self.declared.notes:
             self.declared.notes.append(_HASHES)
-        given = {name for name, value in options.items() if value}
-        given = {name for name in given if not name.endswith("_control")}  # one is always set
+        given = {name for name, value in options.items() if value != self.defaults[name]}
         if given - _KNOWN:
             option = " ".join(word for word in text.split() if not word.startswith("--hash"))
-            remedy = Remedy(
-                f"Configure it for pip, uv or Poetry; one index goes into {package_index.VARIABLE}"
-            )
-            self.declared.warn(f"'{option}' is not taken over", line, remedy)
-        elif _OF_MANAGERS.search(text):
-            remedy = Remedy("Use the managers' own settings for it")
-            self.declared.warn(f"'{text}' is not taken over", line, remedy)
+            advice = f"Use the managers' own settings; one index goes into {package_index.VARIABLE}"
+            self.declared.warn(f"'{option}' is not taken over", line, Remedy(advice))
 
     def include(self, name: str, line: int, target: Target) -> None:
         """Follow `-r` and `-c`, from the folder of the file that has them."""
@@ -173,8 +175,9 @@ class _Reader:
             self.declared.refuse(text, line)
         folder = (self.root / self.declared.file).parent
         inner = Path(os.path.relpath(folder / name, self.root)).as_posix()
-        group = group_of(inner) if inner in self.sources else None
-        if group is not None and target[0] == GROUPS:
+        is_source = inner in self.sources
+        if is_source and target[0] == GROUPS:
+            group = group_named(inner)
             # the project's own dependencies are installed with every group
             if group not in {"", target[1]}:
                 entry = {"include-group": group}
@@ -182,22 +185,33 @@ class _Reader:
             return
         if not (self.root / inner).is_file():
             self.declared.refuse(f"It names {name}, and there is no such file", line)
-        if inner not in self.sources and inner != self.declared.file:
+        if not is_source and inner != self.declared.file:
             known = (*self.sources, self.declared.file, inner)
             self.named_files += read_file(self.root, inner, target, known, adds=True)
 
     def requirement(self, text: str, line: int, target: Target, *, editable: bool) -> None:
         """Read a requirement: by name, by address, or a folder or file of this machine."""
-        local = None if "://" in text else _local(text, editable=editable)
-        if local:
-            self.local(text, local, line, target, editable=editable)
+        if "://" in text:
+            self.declared.require(target, self.addressed(text, line).strip(), line)
             return
-        egg = _EGG.search(text) if "://" in text else None
+        parts = _LOCAL.fullmatch(text)
+        is_path = editable or is_folder(text)
+        if parts and (is_path or parts["path"].endswith(_ARCHIVES)):
+            self.local(text, parts, line, target, editable=editable)
+        else:
+            self.declared.require(target, text.strip(), line)
+
+    def addressed(self, text: str, line: int) -> str:
+        """Return a requirement with an address as PEP 508 writes it."""
+        egg = _EGG.search(text)
         if egg:
-            text = _named_by_egg(text, egg)
-        elif "://" in text and " @ " not in text:
-            text = f"{self.named(text, line)} @ {text}"
-        self.declared.require(target, text.strip(), line)
+            address, _, marker = text.partition(";")
+            plain = address.replace(egg["mark"] + egg["egg"], egg["mark"])
+            plain = plain.replace("#&", "#").strip().rstrip("#&")
+            return with_marker(f"{egg['name']} @ {plain}", marker)
+        if " @ " in text:
+            return text
+        return f"{self.named(text, line)} @ {text}"
 
     def local(
         self, text: str, parts: re.Match[str], line: int, target: Target, *, editable: bool
@@ -212,16 +226,16 @@ class _Reader:
             return
         requirement = f"{self.named(path, line)}{extras}{parts['marker'] or ''}"
         wanted = self.declared.require(target, requirement, line)
-        group = target[1] if target[0] == GROUPS else ""
-        self.declared.source(wanted, group, path, line, editable=editable)
+        self.declared.source(wanted, target, path, line, editable=editable)
 
     def named(self, place: str, line: int) -> str:
         """Return the name of the project in a folder, or in an archive."""
         path = self.root / place
         if path.is_dir():
             file = path / PYPROJECT
-            name = PyProject(file, *read_toml(file)).name if file.is_file() else ""
-            return name or path.resolve().name
+            if file.is_file():
+                return PyProject(file, *read_toml(file)).name or path.resolve().name
+            return path.resolve().name
         if "://" not in place and not path.exists():
             self.declared.refuse(f"There is no {place} to install", line)
         name = Path(place.partition("#")[0].partition("?")[0]).name
@@ -231,20 +245,3 @@ class _Reader:
             return parse_sdist_filename(name)[0]
         except (InvalidWheelFilename, InvalidSdistFilename):
             self.declared.refuse(f"{place} has no name; write NAME @ {place}", line)
-
-
-def _local(text: str, *, editable: bool) -> re.Match[str] | None:
-    """Return the parts of a path: pip knows it by how it begins, or by what it ends in."""
-    parts = _LOCAL.fullmatch(text)
-    if parts and (editable or is_folder(text) or parts["path"].endswith(_ARCHIVES)):
-        return parts
-    return None
-
-
-def _named_by_egg(text: str, egg: re.Match[str]) -> str:
-    """Return `ADDRESS#egg=NAME` as PEP 508 writes it."""
-    address, _, marker = text.partition(";")
-    kept = egg["mark"] if egg["mark"] == "#" else ""
-    plain = address.replace(egg[0], kept).replace("#&", "#").strip().rstrip("#")
-    requirement = f"{egg['name']}{egg['extras'] or ''} @ {plain}"
-    return f"{requirement} ; {marker}" if marker else requirement

@@ -29,5 +29,7 @@ class SetuptoolsDynamic(Importer):
             declared.put(DYNAMIC, rest, self.pyproject.line_of(*DYNAMIC))
         yield declared
         files = self.pyproject.table(*_FILES).get("file", ())
-        for name in [files] if isinstance(files, str) else files:
+        if isinstance(files, str):
+            files = [files]
+        for name in files:
             yield from read_file(self.root, name, MAIN, adds=True)

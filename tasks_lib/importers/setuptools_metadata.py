@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tasks_lib.errors import Remedy
 from tasks_lib.importers.base import Importer
-from tasks_lib.importers.declarations import EXTRAS, MAIN, Declarations, Target
+from tasks_lib.importers.declarations import EXTRAS, MAIN, Declarations, Target, with_marker
 from tasks_lib.importers.metadata import license_of, people
 from tasks_lib.importers.requirements_files import read_file
 
@@ -89,18 +89,20 @@ class SetuptoolsFile(Importer):
         lists = {"": settings.values["install_requires"], **settings.extras}
         for name, rows in lists.items():
             extra, _, marker = name.partition(":")  # the marker is for the whole list
-            target = (*EXTRAS, extra) if extra else MAIN
+            target = MAIN
+            if extra:
+                target = (*EXTRAS, extra)
             for line, row in rows:
                 text = _COMMENT.sub("", row).strip()
                 if text.startswith("file:"):
                     for file in text.removeprefix("file:").split(","):
                         named_files += read_file(self.root, file.strip(), target, adds=True)
                 elif text:
-                    text = f"{text} ; {marker}" if marker else text
-                    declared.require(target, text, line)
+                    declared.require(target, with_marker(text, marker), line)
         return named_files
 
     def _readme(self, declared: Declarations, values: Mapping[str, Lines]) -> None:
+        """Take over the file that the long description is read from."""
         for line, text in values["long_description"][:1]:
             name = text.removeprefix("file:").strip()
             if (self.root / name).is_file():
@@ -112,7 +114,9 @@ def _texts(declared: Declarations, values: Mapping[str, Lines]) -> None:
     classifiers = [text for _, text in values["classifiers"]]
     for key, place in TEXTS.items():
         for line, text in values[key][:1]:
-            value = license_of(text, classifiers) if key == "license" else text
+            value: object = text
+            if key == "license":
+                value = license_of(text, classifiers)
             declared.put(("project", *place), value, line)
 
 
@@ -139,17 +143,22 @@ def _list(declared: Declarations, key: str, rows: Lines) -> None:
 
 
 def _people(declared: Declarations, values: Mapping[str, Lines]) -> None:
+    """Take over the author and the maintainer, each with an address."""
     for role in ROLES:
         for line, name in values[role][:1]:
-            address = "".join(f" <{text}>" for _, text in values[f"{role}_email"][:1])
-            declared.put(("project", f"{role}s"), people([f"{name}{address}"]), line)
+            shown = name
+            for _, address in values[f"{role}_email"][:1]:
+                shown = f"{name} <{address}>"
+            declared.put(("project", f"{role}s"), people([shown]), line)
 
 
 def _build(declared: Declarations, settings: Settings) -> None:
     """Take over what a built distribution offers, and how it is built."""
     for group, rows in settings.entry_points.items():
-        place = (_SCRIPTS[group],) if group in _SCRIPTS else ("entry-points", group)
-        _pairs(declared, ("project", *place), rows)
+        target: Target = ("project", "entry-points", group)
+        if group in _SCRIPTS:
+            target = ("project", _SCRIPTS[group])
+        _pairs(declared, target, rows)
     for key, value in _BUILD.items():
         declared.put(("build-system", key), value, settings.built)
 

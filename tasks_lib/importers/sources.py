@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution.redaction import without_logins
-from tasks_lib.importers.declarations import GROUPS, Declarations, Target, requirement_lists
+from tasks_lib.importers.declarations import Declarations, Target, group_of, requirement_lists
 from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.tools import package_index
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tasks_lib.managers.base import Manager
     from tasks_lib.managers.tables import ManagerTables
     from tasks_lib.project.manifests import PyProject
@@ -28,6 +26,7 @@ _BESIDE = {
 }
 #: what is read in the lists of requirements
 _IN_LISTS = {"extras", "optional", "allow-prereleases"}
+_ADVICE = Remedy(f"Say it by path, git or url, or remove it from {PYPROJECT}")
 #: the groups that require a name, and whether all their requirements of it have an address
 _Groups = dict[str, bool]
 
@@ -69,7 +68,7 @@ class _Translator:
             if url in used and url != common.rstrip("/"):
                 what = f"an index that packages come from, {row.get('name') or url}"
                 advice = "If it has all that is needed, name it for every manager"
-                self._refuse(key, what, Remedy(f"{advice}: set {package_index.VARIABLE}"))
+                raise self._refusal(key, what, Remedy(f"{advice}: set {package_index.VARIABLE}"))
 
     def translate(self) -> None:
         """Take over each source of a name that the project requires."""
@@ -86,63 +85,65 @@ class _Translator:
         """Return the groups that require each name."""
         found: dict[str, _Groups] = defaultdict(dict)
         for target, entries in requirement_lists(self.pyproject):
-            group = target[1] if target[0] == GROUPS else ""
+            group = group_of(target)
             for entry in entries:
                 wanted = self.declared.parse(entry, self.pyproject.line_of(*target))
                 groups = found[canonicalize_name(wanted.name)]
                 groups[group] = groups.get(group, True) and wanted.url is not None
         return found
 
-    def _place(self, key: Target, tables: type[ManagerTables], value: Any) -> dict[str, Any]:  # noqa: ANN401 - what TOML holds
+    def _place(
+        self,
+        key: Target,
+        tables: type[ManagerTables],
+        value: Any,  # noqa: ANN401 - what TOML holds
+    ) -> dict[str, Any]:
         """Return a source's value as a place; what not every manager can say is refused."""
+        name = key[-1]
         if not isinstance(value, dict):
-            self._refuse(key, f"more than one place for {key[-1]}, or none")
+            raise self._refusal(key, f"more than one place for {name}, or none")
         place = tables.to_place(value)
-        kind = next((kind for kind in _BESIDE if kind in place), "")
-        known = {kind, *_BESIDE.get(kind, ()), *_IN_LISTS}
-        odd = {word: said for word, said in place.items() if word not in known}
-        if kind == "git" and "://" not in str(place["git"]):
-            odd["git"] = place["git"]  # as SSH writes it, or a folder
-        if odd or not kind:
-            words = ", ".join(f"{word} = {said!r}" for word, said in tables.from_place(odd).items())
-            self._refuse(key, f"{key[-1]} with {words or 'no place'}")
-        return {word: said for word, said in place.items() if word not in _IN_LISTS}
+        for word in _IN_LISTS:
+            place.pop(word, None)
+        for kind, beside in _BESIDE.items():
+            is_address = kind != "git" or "://" in str(place.get(kind))  # SSH has another form
+            if kind in place and is_address and place.keys() <= {kind, *beside}:
+                return place
+        words = [f"{word} = {said!r}" for word, said in tables.from_place(place).items()]
+        raise self._refusal(key, f"{name} with {', '.join(words) or 'no place'}")
 
     def _tell(self, key: Target, place: dict[str, Any], group: str) -> None:
         """Put a place where the new manager reads it, unless it says the same there already."""
         target = self.new.source_key(key[-1], group)
         if not target:
             return
-        is_said = False
-        for said in self._said(target):
-            is_said = True
-            if said != place:
-                managers = "in one place for one manager and in another for the other or a group"
-                self._refuse(key, f"{key[-1]} {managers}")
-        if not is_said:
+        told = self._told(target)
+        if not told:
             self.declared.put(target, self.new.from_place(place), self.pyproject.line_of(*key))
+        if any(other != place for other in told):
+            where = "in one place for one manager and in another for the other or a group"
+            raise self._refusal(key, f"{key[-1]} {where}")
 
-    def _said(self, target: Target) -> Iterator[dict[str, Any]]:
-        """Yield the places of the same name that the new manager has or gets in the same table."""
-        values = dict(self.pyproject.table(*target[:-1]))
+    def _told(self, target: Target) -> list[dict[str, Any]]:
+        """Return the places of a name that the new manager has or gets in the same table."""
+        table = target[:-1]
+        values = dict(self.pyproject.table(*table))
         for item in self.declared.items:
-            if item.target[:-1] == target[:-1]:
+            if item.target[:-1] == table:
                 values[item.target[-1]] = item.value
+        found = []
         for name, value in values.items():
             if canonicalize_name(name) == canonicalize_name(target[-1]):
-                yield self._place((*target[:-1], name), self.new, value)
+                found.append(self._place((*table, name), self.new, value))
+        return found
 
-    def _refuse(self, key: Target, what: str, remedy: Remedy | None = None) -> NoReturn:
+    def _refusal(self, key: Target, what: str, remedy: Remedy = _ADVICE) -> LabError:
+        """Return the error for what cannot be said for the new manager."""
         text = f"[{'.'.join(key[:-1])}] has {what}: that cannot be said for the other manager."
-        shown = without_logins(text, tokens=True)
-        advice = (
-            f"Say it by path, git or url, which every manager knows, or remove it from {PYPROJECT}"
-        )
-        line = self.pyproject.line_of(*key)
-        raise LabError(
-            shown,
+        return LabError(
+            without_logins(text, tokens=True),
             ErrorCode.CANNOT_CONVERT,
             file=PYPROJECT,
-            line=line,
-            remedy=remedy or Remedy(advice),
+            line=self.pyproject.line_of(*key),
+            remedy=remedy,
         )

@@ -11,7 +11,7 @@ import tomlkit
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.importers import toml_document
-from tasks_lib.importers.declarations import GROUPS, MAIN, Target
+from tasks_lib.importers.declarations import GROUPS, Target
 from tasks_lib.importers.toml_document import Document
 from tasks_lib.project.manifests import PYPROJECT
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 #: the tables that come first, if they are new
 _TOP = ("project", "build-system", GROUPS)
-#: the usual order of the keys in `[project]`; the dependencies come last
+#: the usual order of the keys in `[project]`
 _ORDER = (
     "name",
     "version",
@@ -31,6 +31,9 @@ _ORDER = (
     "dynamic",
     "authors",
     "maintainers",
+    "keywords",
+    "classifiers",
+    "dependencies",
 )
 
 
@@ -116,10 +119,7 @@ def _homeless(old: str, rest: str, merged: Merged) -> list[str]:
 def _rank(target: Target) -> tuple[object, ...]:
     """Return the order of a key: values come before tables, and `[project]` is in its usual order."""
     top = _TOP.index(target[0]) if target[0] in _TOP else len(_TOP)
-    if target[0] != "project":
-        return top, target[:-1], 0
-    if len(target) > len(MAIN):
-        return top, target[:-1], 0
-    if target[-1] in _ORDER:
-        return top, (), _ORDER.index(target[-1])
-    return top, (), len(_ORDER) + (target == MAIN)
+    order = len(_ORDER)
+    if target[0] == "project" and target[-1] in _ORDER:
+        order = _ORDER.index(target[-1])
+    return top, target[:-1], order

@@ -292,14 +292,14 @@ def test_what_is_wrong_is_one_error_with_its_place(
             {
                 "pyproject.toml": f"{OLD}a = [{{version='1', source='x'}}, {{version='2', source='y'}}]"
             },
-            "a: source 'y' is NOT taken over; source 'x' is used",
+            "a: {'source': 'y'} is NOT taken over; {'source': 'x'} is used",
             id="second source",
         ),
         pytest.param(
             {
                 "pyproject.toml": f"{OLD}a = [{{path='x', python='3.9'}}, {{path='y', python='>3.9'}}]"
             },
-            "a: path 'y' is NOT taken over; path 'x' is used",
+            "a: {'path': 'y'} is NOT taken over; {'path': 'x'} is used",
             id="second path",
         ),
         pytest.param(

@@ -102,7 +102,10 @@ def test_place_is_told(
             "uv", f"{UV}a = {{ workspace = true }}", "a with workspace = True", id="workspace"
         ),
         pytest.param(
-            "uv", f"{UV}a = {{ path = 'a', marker = 'm' }}", "a with marker = 'm'", id="marker"
+            "uv",
+            f"{UV}a = {{ path = 'a', marker = 'm' }}",
+            "a with path = 'a', marker = 'm'",
+            id="marker",
         ),
         pytest.param("uv", f"{UV}a = [{{ path = 'a' }}]", "more than one place for a", id="list"),
         pytest.param(
@@ -120,7 +123,7 @@ def test_place_is_told(
         pytest.param(
             "poetry",
             f"{POETRY}a = {{ git = 'https://u:secret@h/a', x = 1 }}",
-            "a with x = 1",
+            "a with git = 'https://h/a', x = 1",
             id="login",
         ),
         pytest.param(
