@@ -1,16 +1,17 @@
-"""Look at the dependencies of both layers: all of them, as a tree, why one is there, and which are out of date."""
+"""Show the dependencies of both layers: all of them, as a tree, why one is installed, and which are outdated."""
 
 from __future__ import annotations
 
 import difflib
 import json
 import sys
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
 from tasks_lib.environments.conda_engines import Rattler
-from tasks_lib.errors import ErrorCode, LabError
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import failures, process
 from tasks_lib.ownership import graph
 from tasks_lib.ownership.facts import Facts
@@ -19,12 +20,14 @@ from tasks_lib.results import Result, Status
 from tasks_lib.session.session import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable
 
-    from tasks_lib.ownership.graph import Graph, Key, Package
+    from tasks_lib.ownership.graph import Graph, Key
     from tasks_lib.session.session import Session
 
 _NOBODY = "named by no manifest"
+_BY_HAND = "Nothing that a manifest names needs it: it was installed by hand, or left over."
+_ELSEWHERE = "The lock has it for another platform, Python, group or extra: nothing here needs it."
 
 
 def _read(session: Session) -> Graph:
@@ -37,69 +40,90 @@ def everything(session: Session) -> Answer:
     found = _read(session)
     rows = []
     for key in _ordered(found.packages):
-        tables = ", ".join(label for label, keys in found.roots.items() if key in keys)
-        rows.append({**_row(found, key), "locked": found.packages[key].locked, "declared": tables})
+        tables = [label for label, keys in found.roots.items() if key in keys]
+        row = {"locked": found.packages[key].locked, "declared": ", ".join(tables)}
+        rows.append({**_row(found, key), **row})
     return Answer(data={"packages": rows})
 
 
 def tree(session: Session) -> Answer:
-    """Give the packages under who asks for them, depth first; one that comes again is not followed again."""
-    return Answer(data={"tree": list(_branches(_read(session)))})
+    """Return the packages under what needs them, depth first; one that comes again is not followed again."""
+    drawn = _Tree(_read(session))
+    drawn.draw()
+    return Answer(data={"tree": drawn.rows})
 
 
-def _branches(found: Graph) -> Iterator[dict[str, Any]]:
-    shown: set[Key] = set()
+@dataclass
+class _Tree:
+    """The rows of a tree, and what stands in one of them already."""
 
-    def walk(key: Key, depth: int) -> Iterator[dict[str, Any]]:
-        again = key in shown and bool(found.needs.get(key))
-        shown.add(key)
-        note = "" if found.packages[key].version else "not installed"
-        yield {"depth": depth, **_row(found, key), "note": "see above" if again else note}
-        for other in () if again else _ordered(found.needs.get(key, ())):
-            yield from walk(other, depth + 1)
+    graph: Graph
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    shown: set[Key] = field(default_factory=set)
 
-    def top(label: str, keys: Iterable[Key]) -> Iterator[dict[str, Any]]:
-        yield {"depth": 0, "name": label, "version": "", "owner": "", "note": ""}
+    def draw(self) -> None:
+        """Draw what each table names, then what no manifest names."""
+        for label, keys in self.graph.roots.items():
+            self._table(label, keys)
+        rest = [key for key in self.graph.packages if self._is_left(key)]
+        if rest:
+            needed = {key for other in rest for key in self.graph.needs.get(other, ())}
+            self._table(_NOBODY, _ordered(set(rest) - needed))
+        for key in _ordered(rest):  # those that need each other in a circle
+            if key not in self.shown:
+                self._package(key, 1)
+
+    def _is_left(self, key: Key) -> bool:
+        return key not in self.shown and bool(self.graph.packages[key].version)
+
+    def _table(self, label: str, keys: Iterable[Key]) -> None:
+        self.rows.append({"depth": 0, "name": label, "version": "", "owner": "", "note": ""})
         for key in keys:
-            yield from walk(key, 1)
+            self._package(key, 1)
 
-    for label, keys in found.roots.items():
-        yield from top(label, keys)
-    rest = [key for key in found.packages if key not in shown and found.packages[key].version]
-    first = [key for key in rest if not any(key in found.needs.get(other, ()) for other in rest)]
-    if rest:
-        yield from top(_NOBODY, _ordered(first))
-    for key in _ordered(rest):  # those that ask for each other in a circle
-        if key not in shown:
-            yield from walk(key, 1)
+    def _package(self, key: Key, depth: int) -> None:
+        needs = _ordered(self.graph.needs.get(key, ()))
+        note = "" if self.graph.packages[key].version else "not installed"
+        if key in self.shown and needs:
+            note, needs = "see above", []
+        self.shown.add(key)
+        self.rows.append({"depth": depth, **_row(self.graph, key), "note": note})
+        for other in needs:
+            self._package(other, depth + 1)
 
 
 def why(session: Session, name: str) -> Answer:
-    """Name each chain from a manifest down to a package; a name that nothing bears lists those like it."""
+    """Return each chain from a manifest to a package.
+
+    Raises:
+        LabError: `unknown_package`, with names like it.
+    """
     found = _read(session)
     wanted = canonicalize_name(name)
     keys = [key for key in found.packages if canonicalize_name(key[1]) == wanted]
     if not keys:
-        near = difflib.get_close_matches(wanted, sorted({key[1] for key in found.packages}), n=3)
-        text = f"neither the environment nor the lock has a package {name!r}."
-        remedy = (
-            f"did you mean {' or '.join(near)}?" if near else "see what there is: invoke deps.list"
-        )
-        raise LabError(text, ErrorCode.UNKNOWN_PACKAGE, remedy=remedy)
-    chains = [
-        {"manifest": label, "chain": [one for _, one in chain], "owner": found.packages[key].owner}
-        for key in keys
-        for label, chain in found.chains(key)
-    ]
+        raise _unknown(found, name)
+    chains = []
+    for key in keys:
+        for label, chain in found.chains(key):
+            names = [one for _, one in chain]
+            owner = found.packages[key].owner
+            chains.append({"manifest": label, "chain": names, "owner": owner})
     data: dict[str, Any] = {"packages": [_row(found, key) for key in keys], "chains": chains}
     if not chains:
-        there = any(found.packages[key].version for key in keys)
-        data["note"] = (
-            "nothing that a manifest names needs it: it was put there by hand, or left over"
-            if there
-            else "the lock has it for another platform, Python, group or extra: nothing here needs it"
-        )
+        installed = any(found.packages[key].version for key in keys)
+        data["note"] = _BY_HAND if installed else _ELSEWHERE
     return Answer(data=data)
+
+
+def _unknown(found: Graph, name: str) -> LabError:
+    names = sorted({one for _, one in found.packages})
+    near = difflib.get_close_matches(canonicalize_name(name), names, n=3)
+    remedy = Remedy("See what is installed", ("invoke", "deps.list"))
+    if near:
+        remedy = Remedy(f"Did you mean {' or '.join(near)}?")
+    text = f"Neither the environment nor the lock has a package {name!r}."
+    return LabError(text, ErrorCode.UNKNOWN_PACKAGE, remedy=remedy)
 
 
 def _row(found: Graph, key: Key) -> dict[str, Any]:
@@ -111,76 +135,77 @@ def _ordered(keys: Iterable[Key]) -> list[Key]:
     return sorted(keys, key=lambda key: (key[1], key[0]))
 
 
+@dataclass
+class _Newer:
+    """The newer version of each package, and the packages for which none is known, by the reason."""
+
+    versions: dict[Key, str] = field(default_factory=dict)
+    unknown: dict[str, list[Key]] = field(default_factory=dict)
+
+
 def outdated(session: Session) -> Answer:
-    """Ask the manager, and conda's channels, for newer versions; what nobody was asked for is said."""
+    """Ask the manager, and conda's channels, for newer versions; what could not be asked for is reported."""
     session.manager.require_lock()
     found = _read(session)
-    there = {key: one for key, one in found.packages.items() if one.version}
-    newer, unknown = _asked_manager(session, there)
-    mine = [key for key, one in there.items() if one.owner is Owner.CONDA]
-    if mine:
-        more, silent = _asked_channels(session, found, mine)
-        newer, unknown = {**newer, **more}, {**unknown, **silent}
-    rows = [{**_row(found, key), "latest": newer[key]} for key in _ordered(newer)]
-    results = [
-        Result(
-            "deps.outdated",
-            Status.SKIP,
-            "ask for newer versions of every package",
-            f"{names}: {reason}.",
-        )
-        for reason, keys in unknown.items()
-        if (names := ", ".join(name for _, name in _ordered(keys)))
-    ]
-    return Answer(
-        results, {"outdated": rows, "asked_for": len(there) - sum(map(len, unknown.values()))}
-    )
+    newer = _Newer()
+    _ask_manager(session, found, newer)
+    _ask_channels(session, found, newer)
+    rows = [{**_row(found, key), "latest": newer.versions[key]} for key in _ordered(newer.versions)]
+    results = []
+    left = 0
+    for reason, keys in newer.unknown.items():
+        left += len(keys)
+        if keys:
+            names = ", ".join(name for _, name in _ordered(keys))
+            title = "ask for newer versions of every package"
+            results.append(Result("deps.outdated", Status.SKIP, title, f"{names}: {reason}."))
+    installed = sum(bool(one.version) for one in found.packages.values())
+    return Answer(results, {"outdated": rows, "asked_for": installed - left})
 
 
-def _asked_manager(
-    session: Session, there: Mapping[Key, Package]
-) -> tuple[dict[Key, str], dict[str, set[Key]]]:
-    """Give the newer versions that the manager knows of, and what it cannot tell, by the reason."""
+def _ask_manager(session: Session, found: Graph, newer: _Newer) -> None:
+    """Note the newer versions that the manager knows of, and what it cannot know."""
     manager = session.manager
     outcome = process.run(manager.outdated(session.environment.require()))
-    elsewhere = {("python", name) for name in manager.from_elsewhere()} & there.keys()
-    asked = {key for key, one in there.items() if one.owner in manager.outdated_owners} - elsewhere
-    unknown = {
-        f"{manager.name} was not asked, since it knows the lock alone": {
-            key
-            for key, one in there.items()
-            if one.owner not in {*manager.outdated_owners, Owner.CONDA}
-        },
-        "no index was asked, since the lock has it from a repository, an address or a folder": elsewhere,
-    }
-    newer = {("python", name): version for name, version in manager.newer(outcome).items()}
-    return {key: version for key, version in newer.items() if key in asked}, unknown
+    versions = manager.newer(outcome)
+    from_elsewhere = manager.from_elsewhere()
+    strange, elsewhere = [], []
+    for key, one in found.packages.items():
+        if not one.version or one.owner is Owner.CONDA:
+            continue
+        if key[1] in from_elsewhere:
+            elsewhere.append(key)
+        elif one.owner not in manager.outdated_owners:
+            strange.append(key)
+        elif key[1] in versions:
+            newer.versions[key] = versions[key[1]]
+    reason = f"{manager.name} was not asked, since it knows the lock alone"
+    newer.unknown[reason] = strange
+    reason = "no index was asked, since the lock has it from a repository, an address or a folder"
+    newer.unknown[reason] = elsewhere
 
 
-def _asked_channels(
-    session: Session, found: Graph, mine: Iterable[Key]
-) -> tuple[dict[Key, str], dict[str, set[Key]]]:
-    """Give the newer versions that the channels have for this platform, and what they do not have."""
-    from rattler import Version  # noqa: PLC0415 - costs 0.05 s, which only the conda layer should pay
+def _ask_channels(session: Session, found: Graph, newer: _Newer) -> None:
+    """Note the newer versions that the channels have for this platform, and what they do not have."""
+    keys = [key for key, one in found.packages.items() if one.owner is Owner.CONDA]
+    if not keys:
+        return
+    from rattler import Version  # noqa: PLC0415 - 0.05 s, which only the conda layer should pay
 
-    names = [name for _, name in mine]
-    outcome = process.run(
-        Rattler(sys.executable, session.project.options).search(session.project.conda_file, names)
-    )
+    names = [name for _, name in keys]
+    outcome = process.run(Rattler(sys.executable).search(session.project.conda_file, names))
     if not outcome.ok:
-        reason = failures.explain(outcome, title="ask the channels").message.rstrip(".")
-        return {}, {
-            f"no channel could be asked, since {reason}": {("conda", name) for name in names}
-        }
+        error = failures.explain(outcome, title="ask the channels")
+        newer.unknown[f"no channel could be asked, since {error.message.rstrip('.')}"] = keys
+        return
     offered: dict[str, dict[str, str]] = json.loads(outcome.stdout)
-    newest = {name: max(by_platform.values(), key=Version) for name, by_platform in offered.items()}
-    newer = {
-        ("conda", name): version
-        for name, version in newest.items()
-        if Version(version) > Version(found.packages["conda", name].version)
-    }
-    return newer, {
-        "no channel of the conda file has it": {
-            ("conda", name) for name in names if name not in offered
-        }
-    }
+    absent = []
+    for key in keys:
+        by_platform = offered.get(key[1])
+        if by_platform is None:
+            absent.append(key)
+            continue
+        newest = max(by_platform.values(), key=Version)
+        if Version(newest) > Version(found.packages[key].version):
+            newer.versions[key] = newest
+    newer.unknown["no channel of the conda file has it"] = absent
