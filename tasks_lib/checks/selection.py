@@ -76,14 +76,26 @@ def _settings(project: Project) -> dict[str, Any]:
     Raises:
         LabError: `wrong_setting` or `unknown_check`, with the file and the line.
     """
+    import fastjsonschema  # noqa: PLC0415 - 0.05 s, for the commands that check
+
+    settings = json.loads(_SCHEMA.read_text(encoding="utf-8"))["properties"]
     table: Any = project.pyproject.table("tool", "mlops-lab").get("checks", {})
-    _validate(project, table)
+    if not isinstance(table, dict):
+        raise _wrong(project, "", f"{_TABLE} must be a table, not {table!r:.60}.")
     for name, value in table.items():
-        line = _line(project, name)
+        if name not in settings:
+            text = f"{_TABLE} has no setting {name!r}. The settings are {', '.join(settings)}."
+            raise _wrong(project, name, text)
+        try:
+            fastjsonschema.validate(settings[name], value)
+        except fastjsonschema.JsonSchemaValueException:
+            wanted = settings[name]["description"]
+            text = f"{_TABLE} {name} must be {wanted}, not {value!r:.60}."
+            raise _wrong(project, name, text) from None
         if name != "strict":
-            _refuse_unknown(value, f"{_TABLE} {name}", PYPROJECT, line)
+            _refuse_unknown(value, f"{_TABLE} {name}", PYPROJECT, _line(project, name))
         if name == "threshold":
-            _refuse_uncounted(value, line)
+            _refuse_uncounted(project, value)
     return dict(table)
 
 
@@ -92,40 +104,24 @@ def _line(project: Project, key: str) -> int | None:
     return found or project.pyproject.line_of("mlops-lab", "checks")
 
 
-def _validate(project: Project, table: Any) -> None:  # noqa: ANN401 - whatever the file holds
-    """Raise an error for the first value that the JSON Schema does not allow."""
-    import fastjsonschema  # noqa: PLC0415 - 0.05 s, for the commands that check
-
-    schema = json.loads(_SCHEMA.read_text(encoding="utf-8"))
-    try:
-        fastjsonschema.validate(schema, table)
-    except fastjsonschema.JsonSchemaValueException as error:
-        key = error.path[1] if len(error.path) > 1 else ""
-        if error.rule == "additionalProperties":
-            names = sorted(set(error.value) - set(schema["properties"]))
-            key, settings = names[0], ", ".join(schema["properties"])
-            text = f"{_TABLE} has no setting {key!r}. The settings are {settings}."
-        elif key:
-            wanted = schema["properties"][key]["description"]
-            text = f"{_TABLE} {key} must be {wanted}, not {table[key]!r:.60}."
-        else:
-            text = f"{_TABLE} must be {schema['description']}, not {table!r:.60}."
-        raise _wrong(text, _line(project, key)) from None
+def _wrong(project: Project, key: str, text: str, remedy: str = f"Fix {PYPROJECT}") -> LabError:
+    return LabError(
+        text,
+        ErrorCode.WRONG_SETTING,
+        remedy=Remedy(remedy),
+        file=PYPROJECT,
+        line=_line(project, key),
+    )
 
 
-def _wrong(text: str, line: int | None, remedy: str = f"Fix {PYPROJECT}") -> LabError:
-    code = ErrorCode.WRONG_SETTING
-    return LabError(text, code, remedy=Remedy(remedy), file=PYPROJECT, line=line)
-
-
-def _refuse_uncounted(names: Iterable[str], line: int | None) -> None:
+def _refuse_uncounted(project: Project, names: Iterable[str]) -> None:
     """Refuse a threshold for a check that does not count its findings."""
     counted = {*FACT_CHECKS, *map(family, FACT_CHECKS)}
     for name in names:
         if name not in counted:
             text = f"{_TABLE} threshold: {name} passes or fails as a whole and counts no findings."
             remedy = f'Remove it, or let the check warn: severity = {{ "{name}" = "warn" }}'
-            raise _wrong(text, line, remedy)
+            raise _wrong(project, "threshold", text, remedy)
 
 
 def _refuse_unknown(

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tasks_lib.environments.conda_health import Owned
-    from tasks_lib.environments.site_packages import Distribution
     from tasks_lib.session.session import Session
 
 
@@ -34,13 +33,13 @@ class Package:
 
     @property
     def identity(self) -> tuple[str, str, str, str]:
-        """Give what must be equal where an environment is made again."""
+        """Return what must be equal where an environment is created again."""
         return self.owner, self.name, self.version, self.build
 
 
 @dataclass(frozen=True)
 class Overlap:
-    """A distribution that is in both layers or twice in one, with each one's versions; no `why` where they agree."""
+    """A distribution that is in both layers or twice in one, with all versions; no `why` where they agree."""
 
     name: str
     conda: str
@@ -61,18 +60,43 @@ def read(prefix: Path, locked: Mapping[str, set[str]], own: str = "") -> Layers:
     """Read both layers; `own` is the project's own distribution, which the manager installs with the lock."""
     conda = conda_health.packages(prefix)
     owned = conda_health.owned(prefix, conda)
-    found = list(site_packages.distributions(prefix))
     packages = []
     for name, record in conda.items():
         build, size = str(record.get("build", "")), conda_health.size(record)
         packages.append(Package(Owner.CONDA, name, record["version"], build, size))
-    others = []
-    for one in found:
+    beside: dict[str, list[str]] = defaultdict(list)
+    for one in site_packages.distributions(prefix):
         owner = owner_of(one, owned=owned, locked=locked, project=own)
         if owner is not Owner.CONDA:
-            others.append(one)
+            beside[one.name].append(one.version)
             packages.append(Package(owner, one.name, one.version, size=site_packages.size(one)))
-    return Layers(tuple(sorted(packages)), tuple(_overlaps(owned, found, others, locked)))
+    return Layers(tuple(sorted(packages)), tuple(_overlaps(owned, beside, locked)))
+
+
+def _overlaps(
+    owned: Mapping[str, Owned], beside: Mapping[str, list[str]], locked: Mapping[str, set[str]]
+) -> Iterator[Overlap]:
+    """Compare, name by name, what conda owns, what is installed beside it, and what the lock pins."""
+    for name in sorted({*owned, *beside}):
+        mine, pins = owned.get(name), locked.get(name, set())
+        installed = list(beside.get(name, ()))
+        if mine and mine.whole:
+            installed.insert(0, mine.version)
+        why = _conflict(mine, installed, pins)
+        if why or (mine and pins):
+            conda = mine.version if mine else ""
+            yield Overlap(name, conda, ", ".join(sorted(pins)), ", ".join(installed), why)
+
+
+def _conflict(mine: Owned | None, installed: list[str], pins: set[str]) -> str:
+    """Return what is wrong with one name, empty where nothing is."""
+    if len(installed) > 1:
+        return "installed twice"
+    if mine and not mine.whole:
+        return f"conda's files were {'replaced' if installed else 'removed'}"
+    if pins and installed[0] not in pins:
+        return "the lock pins another version"
+    return ""
 
 
 def of(session: Session) -> Layers:
@@ -83,59 +107,28 @@ def of(session: Session) -> Layers:
 
 
 def show(session: Session, *, mermaid: bool = False) -> Answer:
-    """Describe both layers: for a person a tree, for a README a Mermaid diagram."""
+    """Describe both layers: for a user as a tree, for a README as a Mermaid diagram."""
     found = of(session)
     environment = session.environment
-    layers = []
-    for owner in Owner:
-        mine = [one for one in found.packages if one.owner is owner]
-        if mine:
-            size = sum(one.size for one in mine)
-            layers.append({"owner": owner, "size": size, "packages": [_row(one) for one in mine]})
     data = {
         "environment": environment.name,
         "path": str(environment.prefix),
         "lock": session.manager.lock_name,
         "size": sum(one.size for one in found.packages),
-        "layers": layers,
+        "layers": _by_owner(found),
         "in_both": [asdict(one) for one in found.overlaps],
     }
     return Answer(data={"script": shown.mermaid(data)} if mermaid else data)
 
 
-def _row(package: Package) -> dict[str, Any]:
-    row = asdict(package)
-    return {
-        key: row[key] for key in ("name", "version", "build", "size") if key != "build" or row[key]
-    }
-
-
-def _overlaps(
-    owned: Mapping[str, Owned],
-    found: list[Distribution],
-    others: list[Distribution],
-    locked: Mapping[str, set[str]],
-) -> Iterator[Overlap]:
-    """Compare, name by name, what conda linked, what stands there, and what the lock pins."""
-    there = {
-        one.folder.name for one in found if one.version
-    }  # an uninstaller may leave a folder without METADATA
-    rest: dict[str, list[str]] = defaultdict(list)
-    for one in others:
-        rest[one.name].append(one.version)
-    for name in sorted({*owned, *rest}):
-        mine = owned.get(name)
-        folder, version = (mine.folder, mine.version) if mine else ("", "")
-        pins, also = locked.get(name, set()), rest.get(name, [])
-        if len(also) + (folder in there) > 1:
-            why = "installed twice"
-        elif folder and folder not in there:
-            why = "conda's files were replaced" if also else "conda's files were removed"
-        elif pins and (version if folder else also[0]) not in pins:
-            why = "the lock pins another version"
-        elif folder and pins:
-            why = ""
-        else:
-            continue
-        installed = [*([version] if folder in there else []), *also]
-        yield Overlap(name, version, ", ".join(sorted(pins)), ", ".join(installed), why)
+def _by_owner(found: Layers) -> list[dict[str, Any]]:
+    """Return a row for each owner that has packages."""
+    rows: dict[Owner, dict[str, Any]] = {}
+    for one in found.packages:
+        row = rows.setdefault(one.owner, {"owner": one.owner, "size": 0, "packages": []})
+        package = {"name": one.name, "version": one.version}
+        if one.build:
+            package["build"] = one.build
+        row["size"] += one.size
+        row["packages"].append({**package, "size": one.size})
+    return list(rows.values())
