@@ -143,7 +143,7 @@ class Environment(ABC):
 
     @property
     def manifest(self) -> Path | None:
-        """Return the file that names the packages of the layer's own, or `None` without such a file."""
+        """Return the file that names the layer's own packages, or None without such a file."""
         return None
 
     def edit(self, specs: Sequence[str], *, drop: bool) -> tuple[Path, str, Command]:

@@ -1,4 +1,4 @@
-"""Whether a conda environment is sound, from what `conda-meta` records; and what `conda doctor` says of it."""
+"""What `conda-meta` records, whether that is what exists, and what `conda doctor` says of it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import hashlib
 import json
 import os
 import re
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from packaging.utils import canonicalize_name
@@ -14,7 +16,7 @@ from packaging.utils import canonicalize_name
 from tasks_lib.environments import distribution_health, health_checks, site_packages
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution.redaction import without_logins
-from tasks_lib.results import Result, Status
+from tasks_lib.results import Check, Result, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from tasks_lib.execution.process import Outcome
 
 _SHOWN = 5
+#: the files are hashed in so many parts at once, since there are thousands
 _SHARES = 8
 #: how conda doctor counts the damaged files of a package: `python-3.11.7-0_cpython: 1`
 _DAMAGED = re.compile(r"(?P<package>\S+-[^\s-]+-[^\s-]+):\s+(?P<files>\d+)")
@@ -32,12 +35,12 @@ _EXTRAS = re.compile(r"\[[^\]=]*\]")
 _RECORD = re.compile(
     r".*site-packages/(?P<name>[^/]+?)-(?P<version>[^-/]+)(?:-py[\d.]+)?\.(?:dist|egg)-info(?=/|$)"
 )
-#: what stands in a record beside the channel's own words
+#: what a record has besides the channel's own words
 _LOCAL = ("files", "paths_data", "link", "extracted_package_dir", "package_tarball_full_path")
 
 
 class Owned(NamedTuple):
-    """A distribution that conda brought: the conda package, its version, its record, and whether that is there."""
+    """A distribution that conda installed, its record's folder, and whether that is whole."""
 
     package: str
     version: str
@@ -46,21 +49,22 @@ class Owned(NamedTuple):
 
 
 def packages(prefix: Path) -> dict[str, dict[str, Any]]:
-    """Read `conda-meta`: each conda package's record, by name; a record that cannot be read is an error."""
+    """Return the record of each conda package by its name, from `conda-meta`.
+
+    Raises:
+        LabError: A record cannot be read.
+    """
     found: dict[str, dict[str, Any]] = {}
     for path in _paths_of_records(prefix):
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
-            found[record["name"]] = record
-            words = [
-                record["name"],
-                record["version"],
-                *(item["_path"] for item in _listed(record)),
-            ]
-            if not all(isinstance(word, str) for word in words):
-                raise TypeError  # noqa: TRY301 - one way out for every damage
+            words = [record["name"], record["version"]]
+            words += [item["_path"] for item in _listed(record)]
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise _damaged(path) from None
+        if not all(isinstance(word, str) for word in words):
+            raise _damaged(path)
+        found[record["name"]] = record
     return found
 
 
@@ -69,10 +73,9 @@ def _paths_of_records(prefix: Path) -> list[Path]:
 
 
 def _damaged(path: Path) -> LabError:
-    text = f"the record {path.name} is damaged."
-    return LabError(
-        text, ErrorCode.DAMAGED_CONDA_META, file=path, remedy=health_checks.CREATE_AGAIN
-    )
+    text = f"The record {path.name} is damaged."
+    code, remedy = ErrorCode.DAMAGED_CONDA_META, health_checks.CREATE_AGAIN
+    return LabError(text, code, file=path, remedy=remedy)
 
 
 def _solver_records(prefix: Path) -> list[rattler.PrefixRecord]:
@@ -83,18 +86,19 @@ def _solver_records(prefix: Path) -> list[rattler.PrefixRecord]:
     for path in _paths_of_records(prefix):
         try:
             found.append(rattler.PrefixRecord.from_path(path))
-        except Exception:  # noqa: BLE001 - rattler's errors share no base class; each is a damaged record
+        except Exception:  # noqa: BLE001 - rattler's errors share no base class
             raise _damaged(path) from None
     return found
 
 
 def _listed(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a record's files, each as a mapping with its `_path`."""
     data = record.get("paths_data") or {}
     return data.get("paths") or [{"_path": name} for name in record.get("files") or ()]
 
 
 def public(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what a record says of its package, without its files and without whatever login its address has."""
+    """Return what a record says of its package, without its files and the login in its address."""
     kept = {key: value for key, value in record.items() if key not in _LOCAL}
     for key in {"url", "channel"} & kept.keys():
         kept[key] = without_logins(kept[key], tokens=True)
@@ -102,36 +106,47 @@ def public(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def size(record: dict[str, Any]) -> int:
-    """Add up the sizes of a package's files in bytes, as it recorded them."""
-    return sum(
-        number for item in _listed(record) if isinstance(number := item.get("size_in_bytes"), int)
-    )
+    """Return the sum of the sizes of a package's files in bytes, as it recorded them."""
+    numbers = [item.get("size_in_bytes") for item in _listed(record)]
+    return sum(number for number in numbers if isinstance(number, int))
 
 
 def owned(prefix: Path, installed: Mapping[str, dict[str, Any]] | None = None) -> dict[str, Owned]:
-    """Give the distributions that conda owns by file, by their normalised names; `installed` are its packages."""
+    """Return the Python distributions that conda owns by file, by their normalised names.
+
+    `installed` are the records of its packages, which are read if they are not given.
+    """
+    if installed is None:
+        installed = packages(prefix)
     found: dict[str, Owned] = {}
-    for name, record in (packages(prefix) if installed is None else installed).items():
+    for name, record in installed.items():
         for file in record.get("files") or ():
-            if (match := _RECORD.match(file)) and (
-                python := canonicalize_name(match["name"])
-            ) not in found:
+            match = _RECORD.match(file)
+            if match is None:
+                continue
+            distribution = canonicalize_name(match["name"])
+            if distribution not in found:
                 folder = prefix / match[0]
-                whole = folder.is_file() or any(
-                    (folder / one).is_file() for one in ("METADATA", "PKG-INFO")
-                )
-                found[python] = Owned(name, match["version"], folder.name, whole)
+                found[distribution] = Owned(name, match["version"], folder.name, _is_whole(folder))
     return found
 
 
+def _is_whole(record: Path) -> bool:
+    """Return whether a distribution's record exists; an egg-info may be a file."""
+    files = (record, record / "METADATA", record / "PKG-INFO")
+    return any(file.is_file() for file in files)
+
+
 def python_version(prefix: Path) -> str:
-    """Give the version of an environment's Python, by the name of conda's record, or as a virtual one says it."""
+    """Return the version of an environment's Python, from conda's record or `pyvenv.cfg`."""
     names = [path.name.split("-") for path in (prefix / "conda-meta").glob("python-[0-9]*.json")]
-    return names[0][1] if len(names) == 1 else site_packages.python_version(prefix) or ""
+    if len(names) == 1:
+        return names[0][1]
+    return site_packages.python_version(prefix) or ""
 
 
 def owned_or_none(prefix: Path) -> dict[str, Owned]:
-    """Give what conda owns, nothing where its records are damaged, which `verify` reports."""
+    """Return what conda owns, nothing where its records are damaged, which `verify` reports."""
     try:
         return owned(prefix)
     except LabError:
@@ -139,41 +154,45 @@ def owned_or_none(prefix: Path) -> dict[str, Owned]:
 
 
 def solver_spec(text: str) -> str:
-    """Give a spec without pip's extras (`python-jose[cryptography]`), which conda passes over and rattler refuses."""
+    """Return a spec without pip's extras (`python-jose[cryptography]`).
+
+    conda ignores them, and rattler refuses the spec.
+    """
     return _EXTRAS.sub("", text)
 
 
 def unsatisfied(prefix: Path, specs: Sequence[str]) -> tuple[str, ...]:
-    """Give the specs that no installed package satisfies."""
+    """Return the specs that no installed package satisfies."""
     import rattler  # noqa: PLC0415 - costs 0.05 s, which only the conda layer should pay
     from rattler.exceptions import InvalidMatchSpecError  # noqa: PLC0415 - the same
 
     installed = _solver_records(prefix)
-    lacking: list[str] = []
+    lacking = []
     for text in specs:
         try:
             spec = rattler.MatchSpec(solver_spec(text.rpartition("::")[2]))
         except InvalidMatchSpecError as error:
-            said = f"{text!r} is no conda spec: {error}."
-            raise LabError(
-                said, ErrorCode.INVALID_SPEC, file="conda.yml", remedy="mend conda.yml"
-            ) from None
-        if not any(spec.matches(record) for record in installed):
+            said, remedy = f"{text!r} is not a conda spec: {error}.", Remedy("Fix the conda file")
+            code = ErrorCode.INVALID_SPEC
+            raise LabError(said, code, file="conda.yml", remedy=remedy) from None
+        if not any(map(spec.matches, installed)):
             lacking.append(text)
     return tuple(lacking)
 
 
 def virtual_packages() -> dict[str, str]:
-    """Give what the solver takes this machine to have (`__cuda`, `__glibc`), CONDA_OVERRIDE_* heeded."""
+    """Return what the solver assumes of this machine (`__cuda`, `__glibc`) and CONDA_OVERRIDE_*."""
     import rattler  # noqa: PLC0415 - costs 0.05 s, which only the conda layer should pay
 
-    found = rattler.VirtualPackage.detect(rattler.VirtualPackageOverrides.from_env())
-    each = (str(one.into_generic()).split("=", 1) for one in found)
-    return {name: version.removesuffix("=0") for name, version in each}
+    found = {}
+    for package in rattler.VirtualPackage.detect(rattler.VirtualPackageOverrides.from_env()):
+        name, version = str(package.into_generic()).split("=", 1)
+        found[name] = version.removesuffix("=0")
+    return found
 
 
 def verify(prefix: Path) -> Iterator[Result]:
-    """Check every recorded file (there, and unaltered by SHA-256), and every recorded dependency."""
+    """Check that every recorded file exists and has its SHA-256, and every recorded dependency."""
     try:
         installed = packages(prefix)
     except LabError as error:
@@ -181,79 +200,93 @@ def verify(prefix: Path) -> Iterator[Result]:
         return
     yield health_checks.CONDA_META.result(Status.PASS, f"{len(installed)} packages")
     there, places = hashes(prefix, installed), _places(prefix)
-    wrong: dict[str, dict[str, list[str]]] = {"missing": {}, "altered": {}, "sound": {}}
+    missing: dict[str, list[str]] = defaultdict(list)
+    altered: dict[str, list[str]] = defaultdict(list)
     for name, record in sorted(installed.items()):
         for item in _paths(record, places):
-            wrong[_state(prefix, item, there)].setdefault(name, []).append(item["_path"])
-    for check, state in (
-        (health_checks.MISSING_FILES, "missing"),
-        (health_checks.ALTERED_FILES, "altered"),
-    ):
-        found = [f"{name} {len(files)} ({files[0]})" for name, files in wrong[state].items()]
-        yield distribution_health.listed(check, found, state, more="more packages")
+            path = item["_path"]
+            if not _is_sound(f"{prefix}/{path}", item, there.get(path)):
+                wrong = altered if path in there else missing
+                wrong[name].append(path)
+    yield _by_package(health_checks.MISSING_FILES, "missing", missing)
+    yield _by_package(health_checks.ALTERED_FILES, "altered", altered)
     yield _consistent(prefix)
 
 
+def _by_package(check: Check, text: str, wrong: Mapping[str, Sequence[str]]) -> Result:
+    found = [f"{name} {len(files)} ({files[0]})" for name, files in wrong.items()]
+    return distribution_health.listed(check, found, text, more="more packages")
+
+
 def hashes(prefix: Path, installed: Mapping[str, dict[str, Any]] | None = None) -> dict[str, str]:
-    """Hash every recorded file that is there, by its path; a link is known by where it leads."""
-    places, every = _places(prefix), packages(prefix) if installed is None else installed
-    names = sorted({item["_path"] for record in every.values() for item in _paths(record, places)})
-    shares = [
-        names[start::_SHARES] for start in range(_SHARES)
-    ]  # several at once, since there are thousands
+    """Return the SHA-256 of every recorded file that exists, by its path in the environment.
+
+    Of a link it is that of the path to which it points.
+    """
+    if installed is None:
+        installed = packages(prefix)
+    places = _places(prefix)
+    paths = {item["_path"] for record in installed.values() for item in _paths(record, places)}
+    names = sorted(paths)
+    shares = [names[start::_SHARES] for start in range(_SHARES)]
+    found: dict[str, str] = {}
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        found = pool.map(
-            lambda share: [(name, _hash(f"{prefix}/{name}")) for name in share], shares
-        )
-        return dict(sorted(pair for share in found for pair in share if pair[1]))
+        for part in pool.map(partial(_hashes_of, prefix), shares):
+            found |= part
+    return dict(sorted(found.items()))
 
 
-def _hash(path: str) -> str:
-    if os.path.islink(path):  # noqa: PTH114 - thousands
-        return hashlib.sha256(os.fsencode(os.readlink(path))).hexdigest()  # noqa: PTH115 - the same
-    return (distribution_health.digest(path) or b"").hex()
+def _hashes_of(prefix: Path, names: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for name in names:
+        path = f"{prefix}/{name}"
+        if os.path.islink(path):  # noqa: PTH114 - pathlib is too slow for thousands of files
+            target = os.fsencode(os.readlink(path))  # noqa: PTH115 - the same
+            found[name] = hashlib.sha256(target).hexdigest()
+            continue
+        digest = distribution_health.digest(path)
+        if digest is not None:
+            found[name] = digest.hex()
+    return found
 
 
 def _places(prefix: Path) -> dict[str, str]:
-    """Give where the two folders of a noarch Python package went: conda's records name them as the package does."""
+    """Return where the two folders of a noarch Python package are in this environment."""
     packages = site_packages.site_packages(prefix)
-    scripts = "Scripts" if (prefix / "Scripts").is_dir() else "bin"
     return {
         "site-packages": packages.relative_to(prefix).as_posix() if packages else "",
-        "python-scripts": scripts,
+        "python-scripts": "Scripts" if (prefix / "Scripts").is_dir() else "bin",
     }
 
 
 def _paths(record: dict[str, Any], places: dict[str, str]) -> list[dict[str, Any]]:
-    """Give the record's files less bytecode, which Python rewrites as it likes."""
-    kept = [item for item in _listed(record) if not item["_path"].endswith(".pyc")]
-    if record.get("noarch") != "python":
-        return kept
-    moved = [(item, *item["_path"].partition("/")) for item in kept]
-    return [
-        {**item, "_path": f"{places.get(top, top)}{slash}{rest}"}
-        for item, top, slash, rest in moved
-    ]
+    """Return the record's files where they are here, less bytecode, which Python rewrites."""
+    kept = []
+    for item in _listed(record):
+        path = item["_path"]
+        if path.endswith(".pyc"):
+            continue
+        if record.get("noarch") == "python":
+            top, slash, rest = path.partition("/")
+            path = f"{places.get(top, top)}{slash}{rest}"
+        kept.append({**item, "_path": path})
+    return kept
 
 
-def _state(prefix: Path, item: dict[str, Any], there: Mapping[str, str]) -> str:
-    """Tell whether a recorded file is sound, missing or altered; a link is sound wherever it leads."""
-    found, expected = there.get(item["_path"]), item.get("sha256_in_prefix") or item.get("sha256")
+def _is_sound(path: str, item: Mapping[str, Any], found: str | None) -> bool:
+    """Return whether a recorded file is there as it was; a link is, wherever it points."""
+    expected = item.get("sha256_in_prefix") or item.get("sha256")
     if found and found == expected:
-        return "sound"
-    path = f"{prefix}/{item['_path']}"
-    link = os.path.islink(path)  # noqa: PTH114 - pathlib is too slow for thousands of files
-    loose = not expected or item.get("path_type") in {"softlink", "directory"} or link
-    if loose and os.path.lexists(path):
-        return "sound"
-    return "altered" if found else "missing"
+        return True
+    is_link = os.path.islink(path)  # noqa: PTH114 - pathlib is too slow for thousands of files
+    has_content = item.get("path_type") not in {"softlink", "directory"} and not is_link
+    if expected and has_content:
+        return False
+    return os.path.lexists(path)
 
 
 def _consistent(prefix: Path) -> Result:
-    """Check each package's `depends` against what is installed; virtual packages are the solver's affair."""
-    import rattler  # noqa: PLC0415 - costs 0.05 s, which only the conda layer should pay
-    from rattler.exceptions import InvalidMatchSpecError  # noqa: PLC0415 - the same
-
+    """Check each package's `depends` against what is installed."""
     try:
         installed = _solver_records(prefix)
     except LabError as error:
@@ -261,40 +294,48 @@ def _consistent(prefix: Path) -> Result:
     wrong: dict[str, str] = {}
     for record in installed:
         for text in record.depends:
-            try:
-                met = text.startswith("__") or any(
-                    rattler.MatchSpec(text).matches(other) for other in installed
-                )
-            except InvalidMatchSpecError:
-                met = False
-            if not met:
-                wrong[record.name.normalized] = f"needs {text}"
-    unmet = [f"{name} {text}" for name, text in sorted(wrong.items())]
+            # virtual packages are for the solver to judge
+            if not text.startswith("__") and not _is_met(text, installed):
+                wrong[record.name.normalized] = f"{record.name.normalized} needs {text}"
+    unmet = [text for _, text in sorted(wrong.items())]
     return distribution_health.listed(
         health_checks.CONSISTENT, unmet, "unmet:", more="more packages"
     )
 
 
+def _is_met(text: str, installed: Sequence[rattler.PrefixRecord]) -> bool:
+    import rattler  # noqa: PLC0415 - costs 0.05 s, which only the conda layer should pay
+    from rattler.exceptions import InvalidMatchSpecError  # noqa: PLC0415 - the same
+
+    try:
+        spec = rattler.MatchSpec(text)
+    except InvalidMatchSpecError:
+        return False
+    return any(map(spec.matches, installed))
+
+
 def read_doctor(outcome: Outcome) -> Iterator[Result]:
-    """Read what `conda doctor` printed: its exit code is 0 whatever it found, so a cross is what counts."""
+    """Read what `conda doctor` printed: it exits 0 whatever it found, so its crosses count."""
+    check = health_checks.CONDA_DOCTOR
     wrong: list[str] = []
     marks = 0
     heading = ""
     for line in outcome.stdout.splitlines():
+        is_bad = "❌" in line
+        marks += is_bad or "✅" in line
         text = line.replace("✅", "").replace("❌", "").strip()
-        marks += "✅" in line or "❌" in line
-        if found := _DAMAGED.fullmatch(text):
+        found = _DAMAGED.fullmatch(text)
+        if found:
             wrong.append(f"{heading}: {found['package']} ({found['files']})")
         elif text.endswith(":"):
             heading = text.rstrip(":").lower()
-        if "❌" in line and not text.endswith("Files:"):
+        if is_bad and not text.endswith("Files:"):
             wrong.append(text.rstrip(":"))
     if wrong:
-        yield health_checks.CONDA_DOCTOR.result(Status.FAIL, "; ".join(wrong[: _SHOWN * 2]))
+        yield check.result(Status.FAIL, "; ".join(wrong[: _SHOWN * 2]))
     elif outcome.ok and marks:
-        yield health_checks.CONDA_DOCTOR.result(Status.PASS, f"{marks} checks")
+        yield check.result(Status.PASS, f"{marks} checks")
     else:
         said = (outcome.said.splitlines() or ["it printed nothing"])[-1]
         remedy = Remedy("Read what it says", ("conda", "doctor"))
-        detail = f"conda doctor could not answer: {said}"
-        yield health_checks.CONDA_DOCTOR.result(Status.ERROR, detail, remedy=remedy)
+        yield check.result(Status.ERROR, f"conda doctor could not answer: {said}", remedy=remedy)

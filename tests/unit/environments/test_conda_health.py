@@ -250,7 +250,7 @@ def test_spec_is_met_or_not(sound: Path, spec: str, met: bool) -> None:
 
 
 def test_spec_that_is_none_is_a_clear_error(sound: Path) -> None:
-    with pytest.raises(LabError, match=r"'six >=<3' is no conda spec"):
+    with pytest.raises(LabError, match=r"'six >=<3' is not a conda spec"):
         conda_health.unsatisfied(sound, ["six >=<3"])
 
 
