@@ -20,38 +20,45 @@ from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import failures, process
 from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Command
-from tasks_lib.managers import poetry_settings
-from tasks_lib.managers.base import AFTER_LOCK, LOCK_FRESH, MAIN, Change, Manager, Place
-from tasks_lib.managers.poetry_messages import FAILURES
-from tasks_lib.managers.poetry_tables import PoetryTables
+from tasks_lib.managers import locks, poetry_lock, poetry_messages, poetry_settings, poetry_tables
+from tasks_lib.managers.base import AFTER_LOCK, LOCK_FRESH, MAIN, Manager, Place
 from tasks_lib.project import requirements, workspace
+from tasks_lib.project.manifests import PYPROJECT, names_of
 from tasks_lib.results import Check, Result, Status
-from tasks_lib.tools import executables, package_index
+from tasks_lib.tools import executables
+from tasks_lib.tools.changes import Change
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tasks_lib.environments.base import Activation
     from tasks_lib.execution.process import Outcome
+    from tasks_lib.managers.locks import LockedPackage
     from tasks_lib.managers.tables import ManagerTables
     from tasks_lib.project.workspace import Member
 
+# What Poetry prints, seen with Poetry 2.5.1.
 _OPERATION = re.compile(
-    r"^  - (Installing|Updating|Downgrading|Removing) (\S+) \(([^)]*)\)(.*)$", re.MULTILINE
+    r"^  - (?P<verb>Installing|Updating|Downgrading|Removing) (?P<name>\S+) "
+    r"\((?P<versions>[^)]*)\)(?P<rest>.*)$",
+    re.MULTILINE,
 )
-#: how Poetry refuses a manifest before it checks anything
+_ROOT = re.compile(
+    r"^Installing the current project: (?P<name>\S+) \((?P<version>[^)]*)\)", re.MULTILINE
+)
+#: How Poetry refuses a manifest before it checks anything.
 _INVALID = re.compile(
     r"(?:The Poetry configuration is invalid|The requirement is invalid|Invalid |.* is invalid).*",
     re.DOTALL,
 )
-_ROOT = re.compile(r"^Installing the current project: (\S+) \(([^)]*)\)", re.MULTILINE)
+#: How Poetry refuses a file that it has downloaded, and names it.
 _REFUSED = re.compile(
     r"not found in known hashes|not match any known checksums|not a zip file|Bad CRC"
 )
 _ARCHIVE = re.compile(r"from archive (\S+) not found")
-#: the commands of Poetry that ask the index
-_ASKING = {"lock", "update", "install", "add", "remove"}
 _STALE = "changed significantly since poetry.lock"
+#: The commands that ask the index, whatever the cache holds.
+_ONLINE = {"lock", "update", "install", "add", "remove"}
 
 CONFIG_POETRY = Check(
     "config.poetry",
@@ -62,25 +69,27 @@ CONFIG_POETRY = Check(
 
 
 class Poetry(Manager):
-    """Poetry works on the environment that VIRTUAL_ENV or CONDA_PREFIX names, unless its own records say otherwise.
+    """Poetry works on the environment that VIRTUAL_ENV or CONDA_PREFIX names, unless its own records name another.
 
-    So those records (`envs.toml`) are kept out of sight: POETRY_VIRTUALENVS_PATH names a folder that has none.
+    So POETRY_VIRTUALENVS_PATH names a folder without such records (`envs.toml`).
     """
 
     name: ClassVar[str] = "poetry"
     lock_name: ClassVar[str] = "poetry.lock"
-    tables: ClassVar[type[ManagerTables]] = PoetryTables
-    known_checks: ClassVar[tuple[Check, ...]] = (CONFIG_POETRY, LOCK_FRESH)
-    member_remedy: ClassVar[str] = "depend on its folder: invoke deps.add ./FOLDER --editable"
+    tables: ClassVar[type[ManagerTables]] = poetry_tables.PoetryTables
+    member_remedy: ClassVar[Remedy] = Remedy(
+        "Depend on its folder", ("invoke", "deps.add", "./FOLDER", "--editable")
+    )
+    edits_apart: ClassVar[bool] = True
+    misspells: ClassVar[bool] = True
     config_files: ClassVar[tuple[str, ...]] = ("poetry.toml",)
     user_variables: ClassVar[tuple[str, ...]] = (
         "POETRY_CONFIG_DIR",
         "POETRY_DATA_DIR",
         "POETRY_HOME",
     )
+    known_checks: ClassVar[tuple[Check, ...]] = (CONFIG_POETRY, LOCK_FRESH)
     diversion_check: ClassVar[Check | None] = poetry_settings.LEAK_POETRY
-    edits_apart: ClassVar[bool] = True
-    misspells: ClassVar[bool] = True
 
     @classmethod
     def caches(cls) -> dict[str, str]:
@@ -101,108 +110,101 @@ class Poetry(Manager):
         return self._command(["update", "--lock", *upgrade], activation, why)
 
     def install(self, activation: Activation, groups: Sequence[str] = ()) -> Command:
-        """Run `poetry install`, which takes nothing away (`poetry sync` would)."""
-        argv = ["install", *(["--with", ",".join(groups)] if groups else [])]
-        return self._command(
-            argv, activation, "install what poetry.lock names, and take nothing away"
-        )
+        """Run `poetry install`, which removes nothing; `poetry sync` would."""
+        argv = ["install", *_with(groups)]
+        return self._command(argv, activation, "install what poetry.lock lists, and remove nothing")
 
     def preview(self, activation: Activation, groups: Sequence[str] = ()) -> Command:
         """Run `poetry install --dry-run`."""
-        argv = ["install", "--dry-run", *(["--with", ",".join(groups)] if groups else [])]
+        argv = ["install", "--dry-run", *_with(groups)]
         return self._command(argv, activation, "see what would be installed")
 
     def changes(self, outcome: Outcome) -> list[Change]:
-        """Read the lines `- Installing`, `- Updating`, `- Downgrading` and `- Removing`; the project is one of them."""
-        failures.demand(outcome, title="poetry install --dry-run")
-        found: list[Change] = []
-        for verb, name, versions, rest in _OPERATION.findall(outcome.stdout):
-            before, _, after = versions.rpartition(" -> ")
-            if "Skipped" not in rest:
-                removed = verb == "Removing"
-                found.append(
-                    Change(
-                        canonicalize_name(name),
-                        after if removed else before,
-                        "" if removed else after,
-                    )
-                )
-        root = _ROOT.search(outcome.stdout)
-        prefix = outcome.command.env.get("VIRTUAL_ENV") or outcome.command.env.get("CONDA_PREFIX")
-        if (
-            root
-            and prefix
-            and canonicalize_name(root[1]) not in site_packages.installed(Path(prefix))
-        ):
-            found.append(Change(canonicalize_name(root[1]), "", root[2]))
+        """Read the lines `- Installing`, `- Updating`, `- Downgrading`, `- Removing`, and the project's own."""
+        said = failures.demand(outcome, title="poetry install").stdout
+        found = []
+        for operation in _OPERATION.finditer(said):
+            if "Skipped" not in operation["rest"]:
+                before, _, after = operation["versions"].rpartition(" -> ")
+                if operation["verb"] == "Removing":
+                    before, after = after, ""
+                found.append(Change(canonicalize_name(operation["name"]), before, after))
+        env = outcome.command.env
+        prefix = env.get("VIRTUAL_ENV") or env.get("CONDA_PREFIX")
+        root = _ROOT.search(said)
+        if root and prefix:
+            name = canonicalize_name(root["name"])
+            if name not in site_packages.installed(Path(prefix)):
+                found.append(Change(name, "", root["version"]))
         return found
 
-    def default_groups(self) -> set[str]:
-        """Give all groups but those that Poetry's table calls optional."""
-        old = self.project.pyproject.table("tool", "poetry", "group")
-        groups = {*self.project.pyproject.table("dependency-groups"), *old}
-        return {
-            one
-            for one in groups
-            if not self.project.pyproject.table("tool", "poetry", "group", one).get("optional")
-        }
-
-    @property
-    def installs_project(self) -> bool:
-        """Tell whether it is in package mode, as it is where nothing is said."""
-        return bool(self.project.pyproject.table("tool", "poetry").get("package-mode", True))
-
-    def folders(self) -> Iterable[Path]:
-        """Give those of Poetry's tables, and of `NAME @ file:…`."""
-        return workspace.by_path(self.project.pyproject)
-
-    def members(self) -> dict[str, Member]:
-        """Read the projects that this one depends on by their path: Poetry has no workspaces."""
-        return workspace.read(self.project.root, workspace.by_path(self.project.pyproject))
+    def required_names(self) -> set[str]:
+        """Return the names in the standard tables and in Poetry's own."""
+        return poetry_tables.required_names(self.project.pyproject)
 
     def add(self, activation: Activation, packages: Sequence[str], place: Place = MAIN) -> Command:
         """Run `poetry add --lock`."""
         member = place.member
         if member and place.group:
-            text = f"Poetry installs no groups of a member, and {place.group!r} would be one of {member.name}."
-            raise LabError(text, ErrorCode.NOT_SUPPORTED, remedy="leave out --group or --package")
+            text = f"Poetry does not install the groups of the member {member.name}."
+            remedy = Remedy("Leave out --group or --package")
+            raise LabError(text, ErrorCode.NOT_SUPPORTED, remedy=remedy)
         for package in packages:
             if package.startswith("git+file:"):
-                text = f"Poetry takes no git+file address without a name: {package!r}."
-                raise LabError(
-                    text,
-                    ErrorCode.NO_PROJECT_NAME,
-                    remedy=f"name it: invoke deps.add 'NAME @ {package}'",
-                )
-        if member:  # Poetry reads paths from there
-            root, there = self.project.root, requirements.is_folder
-            packages = [
-                os.path.relpath(root / one, member.folder) if there(one) else one
-                for one in packages
-            ]
+                text = f"Poetry needs a name for a git+file address: {package!r}."
+                remedy = Remedy("Name it", ("invoke", "deps.add", f"NAME @ {package}"))
+                raise LabError(text, ErrorCode.NO_PROJECT_NAME, remedy=remedy)
+        if member:
+            packages = [self._seen_from(member, package) for package in packages]
         argv = ["add", "--lock", *_in(place), *packages]
-        return self._command(
-            argv, activation, "declare the packages in pyproject.toml and lock them"
-        )
+        why = "declare the packages in pyproject.toml and lock them"
+        return self._command(argv, activation, why)
+
+    def _seen_from(self, member: Member, package: str) -> str:
+        """Return a package as seen from a member's folder, from which Poetry reads paths."""
+        if not requirements.is_folder(package):
+            return package
+        return os.path.relpath(self.project.root / package, member.folder)
 
     def remove(
         self, activation: Activation, packages: Sequence[str], place: Place = MAIN
     ) -> Command:
         """Run `poetry remove --lock`."""
         argv = ["remove", "--lock", *_in(place), *packages]
-        return self._command(argv, activation, "take the packages out of pyproject.toml and lock")
+        return self._command(argv, activation, "remove the packages from pyproject.toml and lock")
+
+    def _groups(self) -> list[str]:
+        """Return all groups except those that Poetry's table calls optional, in the manifest's order."""
+        own = self.project.pyproject.table("tool", "poetry", "group")
+        names = dict.fromkeys([*self.project.pyproject.table("dependency-groups"), *own])
+        return [name for name in names if not own.get(name, {}).get("optional")]
+
+    def default_groups(self) -> set[str]:
+        """Return all groups except those that Poetry's table calls optional."""
+        return set(self._groups())
+
+    @property
+    def installs_project(self) -> bool:
+        """Return whether it is in package mode, which is the default."""
+        return bool(self.project.pyproject.table("tool", "poetry").get("package-mode", True))
+
+    def folders(self) -> Iterator[Path]:
+        """Return those of Poetry's tables, and of `NAME @ file:…`."""
+        pyproject = self.project.pyproject
+        for table in poetry_tables.dependency_tables(pyproject):
+            yield from workspace.paths_in(pyproject, table)
+        yield from workspace.by_address(pyproject)
+
+    def members(self) -> dict[str, Member]:
+        """Read the projects that this one depends on by their path: Poetry has no workspaces."""
+        return workspace.read(self.project.root, self.folders())
 
     def export(self, activation: Activation | None, form: str, *, hashes: bool = True) -> Command:
-        """Run `poetry export`, with the groups that `poetry install` takes and `export` leaves out."""
-        old = self.project.pyproject.table("tool", "poetry", "group")
-        names = dict.fromkeys([*self.project.pyproject.table("dependency-groups"), *old])
-        groups = [name for name in names if not old.get(name, {}).get("optional")]
-        argv = ["export", "--format", form, *(["--with", ",".join(groups)] if groups else [])]
-        return self._command(
-            [*argv, *([] if hashes else ["--without-hashes"])],
-            activation,
-            f"print the lock as {form}",
-        )
+        """Run `poetry export`, with the groups that `poetry install` includes and `export` leaves out."""
+        argv = ["export", "--format", form, *_with(self._groups())]
+        if not hashes:
+            argv.append("--without-hashes")
+        return self._command(argv, activation, f"print the lock as {form}")
 
     def build(self, activation: Activation | None, into: Path, member: Member | None) -> Command:
         """Run `poetry build`."""
@@ -212,146 +214,169 @@ class Poetry(Manager):
     def publish(
         self, files: Sequence[Path], address: str, login: Mapping[str, str], member: Member | None
     ) -> Command:
-        """Run `poetry publish`; the index is named in a variable, since Poetry would else want it in its settings."""
-        argv = [
-            "publish",
-            *_in(Place(member=member)),
-            *(["--repository", "lab"] if address else []),
-        ]
-        command = self._command(
-            [*argv, "--dist-dir", str(files[0].parent)], None, "upload the files"
-        )
-        name = "LAB" if address else "PYPI"
-        kinds = {key: "PYPI_TOKEN" if key == "TOKEN" else "HTTP_BASIC" for key in login}
-        mine = {
-            f"POETRY_{kinds[k]}_{name}{'' if k == 'TOKEN' else f'_{k}'}": value
-            for k, value in login.items()
-        }
-        own = (
-            f"POETRY_PYPI_TOKEN_{name}",
-            *(f"POETRY_HTTP_BASIC_{name}_{key}" for key in ("USERNAME", "PASSWORD")),
-        )
-        env = {
-            key: value for key, value in command.env.items() if "PYPI" not in key
-        }  # the login of a mirror
-        env |= {**dict.fromkeys(own), "POETRY_REPOSITORIES_LAB_URL": address or None, **mine}
+        """Run `poetry publish`; variables name the index, which would otherwise have to be in Poetry's settings."""
+        argv = ["publish", *_in(Place(member=member))]
+        if address:
+            argv += ["--repository", "lab"]
+        argv += ["--dist-dir", str(files[0].parent)]
+        command = self._command(argv, None, "upload the files")
+        index = "LAB" if address else "PYPI"
+        # without the login of a mirror
+        env = {name: value for name, value in command.env.items() if "PYPI" not in name}
+        env["POETRY_REPOSITORIES_LAB_URL"] = address or None
+        env[f"POETRY_PYPI_TOKEN_{index}"] = login.get("TOKEN")
+        env[f"POETRY_HTTP_BASIC_{index}_USERNAME"] = login.get("USERNAME")
+        env[f"POETRY_HTTP_BASIC_{index}_PASSWORD"] = login.get("PASSWORD")
         return replace(command, env=env, source=address)
 
     def ended(self, outcome: Outcome) -> Iterable[Result]:
-        """Raise what failed; Poetry keeps a file that it has refused, and would refuse it for ever."""
+        """Delete the files that Poetry refused: it keeps them in its cache and would refuse them again."""
         if not outcome.ok and _REFUSED.search(outcome.said):
-            names = set(_ARCHIVE.findall(outcome.said))
-            asked = process.run(
-                self._command(
-                    ["config", "cache-dir"], None, "ask where Poetry keeps what it downloads"
-                )
-            )
-            for path in Path(asked.stdout.strip(), "artifacts").rglob("*") if asked.ok else ():
-                if path.name in names:
-                    path.unlink(missing_ok=True)
-            process.run(
-                self._command(
-                    ["cache", "clear", "--all"], None, "forget the hashes that the index gave"
-                )
-            )
+            self._forget(set(_ARCHIVE.findall(outcome.said)))
         return super().ended(outcome)
 
+    def _forget(self, archives: set[str]) -> None:
+        """Delete archives from Poetry's cache, and the hashes that the index gave."""
+        why = "ask Poetry where it keeps its downloads"
+        asked = process.run(self._command(["config", "cache-dir"], None, why))
+        if asked.ok:
+            for path in Path(asked.stdout.strip(), "artifacts").rglob("*"):
+                if path.name in archives:
+                    path.unlink(missing_ok=True)
+        why = "forget the hashes that the index gave"
+        process.run(self._command(["cache", "clear", "--all"], None, why))
+
     def outdated(self, activation: Activation) -> Command:
-        """Run `poetry show --outdated`, which knows the lock alone."""
+        """Run `poetry show --outdated`, which reports on the lock only."""
         argv = ["show", "--outdated", "--format", "json"]
-        return self._command(
-            argv, activation, "ask the index for newer versions of what poetry.lock names"
-        )
+        why = "ask the index for newer versions of what poetry.lock lists"
+        return self._command(argv, activation, why)
 
     def checks(self, activation: Activation | None) -> tuple[Step, ...]:
-        """Run `poetry check --lock` once for both: starting Poetry is what costs."""
-        command = self._command(
-            ["check", "--lock"], activation, "check pyproject.toml and poetry.lock"
-        )
+        """Check the manifest and the lock in one run, since Poetry takes long to start."""
+        return (self.fresh(activation),)
+
+    def fresh(self, activation: Activation | None) -> Step:
+        """Run `poetry check --lock`."""
         title = "check pyproject.toml and poetry.lock"
-        return (
-            Step(
-                "check.config+lock", title, command, reads=self._read, needs=AFTER_LOCK, check=True
-            ),
+        return Step(
+            "check.config+lock",
+            title,
+            self._command(["check", "--lock"], activation, title),
+            reads=self._read_check,
+            needs=AFTER_LOCK,
+            check=True,
         )
 
-    def _read(self, outcome: Outcome) -> Iterable[Result]:
-        """Tell the lock's faults from the manifest's: Poetry reports both as errors of one kind."""
-        said = [line.strip() for line in outcome.said.splitlines()]
-        errors = [line.removeprefix("Error: ") for line in said if line.startswith("Error: ")]
-        warnings = [line.removeprefix("Warning: ") for line in said if line.startswith("Warning: ")]
+    def _read_check(self, outcome: Outcome) -> Iterator[Result]:
+        """Separate the lock's faults from the manifest's: Poetry reports both as errors of one kind."""
+        errors, warnings = poetry_messages.reported(outcome)
         about_lock = [line for line in errors if "poetry.lock" in line]
-        if (
-            not outcome.ok
-            and not errors
-            and "poetry.lock" in outcome.said
-            and "TOML" in outcome.said
-        ):
-            errors = about_lock = ["poetry.lock is damaged"]
+        about_manifest = [line for line in errors if line not in about_lock]
         if not errors:
-            errors = about_lock = self.behind() if outcome.ok else self._damage()
-        if not outcome.ok and not errors and (found := _INVALID.search(outcome.said)):
-            text = " ".join(found[0].split())
-            yield CONFIG_POETRY.result(Status.FAIL, text, file="pyproject.toml")
-            reason = "Poetry cannot read pyproject.toml"
-            yield from self.lock_result(Status.SKIP, reason, CONFIG_POETRY.remedy)
+            about_lock = self._lock_faults(outcome)
+        if not outcome.ok and not about_lock and not about_manifest:
+            yield from self._not_checked(outcome)
             return
-        if not outcome.ok and not errors:
-            error = failures.explain(outcome, title="poetry check")
-            yield CONFIG_POETRY.result(
-                Status.ERROR, error.message, remedy=error.remedy, file="pyproject.toml"
-            )
-            yield from self.lock_result(Status.ERROR, error.message, error.remedy)
-            return
-        rows = [(Status.FAIL, line) for line in errors if line not in about_lock]
-        rows += [(Status.WARN, line) for line in warnings]
-        for status, line in rows or [(Status.PASS, "")]:
-            yield CONFIG_POETRY.result(status, line, file="pyproject.toml")
-        if any(_STALE in line for line in about_lock):
-            text = "pyproject.toml was changed since poetry.lock was written"
+        for line in about_manifest:
+            yield CONFIG_POETRY.result(Status.FAIL, line, file=PYPROJECT)
+        for line in warnings:
+            yield CONFIG_POETRY.result(Status.WARN, line, file=PYPROJECT)
+        if not about_manifest and not warnings:
+            yield CONFIG_POETRY.result(Status.PASS, file=PYPROJECT)
+        if not about_lock:
+            yield self.lock_result(Status.PASS)
+        elif any(_STALE in line for line in about_lock):
+            text = "pyproject.toml was changed since poetry.lock was written."
+            yield self.lock_result(Status.FAIL, text)
         else:
-            text = about_lock[0] if about_lock else ""
-        yield from self.lock_result(Status.FAIL if about_lock else Status.PASS, text)
+            yield self.lock_result(Status.FAIL, about_lock[0])
 
-    def _damage(self) -> list[str]:
-        """Say what is wrong with the lock itself, which Poetry does not name when it cannot read it."""
+    def _lock_faults(self, outcome: Outcome) -> list[str]:
+        """Return what is wrong with the lock where Poetry reports no error line."""
+        if outcome.ok:
+            return self._members_behind()
+        if "poetry.lock" in outcome.said and "TOML" in outcome.said:
+            return ["poetry.lock is damaged."]
         try:
-            self.locked()
+            self.locked_packages()
         except LabError as error:
             return [error.message]
         return []
 
+    def _not_checked(self, outcome: Outcome) -> Iterator[Result]:
+        """Return the results of a check that ended before it checked anything."""
+        found = _INVALID.search(outcome.said)
+        if found:
+            text = " ".join(found[0].split())
+            yield CONFIG_POETRY.result(Status.FAIL, text, file=PYPROJECT)
+            reason = "Poetry cannot read pyproject.toml."
+            yield self.lock_result(Status.SKIP, reason, CONFIG_POETRY.remedy)
+            return
+        error = failures.explain(outcome, title="poetry check")
+        yield CONFIG_POETRY.result(Status.ERROR, error.message, remedy=error.remedy, file=PYPROJECT)
+        yield self.lock_result(Status.ERROR, error.message, error.remedy)
+
+    def _members_behind(self) -> list[str]:
+        """Name the members that require other names than the lock lists, which `poetry check` does not look at."""
+        locked = {one.name: set(one.dependencies) for one in self.locked_packages()}
+        behind = []
+        for name, member in self.members().items():
+            if name not in locked:
+                continue
+            entries = member.pyproject.table("project").get("dependencies", ())
+            main = names_of(entries)
+            every = poetry_tables.required_names(member.pyproject)
+            if main - locked[name] or locked[name] - every:
+                behind.append(f"{member.manifest} was changed since {self.lock_name} was written.")
+        return behind
+
+    def locked_packages(self) -> tuple[LockedPackage, ...]:
+        """Read poetry.lock."""
+        return locks.read(self.lock_path, poetry_lock.locked_package)
+
     def _command(self, argv: Sequence[str], activation: Activation | None, why: str) -> Command:
-        """Give Poetry an environment always, or it makes one of its own; for the lock alone any will do."""
-        if self.project.options.offline and argv[0] in _ASKING and "--dry-run" not in argv:
-            text = f"poetry {argv[0]} cannot do without the network: it asks the index even for what its cache holds."
-            raise LabError(text, ErrorCode.NOT_OFFLINE, remedy="leave out --offline, or take uv")
+        """Return a command that names an environment, or Poetry creates one; for the lock alone any will do."""
+        if self.project.options.offline and argv[0] in _ONLINE and "--dry-run" not in argv:
+            text = f"poetry {argv[0]} needs the network: it asks the index even for what its cache has."
+            remedy = Remedy("Leave out --offline, or use uv")
+            raise LabError(text, ErrorCode.NOT_OFFLINE, remedy=remedy)
         self.refuse_odd_lock()
-        place = {"VIRTUAL_ENV": self._bare()} if activation is None else activation.env()
-        env = {
-            **place,
-            **package_index.for_poetry(self.project.options),
-            "POETRY_VIRTUALENVS_PATH": executables.nowhere(),
-        }
+        env: dict[str, str | None] = {}
+        if activation is None:
+            env["VIRTUAL_ENV"] = self._bare()
+        else:
+            env |= activation.env()
+        env |= poetry_settings.index_variables(self.project.options)
+        env["POETRY_VIRTUALENVS_PATH"] = executables.nowhere()
         words = (self.program, *argv, "--no-interaction", "--no-ansi")
-        return Command(words, why, env=env, cwd=self.project.root, failures=FAILURES)
+        return Command(
+            words, why, env=env, cwd=self.project.root, failures=poetry_messages.FAILURES
+        )
 
     def _bare(self) -> str:
-        """Give an environment with nothing in it, in the cache: Poetry clones into it what it locks from git."""
+        """Return an empty environment in the cache: Poetry clones into it what it locks from git."""
         key = hashlib.sha256(os.fsencode(f"{self.project.root}|{sys.prefix}")).hexdigest()[:16]
-        where = os.path.join(bootstrap.cache_folder(), "poetry", key)  # noqa: PTH118 - as bootstrap has paths
-        if not os.path.exists(bootstrap.interpreter(where)):  # noqa: PTH110 - the same
+        folder = Path(bootstrap.cache_folder(), "poetry", key)
+        if not Path(bootstrap.interpreter(str(folder))).exists():
             try:
-                venv.create(where, symlinks=os.name != "nt")
+                venv.create(folder, symlinks=os.name != "nt")
             except OSError:  # a cache that cannot be written: nothing can be cloned into it either
                 return sys.prefix
-        return where
+        return str(folder)
+
+
+def _with(groups: Sequence[str]) -> list[str]:
+    return ["--with", ",".join(groups)] if groups else []
 
 
 def _in(place: Place) -> list[str]:
-    """Say which table of which manifest is edited, and how."""
-    where = [
-        *(["--project", place.member.place] if place.member else []),
-        *(["--group", place.group] if place.group else []),
-    ]
-    return [*where, *(["--editable"] if place.editable else [])]
+    """Return the options that say which table of which manifest is edited, and how."""
+    words = []
+    if place.member:
+        words += ["--project", place.member.place]
+    if place.group:
+        words += ["--group", place.group]
+    if place.editable:
+        words.append("--editable")
+    return words

@@ -1,22 +1,25 @@
-"""What makes a `poetry` command that a user types leave the environment: Poetry's settings and records."""
+"""Poetry's settings: those that give it the index, and those that lead a typed command away from the environment."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import platformdirs
 
 from tasks_lib.errors import Remedy
 from tasks_lib.project.manifests import read_toml
 from tasks_lib.results import Check, Status
+from tasks_lib.tools import package_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from poetry.config.config import Config
 
+    from tasks_lib.project.options import Options
     from tasks_lib.project.project import Project
 
 LEAK_POETRY = Check(
@@ -79,3 +82,21 @@ def _settings(root: Path) -> Config:
         if path.is_file():
             settings.merge(read_toml(path, str(path))[0])
     return settings
+
+
+def index_variables(options: Options) -> dict[str, str | None]:
+    """Return the variables that give Poetry the index, always through its mirror plugin.
+
+    Poetry's own client needs more of an index than the standard demands. A login goes beside the address, under the
+    name that the plugin gives the mirror: Poetry would write the whole address into its cache and its exports.
+    """
+    env = package_index.for_pip(options)
+    url = os.environ.get("POETRY_PYPI_MIRROR_URL") or package_index.resolve(options).url
+    login, at, host = url.partition("://")[2].partition("/")[0].rpartition("@")
+    if at:
+        url = url.replace(f"{login}@{host}", host, 1)
+        user, _, password = login.partition(":")
+        env["POETRY_HTTP_BASIC_PYPI_USERNAME"] = unquote(user)
+        env["POETRY_HTTP_BASIC_PYPI_PASSWORD"] = unquote(password)
+    env["POETRY_PYPI_MIRROR_URL"] = url
+    return env

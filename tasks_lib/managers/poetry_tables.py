@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from packaging.utils import canonicalize_name
+
 from tasks_lib.managers.tables import Key, ManagerTables, Source
 
 if TYPE_CHECKING:
@@ -81,3 +83,21 @@ class PoetryTables(ManagerTables):
 
 def _has_place(row: Mapping[str, Any]) -> bool:
     return bool(_PLACES.intersection(row) or row.get("develop"))
+
+
+def dependency_tables(pyproject: PyProject) -> Iterator[Mapping[str, Any]]:
+    """Return the tables of dependencies of Poetry's own form: the main one and one a group."""
+    tables = [pyproject.table("tool", "poetry")]
+    tables += pyproject.table("tool", "poetry", "group").values()
+    for table in tables:
+        found = table.get("dependencies") if isinstance(table, dict) else None
+        if isinstance(found, dict):
+            yield found
+
+
+def required_names(pyproject: PyProject) -> set[str]:
+    """Return the normalised names that a manifest requires, in the standard tables and in Poetry's own."""
+    found = pyproject.required_names()
+    for table in dependency_tables(pyproject):
+        found.update(map(canonicalize_name, table))
+    return found

@@ -15,10 +15,10 @@ from tasks_lib.environments import conda_engines, conda_health, health_checks, s
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import process
 from tasks_lib.execution.plan import Installs, Step
-from tasks_lib.managers.uv import Uv
 from tasks_lib.project.conda_file import PYPI
 from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.results import Result, Status
+from tasks_lib.tools import uv
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from tasks_lib.environments.base import Activation
     from tasks_lib.environments.conda_health import Owned
     from tasks_lib.execution.process import Outcome
-    from tasks_lib.managers.base import Change
     from tasks_lib.session.session import Session
+    from tasks_lib.tools.changes import Change
 
 
 _CONDA_IS_SAFE = "nothing of conda's is replaced or removed"
@@ -158,7 +158,7 @@ def _before_pip(session: Session, change: Step) -> list[Step]:
 
     def read(outcome: Outcome) -> Iterable[Result]:
         owned = conda_health.owned(session.environment.prefix)
-        planned = Uv(session.project).changes(outcome)
+        planned = uv.changes(outcome)
         remedy = Remedy(f"Change the pip: section of {file}")
         _refuse(_overlap(planned, owned, lambda _: (file,)), remedy)
         return (Result("guard.pip", Status.PASS, _CONDA_IS_SAFE),)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from packaging.utils import canonicalize_name
 
 from tasks_lib.errors import ErrorCode, LabError
 
@@ -34,6 +35,16 @@ BREAK = re.compile("(\r\n|[\n\r\x85\u2028\u2029])")  # what ends a line of YAML
 _TOML_KEY = re.compile(r"\[\[?(?P<table>[^\]#]+)\]|(?P<key>[^=#\[\]]+)=")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 _KINDS: dict[type, str] = {dict: "a table", list: "a list", str: "a string"}
+
+
+def names_of(entries: object) -> set[str]:
+    """Return the normalised names of the requirements in a list; whatever is not a requirement is left out."""
+    found: set[str] = set()
+    for entry in entries if isinstance(entries, list) else ():
+        name = _NAME.match(entry.strip()) if isinstance(entry, str) else None
+        if name:
+            found.add(canonicalize_name(name[0]))
+    return found
 
 
 def read_text(path: Path, shown: str = "") -> str:
@@ -190,28 +201,21 @@ class PyProject:
         """Give `requires-python`, or nothing."""
         return str(self.table("project").get("requires-python", ""))
 
+    @property
+    def version(self) -> str:
+        """Return the version, empty where the build backend computes it."""
+        version = self.table("project").get("version")
+        return str(version or self.table("tool", "poetry").get("version", ""))
+
     def required_names(self) -> set[str]:
-        """Give the names that it requires as they are written, in whichever table: extras, groups, Poetry's."""
-        lists = [
-            self.table("project").get("dependencies", ()),
-            *self.table("dependency-groups").values(),
-        ]
+        """Return the normalised names in the dependencies, the extras and the groups."""
+        lists = [self.table("project").get("dependencies")]
         lists += self.table("project", "optional-dependencies").values()
-        tables = (self.table("tool", "poetry"), *self.table("tool", "poetry", "group").values())
-        entries = [
-            entry
-            for found in lists
-            if isinstance(found, list)
-            for entry in found
-            if isinstance(entry, str)
-        ]
-        entries += [
-            name
-            for found in tables
-            if isinstance(found, dict)
-            for name in found.get("dependencies", ())
-        ]
-        return {found[0] for entry in entries if (found := _NAME.match(entry.strip()))}
+        lists += self.table("dependency-groups").values()
+        found = set()
+        for entries in lists:
+            found |= names_of(entries)
+        return found
 
     def allows(self, python: str) -> bool:
         """Tell whether `requires-python` allows this version, a pre-release too."""

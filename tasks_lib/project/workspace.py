@@ -69,23 +69,8 @@ def _matching(root: Path, patterns: object) -> Iterator[Path]:
             yield from root.glob(pattern)
 
 
-def by_path(pyproject: PyProject) -> Iterator[Path]:
-    """Give the folders that a project depends on by their path, in Poetry's tables or as `NAME @ file:…`."""
-    groups = [
-        pyproject.table("tool", "poetry"),
-        *pyproject.table("tool", "poetry", "group").values(),
-    ]
-    for table in (group.get("dependencies") for group in groups if isinstance(group, dict)):
-        yield from _paths(pyproject, table)
-    yield from by_address(pyproject)
-
-
-def of_sources(pyproject: PyProject) -> Iterator[Path]:
-    """Give the folders and files that `[tool.uv.sources]` names."""
-    yield from _paths(pyproject, pyproject.table("tool", "uv", "sources"))
-
-
-def _paths(pyproject: PyProject, table: object) -> Iterator[Path]:
+def paths_in(pyproject: PyProject, table: object) -> Iterator[Path]:
+    """Return the folders and files that a table of dependencies or sources names by its key `path`."""
     for value in table.values() if isinstance(table, dict) else ():
         for one in value if isinstance(value, list) else [value]:
             if isinstance(one, dict) and isinstance(one.get("path"), str):

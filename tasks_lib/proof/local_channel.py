@@ -18,7 +18,7 @@ from tasks_lib.execution import process, redaction
 from tasks_lib.execution.process import Command
 from tasks_lib.project.conda_file import spec_name
 from tasks_lib.project.version_ranges import conda_specifiers
-from tasks_lib.tools import executables, package_index
+from tasks_lib.tools import executables, package_index, uv
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,7 +43,7 @@ def folder(project: Project, layer: Conda) -> Path:
     runner = (executables.uv(), "run", "--quiet", "--no-project")
     script = ("--python", executables.base_python(), "--script", str(BUILDER))
     words = ("--interpreter", str(python), "--out", str(found), *wanted)
-    env = package_index.for_uv(project) | package_index.for_programs(project.options)
+    env = uv.variables(project) | package_index.for_programs(project.options)
     command = Command((*runner, *script, *words), "build the channel", env=env)
     outcome = process.run(command, timeout=_BUILD_SECONDS)
     if not outcome.ok:

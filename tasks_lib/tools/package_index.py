@@ -9,7 +9,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 from tasks_lib import bootstrap
 from tasks_lib.errors import ErrorCode, LabError
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tasks_lib.project.options import Options
-    from tasks_lib.project.project import Project
 
 VARIABLE = bootstrap.INDEX
 
@@ -57,43 +55,6 @@ def for_pip(options: Options) -> dict[str, str | None]:
     if options.index.source is Source.SETTINGS:
         env["PIP_INDEX_URL"] = options.index.value
     return env
-
-
-def for_uv(project: Project) -> dict[str, str | None]:
-    """Return the variables for uv; it is given an index only where somebody set one outside the project.
-
-    uv records the address in uv.lock, so pip's own default is never written out.
-    """
-    env: dict[str, str | None] = {}
-    if project.options.offline:
-        env["UV_OFFLINE"] = "1"
-    table = project.pyproject.table("tool", "uv")
-    if table.get("index") or table.get("index-url"):
-        return env
-    found = resolve(project.options)
-    if found.source and not found.source.startswith("UV_"):
-        env["UV_DEFAULT_INDEX"] = found.url
-    return env
-
-
-def for_poetry(options: Options) -> dict[str, str | None]:
-    """Return the variables for Poetry; its mirror plugin is always given the index.
-
-    Poetry's own client needs more of an index than the standard demands. A login goes beside the address, under the
-    name that the plugin gives the mirror: Poetry would write the whole address into its cache and its exports.
-    """
-    url = os.environ.get("POETRY_PYPI_MIRROR_URL") or resolve(options).url
-    env = for_pip(options)
-    login, at, host = url.partition("://")[2].partition("/")[0].rpartition("@")
-    if not at:
-        return {**env, "POETRY_PYPI_MIRROR_URL": url}
-    user, _, password = login.partition(":")
-    return {
-        **env,
-        "POETRY_PYPI_MIRROR_URL": url.replace(f"{login}@{host}", host, 1),
-        "POETRY_HTTP_BASIC_PYPI_USERNAME": unquote(user),
-        "POETRY_HTTP_BASIC_PYPI_PASSWORD": unquote(password),
-    }
 
 
 def for_programs(options: Options) -> dict[str, str | None]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from tasks_lib.errors import ErrorCode, Remedy
+from packaging.utils import canonicalize_name
+
+from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.execution import failures
 from tasks_lib.execution.failures import (
     BROKEN_DOWNLOAD,
     CANNOT_WRITE,
@@ -20,10 +24,12 @@ from tasks_lib.execution.failures import (
 )
 from tasks_lib.execution.process import Command
 from tasks_lib.tools import executables, package_index
+from tasks_lib.tools.changes import Change
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tasks_lib.execution.process import Outcome
     from tasks_lib.project.project import Project
 
 #: What uv 0.13 says, each taken from a real failure. The first rule that matches is the reason.
@@ -139,13 +145,58 @@ FAILURES = (
     ),
 )
 
+#: The lines ` - click==8.1.7`, ` + click==8.5.1` and ` ~ demo @ file:///p` of `uv sync` and `uv pip install`.
+_CHANGE = re.compile(
+    r"^ (?P<sign>[-+~]) (?P<name>[\w.-]+)(?:==(?P<version>\S+)| @ (?P<address>\S+))?", re.MULTILINE
+)
+_NO_CHANGES = "Would make no changes"
+
+
+def variables(project: Project) -> dict[str, str | None]:
+    """Return the variables for uv; it is given an index only where somebody set one outside the project.
+
+    uv records the address in uv.lock, so pip's own default is never written out.
+    """
+    env: dict[str, str | None] = {}
+    if project.options.offline:
+        env["UV_OFFLINE"] = "1"
+    table = project.pyproject.table("tool", "uv")
+    if table.get("index") or table.get("index-url"):
+        return env
+    found = package_index.resolve(project.options)
+    if found.source and not found.source.startswith("UV_"):
+        env["UV_DEFAULT_INDEX"] = found.url
+    return env
+
 
 def command(project: Project, *words: str, why: str, cwd: Path | None = None) -> Command:
     """Return the command that runs uv with the project's index and the options of the run."""
-    return Command(
-        (executables.uv(), *words),
-        why,
-        env=package_index.for_uv(project),
-        cwd=cwd,
-        failures=FAILURES,
-    )
+    argv = (executables.uv(), *words)
+    return Command(argv, why, env=variables(project), cwd=cwd, failures=FAILURES)
+
+
+def changes(outcome: Outcome) -> list[Change]:
+    """Return what `uv sync` or `uv pip install` did, or with `--dry-run` would do.
+
+    The text is read, since `uv pip install` has no JSON and that of `uv sync` calls its schema a preview (uv 0.13.9).
+
+    Raises:
+        LabError: The command failed, or a dry run says neither what would change nor that nothing would.
+
+    """
+    said = failures.demand(outcome, title="uv").stderr
+    before: dict[str, str] = {}
+    after: dict[str, str] = {}
+    for found in _CHANGE.finditer(said):
+        name = canonicalize_name(found["name"])
+        version = found["version"] or found["address"] or ""
+        if found["sign"] != "+":
+            before[name] = version
+        if found["sign"] != "-":
+            after[name] = version
+    names = dict.fromkeys([*before, *after])
+    if not names and "--dry-run" in outcome.command.argv and _NO_CHANGES not in said:
+        text = "uv's dry run does not say what would change."
+        remedy = Remedy(f"Run it yourself to see all that it prints: {outcome.command.shown}")
+        raise LabError(text, ErrorCode.TOOL_FAILED, remedy=remedy)
+    return [Change(name, before.get(name, ""), after.get(name, "")) for name in names]

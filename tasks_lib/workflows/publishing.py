@@ -29,6 +29,7 @@ from tasks_lib import bootstrap
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import files, redaction
 from tasks_lib.execution.plan import Step, execute
+from tasks_lib.managers import MANAGERS
 from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.results import Result, Status
 from tasks_lib.session import journal
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
     from tasks_lib.project.workspace import Member
     from tasks_lib.session.session import Session
 
-#: the settings by which either manager is told that a project is not a package
-_NO_PACKAGE = (("tool", "uv", "package"), ("tool", "poetry", "package-mode"))
 _VARIABLE = "MLOPS_LAB_PUBLISH_"
 #: the name of the index to which the managers publish by default
 PUBLIC = "pypi"
@@ -184,7 +183,10 @@ def _require_package(session: Session, member: Member | None) -> PyProject:
         other = f", or build a member with --package ({names})"
     why = "" if pyproject.table("build-system") else "it has no [build-system]"
     line = None
-    for *table, key in _NO_PACKAGE:
+    for manager in MANAGERS.values():
+        if not manager.tables.package_key:
+            continue
+        *table, key = manager.tables.package_key
         if pyproject.table(*table).get(key) is False:
             why = f"[{'.'.join(table)}] says {key} = false"
             line = pyproject.line_of(*table, key)
@@ -210,7 +212,7 @@ def expect_metadata(wheel: Path, pyproject: PyProject) -> None:
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         raise _invalid(wheel, "has no metadata that can be read") from None
     if not _fits(pyproject, name, version):
-        wanted = _version(pyproject) or version
+        wanted = pyproject.version or version
         text = f"calls itself {name} {version}, and {PYPROJECT} says {pyproject.name} {wanted}"
         raise _invalid(wheel, text)
     for requirement in metadata.get("requires_dist", ()):
@@ -225,15 +227,9 @@ def _invalid(wheel: Path, why: str) -> LabError:
     return LabError(text, ErrorCode.INVALID_METADATA, file=PYPROJECT, remedy=remedy)
 
 
-def _version(pyproject: PyProject) -> str:
-    """Return the version in the manifest, empty where the build backend computes it."""
-    version = pyproject.table("project").get("version")
-    return str(version or pyproject.table("tool", "poetry").get("version", ""))
-
-
 def _fits(pyproject: PyProject, name: str, version: str) -> bool:
     """Return whether the manifest has this name, and this version where it has one."""
-    wanted = _version(pyproject) or version
+    wanted = pyproject.version or version
     same_version = canonicalize_version(version) == canonicalize_version(wanted)
     return same_version and canonicalize_name(name) == canonicalize_name(pyproject.name)
 
@@ -248,7 +244,7 @@ def _built(folder: Path, pyproject: PyProject) -> list[Path]:
                 found[version].append(path)
     if len(found) == 1:
         return next(iter(found.values()))
-    what = f"{pyproject.name} {_version(pyproject)}".strip()
+    what = f"{pyproject.name} {pyproject.version}".strip()
     text = f"{folder} has no file of {what}."
     remedy = Remedy("Build it first", ("invoke", "pkg.build"))
     if found:
@@ -268,7 +264,9 @@ def _name_and_version(path: Path) -> tuple[str, str]:
 
 def _address(session: Session, to: str) -> str:
     """Return the address to upload to, empty for the managers' default."""
-    named = _publish_addresses(session.project.pyproject)
+    named: dict[str, str] = {}
+    for manager in MANAGERS.values():
+        named |= manager.publish_addresses(session.project.pyproject)
     address = named.get(to, to)
     if redaction.without_logins(address, tokens=True) != address:
         text = f"The index's address contains a login: {redaction.without_secrets(address)}."
@@ -282,16 +280,6 @@ def _address(session: Session, to: str) -> str:
     text += f" Give an address, or one of {', '.join([PUBLIC, *named])}."
     remedy = Remedy("Name an index", ("invoke", "pkg.publish", "--index", "ADDRESS"))
     raise LabError(text, ErrorCode.NO_INDEX, remedy=remedy)
-
-
-def _publish_addresses(pyproject: PyProject) -> dict[str, str]:
-    """Return the `publish-url` of each index that uv's table names."""
-    entries = pyproject.table("tool", "uv").get("index")
-    found = {}
-    for entry in entries if isinstance(entries, list) else ():
-        if isinstance(entry, dict) and entry.get("publish-url"):
-            found[str(entry.get("name"))] = str(entry["publish-url"])
-    return found
 
 
 def _login() -> dict[str, str]:

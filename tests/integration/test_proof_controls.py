@@ -170,7 +170,7 @@ class Control:
 
 CONTROLS = {
     "missing lock": Control(
-        "steps", before(missing_lock), "deps.install", "there is no uv.lock", second=True
+        "steps", before(missing_lock), "deps.install", "There is no uv.lock", second=True
     ),
     "cracked module": Control(
         "imports", before(cracked_module), "env.run", "it is cracked", ("checks", "steps")

@@ -165,7 +165,7 @@ def test_forms_that_cannot_be_taken(made: Lab, repository: Path) -> None:
         ("toolz", "--", "zz-nothing; os_name == 'nt'"): "zz-nothing",
     }
     if made.case and made.case.manager == "poetry":
-        wrong[(f"git+{repository.as_uri()}",)] = "Poetry takes no git+file address without a name"
+        wrong[(f"git+{repository.as_uri()}",)] = "Poetry needs a name for a git+file address"
     for words, said in wrong.items():
         answer = made("deps.add", *words)
         assert answer.code == 2, (words, answer.results)

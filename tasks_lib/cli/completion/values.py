@@ -38,7 +38,7 @@ def _engines() -> list[str]:
 def _packages() -> set[str]:
     """Return the names that are declared, locked or installed here."""
     session = Session.open()
-    names = {*session.project.pyproject.required_names(), *session.manager.locked()}
+    names = {*session.manager.required_names(), *session.manager.locked()}
     if session.environment.exists():
         names.update(site_packages.installed(session.environment.prefix))
     return names

@@ -45,7 +45,7 @@ def _answer(manager: Uv, code: int, stderr: str) -> Result:
             "error: Unable to find lockfile at `uv.lock`, but `--check` was provided. To create a lockfile, run "
             "`uv lock` or `uv sync` without the flag.\n",
             Status.FAIL,
-            "there is no uv.lock",
+            "There is no uv.lock",
             id="missing",
         ),
         pytest.param(
@@ -245,3 +245,11 @@ def test_index_is_never_written_to_the_manifest(
     env = Uv(made).add(Venv(made).activation(), ["six"]).env
     assert env["UV_INDEX_URL"] == "http://host/simple"
     assert "UV_DEFAULT_INDEX" not in env
+
+
+def test_dry_run_in_unknown_words_is_never_taken_for_nothing_to_do(project: MakeProject) -> None:
+    command = Command(("uv", "sync", "--dry-run"), failures=uv.FAILURES)
+    with pytest.raises(LabError, match="does not say what would change"):
+        Uv(project()).changes(Outcome(command, 0, "", "Resolved 4 packages in 4ms\n", 0.1))
+    said = "Resolved 4 packages in 4ms\nWould make no changes\n"
+    assert Uv(project()).changes(Outcome(command, 0, "", said, 0.1)) == []

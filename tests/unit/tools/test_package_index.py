@@ -11,10 +11,11 @@ from pip._internal.models.index import PyPI
 from tasks_lib.environments import conda_config
 from tasks_lib.environments.venv import Venv
 from tasks_lib.errors import LabError
+from tasks_lib.managers import poetry_settings
 from tasks_lib.managers.poetry import Poetry
 from tasks_lib.project.options import Options
 from tasks_lib.project.settings import Settings
-from tasks_lib.tools import package_index
+from tasks_lib.tools import package_index, uv
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -154,7 +155,7 @@ def test_uv_is_told_only_what_somebody_set(
 ) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert package_index.for_uv(project(f'[project]\nname = "demo"\n{pyproject}')) == expected
+    assert uv.variables(project(f'[project]\nname = "demo"\n{pyproject}')) == expected
 
 
 @pytest.mark.parametrize(
@@ -177,7 +178,9 @@ def test_poetry_is_always_told(
 ) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert package_index.for_poetry(project().options) == {"POETRY_PYPI_MIRROR_URL": expected}
+    assert poetry_settings.index_variables(project().options) == {
+        "POETRY_PYPI_MIRROR_URL": expected
+    }
 
 
 @pytest.mark.parametrize(
@@ -193,7 +196,7 @@ def test_offline_is_told_to_every_tool_that_knows_of_it(
 ) -> None:
     made = project(variables=variables, offline=flag)
     said = {
-        **package_index.for_uv(made),
+        **uv.variables(made),
         **package_index.for_pip(made.options),
         **conda_config.for_conda(made.options),
     }
@@ -207,7 +210,7 @@ def test_offline_is_refused_for_poetry(project: MakeProject) -> None:
     made = project(offline=True)
     manager, activation = Poetry(made), Venv(made).activation()
     assert "--dry-run" in manager.preview(activation).argv
-    with pytest.raises(LabError, match="cannot do without the network") as caught:
+    with pytest.raises(LabError, match="needs the network") as caught:
         manager.install(activation)
     assert "uv" in str(caught.value.remedy)
 
@@ -220,8 +223,8 @@ def test_one_setting_leads_all_tools_to_the_mirror(project: MakeProject) -> None
     index, channel = "https://mirror.example/simple", "https://mirror.example/conda"
     text = f'{MIRROR}index = "{index}"\nchannel = "{channel}"\n'
     made = project(text)
-    assert package_index.for_uv(made)["UV_DEFAULT_INDEX"] == index
-    assert package_index.for_poetry(made.options)["POETRY_PYPI_MIRROR_URL"] == index
+    assert uv.variables(made)["UV_DEFAULT_INDEX"] == index
+    assert poetry_settings.index_variables(made.options)["POETRY_PYPI_MIRROR_URL"] == index
     assert package_index.for_pip(made.options) == {"PIP_INDEX_URL": index}
     assert conda_config.for_conda(made.options) == {"CONDA_CHANNEL_ALIAS": channel}
     assert dict(os.environ) == before

@@ -49,7 +49,8 @@ class Tools:
         for words, (code, stderr) in self.answers.items():
             if words in typed:
                 return Outcome(command, code, "", stderr, 0.1)
-        return Outcome(command, 0, "", "", 0.1)
+        said = "Would make no changes\n" if "--dry-run" in command.argv else ""
+        return Outcome(command, 0, "", said, 0.1)
 
 
 @pytest.fixture

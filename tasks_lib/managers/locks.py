@@ -1,0 +1,73 @@
+"""What a lock says of one package, whichever manager wrote it; and how a lock in TOML is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.project.manifests import read_toml
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+LOCK_AGAIN = Remedy("Lock again", ("invoke", "deps.lock"))
+
+
+class Origin(Enum):
+    """Where a locked package comes from."""
+
+    INDEX = "a package index"
+    ELSEWHERE = "a repository, an address or a folder"
+    PROJECT = "the project itself, or the root of its workspace"
+
+
+@dataclass(frozen=True)
+class LockedPackage:
+    """One package of a lock.
+
+    `name` and `dependencies` are normalised. `version` is empty where the lock has none, `index` is the address of the
+    package index. At least one of `markers` must hold for the package to be installed; none means always.
+    """
+
+    name: str
+    version: str = ""
+    origin: Origin = Origin.INDEX
+    index: str = ""
+    dependencies: tuple[str, ...] = ()
+    markers: tuple[str, ...] = ()
+
+    def applies(self, python: str) -> bool:
+        """Return whether the package may be installed for this Python on this machine; true where that is uncertain."""
+        if not self.markers or any("extra" in text for text in self.markers):
+            return True
+        from packaging.markers import InvalidMarker, Marker, UndefinedEnvironmentName  # noqa: PLC0415 - 0.03 s
+
+        short = ".".join(python.split(".")[:2])
+        here = {"python_version": short, "python_full_version": python}
+        try:
+            return any(Marker(text).evaluate(here) for text in self.markers)
+        except (InvalidMarker, UndefinedEnvironmentName):
+            return True
+
+
+def read(path: Path, parse: Callable[[dict[str, Any]], LockedPackage]) -> tuple[LockedPackage, ...]:
+    """Return the packages in the tables `[[package]]` of a lock, none where the lock does not exist.
+
+    Raises:
+        LabError: The lock cannot be read, or `parse` finds a table that has another shape.
+
+    """
+    if not path.is_file():
+        return ()
+    line = None
+    try:
+        return tuple(parse(row) for row in read_toml(path)[0].get("package", []))
+    except LabError as error:
+        reason, line = error.message, error.line
+    except (AttributeError, KeyError, TypeError):
+        reason = "it does not list packages."
+    text = f"{path.name} is damaged: {reason}"
+    raise LabError(text, ErrorCode.DAMAGED_LOCK, file=path.name, line=line, remedy=LOCK_AGAIN)
