@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tasks_lib.checks import registry
 from tasks_lib.errors import ErrorCode, ExitCode
 from tasks_lib.tasks import namespace
-from tasks_lib.workflows.documentation import FOLDER, KINDS, pages
+from tasks_lib.workflows.documentation import FOLDER, pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -64,67 +64,68 @@ def _read(name: str) -> str:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a Markdown table; a cell's line breaks and pipes are made harmless."""
-    lines = [head, ["---"] * len(head), *rows]
-    texts = []
-    for line in lines:
-        cells = [str(cell).replace("|", "\\|").replace("\n", " ") for cell in line]
-        texts.append(f"| {' | '.join(cells)} |")
-    return "\n".join(texts)
+    """Return a Markdown table; a pipe in a cell does not end it."""
+    lines = [_row(head), _row(["---"] * len(head))]
+    lines += map(_row, rows)
+    return "\n".join(lines)
 
 
-def _code(word: str) -> str:
+def _row(cells: Sequence[object]) -> str:
+    return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
+
+
+def _code(word: object) -> str:
     return f"`{word}`" if word else ""
 
 
 def _tasks() -> str:
     """Return the options that many tasks share once, then each task with its own."""
-    tasks = {str(task.name): task for task in namespace().to_contexts()}
-    shared = {name: _help(tasks, name) for name in _SHARED}
+    tasks = namespace().to_contexts()
+    shared = {}
+    for name in _SHARED:
+        example = next(task for task in tasks if name in task.args)
+        shared[name] = str(example.args[name].help)
     rows = [(f"`--{name}`", text) for name, text in shared.items()]
     blocks = ["## Options of many tasks", _table(("option", "meaning"), rows)]
-    groups = dict.fromkeys(name.partition(".")[0] for name in tasks if "." in name)
-    for group in ("", *groups):
-        blocks.append(f"## {group or 'Tasks without a group'}")
-        for name, task in tasks.items():
-            if name.rpartition(".")[0] == group:
-                blocks += _task(task, shared)
+    group = None
+    for task in sorted(tasks, key=_group):
+        if _group(task) != group:
+            group = _group(task)
+            blocks.append(f"## {group or 'Tasks without a group'}")
+        blocks += _task(task, shared)
     return "\n\n".join(blocks)
 
 
-def _help(tasks: Mapping[str, ParserContext], option: str) -> str:
-    """Return what the first task that has an option says of it."""
-    return str(next(task.args[option].help for task in tasks.values() if option in task.args))
+def _group(task: ParserContext) -> str:
+    return str(task.name).rpartition(".")[0]
 
 
 def _task(task: ParserContext, shared: Mapping[str, str]) -> list[str]:
     """Return the blocks of one task: what it does, how it is typed, and its options."""
-    name = str(task.name)
-    own = [one for one in task.args.values() if shared.get(str(one.name)) != one.help]
-    also = [_spelled(one) for one in task.args.values() if one not in own]
-    words = [str(one.name).upper() for one in own if one.positional]
-    typed = " ".join(("invoke", name, *words))
-    blocks = [f"### {name}", str(namespace()[name].__doc__), f"`{typed}`"]
-    if own:
-        rows = [(_spelled(one), one.help or "", _default(one)) for one in own]
+    typed = f"invoke {task.name}"
+    rows = []
+    also = []
+    for option in task.args.values():
+        name = str(option.name)
+        if shared.get(name) == option.help:
+            also.append(_flags(option))
+        elif option.positional:
+            typed += f" {name.upper()}"
+            rows.append((f"`{name.upper()}`, {_flags(option)}", option.help, "required"))
+        else:
+            rows.append((_flags(option), option.help, _code(option.default or "")))
+    blocks = [f"### {task.name}", str(namespace()[str(task.name)].__doc__), f"`{typed}`"]
+    if rows:
         blocks.append(_table(("option", "meaning", "default"), rows))
     if also:
         blocks.append(f"Also: {', '.join(also)}.")
     return blocks
 
 
-def _spelled(option: Argument) -> str:
-    """Return how an option is written: the word of an argument, then the long and short flag."""
-    names = sorted(option.names, key=len, reverse=True)
-    flags = [f"--{name}" if len(name) > 1 else f"-{name}" for name in names]
-    words = [str(option.name).upper()] if option.positional else []
-    return ", ".join(map(_code, (*words, *flags)))
-
-
-def _default(option: Argument) -> str:
-    if option.positional:
-        return "required"
-    return _code(option.default) if isinstance(option.default, str) else ""
+def _flags(option: Argument) -> str:
+    """Return the long and the short flag of an option."""
+    long, *short = sorted(option.names, key=len, reverse=True)
+    return ", ".join([_code(f"--{long}"), *[_code(f"-{name}") for name in short]])
 
 
 def _checks() -> str:
@@ -154,49 +155,25 @@ def _errors() -> str:
 
 def _json() -> str:
     schema = json.loads(_SCHEMA.read_text(encoding="utf-8"))
-    tables = ("## The document", _keys(schema), "## A result", _keys(schema["$defs"]["result"]))
-    return "\n\n".join(tables)
+    document = _keys(schema["properties"])
+    result = _keys(schema["$defs"]["result"]["properties"])
+    return f"## The document\n\n{document}\n\n## A result\n\n{result}"
 
 
-def _keys(schema: dict[str, Any]) -> str:
-    """Return the table of an object's keys."""
+def _keys(properties: Mapping[str, Any]) -> str:
     rows = []
-    for name, value in schema["properties"].items():
-        always = "always" if name in schema["required"] else "sometimes"
-        rows.append((f"`{name}`", _kind(value), always, value.get("description", "")))
-    return _table(("key", "value", "present", "meaning"), rows)
-
-
-def _kind(value: dict[str, Any]) -> str:
-    """Return what a value of the schema can be, in words."""
-    if "const" in value:
-        return f"`{value['const']}`"
-    if "enum" in value:
-        return ", ".join(map(_code, value["enum"]))
-    if "oneOf" in value:
-        keys = value["oneOf"][-1]["properties"]
-        return f"object with {', '.join(map(_code, keys))}; or null"
-    if value["type"] == "array":
-        return f"list of {value['items'].get('type', 'result')}s"
-    kinds = value["type"] if isinstance(value["type"], list) else [value["type"]]
-    return " or ".join(kinds)
+    for name, value in properties.items():
+        rows.append((_code(name), value["description"]))
+    return _table(("key", "value"), rows)
 
 
 def _configuration() -> str:
-    """Return an example with every key of `[tool.mlops-lab]`, and what each means."""
-    lines, rows, table = ["```toml"], [], ""
+    rows = []
     for one in SETTINGS:
-        if "key" not in one:
-            continue
-        parent, _, name = f"tool.mlops-lab.{one['key']}".rpartition(".")
-        if parent != table:
-            lines += ["", f"[{parent}]"] if table else [f"[{parent}]"]
-            table = parent
-        lines.append(f"{name} = {one['example']}")
-        words = [_code(one.get(column, "")) for column in ("key", "flag", "variable")]
-        rows.append((*words, one["meaning"]))
-    head = ("key", "option", "variable", "meaning")
-    return "\n".join((*lines, "```", "", _table(head, rows)))
+        if "key" in one:
+            others = _code(one.get("flag", "")), _code(one.get("variable", ""))
+            rows.append((_code(one["key"]), *others, one["meaning"]))
+    return _table(("key", "option", "variable", "meaning"), rows)
 
 
 def _variables() -> str:
@@ -205,12 +182,11 @@ def _variables() -> str:
 
 
 def _list_of_pages() -> str:
-    blocks = []
-    for kind in KINDS:
-        lines = [
-            f"- [{page.title}]({kind}/{page.topic}.md): {page.about}"
-            for page in pages()
-            if page.kind == kind
-        ]
-        blocks += [f"## {kind.capitalize()}", "\n".join(lines)]
-    return "\n\n".join(blocks)
+    lines = []
+    kind = ""
+    for page in pages():
+        if page.kind != kind:
+            kind = page.kind
+            lines += ["", f"## {kind.capitalize()}", ""]
+        lines.append(f"- [{page.title}]({kind}/{page.topic}.md): {page.about}")
+    return "\n".join(lines[1:])

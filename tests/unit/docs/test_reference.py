@@ -50,8 +50,13 @@ def test_every_variable_of_the_code_is_among_the_settings() -> None:
     assert used - _INTERNAL == set(filter(_VARIABLE.fullmatch, listed))
 
 
-def test_the_example_of_the_configuration_is_valid() -> None:
+def test_the_example_of_the_configuration_is_valid_and_complete() -> None:
     page = WRITTEN[FOLDER / "reference" / "configuration.md"]
     (block,) = re.findall(r"(?s)```toml\n(.*?)```", page)
-    pyproject = PyProject(FOLDER / "pyproject.toml", tomllib.loads(block), block)
-    assert Settings.read(pyproject).combo == "conda_uv"
+    data = tomllib.loads(block)
+    assert Settings.read(PyProject(FOLDER / "pyproject.toml", data, block)).combo == "conda_uv"
+    for one in reference.SETTINGS:
+        table = data["tool"]["mlops-lab"]
+        for part in one.get("key", "").split("."):
+            assert not part or part in table, one["key"]
+            table = table.get(part, {})
