@@ -70,6 +70,10 @@ class Step:
         """Return whether the environment may differ once this step has begun."""
         return not self.check and self.writes is not Writes.PROJECT
 
+    def after(self, *ids: str) -> Step:
+        """Return the step as one that waits for these steps too."""
+        return replace(self, needs=(*self.needs, *ids))
+
     def as_dict(self) -> dict[str, Any]:
         """Return the step as a dry run shows it."""
         shown, why, argv = self.shown, self.why, list[str]()

@@ -169,7 +169,7 @@ def _before_pip(session: Session, change: Step) -> list[Step]:
     look = replace(
         change, id="guard.pip", title=title, command=command, reads=read, check=True, safe=""
     )
-    return [look, replace(change, needs=(*change.needs, look.id))]
+    return [look, change.after(look.id)]
 
 
 def before_conda(session: Session, change: Step) -> list[Step]:
@@ -192,7 +192,7 @@ def before_conda(session: Session, change: Step) -> list[Step]:
 
     command = conda_engines.preview(change.command)
     look = Step("guard.conda", f"check that {_LOCK_IS_SAFE}", command, reads=read, check=True)
-    return [look, replace(change, needs=(*change.needs, look.id))]
+    return [look, change.after(look.id)]
 
 
 def _owned_by_lock(session: Session) -> dict[str, str]:

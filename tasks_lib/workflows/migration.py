@@ -244,7 +244,7 @@ def _steps(session: Session, target: Session, had: Installed, texts: dict[Path, 
     ]
     if not exists:
         creation = guard.creation(target)
-        steps += [replace(step, needs=(*step.needs, "env.files")) for step in creation]
+        steps += [step.after("env.files") for step in creation]
     steps += _lock_steps(target, had, texts, exists=exists)
     steps += installation.install_steps(target, snapshot.installed_groups(session))
     # an environment that this run creates holds nothing of an earlier time, nor does the project's own

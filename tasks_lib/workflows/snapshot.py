@@ -21,9 +21,10 @@ from tasks_lib.ownership import layers
 from tasks_lib.project import requirements
 from tasks_lib.project.project import Project, root_of
 from tasks_lib.results import Result, Status
-from tasks_lib.session import combos, transaction
+from tasks_lib.session import combos
 from tasks_lib.session.session import Answer, Session, planned
 from tasks_lib.tools import uv
+from tasks_lib.workflows.changes import carry_out
 from tasks_lib.workflows.exports import refuse_secrets
 from tasks_lib.workflows.installation import install_steps
 from tasks_lib.workflows.snapshot_file import HASHES, SCHEMA, Description, digest
@@ -130,7 +131,6 @@ def rebuild(session: Session, watcher: Watcher, source: str, *, dry_run: bool = 
     """
     described = Description.read(Path(source))
     missing = _missing_files(session, described)
-    environment = session.environment
     compare = Step(
         "env.compare",
         "compare with the description",
@@ -138,14 +138,10 @@ def rebuild(session: Session, watcher: Watcher, source: str, *, dry_run: bool = 
         needs=("deps.install", "env.strays"),
         check=True,
     )
-    if environment.exists():
+    if session.environment.exists():
         return planned([compare]) if dry_run else Answer(execute([compare], watcher))
     steps = [*_steps(session, described, missing), compare]
-    if dry_run:
-        return planned(steps)
-    environment.refuse_foreign()
-    manifests = [session.project.root / name for name in missing]
-    return Answer(transaction.carry_out(session, steps, watcher, manifests=manifests))
+    return carry_out(session, watcher, steps, dry_run=dry_run)
 
 
 def _missing_files(session: Session, described: Description) -> list[str]:
@@ -189,8 +185,7 @@ def _steps(session: Session, described: Description, missing: Sequence[str]) -> 
         )
         steps.append(write_manifests)
     creation = session.environment.recreation(described.path, described.conda)
-    needs = ("env.verify", "env.files")
-    steps += [replace(step, needs=(*step.needs, *needs)) for step in creation]
+    steps += [step.after("env.verify", "env.files") for step in creation]
     steps += install_steps(session, described.groups)
     if described.strays:
         steps.append(_install_strays(session, described.strays))
@@ -213,10 +208,11 @@ def _compare(session: Session, described: Description) -> tuple[Result, ...]:
     wrong = []
     if python != described.python:
         wrong.append(f"python {python} instead of {described.python}")
-    if missing := described.packages - found:
-        wrong.append(f"missing: {_listed(missing)}")
-    if extra := found - described.packages:
-        wrong.append(f"not described: {_listed(extra)}")
+    missing = described.packages - found
+    extra = found - described.packages
+    for what, packages in (("missing", missing), ("not described", extra)):
+        if packages:
+            wrong.append(f"{what}: {_listed(packages)}")
     wrong += _other_hashes(described, conda_health.packages(prefix))
     title = "the environment is the one that was described"
     if not wrong:

@@ -100,7 +100,7 @@ def _plan(
     session: Session, steps: Sequence[Step], unneeded: Sequence[str], strays: Sequence[str]
 ) -> list[Step]:
     """Return the whole plan; what is removed from conda may conflict with what is installed."""
-    plan = [replace(step, needs=(*step.needs, "conda.prune")) for step in steps]
+    plan = [step.after("conda.prune") for step in steps]
     if unneeded:
         file = session.project.conda_file.path.name
         names = ", ".join(unneeded)
