@@ -10,29 +10,26 @@ from typing import TYPE_CHECKING, Any
 from tasks_lib.execution import files
 from tasks_lib.ownership.owners import Owner
 from tasks_lib.proof import claims, figures, overview
-from tasks_lib.proof.cell import NONE
 from tasks_lib.report import html, markdown
-from tasks_lib.report.tables import Table
+from tasks_lib.report.tables import Table, tables
 from tasks_lib.results import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tasks_lib.proof.cell import Cell
 
 _TEMPLATES = Path(__file__).with_name("templates")
-_TONES = {Status.PASS: "#1a7040", Status.FAIL: "#b3261e", Status.ERROR: "#b3261e"}
-_STEPS = (
-    "number",
-    "step",
-    "command",
-    "status",
-    "exit code",
-    "began",
-    "seconds",
-    "peak memory",
-    "written",
-    "detail",
+_TONES = {
+    Status.PASS: "#1a7040",
+    Status.FAIL: "#b3261e",
+    Status.ERROR: "#b3261e",
+}
+#: the layers of an environment from the top down: their style, their title, and who owns them
+_LAYERS = (
+    ("neither", "of neither layer", {Owner.STRAY}),
+    ("manager", "dependency manager: {manager}", {Owner.LOCK, "project"}),
+    ("environment", "environment layer: {layer}, created with {engine}", {Owner.CONDA, "seed"}),
 )
 
 
@@ -43,24 +40,39 @@ class Html(str):
 
 
 def write(cells: Sequence[Cell], folder: Path) -> dict[str, str]:
-    """Write page.html, summary.md and badges/*.svg into the folder; return their paths."""
-    page, markdown_file, badges = folder / "page.html", folder / "summary.md", folder / "badges"
+    """Write page.html, summary.md and badges/*.svg into the folder; return their paths.
+
+    There is a badge for each combo, and `all.svg`.
+    """
+    made = {
+        "page": folder / "page.html",
+        "summary": folder / "summary.md",
+        "badges": folder / "badges",
+    }
+    badges = made["badges"]
     try:
         badges.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise files.unwritable(badges, error) from None
-    texts = {page: _page(cells), markdown_file: summary(cells), badges / "all.svg": badge(cells)}
+    texts = {
+        made["page"]: _page(cells),
+        made["summary"]: summary(cells),
+        badges / "all.svg": badge(cells),
+    }
     for cell in cells:
         group = [one for one in cells if one.combo == cell.combo]
         texts[badges / f"{cell.combo}.svg"] = badge(group, cell.combo)
     files.write_texts(texts)
-    return {"page": str(page), "summary": str(markdown_file), "badges": str(badges)}
+    return {name: str(path) for name, path in made.items()}
 
 
 def verdict(cells: Sequence[Cell]) -> Status:
     """Return the worst verdict."""
-    order = list(Status)
-    return max((cell.status for cell in cells), key=order.index, default=Status.PASS)
+    found = {cell.status for cell in cells}
+    for status in reversed(Status):
+        if status in found:
+            return status
+    return Status.PASS
 
 
 def counted(cells: Sequence[Cell]) -> str:
@@ -70,9 +82,10 @@ def counted(cells: Sequence[Cell]) -> str:
 
 
 def badge(cells: Sequence[Cell], label: str = "mlops-lab") -> str:
-    """Draw one badge."""
+    """Return one badge as SVG."""
     said = counted(cells)
-    left, right = 10 + 7 * len(label), 10 + 7 * len(said)
+    left = 10 + 7 * len(label)
+    right = 10 + 7 * len(said)
     return _filled(
         "badge.svg",
         label=label,
@@ -87,26 +100,31 @@ def badge(cells: Sequence[Cell], label: str = "mlops-lab") -> str:
 
 
 def summary(cells: Sequence[Cell]) -> str:
-    """Return the Markdown."""
+    """Return the Markdown for a job's summary."""
     heads, rows = overview.matrix(cells)
     verdicts = [(*names, *map(_word, found)) for names, found in rows]
     lines = [f"## {markdown.MARKS[verdict(cells)]} mlops-lab proofs: {counted(cells)}"]
-    tables = (overview.reasons(cells), overview.numbers(cells), overview.packages(cells))
-    for table in (Table("", heads, verdicts), *tables):
+    lines += markdown.grid(Table("", heads, verdicts))
+    for table in (overview.reasons(cells), overview.numbers(cells), overview.packages(cells)):
         if table.rows:
             lines += markdown.grid(table)
     return "\n".join(lines) + "\n"
 
 
 def _word(cell: Cell | None) -> str:
-    return f"{markdown.MARKS[cell.status]} {cell.status}, {cell.seconds:.1f} s" if cell else ""
+    if cell is None:
+        return ""
+    return f"{markdown.MARKS[cell.status]} {cell.status}, {cell.seconds:.1f} s"
 
 
 def _page(cells: Sequence[Cell]) -> str:
-    drawn, facts = figures.draw(cells), overview.facts(cells)
+    drawn = figures.draw(cells)
     charts = drawn["charts"]
+    facts = overview.facts(cells)
     heads, rows = overview.matrix(cells)
-    articles = [_article(cell, f"cell{at}", charts) for at, cell in enumerate(cells)]
+    anchors = {cell: f"cell{number}" for number, cell in enumerate(cells)}
+    verdicts = [_row(names, found, anchors) for names, found in rows]
+    articles = [_article(cell, anchor, charts) for cell, anchor in anchors.items()]
     return html.filled(
         _TEMPLATES / "page.html",
         {"bundle": drawn["script"]},
@@ -115,7 +133,7 @@ def _page(cells: Sequence[Cell]) -> str:
         counted=counted(cells),
         facts=html.listed(facts),
         heads=_heads("col", heads),
-        verdicts="".join(_row(names, found, cells) for names, found in rows),
+        verdicts="".join(verdicts),
         reasons=html.grid(overview.reasons(cells)),
         time=_figure("time", charts),
         disk=_figure("disk", charts),
@@ -137,24 +155,26 @@ def _filled(template: str, /, **values: object) -> Html:
 
 
 def _heads(scope: str, names: Iterable[str]) -> Html:
-    return Html("".join(f'<th scope="{scope}">{html.escaped(name)}</th>' for name in names))
+    heads = [f'<th scope="{scope}">{html.escaped(name)}</th>' for name in names]
+    return Html("".join(heads))
 
 
-def _row(names: Iterable[str], found: Iterable[Cell | None], cells: Sequence[Cell]) -> Html:
-    verdicts = [_verdict(cell, cells) for cell in found]
+def _row(names: Iterable[str], found: Iterable[Cell | None], anchors: dict[Cell, str]) -> Html:
+    """Return a row of the matrix; each verdict leads to the article of its cell."""
+    verdicts = []
+    for cell in found:
+        if cell is None:
+            verdicts.append("<td>—</td>")
+            continue
+        verdict = _filled(
+            "verdict.html",
+            anchor=anchors[cell],
+            label=cell.label,
+            status=cell.status,
+            seconds=f"{cell.seconds:.1f}",
+        )
+        verdicts.append(verdict)
     return _filled("row.html", heads=_heads("row", names), cells=Html("".join(verdicts)))
-
-
-def _verdict(cell: Cell | None, cells: Sequence[Cell]) -> str:
-    if cell is None:
-        return f"<td>{NONE}</td>"
-    return _filled(
-        "verdict.html",
-        anchor=f"cell{cells.index(cell)}",
-        label=cell.label,
-        status=cell.status,
-        seconds=f"{cell.seconds:.1f}",
-    )
 
 
 def _figure(name: str, charts: dict[str, Any]) -> Html:
@@ -164,58 +184,42 @@ def _figure(name: str, charts: dict[str, Any]) -> Html:
 
 
 def _article(cell: Cell, anchor: str, charts: dict[str, Any]) -> Html:
-    """Return what one proof says: its layers, what ran beside what, each step, and each claim."""
-    steps = Table(f"Steps of {cell.label}", _STEPS, [_step(*one) for one in cell.steps()])
-    columns = ("verdict", "claim", "why")
-    rows = [(row["status"], row["title"], row["reason"]) for row in cell.proof["verdict"]["claims"]]
+    """Return what one proof says: its layers, what ran beside what, each claim and each step."""
+    layers = details = Html()
+    if cell.has_proof:
+        layers = Html("".join(_layer(cell, *layer) for layer in _LAYERS))
+        said = {"claims": cell.proof["verdict"]["claims"], "steps": list(_steps(cell))}
+        sections = "".join(map(html.section, tables(said)))
+        details = _filled("details.html", tables=Html(sections))
     return _filled(
         "article.html",
         anchor=anchor,
         label=cell.label,
         status=cell.status,
         problem=cell.problem,
-        layers=_layers(cell),
+        layers=layers,
         figure=_figure(anchor, charts),
-        steps=Html(html.grid(steps)),
-        claims=Html(html.grid(Table(f"Claims of {cell.label}", columns, rows))),
+        details=details,
     )
 
 
-def _step(number: str, step: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the row of a step, or of a part of one, which has no status of its own."""
-    return (
-        number,
-        step["title"],
-        step["command"],
-        step.get("status", ""),
-        str(step.get("exit_code", "")),
-        f"{step['started']:.2f}",
-        f"{step['seconds']:.2f}",
-        overview.size(step.get("peak_memory_bytes")),
-        overview.size(step.get("written_bytes")),
-        step.get("detail", ""),
+def _steps(cell: Cell) -> Iterator[dict[str, Any]]:
+    """Yield each step, and below it its parts, which have no results of their own."""
+    for number, step in cell.steps():
+        row = {"number": number, **step}
+        row.pop("parts", None)
+        yield row
+
+
+def _layer(cell: Cell, style: str, title: str, owners: set[str]) -> Html:
+    """Return one layer with its packages."""
+    combo = claims.combo_of(cell.combo)
+    found = {name: one for name, one in cell.installed.items() if one.owner in owners}
+    return _filled(
+        "layer.html",
+        style=style,
+        title=title.format(manager=combo.manager, layer=combo.environment, engine=cell.engine),
+        count=len(found),
+        size=overview.size(cell.size(*owners)),
+        packages=", ".join(f"{name} {one.version}" for name, one in found.items()),
     )
-
-
-def _layers(cell: Cell) -> Html:
-    """Return the two layers as they are, the manager's on top of the environment's."""
-    if not cell.has_proof:
-        return Html()
-    combo, python = claims.combo_of(cell.combo), cell.proof["python"]["version"] or "none"
-    layers = {
-        "neither": ("of neither layer", (Owner.STRAY,)),
-        "manager": (f"dependency manager: {combo.manager}", (Owner.LOCK, "project")),
-        "environment": (
-            f"environment layer: {combo.environment}, made with {cell.engine}, Python {python}",
-            (Owner.CONDA, "seed"),
-        ),
-    }
-    rows = []
-    for kind, (title, owners) in layers.items():
-        found = {name: one for name, one in cell.installed.items() if one.owner in owners}
-        if found or kind == "environment":
-            packages = ", ".join(f"{name} {one.version}" for name, one in found.items())
-            size = overview.size(cell.size(*owners))
-            layer = {"kind": kind, "title": title, "count": len(found)}
-            rows.append(_filled("layer.html", **layer, size=size, packages=packages))
-    return Html("".join(rows))

@@ -43,7 +43,7 @@ def render(report: Report) -> str:
         buttons="".join(buttons),
         none="" if counts else "hidden",
         results="\n".join(map(_result, report.results)),
-        tables="\n".join(map(_section, tables(report.data))),
+        tables="\n".join(map(section, tables(report.data))),
     )
 
 
@@ -97,7 +97,8 @@ def listed(facts: Mapping[str, object]) -> str:
     return "".join(rows)
 
 
-def _section(table: Table) -> str:
+def section(table: Table) -> str:
+    """Return a table under its title."""
     return f"<section><h2>{escaped(table.title)}</h2>{grid(table)}</section>"
 
 
