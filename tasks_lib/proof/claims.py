@@ -53,8 +53,10 @@ def judge(document: Document) -> dict[str, Any]:
     for claim in CLAIMS:
         status, reason = _judge_claim(claim, document)
         rows.append({"id": claim.id, "title": claim.title, "status": status, "reason": reason})
-    failed = any(row["status"] == "fail" for row in rows)
-    return {"status": "fail" if failed else "pass", "claims": rows}
+    verdict = {"status": "pass", "claims": rows}
+    if broken(verdict):
+        verdict["status"] = "fail"
+    return verdict
 
 
 def _judge_claim(claim: Claim, document: Document) -> tuple[str, str]:
@@ -67,7 +69,9 @@ def _judge_claim(claim: Claim, document: Document) -> tuple[str, str]:
         if any(_steps(document)):
             return "skip", "a step failed before it was seen"
         return "fail", "the proof holds no evidence of it"
-    return ("fail", reason) if reason else ("pass", "")
+    if reason:
+        return "fail", reason
+    return "pass", ""
 
 
 def broken(verdict: Document) -> list[dict[str, str]]:
@@ -186,7 +190,8 @@ def owner(row: Mapping[str, Any], seeds: Collection[str]) -> str:
 def _conda_untouched(document: Document) -> Iterator[str]:
     found = document["conda_files"]
     for name, now in found["after"].items():
-        yield f"{name} is {'altered' if now else 'gone'}"
+        state = "altered" if now else "gone"
+        yield f"{name} is {state}"
     if not found["before"]:
         yield "no file was looked at"
 
@@ -202,8 +207,8 @@ def differences(
 ) -> Iterator[str]:
     """Yield what differs between two environments, with the version that each has."""
     for row in rows(one, other):
-        versions = f"{first} {row['first'] or 'none'}, {second} {row['second'] or 'none'}"
-        yield f"{row['name']} ({versions})"
+        before, after = row["first"] or "none", row["second"] or "none"
+        yield f"{row['name']} ({first} {before}, {second} {after})"
 
 
 def rows(one: Mapping[str, str], other: Mapping[str, str]) -> list[dict[str, str]]:

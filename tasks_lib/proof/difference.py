@@ -35,13 +35,19 @@ _SURROUNDINGS = {"platform": "platform", "tools": "tool", "caches": "cache"}
 
 
 def explain(first: str, second: str) -> Answer:
-    """Compare two proofs. They agree if packages, lock and verdict do."""
+    """Compare two proofs. They agree if packages, lock and verdict do.
+
+    `data` has the rows that differ of `surroundings`, `packages`, `lock`, `conda_files` and `claims`,
+    the times of all `steps`, and the `likely` explanation.
+    """
     one, other = document.load(Path(first)), document.load(Path(second))
     differing: dict[str, Rows] = {}
     data: dict[str, Any] = {}
     for name, (heading, describe) in _PARTS.items():
-        differing[name] = claims.rows(describe(one), describe(other))
-        data[name] = _table(heading, differing[name])
+        rows = claims.rows(describe(one), describe(other))
+        differing[name] = rows
+        if rows:
+            data[name] = [_under(heading, row) for row in rows]
     results = [
         _result("packages", "the same packages are installed", differing["packages"]),
         _result("lock", "the locks pin the same versions", differing["lock"]),
@@ -49,19 +55,22 @@ def explain(first: str, second: str) -> Answer:
     ]
     data["steps"] = _times(one, other)
     data["likely"] = _likely(differing)
-    return Answer(results, {key: value for key, value in data.items() if value})
+    return Answer(results, data)
 
 
 def _result(name: str, title: str, rows: Rows) -> Result:
     if not rows:
         return Result(f"compare.{name}", Status.PASS, title)
-    told = [f"{row['name']} ({row['first'] or 'none'}, {row['second'] or 'none'})" for row in rows]
+    told = []
+    for row in rows:
+        first, second = row["first"] or "none", row["second"] or "none"
+        told.append(f"{row['name']} ({first}, {second})")
     return Result(f"compare.{name}", Status.FAIL, title, listed(told))
 
 
-def _table(name: str, rows: Rows) -> Rows:
-    """Return the rows under their own heading: a terminal shows the tables below each other."""
-    return [{name: row["name"], "first": row["first"], "second": row["second"]} for row in rows]
+def _under(heading: str, row: dict[str, str]) -> dict[str, str]:
+    """Return a row with its own heading: a terminal shows the tables below each other."""
+    return {heading: row["name"], "first": row["first"], "second": row["second"]}
 
 
 def _surroundings(proof: Proof) -> dict[str, str]:
@@ -94,7 +103,9 @@ def _packages(proof: Proof) -> dict[str, str]:
 
 
 def _pins(proof: Proof) -> dict[str, str]:
-    return claims.pins(proof["lock"]["packages"]) if proof["lock"] else {}
+    if not proof["lock"]:
+        return {}
+    return claims.pins(proof["lock"]["packages"])
 
 
 def _verdict(proof: Proof) -> dict[str, str]:
@@ -119,8 +130,10 @@ def _times(one: Proof, other: Proof) -> list[dict[str, Any]]:
     rows = []
     for name in {**first, **second}:
         before, after = first.get(name), second.get(name)
-        ratio = round(after / before, 2) if before and after else ""
-        rows.append({"step": name, "first": before, "second": after, "ratio": ratio})
+        row = {"step": name, "first": before, "second": after, "ratio": ""}
+        if before and after:
+            row["ratio"] = round(after / before, 2)
+        rows.append(row)
     return rows
 
 

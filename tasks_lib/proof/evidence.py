@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tasks_lib.managers.base import Manager
-    from tasks_lib.ownership.layers import Package
     from tasks_lib.project.project import Project
     from tasks_lib.session.session import Session
 
@@ -43,46 +42,44 @@ _WORD = re.compile(rb"[^\s\[\]{},\"']+")
 
 @dataclass
 class Ran:
-    """One command of a step: its words, exit code, results, and what it took."""
+    """One command of a step: its words, its exit code, its results, and what it took."""
 
     command: str
     code: int
     results: list[Row] = field(default_factory=list)
     measured: Row = field(default_factory=dict)
 
-    def parts(self, began: float) -> list[Row]:
-        """Return what ran within the command; times count from `began`."""
-        rows = []
-        for part in self.measured.get("timeline", ()):
-            times = {
-                "started": _since(began, part["started"]),
-                "seconds": round(part["seconds"], 3),
-            }
-            rows.append({**part, **times})
-        return rows
-
 
 def step(result: Result, ran: Sequence[Ran], began: float, started: float) -> Row:
-    """Describe a step; all times in it count from `began`, when the session did."""
-    failed = [one.code for one in ran if one.code]
-    peaks = [one.measured["peak_memory_bytes"] or 0 for one in ran if one.measured]
-    written = [one.measured["written_bytes"] or 0 for one in ran if one.measured]
-    parts: list[Row] = []
-    for one in ran:
-        parts += one.parts(began)
-    return {
+    """Describe a step; all times in it count from `began`, when the session did.
+
+    The exit code is that of the first command that failed. Memory is of the largest process.
+    """
+    row: Row = {
         "id": result.id.removeprefix("proof."),
         "title": result.title,
         "command": " && ".join(one.command for one in ran),
         "status": result.status.value,
-        "exit_code": (failed or [0])[0] if ran else None,
+        "exit_code": None,
         "started": _since(began, started),
         "seconds": round(result.seconds, 3),
-        "peak_memory_bytes": max(peaks, default=0) or None,
-        "written_bytes": sum(written) or None,
+        "peak_memory_bytes": None,
+        "written_bytes": None,
         "detail": result.detail,
-        "parts": parts,
+        "parts": [],
     }
+    for one in ran:
+        row["exit_code"] = row["exit_code"] or one.code
+        peak, written = one.measured.get("peak_memory_bytes"), one.measured.get("written_bytes")
+        if peak is not None:
+            row["peak_memory_bytes"] = max(peak, row["peak_memory_bytes"] or 0)
+        if written is not None:
+            row["written_bytes"] = written + (row["written_bytes"] or 0)
+        for part in one.measured.get("timeline", ()):
+            times = {"started": _since(began, part["started"])}
+            times["seconds"] = round(part["seconds"], 3)
+            row["parts"].append({**part, **times})
+    return row
 
 
 def _since(began: float, moment: float) -> float:
@@ -162,18 +159,21 @@ def installed(session: Session, lock: Mapping[str, Any], prefix: Path) -> list[R
     own = canonicalize_name(session.project.pyproject.name)
     locked = {name: set(versions) for name, versions in lock["packages"].items()}
     distributions = _of_conda(prefix)
-    return [
-        _package(one, own, distributions.get(one.name, {}))
-        for one in layers.read(prefix, locked, own).packages
-    ]
-
-
-def _package(package: Package, own: str, distributions: dict[str, str]) -> Row:
-    row = {"name": package.name, "version": package.version, "bytes": package.size}
-    if package.owner is Owner.CONDA:
-        return {**row, "owner": Owner.CONDA, "build": package.build, "distributions": distributions}
-    is_project = package.name == own and package.owner is Owner.LOCK
-    return {**row, "owner": "project" if is_project else package.owner}
+    rows = []
+    for one in layers.read(prefix, locked, own).packages:
+        row: Row = {
+            "name": one.name,
+            "version": one.version,
+            "owner": one.owner,
+            "bytes": one.size,
+        }
+        if one.owner is Owner.CONDA:
+            row["build"] = one.build
+            row["distributions"] = distributions.get(one.name, {})
+        elif one.owner is Owner.LOCK and one.name == own:
+            row["owner"] = "project"
+        rows.append(row)
+    return rows
 
 
 def _of_conda(prefix: Path) -> dict[str, dict[str, str]]:
@@ -189,7 +189,10 @@ def _of_conda(prefix: Path) -> dict[str, dict[str, str]]:
 def conda_files(before: dict[str, str], prefix: Path) -> Row:
     """Compare the files of conda's packages with what they were before."""
     now = conda_health.hashes(prefix)
-    after = {name: now.get(name) for name, digest in before.items() if now.get(name) != digest}
+    after = {}
+    for name, digest in before.items():
+        if now.get(name) != digest:
+            after[name] = now.get(name)
     return {"before": before, "after": after}
 
 
@@ -225,6 +228,6 @@ def _commit(root: Path) -> str | None:
     argv = ("git", "--no-optional-locks", "-C", str(root), "describe", *options)
     try:
         outcome = process.run(Command(argv, "ask git for the commit"))
-    except LabError:
+    except LabError:  # git is not on this machine
         return None
-    return outcome.stdout.strip() if outcome.ok else None
+    return outcome.stdout.strip() or None

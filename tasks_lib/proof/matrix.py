@@ -15,9 +15,9 @@ from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
 from tasks_lib.execution import plan, usage
 from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Command
-from tasks_lib.proof import cell as cells_of
 from tasks_lib.proof import channel, overview, page, task_answer
-from tasks_lib.proof.cell import Cell
+from tasks_lib.proof.cell import Cell, ordered
+from tasks_lib.proof.cell import read as read_cells
 from tasks_lib.results import Result, Status, from_error
 from tasks_lib.session import combos
 from tasks_lib.session.session import Answer, planned
@@ -49,37 +49,41 @@ class Choice:
 
 
 def run(session: Session, progress: Progress, choice: Choice, *, dry_run: bool = False) -> Answer:
-    """Run the proofs, each in a process of its own; one that fails leaves the others alone."""
+    """Run the proofs, each in a process of its own; one that fails leaves the others alone.
+
+    The answer's `matrix` has a row of numbers for each cell; `proofs`, `page`, `summary` and
+    `badges` are paths.
+    """
     channel.expect_mode(choice.channel)
     project = session.project
     folder = Path(choice.folder or project.root / ".nox" / "proofs").absolute()
     wanted, left_out = chosen(project, choice)
     jobs = room(choice.jobs, len(wanted))
-    made: list[Cell] = []
+    proven: list[Cell] = []
 
     def read(cell: Cell, file: Path, outcome: Outcome) -> list[Result]:
-        proven, result = judged(cell, file, outcome)
-        made.append(proven)
+        found, result = judged(cell, file, outcome)
+        proven.append(found)
         progress.say(f"{result.status}: {cell.label}, {outcome.seconds:.1f} s")
         return [result]
 
-    steps, files = [], []
-    for cell in wanted:
-        file = folder / f"{cell.combo}-{cell.engine}-{cell.python}.json"
-        files.append(file)
+    files = {cell: folder / f"{cell.combo}-{cell.engine}-{cell.python}.json" for cell in wanted}
+    steps = []
+    for cell, file in files.items():
         command = _command(project, cell, choice.channel, file)
         reads = functools.partial(read, cell, file)
         steps.append(Step(_id(cell), command.why, command, reads=reads, check=True))
     if dry_run:
         return planned(steps)
-    for file in files:
+    for file in files.values():
         file.unlink(missing_ok=True)
     progress.say(f"{len(steps)} proofs, {jobs} at once")
-    results = [*plan.execute(steps, progress, at_once=jobs), *left_out]
-    cells = cells_of.ordered(made)
+    results = plan.execute(steps, progress, at_once=jobs)
+    results += left_out
+    data: dict[str, Any] = {"proofs": str(folder)}
+    cells = ordered(proven)
     table = overview.numbers(cells)
-    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
-    data: dict[str, Any] = {"matrix": rows, "proofs": str(folder)}
+    data["matrix"] = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
     try:
         data |= page.write(cells, folder)
     except LabError as error:  # the proofs themselves exist
@@ -91,16 +95,21 @@ def draw(places: Sequence[str], folder: str) -> Answer:
     """Write the page of proofs that were made before; a folder stands for all that lie in it."""
     files: list[Path] = []
     for place in map(Path, places):
-        files += sorted(place.rglob("*.json")) if place.is_dir() else [place]
+        if place.is_dir():
+            files += sorted(place.rglob("*.json"))
+        else:
+            files.append(place)
     if not files:
         text = f"No proof lies in {', '.join(places)}."
         remedy = Remedy("Create one", ("invoke", "proof.run"))
         raise LabError(text, ErrorCode.INVALID_PROOF, remedy=remedy)
-    cells = cells_of.ordered(cells_of.read(files))
-    results = [
-        Result(_id(cell), Status.PASS, f"draw {cell.label}: {cell.status}") for cell in cells
-    ]
-    return Answer(results, dict(page.write(cells, Path(folder))))
+    cells = ordered(read_cells(files))
+    results = []
+    for cell in cells:
+        title = f"draw {cell.label}: {cell.status}"
+        results.append(Result(_id(cell), Status.PASS, title))
+    paths = page.write(cells, Path(folder))
+    return Answer(results, dict(paths))
 
 
 def chosen(project: Project, choice: Choice) -> tuple[list[Cell], list[Result]]:
@@ -110,16 +119,21 @@ def chosen(project: Project, choice: Choice) -> tuple[list[Cell], list[Result]]:
     """
     engines = [conda_engines.choose(name).name for name in choice.engines]
     pythons = _pythons(project, choice.pythons)
-    cells, left_out = [], []
+    cells: list[Cell] = []
+    left_out: list[Result] = []
     for name in choice.combos or combos.names():
         layer = _layer(name)
         if not choice.combos and not layer.applies(project):
             why = f"the project has nothing to create the layer {layer.kind} from"
             left_out.append(Result(f"proof.{name}", Status.SKIP, f"prove {name}", why))
             continue
-        for engine in layer.choices() or [layer(project).engine]:
-            if engine in engines or not engines or not layer.choices():
-                cells += [Cell(name, engine, python) for python in pythons]
+        offered = layer.choices()
+        if not offered:
+            offered = [layer(project).engine]
+        elif engines:
+            offered = [engine for engine in offered if engine in engines]
+        for engine in offered:
+            cells += [Cell(name, engine, python) for python in pythons]
     if not cells:
         text = "Nothing of the matrix is left to prove."
         remedy = Remedy("Leave out --engine, or choose another --only")
@@ -141,8 +155,10 @@ def _pythons(project: Project, asked: Sequence[str]) -> list[str]:
             raise LabError(text, ErrorCode.PYTHON_NOT_FOUND, remedy=remedy)
     if asked:
         return list(dict.fromkeys(asked))
-    allowed = filter(project.pyproject.allows, executables.pythons())
-    found = dict.fromkeys(".".join(version.split(".")[:2]) for version in allowed)
+    found: dict[str, None] = {}
+    for version in filter(project.pyproject.allows, executables.pythons()):
+        major, minor, *_ = version.split(".")
+        found[f"{major}.{minor}"] = None
     if not found:
         text = f"No Python of this machine fits {project.pyproject.requires_python!r}."
         remedy = Remedy("Install one", ("uv", "python", "install", "3.12"))
@@ -169,8 +185,10 @@ def room(asked: str, cells: int) -> int:
 
 
 def _id(cell: Cell) -> str:
+    """Return the id of a cell's result: words and dots alone."""
     parts = (cell.combo, cell.engine or "none", cell.python or "none")
-    return ".".join(("proof", *(re.sub(r"[^A-Za-z0-9_-]+", "-", part) for part in parts)))
+    words = [re.sub(r"[^A-Za-z0-9_-]+", "-", part) for part in parts]
+    return ".".join(["proof", *words])
 
 
 def _command(project: Project, cell: Cell, mode: str, file: Path) -> Command:
@@ -187,7 +205,7 @@ def judged(cell: Cell, file: Path, outcome: Outcome) -> tuple[Cell, Result]:
     """Judge a proof by its file and its process; without a file, the process says why."""
     result = Result(_id(cell), Status.ERROR, f"prove {cell.label}")
     try:
-        proven = replace(cells_of.read([file])[0], python=cell.python)
+        proven = replace(read_cells([file])[0], python=cell.python)
     except LabError:  # there is no file, or half of one
         found = task_answer.failure("proof.run", outcome)
         result = replace(result, detail=found.detail, remedy=found.remedy)

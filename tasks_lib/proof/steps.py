@@ -170,8 +170,8 @@ def setup(proof: Proof) -> str:
 def imports(proof: Proof) -> str:
     """Import, inside the environment, the project and what the lock pins and is installed."""
     first, copied = proof.first, proof.read_copy()
-    own = canonicalize_name(copied.project.pyproject.name)
-    wanted = site_packages.installed(first.prefix).keys() & {*copied.manager.locked(), own}
+    expected = {*copied.manager.locked(), canonicalize_name(copied.project.pyproject.name)}
+    wanted = expected & site_packages.installed(first.prefix).keys()
     words = (str(_IMPORTS), str(first.prefix), str(first.project), *sorted(wanted))
     data = proof.lab(first, "env.run", "--", "python", *words)["data"]
     try:
@@ -179,21 +179,22 @@ def imports(proof: Proof) -> str:
     except (ValueError, IndexError):
         text = f"the interpreter ended before it had answered: {data['stderr'].strip()[-300:]}"
         raise Unproven(text) from None
-    imported, failed = found["imported"], found["failed"]
+    imported, failed, optional = found["imported"], found["failed"], found["optional"]
     modules = sum(map(len, imported.values()))
     proof.seen["interpreter"] = found["interpreter"]
     proof.seen["imports"] = {"modules": modules, "failed": failed}
     if failed:
-        told = listed(f"{module} ({why})" for module, why in failed.items())
-        argv = ("invoke", "env.run", "--", "python", "-c", f"import {next(iter(failed))}")
-        text = f"{len(failed)} modules cannot be imported: {told}"
-        raise Unproven(text, Remedy("Try it", argv))
+        reasons = listed(f"{module} ({why})" for module, why in failed.items())
+        text = f"{len(failed)} modules cannot be imported: {reasons}"
+        command = f"import {next(iter(failed))}"
+        remedy = Remedy("Try it", ("invoke", "env.run", "--", "python", "-c", command))
+        raise Unproven(text, remedy)
     if not imported:
         text = f"{copied.manager.lock_name} pins nothing that is installed"
         raise Unproven(text, status=Status.SKIP)
     told = f"{modules} modules of {len(imported)} distributions"
-    if found["optional"]:
-        told += f"; left out: {'; '.join(found['optional'].values())}"
+    if optional:
+        told += f"; left out: {'; '.join(optional.values())}"
     return told
 
 
@@ -237,10 +238,11 @@ def checks(proof: Proof) -> str:
         results = proof.lab(proof.first, "check.all")["results"]
     finally:
         proof.seen["checks"] = evidence.statuses(proof.ran[-1].results if proof.ran else ())
-    told = [f"{row['title']}: {row['detail']}" for row in results if row["status"] != "pass"]
-    if told:
-        return f"{len(results)} checks; but {'; '.join(told)}"
-    return f"{len(results)} checks"
+    told = f"{len(results)} checks"
+    for row in results:
+        if row["status"] != Status.PASS:
+            told += f"; {row['title']}: {row['detail']}"
+    return told
 
 
 def again(proof: Proof) -> str:
