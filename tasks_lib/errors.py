@@ -127,7 +127,7 @@ class ErrorCode(StrEnum):
     NOT_CACHED = "not_cached", 4, "The run is offline and the caches do not have what it needs."
     NOT_DECLARED = "not_declared", 2, "A package that is to be removed is not declared."
     NOT_EDITABLE = "not_editable", 2, "Only a folder or repository can be installed as editable."
-    NOT_EXPLAINED = "not_explained", 2, "explain does not cover this task."
+    NOT_EXPLAINED = "not_explained", 2, "The task explain does not cover this task."
     NOT_OFFLINE = "not_offline", 2, "The tool cannot do this without the network."
     NOT_PURE_PYTHON = "not_pure_python", 2, "A package has no wheel for every platform."
     NOT_RESTORED = "not_restored", 4, "A failed run could not put everything back."
@@ -176,7 +176,7 @@ class ErrorCode(StrEnum):
     PYTHON_RANGE_TOO_WIDE = (
         "python_range_too_wide",
         2,
-        "requires-python allows Pythons that a package excludes.",
+        "The range of requires-python allows Pythons that a package excludes.",
     )
     PYTHON_TOO_OLD = "python_too_old", 3, "The Python that started mlops-lab is too old."
     SHELL_CANNOT_EXPRESS = (

@@ -12,7 +12,7 @@ from tasks_lib.environments.base import SEEDS
 from tasks_lib.errors import Remedy
 from tasks_lib.managers import MANAGERS
 from tasks_lib.ownership import declarations
-from tasks_lib.project.conda_file import PYPI, spec_name
+from tasks_lib.project.conda_file import PYPI
 from tasks_lib.project.version_ranges import conda_specifiers, overlap
 from tasks_lib.results import Status
 
@@ -35,8 +35,8 @@ def _python(facts: Facts) -> Iterable[Finding]:
     """Report where no version satisfies both; a spec that cannot be read for certain is not reported."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415 - 0.03 s
 
-    spec = facts.conda_file.python if facts.conda_file else None
-    choices = conda_specifiers(spec or "")
+    spec = facts.conda_specs.get("python", "")
+    choices = conda_specifiers(spec)
     try:
         project = SpecifierSet(facts.project.pyproject.requires_python)
     except InvalidSpecifier:
@@ -48,8 +48,7 @@ def _python(facts: Facts) -> Iterable[Finding]:
 
 
 def _names_python(facts: Facts) -> bool:
-    file = facts.conda_file
-    return bool(file and file.python and facts.project.pyproject.requires_python)
+    return "python" in facts.conda_specs and bool(facts.project.pyproject.requires_python)
 
 
 def _both_layers(facts: Facts) -> Iterable[Finding]:
@@ -58,8 +57,7 @@ def _both_layers(facts: Facts) -> Iterable[Finding]:
         if one.group is not None and not one.member:
             wanted = one.requirement
             declared[canonicalize_name(wanted.name)].add(str(wanted.specifier))
-    for spec in facts.conda_file.dependencies if facts.conda_file else ():
-        name = spec_name(spec)
+    for name in facts.conda_specs:
         python = PYPI.get(name, canonicalize_name(name))
         if python not in declared or python in _BOTH_MAY:
             continue
@@ -71,14 +69,13 @@ def _both_layers(facts: Facts) -> Iterable[Finding]:
 
 def _locks(facts: Facts) -> Iterable[Finding]:
     ours, mine = facts.locked, facts.session.manager
-    for name, manager in MANAGERS.items():
+    for manager in MANAGERS.values():
         other = manager(facts.project)
-        theirs = other.locked() if name != mine.name else {}
         differ = []
-        for package in sorted(ours.keys() & theirs.keys()):
-            if ours[package] != theirs[package]:
-                here, there = (" or ".join(sorted(one[package])) for one in (ours, theirs))
-                differ.append(f"{package} ({mine.lock_name}: {here}, {other.lock_name}: {there})")
+        for name, theirs in sorted(other.locked().items()):
+            if ours.get(name, theirs) != theirs:
+                here, there = " or ".join(sorted(ours[name])), " or ".join(sorted(theirs))
+                differ.append(f"{name} ({mine.lock_name}: {here}, {other.lock_name}: {there})")
         if differ:
             text = f"The locks pin different versions: {listed(differ)}."
             yield Finding(text, other.lock_name, count=len(differ))

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from tasks_lib.checks.base import FactCheck, Finding, conda_line, has_conda_file, listed
 from tasks_lib.environments import conda_health
 from tasks_lib.errors import Remedy
-from tasks_lib.project.conda_file import spec_name
 from tasks_lib.project.manifests import read_text
 from tasks_lib.results import Status
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from tasks_lib.ownership.facts import Facts
 
-_TERMS = "In CI its terms of service count: an organisation may need a paid licence for it."
+_TERMS = "Its terms of service apply in CI: an organisation may need a paid licence."
 _DEFAULTS = re.compile(
     r"defaults|anaconda|main|(?:\w+://)?repo\.anaconda\.com/.*|(?:\w+://)?anaconda\.org/anaconda"
 )
@@ -37,14 +36,15 @@ def _defaults(facts: Facts) -> Iterable[Finding]:
         return
     in_ci = os.environ.get("CI", "").lower() not in {"", "0", "false"}
     mixed = any(_FORGE.fullmatch(channel) for channel in file.channels)
-    terms = f" {_TERMS}" if in_ci else ""
-    for channel in file.channels if mixed or in_ci else ():
-        if _DEFAULTS.fullmatch(channel):
-            text = f"The channel {channel} is listed."
-            if mixed:
-                text = f"The channel {channel} is mixed with conda-forge: their builds do not go together."
-            line = _channel_line(file.path, channel)
-            yield Finding(f"{text}{terms}", file.path.name, line)
+    faults = []
+    if mixed:
+        faults.append("It is mixed with conda-forge: their builds do not go together.")
+    if in_ci:
+        faults.append(_TERMS)
+    for channel in filter(_DEFAULTS.fullmatch, file.channels):
+        if faults:
+            text = " ".join((f"The conda file lists the channel {channel}.", *faults))
+            yield Finding(text, file.path.name, _channel_line(file.path, channel))
 
 
 def _channel_line(path: Path, channel: str) -> int | None:
@@ -67,9 +67,7 @@ def _torch(facts: Facts) -> Iterable[Finding]:
 
 def _torch_of_conda(facts: Facts) -> Iterator[tuple[str, str]]:
     """Yield CPU or GPU, and the conda package that shows it."""
-    known = {}
-    if facts.conda_file and facts.conda_layer:
-        known = {spec_name(spec): spec for spec in facts.conda_file.dependencies}
+    known = dict(facts.conda_specs) if facts.conda_layer else {}
     for name, record in facts.conda.items():
         known[name] = f"{name} {record['version']} {record.get('build', '')}"
     for name in sorted((_CONDA_TORCH | _TORCH) & known.keys()):
@@ -85,15 +83,12 @@ def _torch_of_python(facts: Facts) -> Iterator[tuple[str, str]]:
 
     On Linux PyPI's own torch is for the GPU, and brings NVIDIA's packages.
     """
-    lock = facts.session.manager.lock_name
-    known = {name: (versions, lock) for name, versions in facts.locked.items()}
-    nvidia = False
-    for name, version in facts.installed.items():
-        if name not in facts.owned:
-            known[name] = ({version}, "installed")
-            nvidia = nvidia or name.startswith("nvidia-cuda-runtime")
-    for name in sorted(_TORCH & known.keys()):
-        versions, place = known[name]
+    beside = facts.installed.keys() - facts.owned.keys()
+    nvidia = any(name.startswith("nvidia-cuda-runtime") for name in beside)
+    for name in sorted(_TORCH):
+        versions, place = facts.locked.get(name, set()), facts.session.manager.lock_name
+        if name in beside:
+            versions, place = {facts.installed[name]}, "installed"
         for version in sorted(versions):
             local = version.partition("+")[2]
             if local.startswith("cpu"):
@@ -108,8 +103,7 @@ def _has_torch(facts: Facts) -> bool:
 
 def _cuda(facts: Facts) -> Iterable[Finding]:
     needed: dict[str, str] = {}
-    for spec in facts.conda_file.dependencies if facts.conda_file else ():
-        name = spec_name(spec)
+    for name, spec in facts.conda_specs.items():
         if _CUDA.fullmatch(name) or re.search(r"[=\s\[]\S*\*?cuda", spec):
             needed[name] = f"{spec} needs CUDA"
     for name, record in facts.conda.items():
@@ -122,10 +116,10 @@ def _cuda(facts: Facts) -> Iterable[Finding]:
 
 
 def _pip_section(facts: Facts) -> Iterable[Finding]:
-    file = facts.conda_file
-    if file and file.pip:
-        text = f"The pip: section lists {listed(file.pip)}, which no lock pins."
-        yield Finding(text, *conda_line(facts, "pip:"), count=len(file.pip))
+    entries = facts.pip_entries
+    if entries:
+        text = f"The pip: section lists {listed(entries)}, which no lock pins."
+        yield Finding(text, *conda_line(facts, "pip:"), count=len(entries))
 
 
 CHECKS = (

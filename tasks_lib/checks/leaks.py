@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 def _user_site(facts: Facts) -> Iterable[Finding]:
     """Look for distributions of the user that precede the environment's own on Python's path."""
-    site = site_packages.site_packages(facts.prefix) if facts.prefix else None
-    if facts.prefix is None or site is None or not _reads_user_site(facts, facts.prefix):
+    prefix, site = facts.prefix, facts.site
+    if prefix is None or site is None or not _reads_user_site(facts, prefix):
         return
     user = Path(os.environ.get("PYTHONUSERBASE") or executables.home() / ".local")
-    folder = user / site.relative_to(facts.prefix)
+    folder = user / site.relative_to(prefix)
     hidden = []
     for one in site_packages.distributions_in(folder):
         version = facts.installed.get(one.name)
@@ -95,7 +95,7 @@ def _uses(manager: str) -> Callable[[Facts], bool]:
 
 
 _BY_HAND = "The tasks ignore it; a command that you type does not."
-_UNSET = "unset PYTHONPATH" if not WINDOWS else "set PYTHONPATH="
+_UNSET = ("set", "PYTHONPATH=") if WINDOWS else ("unset", "PYTHONPATH")
 
 CHECKS = (
     FactCheck(
@@ -114,7 +114,7 @@ CHECKS = (
         "leak.pythonpath",
         "PYTHONPATH adds nothing from elsewhere",
         f"Every Python searches the folders of PYTHONPATH before the packages of its environment. {_BY_HAND}",
-        Remedy("Unset it", tuple(_UNSET.split())),
+        Remedy("Unset it", _UNSET),
         Status.WARN,
         look=_pythonpath,
     ),

@@ -7,7 +7,6 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib.checks.base import FactCheck, Finding, has_environment
-from tasks_lib.environments import site_packages
 from tasks_lib.errors import LabError, Remedy
 from tasks_lib.results import Status
 
@@ -59,11 +58,15 @@ def _installer(record: Mapping[str, Any], folder: Path) -> str:
 
 def _duplicated(facts: Facts) -> Iterable[Finding]:
     for name, owned in facts.owned.items():
-        found = {one.folder.name: one.version for one in facts.distributions if one.name == name}
-        mine, others = found.pop(owned.folder, None), ", ".join(found.values())
+        mine, others = "", []
+        for one in facts.distributions:
+            if one.folder.name == owned.folder:
+                mine = one.version
+            elif one.name == name:
+                others.append(one.version)
         if mine and others:
-            text = f"{name} exists twice: {mine} from conda and {others} from another installer."
-            yield Finding(text)
+            beside = f"{', '.join(others)} from another installer"
+            yield Finding(f"{name} exists twice: {mine} from conda and {beside}.")
 
 
 def _shadowed(facts: Facts) -> Iterable[Finding]:
@@ -71,14 +74,12 @@ def _shadowed(facts: Facts) -> Iterable[Finding]:
 
     A folder without `__init__.py` hides none. The project's own modules are not meant, though they may be installed.
     """
-    root = facts.project.root
-    site = site_packages.site_packages(facts.prefix) if facts.prefix else None
+    root, site = facts.project.root, facts.site
     if site is None:
         return
     ignored = _own_modules(facts) | _COMMON
-    modules = {path.stem: path for path in sorted(root.glob("*.py"))}
-    modules |= {path.parent.name: path for path in sorted(root.glob("*/__init__.py"))}
-    for module, path in modules.items():
+    for path in sorted([*root.glob("*.py"), *root.glob("*/__init__.py")]):
+        module = path.stem if path.parent == root else path.parent.name
         installed = (site / module / "__init__.py").is_file() or any(site.glob(f"{module}.*py*"))
         if installed and module not in ignored:
             shown = path.relative_to(root).as_posix()

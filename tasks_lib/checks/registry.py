@@ -8,25 +8,28 @@ from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.managers import MANAGERS
 from tasks_lib.results import Check, Fix
 
+_READING = (
+    *ownership.CHECKS,
+    *drift.CHECKS,
+    *agreement.CHECKS,
+    *leaks.CHECKS,
+    *conda_rules.CHECKS,
+)
 #: the checks that read the facts, in the order of their results
-FACT_CHECKS = {
-    check.id: check
-    for module in (ownership, drift, agreement, leaks, conda_rules)
-    for check in module.CHECKS
-}
+FACT_CHECKS = {check.id: check for check in _READING}
 
 
-def _tool_checks() -> dict[str, Check]:
-    """Return the checks that a tool, a layer or a manager answers for; two of a kind may share some."""
+def _all() -> dict[str, Check]:
+    """Return the rows of the tools, the managers and the layers, which may share some, and those of the facts."""
     rows = list(tools.CHECKS)
     for manager in MANAGERS.values():
         rows += manager.known_checks
     for environment in ENVIRONMENTS.values():
         rows += environment.known_checks
-    return {check.id: check for check in rows}
+    return {check.id: check for check in (*rows, *_READING)}
 
 
-KNOWN: dict[str, Check] = {**_tool_checks(), **FACT_CHECKS}
+KNOWN = _all()
 
 
 def family(check: str) -> str:

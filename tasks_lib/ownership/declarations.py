@@ -52,11 +52,10 @@ def read(facts: Facts) -> Iterator[Declaration]:
     yield from _of_manifest(facts.project.pyproject, PYPROJECT, member=False)
     for member in facts.members:
         yield from _of_manifest(member.pyproject, member.manifest, member=True)
-    file = facts.conda_file if facts.conda_layer else None
-    for text in file.pip if file else ():
-        requirement = parse(text)
-        if file and requirement:
-            yield Declaration(f"{file.path.name} (pip:)", requirement, None)
+    if facts.conda_layer and facts.conda_file:
+        table = f"{facts.conda_file.path.name} (pip:)"
+        for requirement in filter(None, map(parse, facts.pip_entries)):
+            yield Declaration(table, requirement, None)
 
 
 def _of_manifest(pyproject: PyProject, name: str, *, member: bool) -> Iterator[Declaration]:

@@ -12,6 +12,7 @@ from tasks_lib.environments import conda_health, site_packages
 from tasks_lib.environments.base import State
 from tasks_lib.errors import LabError
 from tasks_lib.ownership.owners import Owner, owner_of
+from tasks_lib.project.conda_file import spec_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +69,11 @@ class Facts:
         """Return the normalised name and the version of each distribution."""
         return {found.name: found.version for found in self.distributions}
 
+    @property
+    def site(self) -> Path | None:
+        """Return the folder in which the environment's distributions are."""
+        return site_packages.site_packages(self.prefix) if self.prefix else None
+
     @cached_property
     def conda(self) -> dict[str, dict[str, Any]]:
         """Return conda's records by name; a damaged one is an error, which `doctor` reports too."""
@@ -103,13 +109,10 @@ class Facts:
     @cached_property
     def python(self) -> str:
         """Return the version of the environment's Python as far as its folders show it, else an empty text."""
-        if self.prefix is None:
-            return ""
-        version = conda_health.python_version(self.prefix)
-        site = site_packages.site_packages(self.prefix)
-        if version or site is None:
+        version = conda_health.python_version(self.prefix) if self.prefix else ""
+        if version or self.site is None:
             return version
-        return site.parent.name.removeprefix("python")
+        return self.site.parent.name.removeprefix("python")
 
     @cached_property
     def members(self) -> tuple[Member, ...]:
@@ -120,8 +123,21 @@ class Facts:
             return ()
 
     @cached_property
+    def conda_specs(self) -> dict[str, str]:
+        """Return what the conda file lists, by name, where it can be read."""
+        if self.conda_file is None:
+            return {}
+        return {spec_name(spec): spec for spec in self.conda_file.dependencies}
+
+    @property
+    def pip_entries(self) -> tuple[str, ...]:
+        """Return the entries of the conda file's `pip:` section."""
+        return self.conda_file.pip if self.conda_file else ()
+
+    @cached_property
     def pip_names(self) -> set[str]:
         """Return the normalised names in the conda file's `pip:` section."""
-        entries = self.conda_file.pip if self.conda_file else ()
-        names = [re.split(r"[^\w.-]", entry, maxsplit=1)[0] for entry in entries]
-        return {canonicalize_name(name) for name in names}
+        found = set[str]()
+        for entry in self.pip_entries:
+            found.add(canonicalize_name(re.split(r"[^\w.-]", entry, maxsplit=1)[0]))
+        return found

@@ -116,10 +116,9 @@ def _link_conda(facts: Facts, graph: Graph) -> None:
     for name, record in facts.conda.items():
         for text in record.get("depends") or ():
             graph.link(graph.needs, ("conda", name), ("conda", spec_name(str(text))))
-    file = facts.conda_file if facts.conda_layer else None
-    for spec in file.dependencies if file else ():
-        if file:
-            graph.link(graph.roots, file.path.name, ("conda", spec_name(spec)))
+    if facts.conda_layer and facts.conda_file:
+        for name in facts.conda_specs:
+            graph.link(graph.roots, facts.conda_file.path.name, ("conda", name))
 
 
 def _link_python(facts: Facts, graph: Graph) -> None:
