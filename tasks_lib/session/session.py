@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.managers import MANAGERS
 from tasks_lib.project.project import Project
+from tasks_lib.results import Result, Status
 from tasks_lib.session import combos
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from tasks_lib.environments.base import Environment
     from tasks_lib.execution.plan import Step
     from tasks_lib.managers.base import Manager
-    from tasks_lib.results import Result
     from tasks_lib.session.combos import Combo
 
 
@@ -69,6 +69,11 @@ class Session:
         """Return the session of a project and a combo that are known already."""
         environment = ENVIRONMENTS[combo.environment](project)
         return cls(project, combo, environment, MANAGERS[combo.manager](project), command)
+
+
+def passed(check: str, title: str, detail: str = "", **data: str) -> Answer:
+    """Answer with one result that passed."""
+    return Answer([Result(check, Status.PASS, title, detail)], data)
 
 
 def planned(steps: Sequence[Step]) -> Answer:

@@ -39,7 +39,7 @@ from tasks_lib.project.project import Project
 from tasks_lib.results import Result, Status
 from tasks_lib.session import combos, transaction
 from tasks_lib.session.combos import Combo
-from tasks_lib.session.session import Answer, Session, planned
+from tasks_lib.session.session import Answer, Session, passed, planned
 from tasks_lib.tools import executables
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def init(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer
     """Show what is found and what becomes of it, and write that; an adopted project stays as it is."""
     if _is_adopted(session.project):
         title = f"The project is adopted already, as {session.project.settings.combo}"
-        return Answer([Result("init", Status.PASS, title)], {"note": "nothing to do"})
+        return passed("init", title, note="nothing to do")
     found, texts = _plan(session)
     shown = planned([_step(path, text) for path, text in texts.items()]).data
     results = [result for declared in found for result in _results(declared)]

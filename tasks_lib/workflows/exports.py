@@ -15,8 +15,7 @@ from tasks_lib.execution import failures, process, redaction
 from tasks_lib.execution.files import write
 from tasks_lib.project.conda_file import CONDA_FILES, spec_name
 from tasks_lib.project.manifests import read_text
-from tasks_lib.results import Result, Status
-from tasks_lib.session.session import Answer
+from tasks_lib.session.session import Answer, passed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +43,7 @@ def export(session: Session, to: str, output: str) -> Answer:
     if not output:
         return Answer(data={"format": to, "script": text})
     write(Path(output), text.encode())
-    return Answer([Result("deps.export", Status.PASS, f"write {output}", to)])
+    return passed("deps.export", f"write {output}", to)
 
 
 def _exported(session: Session, form: str, *, hashes: bool = True) -> str:

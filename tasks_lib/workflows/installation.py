@@ -16,7 +16,7 @@ from tasks_lib.execution.plan import Step, Writes, execute
 from tasks_lib.ownership import guard
 from tasks_lib.report.remedies import program
 from tasks_lib.results import Result, Status
-from tasks_lib.session.session import Answer, planned
+from tasks_lib.session.session import Answer, passed, planned
 from tasks_lib.tools import executables
 from tasks_lib.workflows.changes import carry_out, change
 
@@ -137,7 +137,7 @@ def create(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answ
     steps = _creation_steps(session)
     if not steps:
         title = f"{environment.where} exists already and is complete"
-        return Answer([Result("env.create", Status.PASS, title, str(environment.prefix))])
+        return passed("env.create", title, str(environment.prefix))
     return carry_out(session, watcher, steps, dry_run=dry_run)
 
 
@@ -147,7 +147,7 @@ def remove(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answ
     environment.refuse_foreign()
     if environment.state() is State.ABSENT:
         title = f"{environment.prefix} does not exist"
-        return Answer([Result("env.remove", Status.PASS, title, "nothing to remove")])
+        return passed("env.remove", title, "nothing to remove")
     step = Step(
         "env.remove",
         f"remove {environment.where}",

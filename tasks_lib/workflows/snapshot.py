@@ -22,7 +22,7 @@ from tasks_lib.project import requirements
 from tasks_lib.project.project import Project, root_of
 from tasks_lib.results import Result, Status
 from tasks_lib.session import combos
-from tasks_lib.session.session import Answer, Session, planned
+from tasks_lib.session.session import Answer, Session, passed, planned
 from tasks_lib.tools import uv
 from tasks_lib.workflows.changes import carry_out
 from tasks_lib.workflows.exports import refuse_secrets
@@ -72,7 +72,7 @@ def export(session: Session, output: str) -> Answer:
     Description.parse(Path(output), text)  # what cannot be read again is not written
     write(Path(output), text.encode())
     count = f"{len(packages)} packages"
-    return Answer([Result("env.export", Status.PASS, f"write {output}", count)])
+    return passed("env.export", f"write {output}", count)
 
 
 def _manifests(session: Session) -> dict[str, str]:

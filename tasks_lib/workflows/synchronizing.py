@@ -14,8 +14,7 @@ from tasks_lib.execution.process import Command
 from tasks_lib.ownership import graph, guard
 from tasks_lib.ownership.facts import Facts
 from tasks_lib.ownership.owners import Owner
-from tasks_lib.results import Result, Status
-from tasks_lib.session.session import Answer
+from tasks_lib.session.session import Answer, passed
 from tasks_lib.tools import executables
 from tasks_lib.workflows.changes import change
 from tasks_lib.workflows.installation import edit_step, install_steps
@@ -40,7 +39,7 @@ def align(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answe
     session.manager.require_lock()
     conflicts = guard.conflicts(session, activation)
     if not conflicts:
-        return Answer([Result("deps.align", Status.PASS, "the lock and conda agree already")])
+        return passed("deps.align", "the lock and conda agree already")
     pins = [f"{conflict.name}=={conflict.before}" for conflict in conflicts]
     edit = edit_step(session, f"pin {', '.join(pins)}", session.manager.add(activation, pins))
     look = guard.step(session, activation, (), ("deps.edit",))

@@ -13,8 +13,7 @@ from tasks_lib.ownership import graph
 from tasks_lib.ownership.facts import Facts
 from tasks_lib.ownership.owners import Owner
 from tasks_lib.project import requirements
-from tasks_lib.results import Result, Status
-from tasks_lib.session.session import Answer
+from tasks_lib.session.session import Answer, passed
 from tasks_lib.workflows import synchronizing
 from tasks_lib.workflows.changes import change, difference
 from tasks_lib.workflows.installation import install_steps, lock_step, missing_parts
@@ -86,7 +85,7 @@ def update_environment(
         steps = install_steps(session)
     if not (steps or unneeded or strays):
         title = f"{environment.where} is what the manifests say"
-        return Answer([Result("env.update", Status.PASS, title)])
+        return passed("env.update", title)
     before = _conda_versions(session)
     plan = _plan(session, steps, unneeded, strays)
     answer = change(session, watcher, plan, dry_run=dry_run)

@@ -11,8 +11,7 @@ from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import process
 from tasks_lib.execution.files import write
 from tasks_lib.project.manifests import read_text
-from tasks_lib.results import Result, Status
-from tasks_lib.session.session import Answer
+from tasks_lib.session.session import Answer, passed
 from tasks_lib.tools import executables
 
 if TYPE_CHECKING:
@@ -110,9 +109,9 @@ def install(shell: str, *, undo: bool = False, show: bool = False) -> Answer:
             after += "\n"
         after += f"\n{_MARKS[0]}\n{script}{_MARKS[1]}\n"
     if after == before:
-        return Answer([Result("completion", Status.PASS, "nothing to do", str(file))])
+        return passed("completion", "nothing to do", str(file))
     file.parent.mkdir(parents=True, exist_ok=True)
     write(file, after.encode())
     title = f"remove the completion from {file}" if undo else f"write the completion to {file}"
     detail = "it takes effect in the next shell that you open"
-    return Answer([Result("completion", Status.PASS, title, detail)])
+    return passed("completion", title, detail)
