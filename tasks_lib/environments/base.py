@@ -158,6 +158,19 @@ class Environment(ABC):
         """Return what `env.info` shows of this kind of environment alone."""
         return {}
 
+    def search(self, names: Sequence[str]) -> Command:
+        """Return the command that prints the newest version of its packages by name and platform.
+
+        Raises:
+            NotImplementedError: The layer has no packages of its own.
+        """
+        raise NotImplementedError
+
+    def elsewhere(self, specs: Sequence[str]) -> str:
+        """Return a sentence for each package that only other platforms have; this may ask for it."""
+        del specs
+        return ""
+
     def uninstall(self, names: Sequence[str]) -> Command:
         """Return the command that removes packages of the layer's own.
 

@@ -13,9 +13,11 @@ import platformdirs
 
 from tasks_lib import bootstrap
 from tasks_lib.environments import (
+    conda_activation,
     conda_engines,
     conda_folders,
     conda_health,
+    conda_platforms,
     distribution_health,
     health_checks,
     site_packages,
@@ -23,7 +25,6 @@ from tasks_lib.environments import (
 from tasks_lib.environments.base import (
     CREATION_IS_SAFE,
     MADE,
-    WINDOWS,
     Activation,
     Environment,
     State,
@@ -45,8 +46,6 @@ if TYPE_CHECKING:
     from tasks_lib.execution.process import Outcome
     from tasks_lib.project.project import Project
     from tasks_lib.results import Check, Result
-
-_WINDOWS_PATH = ("", "Library/mingw-w64/bin", "Library/usr/bin", "Library/bin", "Scripts", "bin")
 
 
 class Conda(Environment):
@@ -144,6 +143,14 @@ class Conda(Environment):
         """Return the virtual packages, which say what the machine offers to conda's packages."""
         return {"virtual_packages": conda_health.virtual_packages()}
 
+    def search(self, names: Sequence[str]) -> Command:
+        """Return the command that asks the file's channels, whichever the engine."""
+        return conda_platforms.search(self.project, names)
+
+    def elsewhere(self, specs: Sequence[str]) -> str:
+        """Return a sentence for each package that the channels have for other platforms alone."""
+        return conda_platforms.elsewhere(self.project, specs)
+
     def uninstall(self, names: Sequence[str]) -> Command:
         """Return the engine's command; what the file names and is not installed stays so."""
         missing, _ = self._lacking()
@@ -169,23 +176,7 @@ class Conda(Environment):
 
     def activation(self) -> Activation:
         """Return the interpreter, the folders and the variables that `conda activate` would set."""
-        prefix, scripts = self.prefix, self.prefix / "etc" / "conda"
-        python = "python.exe" if WINDOWS else "bin/python"
-        folders = _WINDOWS_PATH if WINDOWS else ("bin",)
-        variables = {
-            **_variables(prefix),
-            "CONDA_PREFIX": str(prefix),
-            "CONDA_DEFAULT_ENV": self.name,
-            "CONDA_SHLVL": "1",
-        }
-        return Activation(
-            prefix,
-            prefix / python,
-            tuple(prefix / folder for folder in folders),
-            variables,
-            scripts=tuple(sorted((scripts / "activate.d").glob("*"))),
-            undo_scripts=tuple(sorted((scripts / "deactivate.d").glob("*"), reverse=True)),
-        )
+        return conda_activation.activation(self.prefix, self.name)
 
     def creation(self) -> tuple[Step, ...]:
         """Return the steps that create the environment or bring it to what the file says.
@@ -379,22 +370,3 @@ def _write_explicit_list(path: Path, packages: Sequence[Mapping[str, Any]]) -> N
         rows.append(f"{record['url']}#{md5}" if md5 else record["url"])
     path.parent.mkdir(parents=True, exist_ok=True)
     write(path, "\n".join(rows).encode())
-
-
-def _variables(prefix: Path) -> dict[str, str]:
-    """Return the variables that packages and `conda env config vars` set."""
-    found: dict[str, Any] = {}
-    for path in sorted((prefix / "etc/conda/env_vars.d").glob("*.json")):
-        found |= _read_json(path)
-    state = _read_json(prefix / "conda-meta" / "state").get("env_vars")
-    if isinstance(state, dict):
-        found |= state
-    return {key: value for key, value in found.items() if isinstance(value, str)}
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return data if isinstance(data, dict) else {}

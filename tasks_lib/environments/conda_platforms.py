@@ -1,4 +1,4 @@
-"""Say where else a conda package exists that this platform does not have."""
+"""Which platforms a conda package exists for."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tasks_lib.project.conda_file import spec_name
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tasks_lib.execution.process import Command
     from tasks_lib.project.project import Project
 
-
-#: those for which channels have packages
+#: the platforms for which channels have packages
 _KNOWN = (
     "linux-64",
     "linux-aarch64",
@@ -28,19 +28,25 @@ _KNOWN = (
 )
 
 
+def search(project: Project, names: Sequence[str], platforms: Sequence[str] = ()) -> Command:
+    """Return the command that prints the newest version of each name that a channel has.
+
+    py-rattler asks, whichever the engine; without `platforms` for this one and noarch.
+    """
+    engine = Rattler(sys.executable, project.options)
+    return engine.search(project.conda_file, names, platforms)
+
+
 def elsewhere(project: Project, specs: Sequence[str]) -> str:
-    """Give a sentence for each package that the file's channels have for other platforms alone, else nothing."""
-    from rattler import Subdir  # noqa: PLC0415 - costs 0.05 s, and is asked for after a failure alone
+    """Return a sentence for each package that the channels have for other platforms alone."""
+    from rattler import Subdir  # noqa: PLC0415 - costs 0.05 s, and only a failure needs it
 
     here = str(Subdir.current())
-    outcome = process.run(
-        Rattler(sys.executable, project.options).search(
-            project.conda_file, [spec_name(spec) for spec in specs], (*_KNOWN, "noarch")
-        )
-    )
-    found: dict[str, dict[str, str]] = json.loads(outcome.stdout) if outcome.ok else {}
-    return "".join(
-        f" {name} exists for {', '.join(sorted(platforms))}, and not for {here}."
-        for name, platforms in found.items()
-        if not {here, "noarch"} & platforms.keys()
-    )
+    names = [spec_name(spec) for spec in specs]
+    outcome = process.run(search(project, names, (*_KNOWN, "noarch")))
+    found: dict[str, list[str]] = json.loads(outcome.stdout) if outcome.ok else {}
+    text = ""
+    for name, platforms in found.items():
+        if here not in platforms and "noarch" not in platforms:
+            text += f" {name} exists for {', '.join(sorted(platforms))}, and not for {here}."
+    return text

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import difflib
 import json
-import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
-from tasks_lib.environments.conda_engines import Rattler
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import failures, process
 from tasks_lib.ownership import graph
@@ -193,7 +191,7 @@ def _ask_channels(session: Session, found: Graph, newer: _Newer) -> None:
     from rattler import Version  # noqa: PLC0415 - 0.05 s, which only the conda layer should pay
 
     names = [name for _, name in keys]
-    outcome = process.run(Rattler(sys.executable).search(session.project.conda_file, names))
+    outcome = process.run(session.environment.search(names))
     if not outcome.ok:
         error = failures.explain(outcome, title="ask the channels")
         newer.unknown[f"no channel could be asked, since {error.message.rstrip('.')}"] = keys

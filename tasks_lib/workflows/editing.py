@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tasks_lib.environments import ENVIRONMENTS, conda_platforms
+from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.environments.site_packages import spelt
 from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
 from tasks_lib.execution.files import write_texts
@@ -184,7 +184,7 @@ def edit_layer(
         return change(session, watcher, steps, dry_run=dry_run)
     except LabError as error:
         if error.exit_code is ExitCode.BAD_REQUEST and not drop:
-            error.message += conda_platforms.elsewhere(session.project, specs)
+            error.message += environment.elsewhere(specs)
         raise
 
 

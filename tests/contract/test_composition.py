@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
 from tasks_lib import checks
-from tasks_lib.environments import ENVIRONMENTS
-from tasks_lib.environments.venv import Venv
 from tasks_lib.managers import MANAGERS
 from tasks_lib.managers.uv import Uv
 from tasks_lib.report.progress import Progress
+from tasks_lib.results import Status
 from tasks_lib.session import combos
 from tasks_lib.session.session import Session
 from tasks_lib.tools import executables
-from tasks_lib.workflows import installation
+from tasks_lib.workflows import dependency_info, environment_info, installation
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,17 +23,6 @@ if TYPE_CHECKING:
     from tests.conftest import MakeProject
 
 CONDA = "name: demo\nchannels: [conda-forge]\ndependencies: [python, pip]\n"
-
-
-class Nix(Venv):
-    """A third layer."""
-
-    kind: ClassVar[str] = "nix"
-
-    @property
-    def prefix(self) -> Path:
-        """Give a folder of its own."""
-        return self.project.root / ".nix"
 
 
 class Pdm(Uv):
@@ -49,9 +38,8 @@ class Pdm(Uv):
 
 
 @pytest.fixture
-def third(monkeypatch: pytest.MonkeyPatch) -> None:
+def third(monkeypatch: pytest.MonkeyPatch, third_layer: None) -> None:  # noqa: ARG001 - registers
     """Register one more of each."""
-    monkeypatch.setitem(ENVIRONMENTS, Nix.kind, Nix)
     monkeypatch.setitem(MANAGERS, Pdm.name, Pdm)
 
 
@@ -72,14 +60,62 @@ def test_new_combo_is_planned_and_checked_as_the_others(project: MakeProject, co
     assert checks.steps(session)
 
 
+def _nix(root: Path) -> None:
+    """Create what the third layer's environment is known by, and one distribution in it."""
+    (root / "flake.nix").touch()
+    (root / ".nix/bin").mkdir(parents=True)
+    (root / ".nix/manifest.nix").touch()
+    (root / ".nix/bin/python").symlink_to(sys.executable)
+    record = root / ".nix/lib/python3.11/site-packages/six-1.17.0.dist-info"
+    record.mkdir(parents=True)
+    (record / "METADATA").write_text("Metadata-Version: 2.1\nName: six\nVersion: 1.17.0\n")
+    (record / "RECORD").write_text("six-1.17.0.dist-info/METADATA,,\n")
+
+
 @pytest.mark.usefixtures("third")
 def test_new_combo_is_found_by_what_exists(project: MakeProject, root: Path) -> None:
     made = project(files={"pdm.lock": ""})
-    (root / ".nix/bin").mkdir(parents=True)
-    (root / ".nix/pyvenv.cfg").write_text("version = 3.11.7\n")
-    (root / ".nix/bin/python").symlink_to("/bin/sh")
+    _nix(root)
     found = combos.resolve(made)
     assert (found.id, found.source) == ("nix_pdm", "existing")
+
+
+@pytest.mark.usefixtures("third_layer")
+def test_packages_of_a_third_layer_are_listed_with_their_owner(
+    project: MakeProject, root: Path
+) -> None:
+    project()
+    _nix(root)
+    session = Session.open(combo="nix_uv", start=root)
+    (row,) = dependency_info.everything(session).data["packages"]
+    assert (row["name"], row["version"], row["owner"]) == ("six", "1.17.0", "stray")
+
+
+@pytest.mark.processes
+@pytest.mark.usefixtures("third_layer")
+def test_a_third_layer_is_checked_as_the_others(project: MakeProject, root: Path) -> None:
+    project()
+    _nix(root)
+    session = Session.open(combo="nix_uv", start=root)
+    results = {result.id: result for result in checks.run_all(session, Progress()).results}
+    assert results["env.exists"].detail == str(root / ".nix")
+    assert results["doctor.nix"].status is Status.PASS
+    assert {"lock.fresh", "compat.requirements", "leak.virtual-env"} <= results.keys()
+
+
+@pytest.mark.usefixtures("third_layer")
+def test_a_third_layer_is_listed_and_described(project: MakeProject, root: Path) -> None:
+    project()
+    _nix(root)
+    session = Session.open(combo="nix_uv", start=root)
+    rows = environment_info.listing(session).data["environments"]
+    assert [(row["name"], row["kind"], row["state"]) for row in rows][-1] == (
+        ".nix",
+        "nix",
+        "present",
+    )
+    info = environment_info.info(session).data
+    assert (info["environment"], info["engine"], info["packages"]) == (".nix", "nix", 1)
 
 
 @pytest.mark.parametrize("combo", ["pip_poetry", "pip_uv", "conda_poetry", "conda_uv"])

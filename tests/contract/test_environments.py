@@ -13,6 +13,7 @@ from tasks_lib.environments.base import MADE, State
 from tasks_lib.errors import LabError
 from tasks_lib.execution import process
 from tasks_lib.results import Result, Status
+from tests.contract.third_layer import Nix
 
 if TYPE_CHECKING:
     from tasks_lib.environments.base import Environment
@@ -21,16 +22,21 @@ if TYPE_CHECKING:
 CONDA = "name: demo\nchannels: [conda-forge]\ndependencies: [python, pip, {pip: [six]}]\n"
 
 
-@pytest.fixture(params=ENVIRONMENTS, ids=list(ENVIRONMENTS))
-def environment(request: pytest.FixtureRequest, project: MakeProject) -> Environment:
+@pytest.fixture(params=[*ENVIRONMENTS, Nix.kind])
+def environment(
+    request: pytest.FixtureRequest,
+    project: MakeProject,
+    third_layer: None,  # noqa: ARG001 - it registers the third
+) -> Environment:
     """Give each layer on the same project."""
-    return ENVIRONMENTS[request.param](project(conda=CONDA))
+    made = project(conda=CONDA, files={"flake.nix": ""})
+    return ENVIRONMENTS[request.param](made)
 
 
 def _make(environment: Environment) -> None:
     """Put what matters of an environment in its place."""
     (environment.marker.parent).mkdir(parents=True, exist_ok=True)
-    if environment.marker.name == "pyvenv.cfg":
+    if environment.marker.suffix:
         environment.marker.write_text("version = 3.11.7\n")
     else:
         environment.marker.mkdir()
@@ -122,13 +128,13 @@ def test_environment_that_is_not_there_is_asked_for_with_the_next_command(
 
 
 #: the one variable by which tools know an environment of each layer
-OWN = {"pip": "VIRTUAL_ENV", "conda": "CONDA_PREFIX"}
+OWN = {"pip": "VIRTUAL_ENV", "conda": "CONDA_PREFIX", "nix": "NIX_PROFILE"}
 
 
 def test_activation_sets_its_own_layers_variables_and_unsets_the_others(
     environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in OWN.values():
+    for name in set(OWN.values()) & set(process.FOREIGN):
         monkeypatch.setenv(name, "/other")
     found = process.environment(environment.activation().env())
     own = OWN[environment.kind]
