@@ -45,9 +45,11 @@ def console(*, stderr: bool = False, plain: bool = False) -> Console:
 
 
 def render(report: Report, *, plain: bool = False) -> str:
-    """Return what a user reads, `plain` for a file; a script is returned as it is, for `eval`."""
+    """Return what a user reads, `plain` for a file; scripts and pages are returned as they are."""
     if report.script is not None:
         return report.script
+    if "markdown" in report.data:
+        return str(report.data["markdown"])
     out = console(plain=plain)
     with out.capture() as captured:
         _print(out, report)

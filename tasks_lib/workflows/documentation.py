@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.session.session import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs"
 #: The kinds of pages, each a folder, in the order of the list.
@@ -52,12 +56,24 @@ def show(topic: str) -> Answer:
     """
     found = {page.topic: page for page in pages()}
     if topic == INDEX:
-        columns = ("topic", "kind", "title", "about")
-        rows = [{name: getattr(page, name) for name in columns} for page in found.values()]
-        return Answer(data={"pages": rows})
+        return _index(list(found.values()))
     if topic not in found:
         text = f"The documentation has no topic {topic!r}. The topics are {', '.join(found)}."
         remedy = Remedy("See the list of pages", ("invoke", "docs"))
         raise LabError(text, ErrorCode.UNKNOWN_TOPIC, remedy=remedy)
     page = found[topic]
     return Answer(data={"topic": topic, "title": page.title, "markdown": page.text})
+
+
+def _index(listed: Sequence[Page]) -> Answer:
+    """Return every page in one line, as data and as a page of its own."""
+    lines = ["# Documentation", "", "`invoke docs TOPIC` shows one of these pages."]
+    rows = []
+    kind = ""
+    for page in listed:
+        if page.kind != kind:
+            kind = page.kind
+            lines += ["", f"## {kind.capitalize()}", ""]
+        lines.append(f"- `{page.topic}`: {page.title}. {page.about}")
+        rows.append({"topic": page.topic, "kind": kind, "title": page.title, "about": page.about})
+    return Answer(data={"pages": rows, "markdown": "\n".join(lines) + "\n"})

@@ -6,6 +6,8 @@ With `write-docs --examples` the real output is written into the pages instead.
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -51,3 +53,26 @@ def test_console_blocks_show_what_is_printed(page: Path, lab: Lab) -> None:
 @pytest.mark.parametrize("place", examples.not_run())
 def test_block_that_cannot_be_run_has_a_reason(place: str) -> None:
     pytest.skip(examples.not_run()[place])
+
+
+def test_docs_lists_the_pages_and_shows_one(lab: Lab) -> None:
+    topics = [row["topic"] for row in lab.ok("docs").data["pages"]]
+    assert {"guard", "first-project", "tasks"} <= set(topics)
+    assert lab("docs", json=False).stdout.count("\n- `") == len(topics)
+    page = ROOT / "tasks_lib" / "docs" / "explanation" / "guard.md"
+    assert lab("docs", "guard", json=False).stdout == page.read_text(encoding="utf-8")
+    error = lab("docs", "gaurd").error()
+    assert (error["code"], error["remedy_argv"][-1]) == ("unknown_topic", "docs")
+
+
+@pytest.mark.skipif(shutil.which("script") is None, reason="no program `script` for a terminal")
+def test_docs_is_rendered_through_the_pager_on_a_terminal(lab: Lab) -> None:
+    pager = lab.home / "pager"
+    pager.write_text("#!/bin/sh\nsed 's/^/paged: /'\n", encoding="utf-8")
+    pager.chmod(0o755)
+    command = shlex.join(lab.argv("docs", "guard", json=False))
+    answer = lab.run(["script", "-qec", command, "/dev/null"], env={"PAGER": str(pager)})
+    assert answer.code == 0, answer
+    assert "paged: " in answer.stdout
+    assert "The guard" in answer.stdout
+    assert "# The guard" not in answer.stdout
