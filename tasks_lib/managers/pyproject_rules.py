@@ -1,4 +1,4 @@
-"""Validate what `pyproject.toml` declares, for a manager that looks at it only as it locks."""
+"""Validate what `pyproject.toml` declares, for a manager that reads it only when it locks."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 from tasks_lib.errors import Remedy
+from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.results import Check, Result, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from tasks_lib.project.manifests import PyProject
     from tasks_lib.project.project import Project
 
 CONFIG_PYPROJECT = Check(
@@ -20,65 +22,89 @@ CONFIG_PYPROJECT = Check(
     Remedy("Fix pyproject.toml at the line that the result names"),
 )
 _NAME = re.compile(r"[A-Z0-9](?:[A-Z0-9._-]*[A-Z0-9])?", re.IGNORECASE)
-_NAMES: dict[type, str] = {str: "string", list: "list", dict: "table"}
-#: the types of the `[project]` table (PyPA's specification 'pyproject.toml'); those with more than one are left out
-_TYPES: dict[str, type] = {
-    **dict.fromkeys(("name", "version", "description", "requires-python"), str),
-    **dict.fromkeys(
-        ("keywords", "classifiers", "authors", "maintainers", "dependencies", "dynamic"), list
-    ),
-    **dict.fromkeys(
-        ("urls", "scripts", "gui-scripts", "entry-points", "optional-dependencies"), dict
-    ),
+#: The types of the `[project]` table (PyPA's specification of pyproject.toml), without the keys that have two types.
+_TYPES: dict[str, tuple[type, str]] = {
+    "name": (str, "string"),
+    "version": (str, "string"),
+    "description": (str, "string"),
+    "requires-python": (str, "string"),
+    "keywords": (list, "list"),
+    "classifiers": (list, "list"),
+    "authors": (list, "list"),
+    "maintainers": (list, "list"),
+    "dependencies": (list, "list"),
+    "dynamic": (list, "list"),
+    "urls": (dict, "table"),
+    "scripts": (dict, "table"),
+    "gui-scripts": (dict, "table"),
+    "entry-points": (dict, "table"),
+    "optional-dependencies": (dict, "table"),
 }
 
 
 def validate(project: Project) -> Iterator[Result]:
-    """Give a failure for each fault of the `[project]` table and of the dependency groups, else one pass."""
-    wrong = list(_faults(project))
-    lines = {
-        key: project.pyproject.line_of(key) for key in {key for _, key in wrong}
-    }  # once for thousands of faults
-    for text, key in wrong:
-        yield CONFIG_PYPROJECT.result(Status.FAIL, text, file="pyproject.toml", line=lines[key])
-    if not wrong:
-        yield CONFIG_PYPROJECT.result(Status.PASS, file="pyproject.toml")
+    """Yield a failure for each fault of the `[project]` table and of the dependency groups, else one pass."""
+    pyproject = project.pyproject
+    lines: dict[
+        str, int | None
+    ] = {}  # each is looked for once, though there may be thousands of faults
+    for key, text in _faults(pyproject):
+        if key not in lines:
+            lines[key] = pyproject.line_of(key)
+        yield CONFIG_PYPROJECT.result(Status.FAIL, text, file=PYPROJECT, line=lines[key])
+    if not lines:
+        yield CONFIG_PYPROJECT.result(Status.PASS, file=PYPROJECT)
 
 
-def _faults(project: Project) -> Iterator[tuple[str, str]]:
-    """Give each fault with the key that it stands under."""
+def _faults(pyproject: PyProject) -> Iterator[tuple[str, str]]:
+    """Yield the key of each fault, and the sentence about it."""
+    table = pyproject.table("project")
+    if table:
+        yield from _project_faults(table)
+    else:
+        yield "project", "There is no [project] table."
+    yield from _python_faults(pyproject.requires_python)
+    groups = pyproject.table("dependency-groups")
+    yield from _list_faults("dependencies", table.get("dependencies", []), {})
+    for lists in (table.get("optional-dependencies"), groups):
+        if isinstance(lists, dict):
+            for key, entries in lists.items():
+                yield from _list_faults(key, entries, groups)
+
+
+def _project_faults(table: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    dynamic = table.get("dynamic")
+    for key in ("name", "version"):
+        is_dynamic = isinstance(dynamic, list) and key in dynamic
+        if key not in table and not is_dynamic:
+            yield "project", f"[project] has no {key}."
+    for key, value in table.items():
+        if key in _TYPES:
+            kind, word = _TYPES[key]
+            if not isinstance(value, kind):
+                yield key, f"{key} must be a {word}."
+    name = table.get("name")
+    if isinstance(name, str) and not _NAME.fullmatch(name):
+        yield "name", f"name: {name!r} is not a valid name of a distribution."
+
+
+def _python_faults(requires: str) -> Iterator[tuple[str, str]]:
     from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415 - 0.03 s, while uv runs
 
-    table = project.pyproject.table("project")
-    if not table:
-        yield "there is no [project] table.", "project"
-    for key in ("name", "version"):
-        if table and key not in table and key not in table.get("dynamic", ()):
-            yield f"[project] has no {key}.", "project"
-    for key, value in table.items():
-        if key in _TYPES and not isinstance(value, _TYPES[key]):
-            yield f"{key} must be a {_NAMES[_TYPES[key]]}.", key
-    if isinstance(table.get("name"), str) and not _NAME.fullmatch(table["name"]):
-        yield f"name: {table['name']!r} is no distribution's name.", "name"
     try:
-        SpecifierSet(project.pyproject.requires_python)
+        SpecifierSet(requires)
     except InvalidSpecifier as error:
-        yield f"requires-python: {error}.", "requires-python"
-    yield from _no_requirements("dependencies", table.get("dependencies", []), {})
-    groups = project.pyproject.table("dependency-groups")
-    for owner in (table.get("optional-dependencies"), groups):
-        for key, entries in owner.items() if isinstance(owner, dict) else ():
-            yield from _no_requirements(key, entries, groups)
+        yield "requires-python", f"requires-python: {error}."
 
 
-def _no_requirements(
+def _list_faults(
     key: str, entries: object, groups: Mapping[str, object]
 ) -> Iterator[tuple[str, str]]:
-    """Give the entries of a list that are no requirements (PEP 508); a group may include another (PEP 735)."""
+    """Yield the entries of a list that are not requirements (PEP 508); a group may include another (PEP 735)."""
     from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - 0.03 s, while uv runs
 
     if not isinstance(entries, list):
-        yield f"{key} must be a list.", key
+        yield key, f"{key} must be a list."
         return
     for entry in entries:
         if isinstance(entry, dict) and str(entry.get("include-group")) in groups:
@@ -86,4 +112,4 @@ def _no_requirements(
         try:
             Requirement(entry if isinstance(entry, str) else "")
         except InvalidRequirement:
-            yield f"{key}: {entry!r} is no requirement.", key
+            yield key, f"{key}: {entry!r} is not a requirement."

@@ -1,4 +1,4 @@
-"""Read `pyproject.toml`, `conda.yml` and the locks."""
+"""Read `pyproject.toml`, and any manifest in TOML or YAML, with errors that name the file and the line."""
 
 from __future__ import annotations
 
@@ -11,29 +11,36 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from packaging.utils import canonicalize_name
 
-from tasks_lib.errors import ErrorCode, LabError
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
 PYPROJECT = "pyproject.toml"
-CONDA_FILES = ("conda.yml", "conda.yaml", "environment.yml", "environment.yaml", "env.yml")
-#: packages of conda that have another name on PyPI
-PYPI = {"pytorch": "torch", "opencv": "opencv-python", "matplotlib-base": "matplotlib"}
-_BAD_NAME = re.compile(r"[/\\ :#\x00-\x1f]")
-#: what no program and no file can be given
+#: Characters that no program and no file can be given.
 BAD_TEXT = re.compile("[\0\ud800-\udfff]")
-#: no file that anybody wrote is larger, and one that is takes minutes to parse: bytes, and characters of YAML
-LARGEST, _LARGEST_YAML = 16 << 20, 1 << 20
-_LONGEST_NAME = 200  # it becomes a folder, and systems allow 255 bytes
+#: The largest file in bytes, and the longest YAML in characters: a larger one would take minutes to parse.
+LARGEST = 16 << 20
+_LARGEST_YAML = 1 << 20
 _AT_LINE = re.compile(r"line (\d+)")
-_HUGE = re.compile(
-    r"\d[\d_]{4300}"
-)  # Python reads no longer number, and does not say where it stood
-BREAK = re.compile("(\r\n|[\n\r\x85\u2028\u2029])")  # what ends a line of YAML
+#: A number that Python refuses to read, without saying where it is.
+_HUGE = re.compile(r"\d[\d_]{4300}")
+#: What ends a line of YAML.
+BREAK = re.compile("(\r\n|[\n\r\x85\u2028\u2029])")
 _TOML_KEY = re.compile(r"\[\[?(?P<table>[^\]#]+)\]|(?P<key>[^=#\[\]]+)=")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
+#: The keys that everything here depends on, and what they must be; each group must be a list too.
+_SHAPE: dict[tuple[str, ...], type] = {
+    ("project",): dict,
+    ("tool",): dict,
+    ("dependency-groups",): dict,
+    ("project", "name"): str,
+    ("project", "requires-python"): str,
+    ("project", "dependencies"): list,
+    ("project", "dynamic"): list,
+    ("tool", "mlops-lab"): dict,
+}
 _KINDS: dict[type, str] = {dict: "a table", list: "a list", str: "a string"}
 
 
@@ -48,12 +55,17 @@ def names_of(entries: object) -> set[str]:
 
 
 def read_text(path: Path, shown: str = "") -> str:
-    """Read a file as UTF-8 (a byte order mark is fine); an error names it, as `shown`, and the line where it can."""
+    """Return the text of a UTF-8 file, with or without a byte order mark.
+
+    Raises:
+        LabError: The file cannot be read; the error names it as `shown`, and the line where it is known.
+
+    """
     shown = shown or path.name
     try:
         data = _bytes(path, shown)
     except FileNotFoundError:
-        text = f"there is no {path.name} in {path.absolute().parent}."
+        text = f"There is no {path.name} in {path.absolute().parent}."
         raise LabError(text, ErrorCode.FILE_MISSING, file=shown) from None
     except OSError as error:
         text = f"{shown} cannot be read: {error.strerror}."
@@ -63,16 +75,16 @@ def read_text(path: Path, shown: str = "") -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         text = f"{shown} is not UTF-8: byte 0x{data[error.start]:02x}."
-        raise LabError(
-            text, ErrorCode.NOT_UTF8, file=shown, line=line, remedy=f"save {shown} as UTF-8"
-        ) from None
+        remedy = Remedy(f"Save {shown} as UTF-8")
+        raise LabError(text, ErrorCode.NOT_UTF8, file=shown, line=line, remedy=remedy) from None
 
 
 def _bytes(path: Path, shown: str) -> bytes:
-    """Read a file of bearable size; a pipe in its place, which would be waited for, is refused."""
+    """Return the content of a regular file of bearable size; a pipe would be waited for without end."""
     if not stat.S_ISREG(path.stat().st_mode):
-        text = f"{shown} cannot be read: it is no file."
-        raise LabError(text, ErrorCode.NOT_A_FILE, file=shown, remedy=f"put a file at {shown}")
+        text = f"{shown} cannot be read: it is not a file."
+        remedy = Remedy(f"Put a file at {shown}")
+        raise LabError(text, ErrorCode.NOT_A_FILE, file=shown, remedy=remedy)
     with path.open("rb") as stream:
         data = stream.read(LARGEST + 1)
     if len(data) > LARGEST:
@@ -81,26 +93,33 @@ def _bytes(path: Path, shown: str) -> bytes:
 
 
 def too_large(shown: str, largest: int = LARGEST) -> LabError:
-    """Give the error for a file that would take minutes to parse."""
+    """Return the error for a file that would take minutes to parse."""
     text = f"{shown} is larger than {largest >> 20} MiB, which no such file should be."
-    return LabError(
-        text, ErrorCode.FILE_TOO_LARGE, file=shown, remedy=f"see what stands in {shown}"
-    )
+    remedy = Remedy(f"Look at what is in {shown}")
+    return LabError(text, ErrorCode.FILE_TOO_LARGE, file=shown, remedy=remedy)
 
 
 def read_toml(path: Path, shown: str = "") -> tuple[dict[str, Any], str]:
-    """Read a TOML file: its data and its text."""
+    """Return the data and the text of a TOML file."""
     text = read_text(path, shown)
     try:
         return tomllib.loads(text.replace("\r\n", "\n")), text
     except (ValueError, RecursionError) as error:
-        found, huge = _AT_LINE.search(str(error)), _HUGE.search(text)
-        line = int(found[1]) if found else text.count("\n", 0, huge.start()) + 1 if huge else None
+        line = _line_of_fault(text, error)
         raise _broken(shown or path.name, "TOML", line, error) from None
 
 
+def _line_of_fault(text: str, error: Exception) -> int | None:
+    """Return the line that an error of tomllib names, or that has a number which Python refuses."""
+    found = _AT_LINE.search(str(error))
+    if found:
+        return int(found[1])
+    huge = _HUGE.search(text)
+    return text.count("\n", 0, huge.start()) + 1 if huge else None
+
+
 def parse_yaml(text: str, shown: str, parse: Callable[[str], Any]) -> Any:  # noqa: ANN401 - what YAML holds
-    """Parse YAML; every error is one that names the file, and the line where it can."""
+    """Return what `parse` makes of YAML; every error names the file, and the line where it is known."""
     if len(text) > _LARGEST_YAML:
         raise too_large(shown, _LARGEST_YAML)
     try:
@@ -112,21 +131,22 @@ def parse_yaml(text: str, shown: str, parse: Callable[[str], Any]) -> Any:  # no
     except yaml.reader.ReaderError as error:
         line = len(BREAK.findall(text[: error.position])) + 1
         raise _broken(shown, "YAML", line, error.reason) from None
-    except Exception as error:  # noqa: BLE001 - PyYAML lets through whatever Python says to a bad number, date or escape
+    except Exception as error:  # noqa: BLE001 - PyYAML passes on whatever Python raises for a bad number, date or escape
         raise _broken(shown, "YAML", None, error) from None
 
 
 def _broken(shown: str, kind: str, line: int | None, why: object) -> LabError:
-    why = (
-        "it is nested too deeply" if isinstance(why, RecursionError) else str(why).partition(";")[0]
-    )
-    text = f"{shown} is not valid {kind}: {why}."
-    return LabError(text, ErrorCode.INVALID_MANIFEST, file=shown, line=line, remedy=f"mend {shown}")
+    if isinstance(why, RecursionError):
+        why = "it is nested too deeply"
+    reason = str(why).partition(";")[0]
+    text = f"{shown} is not valid {kind}: {reason}."
+    remedy = Remedy(f"Correct {shown}")
+    return LabError(text, ErrorCode.INVALID_MANIFEST, file=shown, line=line, remedy=remedy)
 
 
 @dataclass(frozen=True)
 class PyProject:
-    """What this project reads from `pyproject.toml`."""
+    """A `pyproject.toml`: its data, and its text for the lines of keys."""
 
     path: Path
     data: Mapping[str, Any]
@@ -134,71 +154,72 @@ class PyProject:
 
     @classmethod
     def read(cls, path: Path) -> PyProject:
-        """Read and check the tables that everything here depends on."""
+        """Read a manifest and check the keys that everything here depends on.
+
+        Raises:
+            LabError: The file does not exist, is not valid TOML, or has a key of a wrong type.
+
+        """
         if not path.is_file():
-            text = f"there is no {PYPROJECT} in {path.parent}."
-            remedy = "go to the project's folder; or adopt this one: invoke init; or begin one: uv init --bare"
+            text = f"There is no {PYPROJECT} in {path.parent}."
+            remedy = Remedy(
+                "Go to the project's folder, or start a project with uv init --bare, or adopt this folder",
+                ("invoke", "init"),
+            )
             raise LabError(text, ErrorCode.NO_PYPROJECT, file=PYPROJECT, remedy=remedy)
-        data, text = read_toml(path)
-        self = cls(path, data, text)
-        for table in ("project", "tool", "dependency-groups"):
-            self._expect(dict, table)
-        self._expect(str, "project", "name")
-        self._expect(str, "project", "requires-python")
-        self._expect(list, "project", "dependencies")
-        self._expect(list, "project", "dynamic")
-        self._expect(dict, "tool", "mlops-lab")
+        self = cls(path, *read_toml(path))
+        for names, kind in _SHAPE.items():
+            self._expect(kind, *names)
         for group in self.table("dependency-groups"):
             self._expect(list, "dependency-groups", group)
         return self
 
     def _expect(self, kind: type, *names: str) -> None:
-        """Refuse a key of the wrong type, with its line."""
-        key, value = names[-1], self.table(*names[:-1]).get(names[-1])
-        if value is not None and not isinstance(value, kind):
-            text, line = (
-                f"{key!r} must be {_KINDS[kind]}, and it is {value!r:.60}.",
-                self.line_of(*names),
-            )
-            raise LabError(
-                text,
-                ErrorCode.INVALID_MANIFEST,
-                file=PYPROJECT,
-                line=line,
-                remedy=f"mend {PYPROJECT}",
-            )
+        """Raise an error with the line where a key has another type."""
+        *above, key = names
+        value = self.table(*above).get(key)
+        if value is None or isinstance(value, kind):
+            return
+        text = f"{key!r} must be {_KINDS[kind]}, and it is {value!r:.60}."
+        line, remedy = self.line_of(*names), Remedy(f"Correct {PYPROJECT}")
+        raise LabError(text, ErrorCode.INVALID_MANIFEST, file=PYPROJECT, line=line, remedy=remedy)
 
     def table(self, *names: str) -> Mapping[str, Any]:
-        """Give a table, empty where there is none."""
+        """Return a table, empty where there is none."""
         found: Any = self.data
         for name in names:
-            found = found.get(name, {}) if isinstance(found, dict) else {}
+            found = found.get(name) if isinstance(found, dict) else None
         return found if isinstance(found, dict) else {}
 
     def line_of(self, *names: str) -> int | None:
-        """Give the first line that sets a key or opens a table whose path ends in `names`, counted from 1."""
-        table: tuple[str, ...] = ()
+        """Return the first line that sets a key or opens a table whose path ends in `names`, counted from 1."""
+        table: list[str] = []
+        wanted = list(names)
         for number, row in enumerate(self.text.split("\n"), 1):
-            if found := _TOML_KEY.match(row.lstrip()):
-                keys = tuple(
-                    part.strip().strip("\"'") for part in found[found.lastgroup or 0].split(".")
-                )
-                table = keys if found["table"] else table
-                path = keys if found["table"] else (*table, *keys)
-                if path[-len(names) :] == names:
-                    return number
+            found = _TOML_KEY.match(row.lstrip())
+            if found is None:
+                continue
+            keys = [part.strip().strip("\"'") for part in found[found.lastgroup or 0].split(".")]
+            if found["table"]:
+                table = path = keys
+            else:
+                path = table + keys
+            if path[-len(wanted) :] == wanted:
+                return number
         return None
 
     @property
     def name(self) -> str:
-        """Give the project's name, which Poetry's own table may have, or nothing."""
-        return str(
-            self.table("project").get("name") or self.table("tool", "poetry").get("name", "")
-        )
+        """Return the project's name, empty where it has none.
+
+        An older manifest has its name and version in `[tool.poetry]`, whichever manager is used.
+        """
+        name = self.table("project").get("name")
+        return str(name or self.table("tool", "poetry").get("name", ""))
 
     @property
     def requires_python(self) -> str:
-        """Give `requires-python`, or nothing."""
+        """Return `requires-python`, empty where it is not set."""
         return str(self.table("project").get("requires-python", ""))
 
     @property
@@ -218,15 +239,15 @@ class PyProject:
         return found
 
     def allows(self, python: str) -> bool:
-        """Tell whether `requires-python` allows this version, a pre-release too."""
-        from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415 - 0.03 s, and not every task asks
+        """Return whether `requires-python` allows this version, be it a pre-release."""
+        from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415 - 0.03 s, and seldom needed
 
         try:
             return python in SpecifierSet(self.requires_python, prereleases=True)
         except InvalidSpecifier:
-            text = f"requires-python is no version specifier: {self.requires_python!r}."
+            text = f"requires-python is not a version specifier: {self.requires_python!r}."
             line = self.line_of("project", "requires-python")
-            remedy = 'write it like requires-python = ">=3.11"'
+            remedy = Remedy('Write it like requires-python = ">=3.11"')
             raise LabError(
                 text, ErrorCode.INVALID_MANIFEST, file=PYPROJECT, line=line, remedy=remedy
             ) from None

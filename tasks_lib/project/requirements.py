@@ -1,4 +1,4 @@
-"""What a person may say after `deps.add`: one set of words for all managers, as PEP 508 and pip have them."""
+"""What a user may type after `deps.add`: one form for all managers, that of PEP 508 and pip."""
 
 from __future__ import annotations
 
@@ -7,59 +7,76 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks_lib.errors import ErrorCode, LabError
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 _EXTRAS = re.compile(r"\[[\w\s,.-]*\]$")
+_MARKER_OR_ADDRESS = re.compile(r";|\s@\s")
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 
 def words(text: str, behind: Sequence[str], root: Path) -> list[str]:
-    """Split what was typed into requirements; a marker, an address or a folder may have spaces of its own."""
+    """Split what was typed into requirements; a marker, an address or a folder may contain spaces.
+
+    Raises:
+        LabError: A folder does not exist.
+
+    """
     whole = text.strip()
-    paths = (whole, _EXTRAS.sub("", whole)) if is_folder(whole) else ()
-    one = re.search(r";|\s@\s", whole) or any(Path(path).expanduser().exists() for path in paths)
-    found = [*([whole] if one else text.split()), *map(str.strip, behind)]
-    for word in found:
-        if is_folder(word) and not (root / _from_root(word.partition("[")[0], root)).exists():
-            message = f"there is no {word.partition('[')[0]} to install."
-            raise LabError(message, ErrorCode.NO_SUCH_PATH, remedy="check the path")
-    return [_from_root(word, root) for word in found]
+    typed = [whole] if _is_one(whole) else text.split()
+    typed += [word.strip() for word in behind]
+    found = []
+    for word in typed:
+        seen = _from_root(word, root)
+        folder = word.partition("[")[0]
+        if is_folder(word) and not (root / _from_root(folder, root)).exists():
+            message = f"There is no {folder} to install."
+            raise LabError(message, ErrorCode.NO_SUCH_PATH, remedy=Remedy("Check the path"))
+        found.append(seen)
+    return found
+
+
+def _is_one(text: str) -> bool:
+    """Return whether the text is one requirement, though it contains spaces."""
+    if _MARKER_OR_ADDRESS.search(text):
+        return True
+    paths = (text, _EXTRAS.sub("", text)) if is_folder(text) else ()
+    return any(Path(path).expanduser().exists() for path in paths)
 
 
 def is_folder(word: str) -> bool:
-    """Tell a path from a name, as pip does: by how it begins."""
-    return word.startswith((".", "/", "~", "\\")) or bool(re.match(r"[A-Za-z]:[\\/]", word))
+    """Return whether a word is a path and not a name: as in pip, by how it begins."""
+    return word.startswith((".", "/", "~", "\\")) or bool(_DRIVE.match(word))
 
 
 def _from_root(word: str, root: Path) -> str:
-    """Write a path that was typed in another folder as the managers have to read it: they start in the project's."""
-    path = Path(word).expanduser()
-    if (
-        not is_folder(word)
-        or Path(word).is_absolute()
-        or (Path.cwd() == root and not word.startswith("~"))
-    ):
+    """Return a path that was typed in another folder as seen from the project's, where the managers run."""
+    if not is_folder(word) or Path(word).is_absolute():
         return word
-    return str(path) if path.is_absolute() else f"./{Path(os.path.relpath(path, root)).as_posix()}"
+    if word.startswith("~"):
+        return str(Path(word).expanduser())
+    if Path.cwd() == root:
+        return word
+    return f"./{Path(os.path.relpath(word, root)).as_posix()}"
 
 
 def names(packages: Sequence[str]) -> list[str]:
-    """Give the names alone, for what is taken away by its name."""
-    found = [_NAME.match(package) for package in packages]
-    return [match[0] if match else package for match, package in zip(found, packages, strict=True)]
+    """Return the names alone, for what is removed by its name."""
+    found = []
+    for package in packages:
+        name = _NAME.match(package)
+        found.append(name[0] if name else package)
+    return found
 
 
 def expect_editable(packages: Sequence[str], root: Path) -> None:
-    """Refuse what cannot be edited: only a folder can, and that is so for every manager."""
+    """Raise an error unless every package is a folder, which every manager needs for an editable installation."""
     for package in packages:
         folder = package.partition("[")[0]
         if not is_folder(folder) or not (root / folder).is_dir():
-            text = f"--editable takes folders, and {package!r} is none."
-            raise LabError(
-                text,
-                ErrorCode.NOT_EDITABLE,
-                remedy="name a folder: invoke deps.add ./path --editable",
-            )
+            text = f"--editable needs folders, and {package!r} is not one."
+            remedy = Remedy("Name a folder", ("invoke", "deps.add", "./path", "--editable"))
+            raise LabError(text, ErrorCode.NOT_EDITABLE, remedy=remedy)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Member:
-    """One member: its name, its manifest, and the place of its folder in the project's, as POSIX writes it."""
+    """One member: its name, the place of its folder in the project's as POSIX writes it, and its manifest."""
 
     name: str
     place: str
@@ -28,21 +28,23 @@ class Member:
 
     @property
     def folder(self) -> Path:
-        """Give the path of its folder."""
+        """Return the path of its folder."""
         return self.pyproject.path.parent
 
     @property
     def manifest(self) -> str:
-        """Name its manifest, as seen from the project's folder."""
+        """Return the place of its manifest in the project's folder."""
         return f"{self.place}/{PYPROJECT}"
 
 
 def read(root: Path, folders: Iterable[Path]) -> dict[str, Member]:
-    """Read the members that stand in `folders`, by normalised name; what lies outside of the project is none."""
+    """Return the members in `folders` by normalised name; a folder outside of the project is not a member."""
     found: dict[str, Member] = {}
     top = root.resolve()
-    for folder in sorted({folder.resolve() for folder in folders if "\0" not in str(folder)}):
-        if folder != top and folder.is_relative_to(top) and (folder / PYPROJECT).is_file():
+    resolved = {folder.resolve() for folder in folders if "\0" not in str(folder)}
+    for folder in sorted(resolved):
+        is_inside = folder != top and folder.is_relative_to(top)
+        if is_inside and (folder / PYPROJECT).is_file():
             place = folder.relative_to(top).as_posix()
             try:
                 pyproject = PyProject.read(root / place / PYPROJECT)
@@ -55,17 +57,22 @@ def read(root: Path, folders: Iterable[Path]) -> dict[str, Member]:
 
 
 def of_workspace(pyproject: PyProject) -> Iterator[Path]:
-    """Give the folders that `[tool.uv.workspace]` names by its patterns."""
-    table, root = pyproject.table("tool", "uv", "workspace"), pyproject.path.parent
-    without = set(_matching(root, table.get("exclude")))
-    yield from (folder for folder in _matching(root, table.get("members")) if folder not in without)
+    """Return the folders that the patterns of `[tool.uv.workspace]` name.
+
+    uv's table is read here, since a project's folder is found before its manager is chosen.
+    """
+    table = pyproject.table("tool", "uv", "workspace")
+    root = pyproject.path.parent
+    excluded = set(_matching(root, table.get("exclude")))
+    for folder in _matching(root, table.get("members")):
+        if folder not in excluded:
+            yield folder
 
 
 def _matching(root: Path, patterns: object) -> Iterator[Path]:
     for pattern in patterns if isinstance(patterns, list) else ():
-        with contextlib.suppress(
-            ValueError, TypeError, NotImplementedError
-        ):  # no pattern; uv says so itself
+        # what is not a pattern is reported by uv itself
+        with contextlib.suppress(ValueError, TypeError, NotImplementedError):
             yield from root.glob(pattern)
 
 
@@ -78,26 +85,26 @@ def paths_in(pyproject: PyProject, table: object) -> Iterator[Path]:
 
 
 def by_address(pyproject: PyProject) -> Iterator[Path]:
-    """Give the folders and files that a project depends on as `NAME @ file:…`."""
+    """Return the folders and files that a project depends on as `NAME @ file:…`."""
     root = pyproject.path.parent
-    lists: list[Any] = [
-        pyproject.table("project").get("dependencies"),
-        *pyproject.table("dependency-groups").values(),
-    ]
-    for entry in (entry for found in lists for entry in found or () if isinstance(entry, str)):
-        address = entry.partition("@")[2].partition(";")[0].strip()
-        if address.startswith("file:"):
-            yield root / url2pathname(urlsplit(address).path)
+    lists = [pyproject.table("project").get("dependencies")]
+    lists += pyproject.table("dependency-groups").values()
+    for entries in lists:
+        for entry in entries or ():
+            text = entry if isinstance(entry, str) else ""
+            address = text.partition("@")[2].partition(";")[0].strip()
+            if address.startswith("file:"):
+                yield root / url2pathname(urlsplit(address).path)
 
 
 def root_above(folder: Path) -> Path:
-    """Give the folder of the project whose workspace has `folder` as a member, or `folder` itself."""
+    """Return the folder of the project whose workspace has `folder` as a member, else `folder` itself."""
     for above in folder.parents:
         if (above / PYPROJECT).is_file():
             try:
                 pyproject = PyProject.read(above / PYPROJECT)
             except LabError:
-                continue  # it is not the manifest that was asked for
+                continue  # it is not the manifest that the user works on
             if folder in of_workspace(pyproject):
                 return above
     return folder

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks_lib import bootstrap
-from tasks_lib.errors import ErrorCode, LabError
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.project.manifests import PYPROJECT, read_text, read_toml
 from tasks_lib.project.options import Source
 from tasks_lib.tools import executables
@@ -67,54 +67,67 @@ def for_programs(options: Options) -> dict[str, str | None]:
 
 @functools.cache
 def default() -> str:
-    """Give pip's own default, which is written down nowhere here."""
+    """Return pip's own default, which this project does not repeat."""
     from pip._internal.models.index import PyPI  # noqa: PLC0415 - pip is slow to import, and seldom needed
 
     return str(PyPI.simple_url)
 
 
 def _uv_files(variables: Mapping[str, str]) -> list[Path]:
+    """Return uv's configuration files, strongest first (uv's documentation, 'Configuration files')."""
     config = Path(variables.get("XDG_CONFIG_HOME") or executables.home() / ".config")
-    own = [Path(variables["UV_CONFIG_FILE"])] if variables.get("UV_CONFIG_FILE") else []
-    return [*own, config / "uv" / "uv.toml", Path("/etc/uv/uv.toml")]
+    found = [config / "uv" / "uv.toml", Path("/etc/uv/uv.toml")]
+    named = variables.get("UV_CONFIG_FILE")
+    return [Path(named), *found] if named else found
 
 
 def _uv_index(path: Path) -> str:
+    """Return the address of the default index in a configuration file of uv, empty where it has none."""
     data, _ = read_toml(path, str(path))
     try:
-        urls = [entry["url"] for entry in data.get("index", ()) if entry.get("default")]
+        for entry in data.get("index", ()):
+            if entry.get("default"):
+                return str(entry["url"])
     except (TypeError, AttributeError, KeyError):
-        text = f"{path} has an index that is no table with a url."
-        raise LabError(text, ErrorCode.INVALID_MANIFEST, file=path, remedy=f"mend {path}") from None
-    return str([*urls, data.get("index-url", "")][0])
+        raise _invalid(path, f"{path} has an index that is not a table with a url.") from None
+    return str(data.get("index-url", ""))
 
 
 def _pip_files(variables: Mapping[str, str]) -> list[Path]:
-    """List pip's configuration files, the strongest first (pip's documentation, 'Configuration')."""
+    """Return pip's configuration files, strongest first (pip's documentation, 'Configuration')."""
     from platformdirs import PlatformDirs  # noqa: PLC0415 - seldom needed
 
+    dirs = PlatformDirs("pip", appauthor=False, roaming=True, multipath=True)
+    user, *site = dirs.iter_config_paths()
+    if sys.platform == "win32":
+        older = ["pip"]
+    elif sys.platform == "darwin":
+        older = [".config/pip", ".pip"]
+    else:
+        older = [".pip"]
+    home = executables.home()
+    folders = [user, *(home / name for name in older), *site, Path("/etc")]
     name = "pip.ini" if os.name == "nt" else "pip.conf"
-    own = [Path(variables["PIP_CONFIG_FILE"])] if variables.get("PIP_CONFIG_FILE") else []
-    user, *every = PlatformDirs(
-        "pip", appauthor=False, roaming=True, multipath=True
-    ).iter_config_paths()
-    older = {"darwin": (".config/pip", ".pip"), "win32": ("pip",)}.get(sys.platform, (".pip",))
-    folders = (user, *(executables.home() / folder for folder in older), *every, Path("/etc"))
-    return [*own, *(folder / name for folder in folders)]
+    found = [folder / name for folder in folders]
+    named = variables.get("PIP_CONFIG_FILE")
+    return [Path(named), *found] if named else found
 
 
 def _pip_index(path: Path) -> str:
+    """Return the address of the index in a configuration file of pip, empty where it has none."""
     parser = configparser.RawConfigParser()
     try:
         parser.read_string(read_text(path, str(path)))
     except configparser.Error as error:
         text = f"{path} cannot be read: {str(error).splitlines()[0]}"
-        raise LabError(
-            text,
-            ErrorCode.INVALID_MANIFEST,
-            file=path,
-            line=getattr(error, "lineno", None),
-            remedy=f"mend {path}",
-        ) from None
-    items = [item for name in parser.sections() for item in parser.items(name)]
-    return next((value for key, value in items if key.replace("_", "-") == "index-url"), "")
+        raise _invalid(path, text, getattr(error, "lineno", None)) from None
+    for section in parser.sections():
+        for key, value in parser.items(section):
+            if key.replace("_", "-") == "index-url":
+                return value
+    return ""
+
+
+def _invalid(path: Path, text: str, line: int | None = None) -> LabError:
+    remedy = Remedy(f"Correct {path}")
+    return LabError(text, ErrorCode.INVALID_MANIFEST, file=path, line=line, remedy=remedy)

@@ -25,7 +25,7 @@ def test_no_pyproject(lab: Lab, task: str, *, json: bool) -> None:
     (lab.project / "pyproject.toml").unlink()
     answer = lab(task, json=json)
     assert answer.code == 2
-    assert "there is no pyproject.toml" in answer.stdout
+    assert "There is no pyproject.toml" in answer.stdout
     assert str(lab.project) in answer.stdout
 
 

@@ -121,7 +121,7 @@ def test_broken_one_is_made_anew(project: MakeProject, venv: Path) -> None:
 
 @pytest.mark.parametrize("requires", ["3.11+", "latest", "^3.11"])
 def test_specifier_that_is_none_has_its_line(project: MakeProject, requires: str) -> None:
-    with pytest.raises(LabError, match="requires-python is no version specifier") as caught:
+    with pytest.raises(LabError, match="requires-python is not a version specifier") as caught:
         Venv(project(_pyproject(requires))).creation()
     assert (caught.value.file, caught.value.line) == ("pyproject.toml", 3)
 

@@ -26,7 +26,7 @@ def test_project_is_found_from_a_folder_inside(project: MakeProject, root: Path)
 
 
 def test_folder_without_a_manifest_is_named(root: Path) -> None:
-    with pytest.raises(LabError, match=r"there is no pyproject\.toml in ") as caught:
+    with pytest.raises(LabError, match=r"There is no pyproject\.toml in ") as caught:
         Project.load(root, {})
     assert str(root) in caught.value.message
 
