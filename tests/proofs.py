@@ -10,8 +10,6 @@ from tasks_lib.proof import document
 if TYPE_CHECKING:
     from pathlib import Path
 
-_HASH = "0" * 64
-
 
 def proof(
     combo: str = "pip_uv",
@@ -58,7 +56,7 @@ def proof(
 
 
 def failed(reason: str) -> dict[str, Any]:
-    """Give the verdict of a proof that failed."""
+    """Return the verdict of a proof that failed."""
     return {
         "status": "fail",
         "claims": [claim("steps", "fail", reason), claim("conda.untouched", "skip", "no conda")],
@@ -66,19 +64,19 @@ def failed(reason: str) -> dict[str, Any]:
 
 
 def claim(name: str, status: str, reason: str) -> dict[str, str]:
-    """Give one claim."""
+    """Return one claim."""
     return {"id": name, "title": f"the claim {name}", "status": status, "reason": reason}
 
 
 def package(name: str, version: str, owner: str, size: int | None = None) -> dict[str, Any]:
-    """Give one installed package."""
+    """Return one installed package."""
     return {"name": name, "version": version, "owner": owner, "bytes": size}
 
 
 def step(
     name: str, started: float, seconds: float, parts: list[dict[str, Any]] | None = None
 ) -> dict[str, Any]:
-    """Give one step."""
+    """Return one step."""
     measured = {"peak_memory_bytes": 50_000_000, "written_bytes": None}
     timed = {"started": started, "seconds": seconds, "parts": parts or [], "detail": ""}
     return {
@@ -93,7 +91,7 @@ def step(
 
 
 def part(name: str, started: float, seconds: float) -> dict[str, Any]:
-    """Give one part of a step."""
+    """Return one part of a step."""
     return {
         "id": name,
         "title": f"do {name}",

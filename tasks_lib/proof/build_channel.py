@@ -139,7 +139,7 @@ def _set_rpath(file: Path, rpath: str) -> None:
 
 
 def _paths(root: Path, old_prefix: str) -> Iterator[dict[str, object]]:
-    """Describe every file under `root` for info/paths.json; conda rewrites `old_prefix` in texts."""
+    """Describe every file under `root` for info/paths.json; conda rewrites `old_prefix`."""
     needle = old_prefix.encode()
     for path in sorted(root.rglob("*")):
         if path.is_dir() and not path.is_symlink():

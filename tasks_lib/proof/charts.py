@@ -76,7 +76,7 @@ def specification(asked: dict[str, object]) -> dict[str, object]:
 
 
 def main(file: str) -> None:
-    """Print the document for the charts that a file asks for."""
+    """Print the document for the charts that a file describes."""
     wanted = json.loads(Path(file).read_text(encoding="utf-8"))
     lite = alt.SCHEMA_VERSION.lstrip("v")
     script = vl_convert.javascript_bundle(vl_version=lite.rpartition(".")[0])

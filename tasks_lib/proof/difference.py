@@ -37,8 +37,8 @@ _SURROUNDINGS = {"platform": "platform", "tools": "tool", "caches": "cache"}
 def explain(first: str, second: str) -> Answer:
     """Compare two proofs. They agree if packages, lock and verdict do.
 
-    `data` has the rows that differ of `surroundings`, `packages`, `lock`, `conda_files` and `claims`,
-    the times of all `steps`, and the `likely` explanation.
+    `data` has the rows that differ of `surroundings`, `packages`, `lock`, `conda_files` and
+    `claims`, the times of all `steps`, and the `likely` explanation.
     """
     one, other = document.load(Path(first)), document.load(Path(second))
     differing: dict[str, Rows] = {}

@@ -115,7 +115,7 @@ def pins(manager: Manager) -> dict[str, list[str]]:
 
 
 def contents(project: Project) -> dict[str, str]:
-    """Return a hash of the words of each manifest, in whatever order: tools sort lists anew."""
+    """Return a hash of the words of each manifest, in whatever order: tools sort lists."""
     found = {}
     for path in filter(None, (project.pyproject.path, project.conda_path)):
         words = sorted(_WORD.findall(path.read_bytes()))

@@ -23,25 +23,29 @@ import sysconfig
 from pathlib import Path
 
 _CODE = (".py", *importlib.machinery.EXTENSION_SUFFIXES)
+#: the library as one file, which need not exist
+_ZIPPED = "python{}{}.zip".format(*sys.version_info)
 #: folders that some wheels put beside their packages by mistake
 _STRAY = re.compile("tests?|docs?|examples?|benchmarks|scripts|tools|setup|conftest", re.IGNORECASE)
 
 
-def main(wanted: set[str]) -> dict[str, object]:
-    """Import every module of the `wanted` distributions that are installed.
+class Imports:
+    """What came of the imports: modules by distribution, and reasons by module."""
 
-    A module that lacks another package is optional if its distribution has one that works.
-    """
-    imported: dict[str, list[str]] = {}
-    failed: dict[str, str] = {}
-    optional: dict[str, str] = {}
-    for distribution in importlib.metadata.distributions():
-        name = normalized(distribution.metadata["Name"] or "")
-        if name not in wanted:
-            continue
-        good: list[str] = imported.setdefault(name, [])
-        lacking: dict[str, str] = {}
-        for module in sorted(filter(is_package, modules(distribution))):
+    def __init__(self) -> None:
+        """Start with none."""
+        self.imported: dict[str, list[str]] = {}
+        self.failed: dict[str, str] = {}
+        self.optional: dict[str, str] = {}
+
+    def add(self, name: str, modules: list[str]) -> None:
+        """Import the modules of one distribution.
+
+        A module that lacks another package is optional if one of its neighbours works.
+        """
+        good = self.imported.setdefault(name, [])
+        lacking = {}
+        for module in modules:
             sys.stderr.write(f"importing {module} of {name}\n")
             sys.stderr.flush()
             try:
@@ -49,11 +53,26 @@ def main(wanted: set[str]) -> dict[str, object]:
             except ModuleNotFoundError as error:
                 lacking[module] = f"{name}: {error}"
             except (Exception, SystemExit) as error:  # noqa: BLE001 - a module may raise anything
-                failed[module] = f"{name}: {type(error).__name__}: {error}"
+                self.failed[module] = f"{name}: {type(error).__name__}: {error}"
             else:
                 good.append(module)
-        (optional if good else failed).update(lacking)
-    return {"imported": imported, "failed": failed, "optional": optional}
+        if good:
+            self.optional.update(lacking)
+        else:
+            self.failed.update(lacking)
+
+
+def main(prefix: str, project: str, *wanted: str) -> None:
+    """Print what came of importing the `wanted` distributions, and what this Python is."""
+    found = Imports()
+    for distribution in importlib.metadata.distributions():
+        name = normalized(distribution.metadata["Name"] or "")
+        if name in wanted:
+            names = modules(distribution)
+            found.add(name, sorted(filter(is_public, names)))
+    seen = {"interpreter": interpreter(Path(prefix).resolve(), Path(project).resolve())}
+    sys.stdout.write("\n" + json.dumps({**seen, **vars(found)}) + "\n")
+    sys.stdout.flush()
 
 
 def normalized(name: str) -> str:
@@ -65,9 +84,12 @@ def modules(distribution: importlib.metadata.Distribution) -> set[str]:
     """Return the top-level modules of a distribution, from its record of files."""
     names = set()
     for file in distribution.files or ():
-        if file.name.endswith(_CODE):
-            is_module = len(file.parts) == 1
-            names.add(str(inspect.getmodulename(file.name)) if is_module else file.parts[0])
+        if not file.name.endswith(_CODE):
+            continue
+        if len(file.parts) > 1:
+            names.add(file.parts[0])
+        else:
+            names.add(str(inspect.getmodulename(file.name)))
     if not names:  # installed as a link to its sources
         guess = re.sub(r"[-.]+", "_", distribution.metadata["Name"] or "")
         names.update((distribution.read_text("top_level.txt") or "").split())
@@ -76,43 +98,45 @@ def modules(distribution: importlib.metadata.Distribution) -> set[str]:
     return names
 
 
-def is_package(name: str) -> bool:
+def is_public(name: str) -> bool:
     """Return whether a name is one that a user would import."""
     return name.isidentifier() and name[0] != "_" and not _STRAY.fullmatch(name)
 
 
-def interpreter(prefix: str, project: str) -> dict[str, object]:
-    """Describe this Python, and the folders outside that it imports from."""
-    own, copied = Path(prefix).resolve(), Path(project).resolve()
-    library = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")}
-    zipped = "python{}{}.zip".format(*sys.version_info)
-    folders = [Path(folder).resolve() for folder in sys.path if not folder.endswith(zipped)]
+def interpreter(environment: Path, project: Path) -> dict[str, object]:
+    """Describe this Python, and the `foreign` folders that it imports from.
+
+    These belong neither to Python's own library nor to the environment or the project.
+    """
+    folders = [Path(folder).resolve() for folder in sys.path if not folder.endswith(_ZIPPED)]
     user = Path(site.getusersitepackages())
     if sys.prefix == sys.base_prefix and user.is_dir():  # a user's shell does not keep it out
         folders.append(user)
     foreign = []
     for folder in dict.fromkeys(folders):
-        ours = folder.is_relative_to(own) or folder.is_relative_to(copied)
-        if not ours and not is_python(folder, library):
+        ours = folder.is_relative_to(environment) or folder.is_relative_to(project)
+        if not ours and not is_python(folder):
             foreign.append(str(folder))
     return {
         "version": platform.python_version(),
         "prefix": str(Path(sys.prefix).resolve()),
-        "environment": str(own),
+        "environment": str(environment),
         "foreign": foreign,
     }
 
 
-def is_python(folder: Path, library: set[Path]) -> bool:
+def is_python(folder: Path) -> bool:
     """Return whether a folder is part of Python's own library, and not one of packages in it."""
-    packages = "site-packages" in folder.parts or "dist-packages" in folder.parts
-    return not packages and not library.isdisjoint([folder, *folder.parents])
+    if "site-packages" in folder.parts or "dist-packages" in folder.parts:
+        return False
+    for name in ("stdlib", "platstdlib"):
+        if folder.is_relative_to(Path(sysconfig.get_path(name)).resolve()):
+            return True
+    return False
 
 
 if __name__ == "__main__":
     own_folder = sys.path[0]
     sys.path[:] = [folder for folder in sys.path if folder not in {"", own_folder}]
-    seen = {"interpreter": interpreter(*sys.argv[1:3]), **main(set(sys.argv[3:]))}
-    sys.stdout.write("\n" + json.dumps(seen) + "\n")
-    sys.stdout.flush()
-    os._exit(0)  # what modules do at the end, or in threads, is no part of the answer
+    main(*sys.argv[1:])
+    os._exit(0)  # what modules do at the end, or in threads, is not part of the answer

@@ -76,7 +76,7 @@ def _interpreter(project: Project, layer: Conda) -> Path:
     choices = _versions(asked)
     fits = any(choice.contains(platform.python_version(), prereleases=True) for choice in choices)
     base = Path(executables.base_python())
-    if fits and sys.base_prefix != "/usr":  # /usr is no folder that could be repackaged
+    if fits and sys.base_prefix != "/usr":  # /usr cannot be repackaged
         return base
     wanted = str(choices[0]) or f"{sys.version_info.major}.{sys.version_info.minor}"
     found = executables.find_python(wanted)

@@ -206,7 +206,7 @@ def judged(cell: Cell, file: Path, outcome: Outcome) -> tuple[Cell, Result]:
     result = Result(_id(cell), Status.ERROR, f"prove {cell.label}")
     try:
         proven = replace(read_cells([file])[0], python=cell.python)
-    except LabError:  # there is no file, or half of one
+    except LabError:  # the file does not exist, or only half of it
         found = task_answer.failure("proof.run", outcome)
         result = replace(result, detail=found.detail, remedy=found.remedy)
         return replace(cell, problem=found.detail), result

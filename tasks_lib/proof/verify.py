@@ -77,7 +77,7 @@ def _project(root: Path, proof: Proof) -> Result:
     """Compare the project's manifests and lock with what the proof says of them."""
     title = "the project is what it was"
     if not (root / PYPROJECT).is_file():
-        return _result("project", title, "there is no project here to look at", Status.SKIP)
+        return _result("project", title, "this folder has no project", Status.SKIP)
     name, proven = PyProject.read(root / PYPROJECT).name, proof["project"]["name"]
     if name != proven:
         text = f"it is a proof of {proven}, and this is {name}"

@@ -1,4 +1,4 @@
-"""The four proofs for real, through `nox` as users type it; and that a proof fails where it must."""
+"""The four proofs for real, through `nox` as users type it, and proofs that must fail."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ _CONDA = "name: tiny_env\nchannels: [{channel}]\ndependencies: [python, pip]\n"
 
 @dataclass(frozen=True)
 class Ground:
-    """A project, and a person's home whose download caches lie elsewhere."""
+    """A project, and a user's home whose download caches lie elsewhere."""
 
     project: Path
     home: Path
@@ -118,7 +118,7 @@ def passed(document: dict[str, Any]) -> None:
 
 
 def proof_of(document: dict[str, Any]) -> dict[str, Any]:
-    """Give the proof that a session wrote, held to the published schema by another validator."""
+    """Return the proof that a session wrote, held to the published schema by another validator."""
     made: dict[str, Any] = json.loads(Path(document["data"]["proof"]).read_text(encoding="utf-8"))
     faults = [f"{error.json_path}: {error.message}" for error in _SCHEMA.iter_errors(made)]
     assert not faults, faults
@@ -127,7 +127,7 @@ def proof_of(document: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def ground(tmp_path: Path) -> Ground:
-    """Give a tiny project, and a home and a folder for what is temporary that are empty."""
+    """Return a tiny project, and a home and a folder for what is temporary that are empty."""
     home, project, temporary = (tmp_path / name for name in ("a home", "my project", "t"))
     for folder in (home, project, temporary):
         folder.mkdir()
@@ -138,7 +138,7 @@ def ground(tmp_path: Path) -> Ground:
 
 @pytest.fixture(scope="session")
 def nox(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Give a nox in an environment that holds nothing else, as `pipx run nox` makes it."""
+    """Return a nox in an environment that holds nothing else, as `pipx run nox` makes it."""
     folder = tmp_path_factory.mktemp("pipx") / "nox"
     python = str(folder / ("Scripts" if os.name == "nt" else "bin") / "python")
     for words in (
@@ -238,7 +238,7 @@ def test_nox_lists_its_sessions_and_hands_on_a_failure(
 @pytest.mark.skipif(
     LOCAL_CHANNEL != "local", reason="the tests' real conda is given a channel built here"
 )
-def test_the_real_conda_proves_it_and_leaves_the_persons_own_environments_alone(
+def test_the_real_conda_proves_it_and_leaves_the_users_own_environments_alone(
     ground: Ground, condabin: Path
 ) -> None:
     theirs = ground.home / "theirs" / "tiny_env" / "conda-meta" / "history"
@@ -271,7 +271,7 @@ def test_where_no_channel_answers_one_is_built_and_named_unless_that_is_forbidde
     ground.write(channel=silent)
     strict = ground.prove("conda_uv", "--engine", "rattler", "--channel", "strict")
     assert strict["exit_code"] == 4
-    assert "no channel of conda.yml answers" in strict["results"][0]["detail"]
+    assert "No channel of conda.yml answers" in strict["results"][0]["detail"]
     assert silent in strict["results"][0]["detail"]
 
     built = ground.prove("conda_uv", "--engine", "rattler")
@@ -281,7 +281,7 @@ def test_where_no_channel_answers_one_is_built_and_named_unless_that_is_forbidde
     assert silent in (ground.project / "conda.yml").read_text(), "the project itself stays as it is"
 
     url = built["data"]["channel"]["urls"][0]
-    ground.write()  # conda.yml says conda-forge, and the person's .condarc says where that is
+    ground.write()  # conda.yml says conda-forge, and the user's .condarc says where that is
     (ground.home / ".condarc").write_text(f"channel_alias: {url.rpartition('/')[0]}\n")
     declared = ground.prove("conda_uv", "--engine", "rattler", "--channel", "strict")
     passed(declared)

@@ -1,4 +1,4 @@
-"""Negative controls: each breaks one thing while a session runs; the proof must fail and say why."""
+"""Negative controls: each breaks one thing in a session; the proof must fail and say why."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ class Hit:
 
     @property
     def prefix(self) -> Path:
-        """Give the environment's folder."""
+        """Return the environment's folder."""
         return self.place.prefix
 
     @property
     def site(self) -> Path:
-        """Give the environment's folder of packages."""
+        """Return the environment's folder of packages."""
         found = site_packages.site_packages(self.prefix)
         assert found is not None
         return found
@@ -328,7 +328,7 @@ class Kept:
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
-    """Give the proof of a session in which nothing broke."""
+    """Return the proof of a session in which nothing broke."""
     folder = tmp_path_factory.mktemp("kept")
     with pytest.MonkeyPatch.context() as patch:
         made = prove(folder, "conda_uv", patch)
@@ -336,7 +336,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
 
 
 def _leaves(value: object, *path: str | int) -> Iterator[tuple[str | int, ...]]:
-    """Give the way to one leaf of each kind: the first of a list, and of a mapping whose keys are names."""
+    """Yield the way to one leaf of each kind: of a list, and of a mapping by name, the first."""
     if isinstance(value, dict) and value:
         named = any(len(key) > _LONGEST_KEY or not key.replace("_", "").isalpha() for key in value)
         for key in [next(iter(value))] if named else value:
@@ -362,7 +362,7 @@ def _edited(
 
 
 def _other(value: object) -> object:
-    """Give another value of the same shape, so that the schema alone finds nothing."""
+    """Return another value of the same shape, so that the schema alone finds nothing."""
     if isinstance(value, bool) or value is None:
         return "0" * 64
     if isinstance(value, str):

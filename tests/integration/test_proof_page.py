@@ -32,7 +32,7 @@ _MARKS = "document.querySelectorAll('[data-chart={}] .mark-rect path').length"
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the folder of a page: two combos and two Pythons, one that failed and one without a proof."""
+    """Return the folder of a page: four proofs, of which one failed, and a cell without one."""
     folder = tmp_path_factory.mktemp("pag é")
     conda = [
         package("python", "3.11.7", "conda", 60_000_000),
@@ -82,7 +82,8 @@ def test_charts_are_drawn_from_the_numbers_and_told_in_words(browser: Browser, d
     assert browser.run(_MARKS.format("time")) == 4 * 2
     assert browser.run(_MARKS.format("disk")) == 4 * 2
     assert browser.run(_MARKS.format("cell4")) == 4
-    labels = "[...document.querySelectorAll('[data-chart=cell4] .mark-rect path')].map((one) => one.ariaLabel)"
+    bars = "document.querySelectorAll('[data-chart=cell4] .mark-rect path')"
+    labels = f"[...{bars}].map((one) => one.ariaLabel)"
     part = next(label for label in browser.run(labels) if "step: 1.2 do deps.lock" in label)
     assert "began): 0.5" in part.replace("seconds since the session began: ", "began): ")
     assert "ended: 2.5" in part
@@ -177,7 +178,8 @@ def test_a_real_matrix_where_one_manager_fails_proves_the_other(
     lab = Lab(tmp_path, variables(tmp_path))
     lab.write(
         "pyproject.toml",
-        '[project]\nname = "two"\nversion = "1"\nrequires-python = ">=3.11"\ndependencies = ["six"]\n'
+        '[project]\nname = "two"\nversion = "1"\n'
+        'requires-python = ">=3.11"\ndependencies = ["six"]\n'
         "[tool.uv]\npackage = false\n[tool.poetry]\npackage-mode = false\n"
         '[tool.poetry.dependencies]\nsix = "==99999"\n',
     )

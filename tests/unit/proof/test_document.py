@@ -93,7 +93,7 @@ def test_what_came_with_the_environment_is_held_to_the_lock_only_where_it_is_nee
 
 
 def _proof() -> dict[str, Any]:
-    """Give a proof of a session whose first step failed: it matches the schema."""
+    """Return a proof of a session whose first step failed: it matches the schema."""
     step = {
         "id": "setup",
         "title": "t",

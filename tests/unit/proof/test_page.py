@@ -137,7 +137,7 @@ def test_a_cell_is_what_its_proof_says_and_a_pass_needs_both(tmp_path: Path) -> 
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give a machine with mamba and four Pythons, one of which is too old for the project."""
+    """Return a machine with mamba and four Pythons, one of which is too old for the project."""
     monkeypatch.setattr(shutil, "which", lambda name: "/x/mamba" if name == "mamba" else None)
     monkeypatch.setattr(executables, "pythons", lambda: ["3.12.9", "3.12.1", "3.11.7", "3.10.13"])
 
