@@ -90,6 +90,7 @@ def owns_packages(document: Document) -> bool:
 
 
 def _steps(document: Document) -> Iterator[str]:
+    """Yield the steps that did not end well; a session that stopped early has such a step."""
     steps = document["steps"]
     if [step["id"] for step in steps] != list(STEPS):
         yield f"the steps are not {', '.join(STEPS)}"
@@ -101,11 +102,13 @@ def _steps(document: Document) -> Iterator[str]:
 
 
 def _imports(document: Document) -> Iterator[str]:
+    """Yield the modules that could not be imported."""
     for module, why in document["imports"]["failed"].items():
         yield f"{module} ({why})"
 
 
 def _checks(document: Document) -> Iterator[str]:
+    """Yield the checks that failed; a session without any proves nothing."""
     checks = document["checks"]
     if not checks:
         yield "no check was made"
@@ -115,6 +118,7 @@ def _checks(document: Document) -> Iterator[str]:
 
 
 def _interpreter(document: Document) -> Iterator[str]:
+    """Yield how the Python that ran differs from the environment's, or from the request."""
     found, python = document["interpreter"], document["python"]
     if found["prefix"] != found["environment"]:
         yield f"python is {found['prefix']}'s, and the environment is {found['environment']}"
@@ -125,11 +129,17 @@ def _interpreter(document: Document) -> Iterator[str]:
 
 
 def _isolated(document: Document) -> Iterator[str]:
+    """Yield the folders outside the environment that Python imports from."""
     for path in document["interpreter"]["foreign"]:
         yield f"python imports from {path}"
 
 
 def _lock_installed(document: Document) -> Iterator[str]:
+    """Yield what is needed and missing, and what is installed at a version that is not locked.
+
+    A lock is for all platforms, so of its other packages only those that are installed count. Seeds
+    came with the environment: where nothing needs them, their version is not the lock's matter.
+    """
     lock, installed = document["lock"], python_versions(document["installed"])
     for name in lock["needed"]:
         if name not in installed:
@@ -152,11 +162,13 @@ def python_versions(installed: Sequence[Document]) -> dict[str, str]:
 
 
 def _is_pinned(version: str, pins: Sequence[str]) -> bool:
+    """Return whether a version is one of the pins; a lock may name a package without one."""
     wanted = {canonicalize_version(pin) for pin in pins if pin}
     return not wanted or canonicalize_version(version) in wanted
 
 
 def _lock_unchanged(document: Document) -> Iterator[str]:
+    """Yield what the lock pins otherwise at the end, and the manifests that changed."""
     lock, kept = document["lock"], document["kept"]
     for row in rows(pins(lock["packages"]), pins(lock["after"])):
         before, after = row["first"] or "not there", row["second"] or "gone"
@@ -171,6 +183,7 @@ def pins(packages: Mapping[str, Sequence[str]]) -> dict[str, str]:
 
 
 def _no_strays(document: Document) -> Iterator[str]:
+    """Yield what neither layer names, in either environment."""
     seeds, made = document["seeds"], {"first": document["installed"]}
     if document["second"]:
         made["second"] = document["second"]["installed"]
@@ -188,6 +201,10 @@ def owner(row: Mapping[str, Any], seeds: Collection[str]) -> str:
 
 
 def _conda_untouched(document: Document) -> Iterator[str]:
+    """Yield the files of conda's packages that the manager altered or deleted.
+
+    The files are those of the second environment, hashed right before and after the installation.
+    """
     found = document["conda_files"]
     for name, now in found["after"].items():
         state = "altered" if now else "gone"
@@ -197,6 +214,7 @@ def _conda_untouched(document: Document) -> Iterator[str]:
 
 
 def _second_same(document: Document) -> Iterator[str]:
+    """Yield how the environment made from the lock alone differs from the first one."""
     second = document["second"]
     one = contents(document["python"]["version"], document["installed"])
     yield from differences(one, contents(second["python"], second["installed"]))

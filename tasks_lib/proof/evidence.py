@@ -6,7 +6,6 @@ import hashlib
 import os
 import platform
 import re
-from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +26,7 @@ from tasks_lib.proof import project_copy
 from tasks_lib.results import Result, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from tasks_lib.managers.base import Manager
     from tasks_lib.project.project import Project
@@ -40,25 +39,16 @@ if TYPE_CHECKING:
 _WORD = re.compile(rb"[^\s\[\]{},\"']+")
 
 
-@dataclass
-class Ran:
-    """One command of a step: its words, its exit code, its results, and what it took."""
-
-    command: str
-    code: int
-    results: list[Row] = field(default_factory=list)
-    measured: Row = field(default_factory=dict)
-
-
-def step(result: Result, ran: Sequence[Ran], began: float, started: float) -> Row:
+def step(result: Result, ran: Mapping[str, Row], began: float, started: float) -> Row:
     """Describe a step; all times in it count from `began`, when the session did.
 
-    The exit code is that of the first command that failed. Memory is of the largest process.
+    `ran` has the document of each command. The exit code is that of the first command that failed,
+    memory is of the largest process, and both are `None` without a command.
     """
     row: Row = {
         "id": result.id.removeprefix("proof."),
         "title": result.title,
-        "command": " && ".join(one.command for one in ran),
+        "command": " && ".join(ran),
         "status": result.status.value,
         "exit_code": None,
         "started": _since(began, started),
@@ -68,14 +58,15 @@ def step(result: Result, ran: Sequence[Ran], began: float, started: float) -> Ro
         "detail": result.detail,
         "parts": [],
     }
-    for one in ran:
-        row["exit_code"] = row["exit_code"] or one.code
-        peak, written = one.measured.get("peak_memory_bytes"), one.measured.get("written_bytes")
+    for document in ran.values():
+        row["exit_code"] = row["exit_code"] or document["exit_code"]
+        measured = document.get("data", {}).get("measured", {})
+        peak, written = measured.get("peak_memory_bytes"), measured.get("written_bytes")
         if peak is not None:
             row["peak_memory_bytes"] = max(peak, row["peak_memory_bytes"] or 0)
         if written is not None:
             row["written_bytes"] = written + (row["written_bytes"] or 0)
-        for part in one.measured.get("timeline", ()):
+        for part in measured.get("timeline", ()):
             times = {"started": _since(began, part["started"])}
             times["seconds"] = round(part["seconds"], 3)
             row["parts"].append({**part, **times})
@@ -86,13 +77,12 @@ def _since(began: float, moment: float) -> float:
     return round(max(moment - began, 0), 3)
 
 
-def statuses(results: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+def statuses(results: Iterable[Row]) -> dict[str, str]:
     """Return the status of each check, the worst where it has several results."""
     order = list(Status)
-    found: dict[str, str] = {}
-    for row in results:
-        known = found.get(row["id"], Status.PASS)
-        found[row["id"]] = max(known, row["status"], key=order.index)
+    found = {}
+    for row in sorted(results, key=lambda row: order.index(row["status"])):
+        found[row["id"]] = row["status"]
     return found
 
 

@@ -65,8 +65,8 @@ class Proof:
     is_made_again: bool = False
     #: what each step was, for the document
     log: list[Row] = field(default_factory=list)
-    #: the commands of the step under way
-    ran: list[evidence.Ran] = field(default_factory=list)
+    #: the commands of the step under way, each with what it answered
+    ran: dict[str, Row] = field(default_factory=dict)
 
     def read_copy(self) -> Session:
         """Read the copied project again; the steps change its manifests and its lock."""
@@ -90,11 +90,8 @@ class Proof:
         """
         command = Command(executables.itself(task, *words), env=sandbox.env, cwd=sandbox.project)
         outcome = process.run(command, on_line=lambda text: self.progress.line(self.step, text))
-        ran = evidence.Ran(f"invoke {shlex.join([task, *words])}", outcome.code)
-        self.ran.append(ran)
         document = task_answer.read(outcome)
-        ran.results = document["results"]
-        ran.measured = document.get("data", {}).get("measured", {})
+        self.ran[f"invoke {shlex.join([task, *words])}"] = document
         if not outcome.ok:
             found = task_answer.failure(task, outcome)
             text = f"{task}: {found.detail}"
@@ -119,7 +116,7 @@ class Proof:
         stopped = ""
         for name, title in claims.STEPS.items():
             started = time.time()
-            self.ran, self.step = [], Step(f"proof.{name}", title)
+            self.ran, self.step = {}, Step(f"proof.{name}", title)
             if stopped:
                 detail = f"not tried, since {stopped} was an error"
                 result = Result(self.step.id, Status.SKIP, title, detail)
@@ -159,7 +156,7 @@ def setup(proof: Proof) -> str:
         if found.status is not Status.FAIL:
             raise
         failed = found
-    told = f"{len(proof.ran[-1].results)} steps and checks"
+    told = f"{len(proof.ran['invoke setup']['results'])} steps and checks"
     proof.look(proof.first)
     proof.seen |= evidence.basis(proof.read_copy(), proof.first.prefix)
     if failed:
@@ -237,7 +234,8 @@ def checks(proof: Proof) -> str:
     try:
         results = proof.lab(proof.first, "check.all")["results"]
     finally:
-        proof.seen["checks"] = evidence.statuses(proof.ran[-1].results if proof.ran else ())
+        for document in proof.ran.values():
+            proof.seen["checks"] = evidence.statuses(document["results"])
     told = f"{len(results)} checks"
     for row in results:
         if row["status"] != Status.PASS:

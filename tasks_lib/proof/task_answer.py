@@ -15,11 +15,11 @@ BAD = (Status.FAIL, Status.ERROR)
 
 
 def read(outcome: Outcome) -> dict[str, Any]:
-    """Return the task's document, without results where the process printed none."""
+    """Return the task's document; a process that printed none has no results."""
     try:
         document: dict[str, Any] = json.loads(outcome.stdout)
     except ValueError:
-        return {"results": []}
+        return {"results": [], "exit_code": outcome.code}
     return document
 
 

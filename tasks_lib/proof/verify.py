@@ -67,6 +67,7 @@ def _verdict(proof: Proof) -> Result:
 
 
 def _statuses(verdict: Mapping[str, Any]) -> dict[str, str]:
+    """Return the status of each claim, and of the whole."""
     found = {"the verdict": verdict["status"]}
     for row in verdict["claims"]:
         found[row["id"]] = row["status"]
