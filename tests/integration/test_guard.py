@@ -158,7 +158,7 @@ def test_six_tasks_refuse_before_anything_changes(lab: Lab) -> None:
         assert "deps.align" in said
     manifests, installed = lab.manifests(), lab.installed()
     unsolved = lab("deps.align")  # typer and conda's click cannot both be had, and that is said
-    assert (unsolved.code, unsolved.error()["title"]) == (2, "cannot be solved")
+    assert (unsolved.code, unsolved.error()["title"]) == (2, "unsolvable")
     assert (lab.manifests(), lab.installed()) == (manifests, installed)
 
 
@@ -226,7 +226,7 @@ def test_conda_takes_over_nothing_that_the_lock_owns(lab: Lab) -> None:
     for task in (("setup",), ("env.create",), ("check.fix",)):
         assert owner in refused(lab, *task)
     missing = lab("deps.add", "no-such-package-anywhere", "--layer", "conda")
-    assert (missing.code, missing.error()["title"]) == (2, "no such package")
+    assert (missing.code, missing.error()["title"]) == (2, "unknown package")
 
     lab.write("conda.yml", f"{CONDA_YML}  - six\n")
     lab.ok("deps.remove", "click")
