@@ -59,11 +59,18 @@ def _start(argv: "list[str]", *, own_tasks: bool, typed: str) -> int:
         from tasks_lib.tasks import namespace  # noqa: PLC0415
 
         return program.main(argv, namespace, own_tasks=own_tasks)
-    if argv[:1] == ["--complete"] and not bootstrap.is_made(bootstrap.REQUIREMENTS):
+    if (
+        argv[:1] == ["--complete"]
+        and bootstrap.fault(bootstrap.place(bootstrap.REQUIREMENTS)) is not None
+    ):
         return 0  # nobody waits for a tool environment at a tab key
     python = bootstrap.ensure(bootstrap.REQUIREMENTS)
-    handed_on = {bootstrap.OWN_TASKS: "1" if own_tasks else "", bootstrap.PROGRAM: typed}
-    return bootstrap.go_on(python, argv, {name: text for name, text in handed_on.items() if text})
+    handed_on = {}
+    if own_tasks:
+        handed_on[bootstrap.OWN_TASKS] = "1"
+    if typed:
+        handed_on[bootstrap.PROGRAM] = typed
+    return bootstrap.go_on(python, argv, handed_on)
 
 
 def rerun(argv: "list[str]") -> None:

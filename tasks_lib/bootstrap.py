@@ -108,11 +108,6 @@ def ensure(requirements: str | os.PathLike[str]) -> str:
     return interpreter(home)
 
 
-def is_made(requirements: str) -> bool:
-    """Return whether the tool environment for these requirements can be used as it is."""
-    return fault(place(requirements)) is None
-
-
 def is_inside() -> bool:
     """Return whether this is the tool environment, or an environment that was named as such."""
     here = os.path.realpath(sys.prefix)
@@ -209,12 +204,13 @@ def place(requirements: str) -> str:
 
 def interpreter(home: str) -> str:
     """Return the path of the interpreter of the environment `home`."""
-    parts = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
-    return os.path.join(home, *parts)
+    if os.name == "nt":
+        return os.path.join(home, "Scripts", "python.exe")
+    return os.path.join(home, "bin", "python")
 
 
 def fault(home: str) -> str | None:
-    """Return why the environment `home` cannot be used; empty if there is none, `None` if it can."""
+    """Return why the environment cannot be used: empty if there is none, `None` if it can."""
     try:
         with open(os.path.join(home, _MARKER), encoding="ascii") as file:
             expected = file.read()
@@ -308,13 +304,13 @@ def refusal(said: str, home: str) -> LabError:
 
     found = re.search(_REASON, said)
     errors = re.findall("(?m)^ERROR: (.+)", said) or said.splitlines() or ["it did not say why"]
-    is_index_set = bool(os.environ.get(INDEX))
+    index = "see `python3 -m pip config list`"
+    if os.environ.get(INDEX):
+        index = f"the one that {INDEX} names"
     facts = {
         "cache": os.path.dirname(home),
         "python": _base(),
-        "index": f"the one that {INDEX} names"
-        if is_index_set
-        else "see `python3 -m pip config list`",
+        "index": index,
         "reason": f": {found[0]}" if found else "",
         "last": errors[-1].rstrip("."),
     }

@@ -34,17 +34,21 @@ def main(argv: list[str], bundled: Callable[[], Collection], *, own_tasks: bool)
     The tasks are those of the folder's own `tasks.py`. With `own_tasks`, or without that file, they
     are the `bundled` ones.
     """
-    use_bundled = own_tasks or not Path("tasks.py").is_file()
-    namespace = bundled() if use_bundled else None
-    program = Program(version=__version__, namespace=namespace, name="mlops-lab")
+    program = Program(version=__version__, name="mlops-lab")
+    if own_tasks or not Path("tasks.py").is_file():
+        program.namespace = bundled()
     typed = os.environ.pop(bootstrap.PROGRAM, "python3 -m tasks_lib")
-    sys.argv = ["mlops-lab" if own_tasks else typed, *argv]
+    if own_tasks:
+        typed = "mlops-lab"
+    sys.argv = [typed, *argv]
     if argv[:2] == COMPLETE:
         return _complete(program, argv[2:])
     try:
         return _run(program, argv)
     except SystemExit as left:
-        return left.code if isinstance(left.code, int) else int(left.code is not None)
+        if isinstance(left.code, int):
+            return left.code
+        return int(left.code is not None)
     finally:
         bootstrap.ignore_stop_signals()  # the answer is given, and there is no other
 
@@ -56,8 +60,9 @@ def _complete(program: Program, words: list[str]) -> int:
     program.parse_core(["mlops-lab"])
     with contextlib.suppress(CollectionNotFound, Exit):
         program.parse_collection()
-    lines = completion.candidates(program.collection, words) if program.collection else []
-    sys.stdout.writelines(f"{line}\n" for line in lines)
+    if program.collection:
+        lines = completion.candidates(program.collection, words)
+        sys.stdout.writelines(f"{line}\n" for line in lines)
     return ExitCode.DONE
 
 

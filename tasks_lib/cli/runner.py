@@ -105,12 +105,15 @@ class _Run:
         data = dict(found.data)
         if os.environ.get(usage.VARIABLE):
             data["measured"] = usage.measured(self.progress.timeline)
-        session = self.session
+        project, combo = _here(), None
+        if self.session:
+            project = str(self.session.project.root)
+            combo = self.session.combo.as_dict()
         return Report(
             command=self.request.command,
-            project=str(session.project.root) if session else _here(),
+            project=project,
             results=tuple(found.results),
-            combo=session.combo.as_dict() if session else None,
+            combo=combo,
             seconds=seconds,
             code=code,
             data=data,
@@ -138,10 +141,11 @@ def _project_alone(
     request: Request, say: Callable[[str], None]
 ) -> AbstractContextManager[list[Result]]:
     """Hold the project of the current folder, where there is one or is going to be one."""
-    here = Path.cwd()
-    root = here if request.is_for_this_folder else root_of(here)
-    if not (request.is_for_this_folder or (root / PYPROJECT).is_file()):
-        return contextlib.nullcontext([])
+    root = Path.cwd()
+    if not request.is_for_this_folder:
+        root = root_of(root)
+        if not (root / PYPROJECT).is_file():
+            return contextlib.nullcontext([])
     return transaction.alone(root, request.command, say, offline=request.offline)
 
 
@@ -185,14 +189,11 @@ def _fault(error: Exception) -> Result:
     if os.environ.get("MLOPS_LAB_DEBUG"):
         traceback.print_exc()
     if isinstance(error, OSError):
-        place = f" ({error.filename})" if error.filename else ""
-        return Result(
-            "error.system",
-            Status.ERROR,
-            "the system refused",
-            f"{error.strerror or error}{place}.",
-            code=ErrorCode.SYSTEM_ERROR,
-        )
+        text = str(error.strerror or error)
+        if error.filename:
+            text += f" ({error.filename})"
+        title, code = "the system refused", ErrorCode.SYSTEM_ERROR
+        return Result("error.system", Status.ERROR, title, f"{text}.", code=code)
     return Result(
         "error.internal",
         Status.ERROR,

@@ -27,7 +27,10 @@ def refuse(  # noqa: PLR0913 - each is one part of an answer
     """
     text, command = remedy
     next_step = ": ".join(part for part in (text, _joined(command)) if part)
-    sys.stderr.write("mlops-lab: " + message + (" Next: " + next_step if next_step else "") + "\n")
+    line = "mlops-lab: " + message
+    if next_step:
+        line += " Next: " + next_step
+    sys.stderr.write(line + "\n")
     if not _wants_json(argv):
         return exit_code
     import json  # noqa: PLC0415 - 10 ms that only a refusal needs
@@ -45,10 +48,10 @@ def refuse(  # noqa: PLR0913 - each is one part of an answer
         "code": code,
         "remedy_argv": list(command),
     }  # type: dict[str, object]
-    tasks = [word for word in argv if not word.startswith("-")]
+    tasks = [word for word in argv if not word.startswith("-")] or [""]
     document = {
         "schema": "mlops-lab/1",
-        "command": tasks[0] if tasks else "",
+        "command": tasks[0],
         "status": "error",
         "exit_code": exit_code,
         "project": os.getcwd(),  # noqa: PTH109 - no pathlib on the way to a refusal

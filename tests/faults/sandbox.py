@@ -54,7 +54,7 @@ class Sandbox:
     """The folders of one fuzzer; each input puts one file in, and takes it out again."""
 
     def __init__(self, root: Path) -> None:
-        """Make a project with all manifests, and an environment of each layer with a few records."""
+        """Make a project with all manifests, and an environment of each layer with few records."""
         self.root = root
         self.writes: list[str] = []
         self._watching = False

@@ -82,7 +82,7 @@ def _read_only(folder: Path) -> Iterator[None]:
 
 
 def _held(lab: Lab, answer: Answer, before: tuple[object, ...]) -> None:
-    """Check that a failed run has one error and changed nothing; a complete environment may stay."""
+    """Check that a failed run has one error and changed nothing but a complete environment."""
     if answer.code:
         error = answer.error()
         assert answer.code == 4, error

@@ -36,8 +36,9 @@ def candidates(collection: Collection, words: Sequence[str]) -> list[str]:
 
             found = values.of(str(task.name), argument)
     else:
-        flags = task.flag_names() if task else ("--help", "--list")
-        found = [flag for flag in flags if flag.startswith("--")]
+        found = ("--help", "--list")
+        if task:
+            found = [flag for flag in task.flag_names() if flag.startswith("--")]
     return sorted({f"{lead}{word}" for word in found if word.startswith(current)})
 
 
@@ -62,8 +63,8 @@ def _position(
         if option:
             option = ""
         elif task and word in task.flags:
-            flag = task.flags[word]
-            option = str(flag.name) if flag.takes_value else ""
+            if task.flags[word].takes_value:
+                option = str(task.flags[word].name)
         elif positional:
             positional = ""
         elif word in tasks:

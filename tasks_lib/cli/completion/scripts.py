@@ -112,6 +112,8 @@ def install(shell: str, *, undo: bool = False, show: bool = False) -> Answer:
         return passed("completion", "nothing to do", str(file))
     file.parent.mkdir(parents=True, exist_ok=True)
     write(file, after.encode())
-    title = f"remove the completion from {file}" if undo else f"write the completion to {file}"
+    title = f"write the completion to {file}"
+    if undo:
+        title = f"remove the completion from {file}"
     detail = "it takes effect in the next shell that you open"
     return passed("completion", title, detail)
