@@ -1,4 +1,4 @@
-"""What every combo needs in `pyproject.toml`: a name, a version, a Python, and settings by which managers agree."""
+"""What every combo needs in `pyproject.toml`: metadata, and settings by which managers agree."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PYTHON = re.compile(r"3\.\d+(\.\d+)?")
 
 
 def complete(project: Project, manager: Manager, merged: Merged, combo: str) -> None:
-    """Add what is missing to what was merged, so that every manager installs what `manager` does."""
+    """Add what is missing, so that every manager installs what `manager` does."""
     needed = Declarations(PYPROJECT, adds=True)
     needed.put(NAME, distribution(project.root.name) or "project")
     dynamic = list(merged.at(DYNAMIC) or ())

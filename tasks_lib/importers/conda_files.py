@@ -65,7 +65,7 @@ def _unread(name: str, text: str, remedy: Remedy) -> Declarations:
 
 
 def others(root: Path) -> list[str]:
-    """Return the files that look like conda's and have another name, such as `environment-dev.yml`."""
+    """Return the files that look like conda's and have another name (`environment-dev.yml`)."""
     names = []
     for path in sorted([*root.glob("*.yml"), *root.glob("*.yaml")]):
         if path.name in CONDA_FILES or not path.is_file():
@@ -104,7 +104,7 @@ def with_new_file(project: Project, name: str, python: str) -> tuple[Project, st
 
 
 def fitting(wanted: SpecifierSet, here: str) -> str:
-    """Return a minor version of Python that `wanted` allows: that of `here` if possible, else the newest."""
+    """Return a minor version of Python that `wanted` allows: that of `here`, else the newest."""
     own = ".".join(here.split(".")[:2])
     for minor in (own, *_MINORS):
         if overlap(SpecifierSet(f"=={minor}.*"), wanted):

@@ -36,7 +36,7 @@ def target_of(group: str) -> Target:
 
 
 def group_of(target: Target) -> str:
-    """Return the dependency group of a list, no name for the project's own dependencies and extras."""
+    """Return the dependency group of a list, no name for dependencies and extras."""
     return target[1] if target[0] == GROUPS else ""
 
 

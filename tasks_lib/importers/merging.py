@@ -1,4 +1,4 @@
-"""Merge what several files declare: the first that declares something wins, and differences are reported."""
+"""Merge what several files declare: the first wins, and differences are reported."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Merged:
     owners: dict[Target, str] = field(default_factory=dict)
 
     def take(self, declared: Declarations) -> None:
-        """Take over what one file declares; a difference to an earlier file becomes a notice of this file."""
+        """Take over what one file declares; a difference to an earlier file becomes a notice."""
         differences: dict[str, list[str]] = defaultdict(list)
         is_for_development = declared.spare and self.is_built
         if is_for_development and any(map(_is_main, declared.items)):
@@ -113,7 +113,7 @@ class Merged:
         return list(dict.fromkeys(names))
 
     def constrain(self) -> Iterator[str]:
-        """Add the constraints to what is declared, for Poetry; yield what cannot be told to Poetry."""
+        """Add the constraints to what is declared, for Poetry; yield what Poetry cannot be told."""
         for item in self.lists.get(CONSTRAINTS, ()):
             constraint = Requirement(item.value)
             known = self._narrow(constraint)
@@ -143,7 +143,7 @@ def _is_main(item: Item) -> bool:
 
 
 def _subject(entry: Any) -> Any:  # noqa: ANN401 - what TOML holds
-    """Return the normalised name that is required; an entry that includes a group stands for itself."""
+    """Return the normalised name that is required; an included group stands for itself."""
     return canonicalize_name(Requirement(entry).name) if isinstance(entry, str) else entry
 
 

@@ -41,7 +41,10 @@ def _person(text: str) -> dict[str, str]:
 
 
 def license_of(text: str, classifiers: Sequence[str]) -> str | dict[str, str]:
-    """Return a licence as an SPDX expression if it is one; PEP 639 forbids that beside a licence's classifier."""
+    """Return a licence as an SPDX expression if it is one.
+
+    PEP 639 forbids an expression beside a classifier of a licence.
+    """
     try:
         expression = canonicalize_license_expression(text)
     except InvalidLicenseExpression:

@@ -61,7 +61,7 @@ class PoetryTables(Importer):
             self.comments[path].append(words)
 
     def read(self) -> Iterable[Declarations]:
-        """Return the metadata and the dependencies; what `[project]` says already stays as it is."""
+        """Return the metadata and the dependencies; what `[project]` has stays as it is."""
         if not self.pyproject.table(*_POETRY):
             return []
         project = self.pyproject.table("project")
@@ -151,7 +151,7 @@ class PoetryTables(Importer):
         return optional
 
     def _extras(self, optional: Mapping[str, list[tuple[str, Any]]]) -> None:
-        """Give each extra its requirements; an optional one in no extra gets one of its own name."""
+        """Give each extra its requirements; an optional one in no extra gets its own extra."""
         extras = {}
         for extra, names in self._table("extras").items():
             if isinstance(names, list):
@@ -216,7 +216,7 @@ class PoetryTables(Importer):
             self.declared.warn(f"{text}, and uv does not read it", line)
 
     def _build(self) -> None:
-        """Have a poetry-core build it that reads `[project]`; what else the build requires stays."""
+        """Have a poetry-core build it that reads `[project]`; other requirements stay."""
         table = self.pyproject.table("build-system")
         backend = str(table.get("build-backend", ""))
         if not self.declared.items or not backend.startswith("poetry"):
@@ -236,9 +236,9 @@ class PoetryTables(Importer):
             self.declared.dropped.append(target)
 
     def _core(self, text: str, line: int | None) -> str:
-        """Return a requirement of the build, with a poetry-core that reads `[project]` for an older one or Poetry.
+        """Return a requirement of the build; a new poetry-core replaces an old one or Poetry.
 
-        The limits of a poetry-core that exclude some of its new versions stay.
+        Only a new one reads `[project]`. Limits that exclude some of the new versions stay.
         """
         wanted = self.declared.parse(text, line)
         name = canonicalize_name(wanted.name)

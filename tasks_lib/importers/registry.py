@@ -34,7 +34,7 @@ IMPORTERS: tuple[type[Importer], ...] = (
 
 
 def read_all(project: Project) -> list[Declarations]:
-    """Return what all files of a project declare, without the project itself and without repetitions."""
+    """Return what all files declare, without the project itself and without repetitions."""
     found: list[Declarations] = []
     for importer in IMPORTERS:
         found += importer(project).read()

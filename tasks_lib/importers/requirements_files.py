@@ -1,4 +1,4 @@
-"""Read requirements files as pip does: its own functions join their lines and split their options."""
+"""Read requirements files as pip does: its own functions join lines and split options."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 _FILE = re.compile(r"(?:requirements[-_./])?(?P<word>\w+?)(?:[-_.]requirements)?\.(?:in|txt)")
 _GLOBS = ("*requirements*.in", "requirements/*.in", "*requirements*.txt", "requirements/*.txt")
-#: words in a file's name that stand for the project's own dependencies, for `dev`, and for groups of that name
+#: words in a file's name: for the project's own dependencies, for `dev`, for groups of that name
 _MAIN_WORDS = {"requirements", "base", "main", "prod", "production", "common"}
 _DEV_WORDS = {"dev", "develop", "development"}
 _GROUP_WORDS = {"test", "tests", "testing", "doc", "docs", "lint", "linting", "ci", "typing"}
@@ -83,7 +83,7 @@ class RequirementsFiles(Importer):
 
 
 def group_named(name: str) -> str | None:
-    """Return the group that a file's name speaks of, "" for the project's own, `None` for no known one."""
+    """Return the group that a file is for by its name, "" for no group, `None` if unknown."""
     found = _FILE.fullmatch(name)
     word = found["word"].lower() if found else ""
     if word in _MAIN_WORDS:
@@ -117,7 +117,7 @@ def read_entries(
     target: Target = MAIN,
     sources: Sequence[str] = (),
 ) -> list[Declarations]:
-    """Read numbered lines of a requirements file into `declared`; return that and the files they name."""
+    """Read numbered lines into `declared`; return that and the files that they name."""
     reader = _Reader(root, declared, sources)
     for line, text in rows:
         reader.entry(text, line, target)

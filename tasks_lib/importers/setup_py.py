@@ -79,7 +79,7 @@ def _is_setup(node: ast.AST) -> bool:
 
 
 class _Literals:
-    """Read literals out of a syntax tree, and names that are literals of the module; report the rest."""
+    """Read literals out of a syntax tree, and names of the module for them; report the rest."""
 
     def __init__(self, tree: ast.Module, declared: Declarations) -> None:
         self.declared = declared

@@ -1,4 +1,4 @@
-"""Read the files from which setuptools takes dynamic dependencies: they get a place in `[project]`."""
+"""Read the files from which setuptools takes dynamic dependencies."""
 
 from __future__ import annotations
 

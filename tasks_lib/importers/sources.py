@@ -1,4 +1,7 @@
-"""Tell one manager where another was told to find a requirement: else it would take it from an index."""
+"""Tell one manager where another was told to find a requirement.
+
+The manager would take it from an index otherwise.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,7 @@ class _Translator:
         self.declared = Declarations(PYPROJECT, adds=True)
 
     def expect_no_index(self, used: set[str], common: str) -> None:
-        """Refuse an index of the project's own that packages come from, unless it is the `common` one."""
+        """Refuse an index of the project that packages come from, unless it is `common`."""
         key = self.old.index_key
         if not key:
             return

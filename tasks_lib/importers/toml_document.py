@@ -22,8 +22,9 @@ _WIDE = 80
 class Document:
     """A TOML document in which a comment right above a header belongs to that header.
 
-    tomlkit takes such a comment for the end of the table before, and would leave it there when that table grows or
-    lose it when that table goes. So these comments are taken out, and `text` puts them back.
+    tomlkit takes such a comment for the end of the table before. It would leave it there when that
+    table grows, and lose it when that table goes. So these comments are taken out, and `text` puts
+    them back.
     """
 
     def __init__(self, text: str) -> None:
@@ -76,7 +77,7 @@ class Document:
 
 
 def comments(text: str) -> Iterator[tuple[Path, str]]:
-    """Yield the words of each comment, and the path of the key or table that it is beside or above."""
+    """Yield the words of each comment, and the path of the key that it is beside or above."""
     for path, comment in _comments(tomlkit.parse(text), ()):
         words = comment.strip().lstrip("#").strip()
         if words:
@@ -131,7 +132,7 @@ def _has_header(key: Key | None, table: Table) -> bool:
 
 
 def without(text: str, path: Sequence[str]) -> str:
-    """Return the text of a document without one key, its comments, and the tables that are then empty."""
+    """Return the text of a document without one key, and without tables that are then empty."""
     document = Document(text)
     _remove(document.toml, path)
     return document.text

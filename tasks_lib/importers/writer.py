@@ -38,7 +38,7 @@ _ORDER = (
 
 
 def written(old: str, rest: str, merged: Merged) -> str:
-    """Return the new text of `pyproject.toml`: `rest`, which is left of the old one, and what was merged.
+    """Return the new text of `pyproject.toml`: the `rest` of the old one and what was merged.
 
     Raises:
         LabError: The text would not have exactly that, or would lose a comment.
@@ -117,7 +117,7 @@ def _homeless(old: str, rest: str, merged: Merged) -> list[str]:
 
 
 def _rank(target: Target) -> tuple[object, ...]:
-    """Return the order of a key: values come before tables, and `[project]` is in its usual order."""
+    """Return the order of a key: values come before tables, `[project]` has its usual order."""
     top = _TOP.index(target[0]) if target[0] in _TOP else len(_TOP)
     order = len(_ORDER)
     if target[0] == "project" and target[-1] in _ORDER:

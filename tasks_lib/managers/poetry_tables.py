@@ -70,7 +70,7 @@ class PoetryTables(ManagerTables):
         groups: Collection[str],  # noqa: ARG003 - Poetry installs all that are not optional
         optional: Collection[str],
     ) -> dict[Key, object]:
-        """Return `package-mode`, the optional groups, and a version where the backend computes it."""
+        """Return `package-mode`, the optional groups, and a version if the backend computes it."""
         found: dict[Key, object] = {}
         for group in sorted(optional):
             found["tool", "poetry", "group", group, "optional"] = True

@@ -16,9 +16,10 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Source:
-    """Where a manager was told to find a requirement; `group` is `None` if that holds for every group.
+    """Where a manager was told to find a requirement.
 
-    The group of the project's own dependencies and extras is the empty string.
+    `group` is `None` if that holds for every group, and empty for the project's own dependencies
+    and extras.
     """
 
     key: Key
@@ -34,7 +35,8 @@ class Source:
 class ManagerTables:
     """The own tables of a manager. This class serves a manager that has none.
 
-    A place is a mapping with the words of `[tool.uv.sources]`: `path`, `editable`, `git`, `rev`, `url` and so on.
+    A place is a mapping with the words of `[tool.uv.sources]`: `path`, `editable`, `git`, `rev`,
+    `url` and so on.
     """
 
     #: the list of the indexes that the project names for this manager
@@ -49,7 +51,7 @@ class ManagerTables:
 
     @classmethod
     def source_key(cls, name: str, group: str) -> Key:  # noqa: ARG003 - as above
-        """Return the key that says where a requirement of a group is found, empty if there is none."""
+        """Return the key that says where a requirement is found, empty if there is none."""
         return ()
 
     @classmethod
@@ -78,6 +80,7 @@ class ManagerTables:
     ) -> dict[Key, object]:
         """Return the settings with which this manager installs what every other manager installs.
 
-        `package` says whether the project itself is installed, `optional` names those of `groups` that are not.
+        `package` says whether the project itself is installed. `optional` names those of `groups`
+        that are not installed unless a user asks for them.
         """
         return {}

@@ -1,4 +1,4 @@
-"""Version ranges: conda's translated to those of Python packages, and whether two of them overlap."""
+"""Version ranges: conda's as those of Python packages, and whether two of them overlap."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def overlap(first: SpecifierSet, second: SpecifierSet) -> bool:
 
 
 def conda_specifiers(spec: str) -> list[SpecifierSet] | None:
-    """Return the alternatives of a conda spec (`=3.12`, `>=3.11,<3.13`, `3.11|3.12`), `None` if not certain."""
+    """Return the alternatives of a conda spec (`3.11|3.12`), `None` if they are not certain."""
     from packaging.specifiers import SpecifierSet  # noqa: PLC0415 - 0.03 s, and not every task needs it
 
     limits = spec.rpartition("::")[2].strip()[len(spec_name(spec)) :].strip()

@@ -1,4 +1,4 @@
-"""Adopt a project: read what it uses, and write it into `pyproject.toml` as every combo reads it."""
+"""Adopt a project: read what it uses, and write it where every combo reads it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _PARTS: dict[Target, str] = {
     ("tool", "uv"): "for uv",
     ("tool", "poetry"): "for Poetry",
 }
-_LEFT = "The files that were read stay as they are; from now on pyproject.toml is what counts."
+_LEFT = "the files that were read stay as they are; from now on pyproject.toml is what counts"
 
 
 def opened(*, combo: str, engine: str, python: str, offline: bool = False) -> Session:
@@ -110,7 +110,7 @@ def _evident_manager(project: Project) -> tuple[str, str]:
 
 
 def init(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
-    """Show what is found and what becomes of it, and write that; an adopted project stays as it is."""
+    """Show what is found and write it; an adopted project stays as it is."""
     if _is_adopted(session.project):
         title = f"The project is adopted already, as {session.project.settings.combo}"
         return passed("init", title, note="nothing to do")

@@ -1,7 +1,7 @@
 """Move a project from one combo to another, and prove that the same versions are installed.
 
-The old versions are pinned in a dependency group of their own, the new manager locks, the group goes, and it locks
-again: both managers keep what is locked and still fits.
+The old versions are pinned in a dependency group of their own, the new manager locks, the group
+goes, and it locks again: both managers keep what is locked and still fits.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def migrate(  # noqa: PLR0913 - each is an option of the task
     manifests = [*texts, session.manager.lock_path, target.manager.lock_path]
     try:
         with transaction.environment_alone(target, watcher.say):
-            # no part of the move may stay: the environment that exists tells which combo a project has
+            # no part of the move may stay: the environment tells which combo a project has
             results = transaction.carry_out(
                 target, steps, watcher, manifests=manifests, stays=False
             )
@@ -113,13 +113,13 @@ def _expect_movable(session: Session) -> None:
     if members:
         names = ", ".join(members)
         text = f"{names} is in a folder of this project, and a workspace cannot be moved."
-        advice = "Name the members in the other manager's way by hand, lock, and set [tool.mlops-lab] combo"
+        advice = "Name the members for the other manager, lock, and set [tool.mlops-lab] combo"
         remedy = Remedy(advice)
         raise LabError(text, ErrorCode.WORKSPACE, file=PYPROJECT, remedy=remedy)
 
 
 def _removed(session: Session, watcher: Progress) -> Sequence[Result]:
-    """Remove the old environment in a run of its own; if that fails it is put back, and the move is kept."""
+    """Remove the old environment in a run of its own; the move is kept if that fails."""
     try:
         return installation.remove(session, watcher).results
     except LabError as error:
@@ -200,7 +200,7 @@ def _out_of_conda(session: Session, *, leave_behind: bool) -> tuple[list[Declara
 
 
 def _limit(session: Session, name: str, spec: str) -> str:
-    """Return the versions that a conda spec allows, those that conda installed if it is not certain."""
+    """Return the versions that a conda spec allows, that one that is installed if not certain."""
     if spec.rpartition("::")[2].strip() == spec_name(spec):
         return ""
     choices = conda_specifiers(spec)
@@ -247,7 +247,7 @@ def _steps(session: Session, target: Session, had: Installed, texts: dict[Path, 
         steps += [step.after("env.files") for step in creation]
     steps += _lock_steps(target, had, texts, exists=exists)
     steps += installation.install_steps(target, snapshot.installed_groups(session))
-    # an environment that this run creates holds nothing of an earlier time, nor does the project's own
+    # neither a new environment nor the project's own has anything of an earlier time
     made = not exists or environment.prefix == session.environment.prefix
     look = partial(compare, target, had, made=made)
     steps.append(Step("migrate.same", SAME, work=look, check=True, needs=("deps.install",)))
@@ -291,7 +291,7 @@ def _lock_steps(
 
 
 def _locked(target: Session, had: Installed, outcome: Outcome) -> Sequence[Result]:
-    """Read what the lock's command left; refuse, before anything is installed, what has another source."""
+    """Read what locking left; refuse, before anything is installed, what has another source."""
     results = list(target.manager.ended(outcome))
     lost = sorted(had.sources.keys() - target.manager.from_elsewhere())
     if lost:

@@ -38,8 +38,8 @@ class DiffersError(LabError):
 class Installed:
     """What the old environment has.
 
-    `versions` must be there again. `sources` maps what comes from no index to a requirement of exactly that. `strays`
-    are declared nowhere.
+    `versions` must be there again. `sources` maps what comes from no index to a requirement of
+    exactly that. `strays` are declared nowhere.
     """
 
     python: str

@@ -1,4 +1,4 @@
-"""`init` and `migrate`: projects of many shapes become ones that all checks pass, and go from combo to combo."""
+"""`init` and `migrate`: projects of many shapes pass all checks, and go from combo to combo."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _QUOTED = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'")
 
 @dataclass(frozen=True)
 class Shape:
-    """What is to come of a project: the combo (asked for, or found out), its requirements, and what is said of it."""
+    """What becomes of a project: the combo (asked for, or found), its requirements, the notes."""
 
     combo: str
     lists: dict[str, list[str]]
@@ -98,7 +98,10 @@ SHAPES = {
         "conda_poetry",
         {
             "": [
-                'click-default-group>=1.2,<2.0; sys_platform == "linux" or sys_platform == "darwin"',
+                (
+                    "click-default-group>=1.2,<2.0; "
+                    'sys_platform == "linux" or sys_platform == "darwin"'
+                ),
                 "shape-lib",
             ],
             "dev": ["iniconfig>=2.0,<2.1"],
@@ -249,7 +252,7 @@ def _versions(lab: Lab) -> dict[str, str]:
 
 @pytest.fixture
 def traveller(new_lab: Callable[[Case], Lab]) -> Iterator[Lab]:
-    """Give a project that is set up with pip and uv, at versions that are older than what it asks for by now."""
+    """Return a project that is set up with pip and uv, at versions older than it now allows."""
     lab = new_lab(Case("conda_uv", "rattler"))
     lab.case = None
     (lab.project / "conda.yml").unlink()
@@ -334,7 +337,7 @@ def test_what_cannot_be_moved_changes_nothing(traveller: Lab) -> None:
     assert answer.code == 2
     assert "tiny-tool" in answer.error()["detail"]
 
-    # .venv is there still; with something in it that conda's environment does not have, the two are not the same
+    # .venv still exists; it now has something that conda's environment does not have
     argv = [
         str(tools() / "uv"),
         "pip",

@@ -1,4 +1,4 @@
-"""`migrate` tells the other manager where each requirement is found, and takes nothing of that name from an index."""
+"""`migrate` tells the other manager where each requirement is found, which is no index."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def lab(new_lab: Callable[[Case], Lab]) -> Iterator[Lab]:
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder for a git repository, without a space in its path: Poetry could not read that."""
+    """Return a folder for a git repository, without a space: Poetry could not read that."""
     return tmp_path_factory.mktemp("repository")
 
 
@@ -92,9 +92,11 @@ def test_what_the_other_manager_cannot_be_told_is_refused_before_anything_is_don
     text = PYPROJECT.replace('"click-default-group>=1.2"', '"toolz"')
     if workspace:
         package(lab.project / "toolz", "toolz", "1.0")
-        said = '[tool.uv.workspace]\nmembers = ["toolz"]\n[tool.uv.sources]\ntoolz = { workspace = true }\n'
+        said = '[tool.uv.workspace]\nmembers = ["toolz"]\n'
+        said += "[tool.uv.sources]\ntoolz = { workspace = true }\n"
     else:
-        said = "[tool.uv.sources]\ntoolz = { path = '../toolz fork', marker = \"os_name != 'nothing'\" }\n"
+        said = "[tool.uv.sources]\n"
+        said += "toolz = { path = '../toolz fork', marker = \"os_name != 'nothing'\" }\n"
     lab.write("pyproject.toml", f"{text}\n{said}")
     lab.ok("setup", "--combo", "pip_uv")
     with untouched(lab):

@@ -1,4 +1,4 @@
-"""What each kind of file declares comes into `pyproject.toml`, and what is wrong is one error with its place."""
+"""What each kind of file declares comes into `pyproject.toml`; a mistake is one error."""
 
 from __future__ import annotations
 
@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OLD = '[tool.poetry]\nname = "demo"\nversion = "1"\n[tool.poetry.dependencies]\npython = "^3.9"\n'
-_BUILT = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n[project]\nname = "a"\n'
+_BUILT = """[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+[project]
+name = "a"
+"""
 
 
 def _init(
@@ -290,14 +295,16 @@ def test_what_is_wrong_is_one_error_with_its_place(
         ),
         pytest.param(
             {
-                "pyproject.toml": f"{OLD}a = [{{version='1', source='x'}}, {{version='2', source='y'}}]"
+                "pyproject.toml": f"{OLD}a = [{{version='1', source='x'}},"
+                " {version='2', source='y'}]"
             },
             "a: {'source': 'y'} is NOT taken over; {'source': 'x'} is used",
             id="second source",
         ),
         pytest.param(
             {
-                "pyproject.toml": f"{OLD}a = [{{path='x', python='3.9'}}, {{path='y', python='>3.9'}}]"
+                "pyproject.toml": f"{OLD}a = [{{path='x', python='3.9'}},"
+                " {path='y', python='>3.9'}]"
             },
             "a: {'path': 'y'} is NOT taken over; {'path': 'x'} is used",
             id="second path",
@@ -309,12 +316,14 @@ def test_what_is_wrong_is_one_error_with_its_place(
         ),
         pytest.param(
             {"requirements.txt": "a", "environment-dev.yml": "dependencies: [b]"},
-            "environment-dev.yml needs a look it is a conda file, and is not read Rename it to environment.yml",
+            "environment-dev.yml needs a look it is a conda file, and is not read "
+            "Rename it to environment.yml",
             id="a conda file of another name",
         ),
         pytest.param(
             {"environment.yml": "name: e", "dev.yaml": "channels: [c]\ndependencies: [b]"},
-            "dev.yaml needs a look it is a conda file, and is not read Merge it into environment.yml",
+            "dev.yaml needs a look it is a conda file, and is not read "
+            "Merge it into environment.yml",
             id="a conda file beside the project's",
         ),
     ],
@@ -359,7 +368,8 @@ def test_line_ends_and_what_stands_there_stay(root: Path) -> None:
 
 
 def test_groups_are_the_same_for_both_managers(root: Path) -> None:
-    text = f"{OLD}[tool.poetry.group.docs]\noptional = true\n[tool.poetry.group.docs.dependencies]\na = '*'\n"
+    text = f"{OLD}[tool.poetry.group.docs]\noptional = true\n"
+    text += "[tool.poetry.group.docs.dependencies]\na = '*'\n"
     _init(
         root,
         {
@@ -390,7 +400,8 @@ def test_groups_that_a_manager_leaves_out_stay_so(root: Path) -> None:
 
 def test_groups_that_stand_far_from_each_other_come_along(root: Path) -> None:
     groups = [f"[tool.poetry.group.{name}.dependencies]\n{name} = '*'\n" for name in ("one", "two")]
-    text = f"{OLD}[build-system]\nrequires = []\n{groups[0]}[tool.black]\nline-length = 99\n{groups[1]}"
+    text = f"{OLD}[build-system]\nrequires = []\n{groups[0]}"
+    text += f"[tool.black]\nline-length = 99\n{groups[1]}"
     _init(root, {"pyproject.toml": text})
     data = _data(root)
     assert data["dependency-groups"] == {"one": ["one"], "two": ["two"]}
@@ -409,7 +420,8 @@ def test_plain_requirement_has_no_option_of_any_pip(root: Path) -> None:
 
 
 def test_conda_file_loses_its_pip_section_alone(root: Path) -> None:
-    text = "# top\nname: e\ndependencies:\n  - r-base  # R\n  - pip:\n    # cli\n    - a>1  # why\n  - six\n"
+    text = "# top\nname: e\ndependencies:\n  - r-base  # R\n"
+    text += "  - pip:\n    # cli\n    - a>1  # why\n  - six\n"
     _init(root, {"environment.yml": text}, combo="conda_poetry")
     assert (
         root / "environment.yml"
@@ -485,7 +497,8 @@ def test_list_keeps_its_layout(root: Path, before: str, after: str) -> None:
     ("text", "expected"),
     [
         pytest.param(
-            f"[tool.x]\na = 1\n\n# of old\n{OLD}a = '1' #tight\n\n# of black\n[tool.black]\nb = 1\n",
+            f"[tool.x]\na = 1\n\n# of old\n{OLD}a = '1' #tight\n\n"
+            "# of black\n[tool.black]\nb = 1\n",
             [
                 '[project]\n# of old\nname = "demo"\n',
                 '"a==1", # tight\n',
@@ -514,11 +527,9 @@ def test_comments_above_a_table_go_with_it(root: Path, text: str, expected: list
     assert [part for part in expected if part not in made] == []
 
 
-_BUILT = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n[project]\nname = "a"\n'
-
-
 def test_alternatives_of_an_optional_dependency_are_all_kept(root: Path) -> None:
-    rows = "a = [{version = '1', python = '<3.10', optional = true}, {version = '2', python = '>=3.10', optional = true}]"
+    rows = "a = [{version = '1', python = '<3.10', optional = true},"
+    rows += " {version = '2', python = '>=3.10', optional = true}]"
     _init(root, {"pyproject.toml": f"{OLD}{rows}\n[tool.poetry.extras]\nx = ['a']\n"})
     assert [one[:4] for one in _data(root)["project"]["optional-dependencies"]["x"]] == [
         "a==1",
@@ -611,7 +622,8 @@ def test_project_itself_is_no_dependency(root: Path) -> None:
     ],
 )
 def test_name_of_the_project_is_no_dependency(root: Path, name: str, text: str) -> None:
-    own = "[project]\nname = 'sel-fie'\nversion = '1'\n[project.optional-dependencies]\nall = ['sel-fie[x]']\nx = []\n"
+    own = "[project]\nname = 'sel-fie'\nversion = '1'\n"
+    own += "[project.optional-dependencies]\nall = ['sel-fie[x]']\nx = []\n"
     answer = _init(root, {"pyproject.toml": own, name: text})
     assert _data(root)["project"]["dependencies"] == ["six"]
     assert _data(root)["project"]["optional-dependencies"]["all"] == ["sel-fie[x]"]
@@ -641,7 +653,8 @@ def test_name_of_the_project_is_no_dependency(root: Path, name: str, text: str) 
 def test_what_the_build_requires_stays(
     root: Path, requires: list[str], expected: list[str], said: str
 ) -> None:
-    build = f"[build-system]\nrequires = {json.dumps(requires)}\nbuild-backend = 'poetry.core.masonry.api'\n"
+    build = f"[build-system]\nrequires = {json.dumps(requires)}\n"
+    build += "build-backend = 'poetry.core.masonry.api'\n"
     answer = _init(root, {"pyproject.toml": f"{OLD}{build}"})
     assert _data(root)["build-system"]["requires"] == expected
     assert said in _said(answer)

@@ -1,4 +1,4 @@
-"""What one manager alone was told of where a requirement is found is said to the other, or refused with its line."""
+"""What one manager was told of a requirement's source is told to another, or refused."""
 
 from __future__ import annotations
 
@@ -74,7 +74,8 @@ def _told(project: MakeProject, manager: str, text: str, lock: str = "") -> Decl
         ),
         pytest.param(
             "poetry",
-            f"{POETRY}A = {{ git = 'ssh://h/a', extras = ['x'] }}\n{DEV}a = {{ git = 'ssh://h/a' }}",
+            f"{POETRY}A = {{ git = 'ssh://h/a', extras = ['x'] }}\n"
+            f"{DEV}a = {{ git = 'ssh://h/a' }}",
             {("sources", "A"): {"git": "ssh://h/a"}},
             id="one place in two tables",
         ),
@@ -158,7 +159,8 @@ def test_what_the_other_cannot_be_told_is_refused(
 def test_index_is_refused_where_packages_come_from_it(
     project: MakeProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lock = 'version = 1\n[[package]]\nname = "a"\nversion = "1"\nsource = {{ registry = "https://{}/simple" }}\n'
+    lock = 'version = 1\n[[package]]\nname = "a"\nversion = "1"\n'
+    lock += 'source = {{ registry = "https://{}/simple" }}\n'
     text = '[[tool.uv.index]]\nname = "mine"\nurl = "https://mine/simple/"\n'
     assert not _told(project, "uv", text, lock.format("other")).items
     with pytest.raises(LabError, match="an index that packages come from, mine"):

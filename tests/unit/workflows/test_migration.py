@@ -1,4 +1,4 @@
-"""What a move to another combo does beside the tools: the plan, the old environment, and what to do where it fails."""
+"""A move to another combo: the plan, the old environment, and what to do if it fails."""
 
 from __future__ import annotations
 
