@@ -72,10 +72,14 @@ def _missing(distribution: Distribution) -> list[str] | None:
     root = str(distribution.folder.parent)
     missing = []
     for name, _, _ in rows:
-        # Poetry records absolute paths for an editable project
-        if not name.endswith(".pyc") and not os.access(f"{root}/{name}", os.F_OK):
+        if not name.endswith(".pyc") and not os.access(_path(root, name), os.F_OK):
             missing.append(name)
     return missing
+
+
+def _path(root: str, name: str) -> str:
+    """Return the path of a recorded file; Poetry 2 records absolute ones for an editable project."""
+    return os.path.join(root, name)  # noqa: PTH118 - a Path for each file would be slow
 
 
 def _altered(distribution: Distribution) -> list[str]:
@@ -85,7 +89,7 @@ def _altered(distribution: Distribution) -> list[str]:
     for name, recorded, _ in record_rows(distribution) or ():
         if name.endswith(".pyc") or not recorded.startswith(_SHA256):
             continue
-        found = digest(f"{root}/{name}")
+        found = digest(_path(root, name))
         if found is None:
             continue
         expected = recorded.removeprefix(_SHA256).rstrip("=")

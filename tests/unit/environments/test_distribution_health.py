@@ -204,6 +204,14 @@ def test_damaged_ones_are_told_from_whole_ones(venv: Path, install: Install) -> 
     assert set(distribution_health.damaged(venv)) == {"gone", "half"}
 
 
+def test_recorded_path_may_be_absolute(venv: Path, install: Install) -> None:
+    file = venv / "lib/python3.11/site-packages/demo.pth"
+    file.write_text("")
+    record = install(venv, "demo", "1.0") / "RECORD"
+    record.write_text(f"{record.read_text()}{file},,\n")
+    assert found(venv)["doctor.installed-files"].status is Status.PASS
+
+
 def test_altered_file_is_found_by_its_hash(venv: Path, install: Install) -> None:
     record = install(venv, "demo", "1.0", files=("demo.py",))
     site = venv / "lib/python3.11/site-packages"
