@@ -48,6 +48,8 @@ class Engine:
     #: file by itself, and `explicit` reads conda's own kind of list, not a description
     is_cli: ClassVar[bool] = True
     has_doctor: ClassVar[bool] = True
+    #: the Python package of the solver that it takes for granted
+    solver_plugin: ClassVar[str] = "conda_libmamba_solver"
     #: the words that create what a conda file describes
     creates: ClassVar[tuple[str, ...]] = ("env", "create")
 
@@ -149,6 +151,7 @@ class Mamba(Engine):
 
     name: ClassVar[str] = "mamba"
     has_doctor: ClassVar[bool] = False
+    solver_plugin: ClassVar[str] = ""
 
 
 class Micromamba(Mamba):
@@ -170,6 +173,7 @@ class Rattler(Engine):
     name: ClassVar[str] = "rattler"
     is_cli: ClassVar[bool] = False
     has_doctor: ClassVar[bool] = False
+    solver_plugin: ClassVar[str] = ""
 
     @property
     def root(self) -> Path | None:

@@ -97,14 +97,15 @@ def _local(layer: Conda, folder: Path) -> Channel:
 
 
 def _solver(layer: Conda) -> dict[str, str]:
-    """Return the setting for conda's own solver, for a conda without libmamba.
+    """Return the setting for conda's own old solver, for a conda that lacks the newer one.
 
-    Conda takes libmamba for granted and fails without it: seen with conda 24.
+    Conda takes the newer one for granted and ends with an error without it:
+    https://github.com/conda/conda/pull/11187
     """
-    root = layer.maker.root
-    if not layer.maker.has_doctor or root is None:
+    plugin, root = layer.maker.solver_plugin, layer.maker.root
+    if not plugin or root is None:
         return {}
     site = site_packages.site_packages(root)
-    if site is not None and (site / "conda_libmamba_solver").is_dir():
+    if site is not None and (site / plugin).is_dir():
         return {}
     return {"solver": "classic"}

@@ -245,9 +245,9 @@ def checks(proof: Proof) -> str:
 
 def again(proof: Proof) -> str:
     """Create a second environment, in another home, from the manifests and the lock alone."""
-    second, session = proof.second, proof.session
-    left_out = shutil.ignore_patterns(".venv")
-    shutil.copytree(proof.first.project, second.project, symlinks=True, ignore=left_out)
+    first, second, session = proof.first, proof.second, proof.session
+    environment = shutil.ignore_patterns(first.prefix.name)
+    shutil.copytree(first.project, second.project, symlinks=True, ignore=environment)
     proof.lab(second, "env.create")
     proof.look(second)
     if session.environment.owns_packages:

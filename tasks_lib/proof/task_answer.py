@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib.errors import ExitCode, Remedy
@@ -31,6 +32,8 @@ def failure(task: str, outcome: Outcome) -> Result:
             status = Status.FAIL if failed else Status.ERROR
             parts = (row["title"], row["file"], row["detail"])
             detail = ": ".join(filter(None, parts))
-            return Result(task, status, task, detail, Remedy(row["remedy"]))
+            argv = tuple(row["remedy_argv"])
+            text = row["remedy"].removesuffix(shlex.join(argv)).removesuffix(": ")
+            return Result(task, status, task, detail, Remedy(text, argv))
     said = f"it ended with exit code {outcome.code} and no answer: {outcome.said[-300:]}"
     return Result(task, Status.ERROR, task, said)

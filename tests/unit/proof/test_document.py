@@ -48,7 +48,7 @@ def test_a_path_that_leads_to_no_file_is_said_to(
         document.load(root)
     with pytest.raises(LabError) as raised:
         document.load(Path("none.json"))
-    assert raised.value.message == f"there is no none.json in {root}."
+    assert raised.value.message == f"There is no none.json in {root}."
 
 
 def test_a_digest_does_not_depend_on_the_order_of_keys() -> None:

@@ -129,7 +129,14 @@ def test_a_cell_is_what_its_proof_says_and_a_pass_needs_both(tmp_path: Path) -> 
     answer = {
         "results": [
             {"status": "pass"},
-            {"status": "error", "title": "no", "detail": "index", "file": None, "remedy": ""},
+            {
+                "status": "error",
+                "title": "no",
+                "detail": "index",
+                "file": None,
+                "remedy": "",
+                "remedy_argv": [],
+            },
         ]
     }
     assert said(4, json.dumps(answer)) == (Status.ERROR, "no: index")
