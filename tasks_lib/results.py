@@ -72,8 +72,8 @@ class Fix(StrEnum):
 class Check:
     """The words of a check: its id, title, reason and remedy stand here once.
 
-    The first part of the id is the check's family. `severity` is the status of what it finds. `fix` is set where
-    `check.fix` may act without asking.
+    The first part of the id is the check's family. `severity` is the status of what it finds. `fix`
+    is set where `check.fix` may act without asking.
     """
 
     id: str
@@ -98,7 +98,10 @@ class Check:
         line: int | None = None,
         seconds: float = 0.0,
     ) -> Result:
-        """Return one result of this check; unless it passes, it has a remedy: the check's own or the one given."""
+        """Return one result of this check.
+
+        Unless it passes, it has a remedy: the check's own or the one given.
+        """
         if remedy is None:
             remedy = Remedy() if status is Status.PASS else self.remedy
         return Result(self.id, status, self.title, detail, remedy, file, line, seconds)
@@ -125,7 +128,7 @@ class Report:
 
     @property
     def root(self) -> Path:
-        """Return the repository's folder where GitHub names it and the project is in it, else the project's."""
+        """Return the repository's folder as GitHub names it, else the project's."""
         project = Path(self.project)
         workspace = Path(os.environ.get("GITHUB_WORKSPACE", ""))
         if workspace.is_absolute() and project.is_relative_to(workspace):
@@ -133,7 +136,10 @@ class Report:
         return project
 
     def from_root(self, file: str) -> str:
-        """Return a file's path from there, with forward slashes; a file elsewhere keeps its whole path."""
+        """Return a file's path from there, with forward slashes.
+
+        A file elsewhere keeps its whole path.
+        """
         path = Path(self.project, file)
         if path.is_relative_to(self.root):
             return path.relative_to(self.root).as_posix()
@@ -163,9 +169,12 @@ class Report:
 
 
 def verdict(results: Sequence[Result], *, strict: bool = False) -> ExitCode:
-    """Return the exit code that the results of checks add up to; `strict` counts a warning as a failure.
+    """Return the exit code that the results of checks add up to.
 
-    A check that could not be carried out is a tool that failed, and that outranks a check that failed.
+    `strict` counts a warning as a failure.
+
+    A check that could not be carried out is a tool that failed, and that outranks a check that
+    failed.
     """
     worst = {result.status for result in results}
     if Status.ERROR in worst:
@@ -196,14 +205,18 @@ def counted(report: Report) -> str:
     return ", ".join(told) or f"exit code {int(report.code)}"
 
 
-#: characters that move a terminal's cursor, end a line, turn text around, or are not allowed in XML or UTF-8
+#: characters that move a terminal's cursor, end a line, turn text around, or are not allowed in XML
+#: or UTF-8
 _UNPRINTABLE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]",
 )
 
 
 def printable(text: str) -> str:
-    """Return a text with visible escapes for what a reader should not get as it is; line breaks and tabs stay."""
+    """Return a text with visible escapes for what a reader should not get as it is.
+
+    Line breaks and tabs stay.
+    """
 
     def escape(match: re.Match[str]) -> str:
         return match[0].encode("unicode_escape").decode()

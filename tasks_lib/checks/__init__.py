@@ -1,4 +1,4 @@
-"""Run checks, all of which only read: those of the tools as steps, and those that read the facts."""
+"""Run checks, all of which only read: the tools' as steps, and those that read the facts."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _answer(session: Session, watcher: Watcher, chosen: Selection) -> Answer:
 
 
 def _all_of(readers: Sequence[FactCheck], chosen: Selection, facts: Facts) -> Iterator[Result]:
-    """Carry out the checks that read the facts in one step: they share what one of them has read."""
+    """Carry out the checks that read the facts, in one step: they share what they read."""
     for check in readers:
         yield from look_at(check, facts, chosen)
 
@@ -95,7 +95,8 @@ def _all_of(readers: Sequence[FactCheck], chosen: Selection, facts: Facts) -> It
 def look_at(check: FactCheck, facts: Facts, chosen: Selection) -> list[Result]:
     """Carry out one check.
 
-    Where it does not apply there is no result, unless the check was selected by its id: then it is a skip.
+    Where it does not apply there is no result, unless the check was selected by its id: then it is
+    a skip.
     """
     started = time.perf_counter()
     try:
@@ -117,7 +118,7 @@ def look_at(check: FactCheck, facts: Facts, chosen: Selection) -> list[Result]:
 def _judged(
     check: FactCheck, found: Sequence[Finding], allowed: int, seconds: float
 ) -> list[Result]:
-    """Return a result for each finding, or one pass where there are no more faults than `allowed`."""
+    """Return a result for each finding, or one pass where no more faults exist than `allowed`."""
     if sum(finding.count for finding in found) <= allowed:
         text = " ".join(finding.text for finding in found)
         if text:

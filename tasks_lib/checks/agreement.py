@@ -32,7 +32,10 @@ _LOCKS = {
 
 
 def _python(facts: Facts) -> Iterable[Finding]:
-    """Report where no version satisfies both; a spec that cannot be read for certain is not reported."""
+    """Report where no version satisfies both.
+
+    A spec that cannot be read for certain is not reported.
+    """
     from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415 - 0.03 s
 
     spec = facts.conda_specs.get("python", "")
@@ -43,7 +46,10 @@ def _python(facts: Facts) -> Iterable[Finding]:
         return  # `config` reports it
     if choices is None or any(overlap(choice, project) for choice in choices):
         return
-    text = f"The conda file needs {spec} and pyproject.toml needs Python {project}: no version is both."
+    text = (
+        f"The conda file needs {spec} and pyproject.toml needs Python {project}: no version is "
+        "both."
+    )
     yield Finding(text, *conda_line(facts, "python"))
 
 
@@ -104,7 +110,8 @@ CHECKS = (
     FactCheck(
         "agreement.python",
         "both manifests allow the same Python",
-        "conda installs the interpreter, and the manager resolves for `requires-python`. Where no version satisfies "
+        "conda installs the interpreter, and the manager resolves for `requires-python`. Where no "
+        "version satisfies "
         "both, the environment is created first, and only then does the manager refuse it.",
         Remedy("Change requires-python in pyproject.toml, or the Python in the conda file"),
         look=_python,
@@ -113,8 +120,10 @@ CHECKS = (
     FactCheck(
         "agreement.both-layers",
         "each package is declared in one layer",
-        "A package that both manifests name is resolved twice, by two solvers that do not know each other, and the "
-        "one that installs last wins. A pin to the version that conda has is fine: `deps.align` writes it.",
+        "A package that both manifests name is resolved twice, by two solvers that do not know "
+        "each other, and the "
+        "one that installs last wins. A pin to the version that conda has is fine: `deps.align` "
+        "writes it.",
         Remedy("Keep it in one layer", ("invoke", "deps.remove", "PACKAGE", "--layer", "conda")),
         Status.WARN,
         look=_both_layers,
@@ -123,7 +132,8 @@ CHECKS = (
     FactCheck(
         "agreement.locks",
         "the locks of all managers pin the same versions",
-        "A project with two locks is installed from either, depending on the manager that a user has. Where the locks "
+        "A project with two locks is installed from either, depending on the manager that a user "
+        "has. Where the locks "
         "differ, so do the results, and nobody sees why.",
         Remedy("Lock again with each manager, or keep one lock", ("invoke", "deps.update")),
         Status.WARN,
@@ -133,7 +143,8 @@ CHECKS = (
     FactCheck(
         "agreement.stray-lock",
         "every lock belongs to a manager in use",
-        "A lock whose manager is not mentioned in pyproject.toml is never renewed. Scanners read it, and users install "
+        "A lock whose manager is not mentioned in pyproject.toml is never renewed. Scanners read "
+        "it, and users install "
         "from it, years later.",
         Remedy("Delete the lock if nobody installs from it"),
         Status.WARN,

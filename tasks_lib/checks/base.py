@@ -20,7 +20,8 @@ _SHOWN = 8
 class Finding:
     """One thing that is wrong.
 
-    `status` is set where the finding is milder than its check. `count` is the number of faults that it sums up.
+    `status` is set where the finding is milder than its check. `count` is the number of faults that
+    it sums up.
     """
 
     text: str

@@ -126,8 +126,10 @@ CHECKS = (
     FactCheck(
         "conda.defaults",
         "conda-forge is not mixed with the defaults channel",
-        "conda-forge and Anaconda's defaults build against different libraries, and an environment of both breaks in "
-        "ways that no solver sees. The terms of service of the defaults also ask larger organisations for a paid "
+        "conda-forge and Anaconda's defaults build against different libraries, and an environment "
+        "of both breaks in "
+        "ways that no solver sees. The terms of service of the defaults also ask larger "
+        "organisations for a paid "
         "licence, and a CI run has nobody who accepts them.",
         Remedy("Remove it from the channels; nodefaults keeps it out"),
         Status.WARN,
@@ -137,7 +139,8 @@ CHECKS = (
     FactCheck(
         "conda.torch",
         "all of torch is for the CPU, or all for the GPU",
-        "torch, torchvision and torchaudio are built for one CUDA version or for none. Where conda brings one kind and "
+        "torch, torchvision and torchaudio are built for one CUDA version or for none. Where conda "
+        "brings one kind and "
         "the manager another, the import fails, or the GPU is not found.",
         Remedy("Take torch and its companions from one layer, built for one kind"),
         look=_torch,
@@ -146,8 +149,10 @@ CHECKS = (
     FactCheck(
         "conda.cuda",
         "CUDA exists where it is needed",
-        "conda resolves packages for the CUDA driver that it finds (the virtual package __cuda). Without one the "
-        "environment cannot be created, or gets builds that do not run. CONDA_OVERRIDE_CUDA tells conda, and this "
+        "conda resolves packages for the CUDA driver that it finds (the virtual package __cuda). "
+        "Without one the "
+        "environment cannot be created, or gets builds that do not run. CONDA_OVERRIDE_CUDA tells "
+        "conda, and this "
         "check, about the driver of another machine.",
         Remedy(
             "Use builds for the CPU, or set CONDA_OVERRIDE_CUDA=12.4 if it is for another machine"
@@ -159,7 +164,8 @@ CHECKS = (
     FactCheck(
         "conda.pip-section",
         "the conda file leaves Python packages to the lock",
-        "pip resolves the `pip:` section of a conda file again each time, without a lock and without regard to the "
+        "pip resolves the `pip:` section of a conda file again each time, without a lock and "
+        "without regard to the "
         "manager's. The same file gives another environment next month.",
         Remedy(
             "Declare them in pyproject.toml, and remove the section",

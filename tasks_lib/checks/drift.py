@@ -43,7 +43,10 @@ def _lock(facts: Facts) -> Iterable[Finding]:
 
 
 def _is_pinned(version: str, pins: set[str]) -> bool:
-    """Return whether a version is one of the pins; a package from a folder has an empty one, which says nothing."""
+    """Return whether a version is one of the pins.
+
+    A package from a folder has an empty one, which says nothing.
+    """
     from packaging.utils import canonicalize_version  # noqa: PLC0415 - 0.03 s
 
     if pins == {""}:
@@ -52,7 +55,7 @@ def _is_pinned(version: str, pins: set[str]) -> bool:
 
 
 def _strays(facts: Facts) -> Iterable[Distribution]:
-    """Yield what somebody installed by hand: not a seed, and not in the conda file's `pip:` section."""
+    """Yield what somebody installed by hand: not a seed, nor in the conda file's `pip:` section."""
     known = {*facts.owned, *SEEDS, *facts.pip_names}
     for one in facts.distributions:
         if facts.owner(one) is Owner.STRAY and one.name not in known:
@@ -82,8 +85,10 @@ CHECKS = (
     FactCheck(
         "drift.lock",
         "the environment has what the lock lists",
-        "An environment in which somebody installed by hand works on that machine alone. Packages that are missing or "
-        "have another version than the lock says are a failure; packages that nobody needs are a warning. What conda "
+        "An environment in which somebody installed by hand works on that machine alone. Packages "
+        "that are missing or "
+        "have another version than the lock says are a failure; packages that nobody needs are a "
+        "warning. What conda "
         "owns is not a stray.",
         Remedy("Install what the lock lists, and remove strays", ("invoke", "deps.sync")),
         fix=Fix.INSTALL,
@@ -93,7 +98,8 @@ CHECKS = (
     FactCheck(
         "drift.conda",
         "the environment has what the conda file lists",
-        "A conda file that was edited after the environment was created describes an environment that nobody has. "
+        "A conda file that was edited after the environment was created describes an environment "
+        "that nobody has. "
         "Whoever creates it next gets another one.",
         Remedy("Install what is missing", ("invoke", "env.create")),
         fix=Fix.CREATE,
@@ -105,7 +111,8 @@ CHECKS = (
     FactCheck(
         "drift.interrupted",
         "no run was interrupted",
-        "A run that was killed, or that is still going on, leaves a state that is neither the old nor the new one. The "
+        "A run that was killed, or that is still going on, leaves a state that is neither the old "
+        "nor the new one. The "
         "next run that changes the project puts it back first.",
         Remedy("Put it back", ("invoke", "setup")),
         look=_interrupted,

@@ -1,4 +1,4 @@
-"""What reaches into the environment from outside: the user's packages, variables, and a manager's own records."""
+"""What reaches into the environment from outside: packages, variables, a manager's records."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _user_site(facts: Facts) -> Iterable[Finding]:
 
 
 def _reads_user_site(facts: Facts, prefix: Path) -> bool:
-    """Return whether the environment's Python looks there: a virtual environment's does so only if told to."""
+    """Return whether Python looks there: in a virtual environment it does so only if told to."""
     variables = facts.session.environment.activation().variables
     ours = {"", bootstrap.NO_USER_SITE}  # mlops-lab's own value is not the user's
     if variables.get("PYTHONNOUSERSITE") or os.environ.get("PYTHONNOUSERSITE", "") not in ours:
@@ -101,8 +101,10 @@ CHECKS = (
     FactCheck(
         "leak.user-site",
         "no package of the user hides one of the environment",
-        "`pip install --user` writes to a folder of the user, which a conda environment's Python searches before its "
-        "own packages. Then the version that the lock names is installed, and another one is imported.",
+        "`pip install --user` writes to a folder of the user, which a conda environment's Python "
+        "searches before its "
+        "own packages. Then the version that the lock names is installed, and another one is "
+        "imported.",
         Remedy(
             "Uninstall them there, or hide them from the environment",
             ("conda", "env", "config", "vars", "set", "PYTHONNOUSERSITE=1"),
@@ -113,7 +115,8 @@ CHECKS = (
     FactCheck(
         "leak.pythonpath",
         "PYTHONPATH adds nothing from elsewhere",
-        f"Every Python searches the folders of PYTHONPATH before the packages of its environment. {_BY_HAND}",
+        f"Every Python searches the folders of PYTHONPATH before the packages of its environment. "
+        f"{_BY_HAND}",
         Remedy("Unset it", _UNSET),
         Status.WARN,
         look=_pythonpath,
@@ -121,7 +124,8 @@ CHECKS = (
     FactCheck(
         "leak.virtual-env",
         "no other virtual environment takes precedence",
-        "Poetry and uv read VIRTUAL_ENV before conda's variables, and uv takes a .venv in the project before both: an "
+        "Poetry and uv read VIRTUAL_ENV before conda's variables, and uv takes a .venv in the "
+        "project before both: an "
         f"old variable or folder makes them install somewhere else. {_BY_HAND}",
         Remedy("Deactivate it, and delete a .venv that nobody uses"),
         Status.WARN,

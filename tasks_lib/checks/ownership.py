@@ -40,7 +40,7 @@ def _clobbered(facts: Facts) -> Iterable[Finding]:
 
 
 def _installer(record: Mapping[str, Any], folder: Path) -> str:
-    """Name who wrote INSTALLER in a distribution's record where that is not the file that conda brought."""
+    """Name who wrote a record's INSTALLER, where conda did not bring that file."""
     try:
         data = (folder / "INSTALLER").read_bytes()
     except OSError:
@@ -72,7 +72,8 @@ def _duplicated(facts: Facts) -> Iterable[Finding]:
 def _shadowed(facts: Facts) -> Iterable[Finding]:
     """Look for modules in the project's folder that hide an installed one.
 
-    A folder without `__init__.py` hides none. The project's own modules are not meant, though they may be installed.
+    A folder without `__init__.py` hides none. The project's own modules are not meant, though they
+    may be installed.
     """
     root, site = facts.project.root, facts.site
     if site is None:
@@ -108,8 +109,10 @@ CHECKS = (
     FactCheck(
         "ownership.clobbered",
         "conda's packages are as conda installed them",
-        "pip, uv and Poetry replace or remove what conda installed without a word: to them it is a distribution like "
-        "any other. conda's records then list files that do not exist, `conda doctor` reports them and exits 0, and "
+        "pip, uv and Poetry replace or remove what conda installed without a word: to them it is a "
+        "distribution like "
+        "any other. conda's records then list files that do not exist, `conda doctor` reports them "
+        "and exits 0, and "
         "the next conda command may break what works now.",
         _ALIGN,
         look=_clobbered,
@@ -118,7 +121,8 @@ CHECKS = (
     FactCheck(
         "ownership.duplicated",
         "no distribution has two owners",
-        "A distribution that both conda and another installer put into one site-packages is recorded twice. Python "
+        "A distribution that both conda and another installer put into one site-packages is "
+        "recorded twice. Python "
         "imports a mixture of both, and either tool may delete files that the other one needs.",
         _ALIGN,
         look=_duplicated,
@@ -127,7 +131,8 @@ CHECKS = (
     FactCheck(
         "ownership.shadowed",
         "no module of the project hides an installed one",
-        "Python looks first in the folder in which it is started. A file there with the name of an installed package "
+        "Python looks first in the folder in which it is started. A file there with the name of an "
+        "installed package "
         "is imported in its place, and the error that follows names the package.",
         Remedy("Give the project's file or folder another name"),
         Status.WARN,
@@ -137,8 +142,10 @@ CHECKS = (
     FactCheck(
         "base",
         "the environment is not conda's base",
-        "conda runs from its base environment: a package that changes there can leave you without a conda to repair it "
-        "with. Base is recognised from the folder itself, since variables and names can say anything.",
+        "conda runs from its base environment: a package that changes there can leave you without "
+        "a conda to repair it "
+        "with. Base is recognised from the folder itself, since variables and names can say "
+        "anything.",
         Remedy(
             "Give the environment another name in the conda file, or use another folder",
             ("invoke", "setup"),

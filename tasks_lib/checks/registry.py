@@ -1,4 +1,4 @@
-"""The one registry of checks: those of the tools, of the layers and the managers, and those that read the facts."""
+"""The one registry of checks: of tools, layers and managers, and those that read the facts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FACT_CHECKS = {check.id: check for check in _READING}
 
 
 def _all() -> dict[str, Check]:
-    """Return the rows of the tools, the managers and the layers, which may share some, and those of the facts."""
+    """Return all rows, each id once: managers and layers may share some."""
     rows = list(tools.CHECKS)
     for manager in MANAGERS.values():
         rows += manager.known_checks

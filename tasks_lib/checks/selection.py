@@ -1,4 +1,4 @@
-"""Which checks run and how much each counts: the options, and the settings of `[tool.mlops-lab.checks]`."""
+"""Which checks run and how much each counts, by options and by `[tool.mlops-lab.checks]`."""
 
 from __future__ import annotations
 
@@ -53,7 +53,10 @@ class Selection:
         return not self.select or bool(names & self.select)
 
     def keeps(self, check: str) -> bool:
-        """Return whether a result is shown; `env.exists` is shown with every check of the environment."""
+        """Return whether a result is shown.
+
+        `env.exists` is shown with every check of the environment.
+        """
         if check == "env.exists":
             return check not in self.ignore
         return check not in KNOWN or self.wants(check)
@@ -63,7 +66,10 @@ class Selection:
         return self.threshold.get(check, self.threshold.get(family(check), 0))
 
     def judged(self, check: str, status: Status) -> Status:
-        """Return the status of a finding by the project's settings; no setting changes any other result."""
+        """Return the status of a finding by the project's settings.
+
+        No setting changes any other result.
+        """
         setting = self.severity.get(check) or self.severity.get(family(check))
         if setting and status in {Status.WARN, Status.FAIL}:
             return Status(setting)
@@ -131,6 +137,9 @@ def _refuse_unknown(
     groups = families()
     for name in names:
         if name not in KNOWN and name not in groups:
-            text = f"{where}: there is no check {name!r}. The families are {', '.join(groups)}. {listing()}"
+            text = (
+                f"{where}: there is no check {name!r}. The families are {', '.join(groups)}. "
+                f"{listing()}"
+            )
             remedy = Remedy("See what a check does", ("invoke", "check.explain", "ID"))
             raise LabError(text, ErrorCode.UNKNOWN_CHECK, remedy=remedy, file=file, line=line)

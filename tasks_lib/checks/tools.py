@@ -1,4 +1,4 @@
-"""The checks of the tools: manifests, lock, environment, and whether the installed packages are compatible."""
+"""The checks of the tools: manifests, lock, environment, and compatible packages."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ ENV_EXISTS = Check(
 COMPAT = Check(
     "compat.requirements",
     "the installed packages are compatible",
-    "Each distribution lists what it needs, and a later installation may have replaced that. `pip check` reports the "
+    "Each distribution lists what it needs, and a later installation may have replaced that. `pip "
+    "check` reports the "
     "same.",
     Remedy("Lock and install again", ("invoke", "deps.update")),
 )
@@ -45,7 +46,7 @@ CHECKS = (CONFIG_CONDA, ENV_EXISTS, COMPAT)
 
 
 def manifest(session: Session) -> Iterable[Step]:
-    """Check the conda file where there is one, then what the manager says of `pyproject.toml` and the lock."""
+    """Check the conda file where there is one, then let the manager check manifest and lock."""
     project = session.project
     if project.conda_path:
         title = f"check {project.conda_path.name}"
@@ -56,7 +57,7 @@ def manifest(session: Session) -> Iterable[Step]:
 
 
 def _activation(session: Session) -> Activation | None:
-    """Return the environment's activation, or `None` where it does not exist or the conda file cannot be read."""
+    """Return the activation, `None` without an environment or a readable conda file."""
     try:
         return session.environment.activation() if session.environment.exists() else None
     except LabError:
@@ -103,7 +104,7 @@ def compat(session: Session) -> Iterable[Step]:
 
 
 def _compatible(outcome: Outcome) -> Iterable[Result]:
-    """Read the words of `uv pip check`, seen with uv 0.13: its exit code is the same for each case."""
+    """Read the words of `uv pip check`: its exit code does not tell the cases apart (uv 0.13)."""
     lines = [line.strip() for line in outcome.said.splitlines()]
     wrong = [line for line in lines if line.startswith("The package ")]
     no_python = ("No virtual environment or system Python", "Python interpreter not found")
@@ -119,7 +120,8 @@ def _compatible(outcome: Outcome) -> Iterable[Result]:
         yield COMPAT.result(Status.ERROR, error.message, remedy=error.remedy)
 
 
-#: Each family's name is the first part of its results' ids. These run the tools, and `setup` ends with them.
+#: Each family's name is the first part of its results' ids. These run the tools, and `setup` ends
+#: with them.
 FAMILIES: dict[str, Callable[[Session], Iterable[Step]]] = {
     "config": manifest,
     "lock": manifest,

@@ -11,13 +11,15 @@ _INSTALL_AGAIN = Remedy("Install it again", ("invoke", "deps.install"))
 CONDA_META = Check(
     "doctor.conda-meta",
     "conda's records are complete",
-    "conda knows from its records in conda-meta what is installed. A damaged record stops every conda command.",
+    "conda knows from its records in conda-meta what is installed. A damaged record stops every "
+    "conda command.",
     CREATE_AGAIN,
 )
 MISSING_FILES = Check(
     "doctor.missing-files",
     "every file that conda installed exists",
-    "A package without its files fails when it is used. `conda doctor` reports such files too, and exits 0.",
+    "A package without its files fails when it is used. `conda doctor` reports such files too, and "
+    "exits 0.",
     CREATE_AGAIN,
 )
 ALTERED_FILES = Check(
@@ -35,7 +37,8 @@ CONSISTENT = Check(
 CONDA_DOCTOR = Check(
     "doctor.conda",
     "conda doctor finds nothing wrong",
-    "This is conda's own look at the environment. Its words count, because it exits 0 whatever it finds.",
+    "This is conda's own look at the environment. Its words count, because it exits 0 whatever it "
+    "finds.",
     CREATE_AGAIN,
 )
 INTERPRETER = Check(
@@ -47,7 +50,8 @@ INTERPRETER = Check(
 MOVED = Check(
     "doctor.moved",
     "the environment is where it was created",
-    "The scripts of an environment name the interpreter by its path, which is wrong after a move or a copy.",
+    "The scripts of an environment name the interpreter by its path, which is wrong after a move "
+    "or a copy.",
     CREATE_AGAIN,
 )
 RECORDS = Check(

@@ -1,4 +1,4 @@
-"""Poetry's settings: those that give it the index, and those that lead a typed command away from the environment."""
+"""Poetry's settings: of the index, and what leads a typed command to another environment."""
 
 from __future__ import annotations
 
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 LEAK_POETRY = Check(
     "leak.poetry",
     "Poetry finds this environment when you type a command",
-    "`poetry env use` leaves an entry in Poetry's envs.toml that wins over the active environment until it is removed, "
-    "and virtualenvs.in-project = false makes Poetry ignore .venv. The tasks ignore both; a command that you type "
+    "`poetry env use` leaves an entry in Poetry's envs.toml that wins over the active environment "
+    "until it is removed, "
+    "and virtualenvs.in-project = false makes Poetry ignore .venv. The tasks ignore both; a "
+    "command that you type "
     "does not.",
     Remedy(
         "Remove the entry, or unset the setting with poetry config --unset virtualenvs.in-project",
@@ -37,7 +39,9 @@ LEAK_POETRY = Check(
 
 
 def diversions(project: Project, *, in_project: bool) -> Iterator[tuple[str, str]]:
-    """Yield what leads Poetry elsewhere, and the file that says so; see `EnvManager.get` of Poetry 2.
+    """Yield what leads Poetry elsewhere, and the file that says so.
+
+    See `EnvManager.get` of Poetry 2.
 
     `in_project` says whether the environment is a .venv in the project.
     """
@@ -56,7 +60,10 @@ def diversions(project: Project, *, in_project: bool) -> Iterator[tuple[str, str
     elif records.is_file():
         name = environment_name(project)
         if read_toml(records, str(records))[0].get(name):
-            text = f"An old `poetry env use` leads Poetry to a virtual environment: [{name}] in {records}."
+            text = (
+                f"An old `poetry env use` leads Poetry to a virtual environment: [{name}] in "
+                f"{records}."
+            )
             yield text, str(records)
 
 
@@ -70,7 +77,7 @@ def environment_name(project: Project) -> str:
 
 
 def _settings(root: Path) -> Config:
-    """Read Poetry's variables, the project's poetry.toml and the user's config.toml by Poetry's own rules."""
+    """Read variables, poetry.toml and the user's config.toml by Poetry's own rules."""
     from poetry.config.config import Config  # noqa: PLC0415 - 0.1 s, and only this check needs it
 
     settings = Config()
@@ -87,8 +94,9 @@ def _settings(root: Path) -> Config:
 def index_variables(options: Options) -> dict[str, str | None]:
     """Return the variables that give Poetry the index, always through its mirror plugin.
 
-    Poetry's own client needs more of an index than the standard demands. A login goes beside the address, under the
-    name that the plugin gives the mirror: Poetry would write the whole address into its cache and its exports.
+    Poetry's own client needs more of an index than the standard demands. A login goes beside the
+    address, under the name that the plugin gives the mirror: Poetry would write the whole address
+    into its cache and its exports.
     """
     env = package_index.for_pip(options)
     url = os.environ.get("POETRY_PYPI_MIRROR_URL") or package_index.resolve(options).url

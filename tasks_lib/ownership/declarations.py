@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 class Declaration:
     """One requirement of a manifest.
 
-    `table` names the manifest and the table for a user. `group` is the dependency group, empty for the project's own
-    dependencies, and `None` where an installation may leave the requirement out: an extra, the conda file's `pip:`
-    section, and a table of Poetry's that may be for another platform.
+    `table` names the manifest and the table for a user. `group` is the dependency group, empty for
+    the project's own dependencies, and `None` where an installation may leave the requirement out:
+    an extra, the conda file's `pip:` section, and a table of Poetry's that may be for another
+    platform.
     """
 
     table: str
@@ -31,12 +32,12 @@ class Declaration:
     member: bool = False
 
     def is_installed_with(self, groups: set[str]) -> bool:
-        """Return whether an installation with these groups of the project includes the requirement."""
+        """Return whether an installation with these groups includes the requirement."""
         return self.group == "" or (self.group in groups and not self.member)
 
 
 def parse(text: object) -> Requirement | None:
-    """Return a requirement, or `None` where the text is not one: `config` and `doctor` report that."""
+    """Return a requirement, `None` where the text is not one: `config` and `doctor` report it."""
     from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - 0.03 s
 
     if not isinstance(text, str):

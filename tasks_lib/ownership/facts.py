@@ -1,4 +1,4 @@
-"""The facts that checks, graph and workflows share: what is installed, owned and locked, each read once in a run."""
+"""The facts of a run, each read once: what is installed, owned and locked."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ class Facts:
 
     @cached_property
     def prefix(self) -> Path | None:
-        """Return the environment's folder where it can be used; `doctor` reports where it cannot."""
+        """Return the environment's folder where it can be used.
+
+        `doctor` reports where it cannot.
+        """
         if self._given_prefix is not None:
             return self._given_prefix
         environment = self.session.environment
@@ -59,7 +62,10 @@ class Facts:
 
     @cached_property
     def distributions(self) -> tuple[Distribution, ...]:
-        """Return every distribution of the environment; the rest of a record that was removed is not one."""
+        """Return every distribution of the environment.
+
+        The rest of a record that was removed is not one.
+        """
         if self.prefix is None:
             return ()
         return tuple(one for one in site_packages.distributions(self.prefix) if one.version)
@@ -95,7 +101,7 @@ class Facts:
 
     @cached_property
     def conda_file(self) -> CondaFile | None:
-        """Return the conda file, or `None` where it does not exist or cannot be read, which `config` reports."""
+        """Return the conda file, `None` where it cannot be read, which `config` reports."""
         try:
             return self.project.conda_file if self.project.conda_path else None
         except LabError:
@@ -108,7 +114,7 @@ class Facts:
 
     @cached_property
     def python(self) -> str:
-        """Return the version of the environment's Python as far as its folders show it, else an empty text."""
+        """Return the version of the environment's Python, empty where no folder shows it."""
         version = conda_health.python_version(self.prefix) if self.prefix else ""
         if version or self.site is None:
             return version

@@ -1,4 +1,4 @@
-"""Who needs what: the packages of both layers and what they require, from manifests, lock and installed records."""
+"""Who needs what: the packages of both layers, from manifests, lock and installed records."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Graph:
         return found
 
     def chains(self, target: Key) -> Iterator[tuple[str, list[Key]]]:
-        """Yield for each declaration that needs `target` its table and the shortest chain from it."""
+        """Yield the table of each declaration that needs `target`, and the shortest chain."""
         towards = {target: [target]}
         waiting = deque([target])
         while waiting:
@@ -159,7 +159,7 @@ def needs_of(
 def follow(
     facts: Facts, start: Iterable[Need], installed: Mapping[str, Distribution]
 ) -> Iterator[tuple[Need, list[Need]]]:
-    """Walk from `start` along the requirements of `installed`, and yield each need once with what it needs in turn.
+    """Walk along the requirements of `installed`; yield each need once, with what it needs.
 
     Each distribution is followed with the extras that somebody needs.
     """
@@ -178,10 +178,10 @@ def follow(
 
 
 def needed(facts: Facts) -> set[str]:
-    """Return the names that an installation without options needs here: locks are for all platforms, groups and extras.
+    """Return the names that an installation without options needs on this platform and Python.
 
-    These are what the manifests declare in the default groups, and what the installed distributions among them need
-    in turn.
+    These are what the manifests declare in the default groups, and what the installed
+    distributions among them need in turn. A lock names more: other platforms, groups, extras.
     """
     groups = {"", *facts.session.manager.default_groups()}
     chosen = filter(lambda one: one.is_installed_with(groups), declarations.read(facts))

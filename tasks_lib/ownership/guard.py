@@ -1,7 +1,8 @@
-"""Refuse a run that would remove or replace a distribution which conda owns, before anything changes.
+"""Refuse a run that would remove or replace what conda owns, before anything changes.
 
-Measured: `uv sync` deletes what conda installed and no lock names, and `uv sync --inexact` and `poetry install` replace
-what the lock pins at another version; `conda doctor` then reports missing files, and exits 0.
+Measured: `uv sync` deletes what conda installed and no lock names, and `uv sync --inexact` and
+`poetry install` replace what the lock pins at another version. `conda doctor` then reports
+missing files, and exits 0.
 """
 
 from __future__ import annotations
@@ -37,7 +38,10 @@ _ALIGN = Remedy("Pin the versions that conda has", ("invoke", "deps.align"))
 
 @dataclass(frozen=True)
 class Conflict:
-    """A distribution that conda owns at one version, and that the manager would replace or (`after` empty) remove."""
+    """A distribution that conda owns, and that the manager would replace or remove.
+
+    `after` is the new version, empty where it would be removed.
+    """
 
     name: str
     after: str
@@ -71,8 +75,9 @@ def conflicts(
 ) -> list[Conflict]:
     """Intersect what the manager would remove or replace with what `conda-meta` owns by file.
 
-    The manager computes its plan only where the lock names something that conda owns at another version, or from
-    elsewhere than an index: nothing else can be replaced, since no command of this project removes packages.
+    The manager computes its plan only where the lock names something that conda owns at another
+    version, or from elsewhere than an index: nothing else can be replaced, since no command of this
+    project removes packages.
     """
     owned = conda_health.owned(activation.prefix)
     manager = session.manager
@@ -138,7 +143,7 @@ def step(
 
 
 def creation(session: Session) -> list[Step]:
-    """Return the steps that create or update the environment, behind the guard where one layer could harm the other."""
+    """Return the steps that create or update the environment, behind the guard."""
     guarded: list[Step] = []
     for step in session.environment.creation():
         if step.installs is Installs.LAYER_PACKAGES:
@@ -151,7 +156,7 @@ def creation(session: Session) -> list[Step]:
 
 
 def _before_pip(session: Session, change: Step) -> list[Step]:
-    """Put the guard before the installation of a `pip:` section, which is done by uv whatever the manager."""
+    """Put the guard before the installation of a `pip:` section, which uv does."""
     if change.command is None:
         return [change]
     file = session.project.conda_file.path.name
@@ -175,7 +180,8 @@ def _before_pip(session: Session, change: Step) -> list[Step]:
 def before_conda(session: Session, change: Step) -> list[Step]:
     """Put the guard before a step in which conda installs: it may not take over what the lock owns.
 
-    A plan names packages of conda, and their distributions are known only once they are installed: names are compared.
+    A plan names packages of conda, and their distributions are known only once they are installed:
+    names are compared.
     """
     ours = _owned_by_lock(session)
     if change.command is None or not ours:

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, order=True)
 class Package:
-    """One conda package, or one distribution that conda does not own; `size` is its files' in bytes."""
+    """One conda package, or one distribution that conda does not own.
+
+    `size` is its files' in bytes.
+    """
 
     owner: Owner
     name: str
@@ -39,7 +42,10 @@ class Package:
 
 @dataclass(frozen=True)
 class Overlap:
-    """A distribution that is in both layers or twice in one, with all versions; no `why` where they agree."""
+    """A distribution that is in both layers or twice in one, with all versions.
+
+    No `why` where they agree.
+    """
 
     name: str
     conda: str
@@ -57,7 +63,7 @@ class Layers:
 
 
 def read(prefix: Path, locked: Mapping[str, set[str]], own: str = "") -> Layers:
-    """Read both layers; `own` is the project's own distribution, which the manager installs with the lock."""
+    """Read both layers; `own` is the project, which the manager installs with the lock."""
     conda = conda_health.packages(prefix)
     owned = conda_health.owned(prefix, conda)
     packages = []
@@ -76,7 +82,7 @@ def read(prefix: Path, locked: Mapping[str, set[str]], own: str = "") -> Layers:
 def _overlaps(
     owned: Mapping[str, Owned], beside: Mapping[str, list[str]], locked: Mapping[str, set[str]]
 ) -> Iterator[Overlap]:
-    """Compare, name by name, what conda owns, what is installed beside it, and what the lock pins."""
+    """Compare by name what conda owns, what is installed beside it, and what the lock pins."""
     for name in sorted({*owned, *beside}):
         mine, pins = owned.get(name), locked.get(name, set())
         installed = list(beside.get(name, ()))

@@ -29,8 +29,8 @@ def owner_of(
 ) -> Owner:
     """Return who owns a distribution.
 
-    `owned` is what conda's records list by file, `locked` the names in the manager's lock. `project` is the project's
-    own normalised name: the manager installs it with the lock.
+    `owned` is what conda's records list by file, `locked` the names in the manager's lock.
+    `project` is the project's own normalised name: the manager installs it with the lock.
     """
     record = owned.get(distribution.name)
     if record is not None and record.folder == distribution.folder.name:

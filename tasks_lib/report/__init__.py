@@ -48,7 +48,10 @@ def choose(*, json: bool, asked: str, output: str) -> tuple[str, str]:
 
 
 def show(report: Report, name: str) -> None:
-    """Print a report on stdout; documents are UTF-8 everywhere, a script has the bytes of its paths."""
+    """Print a report on stdout.
+
+    Documents are UTF-8 everywhere, a script has the bytes of its paths.
+    """
     report = _presentable(report)
     if name == "text" and "markdown" in report.data and sys.stdout.isatty():
         from tasks_lib.report import pager  # noqa: PLC0415 - rich takes 0.04 s
@@ -87,7 +90,10 @@ def save(report: Report, name: str, path: Path) -> None:
 
 
 def _presentable(report: Report) -> Report:
-    """Return the report without secrets and with typable remedies; a script stays as it is, since it is run."""
+    """Return the report without secrets and with typable remedies.
+
+    A script stays as it is, since it is run.
+    """
     results = []
     for one in report.results:
         title, detail = without_secrets(one.title), without_secrets(one.detail)
@@ -110,5 +116,8 @@ def presentable(value: Any) -> Any:  # noqa: ANN401 - what a document may hold
 
 
 def _unencodable(report: Report) -> str:
-    """Return how to write a character without a code: as an escape, which JSON reads back; in a script, as its byte."""
+    """Return how to write a character without a code: as an escape, which JSON reads back.
+
+    In a script, as its byte.
+    """
     return "backslashreplace" if report.script is None else "surrogateescape"

@@ -1,4 +1,4 @@
-"""Answers as GitHub's workflow commands, which become annotations of the run and of the changed lines.
+"""Answers as GitHub's workflow commands, which become annotations of a run and its lines.
 
 Source: GitHub's documentation, 'Workflow commands for GitHub Actions'.
 """
@@ -24,7 +24,10 @@ _PROPERTY = {**_DATA, **str.maketrans({":": "%3A", ",": "%2C"})}
 
 
 def render(report: Report) -> str:
-    """Return a command for each result; every line is one, so that no text of a repository can become another."""
+    """Return a command for each result.
+
+    Every line is one, so that no text of a repository can become another.
+    """
     lines = [_result(report, result) for result in report.results]
     title = f"mlops-lab {report.command}: {report.status}"
     lines.append(_line("notice", counted(report), {"title": title}))

@@ -1,4 +1,4 @@
-"""Answers as one page that works offline: filled from page.html and page.css, with every value escaped."""
+"""Answers as one page that works offline, from page.html and page.css; values are escaped."""
 
 from __future__ import annotations
 
@@ -48,9 +48,10 @@ def render(report: Report) -> str:
 
 
 def filled(template: Path, code: Mapping[str, str] = MappingProxyType({}), **values: str) -> str:
-    """Fill a template of a page, whose policy allows only the page's own elements, known by their hashes.
+    """Fill a template of a page, whose policy allows only the page's own elements by hash.
 
-    `<style>` and `<script>` hold the template's own text, the shared style (`$css`) and `code`: no value gets there.
+    `<style>` and `<script>` hold the template's own text, the shared style (`$css`) and `code`:
+    no value gets there.
     """
     text = template.read_text(encoding="utf-8")
     own = {"css": _STYLE.read_text(encoding="utf-8"), **code}

@@ -75,7 +75,10 @@ def tree(data: Mapping[str, Any]) -> Tree:
 
 
 def mermaid(data: Mapping[str, Any]) -> str:
-    """Return a Mermaid flowchart; whatever Mermaid or Markdown could read as syntax is an entity."""
+    """Return a Mermaid flowchart.
+
+    Whatever Mermaid or Markdown could read as syntax is an entity.
+    """
     rows = ["flowchart LR", f'  env["{_entity(data["environment"])}<br/>{_size(data["size"])}"]']
     marked: list[str] = []
     for layer in data["layers"]:

@@ -16,7 +16,7 @@ def program() -> str:
 
 
 def typable(remedy: Remedy | str) -> Remedy:
-    """Return a remedy without secrets, and with the words with which this user runs tasks in place of `invoke`."""
+    """Return a remedy without secrets, and with this user's words in place of `invoke`."""
     if not isinstance(remedy, Remedy):
         remedy = Remedy(re.sub(r"\binvoke (?=[\w-]+)", f"{program()} ", remedy))
     words = list(remedy.argv)

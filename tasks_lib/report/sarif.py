@@ -22,7 +22,7 @@ _LEVELS = {Status.WARN: "warning", Status.FAIL: "error", Status.ERROR: "error"}
 
 
 def render(report: Report) -> str:
-    """Return the log: what passed is among the rules only, since some viewers show every result as an alert."""
+    """Return the log; what passed is only a rule: some viewers show every result as an alert."""
     titles: dict[str, str] = {}
     results, skipped = [], []
     for one in report.results:
@@ -73,7 +73,10 @@ def _artifact(report: Report, file: str) -> Mapping[str, str]:
 
 
 def _uri(path: Path) -> str:
-    """Return a file's address; `Path.as_uri` refuses a name that a record invents and that no disk can have."""
+    """Return a file's address.
+
+    `Path.as_uri` refuses a name that a record invents and that no disk can have.
+    """
     return f"file:///{_quoted(path).lstrip('/')}"
 
 

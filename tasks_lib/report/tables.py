@@ -64,7 +64,10 @@ def shaped(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _drawn(rows: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
-    """Turn the `depth` of each row into branches before its name, from the last row up: what follows is known then."""
+    """Draw branches before each name by its `depth`, from the last row up.
+
+    What follows a row is known then.
+    """
     drawn: list[dict[str, object]] = []
     open_depths: set[int] = set()  # the depths at which another row follows below
     for row in reversed(rows):

@@ -29,7 +29,7 @@ _LEAST_SHOWN = 0.05
 
 
 def console(*, stderr: bool = False, plain: bool = False) -> Console:
-    """Return a console that neither wraps nor colours where its output is not a terminal, nor where it is `plain`."""
+    """Return a console that wraps and colours only on a terminal, and never if `plain`."""
     stream = sys.stderr if stderr else sys.stdout
     if plain:
         stream = io.TextIOWrapper(io.BytesIO(), "utf-8")

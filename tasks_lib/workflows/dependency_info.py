@@ -1,4 +1,4 @@
-"""Show the dependencies of both layers: all of them, as a tree, why one is installed, and which are outdated."""
+"""Show the dependencies of both layers: a list, a tree, why one is there, what is outdated."""
 
 from __future__ import annotations
 
@@ -45,7 +45,10 @@ def everything(session: Session) -> Answer:
 
 
 def tree(session: Session) -> Answer:
-    """Return the packages under what needs them, depth first; one that comes again is not followed again."""
+    """Return the packages under what needs them, depth first.
+
+    One that comes again is not followed again.
+    """
     drawn = _Tree(_read(session))
     drawn.draw()
     return Answer(data={"tree": drawn.rows})
@@ -135,14 +138,17 @@ def _ordered(keys: Iterable[Key]) -> list[Key]:
 
 @dataclass
 class _Newer:
-    """The newer version of each package, and the packages for which none is known, by the reason."""
+    """The newer version of each package, and those for which none is known, by reason."""
 
     versions: dict[Key, str] = field(default_factory=dict)
     unknown: dict[str, list[Key]] = field(default_factory=dict)
 
 
 def outdated(session: Session) -> Answer:
-    """Ask the manager, and conda's channels, for newer versions; what could not be asked for is reported."""
+    """Ask the manager, and conda's channels, for newer versions.
+
+    What could not be asked for is reported.
+    """
     session.manager.require_lock()
     found = _read(session)
     newer = _Newer()
@@ -184,7 +190,7 @@ def _ask_manager(session: Session, found: Graph, newer: _Newer) -> None:
 
 
 def _ask_channels(session: Session, found: Graph, newer: _Newer) -> None:
-    """Note the newer versions that the channels have for this platform, and what they do not have."""
+    """Note the newer versions that the channels have, and what they do not have."""
     keys = [key for key, one in found.packages.items() if one.owner is Owner.CONDA]
     if not keys:
         return

@@ -1,4 +1,7 @@
-"""Explain checks, and fix what they find where that is safe: nothing is deleted, and conda's packages stay."""
+"""Explain checks, and fix what they find where that is safe.
+
+Nothing is deleted, and conda's packages stay.
+"""
 
 from __future__ import annotations
 

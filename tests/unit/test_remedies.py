@@ -1,4 +1,4 @@
-"""Every remedy that is a command of this program names tasks and options that exist, and every error is documented."""
+"""Every remedy names tasks and options that exist, and every error is documented."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _word(node: ast.expr) -> str:
 
 
 def _faults(words: tuple[str, ...]) -> Iterator[str]:
-    """Yield the words of a command that are neither a task, nor an option of the task before, nor an argument."""
+    """Yield the words that are no task, no option of the task before and no argument."""
     options: set[str] = set()
     for word in words[1:]:
         if word == "--":

@@ -134,7 +134,8 @@ def test_environment_is_looked_into(project: MakeProject, venv: Path) -> None:
         pytest.param(
             1,
             "",
-            "Using Python 3.11.7 environment at: .venv\nChecked 4 packages in 0.31ms\nFound 2 incompatibilities\n"
+            "Using Python 3.11.7 environment at: .venv\nChecked 4 packages in 0.31ms\nFound 2 "
+            "incompatibilities\n"
             "The package `requests` requires `idna>=2.5,<4`, but it's not installed\n"
             "The package `requests` requires `urllib3>=1.21.1,<3`, but `1.20` is installed\n",
             [
@@ -146,7 +147,8 @@ def test_environment_is_looked_into(project: MakeProject, venv: Path) -> None:
         pytest.param(
             2,
             "",
-            "error: No virtual environment or system Python installation found for path `.venv/bin/python`; run "
+            "error: No virtual environment or system Python installation found for path "
+            "`.venv/bin/python`; run "
             "`uv venv` to create an environment\n",
             [(Status.SKIP, "no environment")],
             id="no environment",
@@ -181,11 +183,13 @@ HEAD = '[project]\nname = "demo"\nversion = "0.1.0"\n'
     [
         pytest.param(HEAD, id="least"),
         pytest.param(
-            f'{HEAD}requires-python = ">=3.11,<4"\ndependencies = ["six>=1; python_version<\'4\'"]\n',
+            f'{HEAD}requires-python = ">=3.11,<4"\n'
+            "dependencies = [\"six>=1; python_version<'4'\"]\n",
             id="more",
         ),
         pytest.param(
-            f'{HEAD}[dependency-groups]\na = ["six"]\nb = [{{include-group = "a"}}, "click[x]>=8"]\n',
+            f'{HEAD}[dependency-groups]\na = ["six"]\n'
+            'b = [{include-group = "a"}, "click[x]>=8"]\n',
             id="groups",
         ),
         pytest.param('[project]\nname = "demo"\ndynamic = ["version"]\n', id="dynamic version"),

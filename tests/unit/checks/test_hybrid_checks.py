@@ -1,4 +1,7 @@
-"""Each check that only a hybrid needs, on what is sound and on what is broken; selection, settings and explanation."""
+"""Each check that only a hybrid needs, on what is sound and on what is broken.
+
+Selection, settings and explanation.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,13 @@ if TYPE_CHECKING:
     from tests.unit.conftest import Install, Link
 
 CONDA = "name: demo\nchannels: [conda-forge]\ndependencies:\n  - python=3.11\n  - pip\n"
-PYPROJECT = '[project]\nname = "demo"\nversion = "0.1.0"\nrequires-python = ">=3.11"\ndependencies = ["rich>=13"]\n'
+PYPROJECT = """\
+[project]
+name = "demo"
+version = "0.1.0"
+requires-python = ">=3.11"
+dependencies = ["rich>=13"]
+"""
 UV_LOCK = """\
 version = 1
 [[package]]
@@ -56,7 +65,10 @@ class Look(Protocol):
 
 @pytest.fixture
 def sound(project: MakeProject, conda_env: Path, install: Install, link: Link) -> Path:
-    """Make a project with an environment in which nothing is wrong; give the environment's prefix."""
+    """Make a project with an environment in which nothing is wrong.
+
+    Give the environment's prefix.
+    """
     project(PYPROJECT, CONDA, files={"uv.lock": UV_LOCK})
     site = "lib/python3.11/site-packages"
     metadata = "Metadata-Version: 2.1\nName: six\nVersion: 1.16.0\n"
@@ -100,7 +112,8 @@ def test_sound_environment_passes(sound: Path, look: Look, check: str) -> None:
         assert {result.status for result in look(check, "conda_poetry")} <= {Status.PASS}
 
 
-#: check, then the files to write (under the project's root, or `@` the environment's prefix), and what it says
+#: check, then the files to write (under the project's root, or `@` the environment's prefix), and
+#: what it says
 WRONG = [
     ("ownership.shadowed", {"rich.py": ""}, "finds rich.py of this project"),
     ("ownership.shadowed", {"six/__init__.py": ""}, "finds six/__init__.py"),
@@ -372,7 +385,10 @@ def test_selection(
 
 
 def test_option_stands_in_place_of_the_setting(project: MakeProject) -> None:
-    table = '[tool.mlops-lab.checks]\nselect = ["leak"]\nignore = ["base"]\nseverity = {"leak.poetry" = "fail"}\n'
+    table = (
+        '[tool.mlops-lab.checks]\nselect = ["leak"]\nignore = ["base"]\n'
+        'severity = {"leak.poetry" = "fail"}\n'
+    )
     chosen = _selection(project, table)
     assert (chosen.wants("leak.poetry"), chosen.wants("lock.fresh")) == (True, False)
     assert _selection(project, table, select="lock").wants("lock.fresh")
@@ -381,7 +397,10 @@ def test_option_stands_in_place_of_the_setting(project: MakeProject) -> None:
 
 
 def test_a_family_has_its_severity_and_threshold(project: MakeProject) -> None:
-    table = '[tool.mlops-lab.checks]\nseverity = {leak = "fail", "leak.poetry" = "warn"}\nthreshold = {drift = 2}\n'
+    table = (
+        '[tool.mlops-lab.checks]\nseverity = {leak = "fail", "leak.poetry" = "warn"}\n'
+        "threshold = {drift = 2}\n"
+    )
     chosen = _selection(project, table)
     assert chosen.judged("leak.pythonpath", Status.WARN) is Status.FAIL
     assert chosen.judged("leak.poetry", Status.FAIL) is Status.WARN

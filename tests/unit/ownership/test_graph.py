@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from tests.conftest import MakeProject
     from tests.unit.conftest import Install, Link
 
-CONDA = "name: demo\nchannels: [conda-forge]\ndependencies:\n  - python\n  - libfoo\n  - pip:\n    - by-pip\n"
+CONDA = (
+    "name: demo\nchannels: [conda-forge]\ndependencies:\n  - python\n  - libfoo\n  - pip:\n    - "
+    "by-pip\n"
+)
 PYPROJECT = """\
 [project]
 name = "demo"

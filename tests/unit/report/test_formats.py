@@ -1,4 +1,7 @@
-"""Every format, fed with text that a hostile repository would write; and each check of a format seen failing."""
+"""Every format, fed with text that a hostile repository would write.
+
+And each check of a format seen failing.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +80,8 @@ def _sarif(text: str) -> None:
 
 
 _GITHUB = re.compile(
-    r"::(debug|notice|warning|error)( (file|line|title)=[^:,\n]+(,(line|title)=[^:,\n]+)*)?::[^\r\n]+"
+    r"::(debug|notice|warning|error)( "
+    r"(file|line|title)=[^:,\n]+(,(line|title)=[^:,\n]+)*)?::[^\r\n]+"
 )
 
 

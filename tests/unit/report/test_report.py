@@ -124,7 +124,8 @@ def test_text_names_each_result_and_the_faults_with_place_and_remedy(
 ) -> None:
     show(_report(results=(PASS, FAIL), code=ExitCode.CHECK_FAILED), "text")
     assert capsys.readouterr().out == (
-        "✓ is fine\n✗ is broken  1.3 s\n    conda.yml:3: why [bold]not[/bold]\n    next: mend [it]\n"
+        "✓ is fine\n✗ is broken  1.3 s\n    conda.yml:3: why [bold]not[/bold]\n    next: mend "
+        "[it]\n"
         "1 of 2 failed (exit code 1)\n"
     )
 
