@@ -61,11 +61,11 @@ def change(
 
     The answer's `packages` lists the distributions whose version changed, as `difference` does.
     """
+    if dry_run:
+        return planned(steps)
     prefix = session.environment.prefix
     before = site_packages.installed(prefix)
-    answer = carry_out(session, watcher, steps, member=member, dry_run=dry_run)
-    if dry_run:
-        return answer
+    answer = carry_out(session, watcher, steps, member=member, dry_run=False)
     changed = difference(before, site_packages.installed(prefix))
     return replace(answer, data={"packages": changed})
 
