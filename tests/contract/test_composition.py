@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tasks_lib import checks
-from tasks_lib.managers import MANAGERS
-from tasks_lib.managers.uv import Uv
+from tasks_lib.errors import ErrorCode
+from tasks_lib.execution import failures
+from tasks_lib.execution.process import Outcome
 from tasks_lib.report.progress import Progress
 from tasks_lib.results import Status
 from tasks_lib.session import combos
 from tasks_lib.session.session import Session
-from tasks_lib.tools import executables
 from tasks_lib.workflows import dependency_info, environment_info, installation
+from tests.contract.third_manager import Pdm
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,22 +26,9 @@ if TYPE_CHECKING:
 CONDA = "name: demo\nchannels: [conda-forge]\ndependencies: [python, pip]\n"
 
 
-class Pdm(Uv):
-    """A third manager."""
-
-    name: ClassVar[str] = "pdm"
-    lock_name: ClassVar[str] = "pdm.lock"
-
-    @property
-    def program(self) -> str:
-        """Take the program of another: the tool environment brings no pdm."""
-        return executables.uv()
-
-
 @pytest.fixture
-def third(monkeypatch: pytest.MonkeyPatch, third_layer: None) -> None:  # noqa: ARG001 - registers
-    """Register one more of each."""
-    monkeypatch.setitem(MANAGERS, Pdm.name, Pdm)
+def third(third_layer: None, third_manager: None) -> None:
+    """Register one more of each, neither of which inherits from another."""
 
 
 @pytest.mark.usefixtures("third")
@@ -74,10 +62,45 @@ def _nix(root: Path) -> None:
 
 @pytest.mark.usefixtures("third")
 def test_new_combo_is_found_by_what_exists(project: MakeProject, root: Path) -> None:
-    made = project(files={"pdm.lock": ""})
+    made = project(files={Pdm.lock_name: "{}"})
     _nix(root)
     found = combos.resolve(made)
     assert (found.id, found.source) == ("nix_pdm", "existing")
+
+
+@pytest.mark.usefixtures("third")
+def test_packages_of_a_third_layer_and_manager_are_listed_with_their_owner(
+    project: MakeProject, root: Path
+) -> None:
+    project(files={Pdm.lock_name: '{"Six": "1.17.0"}'})
+    _nix(root)
+    session = Session.open(combo="nix_pdm", start=root)
+    (row,) = dependency_info.everything(session).data["packages"]
+    assert (row["name"], row["version"], row["owner"]) == ("six", "1.17.0", "lock")
+
+
+@pytest.mark.processes
+@pytest.mark.usefixtures("third")
+def test_a_third_layer_and_manager_are_checked_as_the_others(
+    project: MakeProject, root: Path
+) -> None:
+    project(files={Pdm.lock_name: '{"six": "1.17.0"}'})
+    _nix(root)
+    session = Session.open(combo="nix_pdm", start=root)
+    results = {result.id: result for result in checks.run_all(session, Progress()).results}
+    assert results["env.exists"].detail == str(root / ".nix")
+    for check in ("doctor.nix", "lock.fresh", "drift.lock"):
+        assert results[check].status is Status.PASS, results[check]
+    assert {"compat.requirements", "leak.virtual-env"} <= results.keys()
+
+
+@pytest.mark.usefixtures("third")
+def test_words_of_a_third_managers_failure_are_its_own(project: MakeProject) -> None:
+    project(files={"flake.nix": ""})
+    session = Session.open(combo="nix_pdm")
+    command = session.manager.lock(None)
+    error = failures.explain(Outcome(command, 1, "", "error: no such package: zz", 0.1))
+    assert (error.code, error.message) == (ErrorCode.UNKNOWN_PACKAGE, "Package zz was not found.")
 
 
 @pytest.mark.usefixtures("third_layer")

@@ -15,6 +15,7 @@ from tasks_lib.managers import MANAGERS
 from tasks_lib.managers.base import Place
 from tasks_lib.results import Status
 from tasks_lib.tools import executables
+from tests.contract.third_manager import Pdm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,10 +116,11 @@ TABLE = {
 OWN = {"VIRTUAL_ENV": "pip", "CONDA_PREFIX": "conda"}
 
 
-@pytest.fixture(params=MANAGERS, ids=list(MANAGERS))
+@pytest.fixture(params=[*MANAGERS.values(), Pdm], ids=[*MANAGERS, Pdm.name])
 def manager(request: pytest.FixtureRequest, project: MakeProject) -> Manager:
-    """Give each manager on the same project."""
-    return MANAGERS[request.param](project())
+    """Return each manager on the same project."""
+    made: Manager = request.param(project())
+    return made
 
 
 @pytest.fixture(params=OWN, ids=list(OWN.values()))

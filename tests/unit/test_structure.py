@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks_lib.execution.process import Command, run
+from tasks_lib.managers import MANAGERS
 from tasks_lib.session import combos
 
 if TYPE_CHECKING:
@@ -256,6 +257,42 @@ def test_no_code_branches_on_the_name_of_a_combo(path: Path) -> None:
             assert node.value not in names, f"line {node.lineno}"
         if isinstance(node, ast.Compare):
             assert "combo.id" not in ast.unparse(node), f"line {node.lineno}"
+
+
+#: Modules outside of `managers` that name a manager, each with its reason.
+NAMES_A_MANAGER = {
+    "environments.base": "the manager that is usual with a layer",
+    "environments.conda": "the manager that is usual with a layer",
+    "environments.foreign": "environments of other tools are found by the name of the tool",
+    "environments.venv": "uv creates virtual environments, whatever the manager",
+    "importers.common_settings": "a build backend is recognised by its name",
+    "importers.merging": "a foreign file's constraints have a table of uv's alone",
+    "importers.poetry_tables": "an importer of Poetry's older manifest",
+    "ownership.declarations": "an older manifest declares in Poetry's tables, whatever the manager",
+    "project.manifests": "an older manifest has its name in Poetry's table, whatever the manager",
+    "project.workspace": "a project's folder is found before its manager is chosen",
+    "proof.build_channel": "a script that names the tool to install a Python",
+    "proof.local_channel": "uv runs a script",
+    "proof.matrix": "uv installs Pythons, whatever the manager",
+    "proof.project_copy": "an older manifest names its readme in Poetry's table",
+    "tools.executables": "uv is a tool, whatever the manager",
+    "tools.package_index": "the configuration files of uv name an index for all tools",
+    "tools.uv": "uv is a tool, whatever the manager",
+    "workflows.adoption": "what is taken from foreign files is counted by table",
+}
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if ".managers" not in name])
+def test_no_other_module_names_a_manager(name: str) -> None:
+    found = set()
+    words = {*MANAGERS, *(manager.lock_name for manager in MANAGERS.values())}
+    classes = {f"tasks_lib.managers.{one}" for one in MANAGERS}
+    for node in ast.walk(_tree(MODULES[name])):
+        if isinstance(node, ast.Constant) and node.value in words:
+            found.add(node.value)
+    found |= classes.intersection(_imports(_tree(MODULES[name])))
+    short = name.removeprefix("tasks_lib.")
+    assert bool(found) == (short in NAMES_A_MANAGER), found
 
 
 @pytest.mark.parametrize("path", ENTRIES, ids=_name)
