@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 from tasks_lib.errors import Remedy
 from tasks_lib.importers.base import Importer
-from tasks_lib.importers.declarations import NAME, PYTHON, Declarations
+from tasks_lib.importers.declarations import NAME, Declarations
 from tasks_lib.importers.requirements_files import read_entries
 from tasks_lib.project.conda_file import CONDA_FILES, CondaFile
 from tasks_lib.project.version_ranges import conda_specifiers, overlap
@@ -50,8 +50,8 @@ class CondaFiles(Importer):
         declared = Declarations(path.name, adds=True, spare=True)
         wanted = conda_specifiers(file.python or "")
         if wanted and len(wanted) == 1:
-            declared.put(PYTHON, str(wanted[0]), file.lines.get("python"))
-        declared.put(NAME, canonicalize_name(file.name), 1)
+            declared.put_python(str(wanted[0]), file.lines.get("python"))
+        declared.put(NAME, canonicalize_name(file.name))
         if file.pip:
             yield from read_pip(self.root, file, declared)
         else:

@@ -49,7 +49,8 @@ def with_marker(requirement: str, marker: str) -> str:
 class Item:
     """One value, or one entry of a list (`listed`), and its place in `pyproject.toml`.
 
-    `line` counts from 1. `comments` are those of `pyproject.toml` itself that move with the value.
+    `line`, of an entry, counts from 1. `comments` are those of `pyproject.toml` itself that move
+    with the value.
     """
 
     target: Target
@@ -85,17 +86,14 @@ class Declarations:
     adds: bool = False
     spare: bool = False
 
-    def put(
-        self,
-        target: Target,
-        value: object,
-        line: int | None = None,
-        comments: Sequence[str] = (),
-    ) -> None:
+    def put(self, target: Target, value: object, comments: Sequence[str] = ()) -> None:
         """Take a value over."""
-        if target == PYTHON:
-            self.parse(f"python{value}", line, str(value))
-        self.items.append(Item(target, value, line, comments=tuple(comments)))
+        self.items.append(Item(target, value, comments=tuple(comments)))
+
+    def put_python(self, versions: str, line: int | None, comments: Sequence[str] = ()) -> None:
+        """Take over which versions of Python are supported."""
+        self.parse(f"python{versions}", line, versions)
+        self.put(PYTHON, versions, comments)
 
     def require(
         self,
@@ -151,7 +149,7 @@ class Declarations:
             remedy = Remedy("Write both into pyproject.toml, in the way of each manager")
             self.warn(text, line, remedy)
             return False
-        self.put(target, value, line)
+        self.put(target, value)
         return True
 
     def leave_out(self, name: str) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks_lib.errors import Remedy
 from tasks_lib.importers.base import Importer
-from tasks_lib.importers.declarations import PYTHON, Declarations, Target, target_of, with_marker
+from tasks_lib.importers.declarations import Declarations, Target, target_of, with_marker
 from tasks_lib.project.manifests import PyProject, read_toml
 from tasks_lib.tools import package_index
 
@@ -122,10 +122,12 @@ def _marker(options: Mapping[str, Any]) -> str:
 
 
 def _python(declared: Declarations, file: PyProject) -> None:
+    """Take over the version of Python, which has one of two keys."""
+    requires = file.table("requires")
     for key, ending in (("python_version", ".*"), ("python_full_version", "")):
-        version = file.table("requires").get(key)
-        if version is not None:
-            declared.put(PYTHON, f"=={version}{ending}", file.line_of("requires", key))
+        if key in requires:
+            line = file.line_of("requires", key)
+            declared.put_python(f"=={requires[key]}{ending}", line)
 
 
 def _unsupported(declared: Declarations, file: PyProject) -> None:

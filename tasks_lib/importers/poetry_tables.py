@@ -15,7 +15,6 @@ from tasks_lib.importers.base import Importer
 from tasks_lib.importers.declarations import (
     EXTRAS,
     GROUPS,
-    PYTHON,
     Declarations,
     Target,
     group_of,
@@ -96,7 +95,7 @@ class PoetryTables(Importer):
 
     def _move(self, target: Target, value: object, *names: str) -> None:
         """Give a value its new place."""
-        self.declared.put(target, value, self._line(*names), self._comments(*names))
+        self.declared.put(target, value, self._comments(*names))
         self.declared.dropped.append((*_POETRY, *names))
 
     def _metadata(self) -> None:
@@ -138,7 +137,7 @@ class PoetryTables(Importer):
                 is_optional = isinstance(row, dict) and row.get("optional") and not group
                 if name == "python" and not group:
                     comments = self._comments(*names, name)
-                    self.declared.put(PYTHON, text.removeprefix(name), line, comments)
+                    self.declared.put_python(text.removeprefix(name), line, comments)
                 elif is_optional:
                     optional.setdefault(name, []).append((text, row))
                 else:
@@ -231,8 +230,7 @@ class PoetryTables(Importer):
         """Put another value in the place of one of `[build-system]`."""
         target = ("build-system", key)
         if value != self.pyproject.table("build-system").get(key):
-            comments = self.comments[target]
-            self.declared.put(target, value, self.pyproject.line_of(*target), comments)
+            self.declared.put(target, value, self.comments[target])
             self.declared.dropped.append(target)
 
     def _core(self, text: str, line: int | None) -> str:

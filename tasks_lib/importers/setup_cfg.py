@@ -32,8 +32,7 @@ class SetupCfg(SetuptoolsFile):
                 settings.values[key.replace("-", "_")] = rows
         settings.extras = _section(parser, _EXTRAS, text)
         settings.entry_points = _section(parser, "options.entry_points", text)
-        if parser.has_option("metadata", "name"):
-            settings.built = 1
+        settings.built = parser.has_option("metadata", "name")
         return settings
 
 

@@ -25,7 +25,10 @@ _READ = {
     *TEXTS,
     *LISTS,
     *ROLES,
-    *(f"{role}_email" for role in ROLES),
+    "author_email",
+    "maintainer_email",
+    "license",
+    "python_requires",
     "install_requires",
     "tests_require",
     "version",
@@ -48,7 +51,7 @@ class SetupPy(SetuptoolsFile):
             return settings
         call = calls[-1]
         assert isinstance(call, ast.Call)  # noqa: S101 - for mypy
-        settings.built = call.lineno
+        settings.built = True
         literals = _Literals(tree, declared)
         for argument in call.keywords:
             key = argument.arg or "**"

@@ -26,7 +26,7 @@ class SetuptoolsDynamic(Importer):
         declared = Declarations(PYPROJECT, dropped=[DYNAMIC, _FILES])
         rest = [name for name in dynamic if name != "dependencies"]
         if rest:
-            declared.put(DYNAMIC, rest, self.pyproject.line_of(*DYNAMIC))
+            declared.put(DYNAMIC, rest)
         yield declared
         files = self.pyproject.table(*_FILES).get("file", ())
         if isinstance(files, str):

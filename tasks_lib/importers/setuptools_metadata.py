@@ -10,12 +10,19 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tasks_lib.errors import Remedy
 from tasks_lib.importers.base import Importer
-from tasks_lib.importers.declarations import EXTRAS, MAIN, Declarations, Target, with_marker
+from tasks_lib.importers.declarations import (
+    DYNAMIC,
+    EXTRAS,
+    MAIN,
+    Declarations,
+    Target,
+    with_marker,
+)
 from tasks_lib.importers.metadata import license_of, people
 from tasks_lib.importers.requirements_files import read_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
 #: the lines of one setting with their numbers, which count from 1
 Lines = list[tuple[int, str]]
@@ -25,8 +32,6 @@ TEXTS: dict[str, Target] = {
     "name": ("name",),
     "description": ("description",),
     "summary": ("description",),
-    "python_requires": ("requires-python",),
-    "license": ("license",),
     "url": ("urls", "Homepage"),
     "home_page": ("urls", "Homepage"),
     "download_url": ("urls", "Download"),
@@ -39,15 +44,20 @@ _BUILD = {"requires": ["setuptools>=77"], "build-backend": "setuptools.build_met
 
 @dataclass
 class Settings:
-    """The settings of a project that setuptools builds.
-
-    `built` is the line that says so, `None` if nothing does.
-    """
+    """The settings of a project that setuptools builds, if it is `built` at all."""
 
     values: dict[str, Lines] = field(default_factory=lambda: defaultdict(list))
     extras: dict[str, Lines] = field(default_factory=dict)
     entry_points: dict[str, Lines] = field(default_factory=dict)
-    built: int | None = None
+    built: bool = False
+
+    def texts(self, key: str) -> list[str]:
+        """Return the lines of a setting without their numbers."""
+        return [text for _, text in self.values[key]]
+
+    def text(self, key: str) -> str:
+        """Return the first line of a setting, empty if there is none."""
+        return next(iter(self.texts(key)), "")
 
 
 class SetuptoolsFile(Importer):
@@ -66,13 +76,15 @@ class SetuptoolsFile(Importer):
         declared = Declarations(self.file)
         settings = self.settings(declared, declared.read(self.root))
         named_files = self._requirements(declared, settings)
-        _texts(declared, settings.values)
-        _version(declared, settings.values)
-        self._readme(declared, settings.values)
+        _texts(declared, settings)
+        _version(declared, settings)
+        readme = settings.text("long_description").removeprefix("file:").strip()
+        if readme and (self.root / readme).is_file():
+            declared.put(("project", "readme"), readme)
         for key in LISTS:
-            _list(declared, key, settings.values[key])
-        _pairs(declared, ("project", "urls"), settings.values["project_urls"])
-        _people(declared, settings.values)
+            _list(declared, key, settings.texts(key))
+        _pairs(declared, ("project", "urls"), settings.texts("project_urls"))
+        _people(declared, settings)
         if settings.built:
             _build(declared, settings)
         yield declared
@@ -101,70 +113,68 @@ class SetuptoolsFile(Importer):
                     declared.require(target, with_marker(text, marker), line)
         return named_files
 
-    def _readme(self, declared: Declarations, values: Mapping[str, Lines]) -> None:
-        """Take over the file that the long description is read from."""
-        for line, text in values["long_description"][:1]:
-            name = text.removeprefix("file:").strip()
-            if (self.root / name).is_file():
-                declared.put(("project", "readme"), name, line)
 
-
-def _texts(declared: Declarations, values: Mapping[str, Lines]) -> None:
+def _texts(declared: Declarations, settings: Settings) -> None:
     """Take over what is one text."""
-    classifiers = [text for _, text in values["classifiers"]]
     for key, place in TEXTS.items():
-        for line, text in values[key][:1]:
-            value: object = text
-            if key == "license":
-                value = license_of(text, classifiers)
-            declared.put(("project", *place), value, line)
+        text = settings.text(key)
+        if text:
+            declared.put(("project", *place), text)
+    for line, versions in settings.values["python_requires"][:1]:
+        declared.put_python(versions, line)
+    name = settings.text("license")
+    if name:
+        value = license_of(name, settings.texts("classifiers"))
+        declared.put(("project", "license"), value)
 
 
-def _version(declared: Declarations, values: Mapping[str, Lines]) -> None:
+def _version(declared: Declarations, settings: Settings) -> None:
     """Take the version over, or leave it to setuptools."""
-    if "version" not in values:
+    if "version" not in settings.values:
         return
-    line, text = next(iter(values["version"]), (1, ""))
+    text = settings.text("version")
     kind, _, place = text.partition(":")
     if text and kind not in {"attr", "file"}:
-        declared.put(("project", "version"), text, line)
+        declared.put(("project", "version"), text)
         return
-    declared.put(("project", "dynamic"), ["version"], line)
+    declared.put(DYNAMIC, ["version"])
     if text:
         target = ("tool", "setuptools", "dynamic", "version")
-        declared.put(target, {kind: place.strip()}, line)
+        declared.put(target, {kind: place.strip()})
 
 
-def _list(declared: Declarations, key: str, rows: Lines) -> None:
+def _list(declared: Declarations, key: str, rows: Sequence[str]) -> None:
     """Take over classifiers or keywords: one a line, or several with commas."""
-    found = [one.strip() for _, row in rows for one in row.split(",")]
-    if found:
-        declared.put(("project", key), found, rows[0][0])
+    entries = ",".join(rows).split(",")
+    if rows:
+        declared.put(("project", key), [entry.strip() for entry in entries])
 
 
-def _people(declared: Declarations, values: Mapping[str, Lines]) -> None:
+def _people(declared: Declarations, settings: Settings) -> None:
     """Take over the author and the maintainer, each with an address."""
     for role in ROLES:
-        for line, name in values[role][:1]:
-            shown = name
-            for _, address in values[f"{role}_email"][:1]:
-                shown = f"{name} <{address}>"
-            declared.put(("project", f"{role}s"), people([shown]), line)
+        name = settings.text(role)
+        address = settings.text(f"{role}_email")
+        if name and address:
+            name = f"{name} <{address}>"
+        if name:
+            declared.put(("project", f"{role}s"), people([name]))
 
 
 def _build(declared: Declarations, settings: Settings) -> None:
     """Take over what a built distribution offers, and how it is built."""
-    for group, rows in settings.entry_points.items():
+    for group in settings.entry_points:
+        rows = [text for _, text in settings.entry_points[group]]
         target: Target = ("project", "entry-points", group)
         if group in _SCRIPTS:
             target = ("project", _SCRIPTS[group])
         _pairs(declared, target, rows)
     for key, value in _BUILD.items():
-        declared.put(("build-system", key), value, settings.built)
+        declared.put(("build-system", key), value)
 
 
-def _pairs(declared: Declarations, target: Target, rows: Sequence[tuple[int, str]]) -> None:
+def _pairs(declared: Declarations, target: Target, rows: Sequence[str]) -> None:
     """Take over lines of `name = value`."""
-    for line, text in rows:
-        name, _, value = text.partition("=")
-        declared.put((*target, name.strip()), value.strip(), line)
+    for row in rows:
+        name, _, value = row.partition("=")
+        declared.put((*target, name.strip()), value.strip())

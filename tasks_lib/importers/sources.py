@@ -122,7 +122,7 @@ class _Translator:
             return
         told = self._told(target)
         if not told:
-            self.declared.put(target, self.new.from_place(place), self.pyproject.line_of(*key))
+            self.declared.put(target, self.new.from_place(place))
         if any(other != place for other in told):
             where = "in one place for one manager and in another for the other or a group"
             raise self._refusal(key, f"{key[-1]} {where}")
