@@ -61,29 +61,35 @@ def run(session: Session, progress: Progress, choice: Choice, *, dry_run: bool =
     jobs = room(choice.jobs, len(wanted))
     proven: list[Cell] = []
 
-    def read(cell: Cell, file: Path, outcome: Outcome) -> list[Result]:
-        found, result = judged(cell, file, outcome)
+    def read(cell: Cell, outcome: Outcome) -> list[Result]:
+        found, result = judged(cell, _file(folder, cell), outcome)
         proven.append(found)
         progress.say(f"{result.status}: {cell.label}, {outcome.seconds:.1f} s")
         return [result]
 
-    files = {cell: folder / f"{cell.combo}-{cell.engine}-{cell.python}.json" for cell in wanted}
     steps = []
-    for cell, file in files.items():
-        command = _command(project, cell, choice.channel, file)
-        reads = functools.partial(read, cell, file)
+    for cell in wanted:
+        command = _command(project, cell, choice.channel, _file(folder, cell))
+        reads = functools.partial(read, cell)
         steps.append(Step(_id(cell), command.why, command, reads=reads, check=True))
     if dry_run:
         return planned(steps)
-    for file in files.values():
-        file.unlink(missing_ok=True)
+    for cell in wanted:
+        _file(folder, cell).unlink(missing_ok=True)
     progress.say(f"{len(steps)} proofs, {jobs} at once")
     results = plan.execute(steps, progress, at_once=jobs)
-    results += left_out
-    data: dict[str, Any] = {"proofs": str(folder)}
-    cells = ordered(proven)
+    return _answer(ordered(proven), [*results, *left_out], folder)
+
+
+def _file(folder: Path, cell: Cell) -> Path:
+    return folder / f"{cell.combo}-{cell.engine}-{cell.python}.json"
+
+
+def _answer(cells: Sequence[Cell], results: list[Result], folder: Path) -> Answer:
+    """Write the page and return the numbers of all cells; a page that fails is a result."""
     table = overview.numbers(cells)
-    data["matrix"] = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    data: dict[str, Any] = {"matrix": rows, "proofs": str(folder)}
     try:
         data |= page.write(cells, folder)
     except LabError as error:  # the proofs themselves exist

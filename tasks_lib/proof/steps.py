@@ -166,16 +166,7 @@ def setup(proof: Proof) -> str:
 
 def imports(proof: Proof) -> str:
     """Import, inside the environment, the project and what the lock pins and is installed."""
-    first, copied = proof.first, proof.read_copy()
-    expected = {*copied.manager.locked(), canonicalize_name(copied.project.pyproject.name)}
-    wanted = expected & site_packages.installed(first.prefix).keys()
-    words = (str(_IMPORTS), str(first.prefix), str(first.project), *sorted(wanted))
-    data = proof.lab(first, "env.run", "--", "python", *words)["data"]
-    try:
-        found = json.loads(data["stdout"].splitlines()[-1])
-    except (ValueError, IndexError):
-        text = f"the interpreter ended before it had answered: {data['stderr'].strip()[-300:]}"
-        raise Unproven(text) from None
+    found = _imports(proof)
     imported, failed, optional = found["imported"], found["failed"], found["optional"]
     modules = sum(map(len, imported.values()))
     proof.seen["interpreter"] = found["interpreter"]
@@ -187,12 +178,27 @@ def imports(proof: Proof) -> str:
         remedy = Remedy("Try it", ("invoke", "env.run", "--", "python", "-c", command))
         raise Unproven(text, remedy)
     if not imported:
-        text = f"{copied.manager.lock_name} pins nothing that is installed"
+        text = f"{proof.session.manager.lock_name} pins nothing that is installed"
         raise Unproven(text, status=Status.SKIP)
     told = f"{modules} modules of {len(imported)} distributions"
     if optional:
         told += f"; left out: {'; '.join(optional.values())}"
     return told
+
+
+def _imports(proof: Proof) -> Row:
+    """Run `imports.py` with the environment's Python and return what it found."""
+    first, copied = proof.first, proof.read_copy()
+    expected = {*copied.manager.locked(), canonicalize_name(copied.project.pyproject.name)}
+    wanted = expected & site_packages.installed(first.prefix).keys()
+    words = (str(_IMPORTS), str(first.prefix), str(first.project), *sorted(wanted))
+    data = proof.lab(first, "env.run", "--", "python", *words)["data"]
+    try:
+        found: Row = json.loads(data["stdout"].splitlines()[-1])
+    except (ValueError, IndexError):
+        text = f"the interpreter ended before it had answered: {data['stderr'].strip()[-300:]}"
+        raise Unproven(text) from None
+    return found
 
 
 def edits(proof: Proof) -> str:
