@@ -39,6 +39,7 @@ _VARYING = (
     (re.compile(r"\b[0-9a-f]{12,64}\b"), "HASH"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\+\d\d:\d\d)?"), "TIME"),
     (re.compile(r"\b\d+(\.\d+)+(\.?(post|rc|a|b)\d+)?"), "NUMBER"),
+    (re.compile(r"python3\.\d+"), "python3"),
     (re.compile(r" +"), " "),
 )
 #: A program that stands for an installed `mlops-lab`.
