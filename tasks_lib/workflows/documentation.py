@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs"
+#: What a page holds for its tests and its generator.
+_COMMENT = re.compile(r"(?s)<!--.*?-->\n+")
 #: The kinds of pages, each a folder, in the order of the list.
 KINDS = ("tutorial", "how-to", "reference", "explanation")
 #: The topic that stands for the list of pages.
@@ -42,8 +45,9 @@ def pages() -> list[Page]:
     """Return every page, by kind and then by topic."""
     found: list[Page] = []
     for kind in KINDS:
-        paths = sorted((FOLDER / kind).glob("*.md"))
-        found += [Page(path.stem, kind, path.read_text(encoding="utf-8")) for path in paths]
+        for path in sorted((FOLDER / kind).glob("*.md")):
+            text = _COMMENT.sub("", path.read_text(encoding="utf-8"))
+            found.append(Page(path.stem, kind, text))
     return found
 
 

@@ -36,6 +36,7 @@ def test_there_are_pages_of_each_kind_and_no_topic_twice() -> None:
 def test_page_begins_with_a_title_and_one_line_about_it(page: Page) -> None:
     assert page.text.startswith("# ")
     assert page.about.endswith(".")
+    assert "<!--" not in page.text
     assert len(page.about) <= 120
 
 
