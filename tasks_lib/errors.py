@@ -255,6 +255,9 @@ class Remedy(NamedTuple):
         return ": ".join(part for part in (self.text, shlex.join(self.argv)) if part)
 
 
+NO_REMEDY = Remedy()
+
+
 class LabError(Exception):
     """An error with one clear sentence, where it happened, and what to do next.
 
@@ -268,7 +271,7 @@ class LabError(Exception):
         message: str,
         code: ErrorCode,
         *,
-        remedy: Remedy | str = "",
+        remedy: Remedy = NO_REMEDY,
         file: Path | str | None = None,
         line: int | None = None,
         title: str = "",
@@ -278,7 +281,7 @@ class LabError(Exception):
         super().__init__(message)
         self.message = message
         self.code = code
-        self.remedy = remedy if isinstance(remedy, Remedy) else Remedy(remedy)
+        self.remedy = remedy
         self.file = None if file is None else str(file)
         self.line = line
         self.title = title or code.headline

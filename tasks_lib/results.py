@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
+from tasks_lib.errors import NO_REMEDY, ErrorCode, ExitCode, LabError, Remedy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ class Result:
     status: Status
     title: str
     detail: str = ""
-    remedy: Remedy | str = ""
+    remedy: Remedy = NO_REMEDY
     file: str | None = None
     line: int | None = None
     seconds: float = 0.0
@@ -44,7 +44,7 @@ class Result:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the row of the JSON document."""
-        argv = list(self.remedy.argv) if isinstance(self.remedy, Remedy) else []
+        argv = list(self.remedy.argv)
         row = {**vars(self), "remedy": str(self.remedy), "remedy_argv": argv}
         return {**row, "seconds": round(self.seconds, 3)}
 
@@ -93,7 +93,7 @@ class Check:
         status: Status,
         detail: str = "",
         *,
-        remedy: Remedy | str | None = None,
+        remedy: Remedy | None = None,
         file: str | None = None,
         line: int | None = None,
         seconds: float = 0.0,

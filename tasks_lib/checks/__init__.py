@@ -11,7 +11,7 @@ from tasks_lib.checks.registry import FACT_CHECKS, KNOWN
 from tasks_lib.checks.selection import Selection
 from tasks_lib.checks.tools import FAMILIES
 from tasks_lib.environments.base import MADE
-from tasks_lib.errors import LabError
+from tasks_lib.errors import NO_REMEDY, LabError
 from tasks_lib.execution.plan import Step, execute
 from tasks_lib.ownership.facts import Facts
 from tasks_lib.results import Result, Status, verdict
@@ -111,7 +111,7 @@ def look_at(check: FactCheck, facts: Facts, chosen: Selection) -> list[Result]:
         if check.id not in chosen.select:
             return []
         text = f"This check does not apply to this project with {facts.session.combo.id}."
-        return [check.result(Status.SKIP, text, remedy="")]
+        return [check.result(Status.SKIP, text, remedy=NO_REMEDY)]
     return _judged(check, found, chosen.allowed(check.id), time.perf_counter() - started)
 
 

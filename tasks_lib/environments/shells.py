@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks_lib.errors import ErrorCode, LabError
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution.process import FOREIGN, Command
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ def _quoted_cmd(value: str) -> str:
     """Escape each character by itself: a quote in the value would end quotes around it."""
     if "\n" in value or "\r" in value:
         text = f"cmd has no way to write a line break, and there is one in {value!r}."
-        raise LabError(text, ErrorCode.SHELL_CANNOT_EXPRESS, remedy="use PowerShell instead of cmd")
+        remedy = Remedy("Use PowerShell instead of cmd")
+        raise LabError(text, ErrorCode.SHELL_CANNOT_EXPRESS, remedy=remedy)
     return re.sub(r'([\^&|<>"])', r"^\1", value).replace("%", "%%")
 
 
@@ -330,11 +331,8 @@ def _scripts(shell: Shell, files: tuple[Path, ...]) -> list[str]:
     for file in own:
         if set(file) & set(shell.spoils):
             text = f"{shell.name} cannot call {file}, which has one of {shell.spoils} in its name."
-            raise LabError(
-                text,
-                ErrorCode.SHELL_CANNOT_EXPRESS,
-                remedy="move the environment to another folder, or use another shell",
-            )
+            remedy = Remedy("Move the environment to another folder, or use another shell")
+            raise LabError(text, ErrorCode.SHELL_CANNOT_EXPRESS, remedy=remedy)
     return [shell.quote(file) for file in own]
 
 
@@ -342,8 +340,7 @@ def _folder(shell: Shell, folder: Path) -> str:
     """Quote a folder for PATH; Git's bash on Windows has its own way to write one."""
     if os.pathsep in str(folder):
         text = f"PATH cannot hold {folder}, which has {os.pathsep!r} in its name."
-        raise LabError(
-            text, ErrorCode.SHELL_CANNOT_EXPRESS, remedy="move the project to another folder"
-        )
+        remedy = Remedy("Move the project to another folder")
+        raise LabError(text, ErrorCode.SHELL_CANNOT_EXPRESS, remedy=remedy)
     quoted = shell.quote(str(folder))
     return f'"$(cygpath -u {quoted})"' if WINDOWS and shell.suffix == ".sh" else quoted

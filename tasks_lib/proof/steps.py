@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 
 from tasks_lib.checks.base import listed
 from tasks_lib.environments import conda_health, site_packages
-from tasks_lib.errors import LabError, Remedy
+from tasks_lib.errors import NO_REMEDY, LabError, Remedy
 from tasks_lib.execution import process
 from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Command
@@ -43,7 +43,7 @@ class Unproven(Exception):  # noqa: N818 - not an error of the program: what a s
     """A step that did not come out as it must."""
 
     detail: str
-    remedy: Remedy | str = ""
+    remedy: Remedy = NO_REMEDY
     status: Status = Status.FAIL
 
 

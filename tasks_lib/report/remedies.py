@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 
 from tasks_lib.errors import Remedy
@@ -15,10 +14,8 @@ def program() -> str:
     return typed if typed.startswith(("python3 ", "mlops-lab")) else "invoke"
 
 
-def typable(remedy: Remedy | str) -> Remedy:
-    """Return a remedy without secrets, and with this user's words in place of `invoke`."""
-    if not isinstance(remedy, Remedy):
-        remedy = Remedy(re.sub(r"\binvoke (?=[\w-]+)", f"{program()} ", remedy))
+def typable(remedy: Remedy) -> Remedy:
+    """Return a remedy without secrets, with the words with which this user runs tasks."""
     words = list(remedy.argv)
     if words[:1] == ["invoke"]:
         words[:1] = program().split()

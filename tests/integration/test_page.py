@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tasks_lib.errors import Remedy
 from tasks_lib.report import save
 from tasks_lib.results import Report, Result, Status
 from tests.browser import ESCAPE, SPACE, TAB
@@ -60,7 +61,7 @@ def test_hostile_text_runs_nothing_and_both_schemes_are_readable(
     browser: Browser, tmp_path: Path
 ) -> None:
     text = "</li><script>window.evil = 1</script><img src=x onerror='window.evil = 1'><a href='javascript:evil'>x ${y}"
-    results = [Result("a.b", status, text, text, text, text, 3) for status in Status]
+    results = [Result("a.b", status, text, text, Remedy(text), text, 3) for status in Status]
     save(
         Report("check.all", text, results, {"id": "pip_uv", "source": text}, data={text: text}),
         "html",

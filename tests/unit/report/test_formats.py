@@ -18,7 +18,7 @@ import jsonschema
 import pytest
 import xmlschema
 
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import ExitCode, LabError, Remedy
 from tasks_lib.report import FORMATS, choose, renderer, save, show
 from tasks_lib.report.tables import tables
 from tasks_lib.results import Report, Result, Status, printable
@@ -48,7 +48,8 @@ HOSTILE = (
 def _report(text: str, **values: Any) -> Report:  # noqa: ANN401 - any part of a report
     results = [Result("a.pass", Status.PASS, "fine", text)]
     results += [
-        Result(f"a.{one}", one, text, text, text, text.replace("\0", ""), 3, 0.1) for one in Status
+        Result(f"a.{one}", one, text, text, Remedy(text), text.replace("\0", ""), 3, 0.1)
+        for one in Status
     ]
     data = {"rows": [{"name": text, text: True}], "by": {text: text}, "all": [text], "note": text}
     combo = {"id": "pip_uv", "source": "flag", "reason": text}
@@ -210,7 +211,7 @@ def test_junit_counts_and_fails_on_warnings_where_they_failed_the_run() -> None:
 
 def test_sarif_and_github_name_places_from_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
     results = [
-        Result("a.b", Status.FAIL, "t", "d", "r", file, 7)
+        Result("a.b", Status.FAIL, "t", "d", Remedy("r"), file, 7)
         for file in ("a é.toml", "/else where", None)
     ]
     report = Report("x", "/repo/sub dir", results, code=ExitCode.CHECK_FAILED)

@@ -17,7 +17,14 @@ from tasks_lib.results import Report, Result, Status, from_error, verdict
 
 PASS = Result("a.b", Status.PASS, "is fine", "hidden")
 FAIL = Result(
-    "a.c", Status.FAIL, "is broken", "why [bold]not[/bold]", "mend [it]", "conda.yml", 3, 1.26
+    "a.c",
+    Status.FAIL,
+    "is broken",
+    "why [bold]not[/bold]",
+    Remedy("mend [it]"),
+    "conda.yml",
+    3,
+    1.26,
 )
 
 
@@ -48,7 +55,12 @@ def test_status_of_the_whole_follows_the_exit_code(code: ExitCode) -> None:
 
 def test_error_becomes_a_result() -> None:
     error = LabError(
-        "It is wrong.", ErrorCode.GUARD_REFUSED, remedy="do", file="f", line=2, title="refused"
+        "It is wrong.",
+        ErrorCode.GUARD_REFUSED,
+        remedy=Remedy("do"),
+        file="f",
+        line=2,
+        title="refused",
     )
     assert from_error(error) == Result(
         "error.guard_refused",
