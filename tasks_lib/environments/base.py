@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from tasks_lib.environments import health_checks
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution.plan import Step, Writes
+from tasks_lib.tools import uv
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -233,6 +234,11 @@ class Environment(ABC):
     def python(self) -> Path:
         """Return the path of its interpreter."""
         return self.activation().python
+
+    def pip(self, verb: str, *words: str, why: str, cwd: Path | None = None) -> Command:
+        """Return the command in which uv's pip works on this environment."""
+        python = ("--python", str(self.python))
+        return uv.command(self.project, "pip", verb, *python, *words, why=why, cwd=cwd)
 
     def state(self) -> State:
         """Return what exists at its place."""

@@ -38,7 +38,6 @@ from tasks_lib.execution.plan import Installs, Step, Writes
 from tasks_lib.execution.process import Command
 from tasks_lib.project import conda_edit
 from tasks_lib.project.conda_file import CondaFile, spec_name
-from tasks_lib.tools import uv
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -287,14 +286,9 @@ class Conda(Environment):
         for entry in self.file.pip:
             is_option = entry.startswith("-")
             words += entry.split(" ", 1) if is_option else [entry]
-        install = ("pip", "install", "--python", str(self.python))
-        command = uv.command(
-            self.project,
-            *install,
-            *map(str.strip, words),
-            why="install the pip: section",
-            cwd=self.file.path.parent,
-        )
+        stripped = map(str.strip, words)
+        folder = self.file.path.parent
+        command = self.pip("install", *stripped, why="install the pip: section", cwd=folder)
         return Step(
             "env.pip",
             f"install the pip: section of {self.file.path.name}",

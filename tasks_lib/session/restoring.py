@@ -14,7 +14,6 @@ from tasks_lib.errors import LabError
 from tasks_lib.execution import files, process, redaction
 from tasks_lib.results import Status
 from tasks_lib.session import journal
-from tasks_lib.tools import uv
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -138,7 +137,6 @@ def _package_repair(session: Session, before: Journal) -> list[Command]:
     Records that no tool can read are deleted first.
     """
     environment = session.environment
-    python = ("--python", str(environment.python))
     damaged = distribution_health.damaged(environment.prefix)
     after = journal.packages(environment.prefix)
     unreadable = set()
@@ -149,16 +147,15 @@ def _package_repair(session: Session, before: Journal) -> list[Command]:
     commands = []
     new = sorted(after.keys() - before.packages.keys() - unreadable)
     if new:
-        argv = ("pip", "uninstall", *python, *new)
-        commands.append(uv.command(session.project, *argv, why="remove what was not installed"))
+        commands.append(environment.pip("uninstall", *new, why="remove what was not installed"))
     wanted: list[str] = []
     for name, requirement in sorted(before.packages.items()):
         is_changed = name in damaged or requirement != after.get(name)
         if is_changed and name not in before.owned:
             wanted += _words(requirement)
     if wanted:
-        argv = ("pip", "install", *python, "--no-deps", "--reinstall", *wanted)
-        commands.append(uv.command(session.project, *argv, why="restore what was installed"))
+        words = ("--no-deps", "--reinstall", *wanted)
+        commands.append(environment.pip("install", *words, why="restore what was installed"))
     return commands
 
 

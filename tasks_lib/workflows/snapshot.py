@@ -23,7 +23,6 @@ from tasks_lib.project.project import Project, root_of
 from tasks_lib.results import Result, Status
 from tasks_lib.session import combos
 from tasks_lib.session.session import Answer, Session, passed, planned
-from tasks_lib.tools import uv
 from tasks_lib.workflows.changes import carry_out
 from tasks_lib.workflows.exports import refuse_secrets
 from tasks_lib.workflows.installation import install_steps
@@ -193,10 +192,8 @@ def _steps(session: Session, described: Description, missing: Sequence[str]) -> 
 
 
 def _install_strays(session: Session, strays: Sequence[str]) -> Step:
-    python = str(session.environment.python)
-    words = ("pip", "install", "--python", python, "--no-deps", *strays)
     title = "install what neither layer names"
-    command = uv.command(session.project, *words, why=title)
+    command = session.environment.pip("install", "--no-deps", *strays, why=title)
     return Step("env.strays", title, command, needs=("deps.install",))
 
 

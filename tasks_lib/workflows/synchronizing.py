@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
@@ -10,17 +11,15 @@ from tasks_lib.environments import conda_health, site_packages
 from tasks_lib.environments.base import SEEDS
 from tasks_lib.execution import failures, process
 from tasks_lib.execution.plan import Step
-from tasks_lib.execution.process import Command
 from tasks_lib.ownership import graph, guard
 from tasks_lib.ownership.facts import Facts
 from tasks_lib.ownership.owners import Owner
 from tasks_lib.session.session import Answer, passed
-from tasks_lib.tools import executables
 from tasks_lib.workflows.changes import change
 from tasks_lib.workflows.installation import edit_step, install_steps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from tasks_lib.execution.plan import Watcher
     from tasks_lib.project.workspace import Member
@@ -80,7 +79,7 @@ def prune_steps(session: Session, names: Sequence[str]) -> list[Step]:
         Step(
             "deps.prune",
             f"uninstall {', '.join(names)}: neither the lock nor conda has them",
-            _uninstall(session, names),
+            session.environment.pip("uninstall", *names, why="uninstall packages"),
             needs=("deps.install",),
             safe="removes what neither the lock nor conda has",
         )
@@ -97,14 +96,14 @@ def uninstall_step(
     """
     before = session.manager.locked().keys()
     again = {canonicalize_name(member.name)} if member else set()
+    pip = partial(session.environment.pip, "uninstall", why="uninstall packages")
 
     def uninstall() -> None:
         prefix = session.environment.prefix
         ours = site_packages.installed(prefix).keys() - conda_health.owned(prefix).keys()
         gone = before - session.manager.locked().keys() | again
         if gone & ours:
-            outcome = process.run(_uninstall(session, sorted(gone & ours)))
-            failures.demand(outcome, title="uninstall")
+            failures.demand(process.run(pip(*sorted(gone & ours))), title="uninstall")
 
     title = "uninstall what the lock no longer names"
     if member:
@@ -114,13 +113,7 @@ def uninstall_step(
         "deps.uninstall",
         title,
         work=uninstall,
-        shown=_uninstall(session, known).shown if known else "",
+        shown=pip(*known).shown if known else "",
         needs=("deps.edit", "deps.lock", "guard"),
         safe="removes what the lock no longer names, never what conda owns",
     )
-
-
-def _uninstall(session: Session, names: Iterable[str]) -> Command:
-    python = str(session.environment.python)
-    argv = (executables.uv(), "pip", "uninstall", "--python", python, *names)
-    return Command(argv, "uninstall packages")
