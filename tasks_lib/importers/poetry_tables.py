@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from packaging.specifiers import SpecifierSet
@@ -26,9 +27,7 @@ from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.project.version_ranges import overlap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from packaging.requirements import Requirement
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tasks_lib.project.project import Project
 
@@ -48,21 +47,47 @@ _NEW_CORE = SpecifierSet("==2.*")
 _BRACKETS = re.compile(r"\s*\((.*?)\)")
 
 
+@dataclass(frozen=True)
+class _Dependency:
+    """One alternative of a dependency: its `row`, and all `rows` of the key at `path`."""
+
+    path: Target
+    row: Any
+    rows: Sequence[Any]
+    line: int | None
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """Return the row if it is a table."""
+        return self.row if isinstance(self.row, dict) else {}
+
+    @property
+    def source(self) -> str:
+        """Return the folder or file that is installed, empty if there is none."""
+        return str(self.options.get("path") or self.options.get("file") or "")
+
+    @property
+    def shown(self) -> str:
+        """Return the row as the file has it."""
+        return f"{self.path[-1]} = {self.row!r}"
+
+
 class PoetryTables(Importer):
     """The tables of Poetry 1: what has a new place is `dropped` from its old one."""
 
     def __init__(self, project: Project) -> None:
-        """Read the comments too: they move with what they are about."""
+        """Begin with nothing."""
         super().__init__(project)
         self.declared = Declarations(PYPROJECT)
+        #: the comments of each key, which move with it
         self.comments: dict[Target, list[str]] = defaultdict(list)
-        for path, words in toml_document.comments(self.pyproject.text.replace("\r\n", "\n")):
-            self.comments[path].append(words)
 
     def read(self) -> Iterable[Declarations]:
         """Return the metadata and the dependencies; what `[project]` has stays as it is."""
         if not self.pyproject.table(*_POETRY):
             return []
+        for path, words in toml_document.comments(self.pyproject.text.replace("\r\n", "\n")):
+            self.comments[path].append(words)
         project = self.pyproject.table("project")
         if "name" not in project:
             self._metadata()
@@ -126,30 +151,25 @@ class PoetryTables(Importer):
                 if isinstance(value, str):
                     self._move(("project", *place, name), value, *names, name)
 
-    def _dependencies(self, group: str, *names: str) -> dict[str, list[tuple[str, Any]]]:
+    def _dependencies(self, group: str, *names: str) -> dict[str, list[_Dependency]]:
         """Take a table of dependencies over; return those that are optional, by their names."""
-        optional: dict[str, list[tuple[str, Any]]] = {}
-        target = target_of(group)
+        optional: dict[str, list[_Dependency]] = defaultdict(list)
         for name, wanted in self._table(*names).items():
-            line = self._line(*names, name)
-            for row in _rows(wanted):
-                text = self._requirement(name, row, line)
-                is_optional = isinstance(row, dict) and row.get("optional") and not group
-                if name == "python" and not group:
-                    comments = self._comments(*names, name)
-                    self.declared.put_python(text.removeprefix(name), line, comments)
-                elif is_optional:
-                    optional.setdefault(name, []).append((text, row))
+            rows = wanted if isinstance(wanted, list) else [wanted]
+            for row in rows:
+                one = _Dependency((*names, name), row, rows, self._line(*names, name))
+                if not group and name == "python":
+                    versions = self._requirement(one).removeprefix(name)
+                    self.declared.put_python(versions, one.line, self._comments(*one.path))
+                elif not group and one.options.get("optional"):
+                    optional[name].append(one)
                 else:
-                    shown = f"{name} = {row!r}"
-                    comments = self._comments(*names, name)
-                    parsed = self.declared.require(target, text, line, shown, comments)
-                    self._beside(parsed, row, target, line, wanted)
+                    self._take(one, target_of(group))
         if names[0] in self._table():
             self.declared.dropped.append((*_POETRY, *names))
         return optional
 
-    def _extras(self, optional: Mapping[str, list[tuple[str, Any]]]) -> None:
+    def _extras(self, optional: Mapping[str, list[_Dependency]]) -> None:
         """Give each extra its requirements; an optional one in no extra gets its own extra."""
         extras = {}
         for extra, names in self._table("extras").items():
@@ -163,56 +183,43 @@ class PoetryTables(Importer):
                 extras[name] = [name]
         for extra, names in extras.items():
             for name in names:
-                self._extra(extra, name, optional.get(name, [(name, None)]))
+                unknown = _Dependency(("dependencies", name), "*", [], self._line("extras", extra))
+                for one in optional.get(name, [unknown]):
+                    self._take(one, (*EXTRAS, extra))
 
-    def _extra(self, extra: str, name: str, rows: Iterable[tuple[str, Any]]) -> None:
-        line = self._line("dependencies", name)
-        target = (*EXTRAS, extra)
-        for text, row in rows:
-            comments = self._comments("dependencies", name)
-            parsed = self.declared.require(target, text, line, comments=comments)
-            self._beside(parsed, row, target, line, self._table("dependencies").get(name))
-
-    def _requirement(self, name: str, wanted: Any, line: int | None) -> str:  # noqa: ANN401 - what TOML holds
-        """Return a constraint of Poetry's as PEP 508; a folder is named in a table beside it."""
+    def _requirement(self, one: _Dependency) -> str:
+        """Return a dependency as PEP 508; a folder is named in a table beside it."""
         from poetry.core.factory import Factory  # noqa: PLC0415 - 0.1 s
 
-        asked = wanted
-        if isinstance(wanted, dict):
-            asked = {key: value for key, value in wanted.items() if key not in _KEPT}
-            if any(key in wanted for key in _PATHS):
-                kept = ("extras", *_CONDITIONS)
-                asked = {key: value for key, value in wanted.items() if key in kept}
-                asked["version"] = "*"
+        wanted = one.row
+        if one.options:
+            wanted = {key: one.options[key] for key in one.options if key not in _KEPT}
+        if one.source:
+            kept = ("extras", *_CONDITIONS)
+            wanted = {key: one.options[key] for key in kept if key in one.options}
+            wanted["version"] = "*"
         try:
-            dependency = Factory.create_dependency(name, asked, root_dir=self.root)
+            dependency = Factory.create_dependency(one.path[-1], wanted, root_dir=self.root)
             text = site_packages.spelt(dependency.to_pep_508())
         except Exception as error:  # noqa: BLE001 - poetry-core raises many kinds for what is written wrongly
-            self.declared.refuse(f"{name} = {asked!r} is not a dependency: {error}", line)
+            self.declared.refuse(f"{one.shown} is not a dependency: {error}", one.line)
         return text if " @ " in text else _BRACKETS.sub(r"\1", text, count=1)
 
-    def _beside(
-        self,
-        parsed: Requirement,
-        row: Any,  # noqa: ANN401 - what TOML holds
-        target: Target,
-        line: int | None,
-        rows: object,
-    ) -> None:
-        """Keep what PEP 508 cannot say about a row, for each alternative in `rows`."""
-        if not isinstance(row, dict):
-            return
-        path = row.get("path") or row.get("file")
-        if path:
-            editable = bool(row.get("develop"))
-            self.declared.source(parsed, target, str(path), line, editable=editable)
-        kept = {key: row[key] for key in _KEPT if key in row}
+    def _take(self, one: _Dependency, target: Target) -> None:
+        """Take a dependency over, and keep beside it what PEP 508 cannot say."""
+        comments = self._comments(*one.path)
+        text = self._requirement(one)
+        parsed = self.declared.require(target, text, one.line, one.shown, comments)
+        if one.source:
+            editable = bool(one.options.get("develop"))
+            self.declared.source(parsed, target, one.source, one.line, editable=editable)
+        kept = {key: one.options[key] for key in _KEPT if key in one.options}
         if not kept:
             return
         key = Poetry.tables.source_key(parsed.name, group_of(target))
-        if self.declared.place(key, _alternatives(rows) or kept, line):
+        if self.declared.place(key, _alternatives(one.rows) or kept, one.line):
             text = f"{parsed.name}: {', '.join(kept)} stays in Poetry's table"
-            self.declared.warn(f"{text}, and uv does not read it", line)
+            self.declared.warn(f"{text}, and uv does not read it", one.line)
 
     def _build(self) -> None:
         """Have a poetry-core build it that reads `[project]`; other requirements stay."""
@@ -255,11 +262,6 @@ class PoetryTables(Importer):
         return raised
 
 
-def _rows(wanted: object) -> list[Any]:
-    """Return the alternatives of a dependency."""
-    return wanted if isinstance(wanted, list) else [wanted]
-
-
 def _limits_new_core(clause: str) -> bool:
     """Return whether a clause allows some versions of the new poetry-core and excludes others."""
     limit = SpecifierSet(clause)
@@ -268,12 +270,12 @@ def _limits_new_core(clause: str) -> bool:
     return overlap(limit, _NEW_CORE) and not _NEW_CORE.is_subset(limit)
 
 
-def _alternatives(rows: object) -> list[dict[str, Any]]:
+def _alternatives(rows: Sequence[Any]) -> list[dict[str, Any]]:
     """Return what PEP 508 cannot say about each alternative, and when it holds.
 
     Nothing is returned where Poetry cannot tell the alternatives apart by that.
     """
-    if not isinstance(rows, list):
+    if len(rows) == 1:
         return []
     tables = [row if isinstance(row, dict) else {} for row in rows]
     keys = {key for table in tables for key in table}
