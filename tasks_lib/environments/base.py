@@ -7,9 +7,9 @@ import shutil
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from tasks_lib.environments import health_checks
+from tasks_lib.environments import health_checks, site_packages
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution.plan import Step, Writes
 from tasks_lib.tools import uv
@@ -51,6 +51,18 @@ class Activation:
         behind = os.environ.get("PATH", "").split(os.pathsep)
         rest = [part for part in behind if part and part not in ahead]
         return {**self.variables, "PATH": os.pathsep.join([*ahead, *rest])}
+
+
+class Owned(NamedTuple):
+    """A Python distribution that a package of the layer installed.
+
+    `folder` is the name of its record in site-packages; `whole` says whether that exists.
+    """
+
+    package: str
+    version: str
+    folder: str
+    whole: bool
 
 
 class State(Enum):
@@ -158,6 +170,27 @@ class Environment(ABC):
     def details(self) -> dict[str, Any]:
         """Return what `env.info` shows of this kind of environment alone."""
         return {}
+
+    def packages(self, prefix: Path | None = None) -> dict[str, dict[str, Any]]:
+        """Return the records of the layer's own packages by name; `prefix` is another environment."""
+        del prefix
+        return {}
+
+    def owned(
+        self, prefix: Path | None = None, packages: Mapping[str, dict[str, Any]] | None = None
+    ) -> dict[str, Owned]:
+        """Return the distributions that these packages installed, by their normalised names."""
+        del prefix, packages
+        return {}
+
+    def hashes(self, prefix: Path | None = None) -> dict[str, str]:
+        """Return the SHA-256 of each file of these packages, by its path in the environment."""
+        del prefix
+        return {}
+
+    def python_version(self, prefix: Path | None = None) -> str:
+        """Return the version of the environment's Python, empty where it is not recorded."""
+        return site_packages.python_version(prefix or self.prefix) or ""
 
     def search(self, names: Sequence[str]) -> Command:
         """Return the command that prints the newest version of its packages by name and platform.

@@ -27,6 +27,7 @@ from tasks_lib.environments.base import (
     MADE,
     Activation,
     Environment,
+    Owned,
     State,
 )
 from tasks_lib.environments.conda_config import USER_VARIABLES
@@ -141,6 +142,28 @@ class Conda(Environment):
     def details(self) -> dict[str, Any]:
         """Return the virtual packages, which say what the machine offers to conda's packages."""
         return {"virtual_packages": conda_health.virtual_packages()}
+
+    def packages(self, prefix: Path | None = None) -> dict[str, dict[str, Any]]:
+        """Return conda's records by package name.
+
+        Raises:
+            LabError: A record is damaged.
+        """
+        return conda_health.packages(prefix or self.prefix)
+
+    def owned(
+        self, prefix: Path | None = None, packages: Mapping[str, dict[str, Any]] | None = None
+    ) -> dict[str, Owned]:
+        """Return the distributions that conda owns by file, by their normalised names."""
+        return conda_health.owned(prefix or self.prefix, packages)
+
+    def hashes(self, prefix: Path | None = None) -> dict[str, str]:
+        """Return the SHA-256 of each file that conda recorded and that exists."""
+        return conda_health.hashes(prefix or self.prefix)
+
+    def python_version(self, prefix: Path | None = None) -> str:
+        """Return the version of conda's package of Python."""
+        return conda_health.python_version(prefix or self.prefix)
 
     def search(self, names: Sequence[str]) -> Command:
         """Return the command that asks the file's channels, whichever the engine."""

@@ -9,11 +9,12 @@ import re
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
 from tasks_lib.environments import distribution_health, health_checks, site_packages
+from tasks_lib.environments.base import Owned
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution.redaction import without_logins
 from tasks_lib.results import Check, Result, Status
@@ -37,15 +38,6 @@ _RECORD = re.compile(
 )
 #: what a record has besides the channel's own words
 _LOCAL = ("files", "paths_data", "link", "extracted_package_dir", "package_tarball_full_path")
-
-
-class Owned(NamedTuple):
-    """A distribution that conda installed, its record's folder, and whether that is whole."""
-
-    package: str
-    version: str
-    folder: str
-    whole: bool
 
 
 def packages(prefix: Path) -> dict[str, dict[str, Any]]:

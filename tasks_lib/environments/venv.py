@@ -15,6 +15,7 @@ from tasks_lib.environments.base import (
     State,
 )
 from tasks_lib.execution.plan import Step, Writes
+from tasks_lib.project.version_ranges import is_python
 from tasks_lib.results import Check, Result, Status
 from tasks_lib.tools import executables, uv
 
@@ -127,18 +128,3 @@ class Venv(Environment):
         if not pinned and self.project.pyproject.allows(executables.running_python()):
             return ["--python", executables.base_python()]
         return []
-
-
-def is_python(wanted: str, has: str) -> bool:
-    """Return whether a version is the one that was named, as `3.12` or as a specifier.
-
-    A path or another name is for uv to judge.
-    """
-    # 0.03 s, and seldom needed
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415 - see above
-
-    specifier = f"=={wanted}.*" if wanted[0].isdigit() else wanted
-    try:
-        return SpecifierSet(specifier).contains(has, prereleases=True)
-    except InvalidSpecifier:
-        return True

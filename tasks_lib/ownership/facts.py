@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
-from tasks_lib.environments import conda_health, site_packages
+from tasks_lib.environments import site_packages
 from tasks_lib.environments.base import State
 from tasks_lib.errors import LabError
 from tasks_lib.ownership.owners import Owner, owner_of
@@ -17,7 +17,7 @@ from tasks_lib.project.conda_file import spec_name
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tasks_lib.environments.conda_health import Owned
+    from tasks_lib.environments.base import Owned
     from tasks_lib.environments.site_packages import Distribution
     from tasks_lib.project.conda_file import CondaFile
     from tasks_lib.project.workspace import Member
@@ -52,8 +52,8 @@ class Facts:
 
     @property
     def owns(self) -> bool:
-        """Return whether conda has packages in the environment."""
-        return self.prefix is not None and (self.prefix / "conda-meta").is_dir()
+        """Return whether the environment exists and its layer has packages of its own."""
+        return self.prefix is not None and self.session.environment.owns_packages
 
     @property
     def conda_layer(self) -> bool:
@@ -83,12 +83,12 @@ class Facts:
     @cached_property
     def conda(self) -> dict[str, dict[str, Any]]:
         """Return conda's records by name; a damaged one is an error, which `doctor` reports too."""
-        return conda_health.packages(self.prefix) if self.prefix and self.owns else {}
+        return self.session.environment.packages(self.prefix) if self.prefix else {}
 
     @cached_property
     def owned(self) -> dict[str, Owned]:
         """Return the distributions that conda owns by file."""
-        return conda_health.owned(self.prefix, self.conda) if self.prefix else {}
+        return self.session.environment.owned(self.prefix, self.conda) if self.prefix else {}
 
     def owner(self, one: Distribution) -> Owner:
         """Return who owns a distribution."""
@@ -115,7 +115,7 @@ class Facts:
     @cached_property
     def python(self) -> str:
         """Return the version of the environment's Python, empty where no folder shows it."""
-        version = conda_health.python_version(self.prefix) if self.prefix else ""
+        version = self.session.environment.python_version(self.prefix) if self.prefix else ""
         if version or self.site is None:
             return version
         return self.site.parent.name.removeprefix("python")

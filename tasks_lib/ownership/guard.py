@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from tasks_lib.environments import conda_engines, conda_health, health_checks, site_packages
+from tasks_lib.environments import conda_engines, health_checks, site_packages
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import process
 from tasks_lib.execution.plan import Installs, Step
@@ -24,8 +24,7 @@ from tasks_lib.tools import uv
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from tasks_lib.environments.base import Activation
-    from tasks_lib.environments.conda_health import Owned
+    from tasks_lib.environments.base import Activation, Owned
     from tasks_lib.execution.process import Outcome
     from tasks_lib.session.session import Session
     from tasks_lib.tools.changes import Change
@@ -79,7 +78,7 @@ def conflicts(
     version, or from elsewhere than an index: nothing else can be replaced, since no command of this
     project removes packages.
     """
-    owned = conda_health.owned(activation.prefix)
+    owned = session.environment.owned(activation.prefix)
     manager = session.manager
     if not owned or _agree(session, activation, owned):
         return []
@@ -92,7 +91,7 @@ def _agree(session: Session, activation: Activation, owned: Mapping[str, Owned])
     if session.manager.from_elsewhere() & owned.keys():
         return False
     have = site_packages.installed(activation.prefix)
-    locked = session.manager.locked(conda_health.python_version(activation.prefix))
+    locked = session.manager.locked(session.environment.python_version(activation.prefix))
     return all(locked[name] == {have.get(name)} for name in owned if name in locked)
 
 
@@ -162,7 +161,7 @@ def _before_pip(session: Session, change: Step) -> list[Step]:
     file = session.project.conda_file.path.name
 
     def read(outcome: Outcome) -> Iterable[Result]:
-        owned = conda_health.owned(session.environment.prefix)
+        owned = session.environment.owned()
         planned = uv.changes(outcome)
         remedy = Remedy(f"Change the pip: section of {file}")
         _refuse(_overlap(planned, owned, lambda _: (file,)), remedy)
@@ -204,7 +203,7 @@ def before_conda(session: Session, change: Step) -> list[Step]:
 def _owned_by_lock(session: Session) -> dict[str, str]:
     """Return the distributions that the lock names and conda does not own, with their versions."""
     prefix = session.environment.prefix
-    names = session.manager.locked().keys() - conda_health.owned(prefix).keys()
+    names = session.manager.locked().keys() - session.environment.owned().keys()
     have = site_packages.installed(prefix)
     return {name: have[name] for name in names & have.keys()}
 

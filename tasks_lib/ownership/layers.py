@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from tasks_lib.environments.conda_health import Owned
+    from tasks_lib.environments.base import Owned
     from tasks_lib.session.session import Session
 
 

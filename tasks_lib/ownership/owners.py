@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
 
-    from tasks_lib.environments.conda_health import Owned
+    from tasks_lib.environments.base import Owned
     from tasks_lib.environments.site_packages import Distribution
 
 

@@ -49,3 +49,18 @@ def _clause(text: str) -> str | None:
     if star and sign == "!=":
         return f"!={version}.*"
     return f"{sign}{version}"
+
+
+def is_python(wanted: str, has: str) -> bool:
+    """Return whether a version is the one that was named, as `3.12` or as a specifier.
+
+    A path or another name is for uv to judge.
+    """
+    # 0.03 s, and not every task needs it
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415 - see above
+
+    specifier = f"=={wanted}.*" if wanted[0].isdigit() else wanted
+    try:
+        return SpecifierSet(specifier).contains(has, prereleases=True)
+    except InvalidSpecifier:
+        return True

@@ -9,8 +9,8 @@ from packaging.utils import canonicalize_version
 
 from tasks_lib.checks.base import listed
 from tasks_lib.environments import ENVIRONMENTS
-from tasks_lib.environments.venv import is_python
 from tasks_lib.ownership.owners import Owner
+from tasks_lib.project.version_ranges import is_python
 from tasks_lib.session import combos
 
 if TYPE_CHECKING:

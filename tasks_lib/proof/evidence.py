@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from packaging.utils import canonicalize_name
 
 from tasks_lib import __version__
-from tasks_lib.environments import ENVIRONMENTS, conda_health, site_packages
+from tasks_lib.environments import ENVIRONMENTS, site_packages
 from tasks_lib.environments.base import SEEDS
 from tasks_lib.errors import LabError
 from tasks_lib.execution import process
@@ -28,6 +28,7 @@ from tasks_lib.results import Result, Status
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from tasks_lib.environments.base import Environment
     from tasks_lib.managers.base import Manager
     from tasks_lib.project.project import Project
     from tasks_lib.session.session import Session
@@ -148,7 +149,7 @@ def installed(session: Session, lock: Mapping[str, Any], prefix: Path) -> list[R
     """Return what an environment holds, and who owns it by the lock as it was."""
     own = canonicalize_name(session.project.pyproject.name)
     locked = {name: set(versions) for name, versions in lock["packages"].items()}
-    distributions = _of_conda(prefix)
+    distributions = _of_conda(session.environment, prefix)
     rows = []
     for one in layers.read(prefix, locked, own).packages:
         row: Row = {
@@ -166,19 +167,18 @@ def installed(session: Session, lock: Mapping[str, Any], prefix: Path) -> list[R
     return rows
 
 
-def _of_conda(prefix: Path) -> dict[str, dict[str, str]]:
+def _of_conda(layer: Environment, prefix: Path) -> dict[str, dict[str, str]]:
     """Return the Python distributions that each conda package brought, with their versions."""
     versions = site_packages.installed(prefix)
     found: dict[str, dict[str, str]] = {}
-    for name, one in conda_health.owned(prefix).items():
+    for name, one in layer.owned(prefix).items():
         if one.whole:
             found.setdefault(one.package, {})[name] = versions[name]
     return found
 
 
-def conda_files(before: dict[str, str], prefix: Path) -> Row:
-    """Compare the files of conda's packages with what they were before."""
-    now = conda_health.hashes(prefix)
+def conda_files(before: dict[str, str], now: dict[str, str]) -> Row:
+    """Compare the hashes of conda's files with what they were before."""
     after = {}
     for name, digest in before.items():
         if now.get(name) != digest:

@@ -130,7 +130,9 @@ def _seen(proof: Proof) -> Row:
             seen["lock"]["after"] = evidence.pins(copied.manager)
     if proof.conda_before is not None:
         with contextlib.suppress(*_UNREADABLE):
-            seen["conda_files"] = evidence.conda_files(proof.conda_before, proof.second.prefix)
+            seen["conda_files"] = evidence.conda_files(
+                proof.conda_before, proof.session.environment.hashes(proof.second.prefix)
+            )
     if proof.is_made_again:
         with contextlib.suppress(*_UNREADABLE):
             seen["second"] = _second(proof, seen["installed"])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from packaging.utils import canonicalize_name
 
 from tasks_lib.checks.base import listed
-from tasks_lib.environments import conda_health, site_packages
+from tasks_lib.environments import site_packages
 from tasks_lib.errors import NO_REMEDY, LabError, Remedy
 from tasks_lib.execution import process
 from tasks_lib.execution.plan import Step
@@ -257,7 +257,7 @@ def again(proof: Proof) -> str:
     proof.lab(second, "env.create")
     proof.look(second)
     if session.environment.owns_packages:
-        proof.conda_before = conda_health.hashes(second.prefix)
+        proof.conda_before = session.environment.hashes(second.prefix)
     proof.lab(second, "deps.install")
     proof.is_made_again = True
     return f"made from {session.manager.lock_name} alone"

@@ -26,6 +26,7 @@ from tasks_lib.project.manifests import read_text
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tasks_lib.environments.base import Environment
     from tasks_lib.session.session import Session
 
 FOLDER = ".mlops-lab"
@@ -69,7 +70,7 @@ class Journal:
         records: list[dict[str, Any]] = []
         if state is State.PRESENT:
             installed = packages(prefix)
-            owned, records = _of_conda(prefix)
+            owned, records = _own_packages(environment)
         return cls(
             command=session.command,
             combo=session.combo.id,
@@ -113,17 +114,18 @@ class Journal:
         return json.dumps({"schema": _SCHEMA, **asdict(self), "state": self.state.value}, indent=1)
 
 
-def _of_conda(prefix: Path) -> tuple[list[str], list[dict[str, Any]]]:
-    """Return the distributions that conda owns, and its records; both empty where they are damaged.
+def _own_packages(environment: Environment) -> tuple[list[str], list[dict[str, Any]]]:
+    """Return the distributions that the layer owns, and its records; both empty if damaged.
 
     Of a damaged environment nothing sound could be restored; `check.doctor` reports the damage.
     Records without an address cannot be installed again, so none is kept then.
     """
     try:
-        records = [conda_health.public(one) for one in conda_health.packages(prefix).values()]
-        owned = sorted(conda_health.owned(prefix))
+        packages = environment.packages()
+        owned = sorted(environment.owned(packages=packages))
     except LabError:
         return [], []
+    records = [conda_health.public(record) for record in packages.values()]
     has_addresses = all("url" in record for record in records)
     return owned, records if has_addresses else []
 

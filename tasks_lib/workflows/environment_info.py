@@ -103,7 +103,7 @@ def info(session: Session) -> Answer:
         facts = Facts(session)
         owners = Counter({one.name: facts.owner(one) for one in facts.distributions}.values())
         owners[Owner.CONDA] = len(facts.conda)  # not each of them is a Python distribution
-        data["python"] = conda_health.python_version(environment.prefix)
+        data["python"] = environment.python_version()
         data["interpreter"] = str(environment.python)
         data["packages"] = owners.total()
         data["packages_by_owner"] = {owner: owners[owner] for owner in Owner}

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import yaml
 from packaging.utils import canonicalize_name
 
-from tasks_lib.environments import conda_health
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import failures, process, redaction
 from tasks_lib.execution.files import write
@@ -90,10 +89,10 @@ def _environment(session: Session) -> str:
         )
         remedy = Remedy("Use --to requirements, or choose a conda combo")
         raise LabError(text, ErrorCode.NO_CONDA_LAYER, remedy=remedy)
-    prefix = environment.require().prefix
+    environment.require()
     file = session.project.conda_file
     refuse_secrets(session, {file.path.name: read_text(file.path)})
-    owned = conda_health.owned(prefix)
+    owned = environment.owned()
     pins = []
     for line in _exported(session, "requirements.txt", hashes=False).splitlines():
         name = _NAME.match(line)
@@ -114,9 +113,8 @@ def _environment(session: Session) -> str:
 
 def _conda_specs(session: Session) -> list[str]:
     """Return conda's packages that a user or the lock names, at their installed versions."""
-    prefix = session.environment.prefix
-    installed = conda_health.packages(prefix)
-    owned = conda_health.owned(prefix)
+    installed = session.environment.packages()
+    owned = session.environment.owned(packages=installed)
     named = {"python", "pip"}
     named |= {owned[name].package for name in owned.keys() & session.manager.locked().keys()}
     for name, record in installed.items():

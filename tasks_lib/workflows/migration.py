@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tasks_lib.environments import ENVIRONMENTS, conda_health
+from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.environments.base import State
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution.files import write_texts
@@ -206,7 +206,7 @@ def _limit(session: Session, name: str, spec: str) -> str:
     choices = conda_specifiers(spec)
     if choices and len(choices) == 1:
         return str(choices[0])
-    return f"=={conda_health.owned(session.environment.prefix)[name].version}"
+    return f"=={session.environment.owned()[name].version}"
 
 
 def _pins(session: Session, target: Session, had: Installed) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from packaging.utils import canonicalize_name, canonicalize_version
 
-from tasks_lib.environments import conda_health, site_packages
+from tasks_lib.environments import site_packages
 from tasks_lib.environments.base import SEEDS
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.ownership import graph
@@ -88,7 +88,7 @@ def distribution(session: Session, spec: str) -> str:
     """Return the Python distribution that conda installed for a spec, empty if it is not one."""
     package = spec_name(spec)
     found = []
-    for name, owned in conda_health.owned(session.environment.prefix).items():
+    for name, owned in session.environment.owned().items():
         if owned.package == package:
             found.append(name)
     likely = PYPI.get(package, canonicalize_name(package))

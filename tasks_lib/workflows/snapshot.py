@@ -52,16 +52,15 @@ def export(session: Session, output: str) -> Answer:
         text = f"One file cannot hold the members of this project: {', '.join(members)}."
         remedy = Remedy("Copy the project, and create the environment there", ("invoke", "setup"))
         raise LabError(text, ErrorCode.WORKSPACE, remedy=remedy)
-    prefix = session.environment.prefix
     texts = _manifests(session)
     refuse_secrets(session, texts)
-    records = conda_health.packages(prefix).values()
+    records = session.environment.packages().values()
     document = {
         "schema": SCHEMA,
         "project": session.project.pyproject.table("project").get("name", ""),
         "combo": session.combo.id,
         "platform": this_platform(),
-        "python": conda_health.python_version(prefix),
+        "python": session.environment.python_version(),
         "groups": installed_groups(session),
         "packages": [one.identity for one in packages],
         "conda": [conda_health.public(record) for record in records],
@@ -199,9 +198,8 @@ def _install_strays(session: Session, strays: Sequence[str]) -> Step:
 
 def _compare(session: Session, described: Description) -> tuple[Result, ...]:
     """Return the result of comparing the environment with the description."""
-    prefix = session.environment.prefix
     found: set[tuple[str, ...]] = {one.identity for one in layers.of(session).packages}
-    python = conda_health.python_version(prefix)
+    python = session.environment.python_version()
     wrong = []
     if python != described.python:
         wrong.append(f"python {python} instead of {described.python}")
@@ -210,7 +208,7 @@ def _compare(session: Session, described: Description) -> tuple[Result, ...]:
     for what, packages in (("missing", missing), ("not described", extra)):
         if packages:
             wrong.append(f"{what}: {_listed(packages)}")
-    wrong += _other_hashes(described, conda_health.packages(prefix))
+    wrong += _other_hashes(described, session.environment.packages())
     title = "the environment is the one that was described"
     if not wrong:
         detail = f"{len(found)} packages, name by name and version by version"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from tasks_lib.environments import conda_health, site_packages
+from tasks_lib.environments import site_packages
 from tasks_lib.environments.base import SEEDS
 from tasks_lib.execution import failures, process
 from tasks_lib.execution.plan import Step
@@ -100,7 +100,7 @@ def uninstall_step(
 
     def uninstall() -> None:
         prefix = session.environment.prefix
-        ours = site_packages.installed(prefix).keys() - conda_health.owned(prefix).keys()
+        ours = site_packages.installed(prefix).keys() - session.environment.owned().keys()
         gone = before - session.manager.locked().keys() | again
         if gone & ours:
             failures.demand(process.run(pip(*sorted(gone & ours))), title="uninstall")

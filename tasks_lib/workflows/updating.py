@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tasks_lib.environments import conda_health
 from tasks_lib.environments.base import SEEDS
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution.plan import Step
@@ -139,7 +138,7 @@ def _unneeded(session: Session, pruned: Sequence[str]) -> list[str]:
 def _refuse_replaced(session: Session, found: Graph, names: Sequence[str]) -> None:
     """Stop where conda would remove what another installation wrote over its files."""
     replaced = []
-    for name, owned in conda_health.owned(session.environment.prefix).items():
+    for name, owned in session.environment.owned().items():
         is_damaged = not owned.whole or ("python", name) in found.packages
         if owned.package in names and is_damaged:
             replaced.append(name)
@@ -154,5 +153,5 @@ def _refuse_replaced(session: Session, found: Graph, names: Sequence[str]) -> No
 
 def _conda_versions(session: Session) -> dict[str, str]:
     """Return the versions of conda's own packages."""
-    records = conda_health.packages(session.environment.prefix)
+    records = session.environment.packages()
     return {name: str(record["version"]) for name, record in records.items()}

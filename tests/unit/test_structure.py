@@ -362,3 +362,40 @@ def test_every_module_has_its_docstring_and_postponed_annotations() -> None:
             "tasks_lib.cli.startup_error",
         }:  # an old Python reads these
             assert "__future__" in set(_imports(tree)), name
+
+
+#: Modules outside `environments` that know one kind of layer, and why.
+KNOW_A_LAYER = {
+    "tasks_lib/checks/conda_rules.py": "checks of the conda file; one asks what the solver assumes",
+    "tasks_lib/ownership/guard.py": "reads the preview of conda's engines, which install the layer",
+    "tasks_lib/ownership/layers.py": "shows conda's layer from its records, in any folder",
+    "tasks_lib/proof/channel.py": "only conda has channels, which a proof may have to replace",
+    "tasks_lib/proof/local_channel.py": "builds a conda channel from an interpreter of this machine",
+    "tasks_lib/proof/matrix.py": "names the conda engines that --engine selects",
+    "tasks_lib/session/journal.py": "takes logins out of conda's records before they are stored",
+    "tasks_lib/workflows/environment_info.py": "shows the solver's virtual packages, and base",
+    "tasks_lib/workflows/snapshot.py": "writes conda's records into a description",
+}
+_LAYERS = re.compile(r"tasks_lib\.environments\.(conda\w*|venv)(\.|$)")
+_ABOUT_LAYERS = re.compile(r"\b(kind|environment|layer)\b [=!i]|ENVIRONMENTS\[")
+
+
+def _names_a_kind(tree: ast.AST) -> bool:
+    """Return whether a kind of layer is compared with a word, or looked up by a word."""
+    kinds = {"conda", "pip"}
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Compare, ast.Subscript)):
+            words = {part.value for part in ast.walk(node) if isinstance(part, ast.Constant)}
+            if words & kinds and _ABOUT_LAYERS.search(ast.unparse(node)):
+                return True
+    return False
+
+
+@pytest.mark.parametrize("path", FILES, ids=_name)
+def test_only_the_layers_know_their_kind(path: Path) -> None:
+    name = _name(path)
+    if name.startswith("tasks_lib/environments/"):
+        return
+    known = any(map(_LAYERS.match, _imports(_tree(path))))
+    assert known is (name in KNOW_A_LAYER)
+    assert not _names_a_kind(_tree(path))
