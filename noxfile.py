@@ -4,8 +4,8 @@
 # ///
 """Prove each combo; run this project's tests and benchmarks. `nox -l` lists the sessions.
 
-Thin on purpose: `nox` does not put this folder on `sys.path`, so `tasks_lib` cannot be imported here. It is started
-with the Python that runs nox instead, and makes its tool environment itself.
+Thin on purpose: `nox` does not put this folder on `sys.path`, so `tasks_lib` cannot be imported
+here. It is started with the Python that runs nox instead, and makes its tool environment itself.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ COMBOS = ("pip_poetry", "pip_uv", "conda_poetry", "conda_uv")
 
 
 def proof(session: nox.Session) -> None:
-    """Prove the combo; behind --: --python 3.12, --engine conda, --channel strict, --proof FILE, --json."""
+    """Prove the combo; behind --: --python 3.12, --engine conda, --channel strict, --proof FILE."""
     lab(session, "proof.run", "--combo", session.name, *session.posargs)
 
 
@@ -31,7 +31,7 @@ for combo in COMBOS:
 
 @nox.session(default=False)
 def proofs(session: nox.Session) -> None:
-    """Prove all combos with every engine and Python that is here; behind --: --only pip_uv, --python 3.12, --jobs 1."""
+    """Prove all combos with every engine and Python; behind --: --only pip_uv, --jobs 1."""
     lab(session, "proof.matrix", *session.posargs)
 
 
@@ -54,5 +54,5 @@ def faults(session: nox.Session) -> None:
 
 
 def lab(session: nox.Session, *words: str) -> None:
-    """Run one task of this checkout; nox would mix its talk into stdout, where --json puts one document alone."""
+    """Run one task of this checkout; stdout is for its --json, so the rest goes to stderr."""
     session.run(sys.executable, "-m", "tasks_lib", *words, external=True, stderr=sys.stderr)

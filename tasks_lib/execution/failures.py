@@ -110,8 +110,9 @@ BROKEN_DOWNLOAD = Rule(
     _CHECK_NETWORK,
     (
         (
-            r"unexpected HTML from|Missing `Content-Type`|network timeout|Connection broken|IncompleteRead|"
-            r"ChunkedEncodingError|Read timed out|ReadTimeoutError|not a zip file|Bad CRC|Exceeded \d+ redirects"
+            r"unexpected HTML from|Missing `Content-Type`|network timeout|Connection broken|"
+            r"IncompleteRead|ChunkedEncodingError|Read timed out|ReadTimeoutError|not a zip file|"
+            r"Bad CRC|Exceeded \d+ redirects"
         ),
     ),
 )
@@ -148,7 +149,7 @@ GENERAL = (
 
 
 def explain(outcome: Outcome, *, title: str = "") -> LabError:
-    """Return the error that a failed command amounts to; an unknown one shows the last lines that it printed."""
+    """Return the error of a failed command; an unknown one shows the last lines that it printed."""
     command = outcome.command
     said = redaction.without_secrets(outcome.said)
     for rule in (*command.failures, *GENERAL):
@@ -191,7 +192,7 @@ def _error(rule: Rule, found: re.Match[str], said: str, command: Command) -> Lab
 
 
 def _source(command: Command, said: str) -> str:
-    """Return the address that a download came from: as the tool printed it, else as the command was given it."""
+    """Return the address of a download: as the tool printed it, else as the command has it."""
     given = [*filter(None, command.env.values()), *command.argv, command.source]
     found = _ADDRESS.findall(said) or _ADDRESS.findall(redaction.without_secrets("\n".join(given)))
     if found:
@@ -200,7 +201,7 @@ def _source(command: Command, said: str) -> str:
 
 
 def _telling(said: str, pattern: re.Pattern[str] = _TELLING) -> str:
-    """Return the last lines that tell why: those about errors and causes, or that match the pattern, else all."""
+    """Return the last lines that tell why: on errors and causes, or that match, else all."""
     lines = [line.strip() for line in said.splitlines()]
     lines = [line for line in lines if line and not _NOISE.search(line)]
     telling = [line for line in lines if _TELLING.search(line) or pattern.search(line)]

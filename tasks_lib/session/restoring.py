@@ -109,14 +109,13 @@ def _repaired(session: Session, before: Journal) -> list[str]:
         failed += _failing(environment.repair(record, before.conda))
     failed += _failing(_package_repair(session, before))
     after = journal.packages(environment.prefix)
-    names = sorted({*before.packages, *after})
-    wrong = [name for name in names if before.packages.get(name) != after.get(name)]
+    different = dict(before.packages.items() ^ after.items())
     phrases = []
     if failed:
-        phrases.append(f"{failed[0].shown} failed")
-    if wrong:
-        phrases.append(f"{', '.join(wrong)} differ from what was installed")
-    return [redaction.without_secrets(phrase) for phrase in phrases]
+        phrases.append(f"{redaction.without_secrets(failed[0].shown)} failed")
+    if different:
+        phrases.append(f"{', '.join(sorted(different))} differ from what was installed")
+    return phrases
 
 
 def _failing(commands: Iterable[Command]) -> list[Command]:
@@ -126,9 +125,9 @@ def _failing(commands: Iterable[Command]) -> list[Command]:
 
 def _has_records(environment: Environment, records: Sequence[Mapping[str, Any]]) -> bool:
     """Return whether the environment has exactly these records of conda's, and is sound."""
-    names = {f"{one['name']}-{one.get('version')}-{one.get('build')}.json" for one in records}
+    wanted = {f"{one['name']}-{one.get('version')}-{one.get('build')}.json" for one in records}
     found = {path.name for path in environment.marker.glob("*.json")}
-    return names == found and not _is_damaged(environment)
+    return wanted == found and not _is_damaged(environment)
 
 
 def _package_repair(session: Session, before: Journal) -> list[Command]:

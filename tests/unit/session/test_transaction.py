@@ -7,7 +7,6 @@ import os
 import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
-from unittest.mock import Mock
 
 import pytest
 
@@ -329,12 +328,14 @@ def test_something_else_at_the_journals_place_is_a_clear_error(
         pass
 
 
-def test_environment_that_this_run_holds_is_not_waited_for(session: Session, root: Path) -> None:
+def test_environment_that_this_run_holds_is_not_waited_for(
+    session: Session, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place = root / "cache" / "lock"
-    shared = Mock(spec=session.environment, lock_path=place)
-    one, said = replace(session, environment=shared), list[str]()
-    with transaction.environment_alone(one, said.append):
-        with transaction.environment_alone(one, said.append):
+    said: list[str] = []
+    monkeypatch.setattr(Venv, "lock_path", place)
+    with transaction.environment_alone(session, said.append):
+        with transaction.environment_alone(session, said.append):
             pass
         assert file_lock.is_held(str(place))  # the first one has it still
     assert not file_lock.is_held(str(place))
