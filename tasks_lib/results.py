@@ -198,10 +198,15 @@ def from_error(error: LabError) -> Result:
     )
 
 
+def counts_of(results: Sequence[Result]) -> dict[Status, int]:
+    """Return the number of results of each status that occurs, worst first."""
+    counts = Counter(result.status for result in results)
+    return {status: counts[status] for status in reversed(Status) if counts[status]}
+
+
 def counted(report: Report) -> str:
     """Return how many results have which status, worst first."""
-    counts = Counter(result.status for result in report.results)
-    told = [f"{counts[status]} {status}" for status in reversed(Status) if counts[status]]
+    told = [f"{count} {status}" for status, count in counts_of(report.results).items()]
     return ", ".join(told) or f"exit code {int(report.code)}"
 
 

@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tasks_lib.checks.registry import FACT_CHECKS, KNOWN
+from tasks_lib.checks.registry import FACT_CHECKS, KNOWN, family
 from tasks_lib.checks.selection import Selection
 from tasks_lib.checks.tools import FAMILIES
 from tasks_lib.environments.base import MADE
@@ -67,12 +67,12 @@ def run_all(session: Session, watcher: Watcher, *, select: str = "", ignore: str
 
 def _answer(session: Session, watcher: Watcher, chosen: Selection) -> Answer:
     """Run the chosen checks at the same time."""
-    wanted = [check for check in KNOWN.values() if chosen.wants(check.id)]
-    families = {check.family for check in wanted}
+    wanted = [name for name in KNOWN if chosen.wants(name)]
+    families = dict.fromkeys(map(family, wanted))
     if "env" in families:
-        families.add("doctor")  # it says too whether the environment exists
-    plan = steps(session, [name for name in FAMILIES if name in families])
-    readers = [FACT_CHECKS[check.id] for check in wanted if check.id in FACT_CHECKS]
+        families["doctor"] = None  # it says too whether the environment exists
+    plan = steps(session, list(filter(families.__contains__, FAMILIES)))
+    readers = [FACT_CHECKS[name] for name in wanted if name in FACT_CHECKS]
     if readers:
         work = functools.partial(_all_of, readers, chosen, Facts(session))
         plan.append(

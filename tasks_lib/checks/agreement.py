@@ -88,8 +88,8 @@ def _locks(facts: Facts) -> Iterable[Finding]:
 
 
 def _has_two_locks(facts: Facts) -> bool:
-    root = facts.project.root
-    return sum((root / manager.lock_name).is_file() for manager in MANAGERS.values()) > 1
+    made = [manager(facts.project) for manager in MANAGERS.values()]
+    return sum(manager.lock_path.is_file() for manager in made) > 1
 
 
 def _stray_lock(facts: Facts) -> Iterable[Finding]:

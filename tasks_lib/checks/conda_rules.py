@@ -61,7 +61,7 @@ def _torch(facts: Facts) -> Iterable[Finding]:
     for kind, evidence in (*_torch_of_conda(facts), *_torch_of_python(facts)):
         kinds[kind].append(evidence)
     if all(kinds.values()):
-        cpu, gpu = (listed(dict.fromkeys(found)) for found in kinds.values())
+        cpu, gpu = listed(dict.fromkeys(kinds["CPU"])), listed(dict.fromkeys(kinds["GPU"]))
         yield Finding(f"for the CPU: {cpu}; for the GPU: {gpu}.")
 
 

@@ -30,12 +30,13 @@ def _lock(facts: Facts) -> Iterable[Finding]:
             if package in needed:
                 missing.append(package)
         elif not _is_pinned(version, pins) and (package in needed or package not in SEEDS):
-            owner = ", conda owns it" if package in facts.owned else ""
-            other.append(f"{package} {version} ({name}: {' or '.join(sorted(pins))}{owner})")
-    if missing:
-        yield Finding(f"Not installed: {listed(missing)}.", name, count=len(missing))
-    if other:
-        yield Finding(f"Installed at another version: {listed(other)}.", name, count=len(other))
+            expected = " or ".join(sorted(pins))
+            if package in facts.owned:
+                expected += ", conda owns it"
+            other.append(f"{package} {version} ({name}: {expected})")
+    for text, packages in (("Not installed", missing), ("Installed at another version", other)):
+        if packages:
+            yield Finding(f"{text}: {listed(packages)}.", name, count=len(packages))
     stray = [f"{one.name} {one.version}" for one in _strays(facts)]
     if stray:
         text = f"Neither the lock nor conda has {listed(stray)}."

@@ -59,9 +59,11 @@ def manifest(session: Session) -> Iterable[Step]:
 def _activation(session: Session) -> Activation | None:
     """Return the activation, `None` without an environment or a readable conda file."""
     try:
-        return session.environment.activation() if session.environment.exists() else None
+        if session.environment.exists():
+            return session.environment.activation()
     except LabError:
-        return None  # `config.conda` reports it
+        pass  # `config.conda` reports it
+    return None
 
 
 def _conda_file(project: Project) -> Iterable[Result]:

@@ -78,17 +78,21 @@ class Facts:
     @property
     def site(self) -> Path | None:
         """Return the folder in which the environment's distributions are."""
-        return site_packages.site_packages(self.prefix) if self.prefix else None
+        return self.prefix and site_packages.site_packages(self.prefix)
 
     @cached_property
     def conda(self) -> dict[str, dict[str, Any]]:
         """Return conda's records by name; a damaged one is an error, which `doctor` reports too."""
-        return self.session.environment.packages(self.prefix) if self.prefix else {}
+        if self.prefix is None:
+            return {}
+        return self.session.environment.packages(self.prefix)
 
     @cached_property
     def owned(self) -> dict[str, Owned]:
         """Return the distributions that conda owns by file."""
-        return self.session.environment.owned(self.prefix, self.conda) if self.prefix else {}
+        if self.prefix is None:
+            return {}
+        return self.session.environment.owned(self.prefix, self.conda)
 
     def owner(self, one: Distribution) -> Owner:
         """Return who owns a distribution."""

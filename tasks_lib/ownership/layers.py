@@ -116,7 +116,7 @@ def show(session: Session, *, mermaid: bool = False) -> Answer:
     """Describe both layers: for a user as a tree, for a README as a Mermaid diagram."""
     found = of(session)
     environment = session.environment
-    data = {
+    data: dict[str, Any] = {
         "environment": environment.name,
         "path": str(environment.prefix),
         "lock": session.manager.lock_name,
@@ -124,7 +124,9 @@ def show(session: Session, *, mermaid: bool = False) -> Answer:
         "layers": _by_owner(found),
         "in_both": [asdict(one) for one in found.overlaps],
     }
-    return Answer(data={"script": shown.mermaid(data)} if mermaid else data)
+    if mermaid:
+        data = {"script": shown.mermaid(data)}
+    return Answer(data=data)
 
 
 def _by_owner(found: Layers) -> list[dict[str, Any]]:

@@ -76,8 +76,8 @@ def save(report: Report, name: str, path: Path) -> None:
         LabError: `cannot_write`.
     """
     report = _presentable(report)
-    text = renderer(name)(report, plain=True) if name == "text" else renderer(name)(report)
-    data = text.encode("utf-8", _unencodable(report))
+    options = {"plain": True} if name == "text" else {}
+    data = renderer(name)(report, **options).encode("utf-8", _unencodable(report))
     try:
         if path.exists() and not path.is_file():
             path.write_bytes(data)
@@ -98,8 +98,9 @@ def _presentable(report: Report) -> Report:
     for one in report.results:
         title, detail = without_secrets(one.title), without_secrets(one.detail)
         results.append(replace(one, title=title, detail=detail, remedy=typable(one.remedy)))
-    data = presentable(report.data) if report.script is None else report.data
-    return replace(report, results=results, data=data)
+    if report.script is not None:
+        return replace(report, results=results)
+    return replace(report, results=results, data=presentable(report.data))
 
 
 def presentable(value: Any) -> Any:  # noqa: ANN401 - what a document may hold

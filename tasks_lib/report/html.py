@@ -6,14 +6,13 @@ import base64
 import hashlib
 import html
 import re
-from collections import Counter
 from pathlib import Path
 from string import Template
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tasks_lib.report.tables import Table, tables
-from tasks_lib.results import Report, Result, Status, counted, printable
+from tasks_lib.results import Report, Result, Status, counted, counts_of, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,8 +23,8 @@ _STYLE = Path(__file__).with_name("page.css")
 
 def render(report: Report) -> str:
     """Return the page."""
-    counts = Counter(result.status for result in report.results)
-    buttons = [_button(status, counts[status]) for status in reversed(Status) if counts[status]]
+    counts = counts_of(report.results)
+    buttons = [_button(status, count) for status, count in counts.items()]
     combo = report.combo or {}
     reason = combo.get("reason") or combo.get("source")
     facts = {

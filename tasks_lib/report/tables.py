@@ -10,7 +10,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _GAP = "\N{NO-BREAK SPACE}"  # a page would fold others
-_BRANCH, _LAST, _LINE, _EMPTY = f"├──{_GAP}", f"└──{_GAP}", f"│{3 * _GAP}", 4 * _GAP
+#: the lines before a name: whether they are the row's own, and whether another row follows below
+_LINES = {
+    (True, True): f"├──{_GAP}",
+    (True, False): f"└──{_GAP}",
+    (False, True): f"│{3 * _GAP}",
+    (False, False): 4 * _GAP,
+}
 
 
 @dataclass(frozen=True)
@@ -59,8 +65,9 @@ def are_rows(value: object) -> TypeGuard[list[Mapping[str, object]]]:
 
 def shaped(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the data with the rows of a tree as lines that can be read one below the other."""
-    rows = data.get("tree")
-    return {**data, "tree": _drawn(rows)} if isinstance(rows, list) else dict(data)
+    if "tree" in data:
+        return {**data, "tree": _drawn(data["tree"])}
+    return dict(data)
 
 
 def _drawn(rows: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
@@ -72,20 +79,22 @@ def _drawn(rows: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
     open_depths: set[int] = set()  # the depths at which another row follows below
     for row in reversed(rows):
         depth = int(str(row["depth"]))
-        lines = [_LINE if one in open_depths else _EMPTY for one in range(1, depth)]
-        if depth:
-            lines.append(_BRANCH if depth in open_depths else _LAST)
-        named = {**row, "name": f"{''.join(lines)}{row['name']}"}
+        lines = ""
+        for one in range(1, depth + 1):
+            lines += _LINES[one == depth, one in open_depths]
+        named = {**row, "name": f"{lines}{row['name']}"}
         del named["depth"]
         drawn.append(named)
-        open_depths = {one for one in open_depths if one < depth} | {depth}
+        open_depths = {*filter(depth.__gt__, open_depths), depth}
     return drawn[::-1]
 
 
 def cell(value: object) -> str:
     """Return one value as text; a list of names is a path from one to another."""
-    if isinstance(value, bool):
-        return "yes" if value else ""
-    if isinstance(value, list) and all(isinstance(one, str) for one in value):
-        return " → ".join(value)
-    return "" if value is None else str(value)
+    if value is None or value is False:
+        return ""
+    if value is True:
+        return "yes"
+    if isinstance(value, list) and not are_rows(value):
+        return " → ".join(map(str, value))
+    return str(value)

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from tasks_lib.report import layers
 from tasks_lib.report.tables import are_rows, cell, shaped
-from tasks_lib.results import Report, Result, Status, printable
+from tasks_lib.results import Report, Result, Status, counts_of, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,7 +67,8 @@ def _print(out: Console, report: Report) -> None:
         _plan(out, data.pop("plan"))
     for key, value in data.items():
         _value(out, key.replace("_", " "), value)
-    failed = sum(result.status in {Status.FAIL, Status.ERROR} for result in report.results)
+    counts = counts_of(report.results)
+    failed = counts.get(Status.FAIL, 0) + counts.get(Status.ERROR, 0)
     if failed:
         text = f"{failed} of {len(report.results)} failed (exit code {int(report.code)})"
         out.print(Text(text, style="bold red"))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tasks_lib.session.session import Session
 
 _NOBODY = "named by no manifest"
+_NO_INDEX = "no index was asked, since the lock has it from a repository, an address or a folder"
 _BY_HAND = "Nothing that a manifest names needs it: it was installed by hand, or left over."
 _ELSEWHERE = "The lock has it for another platform, Python, group or extra: nothing here needs it."
 
@@ -84,9 +85,11 @@ class _Tree:
 
     def _package(self, key: Key, depth: int) -> None:
         needs = _ordered(self.graph.needs.get(key, ()))
-        note = "" if self.graph.packages[key].version else "not installed"
+        note = ""
         if key in self.shown and needs:
             note, needs = "see above", []
+        elif not self.graph.packages[key].version:
+            note = "not installed"
         self.shown.add(key)
         self.rows.append({"depth": depth, **_row(self.graph, key), "note": note})
         for other in needs:
@@ -112,14 +115,15 @@ def why(session: Session, name: str) -> Answer:
             chains.append({"manifest": label, "chain": names, "owner": owner})
     data: dict[str, Any] = {"packages": [_row(found, key) for key in keys], "chains": chains}
     if not chains:
-        installed = any(found.packages[key].version for key in keys)
-        data["note"] = _BY_HAND if installed else _ELSEWHERE
+        data["note"] = _ELSEWHERE
+        if any(found.packages[key].version for key in keys):
+            data["note"] = _BY_HAND
     return Answer(data=data)
 
 
 def _unknown(found: Graph, name: str) -> LabError:
-    names = sorted({one for _, one in found.packages})
-    near = difflib.get_close_matches(canonicalize_name(name), names, n=3)
+    names = {one.name: None for one in found.packages.values()}
+    near = difflib.get_close_matches(canonicalize_name(name), sorted(names), n=3)
     remedy = Remedy("See what is installed", ("invoke", "deps.list"))
     if near:
         remedy = Remedy(f"Did you mean {' or '.join(near)}?")
@@ -136,80 +140,67 @@ def _ordered(keys: Iterable[Key]) -> list[Key]:
     return sorted(keys, key=lambda key: (key[1], key[0]))
 
 
-@dataclass
-class _Newer:
-    """The newer version of each package, and those for which none is known, by reason."""
-
-    versions: dict[Key, str] = field(default_factory=dict)
-    unknown: dict[str, list[Key]] = field(default_factory=dict)
-
-
 def outdated(session: Session) -> Answer:
-    """Ask the manager, and conda's channels, for newer versions.
-
-    What could not be asked for is reported.
-    """
+    """Ask the manager and conda's channels for newer versions; report what could not be asked for."""
     session.manager.require_lock()
     found = _read(session)
-    newer = _Newer()
-    _ask_manager(session, found, newer)
-    _ask_channels(session, found, newer)
-    rows = [{**_row(found, key), "latest": newer.versions[key]} for key in _ordered(newer.versions)]
+    latest: dict[Key, str] = {}
+    unknown: dict[Key, str] = {}
+    _ask_manager(session, found, latest, unknown)
+    _ask_channels(session, found, latest, unknown)
+    rows = [{**_row(found, key), "latest": latest[key]} for key in _ordered(latest)]
+    names: dict[str, list[str]] = {}
+    for key in _ordered(unknown):
+        names.setdefault(unknown[key], []).append(key[1])
     results = []
-    left = 0
-    for reason, keys in newer.unknown.items():
-        left += len(keys)
-        if keys:
-            names = ", ".join(name for _, name in _ordered(keys))
-            title = "ask for newer versions of every package"
-            results.append(Result("deps.outdated", Status.SKIP, title, f"{names}: {reason}."))
+    for reason, packages in names.items():
+        title, detail = (
+            "ask for newer versions of every package",
+            f"{', '.join(packages)}: {reason}.",
+        )
+        results.append(Result("deps.outdated", Status.SKIP, title, detail))
     installed = sum(bool(one.version) for one in found.packages.values())
-    return Answer(results, {"outdated": rows, "asked_for": installed - left})
+    return Answer(results, {"outdated": rows, "asked_for": installed - len(unknown)})
 
 
-def _ask_manager(session: Session, found: Graph, newer: _Newer) -> None:
-    """Note the newer versions that the manager knows of, and what it cannot know."""
+def _ask_manager(
+    session: Session, found: Graph, latest: dict[Key, str], unknown: dict[Key, str]
+) -> None:
+    """Note the newer versions that the manager knows of, and why it knows none."""
     manager = session.manager
-    outcome = process.run(manager.outdated(session.environment.require()))
-    versions = manager.newer(outcome)
+    versions = manager.newer(process.run(manager.outdated(session.environment.require())))
     from_elsewhere = manager.from_elsewhere()
-    strange, elsewhere = [], []
     for key, one in found.packages.items():
         if not one.version or one.owner is Owner.CONDA:
             continue
-        if key[1] in from_elsewhere:
-            elsewhere.append(key)
+        if one.name in from_elsewhere:
+            unknown[key] = _NO_INDEX
         elif one.owner not in manager.outdated_owners:
-            strange.append(key)
-        elif key[1] in versions:
-            newer.versions[key] = versions[key[1]]
-    reason = f"{manager.name} was not asked, since it knows the lock alone"
-    newer.unknown[reason] = strange
-    reason = "no index was asked, since the lock has it from a repository, an address or a folder"
-    newer.unknown[reason] = elsewhere
+            unknown[key] = f"{manager.name} was not asked, since it knows the lock alone"
+        elif one.name in versions:
+            latest[key] = versions[one.name]
 
 
-def _ask_channels(session: Session, found: Graph, newer: _Newer) -> None:
-    """Note the newer versions that the channels have, and what they do not have."""
-    keys = [key for key, one in found.packages.items() if one.owner is Owner.CONDA]
-    if not keys:
+def _ask_channels(
+    session: Session, found: Graph, latest: dict[Key, str], unknown: dict[Key, str]
+) -> None:
+    """Note the newer versions that the channels have for this platform, and why they have none."""
+    conda = {key: one for key, one in found.packages.items() if one.owner is Owner.CONDA}
+    if not conda:
         return
     from rattler import Version  # noqa: PLC0415 - 0.05 s, which only the conda layer should pay
 
-    names = [name for _, name in keys]
+    names = [one.name for one in conda.values()]
     outcome = process.run(session.environment.search(names))
     if not outcome.ok:
-        error = failures.explain(outcome, title="ask the channels")
-        newer.unknown[f"no channel could be asked, since {error.message.rstrip('.')}"] = keys
+        reason = failures.explain(outcome, title="ask the channels").message.rstrip(".")
+        unknown.update(dict.fromkeys(conda, f"no channel could be asked, since {reason}"))
         return
     offered: dict[str, dict[str, str]] = json.loads(outcome.stdout)
-    absent = []
-    for key in keys:
-        by_platform = offered.get(key[1])
-        if by_platform is None:
-            absent.append(key)
+    for key, one in conda.items():
+        if one.name not in offered:
+            unknown[key] = "no channel of the conda file has it"
             continue
-        newest = max(by_platform.values(), key=Version)
-        if Version(newest) > Version(found.packages[key].version):
-            newer.versions[key] = newest
-    newer.unknown["no channel of the conda file has it"] = absent
+        newest = max(offered[one.name].values(), key=Version)
+        if Version(newest) > Version(one.version):
+            latest[key] = newest

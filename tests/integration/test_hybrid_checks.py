@@ -294,7 +294,7 @@ def test_what_conda_owns(lab: Lab) -> None:
     expect_found(
         lab,
         "ownership.clobbered",
-        f"click {versions['click']}, which conda owns, was installed over by uv",
+        f"click {versions['click']}, which conda owns (package click), was installed over by uv",
     )
     index = (
         ["--index-url", lab.env["MLOPS_LAB_INDEX_URL"]] if "MLOPS_LAB_INDEX_URL" in lab.env else []
