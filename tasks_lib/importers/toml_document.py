@@ -23,7 +23,7 @@ class Document:
     """A TOML document in which a comment right above a header belongs to that header.
 
     tomlkit takes such a comment for the end of the table before. It would leave it there when that
-    table grows, and lose it when that table goes. So these comments are taken out, and `text` puts
+    table grows, and lose it when that table goes. So these comments are taken out, and `close` puts
     them back.
     """
 
@@ -33,8 +33,7 @@ class Document:
         self._headers: list[tuple[Table, str]] = []
         self._take_comments_of_headers()
 
-    @property
-    def text(self) -> str:
+    def close(self) -> str:
         """Return the document as text; it cannot be edited afterwards."""
         for table, comments in self._headers:
             table.trivia.indent = comments + table.trivia.indent
@@ -135,7 +134,7 @@ def without(text: str, path: Sequence[str]) -> str:
     """Return the text of a document without one key, and without tables that are then empty."""
     document = Document(text)
     _remove(document.toml, path)
-    return document.text
+    return document.close()
 
 
 def _remove(container: Container, path: Sequence[str]) -> None:

@@ -72,7 +72,8 @@ def written(old: str, rest: str, merged: Merged) -> str:
 
 def _joined(document: Document, top: str) -> str:
     """Return the document with new tables below its first comments."""
-    head, body = document.head, document.text
+    head = document.head
+    body = document.close()
     parts = [head, top, body[len(head) :]] if top else [body]
     filled = [part.strip("\n") for part in parts if part.strip()]
     return "\n\n".join(filled) + "\n"

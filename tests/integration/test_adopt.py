@@ -139,7 +139,7 @@ SHAPES = {
 
 @pytest.fixture
 def bare(new_lab: Callable[[Case], Lab]) -> Iterator[Callable[[str], Lab]]:
-    """Give the maker of a home with a project of a shape, where nothing of the lab is yet."""
+    """Return the maker of a home with a project of a shape, which is not adopted yet."""
     labs = []
 
     def make(shape: str, combo: str) -> Lab:

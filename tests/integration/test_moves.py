@@ -20,7 +20,7 @@ pytestmark = pytest.mark.processes
 
 @pytest.fixture
 def lab(new_lab: Callable[[Case], Lab]) -> Iterator[Lab]:
-    """Give a lab with a `toolz` of its own beside it."""
+    """Return a lab with a `toolz` of its own beside it."""
     lab = new_lab(Case("conda_uv", "rattler"))
     lab.case = None
     package(lab.project.parent / "toolz fork", "toolz", "1.0")
