@@ -43,7 +43,8 @@ FAILURES = (
         r"ChecksumMismatch|Data corruption detected|CondaVerificationError|InvalidArchiveError",
     ),
     NO_ANSWER.saying(
-        r"(?:channel does not answer|CondaHTTPError|UnavailableInvalidChannel|could not find subdir|"
+        r"(?:channel does not answer|CondaHTTPError|UnavailableInvalidChannel|"
+        r"could not find subdir|"
         r"HTTPConnectionError|could not fetch|HTTP status \w+ error|error sending request for url|"
         r"error following redirect)[^\n]*?(?P<what>(?:https?|file)://[^\s`'\")<>]+|[\w.-]+:\d+)",
     ),

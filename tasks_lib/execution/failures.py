@@ -59,7 +59,7 @@ class Rule:
 _CHECK_NETWORK = Remedy("Check the network and the address, then run it again")
 NOT_CACHED = Rule(
     ErrorCode.NOT_CACHED,
-    "The caches do not have what is needed: {said}",
+    "What is needed is not in the caches: {said}",
     Remedy("Leave out --offline"),
     (),
     online=True,

@@ -30,13 +30,17 @@ if TYPE_CHECKING:
     from tasks_lib.project.workspace import Member
     from tasks_lib.tools.changes import Change
 
-#: What a check of the lock waits for: the lock, and the interpreter of an environment that is created again.
+#: What a check of the lock waits for: the lock, and the interpreter of an environment that is
+#: created again.
 AFTER_LOCK = ("deps.lock", "env.create")
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where packages are declared: in a group, or in a member's manifest; and whether they stay editable."""
+    """Where packages are declared, and whether they stay editable.
+
+    A place is a group, a member's manifest, or by default the project's own dependencies.
+    """
 
     group: str | None = None
     member: Member | None = None
@@ -49,18 +53,20 @@ MAIN = Place()
 LOCK_FRESH = Check(
     "lock.fresh",
     "the lock matches pyproject.toml",
-    "A lock that is older than the manifest installs what nobody needs any more, and CI refuses it.",
+    "An older lock installs what nobody needs any more, and CI refuses it.",
     LOCK_AGAIN,
     fix=Fix.LOCK,
 )
 
 
 class Manager(ABC):
-    """One dependency manager on one project. An `activation` is the environment that a command works on.
+    """One dependency manager on one project.
 
-    `lock`, `add` and `remove` change only the manifest and the lock. Only `install` changes the environment: it adds to
-    it or changes what the lock lists, and never removes anything. Each method returns a command and runs nothing,
-    unless its docstring says so. A method that reads an outcome raises `LabError` for a command that failed.
+    An `activation` is the environment that a command works on.
+    `lock`, `add` and `remove` change only the manifest and the lock. Only `install` changes the
+    environment: it adds to it or changes what the lock lists, and never removes anything. Each
+    method returns a command and runs nothing, unless its docstring says so. A method that reads an
+    outcome raises `LabError` for a command that failed.
     """
 
     name: ClassVar[str]
@@ -69,13 +75,15 @@ class Manager(ABC):
     tables: ClassVar[type[ManagerTables]] = ManagerTables
     #: how a project gets a member
     member_remedy: ClassVar[Remedy]
-    #: whether it edits a member as a project of its own: it leaves a lock there, and the project's own is still stale
+    #: whether it edits a member as a project of its own: it leaves a lock there, and the project's
+    #: own is still stale
     edits_apart: ClassVar[bool] = False
     #: whether it changes the address of a repository on this machine when it declares it
     misspells: ClassVar[bool] = False
     #: the files beside the manifest that hold its settings
     config_files: ClassVar[tuple[str, ...]] = ()
-    #: the variables by which a user changes what it resolves or where it keeps data; a proof unsets them
+    #: the variables by which a user changes what it resolves or where it keeps data; a proof unsets
+    #: them
     user_variables: ClassVar[tuple[str, ...]] = ()
     #: the checks of which `checks` gives results
     known_checks: ClassVar[tuple[Check, ...]] = (LOCK_FRESH,)
@@ -104,7 +112,7 @@ class Manager(ABC):
         return {}
 
     def diversions(self, *, in_project: bool) -> Iterable[tuple[str, str]]:
-        """Yield why the manager, typed by hand, would use another environment, and the file that causes it.
+        """Yield why a typed command would use another environment, and the file that causes it.
 
         `in_project` says whether the environment is a .venv in the project.
         """
@@ -113,7 +121,10 @@ class Manager(ABC):
 
     @abstractmethod
     def lock(self, activation: Activation | None, upgrade: Sequence[str] | None = None) -> Command:
-        """Resolve and write the lock; `upgrade` names packages to upgrade, and an empty one upgrades all."""
+        """Resolve and write the lock.
+
+        `upgrade` names packages to upgrade, and an empty one upgrades all.
+        """
 
     @abstractmethod
     def install(self, activation: Activation, groups: Sequence[str] = ()) -> Command:
@@ -128,11 +139,11 @@ class Manager(ABC):
         """Return what `preview` found or `install` did."""
 
     def required_names(self) -> set[str]:
-        """Return the normalised names that the manifest requires, in whichever table the manager reads."""
+        """Return the normalised names that the manifest requires, in any table it reads."""
         return self.project.pyproject.required_names()
 
     def dependents(self) -> Callable[[str], tuple[str, ...]]:
-        """Return a function that names who requires a package: `pyproject.toml`, and locked packages."""
+        """Return a function that names who requires a package: the manifest, locked packages."""
         found: dict[str, list[str]] = {name: [PYPROJECT] for name in self.required_names()}
         for package in self.foreign_packages():
             for name in package.dependencies:
@@ -169,7 +180,7 @@ class Manager(ABC):
 
     @abstractmethod
     def members(self) -> dict[str, Member]:
-        """Return by normalised name the projects in this one's folder that share its lock and environment."""
+        """Return by normalised name the projects in its folder that share lock and environment."""
 
     def member(self, name: str) -> Member | None:
         """Return a member, nothing for an empty name; an unknown name is an error."""
@@ -186,17 +197,23 @@ class Manager(ABC):
 
     @abstractmethod
     def export(self, activation: Activation | None, form: str, *, hashes: bool = True) -> Command:
-        """Print what `install` would install from a fresh lock; `form` is requirements.txt or pylock.toml."""
+        """Print what `install` would install from a fresh lock.
+
+        `form` is requirements.txt or pylock.toml.
+        """
 
     @abstractmethod
     def build(self, activation: Activation | None, into: Path, member: Member | None) -> Command:
-        """Build the source distribution and the wheel of the project, or of a member, into a folder."""
+        """Build the source distribution and the wheel of the project, or of a member."""
 
     @abstractmethod
     def publish(
         self, files: Sequence[Path], address: str, login: Mapping[str, str], member: Member | None
     ) -> Command:
-        """Upload built files to an index; `login` has a TOKEN, or USERNAME and PASSWORD, passed in variables only."""
+        """Upload built files to an index.
+
+        `login` has a TOKEN, or USERNAME and PASSWORD, passed in variables only.
+        """
 
     @abstractmethod
     def outdated(self, activation: Activation) -> Command:
@@ -212,20 +229,23 @@ class Manager(ABC):
 
     @classmethod
     def publish_addresses(cls, pyproject: PyProject) -> dict[str, str]:
-        """Return the upload address of each index that the manager's table in pyproject.toml names."""
+        """Return the upload address of each index that the manager's own table names."""
         del pyproject
         return {}
 
     @abstractmethod
     def checks(self, activation: Activation | None) -> tuple[Step, ...]:
-        """Return the steps that check the manifest (results `config.*`) and the lock (results `lock.*`)."""
+        """Return the steps that check the manifest (`config.*`) and the lock (`lock.*`)."""
 
     @abstractmethod
     def fresh(self, activation: Activation | None) -> Step:
         """Return the one of `checks` that finds whether the lock matches the manifest."""
 
     def refuse_odd_lock(self) -> None:
-        """Raise an error where the lock is not a file: a manager would wait for a pipe without end."""
+        """Raise an error where the lock is not a file.
+
+        A manager would wait for a pipe without end.
+        """
         if os.path.lexists(self.lock_path) and not self.lock_path.is_file():
             text = f"{self.lock_name} exists, and it is not a file."
             remedy = Remedy(f"Move {self.lock_name} away")
@@ -241,16 +261,20 @@ class Manager(ABC):
 
     @abstractmethod
     def locked_packages(self) -> tuple[LockedPackage, ...]:
-        """Return what the lock lists, nothing where there is no lock; a damaged lock is an error."""
+        """Return what the lock lists, nothing where there is no lock.
+
+        A damaged lock is an error.
+        """
 
     def foreign_packages(self) -> list[LockedPackage]:
         """Return what the lock lists beside the project itself and its workspace."""
         return [one for one in self.locked_packages() if one.origin is not Origin.PROJECT]
 
     def locked(self, python: str = "") -> dict[str, set[str]]:
-        """Return the locked versions by normalised name, without the project itself and its workspace.
+        """Return the locked versions by normalised name, without the project and its workspace.
 
-        With a `python`, versions are left out that the lock's own markers exclude for that Python on this machine.
+        With a `python`, versions are left out that the lock's own markers exclude for that Python
+        on this machine.
         """
         found: dict[str, set[str]] = {}
         for package in self.foreign_packages():
@@ -259,7 +283,7 @@ class Manager(ABC):
         return found
 
     def from_elsewhere(self) -> set[str]:
-        """Return the normalised names that the lock takes from a repository, an address or a folder."""
+        """Return the normalised names that are locked from a repository, an address or a folder."""
         return {one.name for one in self.foreign_packages() if one.origin is Origin.ELSEWHERE}
 
     def indexes(self) -> set[str]:

@@ -28,8 +28,9 @@ class Origin(Enum):
 class LockedPackage:
     """One package of a lock.
 
-    `name` and `dependencies` are normalised. `version` is empty where the lock has none, `index` is the address of the
-    package index. At least one of `markers` must hold for the package to be installed; none means always.
+    `name` and `dependencies` are normalised. `version` is empty where the lock has none, `index` is
+    the address of the package index. At least one of `markers` must hold for the package to be
+    installed; none means always.
     """
 
     name: str
@@ -40,7 +41,10 @@ class LockedPackage:
     markers: tuple[str, ...] = ()
 
     def applies(self, python: str) -> bool:
-        """Return whether the package may be installed for this Python on this machine; true where that is uncertain."""
+        """Return whether the package may be installed for this Python on this machine.
+
+        The answer is true where that is uncertain.
+        """
         if not self.markers or any("extra" in text for text in self.markers):
             return True
         from packaging.markers import InvalidMarker, Marker, UndefinedEnvironmentName  # noqa: PLC0415 - 0.03 s
@@ -54,7 +58,7 @@ class LockedPackage:
 
 
 def read(path: Path, parse: Callable[[dict[str, Any]], LockedPackage]) -> tuple[LockedPackage, ...]:
-    """Return the packages in the tables `[[package]]` of a lock, none where the lock does not exist.
+    """Return the packages in the tables `[[package]]` of a lock, none without a lock.
 
     Raises:
         LabError: The lock cannot be read, or `parse` finds a table that has another shape.

@@ -69,9 +69,10 @@ CONFIG_POETRY = Check(
 
 
 class Poetry(Manager):
-    """Poetry works on the environment that VIRTUAL_ENV or CONDA_PREFIX names, unless its own records name another.
+    """Poetry works on the environment that VIRTUAL_ENV or CONDA_PREFIX names.
 
-    So POETRY_VIRTUALENVS_PATH names a folder without such records (`envs.toml`).
+    Its own records may name another one, so POETRY_VIRTUALENVS_PATH names a folder without such
+    records (`envs.toml`).
     """
 
     name: ClassVar[str] = "poetry"
@@ -120,7 +121,7 @@ class Poetry(Manager):
         return self._command(argv, activation, "see what would be installed")
 
     def changes(self, outcome: Outcome) -> list[Change]:
-        """Read the lines `- Installing`, `- Updating`, `- Downgrading`, `- Removing`, and the project's own."""
+        """Read the lines of operations, and the one of the project itself."""
         said = failures.demand(outcome, title="poetry install").stdout
         found = []
         for operation in _OPERATION.finditer(said):
@@ -174,7 +175,7 @@ class Poetry(Manager):
         return self._command(argv, activation, "remove the packages from pyproject.toml and lock")
 
     def _groups(self) -> list[str]:
-        """Return all groups except those that Poetry's table calls optional, in the manifest's order."""
+        """Return the groups that Poetry's table does not call optional, in their order."""
         own = self.project.pyproject.table("tool", "poetry", "group")
         names = dict.fromkeys([*self.project.pyproject.table("dependency-groups"), *own])
         return [name for name in names if not own.get(name, {}).get("optional")]
@@ -200,7 +201,7 @@ class Poetry(Manager):
         return workspace.read(self.project.root, self.folders())
 
     def export(self, activation: Activation | None, form: str, *, hashes: bool = True) -> Command:
-        """Run `poetry export`, with the groups that `poetry install` includes and `export` leaves out."""
+        """Run `poetry export` with every group that `poetry install` includes."""
         argv = ["export", "--format", form, *_with(self._groups())]
         if not hashes:
             argv.append("--without-hashes")
@@ -214,7 +215,10 @@ class Poetry(Manager):
     def publish(
         self, files: Sequence[Path], address: str, login: Mapping[str, str], member: Member | None
     ) -> Command:
-        """Run `poetry publish`; variables name the index, which would otherwise have to be in Poetry's settings."""
+        """Run `poetry publish`.
+
+        Variables name the index, which would otherwise have to be in Poetry's settings.
+        """
         argv = ["publish", *_in(Place(member=member))]
         if address:
             argv += ["--repository", "lab"]
@@ -230,7 +234,10 @@ class Poetry(Manager):
         return replace(command, env=env, source=address)
 
     def ended(self, outcome: Outcome) -> Iterable[Result]:
-        """Delete the files that Poetry refused: it keeps them in its cache and would refuse them again."""
+        """Delete the files that Poetry refused.
+
+        It keeps them in its cache and would refuse them again.
+        """
         if not outcome.ok and _REFUSED.search(outcome.said):
             self._forget(set(_ARCHIVE.findall(outcome.said)))
         return super().ended(outcome)
@@ -269,7 +276,10 @@ class Poetry(Manager):
         )
 
     def _read_check(self, outcome: Outcome) -> Iterator[Result]:
-        """Separate the lock's faults from the manifest's: Poetry reports both as errors of one kind."""
+        """Separate the lock's faults from the manifest's.
+
+        Poetry reports both as errors of one kind.
+        """
         errors, warnings = poetry_messages.reported(outcome)
         about_lock = [line for line in errors if "poetry.lock" in line]
         about_manifest = [line for line in errors if line not in about_lock]
@@ -318,7 +328,10 @@ class Poetry(Manager):
         yield self.lock_result(Status.ERROR, error.message, error.remedy)
 
     def _members_behind(self) -> list[str]:
-        """Name the members that require other names than the lock lists, which `poetry check` does not look at."""
+        """Name the members that require other names than the lock lists.
+
+        `poetry check` does not look at members.
+        """
         locked = {one.name: set(one.dependencies) for one in self.locked_packages()}
         behind = []
         for name, member in self.members().items():
@@ -336,9 +349,12 @@ class Poetry(Manager):
         return locks.read(self.lock_path, poetry_lock.locked_package)
 
     def _command(self, argv: Sequence[str], activation: Activation | None, why: str) -> Command:
-        """Return a command that names an environment, or Poetry creates one; for the lock alone any will do."""
+        """Return a command that names an environment, or Poetry creates one.
+
+        Any environment will do to write the lock.
+        """
         if self.project.options.offline and argv[0] in _ONLINE and "--dry-run" not in argv:
-            text = f"poetry {argv[0]} needs the network: it asks the index even for what its cache has."
+            text = f"poetry {argv[0]} needs the network: it asks the index always."
             remedy = Remedy("Leave out --offline, or use uv")
             raise LabError(text, ErrorCode.NOT_OFFLINE, remedy=remedy)
         self.refuse_odd_lock()
@@ -355,7 +371,10 @@ class Poetry(Manager):
         )
 
     def _bare(self) -> str:
-        """Return an empty environment in the cache: Poetry clones into it what it locks from git."""
+        """Return an empty environment in the cache.
+
+        Poetry clones into it what it locks from git.
+        """
         key = hashlib.sha256(os.fsencode(f"{self.project.root}|{sys.prefix}")).hexdigest()[:16]
         folder = Path(bootstrap.cache_folder(), "poetry", key)
         if not Path(bootstrap.interpreter(str(folder))).exists():

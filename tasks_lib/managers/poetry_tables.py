@@ -96,7 +96,7 @@ def dependency_tables(pyproject: PyProject) -> Iterator[Mapping[str, Any]]:
 
 
 def required_names(pyproject: PyProject) -> set[str]:
-    """Return the normalised names that a manifest requires, in the standard tables and in Poetry's own."""
+    """Return the normalised names in the standard tables and in Poetry's own."""
     found = pyproject.required_names()
     for table in dependency_tables(pyproject):
         found.update(map(canonicalize_name, table))

@@ -22,7 +22,8 @@ CONFIG_PYPROJECT = Check(
     Remedy("Fix pyproject.toml at the line that the result names"),
 )
 _NAME = re.compile(r"[A-Z0-9](?:[A-Z0-9._-]*[A-Z0-9])?", re.IGNORECASE)
-#: The types of the `[project]` table (PyPA's specification of pyproject.toml), without the keys that have two types.
+#: The types of the `[project]` table (PyPA's specification of pyproject.toml), without the keys
+#: that have two types.
 _TYPES: dict[str, tuple[type, str]] = {
     "name": (str, "string"),
     "version": (str, "string"),
@@ -43,7 +44,7 @@ _TYPES: dict[str, tuple[type, str]] = {
 
 
 def validate(project: Project) -> Iterator[Result]:
-    """Yield a failure for each fault of the `[project]` table and of the dependency groups, else one pass."""
+    """Yield a failure for each fault of the project's table and groups, else one pass."""
     pyproject = project.pyproject
     lines: dict[
         str, int | None
@@ -100,7 +101,10 @@ def _python_faults(requires: str) -> Iterator[tuple[str, str]]:
 def _list_faults(
     key: str, entries: object, groups: Mapping[str, object]
 ) -> Iterator[tuple[str, str]]:
-    """Yield the entries of a list that are not requirements (PEP 508); a group may include another (PEP 735)."""
+    """Yield the entries of a list that are not requirements (PEP 508).
+
+    A group may include another (PEP 735).
+    """
     from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - 0.03 s, while uv runs
 
     if not isinstance(entries, list):

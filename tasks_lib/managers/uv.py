@@ -31,10 +31,12 @@ if TYPE_CHECKING:
     from tasks_lib.project.workspace import Member
     from tasks_lib.tools.changes import Change
 
-#: What uv prints about a manifest that it cannot read: the reason, and the line where it knows one (uv 0.13.9).
+#: What uv prints about a manifest that it cannot read: the reason, and the line where it knows one
+#: (uv 0.13.9).
 _UNREADABLE = (
     re.compile(
-        r"error: Failed to parse: `?pyproject.toml`?\s+cause: TOML parse error at line (?P<line>\d+)[^\n]*\n"
+        r"error: Failed to parse: `?pyproject.toml`?\s+cause: TOML parse error at line "
+        r"(?P<line>\d+)[^\n]*\n"
         r"(?:[\s\d]*\|[^\n]*\n)*(?P<why>.*)",
         re.DOTALL,
     ),
@@ -64,8 +66,8 @@ CONFIG_UV = Check(
 class Uv(Manager):
     """uv works on any environment that UV_PROJECT_ENVIRONMENT names.
 
-    It is told the environment's interpreter too: then it refuses a Python that does not fit, and does not create the
-    environment from scratch.
+    It is told the environment's interpreter too: then it refuses a Python that does not fit, and
+    does not create the environment from scratch.
     """
 
     name: ClassVar[str] = "uv"
@@ -123,7 +125,8 @@ class Uv(Manager):
     def add(self, activation: Activation, packages: Sequence[str], place: Place = MAIN) -> Command:
         """Run `uv add --no-sync`.
 
-        Without `--no-workspace` it would turn the project into a workspace of a folder that lies in it.
+        Without `--no-workspace` it would turn the project into a workspace of a folder that lies in
+        it.
         """
         options = _in(place)
         has_folder = any(requirements.is_folder(package) for package in packages)
@@ -157,7 +160,10 @@ class Uv(Manager):
 
     @property
     def installs_project(self) -> bool:
-        """Return whether it is a package: by the key `package`, else where there is a build system."""
+        """Return whether it is a package.
+
+        The key `package` decides, and without it the build system.
+        """
         return bool(self._table.get("package", "build-system" in self.project.pyproject.data))
 
     def folders(self) -> Iterable[Path]:
@@ -187,7 +193,10 @@ class Uv(Manager):
     def publish(
         self, files: Sequence[Path], address: str, login: Mapping[str, str], member: Member | None
     ) -> Command:
-        """Run `uv publish`; the user's own variables for it must not name another index or login."""
+        """Run `uv publish`.
+
+        The user's own variables for it must not name another index or login.
+        """
         del member
         argv = [self.program, "publish", "--trusted-publishing", "never"]
         if address:
@@ -221,7 +230,10 @@ class Uv(Manager):
         return self._command(argv, activation, why)
 
     def checks(self, activation: Activation | None) -> tuple[Step, ...]:
-        """Check what the manifest declares; then, by `uv lock --check`, the lock and whether uv can read both."""
+        """Check what the manifest declares.
+
+        A second step runs `uv lock --check`, which finds too whether uv can read the manifest.
+        """
         rules = Step(
             "check.config",
             "check what pyproject.toml declares",
@@ -243,7 +255,10 @@ class Uv(Manager):
         )
 
     def _read_lock_check(self, outcome: Outcome) -> Iterable[Result]:
-        """Distinguish a stale lock from a check that failed: the exit code is the same (uv 0.13.9)."""
+        """Distinguish a stale lock from a check that failed.
+
+        The exit code is the same (uv 0.13.9).
+        """
         said = outcome.stderr
         if outcome.ok:
             yield self.lock_result(Status.PASS)
@@ -278,7 +293,10 @@ class Uv(Manager):
 
     @property
     def _every_member(self) -> list[str]:
-        """Return the flag that includes every member: a workspace has one environment, with all of them in it."""
+        """Return the flag that includes every member.
+
+        A workspace has one environment, with all of them in it.
+        """
         return ["--all-packages"] if self._workspace else []
 
     def _command(self, argv: Sequence[str], activation: Activation | None, why: str) -> Command:

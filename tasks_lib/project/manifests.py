@@ -1,4 +1,4 @@
-"""Read `pyproject.toml`, and any manifest in TOML or YAML, with errors that name the file and the line."""
+"""Read manifests in TOML or YAML; errors name the file and the line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 PYPROJECT = "pyproject.toml"
 #: Characters that no program and no file can be given.
 BAD_TEXT = re.compile("[\0\ud800-\udfff]")
-#: The largest file in bytes, and the longest YAML in characters: a larger one would take minutes to parse.
+#: The largest file in bytes, and the longest YAML in characters: a larger one would take minutes to
+#: parse.
 LARGEST = 16 << 20
 _LARGEST_YAML = 1 << 20
 _AT_LINE = re.compile(r"line (\d+)")
@@ -45,7 +46,10 @@ _KINDS: dict[type, str] = {dict: "a table", list: "a list", str: "a string"}
 
 
 def names_of(entries: object) -> set[str]:
-    """Return the normalised names of the requirements in a list; whatever is not a requirement is left out."""
+    """Return the normalised names of the requirements in a list.
+
+    Whatever is not a requirement is left out.
+    """
     found: set[str] = set()
     for entry in entries if isinstance(entries, list) else ():
         name = _NAME.match(entry.strip()) if isinstance(entry, str) else None
@@ -58,7 +62,8 @@ def read_text(path: Path, shown: str = "") -> str:
     """Return the text of a UTF-8 file, with or without a byte order mark.
 
     Raises:
-        LabError: The file cannot be read; the error names it as `shown`, and the line where it is known.
+        LabError: The file cannot be read; the error names it as `shown`, and the line where it is
+        known.
 
     """
     shown = shown or path.name
@@ -80,7 +85,10 @@ def read_text(path: Path, shown: str = "") -> str:
 
 
 def _bytes(path: Path, shown: str) -> bytes:
-    """Return the content of a regular file of bearable size; a pipe would be waited for without end."""
+    """Return the content of a regular file of bearable size.
+
+    A pipe would be waited for without end.
+    """
     if not stat.S_ISREG(path.stat().st_mode):
         text = f"{shown} cannot be read: it is not a file."
         remedy = Remedy(f"Put a file at {shown}")
@@ -119,7 +127,10 @@ def _line_of_fault(text: str, error: Exception) -> int | None:
 
 
 def parse_yaml(text: str, shown: str, parse: Callable[[str], Any]) -> Any:  # noqa: ANN401 - what YAML holds
-    """Return what `parse` makes of YAML; every error names the file, and the line where it is known."""
+    """Return what `parse` makes of YAML.
+
+    Every error names the file, and the line where it is known.
+    """
     if len(text) > _LARGEST_YAML:
         raise too_large(shown, _LARGEST_YAML)
     try:
@@ -163,7 +174,7 @@ class PyProject:
         if not path.is_file():
             text = f"There is no {PYPROJECT} in {path.parent}."
             remedy = Remedy(
-                "Go to the project's folder, or start a project with uv init --bare, or adopt this folder",
+                "Go to the project's folder, or start one with uv init --bare, or adopt this one",
                 ("invoke", "init"),
             )
             raise LabError(text, ErrorCode.NO_PYPROJECT, file=PYPROJECT, remedy=remedy)
@@ -192,7 +203,7 @@ class PyProject:
         return found if isinstance(found, dict) else {}
 
     def line_of(self, *names: str) -> int | None:
-        """Return the first line that sets a key or opens a table whose path ends in `names`, counted from 1."""
+        """Return the first line, from 1, of a key or table whose path ends in `names`."""
         table: list[str] = []
         wanted = list(names)
         for number, row in enumerate(self.text.split("\n"), 1):

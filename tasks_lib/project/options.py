@@ -46,8 +46,9 @@ class Choice:
 class Options:
     """The options of one run on one project.
 
-    `engine` is "auto" and `python` is empty where nobody chose. `index` and `channel_alias` are what a flag, a variable
-    or the project's settings say; the files of uv, pip and conda may say more (`package_index`, `conda_config`).
+    `engine` is "auto" and `python` is empty where nobody chose. `index` and `channel_alias` are
+    what a flag, a variable or the project's settings say; the files of uv, pip and conda may say
+    more (`package_index`, `conda_config`).
     """
 
     combo: Choice = Choice()
@@ -85,7 +86,8 @@ class Options:
     def variables(self) -> dict[str, str | None]:
         """Return the variables that give another run of this program the same network options.
 
-        A variable that is set already is inherited, so only what a flag or the settings say is among them.
+        A variable that is set already is inherited, so only what a flag or the settings say is
+        among them.
         """
         found: dict[str, str | None] = {}
         if self.offline:

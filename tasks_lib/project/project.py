@@ -45,7 +45,8 @@ class Project:
         A `new` project is `start` itself, and may have no manifest yet.
 
         Raises:
-            LabError: The manifest does not exist or is not valid, or a setting of `[tool.mlops-lab]` is wrong.
+            LabError: The manifest does not exist or is not valid, or a setting of
+            `[tool.mlops-lab]` is wrong.
 
         """
         root = start.absolute() if new else root_of(start)
@@ -97,7 +98,8 @@ class Project:
 def root_of(start: Path) -> Path:
     """Return the nearest folder with a `pyproject.toml`, or `start` itself where there is none.
 
-    Within a member of a workspace it is the workspace's folder: the lock and the environment are there.
+    Within a member of a workspace it is the workspace's folder: the lock and the environment are
+    there.
     """
     start = start.absolute()
     for folder in (start, *start.parents):

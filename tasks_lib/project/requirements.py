@@ -53,7 +53,7 @@ def is_folder(word: str) -> bool:
 
 
 def _from_root(word: str, root: Path) -> str:
-    """Return a path that was typed in another folder as seen from the project's, where the managers run."""
+    """Return a typed path as seen from the project's folder, where the managers run."""
     if not is_folder(word) or Path(word).is_absolute():
         return word
     if word.startswith("~"):
@@ -73,7 +73,7 @@ def names(packages: Sequence[str]) -> list[str]:
 
 
 def expect_editable(packages: Sequence[str], root: Path) -> None:
-    """Raise an error unless every package is a folder, which every manager needs for an editable installation."""
+    """Raise an error unless every package is a folder: no manager can edit anything else."""
     for package in packages:
         folder = package.partition("[")[0]
         if not is_folder(folder) or not (root / folder).is_dir():

@@ -19,7 +19,10 @@ _MIRRORS = ("index", "channel")
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of a project, empty where it says nothing; `index` and `channel` are addresses of mirrors."""
+    """The settings of a project, empty where it says nothing.
+
+    `index` and `channel` are addresses of mirrors.
+    """
 
     combo: str = ""
     engine: str = ""
@@ -55,7 +58,10 @@ class Settings:
 
 
 def _expect_address(pyproject: PyProject, key: str, value: object) -> None:
-    """Raise an error unless a mirror's key and address are valid; a login may not stand in a tracked file."""
+    """Raise an error unless a mirror's key and address are valid.
+
+    A login may not stand in a tracked file.
+    """
     if key not in _MIRRORS:
         why = f"mirror has no setting {key!r}; it has {', '.join(_MIRRORS)}"
         raise _wrong(pyproject, "mirror", why)

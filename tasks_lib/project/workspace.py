@@ -1,4 +1,7 @@
-"""The members of a project: projects of their own in its folder, which share its lock and its environment."""
+"""The members of a project.
+
+Projects of their own in its folder, which share its lock and its environment.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Member:
-    """One member: its name, the place of its folder in the project's as POSIX writes it, and its manifest."""
+    """One member: its name, its folder's place in the project as a POSIX path, its manifest."""
 
     name: str
     place: str
@@ -38,7 +41,10 @@ class Member:
 
 
 def read(root: Path, folders: Iterable[Path]) -> dict[str, Member]:
-    """Return the members in `folders` by normalised name; a folder outside of the project is not a member."""
+    """Return the members in `folders` by normalised name.
+
+    A folder outside of the project is not a member.
+    """
     found: dict[str, Member] = {}
     top = root.resolve()
     resolved = {folder.resolve() for folder in folders if "\0" not in str(folder)}
@@ -77,7 +83,7 @@ def _matching(root: Path, patterns: object) -> Iterator[Path]:
 
 
 def paths_in(pyproject: PyProject, table: object) -> Iterator[Path]:
-    """Return the folders and files that a table of dependencies or sources names by its key `path`."""
+    """Return the folders and files that a table of dependencies names by the key `path`."""
     for value in table.values() if isinstance(table, dict) else ():
         for one in value if isinstance(value, list) else [value]:
             if isinstance(one, dict) and isinstance(one.get("path"), str):
@@ -98,7 +104,7 @@ def by_address(pyproject: PyProject) -> Iterator[Path]:
 
 
 def root_above(folder: Path) -> Path:
-    """Return the folder of the project whose workspace has `folder` as a member, else `folder` itself."""
+    """Return the project's folder whose workspace has `folder` as a member, else `folder`."""
     for above in folder.parents:
         if (above / PYPROJECT).is_file():
             try:

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Change:
-    """A distribution's normalised name, and its version before and after; a version is empty where there is none."""
+    """A distribution's normalised name, and its version before and after.
+
+    A version is empty where there is none.
+    """
 
     name: str
     before: str

@@ -1,4 +1,4 @@
-"""Where the programs of the tool environment, the Pythons of this machine and the user's home folder are."""
+"""Find the tool environment's programs, this machine's Pythons and the user's home folder."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def uv() -> str:
 
 
 def itself(task: str, *words: str) -> tuple[str, ...]:
-    """Return the arguments that run a task of mlops-lab, with its answer as JSON, in a process of its own."""
+    """Return the arguments that run a task of mlops-lab, which answers in JSON."""
     main = Path(__file__).parents[1] / "__main__.py"
     return (sys.executable, "-I", "-Xutf8", str(main), task, "--json", *words)
 
@@ -50,7 +50,7 @@ def nowhere() -> str:
 
 
 def find_python(request: str) -> Path | None:
-    """Return an interpreter of this machine that satisfies `request`, as uv finds it, or nothing."""
+    """Return the interpreter of this machine that uv finds for `request`, or nothing."""
     options = ("--system", "--no-project", "--no-python-downloads")
     argv = (uv(), "python", "find", *options, request)
     outcome = process.run(process.Command(argv, "look for the Python"))

@@ -33,7 +33,7 @@ class Index:
 
 
 def resolve(options: Options, variables: Mapping[str, str] = os.environ) -> Index:
-    """Return the index that the options name, else what uv or pip is configured with, else pip's own default.
+    """Return the index that the options name, else that of uv's or pip's files, else the default.
 
     `variables` say where the configuration files are.
     """
@@ -48,7 +48,10 @@ def resolve(options: Options, variables: Mapping[str, str] = os.environ) -> Inde
 
 
 def for_pip(options: Options) -> dict[str, str | None]:
-    """Return the variables for pip, which reads its own settings: only what a flag or the project's settings say."""
+    """Return the variables for pip, which reads its own settings.
+
+    Only what a flag or the project's settings say.
+    """
     env: dict[str, str | None] = {}
     if options.offline:
         env["PIP_NO_INDEX"] = "1"
@@ -74,7 +77,10 @@ def default() -> str:
 
 
 def _uv_files(variables: Mapping[str, str]) -> list[Path]:
-    """Return uv's configuration files, strongest first (uv's documentation, 'Configuration files')."""
+    """Return uv's configuration files, strongest first.
+
+    Source: uv's documentation, 'Configuration files'.
+    """
     config = Path(variables.get("XDG_CONFIG_HOME") or executables.home() / ".config")
     found = [config / "uv" / "uv.toml", Path("/etc/uv/uv.toml")]
     named = variables.get("UV_CONFIG_FILE")
@@ -82,7 +88,7 @@ def _uv_files(variables: Mapping[str, str]) -> list[Path]:
 
 
 def _uv_index(path: Path) -> str:
-    """Return the address of the default index in a configuration file of uv, empty where it has none."""
+    """Return the address of the default index in a file of uv's, empty where it has none."""
     data, _ = read_toml(path, str(path))
     try:
         for entry in data.get("index", ()):

@@ -1,4 +1,7 @@
-"""Run uv as a tool that finds Pythons, creates environments and installs packages; and what it says when it fails."""
+"""Run uv as a tool that finds Pythons, creates environments and installs packages.
+
+And what it says when it fails.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,7 @@ FAILURES = (
         r"error following redirect)[^\n]*?(?P<what>(?:https?|file)://[^\s`'\")<>]+|[\w.-]+:\d+)",
         *NO_ANSWER.patterns,
     ),
-    BROKEN_DOWNLOAD.saying(  # uv says so of a file that was cut off, and calls the request unsolvable
+    BROKEN_DOWNLOAD.saying(  # uv calls the request unsolvable where a file was cut off
         r"invalid package format|Failed to extract archive|Failed to read from zip file|"
         r"error decoding response body|error reading a body",
         *BROKEN_DOWNLOAD.patterns,
@@ -92,7 +95,8 @@ FAILURES = (
         Remedy("Change requires-python or the Python in conda.yml, or pass --python"),
         (
             (
-                r"requested interpreter resolved to Python (?P<what>\S+), which is incompatible with "
+                r"requested interpreter resolved to Python (?P<what>\S+), which is incompatible "
+                r"with "
                 r"the project"
             ),
         ),
@@ -145,7 +149,8 @@ FAILURES = (
     ),
 )
 
-#: The lines ` - click==8.1.7`, ` + click==8.5.1` and ` ~ demo @ file:///p` of `uv sync` and `uv pip install`.
+#: The lines ` - click==8.1.7`, ` + click==8.5.1` and ` ~ demo @ file:///p` of `uv sync` and `uv pip
+#: install`.
 _CHANGE = re.compile(
     r"^ (?P<sign>[-+~]) (?P<name>[\w.-]+)(?:==(?P<version>\S+)| @ (?P<address>\S+))?", re.MULTILINE
 )
@@ -153,9 +158,10 @@ _NO_CHANGES = "Would make no changes"
 
 
 def variables(project: Project) -> dict[str, str | None]:
-    """Return the variables for uv; it is given an index only where somebody set one outside the project.
+    """Return the variables for uv.
 
-    uv records the address in uv.lock, so pip's own default is never written out.
+    It is given an index only where somebody set one outside the project: uv records the address in
+    uv.lock, so pip's own default is never written out.
     """
     env: dict[str, str | None] = {}
     if project.options.offline:
@@ -178,10 +184,12 @@ def command(project: Project, *words: str, why: str, cwd: Path | None = None) ->
 def changes(outcome: Outcome) -> list[Change]:
     """Return what `uv sync` or `uv pip install` did, or with `--dry-run` would do.
 
-    The text is read, since `uv pip install` has no JSON and that of `uv sync` calls its schema a preview (uv 0.13.9).
+    The text is read, since `uv pip install` has no JSON and that of `uv sync` calls its schema a
+    preview (uv 0.13.9).
 
     Raises:
-        LabError: The command failed, or a dry run says neither what would change nor that nothing would.
+        LabError: The command failed, or a dry run says neither what would change nor that nothing
+        would.
 
     """
     said = failures.demand(outcome, title="uv").stderr
