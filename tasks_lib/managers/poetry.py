@@ -20,11 +20,16 @@ from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import failures, process
 from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Command
-from tasks_lib.managers import locks, poetry_lock, poetry_messages, poetry_settings, poetry_tables
+from tasks_lib.managers import (
+    locks,
+    poetry_check,
+    poetry_lock,
+    poetry_messages,
+    poetry_settings,
+    poetry_tables,
+)
 from tasks_lib.managers.base import AFTER_LOCK, LOCK_FRESH, MAIN, Manager, Place
 from tasks_lib.project import requirements, workspace
-from tasks_lib.project.manifests import PYPROJECT, names_of
-from tasks_lib.results import Check, Result, Status
 from tasks_lib.tools import executables
 from tasks_lib.tools.changes import Change
 
@@ -36,6 +41,7 @@ if TYPE_CHECKING:
     from tasks_lib.managers.locks import LockedPackage
     from tasks_lib.managers.tables import ManagerTables
     from tasks_lib.project.workspace import Member
+    from tasks_lib.results import Check, Result
 
 # What Poetry prints, seen with Poetry 2.5.1.
 _OPERATION = re.compile(
@@ -46,26 +52,13 @@ _OPERATION = re.compile(
 _ROOT = re.compile(
     r"^Installing the current project: (?P<name>\S+) \((?P<version>[^)]*)\)", re.MULTILINE
 )
-#: How Poetry refuses a manifest before it checks anything.
-_INVALID = re.compile(
-    r"(?:The Poetry configuration is invalid|The requirement is invalid|Invalid |.* is invalid).*",
-    re.DOTALL,
-)
 #: How Poetry refuses a file that it has downloaded, and names it.
 _REFUSED = re.compile(
     r"not found in known hashes|not match any known checksums|not a zip file|Bad CRC"
 )
 _ARCHIVE = re.compile(r"from archive (\S+) not found")
-_STALE = "changed significantly since poetry.lock"
 #: The commands that ask the index, whatever the cache holds.
 _ONLINE = {"lock", "update", "install", "add", "remove"}
-
-CONFIG_POETRY = Check(
-    "config.poetry",
-    "poetry check finds nothing wrong",
-    "Poetry refuses to work on a manifest that it finds invalid.",
-    Remedy("Fix pyproject.toml at the line that the result names"),
-)
 
 
 class Poetry(Manager):
@@ -89,7 +82,7 @@ class Poetry(Manager):
         "POETRY_DATA_DIR",
         "POETRY_HOME",
     )
-    known_checks: ClassVar[tuple[Check, ...]] = (CONFIG_POETRY, LOCK_FRESH)
+    known_checks: ClassVar[tuple[Check, ...]] = (poetry_check.CONFIG_POETRY, LOCK_FRESH)
     diversion_check: ClassVar[Check | None] = poetry_settings.LEAK_POETRY
 
     @classmethod
@@ -270,79 +263,10 @@ class Poetry(Manager):
             "check.config+lock",
             title,
             self._command(["check", "--lock"], activation, title),
-            reads=self._read_check,
+            reads=lambda outcome: poetry_check.results(self, outcome),
             needs=AFTER_LOCK,
             check=True,
         )
-
-    def _read_check(self, outcome: Outcome) -> Iterator[Result]:
-        """Separate the lock's faults from the manifest's.
-
-        Poetry reports both as errors of one kind.
-        """
-        errors, warnings = poetry_messages.reported(outcome)
-        about_lock = [line for line in errors if "poetry.lock" in line]
-        about_manifest = [line for line in errors if line not in about_lock]
-        if not errors:
-            about_lock = self._lock_faults(outcome)
-        if not outcome.ok and not about_lock and not about_manifest:
-            yield from self._not_checked(outcome)
-            return
-        for line in about_manifest:
-            yield CONFIG_POETRY.result(Status.FAIL, line, file=PYPROJECT)
-        for line in warnings:
-            yield CONFIG_POETRY.result(Status.WARN, line, file=PYPROJECT)
-        if not about_manifest and not warnings:
-            yield CONFIG_POETRY.result(Status.PASS, file=PYPROJECT)
-        if not about_lock:
-            yield self.lock_result(Status.PASS)
-        elif any(_STALE in line for line in about_lock):
-            text = "pyproject.toml was changed since poetry.lock was written."
-            yield self.lock_result(Status.FAIL, text)
-        else:
-            yield self.lock_result(Status.FAIL, about_lock[0])
-
-    def _lock_faults(self, outcome: Outcome) -> list[str]:
-        """Return what is wrong with the lock where Poetry reports no error line."""
-        if outcome.ok:
-            return self._members_behind()
-        if "poetry.lock" in outcome.said and "TOML" in outcome.said:
-            return ["poetry.lock is damaged."]
-        try:
-            self.locked_packages()
-        except LabError as error:
-            return [error.message]
-        return []
-
-    def _not_checked(self, outcome: Outcome) -> Iterator[Result]:
-        """Return the results of a check that ended before it checked anything."""
-        found = _INVALID.search(outcome.said)
-        if found:
-            text = " ".join(found[0].split())
-            yield CONFIG_POETRY.result(Status.FAIL, text, file=PYPROJECT)
-            reason = "Poetry cannot read pyproject.toml."
-            yield self.lock_result(Status.SKIP, reason, CONFIG_POETRY.remedy)
-            return
-        error = failures.explain(outcome, title="poetry check")
-        yield CONFIG_POETRY.result(Status.ERROR, error.message, remedy=error.remedy, file=PYPROJECT)
-        yield self.lock_result(Status.ERROR, error.message, error.remedy)
-
-    def _members_behind(self) -> list[str]:
-        """Name the members that require other names than the lock lists.
-
-        `poetry check` does not look at members.
-        """
-        locked = {one.name: set(one.dependencies) for one in self.locked_packages()}
-        behind = []
-        for name, member in self.members().items():
-            if name not in locked:
-                continue
-            entries = member.pyproject.table("project").get("dependencies", ())
-            main = names_of(entries)
-            every = poetry_tables.required_names(member.pyproject)
-            if main - locked[name] or locked[name] - every:
-                behind.append(f"{member.manifest} was changed since {self.lock_name} was written.")
-        return behind
 
     def locked_packages(self) -> tuple[LockedPackage, ...]:
         """Read poetry.lock."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from tasks_lib.errors import ErrorCode, Remedy
 from tasks_lib.execution.failures import (
     BROKEN_DOWNLOAD,
@@ -17,9 +15,6 @@ from tasks_lib.execution.failures import (
     VERSION_EXISTS,
     Rule,
 )
-
-if TYPE_CHECKING:
-    from tasks_lib.execution.process import Outcome
 
 #: In this order: the first rule that matches is the reason.
 FAILURES = (
@@ -104,11 +99,3 @@ FAILURES = (
         ),
     ),
 )
-
-
-def reported(outcome: Outcome) -> tuple[list[str], list[str]]:
-    """Return the errors and the warnings that `poetry check` printed."""
-    lines = [line.strip() for line in outcome.said.splitlines()]
-    errors = [line.removeprefix("Error: ") for line in lines if line.startswith("Error: ")]
-    warnings = [line.removeprefix("Warning: ") for line in lines if line.startswith("Warning: ")]
-    return errors, warnings

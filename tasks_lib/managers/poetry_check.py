@@ -1,0 +1,114 @@
+"""What `poetry check --lock` finds in the manifest and in the lock."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tasks_lib.errors import LabError, Remedy
+from tasks_lib.execution import failures
+from tasks_lib.managers import poetry_tables
+from tasks_lib.project.manifests import PYPROJECT, names_of
+from tasks_lib.results import Check, Result, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tasks_lib.execution.process import Outcome
+    from tasks_lib.managers.base import Manager
+
+CONFIG_POETRY = Check(
+    "config.poetry",
+    "poetry check finds nothing wrong",
+    "Poetry refuses to work on a manifest that it finds invalid.",
+    Remedy("Fix pyproject.toml at the line that the result names"),
+)
+
+
+#: How Poetry refuses a manifest before it checks anything.
+_INVALID = re.compile(
+    r"(?:The Poetry configuration is invalid|The requirement is invalid|Invalid |.* is invalid).*",
+    re.DOTALL,
+)
+_STALE = "changed significantly since poetry.lock"
+
+
+def results(manager: Manager, outcome: Outcome) -> Iterator[Result]:
+    """Separate the lock's faults from the manifest's.
+
+    Poetry reports both as errors of one kind.
+    """
+    errors, warnings = _reported(outcome)
+    about_lock = [line for line in errors if "poetry.lock" in line]
+    about_manifest = [line for line in errors if line not in about_lock]
+    if not errors:
+        about_lock = _lock_faults(manager, outcome)
+    if not outcome.ok and not about_lock and not about_manifest:
+        yield from _not_checked(manager, outcome)
+        return
+    for line in about_manifest:
+        yield CONFIG_POETRY.result(Status.FAIL, line, file=PYPROJECT)
+    for line in warnings:
+        yield CONFIG_POETRY.result(Status.WARN, line, file=PYPROJECT)
+    if not about_manifest and not warnings:
+        yield CONFIG_POETRY.result(Status.PASS, file=PYPROJECT)
+    if not about_lock:
+        yield manager.lock_result(Status.PASS)
+    elif any(_STALE in line for line in about_lock):
+        text = "pyproject.toml was changed since poetry.lock was written."
+        yield manager.lock_result(Status.FAIL, text)
+    else:
+        yield manager.lock_result(Status.FAIL, about_lock[0])
+
+
+def _lock_faults(manager: Manager, outcome: Outcome) -> list[str]:
+    """Return what is wrong with the lock where Poetry reports no error line."""
+    if outcome.ok:
+        return _members_behind(manager)
+    if "poetry.lock" in outcome.said and "TOML" in outcome.said:
+        return ["poetry.lock is damaged."]
+    try:
+        manager.locked_packages()
+    except LabError as error:
+        return [error.message]
+    return []
+
+
+def _not_checked(manager: Manager, outcome: Outcome) -> Iterator[Result]:
+    """Return the results of a check that ended before it checked anything."""
+    found = _INVALID.search(outcome.said)
+    if found:
+        text = " ".join(found[0].split())
+        yield CONFIG_POETRY.result(Status.FAIL, text, file=PYPROJECT)
+        reason = "Poetry cannot read pyproject.toml."
+        yield manager.lock_result(Status.SKIP, reason, CONFIG_POETRY.remedy)
+        return
+    error = failures.explain(outcome, title="poetry check")
+    yield CONFIG_POETRY.result(Status.ERROR, error.message, remedy=error.remedy, file=PYPROJECT)
+    yield manager.lock_result(Status.ERROR, error.message, error.remedy)
+
+
+def _members_behind(manager: Manager) -> list[str]:
+    """Name the members that require other names than the lock lists.
+
+    `poetry check` does not look at members.
+    """
+    locked = {one.name: set(one.dependencies) for one in manager.locked_packages()}
+    behind = []
+    for name, member in manager.members().items():
+        if name not in locked:
+            continue
+        entries = member.pyproject.table("project").get("dependencies", ())
+        main = names_of(entries)
+        every = poetry_tables.required_names(member.pyproject)
+        if main - locked[name] or locked[name] - every:
+            behind.append(f"{member.manifest} was changed since {manager.lock_name} was written.")
+    return behind
+
+
+def _reported(outcome: Outcome) -> tuple[list[str], list[str]]:
+    """Return the errors and the warnings that `poetry check` printed."""
+    lines = [line.strip() for line in outcome.said.splitlines()]
+    errors = [line.removeprefix("Error: ") for line in lines if line.startswith("Error: ")]
+    warnings = [line.removeprefix("Warning: ") for line in lines if line.startswith("Warning: ")]
+    return errors, warnings
