@@ -11,7 +11,7 @@ from tasks_lib.environments import ENVIRONMENTS, shells, site_packages
 from tasks_lib.errors import LabError
 from tasks_lib.session import combos
 from tasks_lib.session.session import Session
-from tasks_lib.workflows import editing, environment_info, exports, self_test
+from tasks_lib.workflows import documentation, editing, environment_info, exports, self_test
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -64,6 +64,10 @@ def _planned() -> Iterable[str]:
     return explanation.PLANNED
 
 
+def _topics() -> list[str]:
+    return [page.topic for page in documentation.pages()]
+
+
 def _checks() -> set[str]:
     return {*KNOWN, *map(family, KNOWN)}
 
@@ -79,6 +83,7 @@ _VALUES: dict[str, Callable[[], Iterable[str]]] = {
     "deps.export to": lambda: exports.FORMS,
     "migrate to": combos.names,
     "task": _planned,
+    "topic": _topics,
     "select": _checks,
     "ignore": _checks,
     "check": _checks,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tasks_lib.cli.completion import values
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.workflows import documentation
 from tasks_lib.workflows.documentation import FOLDER, KINDS, Page
@@ -59,6 +60,10 @@ def test_index_lists_every_page() -> None:
     rows = documentation.show("index").data["pages"]
     assert [row["topic"] for row in rows] == [page.topic for page in PAGES]
     assert all(row["title"] and row["about"] for row in rows)
+
+
+def test_topics_are_completed() -> None:
+    assert {"guard", "json"} <= set(values.of("docs", "topic"))
 
 
 def test_topic_is_the_whole_page() -> None:
