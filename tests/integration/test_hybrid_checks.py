@@ -161,7 +161,7 @@ BROKEN: dict[str, tuple[Callable[[Lab], AbstractContextManager[dict[str, str]]],
     "leak.poetry": (env_use, "envs.toml"),
     "conda.defaults": (
         lambda lab: text(lab, "conda.yml", "  - conda-forge", "  - conda-forge\n  - defaults"),
-        "beside",
+        "mixed with conda-forge",
     ),
     "conda.torch": (torch, "for the GPU: torch 2.4.0+cu124"),
     "conda.cuda": (
