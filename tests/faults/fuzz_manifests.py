@@ -59,7 +59,7 @@ def case(name: str, seed: int, number: int) -> tuple[bytes, Look, str, str]:
     """Make one input: the file, the task, the combo and the format of the answer."""
     target, rng = TARGETS[name], random.Random(f"{seed}:{name}:{number}")  # noqa: S311 - to be repeated, not kept secret
     data = target.head + mutated(rng, target.seeds, target.kind)
-    data = target.mend(data) if rng.random() < 0.9 else data
+    data = target.repair(data) if rng.random() < 0.9 else data
     look, manager = rng.choice(target.looks), rng.choice(target.managers)
     if look.slow and manager == "poetry" and rng.random() > _POETRY_SHARE:
         look = next(one for one in target.looks if not one.slow)

@@ -268,7 +268,7 @@ class Target:
     looks: tuple[Look, ...]
     managers: tuple[str, ...] = ("uv", "uv", "poetry")
     head: bytes = b""  # stands before what is damaged
-    mend: Callable[[bytes], bytes] = bytes  # makes a damaged file pass its first gate
+    repair: Callable[[bytes], bytes] = bytes  # makes a damaged file pass its first gate
 
 
 _LOCK_LOOKS = (INFO, LAYERS, HYBRIDS, HYBRIDS, SYNC, LOCK)
@@ -300,7 +300,7 @@ TARGETS: dict[str, Target] = {
         "json",
         (_described("conda_uv"), _described("pip_uv")),
         (REBUILD,),
-        mend=_rehashed,
+        repair=_rehashed,
     ),
     "journal": Target(
         "project/.mlops-lab/journal.json",
