@@ -1,4 +1,4 @@
-"""Activation scripts for a person's own shell, and an interactive shell with the environment active."""
+"""Activation scripts for a user's own shell, and an interactive shell in an environment."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ _START = "MLOPS_LAB_START"
 
 @dataclass(frozen=True)
 class Shell:
-    """One shell's syntax, as templates: `<name>` is a checked name, `<value>` a quoted value, `<prompt>` quoted too.
+    """One shell's syntax, as templates: `<name>` is checked, `<value>` and `<prompt>` are quoted.
 
-    The lines from `head` to `tail` make the function that undoes everything; cmd, which has none, keeps variables.
+    The lines from `head` to `tail` are the function that undoes everything. cmd has no functions,
+    and keeps variables instead.
     """
 
     name: str
@@ -52,7 +53,7 @@ class Shell:
 
 
 def _fill(template: str, **values: str) -> str:
-    """Fill a template in one pass, so that a value which looks like a place is left alone."""
+    """Fill a template in one pass: a value that looks like a placeholder stays as it is."""
     return re.sub(r"<([a-z]+)>", lambda match: values[match[1]], template)
 
 
@@ -67,7 +68,7 @@ _quoted_posix = _quoting("'", "'\"'\"'")
 def _quoted_cmd(value: str) -> str:
     """Escape each character by itself: a quote in the value would end quotes around it."""
     if "\n" in value or "\r" in value:
-        text = f"cmd has no way to write a line break, and there is one in {value!r}."
+        text = f"cmd cannot write a line break, and there is one in {value!r}."
         remedy = Remedy("Use PowerShell instead of cmd")
         raise LabError(text, ErrorCode.SHELL_CANNOT_EXPRESS, remedy=remedy)
     return re.sub(r'([\^&|<>"])', r"^\1", value).replace("%", "%%")
@@ -93,7 +94,8 @@ def _start_zsh(script: str, folder: Path) -> Command:
         f'_MLOPS_ZDOTDIR="${{ZDOTDIR-}}"\nZDOTDIR={ours}\n',
     )
     rc = (
-        'if [ -n "$_MLOPS_ZDOTDIR" ]; then ZDOTDIR="$_MLOPS_ZDOTDIR"; else unset ZDOTDIR; fi\nunset _MLOPS_ZDOTDIR',
+        'if [ -n "$_MLOPS_ZDOTDIR" ]; then ZDOTDIR="$_MLOPS_ZDOTDIR"; else unset ZDOTDIR; fi',
+        "unset _MLOPS_ZDOTDIR",
         # macOS's /etc/zshrc has put the history into ZDOTDIR by now.
         f'case "${{HISTFILE-}}" in {ours}/*) HISTFILE="${{ZDOTDIR:-$HOME}}/.zsh_history";; esac',
         _fill(read, name=".zshrc"),
@@ -120,14 +122,15 @@ def _start_powershell(script: str, folder: Path) -> Command:
 
 
 def _start_cmd(script: str, folder: Path) -> Command:
-    """Start in `folder`, since cmd takes `&` in a path on its command line for its own, and go back from there."""
+    """Start in `folder` and go back: cmd would interpret an `&` in a path on its command line."""
     back = str(Path.cwd()).replace("%", "%%")
     text = f'{script}@cd /d "{back}"\n'
     _write(folder / "activate.bat", text.replace("\n", "\r\n"))
     return Command(("cmd", "/K", r".\activate.bat"), cwd=folder)
 
 
-# No comments inside: `eval` in an interactive zsh takes `#` for a command. Other people's scripts break `set -eu`.
+# No comments inside: `eval` in an interactive zsh takes `#` for a command. Others' scripts may
+# break under `set -eu`.
 _OPTIONS_ON = (
     'case "$_MLOPS_OPTIONS" in *e*) set -e;; esac\ncase "$_MLOPS_OPTIONS" in *u*) set -u;; esac'
 )
@@ -140,12 +143,16 @@ _BASH = Shell(
     suffix=".sh",
     quote=_quoted_posix,
     between=":",
-    begin="if typeset -f mlops_deactivate >/dev/null; then mlops_deactivate; fi\n_MLOPS_OPTIONS=$-\nset +eu",
-    save='if [ -n "${<name>+x}" ]; then _MLOPS_OLD_<name>="$<name>"; else unset _MLOPS_OLD_<name>; fi',
+    begin="if typeset -f mlops_deactivate >/dev/null; then mlops_deactivate; fi\n"
+    "_MLOPS_OPTIONS=$-\nset +eu",
+    save='if [ -n "${<name>+x}" ]; then _MLOPS_OLD_<name>="$<name>"; '
+    "else unset _MLOPS_OLD_<name>; fi",
     head="mlops_deactivate() {\n_MLOPS_OPTIONS=$-\nset +eu",
-    restore='if [ -n "${_MLOPS_OLD_<name>+x}" ]; then export <name>="$_MLOPS_OLD_<name>"; else unset <name>; fi\n'
+    restore='if [ -n "${_MLOPS_OLD_<name>+x}" ]; then export <name>="$_MLOPS_OLD_<name>"; '
+    "else unset <name>; fi\n"
     "unset _MLOPS_OLD_<name>",
-    tail=f"{_PROMPT_OFF}\nhash -r 2>/dev/null\nunset -f mlops_deactivate\n{_OPTIONS_ON}\nunset _MLOPS_OPTIONS\n}}",
+    tail=f"{_PROMPT_OFF}\nhash -r 2>/dev/null\nunset -f mlops_deactivate\n{_OPTIONS_ON}\n"
+    "unset _MLOPS_OPTIONS\n}",
     set="export <name>=<value>",
     unset="unset <name>",
     ahead='export PATH=<value>"${PATH:+:$PATH}"',
@@ -162,7 +169,8 @@ _FISH = Shell(
     begin="if functions -q mlops_deactivate; mlops_deactivate; end",
     save="if set -q <name>; set -g _MLOPS_OLD_<name> $<name>; else; set -eg _MLOPS_OLD_<name>; end",
     head="function mlops_deactivate",
-    restore="if set -q _MLOPS_OLD_<name>; set -gx <name> $_MLOPS_OLD_<name>; else; set -eg <name>; end\n"
+    restore="if set -q _MLOPS_OLD_<name>; set -gx <name> $_MLOPS_OLD_<name>; "
+    "else; set -eg <name>; end\n"
     "set -eg _MLOPS_OLD_<name>",
     tail="functions -e mlops_deactivate\nend",
     set="set -gx <name> <value>",
@@ -180,7 +188,8 @@ _POWERSHELL = Shell(
     begin="if (Test-Path Function:mlops_deactivate) { mlops_deactivate }\n$global:_MLOPS_OLD = @{}",
     save="$global:_MLOPS_OLD['<name>'] = [Environment]::GetEnvironmentVariable('<name>')",
     head="function global:mlops_deactivate {",
-    restore="if ($null -ne $global:_MLOPS_OLD['<name>']) { $Env:<name> = $global:_MLOPS_OLD['<name>'] } "
+    restore="if ($null -ne $global:_MLOPS_OLD['<name>']) "
+    "{ $Env:<name> = $global:_MLOPS_OLD['<name>'] } "
     "elseif (Test-Path Env:<name>) { Remove-Item Env:<name> }",
     tail="Remove-Variable _MLOPS_OLD -Scope Global\nRemove-Item Function:mlops_deactivate\n}",
     set="$Env:<name> = <value>",
@@ -190,13 +199,16 @@ _POWERSHELL = Shell(
     hint="<program> env.activate | Out-String | Invoke-Expression",
     start=_start_powershell,
 )
-# What cmd must undo stands in variables, so any later script can. `for` puts a value in after the line is parsed, so
-# that no character in it does harm; but `call` reads its line twice, which spoils `%` and `^`.
+# What cmd must undo is in variables, so any later script can. `for` inserts a value after the line
+# is parsed, so no character in it does harm. But `call` reads its line twice, which spoils `%` and
+# `^`.
 _CMD_UNDO = """
-@if "!!"=="" (echo mlops-lab: cmd /V:ON alters exclamation marks. Start cmd without it. 1>&2 & exit /b 2)
+@if "!!"=="" (echo mlops-lab: cmd /V:ON alters exclamation marks. Start cmd without it. \
+1>&2 & exit /b 2)
 @for /f "tokens=2 delims=:." %%C in ('chcp') do @set "_MLOPS_PAGE=%%C"
 @chcp 65001 >nul
-@if defined __MLOPS_UNDO_000 for /f "tokens=1* delims==" %%A in ('set __MLOPS_UNDO_') do @if exist "%%B" call "%%B"
+@if defined __MLOPS_UNDO_000 for /f "tokens=1* delims==" %%A in ('set __MLOPS_UNDO_') do \
+@if exist "%%B" call "%%B"
 @for %%N in (%__MLOPS_NAMES%) do @set "%%N="
 @if defined __MLOPS_OLD_PATH for /f "tokens=1* delims==" %%A in ('set __MLOPS_OLD_') do @set "%%B"
 @if defined __MLOPS_NAMES for /f "delims==" %%A in ('set __MLOPS_') do @set "%%A="
@@ -237,14 +249,10 @@ SHELLS = {
 
 
 def detect(variables: Mapping[str, str]) -> str:
-    """Name the shell that `variables` come from; bash when nothing tells."""
+    """Return the name of the shell that `variables` come from, bash where they do not say."""
     found = {key.upper(): value for key, value in variables.items()}
-    name = (
-        re.split(r"[\\/]", found.get("SHELL", ""))[-1]
-        .lower()
-        .removesuffix(".exe")
-        .replace("pwsh", "powershell")
-    )
+    program = re.split(r"[\\/]", found.get("SHELL", ""))[-1].lower().removesuffix(".exe")
+    name = program.replace("pwsh", "powershell")
     if name in SHELLS:
         return name
     if "COMSPEC" not in found or "SHELL" in found:
@@ -254,66 +262,68 @@ def detect(variables: Mapping[str, str]) -> str:
 
 
 def activation_script(shell_name: str, activation: Activation) -> str:
-    """Write the script that activates, after undoing what an earlier one activated."""
+    """Return the script that activates an environment, after undoing an earlier activation.
+
+    Raises:
+        LabError: The shell is unknown, or cannot hold a value of the environment.
+    """
     shell = _shell(shell_name)
-    variables = {
-        name: value for name, value in activation.variables.items() if name.upper() != "PATH"
-    }
-    names = [_checked(name) for name in dict.fromkeys((*FOREIGN, *variables, "PATH"))]
-    label = (
-        variables.get("VIRTUAL_ENV_PROMPT")
-        or variables.get("CONDA_DEFAULT_ENV")
-        or activation.prefix.name
-    )
-    prompt = shell.quote("(" + re.sub(r"[^\w.-]", "_", label) + ") ")
-    folders = [_folder(shell, path) for path in activation.path]
+    variables = dict(activation.variables)
+    for name in activation.variables:
+        if name.upper() == "PATH":
+            del variables[name]
+    foreign = [_checked(name) for name in dict.fromkeys((*FOREIGN, *variables))]
+    names = [*foreign, "PATH"]
+    prompt = shell.quote(f"({_label(activation)}) ")
     undo = _scripts(shell, activation.undo_scripts)
-    lines = [
-        _fill(shell.begin, names=" ".join(names[:-1])),
-        *(_fill(shell.save, name=name) for name in names),
-        shell.head,
-        *(
-            _fill(shell.undo or shell.source, value=file, index=f"{number:03}")
-            for number, file in enumerate(undo)
-        ),
-        *(_fill(shell.restore, name=name) for name in names),
-        _fill(shell.tail, prompt=prompt),
-        *(
-            _fill(shell.unset, name=name)
-            for name in names
-            if name != "PATH" and variables.get(name) is None
-        ),
-        *(
-            _fill(shell.set, name=name, value=shell.quote(text))
-            for name, text in variables.items()
-            if text is not None
-        ),
-        _fill(shell.ahead, value=shell.between.join(folders)) if folders else "",
-        *(_fill(shell.source, value=file) for file in _scripts(shell, activation.scripts)),
-        _fill(shell.end, prompt=prompt),
-    ]
-    return "\n".join(line for line in lines if line) + "\n"
+    lines = [_fill(shell.begin, names=" ".join(foreign))]
+    lines += [_fill(shell.save, name=name) for name in names]
+    lines.append(shell.head)
+    for number, file in enumerate(undo):
+        index = f"{number:03}"
+        lines.append(_fill(shell.undo or shell.source, value=file, index=index))
+    lines += [_fill(shell.restore, name=name) for name in names]
+    lines.append(_fill(shell.tail, prompt=prompt))
+    lines += [_fill(shell.unset, name=name) for name in foreign if variables.get(name) is None]
+    for name, text in variables.items():
+        if text is not None:
+            lines.append(_fill(shell.set, name=name, value=shell.quote(text)))
+    folders = [_folder(shell, path) for path in activation.path]
+    if folders:
+        lines.append(_fill(shell.ahead, value=shell.between.join(folders)))
+    for file in _scripts(shell, activation.scripts):
+        lines.append(_fill(shell.source, value=file))
+    lines.append(_fill(shell.end, prompt=prompt))
+    return "\n".join(filter(None, lines)) + "\n"
+
+
+def _label(activation: Activation) -> str:
+    """Return what the prompt shows, without a character that a prompt would expand."""
+    variables = activation.variables
+    label = variables.get("VIRTUAL_ENV_PROMPT") or variables.get("CONDA_DEFAULT_ENV")
+    return re.sub(r"[^\w.-]", "_", label or activation.prefix.name)
 
 
 def deactivation_script(shell_name: str) -> str:
-    """Write what undoes an activation: for cmd a second script, elsewhere a call of the function."""
+    """Return what undoes an activation: for cmd a second script, else a call of the function."""
     return f"{_shell(shell_name).leave}\n"
 
 
 def interactive(shell_name: str, activation: Activation, folder: Path) -> Command:
-    """Give the command for a shell that reads the user's own files, then activates from a file in `folder`."""
+    """Return the command for a shell that reads the user's files, then a script in `folder`."""
     return _shell(shell_name).start(activation_script(shell_name, activation), folder)
 
 
 def hint(shell_name: str, program: str) -> str:
-    """Give the line that a person types to activate."""
+    """Return the line that a user types to activate."""
     return _fill(_shell(shell_name).hint, program=program)
 
 
 def _shell(name: str) -> Shell:
     if name not in SHELLS:
-        text = f"{name!r} is no shell that this knows. There are: {', '.join(SHELLS)}."
-        raise LabError(text, ErrorCode.UNKNOWN_SHELL)
+        text = f"{name!r} is not a supported shell. There are: {', '.join(SHELLS)}."
+        remedy = Remedy(f"Choose one, e.g. {next(iter(SHELLS))}")
+        raise LabError(text, ErrorCode.UNKNOWN_SHELL, remedy=remedy)
     return SHELLS[name]
 
 
@@ -321,7 +331,8 @@ def _checked(name: str) -> str:
     """Refuse a name that a shell would read as something else."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         text = f"The environment sets a variable that no shell can hold: {name!r}."
-        raise LabError(text, ErrorCode.SHELL_CANNOT_EXPRESS)
+        remedy = Remedy("Rename the variable where the environment sets it")
+        raise LabError(text, ErrorCode.SHELL_CANNOT_EXPRESS, remedy=remedy)
     return name
 
 
@@ -343,4 +354,6 @@ def _folder(shell: Shell, folder: Path) -> str:
         remedy = Remedy("Move the project to another folder")
         raise LabError(text, ErrorCode.SHELL_CANNOT_EXPRESS, remedy=remedy)
     quoted = shell.quote(str(folder))
-    return f'"$(cygpath -u {quoted})"' if WINDOWS and shell.suffix == ".sh" else quoted
+    if WINDOWS and shell.suffix == ".sh":
+        return f'"$(cygpath -u {quoted})"'
+    return quoted

@@ -175,7 +175,7 @@ def test_the_shell_is_detected(variables: dict[str, str], expected: str) -> None
 
 
 def test_an_unknown_shell_lists_those_there_are(tmp_path: Path) -> None:
-    said = r"'csh' is no shell that this knows\. There are: bash, zsh, fish, powershell, cmd\."
+    said = r"'csh' is not a supported shell\. There are: bash, zsh, fish, powershell, cmd\."
     with pytest.raises(LabError, match=said):
         shells.activation_script("csh", activation())
     with pytest.raises(LabError, match=said):
