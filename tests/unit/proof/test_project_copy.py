@@ -20,23 +20,23 @@ PROJECT = '[project]\nname = "demo"\nversion = "1"\n[tool.uv]\npackage = false\n
 
 
 @pytest.mark.parametrize(
-    ("more", "settings", "wanted"),
+    ("more", "files", "wanted"),
     [
-        ("", "", False),
-        ('[project.urls]\nHomepage = "https://example.org"\n', "", False),
-        ('[tool.uv.sources]\na = { git = "https://example.org/a" }\n', "", False),
-        ('[[tool.uv.index]]\nurl = "https://example.org/simple"\n', "", False),
-        ('[tool.uv.sources]\na = { path = "wheels/a.whl" }\n', "", True),
-        ('# path = "x"\n', "", False),
-        ('find-links = ["wheels"]\n', "", True),
-        ('[[tool.uv.index]]\nurl = "wheels"\nformat = "flat"\n', "", True),
-        ("", 'find-links = ["wheels"]\n', True),
+        ("", {}, False),
+        ('[project.urls]\nHomepage = "https://example.org"\n', {}, False),
+        ('[tool.uv.sources]\na = { git = "https://example.org/a" }\n', {}, False),
+        ('[[tool.uv.index]]\nurl = "https://example.org/simple"\n', {}, False),
+        ('[tool.uv.sources]\na = { path = "wheels/a.whl" }\n', {}, True),
+        ('# path = "x"\n', {}, False),
+        ('find-links = ["wheels"]\n', {}, True),
+        ('[[tool.uv.index]]\nurl = "wheels"\nformat = "flat"\n', {}, True),
+        ("", {"uv.toml": 'find-links = ["wheels"]\n'}, True),
     ],
 )
 def test_what_is_installed_from_a_folder_of_the_project_is_copied(
-    more: str, settings: str, wanted: bool, project: MakeProject
+    more: str, files: dict[str, str], wanted: bool, project: MakeProject
 ) -> None:
-    made = project(f"{PROJECT}{more}", files={"uv.toml": settings} if settings else {})
+    made = project(f"{PROJECT}{more}", files=files)
     assert project_copy.needs_sources(Session.open(combo="pip_uv", start=made.root)) is wanted
 
 
