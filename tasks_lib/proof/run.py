@@ -130,22 +130,9 @@ def _seen(proof: Proof) -> Row:
             seen["lock"]["after"] = evidence.pins(copied.manager)
     if proof.conda_before is not None:
         with contextlib.suppress(*_UNREADABLE):
-            seen["conda_files"] = evidence.conda_files(
-                proof.conda_before, proof.session.environment.hashes(proof.second.prefix)
-            )
-    if proof.is_made_again:
-        with contextlib.suppress(*_UNREADABLE):
-            seen["second"] = _second(proof, seen["installed"])
+            now = proof.session.environment.hashes(proof.second.prefix)
+            seen["conda_files"] = evidence.conda_files(proof.conda_before, now)
     return seen
-
-
-def _second(proof: Proof, first: list[Row]) -> Row:
-    """Describe the second environment, and how it differs from the first."""
-    python = proof.second.python
-    installed = proof.installed(proof.second)
-    before = claims.contents(proof.first.python, first)
-    differences = claims.rows(before, claims.contents(python, installed))
-    return {"python": python, "installed": installed, "differences": differences}
 
 
 def _verdict(made: Row) -> Result:

@@ -61,8 +61,6 @@ class Proof:
     seen: Row = field(default_factory=dict)
     #: the hashes of conda's files before the manager installed, in the second environment
     conda_before: dict[str, str] | None = None
-    #: whether the second environment was created from the lock
-    is_made_again: bool = False
     #: what each step was, for the document
     log: list[Row] = field(default_factory=list)
     #: the commands of the step under way, each with what it answered
@@ -77,10 +75,6 @@ class Proof:
     def installed(self, sandbox: Sandbox) -> list[Row]:
         """Return what is installed in a sandbox, with its owners."""
         return evidence.installed(self.session, self.seen["lock"], sandbox.prefix)
-
-    def contents(self, sandbox: Sandbox) -> dict[str, str]:
-        """Return what must be equal in both environments."""
-        return claims.contents(sandbox.python, self.installed(sandbox))
 
     def lab(self, sandbox: Sandbox, task: str, *words: str) -> Row:
         """Run one task in a sandbox and return its document.
@@ -259,18 +253,28 @@ def again(proof: Proof) -> str:
     if session.environment.owns_packages:
         proof.conda_before = session.environment.hashes(second.prefix)
     proof.lab(second, "deps.install")
-    proof.is_made_again = True
     return f"made from {session.manager.lock_name} alone"
 
 
 def same(proof: Proof) -> str:
     """Compare the two installed sets: each name and version, and conda's builds too."""
-    first = proof.contents(proof.first)
-    wrong = listed(claims.differences(first, proof.contents(proof.second)))
+    first, second = proof.first, proof.second
+    if not second.python:
+        text = "there is no second environment to compare"
+        raise Unproven(text)
+    installed = proof.installed(second)
+    one = claims.contents(first.python, proof.installed(first))
+    other = claims.contents(second.python, installed)
+    proof.seen["second"] = {
+        "python": second.python,
+        "installed": installed,
+        "differences": claims.rows(one, other),
+    }
+    wrong = listed(claims.differences(one, other))
     if wrong:
         text = f"the environment made from the lock alone differs: {wrong}"
         raise Unproven(text)
-    return f"{len(first)} names and versions, the same in both"
+    return f"{len(one)} names and versions, the same in both"
 
 
 #: what each of `claims.STEPS` does; it returns a detail, or raises `Unproven`
