@@ -178,7 +178,7 @@ def room(asked: str, cells: int) -> int:
         if not asked.isdecimal() or int(asked) == 0:
             text = f"--jobs must be a number above 0, and it is {asked!r}."
             raise LabError(
-                text, ErrorCode.INVALID_OPTION, remedy=Remedy("Say, for example, --jobs 2")
+                text, ErrorCode.INVALID_OPTION, remedy=Remedy("Use a number, such as --jobs 2")
             )
         return min(int(asked), cells)
     fitting = os.cpu_count() or 1
