@@ -1,4 +1,4 @@
-"""What unit and contract tests stand on: no process by accident, nobody's settings, and a project of the test's own."""
+"""What unit and contract tests share: no process by accident, no settings, a project of their own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if (
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TESTS = Path(__file__).parent
-#: What a machine may set for conda, uv, pip, Poetry or mlops-lab, and what an activated environment sets.
+#: What a machine or an activated environment may set for conda, uv, pip, Poetry or mlops-lab.
 _SETTINGS = (
     "CONDA",
     "MAMBA",
@@ -54,11 +54,11 @@ class MakeProject(Protocol):
         files: dict[str, str] | None = None,
         variables: dict[str, str] | None = None,
     ) -> Project:
-        """Return the project; `files` are further ones, by their names; `variables` are else those of the test."""
+        """Return the project; `files` are further ones, `variables` replace those of the test."""
 
 
 def _is_hermetic(path: Path) -> bool:
-    """Tell whether a test stands in a folder whose tests start no process."""
+    """Return whether a test is in a folder whose tests start no process."""
     return not {"unit", "contract"}.isdisjoint(path.relative_to(TESTS).parts)
 
 
@@ -78,7 +78,7 @@ def _no_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture(autouse=True)
 def _no_settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hide this machine's home, settings and conda from a unit or contract test; it starts in a folder of its own."""
+    """Hide this machine's home, settings and conda from a unit or contract test."""
     if not _is_hermetic(request.path):
         return
     folder: Path = request.getfixturevalue("tmp_path") / "my projét"
@@ -98,19 +98,19 @@ def _no_settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """Give the test's own home folder."""
+    """Return the test's own home folder."""
     return tmp_path / "home"
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Give the folder that a test starts in; its name has a space and an accent."""
+    """Return the folder that a test starts in; its name has a space and an accent."""
     return tmp_path / "my projét"
 
 
 @pytest.fixture
 def project(root: Path) -> MakeProject:
-    """Give the maker of projects."""
+    """Return the function that creates projects."""
 
     def make(  # noqa: PLR0913 - as above
         pyproject: str = _MINIMAL,

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from tasks_lib.execution.failures import Rule
 
-#: Variables that would let one environment's Python, pip or manager reach into another.
+#: Variables that would let one environment's Python, pip or manager reach into another. One plain
+#: list, since the first start uses this module before any manager or layer can be imported.
 FOREIGN = (
     "VIRTUAL_ENV",
     "VIRTUAL_ENV_PROMPT",

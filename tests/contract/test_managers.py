@@ -125,7 +125,7 @@ def manager(request: pytest.FixtureRequest, project: MakeProject) -> Manager:
 
 @pytest.fixture(params=OWN, ids=list(OWN.values()))
 def activation(request: pytest.FixtureRequest, root: Path) -> Activation:
-    """Give the activation of an environment of each layer."""
+    """Return the activation of an environment of each layer."""
     prefix = root / "an env"
     return Activation(
         prefix, prefix / "bin/python", (prefix / "bin",), {request.param: str(prefix)}
@@ -197,7 +197,7 @@ def test_lock_needs_no_environment_of_the_project(manager: Manager) -> None:
     assert not [word for word in command.argv if str(manager.project.root) in word]
 
 
-def test_environment_of_the_person_does_not_reach_the_manager(
+def test_environment_of_the_user_does_not_reach_the_manager(
     manager: Manager, activation: Activation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in process.FOREIGN:
@@ -244,6 +244,6 @@ def test_lock_lies_in_the_project(manager: Manager) -> None:
     assert manager.lock_name not in os.listdir(manager.project.root)  # noqa: PTH208 - its names are all that matters
 
 
-def test_index_of_the_person_reaches_the_manager(manager: Manager, project: MakeProject) -> None:
+def test_index_of_the_user_reaches_the_manager(manager: Manager, project: MakeProject) -> None:
     made = project(variables={"MLOPS_LAB_INDEX_URL": "http://mirror/simple"})
     assert "http://mirror/simple" in type(manager)(made).lock(None).env.values()

@@ -1,4 +1,4 @@
-"""What a person reads when a tool failed: every text here was printed by the real tool.
+"""What a user reads when a tool failed: every text here was printed by the real tool.
 
 uv 0.13.9, Poetry 2.5.1, conda 24.7.1 and py-rattler 0.28, each run once into the failure that its row names.
 """
@@ -21,7 +21,7 @@ BAD, FAILED, MISSING = ExitCode.BAD_REQUEST, ExitCode.TOOL_FAILED, ExitCode.TOOL
 
 @dataclass(frozen=True)
 class Failure:
-    """What a tool printed; the words that must reach the person, in the message or its remedy; the exit code."""
+    """What a tool printed; the words that must reach the user, in the message or its remedy; the exit code."""
 
     stderr: str
     words: tuple[str, ...]

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from tests.conftest import MakeProject
     from tests.unit.conftest import Install
 
-STALE = "pyproject.toml changed significantly since poetry.lock was last generated. Run `poetry lock` to fix the lock file."
+STALE = (
+    "pyproject.toml changed significantly since poetry.lock was last generated. "
+    "Run `poetry lock` to fix the lock file."
+)
 
 
 def _answers(manager: Poetry, code: int, stdout: str, stderr: str) -> list[Result]:
@@ -81,7 +84,8 @@ def _answers(manager: Poetry, code: int, stdout: str, stderr: str) -> list[Resul
         pytest.param(
             1,
             "",
-            "\nThe requirement is invalid: Unexpected character at column 5\n\nnot a req!!\n    ^\n",
+            "\nThe requirement is invalid: Unexpected character at column 5\n\nnot a req!!\n    ^\n"
+            "",
             Status.FAIL,
             Status.SKIP,
             "not a req!!",

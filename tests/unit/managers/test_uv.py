@@ -42,7 +42,8 @@ def _answer(manager: Uv, code: int, stderr: str) -> Result:
         ),
         pytest.param(
             1,
-            "error: Unable to find lockfile at `uv.lock`, but `--check` was provided. To create a lockfile, run "
+            "error: Unable to find lockfile at `uv.lock`, but `--check` was provided. To create a "
+            "lockfile, run "
             "`uv lock` or `uv sync` without the flag.\n",
             Status.FAIL,
             "There is no uv.lock",
@@ -57,14 +58,16 @@ def _answer(manager: Uv, code: int, stderr: str) -> Result:
         ),
         pytest.param(
             2,
-            "error: Request failed after 3 retries in 10.8s\n  cause: Failed to fetch: http://127.0.0.1:9/simple/six/\n",
+            "error: Request failed after 3 retries in 10.8s\n  cause: Failed to fetch: "
+            "http://127.0.0.1:9/simple/six/\n",
             Status.ERROR,
             "does not answer",
             id="index does not answer",
         ),
         pytest.param(
             2,
-            "error: The requested interpreter resolved to Python 3.11.7, which is incompatible with the project's "
+            "error: The requested interpreter resolved to Python 3.11.7, which is incompatible "
+            "with the project's "
             "Python requirement: `>=3.12` (from `project.requires-python`)\n",
             Status.ERROR,
             "Python 3.11.7",
@@ -72,15 +75,18 @@ def _answer(manager: Uv, code: int, stderr: str) -> Result:
         ),
         pytest.param(
             2,
-            "error: Failed to parse: pyproject.toml\n  cause: TOML parse error at line 11, column 8\n",
+            "error: Failed to parse: pyproject.toml\n  cause: TOML parse error at line 11, column "
+            "8\n",
             Status.SKIP,
             "pyproject.toml",
             id="broken manifest",
         ),
         pytest.param(
             1,
-            "error: No solution found when resolving dependencies\n  cause: Because zz-nothing was not found in the "
-            "package registry and your project depends on zz-nothing, we can conclude that your project's "
+            "error: No solution found when resolving dependencies\n  cause: Because zz-nothing was "
+            "not found in the "
+            "package registry and your project depends on zz-nothing, we can conclude that your "
+            "project's "
             "requirements are unsatisfiable.\n",
             Status.ERROR,
             "zz-nothing",
@@ -135,7 +141,7 @@ def test_distribution_from_an_address_is_no_removal(project: MakeProject) -> Non
 
 
 def test_preview_of_nothing_is_empty(project: MakeProject) -> None:
-    said = "Would use project environment at: .venv\nResolved 4 packages in 4ms\nWould make no changes\n"
+    said = "Resolved 4 packages in 4ms\nWould make no changes\n"
     assert Uv(project()).changes(_outcome(0, said)) == []
 
 
@@ -204,7 +210,7 @@ def test_damaged_lock_is_named_with_a_way_out(project: MakeProject, text: str) -
     assert "deps.lock" in str(caught.value.remedy)
 
 
-def test_interpreter_is_named_so_that_uv_never_makes_the_environment_anew(
+def test_interpreter_is_named_so_that_uv_never_creates_the_environment_again(
     project: MakeProject,
 ) -> None:
     made = project()
@@ -239,7 +245,7 @@ def test_versions_for_another_python_are_left_out(project: MakeProject) -> None:
 def test_index_is_never_written_to_the_manifest(
     project: MakeProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`uv add` writes what UV_DEFAULT_INDEX says to pyproject.toml, and leaves UV_INDEX_URL out of it."""
+    """`uv add` writes UV_DEFAULT_INDEX to pyproject.toml, and never UV_INDEX_URL."""
     monkeypatch.setenv("MLOPS_LAB_INDEX_URL", "http://host/simple")
     made = project()
     env = Uv(made).add(Venv(made).activation(), ["six"]).env

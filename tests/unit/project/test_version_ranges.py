@@ -1,4 +1,4 @@
-"""Ranges of versions: what conda's spec means to a Python package manager, and which ranges overlap."""
+"""What a conda spec means to a Python package manager, and which ranges overlap."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which folders are members of a project, for each manager, and where a project begins that has some."""
+"""Which folders are members of a project, and which folder is the project's."""
 
 from __future__ import annotations
 

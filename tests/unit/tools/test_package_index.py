@@ -33,7 +33,10 @@ SOURCES = (
     "pip/pip.conf",
 )
 TEXTS = {
-    "uv/uv.toml": '[[index]]\nname = "extra"\nurl = "http://extra"\n[[index]]\nurl = "http://{0}"\ndefault = true\n',
+    "uv/uv.toml": (
+        '[[index]]\nname = "extra"\nurl = "http://extra"\n'
+        '[[index]]\nurl = "http://{0}"\ndefault = true\n'
+    ),
     "pip/pip.conf": "[global]\nindex-url = http://{0}\n",
 }
 
