@@ -1,4 +1,4 @@
-"""Say on stderr what a run is doing: live on a terminal, plain lines elsewhere."""
+"""Write to stderr what a run is doing: live on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class Progress:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Take the live line away."""
+        """Remove the live line."""
         if self._spinner is not None:
             self._spinner.stop()
 
     def say(self, text: str) -> None:
-        """Write one line of talk."""
+        """Write one line."""
         with self._lock:
             sys.stderr.write(f"{printable(without_secrets(text))}\n")
             sys.stderr.flush()

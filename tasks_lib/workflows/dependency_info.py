@@ -141,7 +141,7 @@ def _ordered(keys: Iterable[Key]) -> list[Key]:
 
 
 def outdated(session: Session) -> Answer:
-    """Ask the manager and conda's channels for newer versions; report what could not be asked for."""
+    """Ask the manager and the channels for newer versions; report what none knows."""
     session.manager.require_lock()
     found = _read(session)
     latest: dict[Key, str] = {}

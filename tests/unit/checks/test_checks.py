@@ -105,7 +105,7 @@ def test_absent_environment_fails_with_the_next_command(project: MakeProject, co
     assert "invoke setup" in str(result.remedy)
 
 
-def test_foreign_folder_is_no_environment(project: MakeProject, root: Path) -> None:
+def test_foreign_folder_is_not_an_environment(project: MakeProject, root: Path) -> None:
     (root / ".venv").mkdir()
     (root / ".venv/x").touch()
     (result,) = _doctor(_session(project))
@@ -113,7 +113,7 @@ def test_foreign_folder_is_no_environment(project: MakeProject, root: Path) -> N
     assert "is not an environment" in result.detail
 
 
-def test_environment_is_looked_into(project: MakeProject, venv: Path) -> None:
+def test_environment_is_checked(project: MakeProject, venv: Path) -> None:
     results = _doctor(_session(project))
     assert {result.status for result in results} == {Status.PASS}
     (venv / "bin/python").unlink()

@@ -60,7 +60,7 @@ class Look(Protocol):
     """Carry one check out."""
 
     def __call__(self, check: str, combo: str = "conda_uv") -> list[Result]:
-        """Give its results."""
+        """Return its results."""
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def sound(project: MakeProject, conda_env: Path, install: Install, link: Link) -
 
 @pytest.fixture
 def look(root: Path) -> Look:
-    """Give the runner of one check on the test's project."""
+    """Return the runner of one check on the test's project."""
 
     def run(check: str, combo: str = "conda_uv") -> list[Result]:
         session = Session.open(combo=combo, engine="rattler", start=root)
@@ -203,7 +203,7 @@ def test_missing_is_what_this_platform_needs(sound: Path, look: Look) -> None:
     assert result.detail == "Not installed: pygments."  # and colorama is for Windows
 
 
-def test_what_an_environment_comes_with_is_no_drift(sound: Path, look: Look) -> None:
+def test_what_an_environment_comes_with_is_not_drift(sound: Path, look: Look) -> None:
     lock = Path("uv.lock")
     write(
         lock, f'{lock.read_text()}\n[[package]]\nname = "wheel"\nversion = "0.1"\n'
@@ -254,7 +254,7 @@ def test_pythons_agree(
     assert result.status is (Status.PASS if agree else Status.FAIL)
 
 
-def test_aligned_pin_is_no_double(sound: Path, root: Path, look: Look) -> None:
+def test_aligned_pin_is_not_a_double(sound: Path, root: Path, look: Look) -> None:
     assert sound.is_dir()
     write(root / "pyproject.toml", PYPROJECT.replace("rich>=13", "six==1.16.0"))
     write(root / "conda.yml", f"{CONDA}  - six\n")
@@ -319,9 +319,7 @@ def test_poetry_redirected(
     assert look("leak.poetry") == []
 
 
-def test_poetry_passes_the_venv_over(
-    look: Look, root: Path, project: MakeProject, venv: Path
-) -> None:
+def test_poetry_ignores_the_venv(look: Look, root: Path, project: MakeProject, venv: Path) -> None:
     assert venv.is_dir()
     project(PYPROJECT)
     assert [one.status for one in look("leak.poetry", "pip_poetry")] == [Status.PASS]
@@ -345,7 +343,7 @@ def test_terms_are_named_in_ci(
     assert ("terms of service" in result.detail, result.line) == (True, 2)
 
 
-def test_cuda_that_is_said_to_be_there(
+def test_cuda_that_a_variable_claims(
     sound: Path, root: Path, look: Look, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert sound.is_dir()
@@ -451,9 +449,7 @@ def test_unknown_option_lists_the_valid_ones(project: MakeProject) -> None:
     assert "'nope'" in caught.value.message
 
 
-def test_run_in_progress_is_told_from_one_that_was_cut_short(
-    sound: Path, look: Look, root: Path
-) -> None:
+def test_a_run_in_progress_is_not_an_interrupted_one(sound: Path, look: Look, root: Path) -> None:
     assert sound.is_dir()
     write(root / ".mlops-lab/journal.json", "{}")
     with file_lock.held(str(root / ".mlops-lab/lock"), "setup", print):
@@ -464,7 +460,7 @@ def test_run_in_progress_is_told_from_one_that_was_cut_short(
     )
 
 
-def test_threshold_lets_so_many_pass(sound: Path, root: Path) -> None:
+def test_threshold_allows_findings(sound: Path, root: Path) -> None:
     assert sound.is_dir()
     write(root / "conda.yml", f"{CONDA}  - pip:\n    - a\n    - b\n")
     session = Session.open(combo="conda_uv", engine="rattler", start=root)
@@ -474,7 +470,7 @@ def test_threshold_lets_so_many_pass(sound: Path, root: Path) -> None:
         assert result.status is status
 
 
-def test_asked_for_by_its_id_it_says_that_it_does_not_apply(
+def test_a_check_selected_by_its_id_reports_that_it_does_not_apply(
     project: MakeProject, root: Path
 ) -> None:
     project(PYPROJECT)

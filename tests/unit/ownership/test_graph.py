@@ -47,7 +47,7 @@ LOCK = "".join(
 def session(
     project: MakeProject, conda_env: Path, install: Install, link: Link, root: Path
 ) -> Session:
-    """Give a session on an environment where each kind of package and of edge is once."""
+    """Return a session on an environment with each kind of package and of edge once."""
     project(PYPROJECT, CONDA, files={"uv.lock": LOCK})
     site = "lib/python3.11/site-packages"
     link(conda_env, "python", "3.11.7", depends=("libbar >=1", "__glibc >=2.17"))

@@ -26,7 +26,7 @@ METADATA = "Metadata-Version: 2.1\nName: click\nVersion: 8.1.7\n"
 
 @pytest.fixture
 def clicked(conda_env: Path, link: Link) -> Path:
-    """Give a conda environment whose click 8.1.7 conda installed."""
+    """Return a conda environment whose click 8.1.7 conda installed."""
     link(
         conda_env,
         "click",
@@ -141,7 +141,7 @@ HOSTILE = 'a"]\n```\n<script>;#quot;`[click](x)\x1b[31m'
 
 
 def hostile() -> dict[str, Any]:
-    """Give layers whose every word is hostile."""
+    """Return layers whose every word is hostile."""
     package = {"name": HOSTILE, "version": HOSTILE, "build": HOSTILE, "size": 1500}
     one = {
         "name": HOSTILE.lower(),
