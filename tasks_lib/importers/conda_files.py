@@ -59,6 +59,7 @@ class CondaFiles(Importer):
 
 
 def _unread(name: str, text: str, remedy: Remedy) -> Declarations:
+    """Return the report of a file that is not read."""
     declared = Declarations(name)
     declared.warn(text, remedy=remedy)
     return declared

@@ -62,6 +62,7 @@ class Merged:
         return ""
 
     def _take_entry(self, item: Item, declared: Declarations) -> str:
+        """Take an entry of a list over, or return how it differs from what wins."""
         first = PYPROJECT if self.at(item.target) else declared.file
         owner = self.owners.setdefault(item.target, first)
         known = self._known(item)
@@ -139,6 +140,7 @@ class Merged:
 
 
 def _is_main(item: Item) -> bool:
+    """Return whether an item is one of the project's own dependencies."""
     return item.listed and item.target == MAIN
 
 

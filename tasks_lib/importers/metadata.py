@@ -28,6 +28,7 @@ def people(texts: Sequence[str]) -> list[dict[str, str]]:
 
 
 def _person(text: str) -> dict[str, str]:
+    """Return one person, under `name` alone if the text has another form."""
     name, address = parseaddr(text)
     found = _PERSON.fullmatch(text)  # a name may have a comma, which parseaddr() does not allow
     if found:

@@ -104,6 +104,7 @@ def _requirement(name: str, options: Mapping[str, Any]) -> str:
 
 
 def _version(version: str) -> str:
+    """Return a version of a Pipfile as a specifier; a bare number is exact."""
     if version == "*":
         return ""
     if version[:1].isdigit():

@@ -102,6 +102,7 @@ class PoetryTables(Importer):
         return [self.declared]
 
     def _line(self, *names: str) -> int | None:
+        """Return the line of a key in Poetry's table."""
         return self.pyproject.line_of(*_POETRY, *names) or self.pyproject.line_of(*names)
 
     def _table(self, *names: str) -> Mapping[str, Any]:

@@ -75,6 +75,7 @@ class RequirementsFiles(Importer):
                 groups.add(group)
 
     def _names(self) -> list[str]:
+        """Return the paths of all requirements files, relative to the project."""
         names = []
         for glob in _GLOBS:
             paths = [path for path in sorted(self.root.glob(glob)) if path.is_file()]

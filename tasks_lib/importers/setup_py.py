@@ -69,6 +69,7 @@ class SetupPy(SetuptoolsFile):
 
 
 def _parse(declared: Declarations, text: str) -> ast.Module:
+    """Return the syntax tree of the text."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the escapes of old code
@@ -78,6 +79,7 @@ def _parse(declared: Declarations, text: str) -> ast.Module:
 
 
 def _is_setup(node: ast.AST) -> bool:
+    """Return whether a node calls a function whose name ends in `setup`."""
     return isinstance(node, ast.Call) and ast.unparse(node.func).endswith("setup")
 
 
@@ -112,6 +114,7 @@ class _Literals:
         return found
 
     def _report(self, argument: str, line: int) -> None:
+        """Report an argument that is not a literal."""
         why = "is computed, and setup.py is never run: what it adds is not taken over"
         self.declared.warn(f"{argument} {why}", line)
 
@@ -120,6 +123,7 @@ class _Literals:
         return {name: self.rows(value, argument) for name, value in self._pairs(node, argument)}
 
     def _pairs(self, node: ast.expr, argument: str) -> Iterator[tuple[str, ast.expr]]:
+        """Yield the names and values of a dictionary, and report what is computed."""
         if not isinstance(node, ast.Dict):
             self._report(argument, node.lineno)
             return

@@ -53,6 +53,7 @@ class Document:
         return ""
 
     def _take_comments_of_headers(self) -> None:
+        """Take out the comments that are right above a header."""
         above: list[tuple[Container, int]] = []
         for container, index, key, item in _entries(self.toml):
             if isinstance(item, Comment):
@@ -84,6 +85,7 @@ def comments(text: str) -> Iterator[tuple[Path, str]]:
 
 
 def _comments(container: Container, path: Path) -> Iterator[tuple[Path, str]]:
+    """Yield each comment as it is written, and its path."""
     above: list[str] = []
     for key, item in container.body:
         if isinstance(item, Comment):
@@ -127,6 +129,7 @@ def _entries(container: Container) -> Iterator[tuple[Container, int, Key | None,
 
 
 def _has_header(key: Key | None, table: Table) -> bool:
+    """Return whether a table is written with a header of its own."""
     return not table.is_super_table() and key is not None and not key.is_dotted()
 
 
@@ -153,6 +156,7 @@ def _remove(container: Container, path: Sequence[str]) -> None:
 
 
 def _remove_comments_above(container: Container, index: int) -> None:
+    """Remove the comments right above what was removed."""
     while index and isinstance(container.body[index - 1][1], (Comment, Null)):
         index -= 1
         container.body[index] = (None, Null())

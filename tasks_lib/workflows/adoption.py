@@ -191,6 +191,7 @@ def _plan(session: Session) -> tuple[list[Declarations], dict[Path, str]]:
 
 
 def _has(path: Path, text: str) -> bool:
+    """Return whether a file has this text already."""
     return path.is_file() and read_text(path) == text
 
 

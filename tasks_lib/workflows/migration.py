@@ -129,6 +129,7 @@ def _removed(session: Session, watcher: Progress) -> Sequence[Result]:
 
 
 def _strays(had: Installed) -> Result:
+    """Return the report of what no manifest declares."""
     title = "what was installed by hand did not come along"
     text = f"no manifest declares {', '.join(sorted(had.strays))}"
     remedy = Remedy("Declare it", ("invoke", "deps.add", *sorted(had.strays)))

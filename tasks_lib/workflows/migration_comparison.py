@@ -125,6 +125,7 @@ def compare(target: Session, had: Installed, *, made: bool) -> Sequence[Result]:
 
 
 def _differences(target: Session, facts: Facts, had: Installed) -> _Differences:
+    """Return all that differs between what was there and what is there now."""
     now = facts.installed
     found = _Differences([], set(), set(), [])
     for name, version in had.versions.items():
@@ -189,4 +190,5 @@ def removal(session: Session) -> tuple[str, ...]:
 
 
 def _minor(python: str) -> str:
+    """Return a version of Python without its patch."""
     return ".".join(python.split(".")[:2])

@@ -1,0 +1,55 @@
+"""What editing a TOML document does to its comments, and to tables that are written in parts."""
+
+from __future__ import annotations
+
+import pytest
+
+from tasks_lib.importers.toml_document import comments, with_value, without
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "expected"),
+    [
+        pytest.param("a = 1\n# b\nb = 2 # beside\nc = 3\n", ("b",), "a = 1\nc = 3\n", id="key"),
+        pytest.param("[x]\na = 1\n", ("x", "a"), "", id="the table is then empty"),
+        pytest.param("[x]\na = 1\nb = 2\n", ("x", "a"), "[x]\nb = 2\n", id="the table has more"),
+        pytest.param("[x]\na = 1\n", ("x", "b"), "[x]\na = 1\n", id="no such key"),
+        pytest.param(
+            "# x\n[x]\na = 1\n# y\n[y]\nb = 2\n",
+            ("x",),
+            "# y\n[y]\nb = 2\n",
+            id="comment above the next header",
+        ),
+        pytest.param(
+            "[t.a.x]\na = 1\n[y]\nb = 2\n[t.a.z]\nc = 3\n",
+            ("t", "a"),
+            "[y]\nb = 2\n",
+            id="table in two parts",
+        ),
+    ],
+)
+def test_key_is_removed(text: str, path: tuple[str, ...], expected: str) -> None:
+    assert without(text, path) == expected
+
+
+def test_comments_have_the_path_of_their_key() -> None:
+    text = "# one\na = '#no' # two\n[b] # three\nc = [\n  # four\n  1, # five\n]\n# six\n#\n"
+    assert list(comments(text)) == [
+        (("a",), "one"),
+        (("a",), "two"),
+        (("b",), "three"),
+        (("b", "c"), "four"),
+        (("b", "c"), "five"),
+        (("b",), "six"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("[a]\nb = 1 # one\n", "[a]\nb = 2 # one\n", id="old"),
+        pytest.param("[x]\ny = 1\n", "[x]\ny = 1\n\n[a]\nb = 2\n", id="new"),
+    ],
+)
+def test_value_is_set(text: str, expected: str) -> None:
+    assert with_value(text, ("a", "b"), 2) == expected
