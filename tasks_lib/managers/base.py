@@ -46,6 +46,12 @@ class Place:
     member: Member | None = None
     editable: bool = False
 
+    @property
+    def options(self) -> list[str]:
+        """Return the options for the group and for what stays editable, alike in all managers."""
+        words = ["--group", self.group] if self.group else []
+        return [*words, "--editable"] if self.editable else words
+
 
 #: Among the project's own dependencies.
 MAIN = Place()

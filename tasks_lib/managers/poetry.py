@@ -315,11 +315,5 @@ def _with(groups: Sequence[str]) -> list[str]:
 
 def _in(place: Place) -> list[str]:
     """Return the options that say which table of which manifest is edited, and how."""
-    words = []
-    if place.member:
-        words += ["--project", place.member.place]
-    if place.group:
-        words += ["--group", place.group]
-    if place.editable:
-        words.append("--editable")
-    return words
+    words = ["--project", place.member.place] if place.member else []
+    return words + place.options

@@ -338,11 +338,5 @@ def _locked_package(row: dict[str, Any]) -> LockedPackage:
 
 def _in(place: Place) -> list[str]:
     """Return the options that say which table of which manifest is edited, and how."""
-    words = []
-    if place.member:
-        words += ["--package", place.member.name]
-    if place.group:
-        words += ["--group", place.group]
-    if place.editable:
-        words.append("--editable")
-    return words
+    words = ["--package", place.member.name] if place.member else []
+    return words + place.options
