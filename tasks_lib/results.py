@@ -106,6 +106,12 @@ class Check:
             remedy = Remedy() if status is Status.PASS else self.remedy
         return Result(self.id, status, self.title, detail, remedy, file, line, seconds)
 
+    def of_error(self, status: Status, error: LabError) -> Result:
+        """Return the result of this check that reports an error."""
+        return self.result(
+            status, error.message, remedy=error.remedy, file=error.file, line=error.line
+        )
+
 
 @dataclass(frozen=True)
 class Report:

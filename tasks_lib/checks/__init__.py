@@ -68,10 +68,10 @@ def run_all(session: Session, watcher: Watcher, *, select: str = "", ignore: str
 def _answer(session: Session, watcher: Watcher, chosen: Selection) -> Answer:
     """Run the chosen checks at the same time."""
     wanted = [name for name in KNOWN if chosen.wants(name)]
-    families = dict.fromkeys(map(family, wanted))
+    families = set(map(family, wanted))
     if "env" in families:
-        families["doctor"] = None  # it says too whether the environment exists
-    plan = steps(session, list(filter(families.__contains__, FAMILIES)))
+        families.add("doctor")  # it says too whether the environment exists
+    plan = steps(session, [name for name in FAMILIES if name in families])
     readers = [FACT_CHECKS[name] for name in wanted if name in FACT_CHECKS]
     if readers:
         work = functools.partial(_all_of, readers, chosen, Facts(session))
@@ -102,11 +102,7 @@ def look_at(check: FactCheck, facts: Facts, chosen: Selection) -> list[Result]:
     try:
         found = list(check.look(facts)) if check.applies(facts) else None
     except LabError as error:
-        return [
-            check.result(
-                Status.SKIP, error.message, remedy=error.remedy, file=error.file, line=error.line
-            )
-        ]
+        return [check.of_error(Status.SKIP, error)]
     if found is None:
         if check.id not in chosen.select:
             return []

@@ -70,9 +70,7 @@ def _conda_file(project: Project) -> Iterable[Result]:
     try:
         yield CONFIG_CONDA.result(Status.PASS, file=project.conda_file.path.name)
     except LabError as error:
-        yield CONFIG_CONDA.result(
-            Status.FAIL, error.message, remedy=error.remedy, file=error.file, line=error.line
-        )
+        yield CONFIG_CONDA.of_error(Status.FAIL, error)
 
 
 def doctor(session: Session) -> Iterable[Step]:
@@ -119,7 +117,7 @@ def _compatible(outcome: Outcome) -> Iterable[Result]:
         yield COMPAT.result(Status.SKIP, "There is no environment to check.", remedy=_SETUP)
     else:
         error = failures.explain(outcome, title="pip check")
-        yield COMPAT.result(Status.ERROR, error.message, remedy=error.remedy)
+        yield COMPAT.of_error(Status.ERROR, error)
 
 
 #: Each family's name is the first part of its results' ids. These run the tools, and `setup` ends

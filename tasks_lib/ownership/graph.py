@@ -184,7 +184,8 @@ def needed(facts: Facts) -> set[str]:
     distributions among them need in turn. A lock names more: other platforms, groups, extras.
     """
     groups = {"", *facts.session.manager.default_groups()}
-    chosen = filter(lambda one: one.is_installed_with(groups), declarations.read(facts))
-    start = needs_of(facts, [one.requirement for one in chosen])
+    every = declarations.read(facts)
+    declared = [one.requirement for one in every if one.is_installed_with(groups)]
+    start = needs_of(facts, declared)
     installed = {one.name: one for one in facts.distributions}
     return {name for (name, _), _ in follow(facts, start, installed)}

@@ -85,7 +85,7 @@ def _drawn(rows: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
         named = {**row, "name": f"{lines}{row['name']}"}
         del named["depth"]
         drawn.append(named)
-        open_depths = {*filter(depth.__gt__, open_depths), depth}
+        open_depths = {one for one in open_depths if one < depth} | {depth}
     return drawn[::-1]
 
 

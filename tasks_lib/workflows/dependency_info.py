@@ -122,8 +122,8 @@ def why(session: Session, name: str) -> Answer:
 
 
 def _unknown(found: Graph, name: str) -> LabError:
-    names = {one.name: None for one in found.packages.values()}
-    near = difflib.get_close_matches(canonicalize_name(name), sorted(names), n=3)
+    names = sorted({one.name for one in found.packages.values()})
+    near = difflib.get_close_matches(canonicalize_name(name), names, n=3)
     remedy = Remedy("See what is installed", ("invoke", "deps.list"))
     if near:
         remedy = Remedy(f"Did you mean {' or '.join(near)}?")
