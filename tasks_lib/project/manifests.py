@@ -51,10 +51,13 @@ def names_of(entries: object) -> set[str]:
     Whatever is not a requirement is left out.
     """
     found: set[str] = set()
-    for entry in entries if isinstance(entries, list) else ():
-        name = _NAME.match(entry.strip()) if isinstance(entry, str) else None
-        if name:
-            found.add(canonicalize_name(name[0]))
+    if not isinstance(entries, list):
+        return found
+    for entry in entries:
+        if isinstance(entry, str):
+            name = _NAME.match(entry.strip())
+            if name:
+                found.add(canonicalize_name(name[0]))
     return found
 
 
@@ -123,7 +126,9 @@ def _line_of_fault(text: str, error: Exception) -> int | None:
     if found:
         return int(found[1])
     huge = _HUGE.search(text)
-    return text.count("\n", 0, huge.start()) + 1 if huge else None
+    if huge:
+        return text.count("\n", 0, huge.start()) + 1
+    return None
 
 
 def parse_yaml(text: str, shown: str, parse: Callable[[str], Any]) -> Any:  # noqa: ANN401 - what YAML holds
@@ -199,8 +204,12 @@ class PyProject:
         """Return a table, empty where there is none."""
         found: Any = self.data
         for name in names:
-            found = found.get(name) if isinstance(found, dict) else None
-        return found if isinstance(found, dict) else {}
+            if not isinstance(found, dict):
+                return {}
+            found = found.get(name)
+        if not isinstance(found, dict):
+            return {}
+        return found
 
     def line_of(self, *names: str) -> int | None:
         """Return the first line, from 1, of a key or table whose path ends in `names`."""

@@ -43,7 +43,9 @@ def _is_one(text: str) -> bool:
     """Return whether the text is one requirement, though it contains spaces."""
     if _MARKER_OR_ADDRESS.search(text):
         return True
-    paths = (text, _EXTRAS.sub("", text)) if is_folder(text) else ()
+    if not is_folder(text):
+        return False
+    paths = (text, _EXTRAS.sub("", text))
     return any(Path(path).expanduser().exists() for path in paths)
 
 

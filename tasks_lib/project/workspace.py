@@ -76,7 +76,9 @@ def of_workspace(pyproject: PyProject) -> Iterator[Path]:
 
 
 def _matching(root: Path, patterns: object) -> Iterator[Path]:
-    for pattern in patterns if isinstance(patterns, list) else ():
+    if not isinstance(patterns, list):
+        return
+    for pattern in patterns:
         # what is not a pattern is reported by uv itself
         with contextlib.suppress(ValueError, TypeError, NotImplementedError):
             yield from root.glob(pattern)
@@ -84,7 +86,9 @@ def _matching(root: Path, patterns: object) -> Iterator[Path]:
 
 def paths_in(pyproject: PyProject, table: object) -> Iterator[Path]:
     """Return the folders and files that a table of dependencies names by the key `path`."""
-    for value in table.values() if isinstance(table, dict) else ():
+    if not isinstance(table, dict):
+        return
+    for value in table.values():
         for one in value if isinstance(value, list) else [value]:
             if isinstance(one, dict) and isinstance(one.get("path"), str):
                 yield pyproject.path.parent / one["path"]
@@ -97,8 +101,9 @@ def by_address(pyproject: PyProject) -> Iterator[Path]:
     lists += pyproject.table("dependency-groups").values()
     for entries in lists:
         for entry in entries or ():
-            text = entry if isinstance(entry, str) else ""
-            address = text.partition("@")[2].partition(";")[0].strip()
+            if not isinstance(entry, str):
+                continue
+            address = entry.partition("@")[2].partition(";")[0].strip()
             if address.startswith("file:"):
                 yield root / url2pathname(urlsplit(address).path)
 

@@ -13,9 +13,9 @@ from tasks_lib.execution import process
 
 def tool(name: str) -> str:
     """Return the path of a program of the tool environment."""
-    is_windows = os.name == "nt"
-    folder = Path(sys.prefix, "Scripts" if is_windows else "bin")
-    path = folder / (f"{name}.exe" if is_windows else name)
+    path = Path(sys.prefix, "bin", name)
+    if os.name == "nt":
+        path = Path(sys.prefix, "Scripts", f"{name}.exe")
     if not path.is_file():
         text = f"{name} is missing from the tool environment {sys.prefix}."
         remedy = Remedy("Run it in its tool environment", ("python3", "-m", "tasks_lib"))
@@ -54,7 +54,9 @@ def find_python(request: str) -> Path | None:
     options = ("--system", "--no-project", "--no-python-downloads")
     argv = (uv(), "python", "find", *options, request)
     outcome = process.run(process.Command(argv, "look for the Python"))
-    return Path(outcome.stdout.strip()) if outcome.ok else None
+    if not outcome.ok:
+        return None
+    return Path(outcome.stdout.strip())
 
 
 def pythons() -> list[str]:

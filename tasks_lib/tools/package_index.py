@@ -83,8 +83,7 @@ def _uv_files(variables: Mapping[str, str]) -> list[Path]:
     """
     config = Path(variables.get("XDG_CONFIG_HOME") or executables.home() / ".config")
     found = [config / "uv" / "uv.toml", Path("/etc/uv/uv.toml")]
-    named = variables.get("UV_CONFIG_FILE")
-    return [Path(named), *found] if named else found
+    return _with_named(variables.get("UV_CONFIG_FILE"), found)
 
 
 def _uv_index(path: Path) -> str:
@@ -115,8 +114,14 @@ def _pip_files(variables: Mapping[str, str]) -> list[Path]:
     folders = [user, *(home / name for name in older), *site, Path("/etc")]
     name = "pip.ini" if os.name == "nt" else "pip.conf"
     found = [folder / name for folder in folders]
-    named = variables.get("PIP_CONFIG_FILE")
-    return [Path(named), *found] if named else found
+    return _with_named(variables.get("PIP_CONFIG_FILE"), found)
+
+
+def _with_named(named: str | None, found: list[Path]) -> list[Path]:
+    """Return the files with the one first that a variable names."""
+    if not named:
+        return found
+    return [Path(named), *found]
 
 
 def _pip_index(path: Path) -> str:
