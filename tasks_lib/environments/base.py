@@ -172,7 +172,7 @@ class Environment(ABC):
         return {}
 
     def packages(self, prefix: Path | None = None) -> dict[str, dict[str, Any]]:
-        """Return the records of the layer's own packages by name; `prefix` is another environment."""
+        """Return the records of its own packages by name; `prefix` is another environment."""
         del prefix
         return {}
 
@@ -201,7 +201,7 @@ class Environment(ABC):
         raise NotImplementedError
 
     def elsewhere(self, specs: Sequence[str]) -> str:
-        """Return a sentence for each package that only other platforms have; this may ask for it."""
+        """Return a sentence for each package that only other platforms have."""
         del specs
         return ""
 

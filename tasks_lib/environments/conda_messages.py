@@ -45,7 +45,8 @@ FAILURES = (
     NO_ANSWER.saying(
         r"(?:channel does not answer|CondaHTTPError|UnavailableInvalidChannel|"
         r"could not find subdir|"
-        r"HTTPConnectionError|could not fetch|HTTP status \w+ error|error sending request for url|"
+        r"HTTPConnectionError|could not fetch|HTTP status \w+ error|"
+        r"error sending request for url|"
         r"error following redirect)[^\n]*?(?P<what>(?:https?|file)://[^\s`'\")<>]+|[\w.-]+:\d+)",
     ),
     Rule(  # the pip that installs the section `pip:`

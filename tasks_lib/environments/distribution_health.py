@@ -78,7 +78,7 @@ def _missing(distribution: Distribution) -> list[str] | None:
 
 
 def _path(root: str, name: str) -> str:
-    """Return the path of a recorded file; Poetry 2 records absolute ones for an editable project."""
+    """Return a recorded file's path; Poetry 2 records absolute ones for an editable project."""
     return os.path.join(root, name)  # noqa: PTH118 - a Path for each file would be slow
 
 
