@@ -6,7 +6,7 @@ The words are those of conda 24 and 26, mamba 2 and py-rattler 0.28, each taken 
 from __future__ import annotations
 
 from tasks_lib.errors import ErrorCode, Remedy
-from tasks_lib.execution.failures import (
+from tasks_lib.execution.failure_rules import (
     BROKEN_DOWNLOAD,
     CANNOT_WRITE,
     DISK_FULL,

@@ -19,7 +19,7 @@ from tasks_lib.execution import file_lock
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from tasks_lib.execution.failures import Rule
+    from tasks_lib.execution.failure_rules import Rule
 
 #: Variables that would let one environment's Python, pip or manager reach into another. One plain
 #: list, since the first start uses this module before any manager or layer can be imported.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tasks_lib.errors import ErrorCode, Remedy
-from tasks_lib.execution.failures import (
+from tasks_lib.execution.failure_rules import (
     BROKEN_DOWNLOAD,
     CANNOT_WRITE,
     DISK_FULL,

@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import failures
-from tasks_lib.execution.failures import (
+from tasks_lib.execution.failure_rules import (
     BROKEN_DOWNLOAD,
     CANNOT_WRITE,
     DISK_FULL,

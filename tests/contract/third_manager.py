@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from packaging.utils import canonicalize_name
 
 from tasks_lib.errors import ErrorCode, Remedy
-from tasks_lib.execution import failures
+from tasks_lib.execution import failure_rules, failures
 from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Command
 from tasks_lib.managers.base import AFTER_LOCK, MAIN, Manager, Place
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 #: what its program says when it fails
 FAILURES = (
-    failures.Rule(
+    failure_rules.Rule(
         ErrorCode.UNKNOWN_PACKAGE,
         "Package {what} was not found.",
         Remedy("Check the spelling"),
