@@ -72,7 +72,8 @@ class Engine:
     def _command(self, why: str, file: CondaFile, *words: str) -> Command:
         """Return a command that downloads from the file's channels.
 
-        Such commands wait for each other: conda does not lock its cache of packages.
+        Such commands wait for each other: conda does not lock its cache of packages, see
+        https://github.com/conda/conda/issues/13037
         """
         folders = self.condarc.values.get("pkgs_dirs") or [str(self.root)]
         return Command(

@@ -256,6 +256,7 @@ def _paths(record: dict[str, Any], places: dict[str, str]) -> list[dict[str, Any
     kept = []
     for item in _listed(record):
         path = item["_path"]
+        # bytecode comes and goes: https://github.com/conda/conda/issues/13370
         if path.endswith(".pyc"):
             continue
         if record.get("noarch") == "python":

@@ -1,8 +1,9 @@
 """Solve and install with py-rattler, in a process of its own.
 
-rattler's background threads can abort the interpreter as it exits (seen with py-rattler 0.28), and
-importing it costs time that no other task should pay. So this runs alone, flushes, and ends with
-`os._exit`. It prints one line a package on stderr.
+rattler's background threads can abort the interpreter as it exits (seen with py-rattler 0.28; the
+cause is described in https://github.com/PyO3/pyo3/pull/4874), and importing it costs time that no
+other task should pay. So this runs alone, flushes, and ends with `os._exit`. It prints one line a
+package on stderr.
 """
 
 from __future__ import annotations

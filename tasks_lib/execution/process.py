@@ -1,4 +1,7 @@
-"""Start processes: the only module that does. Standard library alone: the first start uses it."""
+"""Start processes: the only module that does. Standard library alone: the first start uses it.
+
+Invoke's own `run` takes no argument list: https://github.com/pyinvoke/invoke/issues/2
+"""
 
 from __future__ import annotations
 

@@ -67,7 +67,8 @@ class Uv(Manager):
     """uv works on any environment that UV_PROJECT_ENVIRONMENT names.
 
     It is told the environment's interpreter too: then it refuses a Python that does not fit, and
-    does not create the environment from scratch.
+    does not create the environment from scratch. Its project commands never look at CONDA_PREFIX:
+    https://github.com/astral-sh/uv/issues/7829
     """
 
     name: ClassVar[str] = "uv"
@@ -106,7 +107,10 @@ class Uv(Manager):
         return self._command(argv, activation, "resolve all dependencies and write uv.lock")
 
     def install(self, activation: Activation, groups: Sequence[str] = ()) -> Command:
-        """Run `uv sync --inexact`: without that flag it deletes what conda or a user installed."""
+        """Run `uv sync --inexact`: without that flag it deletes what conda or a user installed.
+
+        By design: https://github.com/astral-sh/uv/issues/13960
+        """
         argv = ["sync", "--inexact", "--locked", *self._every_member]
         for name in groups:
             argv += ["--group", name]

@@ -2,7 +2,8 @@
 
 Measured: `uv sync` deletes what conda installed and no lock names, and `uv sync --inexact` and
 `poetry install` replace what the lock pins at another version. `conda doctor` then reports
-missing files, and exits 0.
+missing files, and exits 0. See https://github.com/python-poetry/poetry/issues/6408 and
+https://github.com/astral-sh/uv/issues/13960
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The Invoke namespace: adapters that parse, call one function, and give its exit code.
 
 Invoke imports this for `--list` and for every tab completion, so nothing here imports the library
-before a task runs.
+before a task runs. No module here imports a task of another one, which would add that task to its
+own namespace: https://github.com/pyinvoke/invoke/issues/979
 """
 
 from __future__ import annotations
