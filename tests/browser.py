@@ -1,4 +1,4 @@
-"""A real Chromium, driven through chromedriver: what a person does in its window, and what it then shows."""
+"""A real Chromium, driven through chromedriver: a user's actions and what the window then shows."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _QUIET = ("background-networking", "component-update", "sync", "gpu")
 
 
 class Browser:
-    """One window: what a person does in it, and what it then shows."""
+    """One window: a user's actions, and what it then shows."""
 
     def __init__(self, address: str, profile: Path) -> None:
-        """Open a window that speaks of every line of its console."""
+        """Open a window that reports every line of its console."""
         args = [
             "--headless",
             "--no-sandbox",
@@ -43,7 +43,7 @@ class Browser:
         with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - the same
             return json.load(answer)["value"]
 
-    def run(self, script: str) -> Any:  # noqa: ANN401 - what the script gives
+    def run(self, script: str) -> Any:  # noqa: ANN401 - what the script returns
         """Ask the page."""
         return self("/execute/sync", {"script": f"return {script}", "args": []})
 
@@ -59,13 +59,13 @@ class Browser:
         self("/goog/cdp/execute", {"cmd": "Emulation.setEmulatedMedia", "params": params})
 
     def shown(self) -> list[str]:
-        """Give the statuses of the results that can be seen."""
-        rows = "[...document.querySelectorAll('li')].filter((row) => row.offsetParent).map((row) => row.dataset.status)"
-        found: list[str] = self.run(rows)
+        """Return the statuses of the visible results."""
+        visible = "[...document.querySelectorAll('li')].filter((row) => row.offsetParent)"
+        found: list[str] = self.run(f"{visible}.map((row) => row.dataset.status)")
         return found
 
     def console(self) -> list[dict[str, Any]]:
-        """Give the lines of the console since the last look."""
+        """Return the lines of the console since the last look."""
         found: list[dict[str, Any]] = self("/se/log", {"type": "browser"})
         return found
 
@@ -73,7 +73,8 @@ class Browser:
         """Measure the contrast of an element's ink with what lies behind it, as WCAG defines it."""
         script = """((one) => {
           const ink = getComputedStyle(one).color;
-          while (getComputedStyle(one).backgroundColor === "rgba(0, 0, 0, 0)") one = one.parentElement;
+          const clear = "rgba(0, 0, 0, 0)";
+          while (getComputedStyle(one).backgroundColor === clear) one = one.parentElement;
           return [ink, getComputedStyle(one).backgroundColor];
         })(document.querySelector("PLACE"))""".replace("PLACE", place)
         light, dark = sorted((luminance(color) for color in self.run(script)), reverse=True)
@@ -81,7 +82,7 @@ class Browser:
 
 
 def luminance(color: str) -> float:
-    """Give the relative luminance of `rgb(…)`."""
+    """Return the relative luminance of `rgb(…)`."""
     parts = [int(part) / 255 for part in re.findall(r"\d+", color)[:3]]
     red, green, blue = (
         part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
@@ -95,7 +96,8 @@ def window(profile: Path) -> Iterator[Browser]:
     driver = shutil.which("chromedriver")
     if driver is None or shutil.which("chromium") is None:
         pytest.skip(
-            "there is no chromium with chromedriver: install Debian's packages chromium and chromium-driver"
+            "there is no chromium with chromedriver: "
+            "install Debian's packages chromium and chromium-driver"
         )
     process = subprocess.Popen(
         [driver, "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True

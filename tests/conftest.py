@@ -1,4 +1,4 @@
-"""What unit and contract tests share: no process by accident, no settings, a project of their own."""
+"""What unit and contract tests share: no stray process, no settings, a project of their own."""
 
 from __future__ import annotations
 

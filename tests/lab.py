@@ -1,4 +1,4 @@
-"""Run mlops-lab for real, in a home and a project of its own, and hold each answer to the contract."""
+"""Run mlops-lab for real, in its own home and project, and check each answer by the contract."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 ENTRY = ROOT / "tasks_lib" / "__main__.py"
-#: not a virtual environment's: what a person has who types `python3`
+#: not a virtual environment's: the interpreter of a user who types `python3`
 PYTHON = str(getattr(sys, "_base_executable", sys.executable))
 VERSION = "{}.{}".format(*sys.version_info)
-#: A proof's channel is built only on Linux, and not from a system's own Python: elsewhere the declared one must answer.
+#: A proof's channel is built only on Linux, and not from a system's own Python. Elsewhere the
+#: declared one must answer.
 LOCAL_CHANNEL = "local" if sys.platform == "linux" and sys.base_prefix != "/usr" else "auto"
 #: the tasks that need no project, and take no combo
 ANYWHERE = {"completion", "docs", "proof.verify", "proof.compare", "proof.page"}
@@ -99,28 +100,28 @@ class Answer:
 
     @property
     def document(self) -> dict[str, Any]:
-        """Give the one JSON document that is all of stdout."""
+        """Return the one JSON document that is all of stdout."""
         found: dict[str, Any] = json.loads(self.stdout)
         return found
 
     @property
     def data(self) -> dict[str, Any]:
-        """Give what a listing or a plan has to say."""
+        """Return the data of a listing or a plan."""
         found: dict[str, Any] = self.document.get("data", {})
         return found
 
     @property
     def results(self) -> list[dict[str, Any]]:
-        """Give the results."""
+        """Return the results."""
         found: list[dict[str, Any]] = self.document["results"]
         return found
 
     def ids(self, status: str) -> set[str]:
-        """Give the ids of the results that came out as `status`."""
+        """Return the ids of the results with this status."""
         return {result["id"] for result in self.results if result["status"] == status}
 
     def error(self) -> dict[str, Any]:
-        """Give the one result of a run that stopped with an error: it has a sentence, and no result beside it."""
+        """Return the only result of a run that stopped with an error; it must have a sentence."""
         assert self.code not in {0, 1}, self
         (result,) = self.results
         assert result["status"] == "error", result
@@ -129,7 +130,7 @@ class Answer:
 
 
 def expect_contract(answer: Answer) -> None:
-    """Hold a JSON answer to the published schema, and to the exit code that the process had."""
+    """Check a JSON answer by the published schema and by the exit code of the process."""
     faults = [
         f"{error.json_path}: {error.message}" for error in _SCHEMA.iter_errors(answer.document)
     ]
@@ -145,7 +146,7 @@ class Case:
     engine: str = ""
 
     def __str__(self) -> str:
-        """Give the test's id."""
+        """Return the test's id."""
         return f"{self.combo}-{self.engine}" if self.engine else self.combo
 
     @property
@@ -172,7 +173,8 @@ CASES = tuple(
     for manager in ("poetry", "uv")
     for engine in engines
 )
-#: where the manager alone matters; where the environment layer and its engine do; and where all of that does, each once
+#: for tests where only the manager matters, where the environment layer and its engine do, and
+#: where all of these do: each once
 MANAGERS = tuple(case for case in CASES if case.layer == "pip")
 LAYERS = (
     MANAGERS[-1],
@@ -200,18 +202,18 @@ class Lab:
 
     @property
     def prefix(self) -> Path:
-        """Give the environment's folder, by what people are told of it."""
+        """Return the environment's folder, as the documentation names it."""
         pip = self.case is None or self.case.layer == "pip"
         return self.project / ".venv" if pip else self.home / ".conda" / "envs" / "tiny_env"
 
     @property
     def python(self) -> Path:
-        """Give the environment's own interpreter."""
+        """Return the environment's own interpreter."""
         return self.prefix / "bin" / "python"
 
     @property
     def lock(self) -> Path:
-        """Give the path of the lock."""
+        """Return the path of the lock."""
         assert self.case is not None
         return self.project / self.case.lock
 
@@ -223,7 +225,7 @@ class Lab:
         return path
 
     def argv(self, *args: str, json: bool) -> list[str]:
-        """Give the command line: the options of the case stand behind the task's name."""
+        """Return the command line; the options of the case follow the task's name."""
         task, *rest = args
         options = ["--json"] if json else []
         if self.case and "--combo" not in rest and task not in ANYWHERE:
@@ -238,7 +240,7 @@ class Lab:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Run a task and hold what it printed to the contract; a variable set to nothing is unset."""
+        """Run a task and check its output by the contract; a variable set to nothing is unset."""
         answer = self.run(self.argv(*args, json=json), cwd=cwd, env=env)
         expect_no_traceback(answer)
         if json:
@@ -283,7 +285,8 @@ class Lab:
         """Ask the environment's own Python what is installed in it, conda's own packages too."""
         ask = (
             "import importlib.metadata as m, json;"
-            "print(json.dumps({str(d.name).lower().replace('_', '-'): d.version for d in m.distributions()}))"
+            "name = lambda d: str(d.name).lower().replace('_', '-');"
+            "print(json.dumps({name(d): d.version for d in m.distributions()}))"
         )
         answer = self.run([str(self.python), "-I", "-B", "-c", ask])
         assert answer.code == 0, answer
@@ -291,7 +294,7 @@ class Lab:
         return found
 
     def imports(self, *modules: str) -> Path:
-        """Import modules with the environment's own Python, and give the prefix that it says it has."""
+        """Import modules with the environment's own Python, and return its `sys.prefix`."""
         answer = self.run(
             [
                 str(self.python),
@@ -305,7 +308,7 @@ class Lab:
         return Path(answer.stdout.strip())
 
     def manifests(self) -> dict[str, bytes]:
-        """Give the project's own files, whole; what stands in its environment is not among them."""
+        """Return the content of the project's own files, without those of its environment."""
         return {
             path.name: path.read_bytes()
             for path in sorted(self.project.iterdir())
@@ -313,16 +316,16 @@ class Lab:
         }
 
     def declared(self) -> dict[str, bytes]:
-        """Give the manifests without the locks: one that is whole may stay where another step fails."""
+        """Return the manifests without the locks: a whole lock may stay when another step fails."""
         return {name: data for name, data in self.manifests().items() if not name.endswith(".lock")}
 
     def tree(self) -> dict[str, tuple[object, ...]]:
-        """Describe every file of the home and the project but caches: kind, size, time and content."""
+        """Describe every file of the home and the project but caches: kind, size, time, content."""
         return tree(self.home)
 
 
 def expect_no_traceback(answer: Answer) -> None:
-    """No person ever sees one."""
+    """Check that a user does not see a traceback."""
     for text in (answer.stdout, answer.stderr):
         assert "Traceback (most recent call last)" not in text, answer
         assert "error.internal" not in text, answer
@@ -358,7 +361,7 @@ def tree(root: Path) -> dict[str, tuple[object, ...]]:
 
 @contextlib.contextmanager
 def untouched(*labs: Lab) -> Iterator[None]:
-    """Hold whatever happens in the block to changing nothing on the disk."""
+    """Check that the block changes nothing on the disk."""
     before = [lab.tree() for lab in labs]
     yield
     for lab, expected in zip(labs, before, strict=True):
@@ -377,7 +380,7 @@ def differences(before: Mapping[str, object], after: Mapping[str, object]) -> di
 
 
 def variables(home: Path) -> dict[str, str]:
-    """Give a process's variables: a home of its own, and the caches that this user shares between runs."""
+    """Return a process's variables: its own home, and the caches that this user's runs share."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(_DROPPED)}
     for name in process.FOREIGN:
         own.pop(name, None)
@@ -393,13 +396,13 @@ def variables(home: Path) -> dict[str, str]:
 
 
 def _index() -> str:
-    """Give the index that this user has set, since the other home has none of the user's files."""
+    """Return the index that this user has set, since the other home has no files of the user."""
     found = package_index.resolve(Options.resolve(Settings(), os.environ))
     return found.url if found.source else ""
 
 
 def wheel(folder: Path, name: str, files: Mapping[str, str]) -> str:
-    """Write a wheel of version 1 with these files into a folder, and give its file's name."""
+    """Write a wheel of version 1 with these files into a folder, and return its file's name."""
     meta = f"{name}-1.dist-info"
     whole = {
         **files,
@@ -416,5 +419,5 @@ def wheel(folder: Path, name: str, files: Mapping[str, str]) -> str:
 
 
 def tools() -> Path:
-    """Give the folder of the tool environment's programs."""
+    """Return the folder of the tool environment's programs."""
     return Path(bootstrap.ensure(bootstrap.REQUIREMENTS)).parent

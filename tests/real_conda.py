@@ -20,15 +20,19 @@ if TYPE_CHECKING:
 _RESOURCES = Path(__file__).parent / "resources"
 _PINS = _RESOURCES / "real-conda.txt"
 _LAUNCHER = _RESOURCES / "real_conda_launcher.py"
-#: By default conda would keep environments and packages in its own folder, which all tests share: these follow HOME.
+#: By default conda keeps environments and packages in its own folder, which all tests share. These
+#: follow HOME.
 _CONDARC = "envs_dirs: [~/.conda/envs]\npkgs_dirs: [~/.conda/pkgs]\n"
 _DONE = "made"
 
 
 def make(cache: Path, *, interpreter: Path | None = None, uv: Path | None = None) -> Path:
-    """Give the folder that holds conda and nothing else, ready for PATH; make it unless `cache` has it.
+    """Return the folder that holds only conda, ready for PATH; make it unless `cache` has it.
 
-    `interpreter` runs conda (default: the one that runs this). Raises `LabError` if uv is missing or fails.
+    `interpreter` runs conda; by default it is the one that runs this.
+
+    Raises:
+        LabError: uv is missing or fails.
     """
     python = interpreter or Path(sys.executable)
     content = (_PINS.read_bytes(), _LAUNCHER.read_bytes(), _CONDARC.encode(), os.fsencode(python))

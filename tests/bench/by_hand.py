@@ -1,7 +1,7 @@
 """Measure `setup` against the steps typed by hand, in turn, and print the ratios of medians.
 
-Started by `nox -s bench`. Download caches are warm, and both sides use the same channel, index and tools: by hand the
-pip layer is made with `python -m venv` and the conda layer with real conda.
+Started by `nox -s bench`. Download caches are warm, and both sides use the same channel, index and
+tools. By hand, the pip layer is made with `python -m venv` and the conda layer with real conda.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 TOOLS = Path(sys.executable).parent
-#: A row's combo and engine, and what it must reach: its first `setup`, and `setup` again, as a share of by hand.
+#: A row's combo and engine, and the highest share of the time by hand that its first `setup` and
+#: `setup` again may take.
 ROWS = (
     ("conda_uv", "rattler", 0.20, 0.10),
     ("conda_poetry", "rattler", 0.50, 0.15),
@@ -47,7 +48,8 @@ ROWS = (
 LIST_LIMIT, CHECK_LIMIT = 1.3, 1.2
 #: the seconds that the guard may add to `deps.install`
 GUARD_LIMIT = 0.2
-#: `deps.install` in the tool environment, with the guard's look or, as `without`, with that one function taken out
+#: `deps.install` in the tool environment: with the guard's look, or `without`, which takes that one
+#: function out
 INSTALL = """
 import sys
 root, way = sys.argv.pop(1), sys.argv.pop(1)
@@ -73,11 +75,11 @@ class Place:
 
     @property
     def prefix(self) -> Path:
-        """Give the folder of the conda environment."""
+        """Return the folder of the conda environment."""
         return self.home / ".conda" / "envs" / "mlops_env"
 
     def clear(self) -> None:
-        """Take away the environment and the locks."""
+        """Remove the environment and the locks."""
         for folder in (self.prefix, self.project / ".venv"):
             shutil.rmtree(folder, ignore_errors=True)
         for name in ("uv.lock", "poetry.lock"):
@@ -108,7 +110,7 @@ class Place:
 
 
 def by_hand(place: Place, combo: str) -> list[tuple[str, ...]]:
-    """Give the guide's eight steps for a combo, as a person types them, one after the other."""
+    """Return the guide's eight steps for a combo, in the order in which a user types them."""
     layer, _, manager = combo.partition("_")
     if layer == "conda":
         make = [
@@ -134,7 +136,7 @@ def by_hand(place: Place, combo: str) -> list[tuple[str, ...]]:
 
 
 def activated(place: Place, combo: str) -> dict[str, str]:
-    """Give what the activated shell of a person would have set."""
+    """Return the variables that the activated shell of a user would have set."""
     if combo.startswith("conda"):
         prefix = place.prefix
         names = {"CONDA_PREFIX": str(prefix), "CONDA_DEFAULT_ENV": "mlops_env"}
@@ -154,14 +156,14 @@ def type_by_hand(place: Place, combo: str) -> None:
 
 
 def timed(work: Callable[[], None]) -> float:
-    """Give the seconds of wall time that `work` takes."""
+    """Return the seconds of wall time that `work` takes."""
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
 
 
 def measure(place: Place, combo: str, engine: str, runs: int) -> tuple[float, float, float]:
-    """Give the medians by hand, of the first `setup`, and of `setup` again, measured in turn."""
+    """Return the medians by hand, of the first `setup` and of `setup` again, measured in turn."""
     hand: list[float] = []
     first: list[float] = []
     again: list[float] = []
@@ -178,7 +180,7 @@ def measure(place: Place, combo: str, engine: str, runs: int) -> tuple[float, fl
 
 
 def measure_list(place: Place, runs: int) -> float:
-    """Give `invoke --list` on this project's tasks as a share of an empty `tasks.py`."""
+    """Return the time of `invoke --list` here as a share of its time on an empty `tasks.py`."""
     empty = place.home / "empty"
     empty.mkdir(exist_ok=True)
     (empty / "tasks.py").write_text(
@@ -198,7 +200,7 @@ def measure_list(place: Place, runs: int) -> float:
 
 
 def measure_checks(place: Place, combo: str, engine: str, runs: int) -> tuple[float, str, float]:
-    """Give the median of `check.all`, and the slowest of the tools it stands for, each typed alone."""
+    """Return the median of `check.all`, and the slowest tool that it replaces and its median."""
     place.clear()
     place.lab("setup", "--combo", combo, "--engine", engine)
     manager, python = combo.partition("_")[2], str(place.prefix / "bin" / "python")
@@ -220,7 +222,7 @@ def measure_checks(place: Place, combo: str, engine: str, runs: int) -> tuple[fl
 
 
 def measure_guard(place: Place, combo: str, engine: str, runs: int) -> tuple[float, float]:
-    """Give the medians of `deps.install` with the guard and without it, in turn, where all is installed."""
+    """Return the medians of `deps.install` with and without the guard; all is installed already."""
     ways: dict[str, list[float]] = {"with": [], "without": []}
     words = ("deps.install", "--combo", combo, "--engine", engine)
     for turn in range(runs * 2 + 1):
@@ -234,10 +236,11 @@ def measure_guard(place: Place, combo: str, engine: str, runs: int) -> tuple[flo
 
 
 def guard_rows(place: Place, only: str, runs: int) -> int:
-    """Print what the guard adds to `deps.install`, and give the number of rows that miss their number."""
+    """Print what the guard adds to `deps.install`, and return how many rows exceed their limit."""
     missed = 0
     say(
-        f"\n| guard: deps.install, nothing to do | with | its look taken out | it adds ({GUARD_LIMIT}) |"
+        "\n| guard: deps.install, nothing to do | with | its look taken out "
+        f"| it adds ({GUARD_LIMIT}) |"
     )
     say("| --- | --- | --- | --- |")
     manifest = place.project / "pyproject.toml"
@@ -252,10 +255,9 @@ def guard_rows(place: Place, only: str, runs: int) -> int:
                 manifest.write_text(declared, encoding="utf-8")
                 place.lab("setup", "--combo", combo, "--engine", engine)
                 ours, bare = measure_guard(place, combo, engine, runs)
-                missed += ours - bare > GUARD_LIMIT
-                say(
-                    f"| {combo}, {engine}, lock {lock} | {ours:.2f} | {bare:.2f} | {ours - bare:.2f} |"
-                )
+                adds = ours - bare
+                missed += adds > GUARD_LIMIT
+                say(f"| {combo}, {engine}, lock {lock} | {ours:.2f} | {bare:.2f} | {adds:.2f} |")
     manifest.write_text(text, encoding="utf-8")
     return missed
 
@@ -266,7 +268,7 @@ def _with(text: str, requirement: str) -> str:
 
 
 def prepare(folder: Path) -> Place:
-    """Make the home, the project, the channel and real conda, and give where they are."""
+    """Make the home, the project, the channel and real conda, and return where they are."""
     outer = Path.home()
     cache = Path(bootstrap.cache_folder())
     conda = real_conda.make(cache)
@@ -299,7 +301,7 @@ def prepare(folder: Path) -> Place:
 
 
 def setup_rows(place: Place, only: str, runs: int) -> int:
-    """Print `setup` against the steps typed by hand, and give the number of rows that miss their number."""
+    """Print `setup` against the steps typed by hand, and return how many limits are exceeded."""
     missed = 0
     say("\n| combo, engine | by hand | first setup | share | setup again | share |")
     say("| --- | --- | --- | --- | --- | --- |")
@@ -308,16 +310,20 @@ def setup_rows(place: Place, only: str, runs: int) -> int:
             hand, first, again = measure(place, combo, engine, runs)
             missed += first / hand > most_first
             missed += again / hand > most_again
-            shares = f"{first / hand:.2f} ({most_first}) | {again:.2f} | {again / hand:.2f} ({most_again})"
-            say(f"| {combo}, {engine} | {hand:.2f} | {first:.2f} | {shares} |")
+            say(
+                f"| {combo}, {engine} | {hand:.2f} "
+                f"| {first:.2f} | {first / hand:.2f} ({most_first}) "
+                f"| {again:.2f} | {again / hand:.2f} ({most_again}) |"
+            )
     return missed
 
 
 def check_rows(place: Place, only: str, runs: int) -> int:
-    """Print `check.all` with every check on against its slowest tool, and give the number of rows that miss."""
+    """Print `check.all`, all checks on, against its slowest tool; return how many rows are slow."""
     missed = 0
     say(
-        f"\n| check.all, every check on | seconds | slowest single tool | its seconds | share ({CHECK_LIMIT}) |"
+        "\n| check.all, every check on | seconds | slowest single tool | its seconds "
+        f"| share ({CHECK_LIMIT}) |"
     )
     say("| --- | --- | --- | --- | --- |")
     for combo, engine, _, _ in ROWS:
@@ -329,7 +335,7 @@ def check_rows(place: Place, only: str, runs: int) -> int:
 
 
 def list_row(place: Place, _: str, runs: int) -> int:
-    """Print what `--list` takes, and give 1 if that is too long."""
+    """Print the time that `--list` takes, and return 1 if it is too long."""
     share = measure_list(place, runs)
     say(
         f"\ninvoke --list takes {share:.2f} times what it takes on an empty tasks.py ({LIST_LIMIT})"
@@ -341,7 +347,7 @@ PARTS = {"setup": setup_rows, "checks": check_rows, "guard": guard_rows, "list":
 
 
 def main() -> int:
-    """Print the tables, and end with 1 where a row misses its number."""
+    """Print the tables, and return 1 if a row exceeds its limit."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="counted runs of each side")
     parser.add_argument("--only", default="", help="a combo, or a part of its name")

@@ -28,7 +28,7 @@ def environment(
     project: MakeProject,
     third_layer: None,  # noqa: ARG001 - it registers the third
 ) -> Environment:
-    """Give each layer on the same project."""
+    """Return each layer on the same project."""
     made = project(conda=CONDA, files={"flake.nix": ""})
     return ENVIRONMENTS[request.param](made)
 

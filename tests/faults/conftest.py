@@ -54,7 +54,7 @@ _CACHES = ("UV_CACHE_DIR", "POETRY_CACHE_DIR", "RATTLER_CACHE_DIR", "CONDA_PKGS_
 
 
 class Tried(Protocol):
-    """Say what a test has tried, and how often."""
+    """Count what a test has tried, and how often."""
 
     def __call__(self, kind: str, number: int = 1) -> None:
         """Count `number` more of a kind; they are lost where the test fails."""

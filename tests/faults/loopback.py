@@ -68,7 +68,7 @@ class Shop:
             self.fault = ""
 
     def body(self, path: str) -> bytes | None:
-        """Return what stands at a path, if anything does."""
+        """Return what is at a path, if anything is."""
         top, *rest = [unquote(part) for part in path.split("/") if part]
         if top == "simple" and len(rest) == 1:
             return self._page(rest[0])
@@ -105,7 +105,7 @@ class _Server(ThreadingHTTPServer):
         self.shop = shop
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of a client that went away: these are the tests' own."""
+        """Print nothing about a client that went away: these are the tests' own."""
 
 
 class _Handler(BaseHTTPRequestHandler):

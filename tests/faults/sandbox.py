@@ -89,7 +89,7 @@ class Sandbox:
 
     @contextmanager
     def entered(self) -> Iterator[None]:
-        """Be a user with this home who stands in this project; no network is to be had."""
+        """Be a user with this home in this project's folder; there is no network."""
         before, here, tmp = dict(os.environ), Path.cwd(), tempfile.tempdir
         home = self.root / "home"
         kept: dict[str, str] = {

@@ -260,7 +260,7 @@ JOURNAL = Look("setup", _read_journal)
 
 @dataclass(frozen=True)
 class Target:
-    """A file that a user may write, and the tasks that must bear whatever stands in it."""
+    """A file that a user may write, and the tasks that must bear whatever it holds."""
 
     path: str  # in the sandbox
     kind: str  # toml, yaml or json: how its structure is damaged

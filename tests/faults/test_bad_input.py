@@ -315,7 +315,7 @@ _NAMES = st.lists(
 
 @st.composite
 def conda_files(draw: st.DrawFn) -> str:
-    """Write a conda file as people do: comments and blank lines anywhere, keys in any order."""
+    """Write a conda file as users do: comments and blank lines anywhere, keys in any order."""
     indent = " " * draw(st.integers(0, 4))
     specs = [
         f"{name}{draw(st.sampled_from(['', '=1', ' >=1,<3', '=1.*=py_0']))}"

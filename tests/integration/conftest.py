@@ -1,4 +1,4 @@
-"""A local channel and the real conda, made once; and for each combo and engine a home with a project in it."""
+"""A local channel and the real conda, made once; a home and project for each combo and engine."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def locked(file: Path) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def cache() -> Path:
-    """Give the folder for what the tests make once."""
+    """Return the folder for what the tests make once."""
     return Path(bootstrap.cache_folder()) / "tests"
 
 
 @pytest.fixture(scope="session")
 def channel(cache: Path) -> Path:
-    """Give a folder that holds the channel conda-forge: the running interpreter and a few packages."""
+    """Return a folder with a channel conda-forge: the running interpreter and a few packages."""
     parts = (
         _BUILDER.read_bytes(),
         PYTHON.encode(),
@@ -69,7 +69,7 @@ def channel(cache: Path) -> Path:
             encoding="utf-8",
             check=False,
         )
-    if made.returncode == 3:  # a tool is missing: /usr's Python is no self-contained prefix
+    if made.returncode == 3:  # a tool is missing: /usr's Python is not a self-contained prefix
         pytest.skip(f"no local channel: {made.stderr.strip()}")
     assert made.returncode == 0, "\n".join(made.stderr.splitlines()[-_LAST_LINES:])
     return out
@@ -77,7 +77,7 @@ def channel(cache: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def condabin(cache: Path) -> Path:
-    """Give the folder of the real conda."""
+    """Return the folder of the real conda."""
     return real_conda.make(cache, uv=tools() / "uv")
 
 
@@ -88,7 +88,7 @@ def new_lab(
     cache: Path,
     worker_id: str,
 ) -> Callable[[Case], Lab]:
-    """Give a maker of labs: a home with nothing in it but settings, and a project with nothing but manifests."""
+    """Return a maker of labs: a home with only settings, and a project with only manifests."""
 
     def make(case: Case) -> Lab:
         home = tmp_path_factory.mktemp("maison é") / "h o"
@@ -116,7 +116,7 @@ def new_lab(
 
 @pytest.fixture(params=CASES, ids=str)
 def fresh(request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]) -> Iterator[Lab]:
-    """Give a lab of each combo and engine where nothing was set up yet."""
+    """Yield a lab of each combo and engine where nothing was set up yet."""
     lab = new_lab(request.param)
     yield lab
     shutil.rmtree(lab.home)
@@ -124,7 +124,7 @@ def fresh(request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]) -> Ite
 
 @pytest.fixture(scope="module", params=CASES, ids=str)
 def made(request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]) -> Iterator[Lab]:
-    """Give a lab of each combo and engine that was set up; each test leaves it as it was."""
+    """Yield a lab of each combo and engine that was set up; each test leaves it as it was."""
     lab = new_lab(request.param)
     lab.ok("setup")
     yield lab
@@ -133,6 +133,6 @@ def made(request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]) -> Iter
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[browsers.Browser]:
-    """Give a window of a real Chromium."""
+    """Yield a window of a real Chromium."""
     with browsers.window(tmp_path_factory.mktemp("profile")) as opened:
         yield opened

@@ -1,4 +1,4 @@
-"""The tasks `check.*` on every combo and engine: they pass what is sound, fail on what is broken, write nothing."""
+"""The tasks `check.*` on every combo and engine: sound passes, broken fails, nothing is written."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TASKS = ("check.config", "check.lock", "check.doctor", "check.compat", "check.al
 
 
 def fails(lab: Lab, task: str, wanted: str, cwd: Path | None = None) -> Answer:
-    """Run a check that must fail by `wanted`, end without an error of its own, and write nothing."""
+    """Run a check that must fail by `wanted`, without an error, and write nothing."""
     with untouched(lab):
         answer = lab(task, cwd=cwd)
     assert answer.code == 1, answer
@@ -34,7 +34,7 @@ def fails(lab: Lab, task: str, wanted: str, cwd: Path | None = None) -> Answer:
 
 @contextlib.contextmanager
 def away(path: Path) -> Iterator[None]:
-    """Take a file or a folder out of the way for a while."""
+    """Move a file or a folder away for a while."""
     hidden = (
         path.with_name(f"{path.name}.away") if path.suffix != ".json" else path.with_suffix(".away")
     )
@@ -49,20 +49,23 @@ def away(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def instead(path: Path, data: bytes) -> Iterator[None]:
-    """Put another file in a file's place for a while: not into it, since caches share it by a hard link."""
+    """Put another file in a file's place for a while.
+
+    The file itself is not written, since caches share it by a hard link.
+    """
     with away(path):
         path.write_bytes(data)
         yield
 
 
 def site_packages(lab: Lab) -> Path:
-    """Give the environment's folder of packages."""
+    """Return the environment's folder of packages."""
     (found,) = lab.prefix.glob("lib/python3.*/site-packages")
     return found
 
 
 def doctor_tool(lab: Lab) -> set[str]:
-    """Give the id of what conda's own doctor says, where there is one."""
+    """Return the id of the result of conda's own doctor, where it runs."""
     return {"doctor.conda"} if lab.case and lab.case.engine == "conda" else set()
 
 

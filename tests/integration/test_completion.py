@@ -1,4 +1,4 @@
-"""Completion in real shells: installed by one command, asked for with a tab key, taken out again."""
+"""Completion in real shells: installed by one command, used with the tab key, removed again."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.processes
 _FILES = {"bash": ".bashrc", "zsh": ".zshrc", "fish": ".config/fish/config.fish"}
 _MINE = "# mine\n"
 _SECONDS = 30
-#: what is typed before the tab key, and what then stands there
+#: what is typed before the tab key, and the line after it
 TYPED = {
     "mlops-lab check.com": "mlops-lab check.compat",
     "mlops-lab setup --off": "mlops-lab setup --offline",
@@ -49,7 +49,7 @@ def shell(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def lab(new_lab: Callable[[Case], Lab], tmp_path: Path) -> Iterator[Lab]:
-    """Give a lab with an active environment `my-venv`, and a program `mlops-lab` on PATH."""
+    """Yield a lab with an active environment `my-venv`, and a program `mlops-lab` on PATH."""
     lab = new_lab(Case("pip_uv"))
     folder = tmp_path / "bin"
     folder.mkdir()
@@ -92,7 +92,7 @@ def completions(lab: Lab, shell: str, typed: str, _: str) -> str:
 
 
 def line(lab: Lab, shell: str, typed: str, wanted: str) -> str:
-    """Press the tab key in a terminal, and give what then stands there."""
+    """Press the tab key in a terminal, and return the line after it."""
     child, terminal = pty.fork()
     if child == 0:
         os.chdir(lab.project)

@@ -1,4 +1,4 @@
-"""The tasks `env.*` on every combo and engine, and that conda's base environment is never a target."""
+"""The tasks `env.*` on every combo and engine; conda's base environment is never a target."""
 
 from __future__ import annotations
 
@@ -142,15 +142,20 @@ def test_activate_in_bash(made: Lab) -> None:
     undo = " ".join(
         f"'{word}'" for word in made.argv("env.activate", "--shell", "bash", "--undo", json=False)
     )
-    show = 'python -c "import sys; print(sys.prefix)"; echo "${VIRTUAL_ENV-none} ${CONDA_PREFIX-none}"; echo "$PATH"'
+    show = (
+        'python -c "import sys; print(sys.prefix)"; '
+        'echo "${VIRTUAL_ENV-none} ${CONDA_PREFIX-none}"; echo "$PATH"'
+    )
     folder = made.prefix / "etc" / "conda"
     if layer(made) == "conda":
         for name, text in (("activate", "export TINY_FLAG=up"), ("deactivate", "unset TINY_FLAG")):
             (folder / f"{name}.d").mkdir(parents=True)
             (folder / f"{name}.d" / "tiny.sh").write_text(text)
     script = (
-        f'set -eu; before="$PATH"; eval "$({start})"; {show}; echo "${{TINY_FLAG-none}}"; eval "$({undo})"; '
-        'echo "${VIRTUAL_ENV-none} ${CONDA_PREFIX-none} ${TINY_FLAG-none}"; [ "$PATH" = "$before" ] && echo same'
+        f'set -eu; before="$PATH"; eval "$({start})"; {show}; '
+        f'echo "${{TINY_FLAG-none}}"; eval "$({undo})"; '
+        'echo "${VIRTUAL_ENV-none} ${CONDA_PREFIX-none} ${TINY_FLAG-none}"; '
+        '[ "$PATH" = "$before" ] && echo same'
     )
     try:
         answer = made.run([BASH, "-c", script])
@@ -202,7 +207,7 @@ def test_run_hands_on_what_the_command_says(made: Lab) -> None:
 @pytest.mark.parametrize("made", LAYERS[1:], ids=str, indirect=True)
 def test_nothing_ever_runs_conda_run(made: Lab) -> None:
     assert made.case is not None
-    # a conda that is not there cannot be asked for anything
+    # a conda that does not exist cannot be called
     options = ("--combo", made.case.combo, "--engine", "rattler")
     without = ":".join(part for part in made.env["PATH"].split(":") if part != str(made.condabin))
     answer = made("env.run", *options, "--", "python", "-c", "import click", env={"PATH": without})
@@ -234,7 +239,7 @@ def test_create_and_remove(new_lab: Callable[[Case], Lab], case: Case) -> None:
 
 
 def refuse(lab: Lab) -> None:
-    """Run all that would touch the environment: each must be refused by the guard, and change nothing."""
+    """Run all that would touch the environment: the guard refuses each, and nothing changes."""
     for args in (
         ("setup",),
         ("setup", "--dry-run"),
@@ -277,7 +282,7 @@ def test_base_is_refused_by_whatever_name(
         lab.env |= {
             "CONDA_DEFAULT_ENV": "tiny_env",
             "CONDA_PREFIX": str(lab.prefix),
-        }  # it says that this is no base
+        }  # it says that this is not base
         refuse(lab)
     assert (lab.condabin / "conda").is_file()
 
@@ -303,7 +308,7 @@ def test_base_is_refused_where_settings_lead_to_it(
 
 @pytest.fixture
 def misled(made: Lab) -> Iterator[tuple[Lab, Path]]:
-    """Give a lab that was set up, and a renamed base to which everything but the prefix leads."""
+    """Yield a lab that was set up, and a renamed base to which all but the prefix leads."""
     base = made.home / "meine Python"
     assert (
         made.run(

@@ -1,4 +1,4 @@
-"""The guard on real tools: nothing of conda's is replaced or removed, for both managers and every engine."""
+"""The guard on real tools: nothing of conda's is replaced or removed, by any manager or engine."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.processes
 
 CONDA_CASES = [case for case in CASES if case.layer == "conda"]
-#: the manifest's own dependency brings click, and asks for another than the channel's
+#: the manifest's own dependency brings click, and needs another than the channel's
 OLDER = "click-default-group>=1.2"
 PIN = 'dependencies = ["click<8.2", "click-default-group>=1.2"]'
 #: it wants click 7 itself: nothing in the manifest names click
 TRANSITIVE = 'dependencies = ["typer==0.3.2"]'
-#: a click of the person's own, whose metadata can be read without building it
+#: a click of the user's own, whose metadata can be read without building it
 LOCAL = """
 [build-system]
 requires = []
@@ -36,7 +36,7 @@ version = "{}"
 
 @pytest.fixture(params=CONDA_CASES, ids=str)
 def lab(request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]) -> Lab:
-    """Give a lab whose conda layer has click and six, and whose manifest asks for an older click."""
+    """Return a lab whose conda layer has click and six, and whose manifest needs an older click."""
     made = new_lab(request.param)
     made.write("conda.yml", f"{CONDA_YML}  - click\n  - six\n")
     text = (made.project / "pyproject.toml").read_text("utf-8")
@@ -112,9 +112,10 @@ def declare(lab: Lab, line: str) -> None:
 
 
 def refused(lab: Lab, *task: str) -> str:
-    """Run a task that the guard must refuse before anything changes, and give what it said.
+    """Run a task that the guard must refuse before anything changes, and return what it said.
 
-    A manifest that was edited before the manager could be asked is put back, byte by byte; its time is new then.
+    A manifest that was edited before the manager was called is restored, byte by byte, with a new
+    time.
     """
     tree, manifests = lab.tree(), lab.manifests()
     answer = lab(*task)
@@ -151,10 +152,8 @@ def test_six_tasks_refuse_before_anything_changes(lab: Lab) -> None:
         ("deps.remove", "iniconfig", "--group", "dev"),
     ):
         said = refused(lab, *task)
-        assert (
-            f"click {version}, which conda owns (package click), would become 7.1.2 (required by typer)"
-            in said
-        )
+        owned = f"click {version}, which conda owns (package click)"
+        assert f"{owned}, would become 7.1.2 (required by typer)" in said
         assert "deps.align" in said
     manifests, installed = lab.manifests(), lab.installed()
     unsolved = lab("deps.align")  # typer and conda's click cannot both be had, and that is said
@@ -178,10 +177,8 @@ def test_what_was_replaced_by_hand_is_not_pinned(lab: Lab) -> None:
     assert lab.run(by_hand).code == 0
     for task in ("deps.install", "deps.align"):
         said = refused(lab, task)
-        assert (
-            f"click {version}, which conda owns (package click), is replaced already, would become {version}"
-            in said
-        )
+        owned = f"click {version}, which conda owns (package click)"
+        assert f"{owned}, is replaced already, would become {version}" in said
         assert "env.remove setup" in said
     lab.ok("env.remove")
     lab.ok("setup")
@@ -216,7 +213,10 @@ def test_conda_takes_over_nothing_that_the_lock_owns(lab: Lab) -> None:
         plan = lab.ok("deps.add", "six", "--layer", "conda", "--dry-run").data["plan"]
     assert [step["id"] for step in plan] == ["guard.conda", "conda.edit", "conda.install"]
     lab.ok("deps.add", "six", "--layer", "conda")  # it brings nothing of the lock's
-    owner = f"click {version}, which {lab.lock.name} owns (required by pyproject.toml), would be installed over by "
+    owner = (
+        f"click {version}, which {lab.lock.name} owns (required by pyproject.toml), "
+        "would be installed over by "
+    )
     for name in ("click", "click-default-group"):  # itself, and with what it needs
         said = refused(lab, "deps.add", name, "--layer", "conda")
         assert f"{owner}conda's 8." in said

@@ -1,4 +1,4 @@
-"""The checks that only a hybrid needs: a sound environment passes, and each fails on one that is broken for it."""
+"""The checks that only a hybrid needs: each passes a sound environment and finds a broken one."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MANIFEST = PYPROJECT.replace('["click-default-group>=1.2"]  # brings click', '["
 
 @pytest.fixture(scope="module", params=CONDA_CASES, ids=str)
 def lab(request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]) -> Iterator[Lab]:
-    """Give a sound hybrid: conda has click and six, the lock has iniconfig, and both managers have locked."""
+    """Yield a sound hybrid: conda has click and six, iniconfig is locked by both managers."""
     made = new_lab(request.param)
     made.write("conda.yml", f"{CONDA_YML}  - click\n  - six\n")
     made.write("pyproject.toml", MANIFEST)
@@ -78,7 +78,7 @@ def base(lab: Lab) -> Broken:
 
 @contextlib.contextmanager
 def user_site(lab: Lab) -> Broken:
-    """Install an older iniconfig for the user; the environment's own Python then imports that one."""
+    """Install an older iniconfig for the user; the environment's Python then imports that one."""
     (site,) = lab.prefix.glob("lib/python3.*/site-packages")
     target = lab.home / ".local" / site.relative_to(lab.prefix)
     uv(lab, "install", "--target", str(target), "iniconfig==1.1.1")
@@ -90,7 +90,7 @@ def user_site(lab: Lab) -> Broken:
 
 @contextlib.contextmanager
 def env_use(lab: Lab) -> Broken:
-    """Type `poetry env use`, once, and never think of it again."""
+    """Run `poetry env use` once, as a user who then forgets it."""
     env = {"POETRY_VIRTUALENVS_PATH": str(lab.home / "des envs")}
     used = lab.run([str(tools() / "poetry"), "env", "use", PYTHON], env=env)
     assert used.code == 0, used
@@ -178,7 +178,7 @@ BY_HAND = {"ownership.clobbered", "ownership.duplicated", "drift.lock"}
 
 
 def uv(lab: Lab, verb: str, *args: str) -> None:
-    """Install by hand, as people do."""
+    """Install by hand, as users do."""
     address = lab.env.get("MLOPS_LAB_INDEX_URL")
     index = ["--index-url", address] if address and verb == "install" else []
     done = lab.run([str(tools() / "uv"), "pip", verb, "--python", str(lab.python), *index, *args])
@@ -241,9 +241,8 @@ def test_drift_and_what_fix_does(lab: Lab) -> None:
     assert [step["id"] for step in plan if step["id"] != "guard"] == ["env.update", "deps.install"]
     fixed = lab.ok("check.fix")
     assert fixed.data["fixed"] == ["drift.conda", "drift.lock"]
-    assert {"iniconfig", "setuptools", "toolz"} <= set(
-        lab.installed()
-    )  # a stray is left to its person
+    # a stray is left to the user
+    assert {"iniconfig", "setuptools", "toolz"} <= set(lab.installed())
     assert look(lab, "drift").ids("warn") == {"drift.lock"}
     uv(lab, "uninstall", "toolz")
     uv(lab, "install", "iniconfig==1.1.1")

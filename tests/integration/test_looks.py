@@ -20,7 +20,7 @@ CONDA_OWNS = {"python", "pip", "tiny-tool", "tiny-lib"}
 
 @pytest.fixture(scope="module", params=SAMPLE, ids=str)
 def seen(request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]) -> Iterator[Lab]:
-    """Give a lab with an old package in each layer, and one that was put in by hand."""
+    """Yield a lab with an old package in each layer, and one that was installed by hand."""
     lab = new_lab(request.param)
     lab.write("pyproject.toml", PYPROJECT.replace("iniconfig>=2", "iniconfig==2.0.0"))
     if request.param.layer == "conda":
@@ -37,7 +37,7 @@ def seen(request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]) -> Iter
 
 
 def is_conda(lab: Lab) -> bool:
-    """Tell whether the lab has a conda layer."""
+    """Return whether the lab has a conda layer."""
     return lab.case is not None and lab.case.layer == "conda"
 
 

@@ -1,4 +1,4 @@
-"""`migrate` tells the other manager where each requirement is found, which is no index."""
+"""`migrate` tells the other manager where each requirement is found, which is not an index."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HTML page in a real Chromium, driven through chromedriver: filters, keyboard, policy, console, colours."""
+"""The HTML page in a real Chromium: filters, keyboard, policy, console, colours."""
 
 from __future__ import annotations
 
@@ -60,7 +60,10 @@ def test_a_real_answer_is_filtered_by_keyboard(
 def test_hostile_text_runs_nothing_and_both_schemes_are_readable(
     browser: Browser, tmp_path: Path
 ) -> None:
-    text = "</li><script>window.evil = 1</script><img src=x onerror='window.evil = 1'><a href='javascript:evil'>x ${y}"
+    text = (
+        "</li><script>window.evil = 1</script><img src=x onerror='window.evil = 1'>"
+        "<a href='javascript:evil'>x ${y}"
+    )
     results = [Result("a.b", status, text, text, Remedy(text), text, 3) for status in Status]
     save(
         Report("check.all", text, results, {"id": "pip_uv", "source": text}, data={text: text}),
@@ -74,7 +77,8 @@ def test_hostile_text_runs_nothing_and_both_schemes_are_readable(
     assert browser.run("document.querySelector('h3').textContent") == text
     assert browser.run("performance.getEntriesByType('resource').length") == 0
     assert browser.run(
-        "[...document.querySelectorAll('input, button')].every((one) => one.ariaLabel || one.textContent)"
+        "[...document.querySelectorAll('input, button')]"
+        ".every((one) => one.ariaLabel || one.textContent)"
     )
     assert browser.console() == []
     for scheme in ("light", "dark"):

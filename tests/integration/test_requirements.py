@@ -35,7 +35,8 @@ def build(folder, file, text):
     project = tomllib.load(open("pyproject.toml", "rb"))["project"]
     name, version = project["name"].replace("-", "_"), project["version"]
     path = os.path.join(folder, f"{name}-{version}-py3-none-any.whl")
-    about = f"Metadata-Version: 2.1\\nName: {project['name']}\\nVersion: {version}\\nProvides-Extra: more\\n"
+    about = f"Metadata-Version: 2.1\\nName: {project['name']}\\nVersion: {version}\\n"
+    about += "Provides-Extra: more\\n"
     about += "Requires-Dist: toolz ; extra == 'more'\\n"
     kind = "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
     files = {file: text, "METADATA": about, "WHEEL": kind}
@@ -45,7 +46,8 @@ def build(folder, file, text):
             one = one if one == file else f"{name}-{version}.dist-info/{one}"
             wheel.writestr(one, content)
             record += f"{one},,\\n"
-        wheel.writestr(f"{name}-{version}.dist-info/RECORD", f"{record}{name}-{version}.dist-info/RECORD,,\\n")
+        own = f"{name}-{version}.dist-info/RECORD"
+        wheel.writestr(own, f"{record}{own},,\\n")
     return os.path.basename(path)
 def build_wheel(folder, *args, **kwargs):
     return build(folder, "tiny_module.py", open("tiny_module.py").read())
@@ -68,7 +70,7 @@ def package(folder: Path, name: str, version: str) -> None:
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder for a git repository, without a space in its path: Poetry could not read that."""
+    """Return a folder for a git repository; Poetry cannot read one with a space in its path."""
     return tmp_path_factory.mktemp("repository")
 
 

@@ -36,7 +36,7 @@ PIP_SECTION = "  - pip:\n      - toolz\n"
 
 
 def packages(lab: Lab) -> dict[str, str]:
-    """Give what is installed, less what stands in an environment before any manager comes."""
+    """Return what is installed, without what an environment has before any manager runs."""
     return {
         name: version
         for name, version in lab.installed().items()
@@ -45,7 +45,7 @@ def packages(lab: Lab) -> dict[str, str]:
 
 
 def listed(lab: Lab) -> dict[str, Path]:
-    """Read `conda env list` as a person does: the name, and the folder behind it."""
+    """Read `conda env list` as a user does: the name, and the folder behind it."""
     answer = lab.conda("env", "list")
     assert answer.code == 0, answer
     rows = [
@@ -57,7 +57,7 @@ def listed(lab: Lab) -> dict[str, Path]:
 
 
 def typed(lab: Lab, plan: list[dict[str, Any]]) -> None:
-    """Type the commands of a plan, one after the other, into a shell that stands in the project."""
+    """Type the commands of a plan, one after the other, into a shell in the project's folder."""
     script = "\n".join(step["command"] for step in plan if step["argv"])
     path = f"{tools()}:{lab.env['PATH']}"
     done = subprocess.run(
@@ -72,7 +72,10 @@ def typed(lab: Lab, plan: list[dict[str, Any]]) -> None:
 
 
 def test_uv_never_sees_an_environment_that_is_half_made(new_lab: Callable[[Case], Lab]) -> None:
-    """It would take it for its base Python, remember that, and install there once the environment is whole."""
+    """Otherwise uv takes it for its base Python and remembers that.
+
+    It would then install there once the environment is whole.
+    """
     lab = new_lab(Case("pip_uv"))
     lab.env["UV_CACHE_DIR"] = str(lab.home / "uv cache")
     (lab.prefix / "bin").mkdir(parents=True)
@@ -322,7 +325,7 @@ def test_a_failed_lock_leaves_nothing(fresh: Lab) -> None:
     assert "click-default-group" in error["detail"]
     assert error["remedy"]
     assert fresh.manifests() == before
-    # the environment is a step that may have ended well by then: it is whole, or it is not there
+    # the environment is a step that may have ended well by then: it is whole, or it does not exist
     fresh.write("pyproject.toml", text)
     fresh.ok("setup")
     fresh.imports(*INSTALLED.values())

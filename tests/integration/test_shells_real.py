@@ -1,4 +1,4 @@
-"""The scripts in real shells: what is set while an environment is active, and that nothing of it is left afterwards."""
+"""The scripts in real shells: what is set while an environment is active, and not afterwards."""
 
 from __future__ import annotations
 
@@ -108,13 +108,13 @@ INTERACTIVE = [
 
 
 def installed(program: str) -> None:
-    """Skip, and say why, where the shell is missing."""
+    """Skip the test, with the reason, if the shell is missing."""
     if shutil.which(program) is None:
         pytest.skip(f"{program} is not on this machine")
 
 
 def make(folder: Path, name: str, case: Case) -> Activation:
-    """Make an environment with odd characters everywhere, and scripts that do not stand `set -eu`."""
+    """Make an environment with odd characters everywhere, and scripts that `set -eu` would stop."""
     prefix = folder / name
     suffix = shells.SHELLS[case.shell].suffix
     for place in ("bin", "on", "off"):
@@ -126,7 +126,7 @@ def make(folder: Path, name: str, case: Case) -> Activation:
         f"{loose}{case.off.format('BY_SCRIPT')}\n{case.on.format('LEFT', 'by-script')}\n"
     )
     alien = prefix / "on" / "2.csh"
-    alien.write_text("this is no script of this shell\n")
+    alien.write_text("this is not a script of this shell\n")
     variables = {"VIRTUAL_ENV": str(prefix), "VIRTUAL_ENV_PROMPT": name, "ODD": VALUE, "GONE": None}
     folders = (prefix / "bin", prefix / "other bin")
     return Activation(prefix, prefix / "bin/python", folders, variables, (first, alien), (last,))
@@ -153,11 +153,11 @@ class Lab:
             "CONDA_PREFIX": "/old conda",
             "PYTHONHOME": sys.base_prefix,  # a home that the program which looks can start with
             "GONE": "was 'here' & \"there\" $X" if POSIX else "was 'here' & there",
-            **({"CONDA_PROMPT_MODIFIER": ""} if POSIX else {}),  # set, and empty: that is not unset
+            **({"CONDA_PROMPT_MODIFIER": ""} if POSIX else {}),  # set, but empty
         }
 
     def write(self, name: str, activation: Activation) -> str:
-        """Write an activation script and give its name."""
+        """Write an activation script, and return the line that runs it."""
         suffix = shells.SHELLS[self.case.shell].suffix
         (self.folder / "leave.bat").write_text(shells.deactivation_script("cmd"))
         text = shells.activation_script(self.case.shell, activation)
@@ -172,7 +172,7 @@ class Lab:
         self.start(Command((*self.case.argv, str(file)), env={}, cwd=self.folder))
 
     def start(self, command: Command, typed: str = "") -> str:
-        """Start a shell; give what it printed."""
+        """Start a shell, and return what it printed."""
         program = shutil.which(command.argv[0])
         assert program is not None
         env = {
@@ -195,29 +195,29 @@ class Lab:
         return done.stdout + done.stderr
 
     def dump(self, name: str) -> str:
-        """Give the line that looks at the environment."""
+        """Return the line that looks at the environment."""
         return self.case.dump.format(name)
 
     def saw(self, name: str) -> dict[str, str]:
-        """Give the environment as it was, less what shells do by themselves."""
+        """Return the environment as it was, without what shells change by themselves."""
         seen = json.loads((self.folder / f"{name}.json").read_text(encoding="utf-8"))
         return {key: value for key, value in seen["env"].items() if key not in NOISE}
 
     def args(self, name: str) -> list[str]:
-        """Give the shell's own options and prompt as they were."""
+        """Return the shell's own options and prompt as they were."""
         seen = json.loads((self.folder / f"{name}.json").read_text(encoding="utf-8"))
         return [str(text) for text in seen["args"]]
 
 
 @pytest.fixture
 def lab(case: Case, tmp_path: Path) -> Lab:
-    """Give a folder for one shell."""
+    """Return a folder for one shell."""
     installed(case.argv[0] if case.argv else case.shell)
     return Lab(tmp_path, case)
 
 
 def active(before: dict[str, str], activation: Activation) -> dict[str, str]:
-    """Say what the environment must be while it is active, from what it was."""
+    """Return what the environment must be while it is active, from what it was."""
     env = less(before, "CONDA_PREFIX", "CONDA_PROMPT_MODIFIER", "PYTHONHOME", "GONE")
     variables = {key: value for key, value in activation.variables.items() if value is not None}
     path = os.pathsep.join([*map(str, activation.path), before["PATH"]])
@@ -288,9 +288,8 @@ def test_a_shell_within_the_shell_has_an_activation_of_its_own(lab: Lab, tmp_pat
     )
     before = lab.saw("before")
     assert lab.saw("inherited") == lab.saw("outer") == active(before, one)
-    if (
-        lab.case.shell == "cmd"
-    ):  # its state is in the environment, so that the inner one undoes the outer one
+    # cmd keeps its state in the environment, so that the inner one undoes the outer one
+    if lab.case.shell == "cmd":
         assert lab.saw("inner")["VIRTUAL_ENV"] == str(two.prefix)
     else:
         assert lab.saw("inner") == active(lab.saw("inherited"), two)

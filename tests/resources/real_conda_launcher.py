@@ -18,7 +18,7 @@ _VENDOR = "conda_lock._vendor."
 
 
 class Vendored(MetaPathFinder, Loader):
-    """Answer `conda` and `conda.*` with the vendored modules themselves: some of conda imports itself by that name."""
+    """Answer `conda` and `conda.*` with the vendored modules: some of conda imports those names."""
 
     def __init__(self) -> None:
         """Start with no module on its way."""
@@ -32,7 +32,7 @@ class Vendored(MetaPathFinder, Loader):
         return spec_from_loader(fullname, self) if fullname.partition(".")[0] == "conda" else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        """Give the vendored module, and keep its own spec: the import system is about to write over it."""
+        """Return the vendored module, and keep its own spec: the import system overwrites it."""
         module = import_module(_VENDOR + spec.name)
         self._specs[spec.name] = module.__spec__
         return module
@@ -44,26 +44,23 @@ class Vendored(MetaPathFinder, Loader):
 
 
 def install() -> None:
-    """Make `conda` importable, without starting conda-lock itself: that would import Poetry and pydantic."""
+    """Make `conda` importable without conda-lock itself, which would import Poetry and pydantic."""
     spec = find_spec("conda_lock")
     if spec is None:
         text = "conda-lock is not installed here"
         raise ImportError(text)
-    sys.modules["conda_lock"] = module_from_spec(
-        spec
-    )  # not executed, only a place to find `_vendor` in
+    # not executed, only a place to find `_vendor` in
+    sys.modules["conda_lock"] = module_from_spec(spec)
     sys.meta_path.insert(0, Vendored())
-    if not hasattr(
-        logging, "_acquireLock"
-    ):  # Python 3.13 removed both, and conda 24.7.1 calls them
+    # Python 3.13 removed both, and conda 24.7.1 calls them
+    if not hasattr(logging, "_acquireLock"):
         lock = logging._lock  # type: ignore[attr-defined]  # noqa: SLF001 - what the removed functions did
         logging._acquireLock, logging._releaseLock = lock.acquire, lock.release  # type: ignore[attr-defined] # noqa: SLF001
 
 
 install()
 
-if (
-    __name__ == "__main__"
-):  # conda looks for CUDA in a spawned process, which imports this file once more
+# conda looks for CUDA in a spawned process, which imports this file again
+if __name__ == "__main__":
     sys.argv[0] = "conda"
     sys.exit(import_module("conda.cli").main())

@@ -37,7 +37,7 @@ def _word(node: ast.expr) -> str:
 
 
 def _faults(words: tuple[str, ...]) -> Iterator[str]:
-    """Yield the words that are no task, no option of the task before and no argument."""
+    """Yield the words that are not a task, an option of the task before or an argument."""
     options: set[str] = set()
     for word in words[1:]:
         if word == "--":

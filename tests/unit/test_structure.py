@@ -370,7 +370,7 @@ KNOW_A_LAYER = {
     "tasks_lib/ownership/guard.py": "reads the preview of conda's engines, which install the layer",
     "tasks_lib/ownership/layers.py": "shows conda's layer from its records, in any folder",
     "tasks_lib/proof/channel.py": "only conda has channels, which a proof may have to replace",
-    "tasks_lib/proof/local_channel.py": "builds a conda channel from an interpreter of this machine",
+    "tasks_lib/proof/local_channel.py": "builds a conda channel from an interpreter that runs here",
     "tasks_lib/proof/matrix.py": "names the conda engines that --engine selects",
     "tasks_lib/session/journal.py": "takes logins out of conda's records before they are stored",
     "tasks_lib/workflows/environment_info.py": "shows the solver's virtual packages, and base",

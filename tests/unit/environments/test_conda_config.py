@@ -1,4 +1,7 @@
-"""What the `.condarc` files mean, by conda's own documentation and search path (`conda.base.constants`, 24.7.1)."""
+"""What the `.condarc` files mean, by conda's documentation and search path.
+
+The search path is the one of `conda.base.constants`, conda 24.7.1.
+"""
 
 from __future__ import annotations
 
@@ -227,7 +230,7 @@ def test_channels_that_hold_themselves_come_to_an_end(home: Path, text: str) -> 
 
 
 def _fault(action: Callable[[], object]) -> LabError | None:
-    """Give the error that an action ends in, if any; every other exception is a failure of the test."""
+    """Return the error that an action ends in, if any; any other exception fails the test."""
     try:
         action()
     except LabError as error:

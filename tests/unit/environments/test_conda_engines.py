@@ -95,9 +95,12 @@ TABLE = {
 
 @pytest.fixture
 def file(root: Path) -> CondaFile:
-    """Give a conda file with all that an engine reads."""
+    """Return a conda file with all that an engine reads."""
     path = root / "conda.yml"
-    text = "name: demo\nchannels: [a, b, nodefaults]\ndependencies: [python, six]\nvariables: {K: v w}\n"
+    text = (
+        "name: demo\nchannels: [a, b, nodefaults]\n"
+        "dependencies: [python, six]\nvariables: {K: v w}\n"
+    )
     path.write_text(text)
     return CondaFile.read(path)
 
@@ -198,7 +201,7 @@ class Counting(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815 - the standard library looks for these names
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
 
 @pytest.mark.processes
@@ -213,7 +216,8 @@ def test_offline_no_channel_is_asked(file: CondaFile, home: Path, root: Path, ac
     with ThreadingHTTPServer(("127.0.0.1", 0), Counting) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         for offline, asked in (("false", True), ("true", False)):
-            alias = f"http://127.0.0.1:{server.server_port}/{offline}"  # a late request of the first is not the second's
+            # a late request of the first is not the second's
+            alias = f"http://127.0.0.1:{server.server_port}/{offline}"
             (home / ".condarc").write_text(
                 f"channel_alias: {alias}\nremote_max_retries: 0\noffline: {offline}\n"
             )
@@ -234,7 +238,7 @@ def test_worker_stands_where_the_engine_looks() -> None:
 
 @pytest.fixture
 def on_path(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a folder that is all of PATH."""
+    """Return a folder that is all of PATH."""
     folder = root / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))

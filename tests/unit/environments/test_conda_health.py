@@ -1,4 +1,4 @@
-"""Whether a conda environment is sound: each kind of damage, and what the real `conda doctor` prints."""
+"""Whether a conda environment is sound: each kind of damage, and the output of `conda doctor`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHECKS = ["doctor.conda-meta", "doctor.missing-files", "doctor.altered-files", "
 
 @pytest.fixture
 def sound(conda_env: Path, link: Link) -> Path:
-    """Give an environment with a Python, a plain package and a noarch one."""
+    """Return an environment with a Python, a plain package and a noarch one."""
     link(
         conda_env,
         "python",
@@ -53,7 +53,7 @@ def sound(conda_env: Path, link: Link) -> Path:
 
 
 def found(prefix: Path) -> dict[str, Result]:
-    """Give the results of the health check by their ids."""
+    """Return the results of the health check by their ids."""
     return {result.id: result for result in conda_health.verify(prefix)}
 
 
@@ -274,7 +274,8 @@ def _doctor(stdout: str, stderr: str = "", code: int = 0) -> Result:
 
 #: what conda 24.7.1 printed, with exit code 0 each time
 SOUND = (
-    "Environment Health Report for: /envs/demo\n\nAltered Files:\n\n✅ There are no packages with altered files.\n\n"
+    "Environment Health Report for: /envs/demo\n\nAltered Files:\n\n"
+    "✅ There are no packages with altered files.\n\n"
     "Environment listed in environments.txt file: ✅\n\nMissing Files:\n\n"
     "✅ There are no packages with missing files.\n\n"
 )

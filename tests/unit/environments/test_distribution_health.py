@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 def found(prefix: Path) -> dict[str, Result]:
-    """Give the results of the health check by their ids."""
+    """Return the results of the health check by their ids."""
     return {result.id: result for result in distribution_health.health(prefix)}
 
 
 @pytest.fixture
 def sound(venv: Path, install: Install) -> Path:
-    """Give an environment with two whole distributions."""
+    """Return an environment with two whole distributions."""
     install(venv, "six", "1.17.0", files=("six.py",))
     install(venv, "Typing_Extensions", "4.0", files=("typing_extensions.py", "x/é.py"))
     return venv

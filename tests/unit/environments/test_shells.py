@@ -1,4 +1,4 @@
-"""How each shell's script is quoted and put together, which shell a person uses, and how a new one is started."""
+"""How each shell's script is quoted and built, which shell a user has, and how one is started."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def activation(
     scripts: tuple[str, ...] = (),
     undo: tuple[str, ...] = (),
 ) -> Activation:
-    """Give an environment with one folder, and scripts by their names."""
+    """Return an activation with one folder, and scripts by their names."""
     return Activation(
         PREFIX,
         PREFIX / "bin/python",

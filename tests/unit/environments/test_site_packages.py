@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def sound(venv: Path, install: Install) -> Path:
-    """Give an environment with two whole distributions."""
+    """Return an environment with two whole distributions."""
     install(venv, "six", "1.17.0", files=("six.py",))
     install(venv, "Typing_Extensions", "4.0", files=("typing_extensions.py", "x/é.py"))
     return venv

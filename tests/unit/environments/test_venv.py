@@ -1,4 +1,4 @@
-"""The virtual environment: what stands at its place, how it is made, and each kind of damage."""
+"""The virtual environment: what is at its location, how it is made, and each kind of damage."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def test_dropping_what_is_not_there_is_refused() -> None:
         conda_edit.remove(Path("conda.yml"), PLAIN, ["six"])
 
 
-#: Shapes that a line editor cannot know all of: it does the right thing, or refuses with a clear error.
+#: Shapes that a line editor may not know: it does the right thing, or refuses with a clear error.
 ODD = {
     "flow list": "name: a\ndependencies: [python, six, pip]\n",
     "flow list over lines": "name: a\ndependencies: [\n  python-dateutil, six,\n  pip\n]\n",
@@ -113,7 +113,9 @@ ODD = {
     "listed twice": "name: a\ndependencies:\n  - six\n  - pip\n  - six>=1\n",
     "mixed line breaks": "name: a\r\n# x\ndependencies:\n  - pip\r\n  - six\n",
     "lone CR": "name: a\r# x\rdependencies:\r  - pip\r  - six\r",
-    "line separator in a comment": "name: a\n# x\u2028# y\x85# z\ndependencies:\n  - pip\n  - six\n",
+    "line separator in a comment": (
+        "name: a\n# x\u2028# y\x85# z\ndependencies:\n  - pip\n  - six\n"
+    ),
     "of another channel": "name: a\ndependencies:\n  - pip\n  - conda-forge::six\n",
 }
 
