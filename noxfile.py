@@ -37,7 +37,7 @@ def proofs(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def tests(session: nox.Session) -> None:
-    """Run the linters and the tests; what stands behind -- goes to pytest."""
+    """Run the linters and the tests; what follows -- goes to pytest."""
     lab(session, "test", *(["--", *session.posargs] if session.posargs else []))
 
 

@@ -15,9 +15,8 @@ from tasks_lib.project.project import Project
 if TYPE_CHECKING:
     from tasks_lib.execution.process import Command
 
-if (
-    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-):  # as in a shell's background: what is started here inherits it
+# so in a shell's background, and each process that is started here inherits it
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TESTS = Path(__file__).parent

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def add(
     channel: Path, name: str, version: str, *, subdir: str = "noarch", depends: tuple[str, ...] = ()
 ) -> str:
-    """Add a package to a channel (made if need be), and give the channel's address."""
+    """Add a package to a channel (made if needed), and return the channel's address."""
     index: dict[str, Any] = {
         "name": name,
         "version": version,

@@ -44,7 +44,7 @@ MAKING = "mlops-lab: making the tool environment"
 
 
 def wheel(folder: Path) -> str:
-    """Write a wheel of one module and give its hash."""
+    """Write a wheel of one module, and return its hash."""
     texts = {
         "tiny.py": "NAME = 'tiny'\n",
         "tiny-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n",
@@ -64,9 +64,8 @@ def wheel(folder: Path) -> str:
             **texts,
             "tiny-1.0.dist-info/RECORD": f"{record}tiny-1.0.dist-info/RECORD,,\n",
         }.items():
-            archive.writestr(
-                zipfile.ZipInfo(name), text
-            )  # without the time: the same hash each time
+            # without the time: the same hash each time
+            archive.writestr(zipfile.ZipInfo(name), text)
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -92,10 +91,8 @@ class Checkout:
             "PIP_CONFIG_FILE": os.devnull,
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        self.env |= {
-            "PIP_NO_INDEX": "1",
-            "PIP_FIND_LINKS": root.as_uri(),
-        }  # pip splits it at spaces
+        # pip splits PIP_FIND_LINKS at spaces
+        self.env |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": root.as_uri()}
 
     def start(
         self, *argv: str, how: tuple[str, ...] = ("-m", "tasks_lib"), **env: str
@@ -155,9 +152,8 @@ def test_two_at_once_make_it_once(made: tuple[Checkout, list[str]]) -> None:
 def test_its_bytecode_is_compiled(made: tuple[Checkout, list[str]]) -> None:
     checkout, _ = made
     assert list(checkout.home.glob("[lL]ib/**/__pycache__/tiny.*.pyc"))
-    assert not list(
-        checkout.root.glob("**/__pycache__")
-    )  # PYTHONDONTWRITEBYTECODE is set, and heeded
+    # PYTHONDONTWRITEBYTECODE is set, and respected
+    assert not list(checkout.root.glob("**/__pycache__"))
 
 
 def facts(answer: tuple[int, str, str]) -> dict[str, Any]:
@@ -255,9 +251,8 @@ def test_a_cache_folder_that_cannot_be_written(fresh: Checkout) -> None:
 def test_an_index_that_does_not_answer(fresh: Checkout) -> None:
     del fresh.env["PIP_NO_INDEX"]
     fresh.env["PIP_FIND_LINKS"] = ""
-    answer = fresh.run(
-        "setup", "--json", MLOPS_LAB_INDEX_URL="http://127.0.0.1:9/simple"
-    )  # nothing listens there
+    # nothing listens there
+    answer = fresh.run("setup", "--json", MLOPS_LAB_INDEX_URL="http://127.0.0.1:9/simple")
     line = refused(fresh, 4, answer)
     assert "does not answer: Connection refused. Next: " in line
     assert "MLOPS_LAB_INDEX_URL" in line

@@ -86,7 +86,7 @@ def test_no_task_is_forgotten() -> None:
 
 
 def with_combo(task: tuple[str, ...], combo: str) -> tuple[str, ...]:
-    """Put the combo behind the task's name: what stands behind -- is another program's."""
+    """Put the combo after the task's name: what follows -- belongs to another program."""
     return (task[0], "--combo", combo, *task[1:])
 
 
@@ -166,9 +166,8 @@ def test_precedence(lab: Lab) -> None:
     assert source(lab) == ("pip_uv", "default")
     bin_folder = lab.home / "bin"
     bin_folder.mkdir()
-    (bin_folder / "conda").write_text(
-        "#!/bin/sh\nexit 1\n"
-    )  # to be seen on PATH, and never started
+    # to be seen on PATH, and never started
+    (bin_folder / "conda").write_text("#!/bin/sh\nexit 1\n")
     (bin_folder / "conda").chmod(0o755)
     lab.env["PATH"] = f"{bin_folder}:{lab.env['PATH']}"
     assert source(lab) == ("conda_poetry", "path")
@@ -220,7 +219,7 @@ def test_as_a_module_in_a_checkout(lab: Lab, checkout: Path) -> None:
 
 
 def virtual_environment(lab: Lab, *requirements: str) -> Path:
-    """Make a virtual environment with packages, as pipx would; give its folder of programs."""
+    """Make a virtual environment with packages, as pipx would; return its folder of programs."""
     folder, uv = lab.home / "un venv", str(tools() / "uv")
     index = (
         ["--index-url", lab.env["MLOPS_LAB_INDEX_URL"]] if "MLOPS_LAB_INDEX_URL" in lab.env else []

@@ -18,9 +18,10 @@ COMBO = ("--combo", "pip_uv")
 
 
 def test_check_all_in_every_format(lab: Lab) -> None:
+    # a fault whose message quotes the manifest
     lab.write(
         "pyproject.toml", '[project]\nname = "x"\nversion = "1"\ndependencies = ["<i>b|`2`</i>"]\n'
-    )  # a fault that names what is there
+    )
     with untouched(lab):
         said = {
             name: lab("check.all", *COMBO, "--format", name, json=False)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tasks_lib.execution.process import Outcome
     from tasks_lib.project.workspace import Member
 
-#: what its program says when it fails
+#: what its program prints when it fails
 FAILURES = (
     failure_rules.Rule(
         ErrorCode.UNKNOWN_PACKAGE,
@@ -35,7 +35,7 @@ FAILURES = (
         (r"no such package: (?P<what>\S+)",),
     ),
 )
-#: stands in for the program: it succeeds and prints nothing
+#: a stand-in for the program: it succeeds and prints nothing
 PROGRAM = (sys.executable, "-I", "-c", "")
 
 

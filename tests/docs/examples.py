@@ -33,7 +33,7 @@ _ITEM = re.compile(
 _COMMAND = re.compile(r"(?m)^\$ ((?:.*\\\n)*.*)\n?")
 _PADDING = re.compile(r"(?m) +$")
 _PROGRESS = re.compile(r"(?m)^… .*\n")
-#: What differs from one run or machine to the next, and what stands for it in a comparison.
+#: What differs from one run or machine to the next, and what replaces it in a comparison.
 _VARYING = (
     (re.compile(r"  \d+\.\d s$", re.MULTILINE), ""),
     (re.compile(r"\b[0-9a-f]{12,64}\b"), "HASH"),
@@ -42,7 +42,7 @@ _VARYING = (
     (re.compile(r"python3\.\d+"), "python3"),
     (re.compile(r" +"), " "),
 )
-#: A program that stands for an installed `mlops-lab`.
+#: A program that acts as an installed `mlops-lab`.
 _MLOPS_LAB = """\
 #!{python}
 import sys
@@ -93,7 +93,7 @@ def _is_run(item: re.Match[str]) -> bool:
 
 
 def _done(item: re.Match[str], lab: Lab) -> str:
-    """Carry out one item of a page, and return what stands in its place afterwards."""
+    """Carry out one item of a page, and return what replaces it."""
     if item["copy"]:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / item["folder"], lab.project / item["folder"], ignore=ignored)

@@ -71,7 +71,7 @@ def tried(request: pytest.FixtureRequest) -> Tried:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what the ordinary tests have no time for; pytest says how many those are."""
+    """Leave out what the ordinary tests have no time for; pytest prints how many those are."""
     late = [
         item
         for item in items
@@ -111,7 +111,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def _tried(report: pytest.TestReport) -> list[tuple[str, int]]:
-    """Return what a test said that it tried; one that says nothing is counted by its name."""
+    """Return what a test reported as tried; one without a report is counted by its name."""
     told = [
         cast("tuple[str, int]", value) for name, value in report.user_properties if name == "tried"
     ]

@@ -100,7 +100,7 @@ def work(name: str, seed: int, first: int, last: int) -> None:
         with sandbox.entered():
             for number in range(first, last):
                 data, look, combo, form = case(name, seed, number)
-                # a hang in a thread cannot be interrupted: then this process ends, and says where
+                # a hang in a thread cannot be interrupted: this process then ends, and prints where
                 # it stood
                 faulthandler.dump_traceback_later(DEADLINE * 2, exit=True)
                 faults = sandbox.attempt(TARGETS[name].path, data, look, combo, form)
@@ -117,7 +117,7 @@ def work(name: str, seed: int, first: int, last: int) -> None:
 
 
 def command_line() -> int:
-    """Run the fuzzer as a user asks for it."""
+    """Run the fuzzer from the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.faults.fuzz_manifests", description=main.__doc__
     )

@@ -40,11 +40,10 @@ class Shop:
     fault: str = ""
     place: str = ""
     slow: float = 0.0  # seconds that a package takes, little by little
-    closed: bool = False  # nothing is for those who give no login
+    closed: bool = False  # nothing is served without a login
     requests: list[str] = field(default_factory=list)
-    served: set[tuple[str, str]] = field(
-        default_factory=set
-    )  # the programs that got a package, and its folder
+    # the programs that got a package, and the package's folder
+    served: set[tuple[str, str]] = field(default_factory=set)
     struck: int = 0  # how many answers went wrong
     url: str = ""
     closing: threading.Event = field(default_factory=threading.Event)
@@ -60,7 +59,7 @@ class Shop:
 
     @contextlib.contextmanager
     def broken(self, fault: str, place: str) -> Iterator[None]:
-        """Misbehave meanwhile."""
+        """Answer with this fault at this place during the block."""
         self.fault, self.place, self.struck = fault, place, 0
         try:
             yield

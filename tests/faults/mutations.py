@@ -71,7 +71,7 @@ TOKENS: tuple[bytes, ...] = (
     b"--index-url=x",
     b"${HOME}",
 )
-#: what stands where something of another kind is expected
+#: values for places where another kind is expected
 ODD: tuple[Any, ...] = (
     None,
     True,

@@ -58,7 +58,7 @@ class Sandbox:
         self.root = root
         self.writes: list[str] = []
         self._watching = False
-        # the caches of tools stand in .cache, which `tree` leaves out
+        # the caches of tools are in .cache, which `tree` leaves out
         for folder in ("home/.cache/uv", "project/.mlops-lab", "scratch"):
             (root / folder).mkdir(parents=True, exist_ok=True)
         sound = {
@@ -109,10 +109,8 @@ class Sandbox:
             "POETRY_CACHE_DIR": str(home / ".cache/poetry"),
             "TMPDIR": str(self.root / "scratch"),
         }
-        own |= {
-            "MLOPS_LAB_DEBUG": "1",
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }  # a fault shows its traceback
+        # MLOPS_LAB_DEBUG shows the traceback of an internal error
+        own |= {"MLOPS_LAB_DEBUG": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         os.environ.clear()
         os.environ.update({**kept, **own})
         os.chdir(self.root / "project")
@@ -202,7 +200,7 @@ class Sandbox:
 
 
 def _answer_faults(code: int | None, out: str, err: str, form: str) -> list[str]:
-    """Hold the answer to what is promised of every answer."""
+    """Return how an answer breaks what is promised of every answer."""
     faults: list[str] = []
     if code not in CODES:
         faults.append(f"exit code {code}")

@@ -136,7 +136,7 @@ def _digest(text: str) -> str:
 
 
 def _described(combo: str) -> bytes:
-    """Compose what `env.export` writes: its hashes have to be right."""
+    """Return what `env.export` writes, with the right hashes."""
     texts = {"pyproject.toml": PYPROJECT, "conda.yml": CONDA, "uv.lock": UV_LOCK.decode()}
     record = {
         "name": "click",
@@ -170,7 +170,7 @@ def _described(combo: str) -> bytes:
 
 
 def _journal() -> bytes:
-    """Compose what a run leaves that is killed in its midst."""
+    """Return the journal of a run that was killed midway."""
     record = {
         "name": "click",
         "version": "8.1.7",
@@ -198,7 +198,7 @@ def _journal() -> bytes:
 
 
 def _rehashed(data: bytes) -> bytes:
-    """Bring the hashes up to date, or every altered text ends at the first gate."""
+    """Update the hashes; otherwise every altered text fails the first check."""
     try:
         document = json.loads(data)
         for entry in document["files"].values():
@@ -267,7 +267,7 @@ class Target:
     seeds: tuple[bytes, ...]
     looks: tuple[Look, ...]
     managers: tuple[str, ...] = ("uv", "uv", "poetry")
-    head: bytes = b""  # stands before what is damaged
+    head: bytes = b""  # comes before what is damaged
     repair: Callable[[bytes], bytes] = bytes  # makes a damaged file pass its first gate
 
 

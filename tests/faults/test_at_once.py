@@ -48,7 +48,7 @@ def _at_once(labs: Sequence[Lab], *task: str) -> list[Answer]:
 
 
 def _expect_sound(lab: Lab) -> None:
-    """Hold a project to one whole environment, a usable lock, and nothing left over."""
+    """Check that a project has one whole environment, a usable lock, and nothing left over."""
     whole = lab("check.all")
     assert whole.code == 0, whole
     assert set(INSTALLED) <= set(lab.installed())

@@ -57,13 +57,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
 
 @pytest.fixture
 def box(made: Sandbox) -> Iterator[Sandbox]:
-    """Stand in the sandbox."""
+    """Yield the sandbox, entered."""
     with made.entered():
         yield made
 
 
 def _tried(box: Sandbox, name: str, count: int = 12) -> set[str]:
-    """Try inputs of one target, and give the first words of all that was found."""
+    """Try inputs of one target, and return the first words of all that was found."""
     found: set[str] = set()
     for number in range(count):
         data, look, combo, form = fuzz_manifests.case(name, _SEED, number)
@@ -399,7 +399,7 @@ def _sparse(path: Path) -> None:
         stream.truncate(200 << 20)
 
 
-#: what may stand where a file is expected; a folder is what root cannot read either
+#: what may be where a file is expected; a folder is what root cannot read either
 THINGS: dict[str, Callable[[Path], None]] = {
     "a folder": Path.mkdir,
     "a pipe": _fifo,

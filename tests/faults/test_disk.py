@@ -59,7 +59,7 @@ def _small(folder: Path, mebibytes: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _full(folder: Path, kibibytes: int) -> Iterator[None]:
-    """Leave no more than so much room on a small disk."""
+    """Leave no more than this much room on a small disk."""
     filler = folder / ".filler"
     free = shutil.disk_usage(folder).free - kibibytes * _KIB
     with filler.open("wb") as stream:
@@ -72,7 +72,7 @@ def _full(folder: Path, kibibytes: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _read_only(folder: Path) -> Iterator[None]:
-    """Let nothing be written in a folder; root ignores what `chmod` says, so it is mounted so."""
+    """Make a folder read-only by a mount, since root ignores what `chmod` sets."""
     _mount("mount", "--bind", str(folder), str(folder))
     try:
         _mount("mount", "-o", "remount,ro,bind", str(folder))
@@ -99,7 +99,7 @@ def _looked(lab: Lab) -> tuple[object, ...]:
 
 
 def _sound(lab: Lab, *task: str) -> None:
-    """Hold the next run to ending well."""
+    """Check that the next run and every check succeed."""
     lab.ok(*task)
     assert lab.ok("check.all").code == 0
     assert not (lab.project / ".mlops-lab").exists()
@@ -114,9 +114,8 @@ def _disk(one: Counter, which: str) -> Path:
 @pytest.mark.parametrize("case", _CASES, ids=str)
 def test_full_disk(shops: Callable[[Case], Counter], case: Case, which: str, tried: Tried) -> None:
     if which == "environment" and case.layer == "pip":
-        which = (
-            "project"  # its environment stands in it: a whole setup, where `project` tries a change
-        )
+        # its environment is in the project: here a whole setup, where `project` tries a change
+        which = "project"
     one = shops(case)
     lab = one.lab
     folder = _disk(one, which)
@@ -285,7 +284,7 @@ def test_environment_goes_away(
         refused = False
         try:
             lab.prefix.rename(elsewhere) if moved else shutil.rmtree(lab.prefix)
-        except OSError:  # a file came into it meanwhile: `rm -r` says so, and a user types it again
+        except OSError:  # a file was added meanwhile: `rm -r` fails, and a user types it again
             refused = True
         stdout, stderr = child.communicate(timeout=300)
         answer = Answer(child.returncode, stdout, stderr)

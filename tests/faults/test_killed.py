@@ -35,18 +35,18 @@ class Scenario:
 
 
 def _bare(lab: Lab) -> None:
-    """Leave the manifests and the lock alone."""
+    """Leave only the manifests and the lock."""
     lab.ok("env.remove")
 
 
 def _nothing(lab: Lab) -> None:
-    """Leave the manifests alone."""
+    """Leave only the manifests."""
     lab.ok("env.remove")
     lab.lock.unlink(missing_ok=True)
 
 
 def _without(lab: Lab) -> None:
-    """Leave what `setup` gives, and a package that a user installed by hand."""
+    """Leave the result of `setup`, and a package that a user installed by hand."""
     lab.write("pyproject.toml", PYPROJECT)
     lab.lock.unlink(missing_ok=True)
     lab.ok("setup")
@@ -91,13 +91,11 @@ def test_run_that_is_stopped_is_put_right(lab: Lab, name: str) -> None:
         way = WAYS[moment % len(WAYS)]
         stopped = stopped_run(lab, scenario.act, way, seconds * (moment + 0.5) / MOMENTS)
         where = (str(way), moment, stopped)
-        if (
-            way not in KILL and len(way.signals) == 1
-        ):  # it had the time to put all back, or was through
+        # it had time to restore everything, or had ended
+        if way not in KILL and len(way.signals) == 1:
             assert lab.manifests() in (begin, end), where
-            early = (
-                not stopped.stdout and "tasks_lib" not in stopped.stderr
-            )  # Python itself was starting
+            # Python itself was still starting
+            early = not stopped.stdout and "tasks_lib" not in stopped.stderr
             assert stopped.code in {0, 130} or early, where
         again = lab(*scenario.act)
         assert again.code == 0, (where, again)
@@ -121,6 +119,6 @@ def _left(lab: Lab) -> list[Path]:
 
 
 def test_comments_are_there_to_be_lost() -> None:
-    """Hold the texts of this test to what they are for."""
+    """Check that the texts of this test have the comments that it is about."""
     assert "# brings click" in PYPROJECT
     assert "# conda itself wants it" in CONDA_YML

@@ -55,9 +55,8 @@ def _stopped_and_run_again(
         way = WAYS[moment % len(WAYS)]
         stopped = stopped_run(lab, act, way, seconds * (moment + 0.5) / MOMENTS)
         where = (str(way), moment, stopped)
-        if (
-            way not in KILL and len(way.signals) == 1
-        ):  # it had the time to put all back, or was through
+        # it had time to restore everything, or had ended
+        if way not in KILL and len(way.signals) == 1:
             assert lab.manifests() in (begin, end), where
         again = lab(*act)
         assert again.code == 0, (where, again)

@@ -55,9 +55,8 @@ def test_one_mirror_for_all_tools(
     }
     assert {place for _, place in shop.served} == {"wheels", *(["conda-forge"] if channel else [])}
     assert lab.installed()["iniconfig"] == "2.0.0"  # elsewhere there are newer ones
-    assert (shop.bare in lab.lock.read_text("utf-8")) == (
-        case.manager == "uv"
-    )  # as the README says
+    # as the README says
+    assert (shop.bare in lab.lock.read_text("utf-8")) == (case.manager == "uv")
     secrets = [SECRET, base64.b64encode(f"{USER}:{SECRET}".encode()).decode()]
     for secret in secrets:
         assert not [answer for answer in answers if secret in answer.stdout + answer.stderr]

@@ -25,13 +25,13 @@ _SECONDS = 150
 
 
 def _forget(lab: Lab) -> None:
-    """Leave the manifests alone."""
+    """Leave only the manifests."""
     lab.ok("env.remove")
     lab.lock.unlink(missing_ok=True)
 
 
 def _without_toolz(lab: Lab) -> None:
-    """Leave what `setup` gives."""
+    """Leave the result of `setup`."""
     if "toolz" in (lab.project / "pyproject.toml").read_text("utf-8"):
         lab.ok("deps.remove", "toolz")
 
@@ -43,7 +43,7 @@ def _uninstalled(lab: Lab) -> None:
 
 
 def _without_six(lab: Lab) -> None:
-    """Leave what conda.yml had."""
+    """Leave conda.yml as it was."""
     if "six" in (lab.project / "conda.yml").read_text("utf-8"):
         lab.ok("deps.remove", "--layer", "conda", "six")
 
@@ -93,7 +93,7 @@ def _rows() -> list[Row]:
 
 @pytest.fixture(scope="module")
 def counter(shops: Callable[[Case], Counter]) -> Callable[[Case], Counter]:
-    """Return the lab of a case, set up when it is first asked for."""
+    """Return the lab of a case, set up when it is first needed."""
 
     @functools.cache
     def made(case: Case) -> Counter:
@@ -148,7 +148,7 @@ def test_a_slow_download_ends_well(counter: Callable[[Case], Counter], tried: Tr
 
 
 def _expect_one_error(failed: Answer, one: Counter, row: Row) -> None:
-    """Hold an answer to one error, which names the address unless the list itself was read well."""
+    """Check that an answer is one error, which names the address unless the list was readable."""
     error = failed.error()
     readable = row.place == "list" and row.fault in {"404", "altered", "truncated"}
     assert failed.code in ({2, 4} if readable else {4}), error

@@ -26,7 +26,7 @@ _QUOTED = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'")
 
 @dataclass(frozen=True)
 class Shape:
-    """What becomes of a project: the combo (asked for, or found), its requirements, the notes."""
+    """What becomes of a project: the combo (requested, or found), its requirements, the notes."""
 
     combo: str
     lists: dict[str, list[str]]
@@ -145,7 +145,7 @@ def bare(new_lab: Callable[[Case], Lab]) -> Iterator[Callable[[str], Lab]]:
     def make(shape: str, combo: str) -> Lab:
         lab = new_lab(Case(combo, "rattler" if combo.startswith("conda") else ""))
         labs.append(lab)
-        lab.case = None  # what the project says is heeded
+        lab.case = None  # the project's own settings count
         shutil.rmtree(lab.project)
         shutil.copytree(_SHAPES / shape, lab.project)
         for path in lab.project.glob("Pipfile"):
@@ -280,12 +280,8 @@ def test_migrate(traveller: Lab) -> None:
         combo = to
         after = _versions(lab)
         assert after["iniconfig"] == "2.0.0"
-        tools = {
-            "pip",
-            "setuptools",
-            "wheel",
-            "packaging",
-        }  # which a new environment brings, each its own
+        # a new environment brings its own versions of these
+        tools = {"pip", "setuptools", "wheel", "packaging"}
         assert {one for one in before.items() if one[0] not in tools} <= after.items()
         assert "toolz" not in after  # which uv takes for `docs` alone
         text = (lab.project / "pyproject.toml").read_text("utf-8")
@@ -299,7 +295,7 @@ def test_migrate(traveller: Lab) -> None:
         if to == "conda_poetry":
             lab.ok("deps.add", "six", "--layer", "conda")
             before = _versions(lab)
-        if to == "pip_poetry":  # what conda alone had is declared, and conda.yml has it no more
+        if to == "pip_poetry":  # what only conda had is declared, and is gone from conda.yml
             assert '"six"' in text
             assert "six" not in (lab.project / "conda.yml").read_text("utf-8")
     assert lab.ok("migrate", "--to", combo).data["note"] == "nothing to do"
@@ -363,7 +359,7 @@ def test_what_cannot_be_moved_changes_nothing(traveller: Lab) -> None:
     record.write_text(text, "utf-8")
     lab.ok("env.remove", "--combo", "pip_uv")
     answer = lab("migrate", "--to", "pip_uv", "--leave-behind")  # no such version is in the index
-    assert not (lab.project / ".venv").exists()  # it would tell that the project is one of pip
+    assert not (lab.project / ".venv").exists()  # it would mark the project as one of pip
     assert answer.code in {2, 4}
     assert "iniconfig" in answer.error()["detail"]
     assert lab.manifests() == before

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.processes
 
-#: a package whose manifest can be read without building it; its build is the line that is put in
+#: a package whose manifest can be read without building it; its build is the line that is inserted
 LOCAL = """
 [build-system]
 requires = []

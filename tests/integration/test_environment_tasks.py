@@ -279,10 +279,8 @@ def test_base_is_refused_by_whatever_name(
     lab.write(lab.lock.name, "")
     with untouched(lab):
         refuse(lab)  # CONDA_DEFAULT_ENV is not set
-        lab.env |= {
-            "CONDA_DEFAULT_ENV": "tiny_env",
-            "CONDA_PREFIX": str(lab.prefix),
-        }  # it says that this is not base
+        # the variables now say that this is not base
+        lab.env |= {"CONDA_DEFAULT_ENV": "tiny_env", "CONDA_PREFIX": str(lab.prefix)}
         refuse(lab)
     assert (lab.condabin / "conda").is_file()
 

@@ -156,7 +156,9 @@ def test_six_tasks_refuse_before_anything_changes(lab: Lab) -> None:
         assert f"{owned}, would become 7.1.2 (required by typer)" in said
         assert "deps.align" in said
     manifests, installed = lab.manifests(), lab.installed()
-    unsolved = lab("deps.align")  # typer and conda's click cannot both be had, and that is said
+    unsolved = lab(
+        "deps.align"
+    )  # typer and conda's click exclude each other, and the message says so
     assert (unsolved.code, unsolved.error()["title"]) == (2, "unsolvable")
     assert (lab.manifests(), lab.installed()) == (manifests, installed)
 

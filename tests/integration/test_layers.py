@@ -33,7 +33,7 @@ def uv(lab: Lab, *words: str) -> str:
 
 @pytest.fixture(scope="module", params=CASES, ids=str)
 def mixed(request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]) -> Iterator[Lab]:
-    """Return a lab where conda owns click and six, the lock others, and one was put in by hand."""
+    """Return a lab where conda owns click and six, the lock others, and one is a stray."""
     lab = new_lab(request.param)
     if request.param.layer == "conda":
         lab.write("conda.yml", f"{CONDA_YML}  - click\n  - six\n")
@@ -99,7 +99,7 @@ def elsewhere(mixed: Lab, new_lab: Callable[[Case], Lab]) -> Iterator[Lab]:
 
 
 def create(lab: Lab, *more: str) -> Any:  # noqa: ANN401 - the lab's answer
-    """Make the environment from the description, which itself says the combo."""
+    """Make the environment from the description, which names the combo itself."""
     argv = lab.argv("env.create", "--from", FILE, *more, json=True)
     if "--combo" in argv:
         del argv[argv.index("--combo") : argv.index("--combo") + 2]

@@ -95,6 +95,5 @@ def test_hostile_text_runs_nothing_and_both_schemes_are_readable(
         ):
             assert browser.contrast(place) >= 4.5, (scheme, place)
     browser.run("document.body.insertAdjacentHTML('beforeend', '<img src=\"x.png\">')")
-    assert [
-        line for line in browser.console() if "Content Security Policy" in line["message"]
-    ]  # the policy is in force
+    # the policy is in force
+    assert [line for line in browser.console() if "Content Security Policy" in line["message"]]

@@ -80,7 +80,7 @@ class Ground:
         (self.project / "conda.yml").write_text(_CONDA.format(channel=channel))
 
     def prove(self, combo: str, *words: str, path: str = "") -> dict[str, Any]:
-        """Run one proof of the tiny project and give its document."""
+        """Run one proof of the tiny project, and return its document."""
         argv = [PYTHON, str(ENTRY), "proof.run", "--json", "--combo", combo, *words]
         env = {**self.env, "PATH": f"{path}{os.pathsep}{self.env['PATH']}"} if path else self.env
         return answer(argv, self.project, env)
@@ -248,10 +248,8 @@ def test_the_real_conda_proves_it_and_leaves_the_users_own_environments_alone(
         f"envs_dirs: ['{theirs.parents[2]}']\nchannels: [defaults]\n"
     )
     before = tree(ground.home)
-    for combo in (
-        "conda_uv",
-        "conda_poetry",
-    ):  # not at the same time: conda takes no lock on its packages
+    # one after the other: conda takes no lock on its packages
+    for combo in ("conda_uv", "conda_poetry"):
         document = ground.prove(
             combo, "--engine", "conda", "--channel", "local", path=str(condabin)
         )

@@ -231,7 +231,7 @@ def prove(
     control: Control | None = None,
     clash: str = "",
 ) -> dict[str, Any]:
-    """Run a session of a tiny project in this process, and give the proof that it wrote."""
+    """Run a session of a tiny project in this process, and return the proof that it wrote."""
 
     class Broken(Proof):
         def lab(self, place: Sandbox, task: str, *words: str) -> dict[str, Any]:
@@ -266,9 +266,8 @@ def prove(
     opened = Session.open(combo=combo, engine="rattler")
     found = sessions.run(opened, Progress(), channel=LOCAL_CHANNEL)
     made = document.load(Path(found.data["proof"]))
-    assert made["verdict"] == claims.judge(
-        made
-    )  # what was written and read again gives the same words
+    # the written document has the same verdict when it is read again
+    assert made["verdict"] == claims.judge(made)
     good = made["verdict"]["status"] == "pass"
     assert good == all(result.status in {Status.PASS, Status.WARN} for result in found.results), (
         found.results

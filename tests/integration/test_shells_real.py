@@ -136,7 +136,7 @@ class Lab:
     """A folder in which a shell runs a file and leaves what it saw."""
 
     def __init__(self, folder: Path, case: Case) -> None:
-        """Keep both, and write the program that looks at the environment."""
+        """Store both, and write the program that looks at the environment."""
         self.folder, self.case = folder, case
         self.home = folder / "home"
         self.home.mkdir()

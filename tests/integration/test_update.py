@@ -19,7 +19,7 @@ pytestmark = pytest.mark.processes
 
 @pytest.fixture(params=SAMPLE, ids=str)
 def changed(request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]) -> Iterator[Lab]:
-    """Return a lab whose manifests changed after setup, with a package put in by hand."""
+    """Return a lab whose manifests changed after setup, with a package installed by hand."""
     lab = new_lab(request.param)
     if request.param.layer == "conda":
         channel = lab.home / "tiny"

@@ -18,7 +18,7 @@ SETTINGS = (bootstrap.CACHE, bootstrap.INDEX, bootstrap.TOOLS, "XDG_CACHE_HOME",
 
 
 class FakeRuns:
-    """Stands for `process.run`: keeps its commands, and makes the files that they would make."""
+    """Replaces `process.run`: records its commands, and makes the files that they would make."""
 
     def __init__(
         self,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 TASKS = namespace()
-#: what stands for a word that is computed as the program runs
+#: what replaces a word that is computed as the program runs
 COMPUTED = "…"
 
 

@@ -160,7 +160,7 @@ def _within(name: str, path: Path) -> set[str]:
         type_ignores=[],
     )
     needed = {other for other in _imports(top, at_run_time=True) if other in MODULES}
-    # `from package import module` needs the module; what the package itself holds is not asked for
+    # `from package import module` needs the module; what the package itself holds is not needed
     mere = {
         node.module
         for node in ast.walk(top)
@@ -189,7 +189,7 @@ ORDER = (
     "cli",
     "tasks",
 )
-#: What stands beside the order: the first start, which every package may ask for its constants.
+#: What is outside the order: the first start, whose constants every package may use.
 BESIDE = {"__main__", "bootstrap"}
 #: Imports against the order, each with its reason.
 UPWARDS: dict[tuple[str, str], str] = {}
@@ -357,10 +357,9 @@ def test_every_module_has_its_docstring_and_postponed_annotations() -> None:
     for name, path in MODULES.items():
         tree = _tree(path)
         assert ast.get_docstring(tree), name
-        if len(tree.body) > 2 and name not in {
-            "tasks_lib.__main__",
-            "tasks_lib.cli.startup_error",
-        }:  # an old Python reads these
+        # an old Python reads these two
+        old = {"tasks_lib.__main__", "tasks_lib.cli.startup_error"}
+        if len(tree.body) > 2 and name not in old:
             assert "__future__" in set(_imports(tree)), name
 
 

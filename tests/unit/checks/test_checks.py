@@ -1,4 +1,4 @@
-"""What each family of checks looks at, and what it says of a bad input beside a good one."""
+"""What each family of checks looks at, and its results for a bad input and a good one."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ POETRY_LOCK = '[[package]]\nname = "rich"\nversion = "{}"\n'
 
 
 class Look(Protocol):
-    """Carry one check out."""
+    """Run one check."""
 
     def __call__(self, check: str, combo: str = "conda_uv") -> list[Result]:
         """Return its results."""
@@ -205,9 +205,8 @@ def test_missing_is_what_this_platform_needs(sound: Path, look: Look) -> None:
 
 def test_what_an_environment_comes_with_is_not_drift(sound: Path, look: Look) -> None:
     lock = Path("uv.lock")
-    write(
-        lock, f'{lock.read_text()}\n[[package]]\nname = "wheel"\nversion = "0.1"\n'
-    )  # of an extra, not asked for
+    # of an extra that was not selected
+    write(lock, f'{lock.read_text()}\n[[package]]\nname = "wheel"\nversion = "0.1"\n')
     write(
         sound / "lib/python3.11/site-packages/wheel-0.2.dist-info/METADATA",
         "Name: wheel\nVersion: 0.2\n",

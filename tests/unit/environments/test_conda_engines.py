@@ -189,7 +189,7 @@ def test_odd_setting_is_no_crash(file: CondaFile, home: Path, root: Path, key: s
 
 
 class Counting(BaseHTTPRequestHandler):
-    """Count what is asked for, and have none of it."""
+    """Count the requests, and answer each with 404."""
 
     asked: ClassVar[list[str]] = []
 

@@ -238,10 +238,8 @@ def test_owner_of_each_distribution_is_known_by_its_files(sound: Path, link: Lin
         ("python", True),
         ("absent", False),
         ("tool[version='>=1']", True),
-        (
-            "six[socks] >=1.16",
-            True,
-        ),  # as real conda files have it: conda 24.7.1 leaves such brackets out
+        # as in real conda files: conda 24.7.1 leaves such brackets out
+        ("six[socks] >=1.16", True),
         ("six[socks]=1.16.*", False),
     ],
 )

@@ -313,7 +313,7 @@ error: Failed to install seed packages into virtual environment
     ),
 }
 
-#: how a server says it, behind which each tool prints a page of HTML
+#: a server's status line; each tool prints a page of HTML after it
 _UPLOAD = "Hashing tiny_alpha-0.1.0-py3-none-any.whl (1014B)\nUploading tiny_alpha-0.1.0-py3-none-any.whl (1014B)\n"
 _NOT_PUBLISHED = "error: Failed to publish `dist/tiny_alpha-0.1.0-py3-none-any.whl` to `http://127.0.0.1:18999/`\n"
 UV |= {

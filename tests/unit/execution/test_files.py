@@ -1,4 +1,4 @@
-"""Files are replaced whole, and put back from copies."""
+"""Files are replaced whole, and restored from copies."""
 
 from __future__ import annotations
 

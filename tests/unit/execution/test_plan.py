@@ -28,15 +28,15 @@ class Log:
         self.heard: list[str] = []
 
     def begin(self, step: Step) -> None:
-        """Keep that a step starts."""
+        """Record that a step starts."""
         self.heard.append(f"begin {step.id}")
 
     def line(self, step: Step, text: str) -> None:
-        """Keep a line."""
+        """Record a line."""
         self.heard.append(f"{step.id}: {text}")
 
     def end(self, step: Step, seconds: float, *, ok: bool) -> None:
-        """Keep that it ended."""
+        """Record that it ended."""
         assert seconds >= 0
         self.heard.append(f"end {step.id} {'ok' if ok else 'failed'}")
 

@@ -1,4 +1,4 @@
-"""What a run says that it took."""
+"""What a run reports about its time and memory."""
 
 from __future__ import annotations
 

@@ -177,9 +177,8 @@ def test_poetry_never_makes_an_environment_of_its_own(project: MakeProject, home
     made = project()
     nowhere = str(home / ".cache" / "mlops-lab" / "no-virtualenvs")
     bare = Path(str(Poetry(made).lock(None).env["VIRTUAL_ENV"]))
-    assert bare.is_relative_to(
-        bootstrap.cache_folder()
-    )  # and not the tool environment: Poetry clones into it
+    # and not the tool environment: Poetry clones into it
+    assert bare.is_relative_to(bootstrap.cache_folder())
     assert (bare / "pyvenv.cfg").is_file()
     activation = Venv(made).activation()
     for command in (Poetry(made).lock(None), Poetry(made).install(activation)):

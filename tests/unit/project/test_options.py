@@ -1,4 +1,4 @@
-"""What a run was asked for: flags win over variables, and these over settings."""
+"""The options of a run: flags override variables, and these override settings."""
 
 from __future__ import annotations
 

@@ -100,7 +100,6 @@ def test_project_of_a_member_is_its_workspaces(
     assert root_of(inside) == root
     assert Project.load(inside, {}).pyproject.name == "demo"
     assert root_of(root / "packages/no") == root / "packages/no"
-    (root / "pyproject.toml").write_text(
-        "[project\n"
-    )  # whoever asked for the member gets the member
+    # a root that cannot be read leaves the member
+    (root / "pyproject.toml").write_text("[project\n")
     assert root_of(inside) == inside.parent

@@ -187,7 +187,7 @@ def test_copies_stay_where_the_next_run_cannot_put_them_back_either(
 def test_what_a_run_wrote_that_left_its_journal_is_not_a_persons(
     session: Session, root: Path
 ) -> None:
-    """A second Ctrl-C, while all is put back, lets the lock go and leaves the journal."""
+    """A second Ctrl-C, while all is restored, releases the lock and leaves the journal."""
     manifests = [root / name for name in NAMES]
     with transaction.alone(root, "setup", lambda _: None):
         journal.Journal.of(session, manifests).save(root, manifests=manifests)

@@ -55,7 +55,7 @@ class Tools:
 
 @pytest.fixture
 def tools(monkeypatch: pytest.MonkeyPatch) -> Tools:
-    """Put the answers of a test in the place of the tools."""
+    """Replace the tools by the answers of a test."""
     made = Tools()
     monkeypatch.setattr(process, "run", made)
     return made

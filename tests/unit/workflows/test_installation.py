@@ -110,7 +110,7 @@ def test_no_environment_is_no_error_for_removal(project: MakeProject) -> None:
     assert result.detail == "nothing to remove"
 
 
-#: what each manager says when it has installed two packages
+#: what each manager prints when it has installed two packages
 SAID = {
     "uv": ("", " + click==8.5.1\n + iniconfig==2.3.1\n"),
     "poetry": ("  - Installing click (8.5.1)\n  - Installing iniconfig (2.3.1)\n", ""),

@@ -1,4 +1,4 @@
-"""The environment follows its lock, the lock follows conda, and what a user put in is found."""
+"""The environment follows its lock, the lock follows conda, and what a user installed is found."""
 
 from __future__ import annotations
 
