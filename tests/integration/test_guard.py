@@ -156,9 +156,8 @@ def test_six_tasks_refuse_before_anything_changes(lab: Lab) -> None:
         assert f"{owned}, would become 7.1.2 (required by typer)" in said
         assert "deps.align" in said
     manifests, installed = lab.manifests(), lab.installed()
-    unsolved = lab(
-        "deps.align"
-    )  # typer and conda's click exclude each other, and the message says so
+    # typer and conda's click exclude each other, and the message says so
+    unsolved = lab("deps.align")
     assert (unsolved.code, unsolved.error()["title"]) == (2, "unsolvable")
     assert (lab.manifests(), lab.installed()) == (manifests, installed)
 
