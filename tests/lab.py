@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib.metadata
 import json
 import os
 import shutil
@@ -282,15 +283,11 @@ class Lab:
         return self.run([str(self.condabin / "conda"), *args])
 
     def installed(self) -> dict[str, str]:
-        """Ask the environment's own Python what is installed in it, conda's own packages too."""
-        ask = (
-            "import importlib.metadata as m, json;"
-            "name = lambda d: str(d.name).lower().replace('_', '-');"
-            "print(json.dumps({name(d): d.version for d in m.distributions()}))"
-        )
-        answer = self.run([str(self.python), "-I", "-B", "-c", ask])
-        assert answer.code == 0, answer
-        found: dict[str, str] = json.loads(answer.stdout)
+        """Return names and versions of what is installed, conda's own packages too."""
+        (site,) = self.prefix.glob("lib/python*/site-packages")
+        found = {}
+        for one in importlib.metadata.distributions(path=[str(site)]):
+            found[str(one.name).lower().replace("_", "-")] = one.version
         return found
 
     def imports(self, *modules: str) -> Path:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,6 +111,37 @@ def new_lab(
         (home / ".condarc").write_text(settings)
         lab.write("conda.yml", CONDA_YML)
         return lab
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def copied(
+    new_lab: Callable[[Case], Lab], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Case, Callable[[Lab], object]], Lab]:
+    """Return a maker of labs that a function prepared.
+
+    The function runs once for each case; later labs are copies of what it left, at the same place,
+    since an environment cannot be moved. So a test deletes its lab before the next one is made.
+    """
+    kept: dict[tuple[Case, str], tuple[Lab, Path]] = {}
+
+    def copy(home: Path, to: Path) -> None:
+        shutil.rmtree(to, ignore_errors=True)
+        shutil.copytree(home, to, symlinks=True)
+
+    def make(case: Case, prepare: Callable[[Lab], object]) -> Lab:
+        key = case, prepare.__qualname__
+        if key in kept:
+            lab, copy_of_home = kept[key]
+            copy(copy_of_home, lab.home)
+        else:
+            lab = new_lab(case)
+            prepare(lab)
+            copy_of_home = tmp_path_factory.mktemp("copy") / "home"
+            copy(lab.home, copy_of_home)
+            kept[key] = lab, copy_of_home
+        return replace(lab, env=dict(lab.env))
 
     return make
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import pytest
 from tests.lab import CASES, CONDA_YML, Case, Lab, differences, tools, untouched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.processes
 
@@ -34,14 +35,37 @@ version = "{}"
 """
 
 
+def write_manifests(lab: Lab) -> None:
+    """Give the conda layer click and six, and the manifest a need for an older click."""
+    lab.write("conda.yml", f"{CONDA_YML}  - click\n  - six\n")
+    text = (lab.project / "pyproject.toml").read_text("utf-8")
+    lab.write("pyproject.toml", text.replace(f'dependencies = ["{OLDER}"]', PIN))
+
+
+def set_up(lab: Lab) -> None:
+    """Set a lab up whose manifest needs nothing that conda has."""
+    write_manifests(lab)
+    declare(lab, 'dependencies = ["iniconfig"]')
+    lab.ok("setup")
+
+
 @pytest.fixture(params=CONDA_CASES, ids=str)
-def lab(request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]) -> Lab:
-    """Return a lab whose conda layer has click and six, and whose manifest needs an older click."""
+def lab(request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]) -> Iterator[Lab]:
+    """Yield a lab whose conda layer has click and six, and whose manifest needs an older click."""
     made = new_lab(request.param)
-    made.write("conda.yml", f"{CONDA_YML}  - click\n  - six\n")
-    text = (made.project / "pyproject.toml").read_text("utf-8")
-    made.write("pyproject.toml", text.replace(f'dependencies = ["{OLDER}"]', PIN))
-    return made
+    write_manifests(made)
+    yield made
+    shutil.rmtree(made.home)
+
+
+@pytest.fixture(params=CONDA_CASES, ids=str)
+def sound(
+    request: pytest.FixtureRequest, copied: Callable[[Case, Callable[[Lab], object]], Lab]
+) -> Iterator[Lab]:
+    """Yield a lab that is set up, whose conda layer has click and six."""
+    made = copied(request.param, set_up)
+    yield made
+    shutil.rmtree(made.home)
 
 
 def conda_files(lab: Lab) -> dict[str, object]:
@@ -90,18 +114,17 @@ def test_refuses_then_align_solves_it(lab: Lab) -> None:
     assert (lab.manifests(), lab.installed()) == (manifests, tree)
 
 
-def test_sync_takes_strays_and_leaves_conda_alone(lab: Lab) -> None:
-    text = (lab.project / "pyproject.toml").read_text("utf-8")
-    lab.write("pyproject.toml", text.replace(PIN, 'dependencies = ["iniconfig"]'))
-    lab.ok("setup")
-    before = conda_files(lab)
-    stray = lab.run([str(tools() / "uv"), "pip", "install", "--python", str(lab.python), "toolz"])
+def test_sync_takes_strays_and_leaves_conda_alone(sound: Lab) -> None:
+    before = conda_files(sound)
+    stray = sound.run(
+        [str(tools() / "uv"), "pip", "install", "--python", str(sound.python), "toolz"]
+    )
     assert stray.code == 0, stray
-    assert "toolz" in lab.installed()
-    lab.ok("deps.sync")
-    assert "toolz" not in lab.installed()
-    assert differences(before, conda_files(lab)) == {}
-    assert {"six", "click", "pip", "iniconfig"} <= set(lab.installed())
+    assert "toolz" in sound.installed()
+    sound.ok("deps.sync")
+    assert "toolz" not in sound.installed()
+    assert differences(before, conda_files(sound)) == {}
+    assert {"six", "click", "pip", "iniconfig"} <= set(sound.installed())
 
 
 def declare(lab: Lab, line: str) -> None:
@@ -135,13 +158,11 @@ def refused(lab: Lab, *task: str) -> str:
     return f"{error['detail']} {error['remedy']}"
 
 
-def test_six_tasks_refuse_before_anything_changes(lab: Lab) -> None:
-    declare(lab, 'dependencies = ["iniconfig"]')
-    lab.ok("setup")
-    text = (lab.project / "pyproject.toml").read_text("utf-8")
-    lab.write("pyproject.toml", text.replace('dependencies = ["iniconfig"]', TRANSITIVE))
-    lab.ok("deps.lock")
-    version = lab.installed()["click"]
+def test_six_tasks_refuse_before_anything_changes(sound: Lab) -> None:
+    text = (sound.project / "pyproject.toml").read_text("utf-8")
+    sound.write("pyproject.toml", text.replace('dependencies = ["iniconfig"]', TRANSITIVE))
+    sound.ok("deps.lock")
+    version = sound.installed()["click"]
     for task in (
         ("setup",),
         ("deps.install",),
@@ -151,15 +172,15 @@ def test_six_tasks_refuse_before_anything_changes(lab: Lab) -> None:
         ("deps.add", "toolz"),
         ("deps.remove", "iniconfig", "--group", "dev"),
     ):
-        said = refused(lab, *task)
+        said = refused(sound, *task)
         owned = f"click {version}, which conda owns (package click)"
         assert f"{owned}, would become 7.1.2 (required by typer)" in said
         assert "deps.align" in said
-    manifests, installed = lab.manifests(), lab.installed()
+    manifests, installed = sound.manifests(), sound.installed()
     # typer and conda's click exclude each other, and the message says so
-    unsolved = lab("deps.align")
+    unsolved = sound("deps.align")
     assert (unsolved.code, unsolved.error()["title"]) == (2, "unsolvable")
-    assert (lab.manifests(), lab.installed()) == (manifests, installed)
+    assert (sound.manifests(), sound.installed()) == (manifests, installed)
 
 
 def test_what_was_replaced_by_hand_is_not_pinned(lab: Lab) -> None:
@@ -186,20 +207,18 @@ def test_what_was_replaced_by_hand_is_not_pinned(lab: Lab) -> None:
     assert lab.ok("check.all", "--select", "ownership").ids("pass") >= {"ownership.clobbered"}
 
 
-def test_the_same_version_from_elsewhere_is_a_replacement_too(lab: Lab) -> None:
-    declare(lab, 'dependencies = ["iniconfig"]')
-    lab.ok("setup")
-    version = lab.installed()["click"]
-    lab.write("mein click/pyproject.toml", LOCAL.format(version))
-    lab.write("mein click/backend.py", "raise SystemExit('never built')\n")
-    text = (lab.project / "pyproject.toml").read_text("utf-8")
-    address = (lab.project / "mein click").as_uri()
-    lab.write(
+def test_the_same_version_from_elsewhere_is_a_replacement_too(sound: Lab) -> None:
+    version = sound.installed()["click"]
+    sound.write("mein click/pyproject.toml", LOCAL.format(version))
+    sound.write("mein click/backend.py", "raise SystemExit('never built')\n")
+    text = (sound.project / "pyproject.toml").read_text("utf-8")
+    address = (sound.project / "mein click").as_uri()
+    sound.write(
         "pyproject.toml", text.replace('["iniconfig"]', f'["iniconfig", "click @ {address}"]')
     )
-    lab.ok("deps.lock")
+    sound.ok("deps.lock")
     for task in ("deps.install", "setup"):
-        said = refused(lab, task)
+        said = refused(sound, task)
         assert f"click {version}, which conda owns (package click), would become " in said
         assert "required by pyproject.toml" in said
 
@@ -236,15 +255,13 @@ def test_conda_takes_over_nothing_that_the_lock_owns(lab: Lab) -> None:
     lab.ok("check.doctor")
 
 
-def test_a_pip_section_replaces_nothing_of_condas(lab: Lab) -> None:
-    declare(lab, 'dependencies = ["iniconfig"]')
-    lab.ok("setup")
-    version = lab.installed()["click"]
-    lab.write("conda.yml", f"{CONDA_YML}  - click\n  - six\n  - pip:\n    - click<8.2\n")
+def test_a_pip_section_replaces_nothing_of_condas(sound: Lab) -> None:
+    version = sound.installed()["click"]
+    sound.write("conda.yml", f"{CONDA_YML}  - click\n  - six\n  - pip:\n    - click<8.2\n")
     for task in ("setup", "env.create"):
-        said = refused(lab, task)
+        said = refused(sound, task)
         assert f"click {version}, which conda owns (package click), would become 8.1." in said
         assert "required by conda.yml" in said
-    lab.write("conda.yml", f"{CONDA_YML}  - click\n  - six\n  - pip:\n    - toolz\n")
-    lab.ok("setup")
-    assert "toolz" in lab.installed()
+    sound.write("conda.yml", f"{CONDA_YML}  - click\n  - six\n  - pip:\n    - toolz\n")
+    sound.ok("setup")
+    assert "toolz" in sound.installed()

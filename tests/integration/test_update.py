@@ -17,11 +17,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.processes
 
 
-@pytest.fixture(params=SAMPLE, ids=str)
-def changed(request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]) -> Iterator[Lab]:
-    """Return a lab whose manifests changed after setup, with a package installed by hand."""
-    lab = new_lab(request.param)
-    if request.param.layer == "conda":
+def change_manifests(lab: Lab) -> None:
+    """Set a lab up, then change its manifests and install a package by hand."""
+    if lab.case is not None and lab.case.layer == "conda":
         channel = lab.home / "tiny"
         for name, version in (("tiny-lib", "1.9"), ("tiny-lib", "1.10"), ("tiny-new", "1.0")):
             tiny_channel.add(channel, name, version)
@@ -35,6 +33,14 @@ def changed(request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]) -> I
     lab.write("pyproject.toml", PYPROJECT.replace("iniconfig>=2", "mypy-extensions>=1"))
     argv = [str(tools() / "uv"), "pip", "install", "toolz==0.12.0", "--python", str(lab.python)]
     assert lab.run(argv).code == 0
+
+
+@pytest.fixture(params=SAMPLE, ids=str)
+def changed(
+    request: pytest.FixtureRequest, copied: Callable[[Case, Callable[[Lab], object]], Lab]
+) -> Iterator[Lab]:
+    """Yield a lab whose manifests changed after setup, with a package installed by hand."""
+    lab = copied(request.param, change_manifests)
     yield lab
     shutil.rmtree(lab.home)
 
