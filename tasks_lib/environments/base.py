@@ -163,9 +163,12 @@ class Environment(ABC):
         """Return the manifest, its new text, and the command that installs or removes `specs`.
 
         Raises:
-            NotImplementedError: The layer has no manifest.
+            LabError: The layer has no manifest, or it cannot be edited.
         """
-        raise NotImplementedError
+        del specs, drop
+        text = f"{self.where} has no packages of its own that a manifest names."
+        remedy = Remedy("Leave out --layer")
+        raise LabError(text, ErrorCode.NO_CONDA_LAYER, remedy=remedy)
 
     def details(self) -> dict[str, Any]:
         """Return what `env.info` shows of this kind of environment alone."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tasks_lib.environments.base import Activation
 
-WINDOWS = os.name == "nt"  # not from `environments`, whose import costs a YAML parser
+WINDOWS = os.name == "nt"
 #: PowerShell puts folders of the user ahead of the two that Windows itself lists in PSModulePath.
 _POWERSHELL_FOLDERS = 3
 _START = "MLOPS_LAB_START"

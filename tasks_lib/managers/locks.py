@@ -66,12 +66,16 @@ def read(path: Path, parse: Callable[[dict[str, Any]], LockedPackage]) -> tuple[
     """
     if not path.is_file():
         return ()
-    line = None
     try:
-        return tuple(parse(row) for row in read_toml(path)[0].get("package", []))
+        data, _ = read_toml(path)
     except LabError as error:
-        reason, line = error.message, error.line
+        raise _damaged(path, error.message, error.line) from None
+    try:
+        return tuple(parse(row) for row in data.get("package", []))
     except (AttributeError, KeyError, TypeError):
-        reason = "it does not list packages."
+        raise _damaged(path, "it does not list packages.") from None
+
+
+def _damaged(path: Path, reason: str, line: int | None = None) -> LabError:
     text = f"{path.name} is damaged: {reason}"
-    raise LabError(text, ErrorCode.DAMAGED_LOCK, file=path.name, line=line, remedy=LOCK_AGAIN)
+    return LabError(text, ErrorCode.DAMAGED_LOCK, file=path.name, line=line, remedy=LOCK_AGAIN)

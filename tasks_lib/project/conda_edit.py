@@ -153,7 +153,9 @@ def _dependencies(path: Path, text: str) -> _Dependencies:
         if key.value == "dependencies":
             is_flow = isinstance(listed, yaml.SequenceNode) and bool(listed.flow_style)
             start, end = listed.start_mark.index, listed.end_mark.index
-            entries = [_entry(text, node) for node in listed.value]
+            # a list that is left out, or null, is a scalar
+            nodes = listed.value if isinstance(listed, yaml.SequenceNode) else []
+            entries = [_entry(text, node) for node in nodes]
             # an alias has the position of what it stands for, which may be anywhere
             inside = [one for one in entries if start <= one.start and one.end <= end]
             return _Dependencies(inside, is_flow, start + is_flow)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +19,6 @@ from tasks_lib.errors import LabError
 from tasks_lib.project import conda_edit, manifests
 from tasks_lib.project.conda_file import CondaFile
 from tasks_lib.project.manifests import PyProject
-from tasks_lib.session import journal
 from tasks_lib.workflows import snapshot_file
 from tests.faults import fuzz_manifests, sandbox, targets
 from tests.faults.mutations import ODD, TOKENS
@@ -89,8 +89,9 @@ def broken(monkeypatch: pytest.MonkeyPatch, target: str) -> Callable[[Callable[[
                 deed()
             return read(path, shown)
 
-        for module in (manifests, conda_config, snapshot_file, journal):
-            monkeypatch.setattr(module, "read_text", reader)
+        for name, module in list(sys.modules.items()):
+            if name.startswith("tasks_lib.") and hasattr(module, "read_text"):
+                monkeypatch.setattr(module, "read_text", reader)
 
     return put
 
@@ -261,7 +262,8 @@ _VALUES = st.recursive(
     max_leaves=12,
 )
 _CONDA_KEYS = st.sampled_from(["name", "channels", "dependencies", "variables", "prefix"])
-_CONDARC_KEYS = st.sampled_from([*conda_config._KINDS, "proxy_servers"])  # noqa: SLF001 - the keys that are read
+_READ_KEYS = [key for _, keys, _ in conda_config._KINDS for key in keys]  # noqa: SLF001 - what is read
+_CONDARC_KEYS = st.sampled_from([*_READ_KEYS, "proxy_servers"])
 
 
 @pytest.mark.parametrize("name", ["conda.yml", "condarc", "pyproject.toml", EXPORT])

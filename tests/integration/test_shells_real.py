@@ -8,13 +8,16 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tasks_lib.environments import shells
 from tasks_lib.environments.base import Activation
 from tasks_lib.execution.process import Command, environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.processes
 
@@ -396,20 +399,3 @@ def test_a_new_shell_reads_the_persons_own_files_first(
     assert seen.get("ZDOTDIR") == (str(own) if moved else None)
     if lab.case.shell == "zsh":
         assert seen["FROM_ENV"] == (str(own) if moved else "none")
-
-
-def test_importing_it_needs_the_standard_library_alone() -> None:
-    root = Path(shells.__file__).parents[2]
-    said = subprocess.run(
-        [
-            sys.executable,
-            "-I",
-            "-S",
-            "-c",
-            f"import sys; sys.path.insert(0, {str(root)!r}); import tasks_lib.environments.shells",
-        ],
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
-    assert said.returncode == 0, said.stderr

@@ -117,6 +117,9 @@ ODD = {
         "name: a\n# x\u2028# y\x85# z\ndependencies:\n  - pip\n  - six\n"
     ),
     "of another channel": "name: a\ndependencies:\n  - pip\n  - conda-forge::six\n",
+    "nothing": "name: a\ndependencies:\n",
+    "null": "name: a\ndependencies: null\n",
+    "null before another key": "name: a\ndependencies: ~\nchannels: [b]\n",
 }
 
 
@@ -128,9 +131,9 @@ ODD = {
 )
 def test_odd_shapes_are_edited_rightly_or_refused(text: str, spec: str, drop: bool) -> None:
     path = Path("conda.yml")
-    expected = [
-        one for one in CondaFile.parse(path, text).dependencies if spec_name(one) != spec_name(spec)
-    ]
+    before = CondaFile.parse(path, text).dependencies
+    expected = [one for one in before if spec_name(one) != spec_name(spec)]
+    code = ErrorCode.CANNOT_EDIT if before else ErrorCode.NOT_DECLARED
     change = conda_edit.remove if drop else conda_edit.add
     error: LabError | None = None
     found = ""
@@ -139,7 +142,7 @@ def test_odd_shapes_are_edited_rightly_or_refused(text: str, spec: str, drop: bo
     except LabError as caught:
         error = caught
     if error is not None:
-        assert (error.code, error.file) == (ErrorCode.CANNOT_EDIT, "conda.yml")
+        assert (error.code, error.file) == (code if drop else ErrorCode.CANNOT_EDIT, "conda.yml")
         return
     if not drop:
         expected.append(spec)
