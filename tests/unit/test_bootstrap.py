@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -382,7 +383,7 @@ def test_rerun_does_not_go_round_in_circles(
     with pytest.raises(SystemExit) as raised:
         entry.rerun(["setup"])
     assert raised.value.code == ExitCode.TOOL_MISSING
-    assert f"rm -r {sys.prefix}" in capsys.readouterr().err
+    assert f"rm -r {shlex.quote(sys.prefix)}" in capsys.readouterr().err
 
 
 def test_the_list_names_no_address() -> None:
