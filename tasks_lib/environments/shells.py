@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tasks_lib.environments.base import WINDOWS
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution.process import FOREIGN, Command
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from tasks_lib.environments.base import Activation
 
-WINDOWS = os.name == "nt"
 #: PowerShell puts folders of the user ahead of the two that Windows itself lists in PSModulePath.
 _POWERSHELL_FOLDERS = 3
 _START = "MLOPS_LAB_START"
