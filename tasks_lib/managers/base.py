@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from tasks_lib.environments.base import Activation
     from tasks_lib.execution.plan import Step
     from tasks_lib.execution.process import Command, Outcome
-    from tasks_lib.project.manifests import PyProject
     from tasks_lib.project.project import Project
     from tasks_lib.project.workspace import Member
     from tasks_lib.tools.changes import Change
@@ -234,9 +233,11 @@ class Manager(ABC):
         return found
 
     @classmethod
-    def publish_addresses(cls, pyproject: PyProject) -> dict[str, str]:
-        """Return the upload address of each index that the manager's own table names."""
-        del pyproject
+    def publish_addresses(cls) -> dict[str, str]:
+        """Return the upload address of each index that the user's own files or variables name.
+
+        Never those of the project: a login would go wherever a repository says.
+        """
         return {}
 
     @abstractmethod

@@ -226,6 +226,11 @@ class Poetry(Manager):
         env[f"POETRY_HTTP_BASIC_{index}_PASSWORD"] = login.get("PASSWORD")
         return replace(command, env=env, source=address)
 
+    @classmethod
+    def publish_addresses(cls) -> dict[str, str]:
+        """Return the repositories in the user's own settings."""
+        return poetry_settings.repositories()
+
     def ended(self, outcome: Outcome) -> Iterable[Result]:
         """Delete the files that Poetry refused.
 

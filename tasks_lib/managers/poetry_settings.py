@@ -76,8 +76,18 @@ def environment_name(project: Project) -> str:
     return EnvManager.generate_env_name(name, str(project.root))
 
 
-def _settings(root: Path) -> Config:
-    """Read variables, poetry.toml and the user's config.toml by Poetry's own rules."""
+def repositories() -> dict[str, str]:
+    """Return the addresses of the repositories that a user named for publishing."""
+    named = _settings().get("repositories", {})
+    found = {}
+    for name, row in named.items() if isinstance(named, dict) else ():
+        if isinstance(row, dict) and "url" in row:
+            found[name] = str(row["url"])
+    return found
+
+
+def _settings(root: Path | None = None) -> Config:
+    """Read variables, the user's config.toml and a project's poetry.toml by Poetry's rules."""
     from poetry.config.config import Config  # noqa: PLC0415 - 0.1 s, and only this check needs it
 
     settings = Config()
@@ -85,8 +95,8 @@ def _settings(root: Path) -> Config:
     settings.merge({"cache-dir": str(platformdirs.user_cache_path("pypoetry", appauthor=False))})
     user = platformdirs.user_config_path("pypoetry", appauthor=False, roaming=True)
     folder = Path(os.environ.get("POETRY_CONFIG_DIR") or user)
-    for path in (folder / "config.toml", root / "poetry.toml"):
-        if path.is_file():
+    for path in (folder / "config.toml", root and root / "poetry.toml"):
+        if path and path.is_file():
             settings.merge(read_toml(path, str(path))[0])
     return settings
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -17,8 +18,9 @@ from tasks_lib.managers.base import AFTER_LOCK, LOCK_FRESH, MAIN, Manager, Place
 from tasks_lib.managers.locks import LockedPackage, Origin
 from tasks_lib.managers.uv_tables import UvTables
 from tasks_lib.project import requirements, workspace
+from tasks_lib.project.manifests import read_toml
 from tasks_lib.results import Check, Result, Status
-from tasks_lib.tools import executables, uv
+from tasks_lib.tools import executables, package_index, uv
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from tasks_lib.environments.base import Activation
     from tasks_lib.execution.process import Outcome
     from tasks_lib.managers.tables import ManagerTables
-    from tasks_lib.project.manifests import PyProject
     from tasks_lib.project.workspace import Member
     from tasks_lib.tools.changes import Change
 
@@ -197,12 +198,13 @@ class Uv(Manager):
     def publish(
         self, files: Sequence[Path], address: str, login: Mapping[str, str], member: Member | None
     ) -> Command:
-        """Run `uv publish`.
+        """Run `uv publish`, elsewhere: it would follow the `publish-url` of the project.
 
         The user's own variables for it must not name another index or login.
         """
         del member
-        argv = [self.program, "publish", "--trusted-publishing", "never"]
+        argv = [self.program, "publish", "--directory", self.project.root.anchor]
+        argv += ["--trusted-publishing", "never"]
         if address:
             argv += ["--publish-url", address]
         env: dict[str, str | None] = {}
@@ -218,13 +220,14 @@ class Uv(Manager):
         )
 
     @classmethod
-    def publish_addresses(cls, pyproject: PyProject) -> dict[str, str]:
-        """Return the `publish-url` of each `[[tool.uv.index]]`."""
-        entries = pyproject.table("tool", "uv").get("index")
-        found = {}
-        for entry in entries if isinstance(entries, list) else ():
-            if isinstance(entry, dict) and entry.get("publish-url"):
-                found[str(entry.get("name"))] = str(entry["publish-url"])
+    def publish_addresses(cls) -> dict[str, str]:
+        """Return the `publish-url` of each index in the user's own files."""
+        found: dict[str, str] = {}
+        for path in reversed(package_index.uv_files(os.environ)):
+            entries = read_toml(path, str(path))[0].get("index") if path.is_file() else ()
+            for entry in entries if isinstance(entries, list) else ():
+                if isinstance(entry, dict) and entry.get("publish-url"):
+                    found[str(entry.get("name"))] = str(entry["publish-url"])
         return found
 
     def outdated(self, activation: Activation) -> Command:

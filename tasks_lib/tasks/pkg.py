@@ -28,9 +28,9 @@ def build(
 
 
 _INDEX = {
-    "index": "needed: an address to upload to, the name of a [[tool.uv.index]] with a "
-    "publish-url, or pypi; the login is taken from MLOPS_LAB_PUBLISH_TOKEN, or "
-    "MLOPS_LAB_PUBLISH_USERNAME and MLOPS_LAB_PUBLISH_PASSWORD",
+    "index": "needed: an address to upload to, pypi, or a name from your own settings of uv (an "
+    "index with a publish-url) or Poetry (repositories); the login is taken from "
+    "MLOPS_LAB_PUBLISH_TOKEN, or MLOPS_LAB_PUBLISH_USERNAME and MLOPS_LAB_PUBLISH_PASSWORD",
 }
 
 

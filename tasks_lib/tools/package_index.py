@@ -40,7 +40,7 @@ def resolve(options: Options, variables: Mapping[str, str] = os.environ) -> Inde
     chosen = options.index
     if chosen.value:
         return Index(chosen.value, chosen.name or PYPROJECT)
-    for files, read in ((_uv_files, _uv_index), (_pip_files, _pip_index)):
+    for files, read in ((uv_files, _uv_index), (_pip_files, _pip_index)):
         for path in files(variables):
             if path.is_file() and (url := read(path)):
                 return Index(url, str(path))
@@ -76,7 +76,7 @@ def default() -> str:
     return str(PyPI.simple_url)
 
 
-def _uv_files(variables: Mapping[str, str]) -> list[Path]:
+def uv_files(variables: Mapping[str, str]) -> list[Path]:
     """Return uv's configuration files, strongest first.
 
     Source: uv's documentation, 'Configuration files'.

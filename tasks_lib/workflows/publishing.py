@@ -135,7 +135,7 @@ def publish(  # noqa: PLR0913 - the options of the task
         LabError: The index is unknown, its address has a login, the login is incomplete, nothing
             was built, or the run is offline.
     """
-    address = _address(session, to)
+    address = _address(to)
     if session.project.options.offline:
         text = f"Nothing can be published without the network, and {bootstrap.OFFLINE} is set."
         raise LabError(text, ErrorCode.NOT_OFFLINE, remedy=Remedy(f"Unset {bootstrap.OFFLINE}"))
@@ -262,21 +262,26 @@ def _name_and_version(path: Path) -> tuple[str, str]:
     return name, str(version)
 
 
-def _address(session: Session, to: str) -> str:
-    """Return the address to upload to, empty for the managers' default."""
+def _address(to: str) -> str:
+    """Return the address to upload to, empty for the managers' default.
+
+    A name is one of the user's own settings: what the project calls so could take the login.
+    """
+    if to == PUBLIC:
+        return ""
     named: dict[str, str] = {}
     for manager in MANAGERS.values():
-        named |= manager.publish_addresses(session.project.pyproject)
+        named |= manager.publish_addresses()
     address = named.get(to, to)
     if redaction.without_logins(address, tokens=True) != address:
         text = f"The index's address contains a login: {redaction.without_secrets(address)}."
         remedy = Remedy(f"Set {_VARIABLE}TOKEN, or {_VARIABLE}USERNAME and {_VARIABLE}PASSWORD")
         raise LabError(text, ErrorCode.CONTAINS_LOGIN, remedy=remedy)
-    if address == PUBLIC:
-        return ""
     if "://" in address:
         return address
-    text = f"There is no index {to!r} to publish to." if to else "No index was named to publish to."
+    text = "No index was named to publish to."
+    if to:
+        text = f"Your own settings have no index {to!r} to publish to; a project's do not count."
     text += f" Give an address, or one of {', '.join([PUBLIC, *named])}."
     remedy = Remedy("Name an index", ("invoke", "pkg.publish", "--index", "ADDRESS"))
     raise LabError(text, ErrorCode.NO_INDEX, remedy=remedy)

@@ -93,6 +93,14 @@ def test_a_file_that_is_no_wheel(project: MakeProject, root: Path) -> None:
         publishing.expect_metadata(root / WHEEL, _session(project).project.pyproject)
 
 
+def _own_index(home: Path, name: str, address: str) -> None:
+    """Name an index in uv's settings of the user."""
+    folder = home / ".config/uv"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "uv.toml").open("a", encoding="utf-8") as stream:
+        stream.write(f'[[index]]\nname = "{name}"\nurl = "https://h"\npublish-url = "{address}"\n')
+
+
 @pytest.mark.parametrize(
     ("to", "why"),
     [
@@ -101,25 +109,69 @@ def test_a_file_that_is_no_wheel(project: MakeProject, root: Path) -> None:
             "No index was named to publish to. Give an address, or one of pypi, lab",
             id="none",
         ),
-        pytest.param("there", "no index 'there'", id="unknown"),
+        pytest.param("there", "no index 'there' to publish to", id="unknown"),
         pytest.param(
             "https://me:hunter2@host/x", r"contains a login: https://\*\*\*@host/x", id="a login"
         ),
         pytest.param("secret", "contains a login", id="a login behind a name"),
     ],
 )
-def test_an_index_is_named_without_a_login(project: MakeProject, to: str, why: str) -> None:
-    named = '[[tool.uv.index]]\nname = "{}"\nurl = "https://h"\npublish-url = "https://{}h/up"\n'
-    session = _session(
-        project, HEAD + BUILD + named.format("lab", "") + named.format("secret", "me:hunter2@")
-    )
+def test_an_index_is_named_without_a_login(
+    project: MakeProject, home: Path, to: str, why: str
+) -> None:
+    _own_index(home, "lab", "https://h/up")
+    _own_index(home, "secret", "https://me:hunter2@h/up")
+    session = _session(project)
     with pytest.raises(LabError, match=why) as caught:
         publishing.publish(session, Progress(), to=to)
     assert "hunter2" not in str(caught.value)
 
 
+_NAMED = '[[tool.uv.index]]\nname = "{}"\nurl = "https://h"\npublish-url = "https://evil/up"\n'
+_OF_REPOSITORY = {
+    "uv": _NAMED,
+    "default": '[tool.uv]\npublish-url = "https://evil/up"\n',
+    "poetry": '[[tool.poetry.source]]\nname = "{}"\nurl = "https://evil/up"\n',
+}
+
+
+@pytest.mark.parametrize("place", [*_OF_REPOSITORY, "uv.toml", "poetry.toml"])
+@pytest.mark.parametrize("manager", ["uv", "poetry"])
+def test_a_login_never_goes_where_a_repository_says(
+    project: MakeProject, root: Path, monkeypatch: pytest.MonkeyPatch, manager: str, place: str
+) -> None:
+    monkeypatch.setenv("MLOPS_LAB_PUBLISH_TOKEN", "canary")
+    (root / "uv.toml").write_text(_NAMED.replace("tool.uv.", "").format("lab"))
+    (root / "poetry.toml").write_text('[repositories.lab]\nurl = "https://evil/up"\n')
+    for name in {"uv.toml", "poetry.toml"} - {place}:
+        (root / name).unlink()
+    (root / WHEEL).touch()
+    for name in ("pypi", "lab"):
+        text = _OF_REPOSITORY.get(place, "").format(name)
+        session = _session(project, HEAD + BUILD + text, manager)
+        if name == "lab":
+            with pytest.raises(LabError, match="a project's do not count"):
+                publishing.publish(session, Progress(), to=name, dist=".")
+            continue
+        answer = publishing.publish(session, Progress(), to=name, dist=".", dry_run=True)
+        assert "evil" not in str(answer.data)
+
+
+def test_a_repository_of_poetrys_own_settings(
+    project: MakeProject, root: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POETRY_CONFIG_DIR", str(home))
+    (home / "config.toml").write_text('[repositories.lab]\nurl = "https://h/up"\n')
+    (root / WHEEL).touch()
+    plan = publishing.publish(_session(project), Progress(), to="lab", dist=".", dry_run=True).data
+    assert "--publish-url https://h/up" in plan["plan"][0]["command"]
+
+
 #: whole commands, since a word too many could publish elsewhere
-_UV = "UV_PUBLISH_PASSWORD=*** UV_PUBLISH_USERNAME=*** uv publish --trusted-publishing never"
+_UV = (
+    "UV_PUBLISH_PASSWORD=*** UV_PUBLISH_USERNAME=*** "
+    "uv publish --directory / --trusted-publishing never"
+)
 COMMANDS = {
     ("uv", "lab"): f"{_UV} --publish-url https://h/up {{}}",
     ("uv", "pypi"): f"{_UV} {{}}",
@@ -134,13 +186,17 @@ COMMANDS = {
 
 @pytest.mark.parametrize(("manager", "to"), COMMANDS)
 def test_publishing_is_shown_without_the_login(
-    project: MakeProject, root: Path, monkeypatch: pytest.MonkeyPatch, manager: str, to: str
+    project: MakeProject,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    manager: str,
+    to: str,
 ) -> None:
     monkeypatch.setattr("tasks_lib.tools.executables.tool", lambda name: name)
     monkeypatch.setenv("MLOPS_LAB_PUBLISH_USERNAME", "me")
-    named = '[[tool.uv.index]]\nname = "lab"\nurl = "https://h"\npublish-url = "https://h/up"\n'
-    session = _session(project, HEAD + BUILD + named, manager)
-    folder = root / "built"
+    _own_index(home, "lab", "https://h/up")
+    session = _session(project, HEAD + BUILD, manager)
+    folder = session.project.root / "built"
     folder.mkdir()
     with pytest.raises(LabError, match=r"has no file of Demo_x 1\.0"):
         publishing.publish(session, Progress(), to=to, dist="built")
