@@ -190,6 +190,7 @@ class ErrorCode(StrEnum):
         "The environment that was created differs from its description.",
     )
     STALE_LOCK = "stale_lock", 2, "The lock does not match pyproject.toml."
+    STATE_FOLDER = "state_folder", 2, "What a run records cannot be kept outside of the project."
     SYSTEM_ERROR = "system_error", 4, "The operating system refused an operation."
     TOOL_ENVIRONMENT_FAILED = (
         "tool_environment_failed",
