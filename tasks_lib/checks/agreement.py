@@ -79,7 +79,9 @@ def _locks(facts: Facts) -> Iterable[Finding]:
         other = manager(facts.project)
         differ = []
         for name, theirs in sorted(other.locked().items()):
-            if ours.get(name, theirs) != theirs:
+            pins = ours.get(name, theirs)
+            # of the versions that a lock keeps apart, another lock may have a part
+            if not (pins <= theirs or theirs <= pins):
                 here, there = " or ".join(sorted(ours[name])), " or ".join(sorted(theirs))
                 differ.append(f"{name} ({mine.lock_name}: {here}, {other.lock_name}: {there})")
         if differ:

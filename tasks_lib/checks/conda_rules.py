@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from tasks_lib.checks.base import FactCheck, Finding, conda_line, has_conda_file, listed
@@ -57,29 +58,35 @@ def _channel_line(path: Path, channel: str) -> int | None:
 
 
 def _torch(facts: Facts) -> Iterable[Finding]:
+    """Report where no kind is left that all packages may have.
+
+    A lock with one package at several versions keeps these apart: only one of them is installed.
+    """
     kinds: dict[str, list[str]] = {"CPU": [], "GPU": []}
-    for kind, evidence in (*_torch_of_conda(facts), *_torch_of_python(facts)):
+    choices: dict[str, set[str]] = defaultdict(set)
+    for name, kind, evidence in (*_torch_of_conda(facts), *_torch_of_python(facts)):
         kinds[kind].append(evidence)
-    if all(kinds.values()):
+        choices[name].add(kind)
+    if choices and not kinds.keys() & set.intersection(*choices.values()):
         cpu, gpu = listed(dict.fromkeys(kinds["CPU"])), listed(dict.fromkeys(kinds["GPU"]))
         yield Finding(f"for the CPU: {cpu}; for the GPU: {gpu}.")
 
 
-def _torch_of_conda(facts: Facts) -> Iterator[tuple[str, str]]:
-    """Yield CPU or GPU, and the conda package that shows it."""
+def _torch_of_conda(facts: Facts) -> Iterator[tuple[str, str, str]]:
+    """Yield the name of a conda package, CPU or GPU, and what shows it."""
     known = dict(facts.conda_specs) if facts.conda_layer else {}
     for name, record in facts.conda.items():
         known[name] = f"{name} {record['version']} {record.get('build', '')}"
     for name in sorted((_CONDA_TORCH | _TORCH) & known.keys()):
         text = known[name]
         if re.search(r"cuda|gpu", text):
-            yield "GPU", f"{text} (conda)"
+            yield f"conda's {name}", "GPU", f"{text} (conda)"
         elif "cpu" in text:
-            yield "CPU", f"{text} (conda)"
+            yield f"conda's {name}", "CPU", f"{text} (conda)"
 
 
-def _torch_of_python(facts: Facts) -> Iterator[tuple[str, str]]:
-    """Yield CPU or GPU, and the distribution that shows it by the local part of its version.
+def _torch_of_python(facts: Facts) -> Iterator[tuple[str, str, str]]:
+    """Yield the name of a distribution, CPU or GPU, and the version whose local part shows it.
 
     On Linux PyPI's own torch is for the GPU, and brings NVIDIA's packages.
     """
@@ -92,9 +99,9 @@ def _torch_of_python(facts: Facts) -> Iterator[tuple[str, str]]:
         for version in sorted(versions):
             local = version.partition("+")[2]
             if local.startswith("cpu"):
-                yield "CPU", f"{name} {version} ({place})"
+                yield name, "CPU", f"{name} {version} ({place})"
             elif local.startswith(("cu", "rocm")) or (nvidia and not local):
-                yield "GPU", f"{name} {version} ({place})"
+                yield name, "GPU", f"{name} {version} ({place})"
 
 
 def _has_torch(facts: Facts) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tasks_lib.environments.base import MADE, State
@@ -9,6 +10,8 @@ from tasks_lib.errors import LabError, Remedy
 from tasks_lib.execution import failures
 from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Command
+from tasks_lib.ownership import graph
+from tasks_lib.ownership.facts import Facts
 from tasks_lib.results import Check, Result, Status
 from tasks_lib.tools import executables
 
@@ -98,19 +101,26 @@ def compat(session: Session) -> Iterable[Step]:
     """Run `uv pip check`, which answers as `pip check` does, and sooner."""
     argv = (executables.uv(), "pip", "check", "--python", str(session.environment.python))
     command = Command(argv, "look for requirements that are not met", cwd=session.project.root)
-    yield Step(
-        "check.compat", "check compatibility", command, reads=_compatible, needs=MADE, check=True
-    )
+    reads = partial(_compatible, session)
+    yield Step("check.compat", "check compatibility", command, reads=reads, needs=MADE, check=True)
 
 
-def _compatible(outcome: Outcome) -> Iterable[Result]:
-    """Read the words of `uv pip check`: its exit code does not tell the cases apart (uv 0.13)."""
+def _compatible(session: Session, outcome: Outcome) -> Iterable[Result]:
+    """Read the words of `uv pip check`: its exit code does not tell the cases apart (uv 0.13).
+
+    What the environment came with, and nothing needs, does not count.
+    """
     lines = [line.strip() for line in outcome.said.splitlines()]
     wrong = [line for line in lines if line.startswith("The package ")]
     no_python = ("No virtual environment or system Python", "Python interpreter not found")
     if wrong:
-        for line in wrong:
+        idle = {f"`{name}`" for name in graph.idle_seeds(Facts(session))}
+        counting = [line for line in wrong if line.split()[2] not in idle]
+        for line in counting:
             yield COMPAT.result(Status.FAIL, line)
+        if not counting:
+            text = f"{' '.join(wrong)} It came with the environment, and nothing here needs it."
+            yield COMPAT.result(Status.PASS, text)
     elif outcome.ok:
         yield COMPAT.result(Status.PASS)
     elif any(words in outcome.said for words in no_python):

@@ -194,10 +194,16 @@ def verify(prefix: Path) -> Iterator[Result]:
     there, places = hashes(prefix, installed), _places(prefix)
     missing: dict[str, list[str]] = defaultdict(list)
     altered: dict[str, list[str]] = defaultdict(list)
-    for name, record in sorted(installed.items()):
-        for item in _paths(record, places):
+    listed = {name: _paths(record, places) for name, record in sorted(installed.items())}
+    sound = set()
+    for items in listed.values():
+        for item in items:
             path = item["_path"]
-            if not _is_sound(f"{prefix}/{path}", item, there.get(path)):
+            if _is_sound(f"{prefix}/{path}", item, there.get(path)):
+                sound.add(path)  # whichever of the packages that list it brought it
+    for name, items in listed.items():
+        for path in (item["_path"] for item in items):
+            if path not in sound:
                 wrong = altered if path in there else missing
                 wrong[name].append(path)
     yield _by_package(health_checks.MISSING_FILES, "missing", missing)

@@ -8,6 +8,7 @@ import os
 import re
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from tasks_lib.environments.site_packages import Distribution, distributions, re
 from tasks_lib.results import Check, Result, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 _SHEBANG_READ = 512
 _SHEBANG = re.compile(rb"#!(?:/bin/sh\s*\n'''exec' )?['\"]?(/[^\n'\"]*?/bin/python[\d.]*)")
@@ -44,10 +45,18 @@ def health(prefix: Path, verified: Collection[str] = ()) -> Iterator[Result]:
     yield listed(health_checks.DUPLICATES, twice, "recorded twice:")
     yield listed(health_checks.INSTALLED_FILES, gone, "files are missing from")
     theirs = [one for one in found if one.name not in verified]
+    shared = _shared(found)
+    look = partial(_altered, shared=shared)
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        altered = zip(theirs, pool.map(_altered, theirs), strict=True)
+        altered = zip(theirs, pool.map(look, theirs), strict=True)
         changed = [_few(one, files) for one, files in altered if files]
     yield listed(health_checks.INSTALLED_ALTERED, changed, "files were changed in")
+    twice = []
+    for path, hashes in shared.items():
+        known = set(hashes.values())
+        if len(known) > 1 or "" in known:
+            twice.append(f"{os.path.relpath(path, prefix)} ({' and '.join(sorted(hashes))})")
+    yield listed(health_checks.SHARED_FILES, twice, "only one of them has its file:")
 
 
 def damaged(prefix: Path) -> dict[str, Distribution]:
@@ -82,18 +91,39 @@ def _path(root: str, name: str) -> str:
     return os.path.join(root, name)  # noqa: PTH118 - a Path for each file would be slow
 
 
-def _altered(distribution: Distribution) -> list[str]:
-    """Return the files whose SHA-256 is not the recorded one, less bytecode and missing files."""
+def _shared(found: Iterable[Distribution]) -> dict[str, dict[str, str]]:
+    """Return the files that several distributions recorded: each one's hash by its name."""
+    first: dict[str, tuple[str, str]] = {}
+    shared: dict[str, dict[str, str]] = {}
+    for one in found:
+        root = str(one.folder.parent)
+        for name, recorded, _ in record_rows(one) or ():
+            if name.endswith(".pyc"):
+                continue
+            path = os.path.normpath(_path(root, name))
+            other, hash_there = first.setdefault(path, (one.name, recorded))
+            if other != one.name:
+                shared.setdefault(path, {other: hash_there})[one.name] = recorded
+    return shared
+
+
+def _altered(distribution: Distribution, shared: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Return the files whose SHA-256 is not the recorded one, less bytecode and missing files.
+
+    A file that several distributions brought may be that of any of them.
+    """
     root = str(distribution.folder.parent)
     altered = []
     for name, recorded, _ in record_rows(distribution) or ():
         if name.endswith(".pyc") or not recorded.startswith(_SHA256):
             continue
-        found = digest(_path(root, name))
+        path = _path(root, name)
+        found = digest(path)
         if found is None:
             continue
-        expected = recorded.removeprefix(_SHA256).rstrip("=")
-        if base64.urlsafe_b64encode(found).decode().rstrip("=") != expected:
+        now = base64.urlsafe_b64encode(found).decode().rstrip("=")
+        allowed = [recorded, *shared.get(os.path.normpath(path), {}).values()]
+        if all(one.removeprefix(_SHA256).rstrip("=") != now for one in allowed):
             altered.append(name)
     return altered
 
@@ -128,10 +158,10 @@ def moved(prefix: Path) -> Result:
 
 
 def listed(check: Check, wrong: Sequence[str], text: str, *, more: str = "more") -> Result:
-    """Return the result of a check: a failure that names the first few of what is wrong."""
+    """Return the result of a check, which names the first few of what is wrong."""
     if not wrong:
         return check.result(Status.PASS)
     names = ", ".join(wrong[:_SHOWN])
     if len(wrong) > _SHOWN:
         names += f" and {len(wrong) - _SHOWN} {more}"
-    return check.result(Status.FAIL, f"{text} {names}.")
+    return check.result(check.severity, f"{text} {names}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tasks_lib.errors import Remedy
-from tasks_lib.results import Check
+from tasks_lib.results import Check, Status
 
 CREATE_AGAIN = Remedy("Create the environment again", ("invoke", "env.remove", "setup"))
 _INSTALL_AGAIN = Remedy("Install it again", ("invoke", "deps.install"))
@@ -79,8 +79,16 @@ INSTALLED_ALTERED = Check(
     Remedy("Clear the cache of the tool, then install it again", ("invoke", "deps.install")),
 )
 
+SHARED_FILES = Check(
+    "doctor.shared-files",
+    "no two distributions brought different files by one name",
+    "The distribution that is installed last has its file, and the other one works with a file "
+    "that is not its own. Removing either takes the file from both.",
+    Remedy("Keep one of the two, or a version that no longer brings the file"),
+    Status.WARN,
+)
 #: the checks of Python's own records, which every layer has
-OF_DISTRIBUTIONS = (RECORDS, DUPLICATES, INSTALLED_FILES, INSTALLED_ALTERED)
+OF_DISTRIBUTIONS = (RECORDS, DUPLICATES, INSTALLED_FILES, INSTALLED_ALTERED, SHARED_FILES)
 OF_CONDA = (
     CONDA_META,
     MISSING_FILES,

@@ -79,7 +79,7 @@ def _headers(record: Path, last: str = "") -> Message:
     lines = []
     try:
         with (record / "METADATA").open(encoding="utf-8", errors="replace") as stream:
-            for line in itertools.takewhile(str.strip, stream):
+            for line in itertools.takewhile("\n".__ne__, stream):
                 lines.append(line)
                 if last and line.startswith(f"{last}:"):
                     break

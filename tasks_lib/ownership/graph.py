@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from packaging.utils import canonicalize_name
 
 from tasks_lib.environments import site_packages
+from tasks_lib.environments.base import SEEDS
 from tasks_lib.ownership import declarations
 from tasks_lib.ownership.owners import Owner
 from tasks_lib.project.conda_file import spec_name
@@ -175,6 +176,13 @@ def follow(
         wanted = needs_of(facts, map(declarations.parse, requires), extra)
         waiting += wanted
         yield need, wanted
+
+
+def idle_seeds(facts: Facts) -> set[str]:
+    """Return what only came with the environment: nothing that was chosen needs it."""
+    here = {name for name in SEEDS if name in facts.installed}
+    spare = here - needed(facts) - facts.pip_names - facts.owned.keys()
+    return {name for name in spare if facts.installed[name] not in facts.locked.get(name, ())}
 
 
 def needed(facts: Facts) -> set[str]:

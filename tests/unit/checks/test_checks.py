@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.conftest import MakeProject
+    from tests.unit.conftest import Install
 
 CONDA = "name: demo\ndependencies: [python]\n"
 
@@ -173,6 +174,25 @@ def test_answers_of_uv_pip_check(
     results = list(step.reads(outcome))
     assert [result.status for result in results] == [status for status, _ in expected]
     assert all(words in result.detail for result, (_, words) in zip(results, expected, strict=True))
+
+
+@pytest.mark.parametrize("seed", ["wheel", "setuptools", "pip"])
+@pytest.mark.parametrize("requires", ["", '"{seed}"', '"six"'])
+def test_what_an_environment_comes_with_decides_no_verdict(
+    project: MakeProject, venv: Path, install: Install, seed: str, requires: str
+) -> None:
+    install(venv, seed, "0.48.0")
+    (install(venv, "six", "1.17.0") / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: six\nVersion: 1.17.0\nRequires-Dist: {seed}\n"
+        "\nRequires-Dist: nobody\n"
+    )
+    wanted = requires.format(seed=seed)
+    (step,) = tools.compat(_session(project, pyproject=f"{HEAD}dependencies = [{wanted}]\n"))
+    said = f"The package `{seed}` requires `packaging>=24.0`, but `23.2` is installed\n"
+    assert step.reads is not None
+    (result,) = step.reads(Outcome(Command(("uv", "pip", "check")), 1, "", said, 0.1))
+    assert result.status is (Status.FAIL if requires else Status.PASS)
+    assert said.strip() in result.detail
 
 
 HEAD = '[project]\nname = "demo"\nversion = "0.1.0"\n'

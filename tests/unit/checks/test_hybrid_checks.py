@@ -264,6 +264,54 @@ def test_aligned_pin_is_not_a_double(sound: Path, root: Path, look: Look) -> Non
     assert look("agreement.both-layers")[0].line == 6
 
 
+TORCH_LOCK = """\
+[[package]]
+name = "torch"
+version = "2.9.1+cpu"
+[[package]]
+name = "torch"
+version = "2.9.1+cu128"
+[[package]]
+name = "torchvision"
+version = "0.24.1+{}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("other", "installed", "spec", "status"),
+    [
+        # extras, groups or members that are kept apart have the versions of one name
+        ("cpu", "", "pip", Status.PASS),
+        ("cu128", "", "pip", Status.PASS),
+        ("cu128", "2.9.1+cu128", "pip", Status.PASS),
+        ("cu128", "2.9.1+cpu", "pip", Status.FAIL),
+        ("cu128", "", "cpuonly", Status.FAIL),
+    ],
+)
+@pytest.mark.parametrize("manager", ["uv", "poetry"])
+def test_versions_that_a_lock_keeps_apart_are_no_conflict(  # noqa: PLR0913 - the parts of a case
+    *,
+    sound: Path,
+    look: Look,
+    install: Install,
+    manager: str,
+    other: str,
+    installed: str,
+    spec: str,
+    status: Status,
+) -> None:
+    write(Path(f"{manager}.lock"), TORCH_LOCK.format(other))
+    write(Path("conda.yml"), f"{CONDA}  - {spec}\n")
+    if installed:
+        install(sound, "torch", installed)
+    assert [one.status for one in look("conda.torch", f"conda_{manager}")] == [status]
+    theirs = "poetry" if manager == "uv" else "uv"
+    rows = TORCH_LOCK.format(other).split("[[package]]")
+    write(Path(f"{theirs}.lock"), "[[package]]".join([rows[0], rows[1], rows[3]]))
+    (result,) = look("agreement.locks", f"conda_{manager}")
+    assert result.status is Status.PASS
+
+
 def test_stray_lock_of_a_manager_in_use(sound: Path, root: Path, look: Look) -> None:
     assert sound.is_dir()
     write(root / "poetry.lock", POETRY_LOCK.format("13.0.0"))

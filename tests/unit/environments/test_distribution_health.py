@@ -36,7 +36,13 @@ def test_sound_environment_passes_every_check(sound: Path) -> None:
     results = found(sound)
     assert set(results) == {
         f"doctor.{name}"
-        for name in ("records", "duplicates", "installed-files", "installed-altered")
+        for name in (
+            "records",
+            "duplicates",
+            "installed-files",
+            "installed-altered",
+            "shared-files",
+        )
     }
     assert {result.status for result in results.values()} == {Status.PASS}
 
@@ -210,6 +216,44 @@ def test_recorded_path_may_be_absolute(venv: Path, install: Install) -> None:
     record = install(venv, "demo", "1.0") / "RECORD"
     record.write_text(f"{record.read_text()}{file},,\n")
     assert found(venv)["doctor.installed-files"].status is Status.PASS
+
+
+def _row(path: str, text: str) -> str:
+    """Return the row of a RECORD for a file with this text."""
+    digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+    return f"{path},sha256={digest},{len(text)}\n"
+
+
+@pytest.mark.parametrize(
+    ("other", "now", "altered", "shared"),
+    [
+        pytest.param("b", "a", Status.PASS, Status.WARN, id="the first one's file"),
+        pytest.param("b", "b", Status.PASS, Status.WARN, id="the last one's file"),
+        pytest.param("b", "c", Status.FAIL, Status.WARN, id="neither's file"),
+        pytest.param("a", "a", Status.PASS, Status.PASS, id="the same file"),
+        pytest.param("a", "c", Status.FAIL, Status.PASS, id="the same file, altered"),
+    ],
+)
+@pytest.mark.parametrize("path", ["jupyter.py", "../../../bin/jupyter"])
+def test_one_file_of_two_distributions(  # noqa: PLR0913 - the parts of a case
+    *,
+    venv: Path,
+    install: Install,
+    path: str,
+    other: str,
+    now: str,
+    altered: Status,
+    shared: Status,
+) -> None:
+    for name, text in (("jupyter", "a"), ("jupyter_core", other)):
+        with (install(venv, name, "1.0") / "RECORD").open("a") as record:
+            record.write(_row(path, text))
+    (_site(venv) / path).write_text(now)
+    results = found(venv)
+    assert results["doctor.installed-altered"].status is altered
+    assert results["doctor.shared-files"].status is shared
+    if shared is Status.WARN:
+        assert "(jupyter and jupyter-core)" in results["doctor.shared-files"].detail
 
 
 def test_altered_file_is_found_by_its_hash(venv: Path, install: Install) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 from typing import TYPE_CHECKING
 
@@ -134,6 +135,12 @@ def test_requirement_asks_for_exactly_what_is_installed(
         pytest.param("Requires-Dist: a>=1 ; extra == 'x'", "", ["a>=1 ; extra == 'x'"], id="one"),
         pytest.param("Requires-Dist: a\nrequires-dist: b", "", ["a", "b"], id="any case"),
         pytest.param("Requires-Dist: a", "Requires-Dist: evil>=9", ["a"], id="line in the README"),
+        pytest.param(
+            "Description: x\n        \n        Requires-Dist: evil\nRequires-Dist: a",
+            "",
+            ["a"],
+            id="behind a folded README",
+        ),
         pytest.param("", "Name: evil\nRequires-Dist: evil", [], id="only in the README"),
     ],
 )
@@ -145,3 +152,5 @@ def test_requirements_are_those_of_the_headers(
     (found,) = site_packages.distributions(venv)
     assert found.name == "demo"
     assert site_packages.requires(found) == expected
+    oracle = importlib.metadata.PathDistribution(found.folder)
+    assert (oracle.requires or []) == expected

@@ -182,6 +182,7 @@ def test_sound_environment_is_healthy(project: MakeProject, venv: Path, install:
         "doctor.duplicates",
         "doctor.installed-files",
         "doctor.installed-altered",
+        "doctor.shared-files",
     ]
     assert {result.status for result in results} == {Status.PASS}
 
