@@ -68,9 +68,13 @@ def _complete(program: Program, words: list[str]) -> int:
 
 def _run(program: Program, argv: list[str]) -> int:
     program.create_config()
+    writes_no_bytecode = sys.dont_write_bytecode
     try:
         program.parse_core(["mlops-lab", *(argv or ["--list"])])
         program.parse_collection()
+        # Invoke turns bytecode off, to leave none of tasks.py; without it each run of a checkout
+        # compiles this library again
+        sys.dont_write_bytecode = writes_no_bytecode
         _parse_tasks(program)
         program.parse_cleanup()
         program.update_config()

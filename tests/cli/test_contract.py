@@ -218,6 +218,15 @@ def test_as_a_module_in_a_checkout(lab: Lab, checkout: Path) -> None:
     assert lab.run([PYTHON, "-m", "tasks_lib"], cwd=checkout).stdout == listed.stdout
 
 
+def test_the_library_is_compiled_once(lab: Lab, checkout: Path) -> None:
+    argv = [PYTHON, "-m", "tasks_lib", "env.list", "--json", "--combo", "pip_uv"]
+    assert started(lab, argv, checkout).code == 0
+    library = checkout / "tasks_lib"
+    compiled = {path.parents[1] for path in library.rglob("*.pyc")}
+    assert {library / "environments", library / "managers", library / "workflows"} <= compiled
+    assert not (checkout / "__pycache__").exists()  # nothing of the project's own tasks.py
+
+
 def virtual_environment(lab: Lab, *requirements: str) -> Path:
     """Make a virtual environment with packages, as pipx would; return its folder of programs."""
     folder, uv = lab.home / "un venv", str(tools() / "uv")
