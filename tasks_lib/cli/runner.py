@@ -15,7 +15,7 @@ from tasks_lib import report
 from tasks_lib.cli.request import Scope
 from tasks_lib.cli.stop_signals import StopSignals
 from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
-from tasks_lib.execution import usage
+from tasks_lib.execution import files, usage
 from tasks_lib.execution.process import Interrupted
 from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.project.project import root_of
@@ -123,6 +123,8 @@ class _Run:
 def _save(made: Report, form: str, path: Path) -> Report:
     """Write the report to a file; where that fails, return a report that says so too."""
     try:
+        if here := _here():
+            path = files.inside(root_of(Path(here)), here / path, typed=True)
         report.save(made, form, path)
     except LabError as error:
         results = (*made.results, from_error(error))

@@ -17,6 +17,35 @@ if TYPE_CHECKING:
 _TOKEN = 4  # bytes, twice as many letters
 
 
+def leads_inside(root: Path, path: Path) -> bool:
+    """Return whether `path` ends in the folder `root`, links followed."""
+    try:
+        return path.resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError, ValueError):
+        return True  # a loop of links or a NUL: whoever opens it gets the error
+
+
+def inside(root: Path, path: Path, *, typed: bool = False) -> Path:
+    """Return `path`; refuse one that leads out of the project in `root`, links followed.
+
+    What a repository names, or links to, is never read or written elsewhere. A place that the user
+    `typed` may be elsewhere, unless a link in the project leads there.
+
+    Raises:
+        LabError: `outside_project`, which says nothing of what is there.
+
+    """
+    shown = os.path.relpath(path, root)
+    is_named_outside = shown == os.pardir or shown.startswith(os.pardir + os.sep)
+    if leads_inside(root, path) or (typed and is_named_outside):
+        return path
+    text = f"{path if is_named_outside else shown} leads out of the project {root}."
+    remedy = Remedy("Put the file itself there, or remove the link; then run it again")
+    if is_named_outside:
+        remedy = Remedy("Move it into the project")
+    raise LabError(text, ErrorCode.OUTSIDE_PROJECT, remedy=remedy, file=shown)
+
+
 def write(path: Path, data: bytes) -> None:
     """Replace a file whole; a link stays one, and what it points to is replaced."""
     target = path.resolve()

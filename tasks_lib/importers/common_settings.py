@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from tasks_lib.execution import files
 from tasks_lib.importers.declarations import (
     DYNAMIC,
     GROUPS,
@@ -70,7 +71,7 @@ def _is_computed_by_setuptools(merged: Merged) -> bool:
 def _python(project: Project) -> str:
     """Return the minor version that `.python-version` names, else the one that runs this."""
     python = executables.running_python()
-    pinned = project.root / ".python-version"
+    pinned = files.inside(project.root, project.root / ".python-version")
     for word in read_text(pinned).split() if pinned.is_file() else ():
         if _PYTHON.fullmatch(word):
             python = word

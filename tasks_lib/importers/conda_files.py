@@ -10,10 +10,12 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from tasks_lib.errors import Remedy
+from tasks_lib.execution import files
 from tasks_lib.importers.base import Importer
 from tasks_lib.importers.declarations import NAME, Declarations
 from tasks_lib.importers.requirements_files import read_entries
 from tasks_lib.project.conda_file import CONDA_FILES, CondaFile
+from tasks_lib.project.manifests import LARGEST
 from tasks_lib.project.version_ranges import conda_specifiers, overlap
 
 if TYPE_CHECKING:
@@ -69,9 +71,11 @@ def others(root: Path) -> list[str]:
     """Return the files that look like conda's and have another name (`environment-dev.yml`)."""
     names = []
     for path in sorted([*root.glob("*.yml"), *root.glob("*.yaml")]):
-        if path.name in CONDA_FILES or not path.is_file():
+        is_other = path.name not in CONDA_FILES and files.leads_inside(root, path)
+        if not is_other or not path.is_file():
             continue
-        text = path.read_text("utf-8", errors="replace")
+        with path.open("rb") as stream:
+            text = stream.read(LARGEST).decode("utf-8", "replace")
         is_likely = _LIKELY_NAME.search(path.name) or _CHANNELS.search(text)
         if is_likely and _DEPENDENCIES.search(text):
             names.append(path.name)

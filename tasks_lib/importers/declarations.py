@@ -9,6 +9,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.execution import files
 from tasks_lib.execution.redaction import without_logins
 from tasks_lib.managers import MANAGERS
 from tasks_lib.project.manifests import BAD_TEXT, read_text
@@ -178,7 +179,7 @@ class Declarations:
 
     def read(self, root: Path) -> str:
         """Return the text of the file."""
-        text = read_text(root / self.file, self.file)
+        text = read_text(files.inside(root, root / self.file), self.file)
         bad = BAD_TEXT.search(text)
         if bad:
             line = text.count("\n", 0, bad.start()) + 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib.errors import Remedy
+from tasks_lib.execution import files
 from tasks_lib.importers.base import Importer
 from tasks_lib.importers.declarations import Declarations, Target, target_of, with_marker
 from tasks_lib.project.manifests import PyProject, read_toml
@@ -38,7 +39,7 @@ class Pipfile(Importer):
         path = self.root / _FILE
         if not path.is_file():
             return
-        file = PyProject(path, *read_toml(path))
+        file = PyProject(path, *read_toml(files.inside(self.root, path)))
         declared = Declarations(_FILE)
         for table in file.data.keys() - _OTHER_TABLES:
             self._packages(declared, file, table)

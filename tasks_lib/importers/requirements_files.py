@@ -17,6 +17,7 @@ from packaging.utils import (
 )
 
 from tasks_lib.errors import Remedy
+from tasks_lib.execution import files
 from tasks_lib.importers.base import Importer
 from tasks_lib.importers.declarations import (
     GROUPS,
@@ -184,7 +185,7 @@ class _Reader:
                 entry = {"include-group": group}
                 self.declared.items.append(Item(target, entry, line, listed=True))
             return
-        if not (self.root / inner).is_file():
+        if not files.inside(self.root, self.root / inner).is_file():
             self.declared.refuse(f"It names {name}, and there is no such file", line)
         if not is_source and inner != self.declared.file:
             known = (*self.sources, self.declared.file, inner)
@@ -233,7 +234,7 @@ class _Reader:
         """Return the name of the project in a folder, or in an archive."""
         path = self.root / place
         if path.is_dir():
-            file = path / PYPROJECT
+            file = files.inside(self.root, path / PYPROJECT)
             if file.is_file():
                 return PyProject(file, *read_toml(file)).name or path.resolve().name
             return path.resolve().name

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.execution import files
 from tasks_lib.project.manifests import BAD_TEXT, parse_yaml, read_text
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class CondaFile:
         Raises:
             LabError: with the file, and the line where it is known.
         """
-        return cls.parse(path, read_text(path))
+        return cls.parse(path, read_text(files.inside(path.parent, path)))
 
     @classmethod
     def parse(cls, path: Path, text: str) -> CondaFile:

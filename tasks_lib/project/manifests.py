@@ -12,6 +12,7 @@ import yaml
 from packaging.utils import canonicalize_name
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.execution import files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -169,13 +170,17 @@ class PyProject:
     text: str = field(repr=False)
 
     @classmethod
-    def read(cls, path: Path) -> PyProject:
+    def read(cls, path: Path, root: Path | None = None) -> PyProject:
         """Read a manifest and check the keys that everything here depends on.
 
+        `root` is the project's folder, where it is not that of the file.
+
         Raises:
-            LabError: The file does not exist, is not valid TOML, or has a key of a wrong type.
+            LabError: The file does not exist, leads out of the project, is not valid TOML, or has a
+            key of a wrong type.
 
         """
+        files.inside(root or path.parent, path)
         if not path.is_file():
             text = f"There is no {PYPROJECT} in {path.parent}."
             remedy = Remedy(

@@ -53,7 +53,7 @@ def read(root: Path, folders: Iterable[Path]) -> dict[str, Member]:
         if is_inside and (folder / PYPROJECT).is_file():
             place = folder.relative_to(top).as_posix()
             try:
-                pyproject = PyProject.read(root / place / PYPROJECT)
+                pyproject = PyProject.read(root / place / PYPROJECT, root)
             except LabError as error:
                 error.file = f"{place}/{PYPROJECT}"
                 raise

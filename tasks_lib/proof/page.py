@@ -49,6 +49,8 @@ def write(cells: Sequence[Cell], folder: Path) -> dict[str, str]:
         "summary": folder / "summary.md",
         "badges": folder / "badges",
     }
+    for path in made.values():
+        files.inside(Path.cwd(), path, typed=True)
     badges = made["badges"]
     try:
         badges.mkdir(parents=True, exist_ok=True)

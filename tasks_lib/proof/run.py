@@ -72,7 +72,8 @@ def _path(session: Session, file: str) -> Path:
     if session.project.options.python:
         parts.append(session.project.options.python)
     name = re.sub(r"[^\w.-]", "_", "-".join(parts))
-    path = Path(file or session.project.root / ".nox" / "proofs" / f"{name}.json")
+    root = session.project.root
+    path = files.inside(root, Path(file or root / ".nox" / "proofs" / f"{name}.json"), typed=True)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():

@@ -95,6 +95,8 @@ def carry_out(  # noqa: PLR0913 - what is changed, and what of it may stay
     that the next run need not create it again.
     """
     root, environment = session.project.root, session.environment
+    for path in manifests:
+        files.inside(root, path)
     environment.discard_aside()  # left by a run that was killed after its last step
     noted = journal.Journal.of(session, manifests, stays=stays)
     try:

@@ -13,6 +13,7 @@ from packaging.specifiers import SpecifierSet
 
 from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.execution import files
 from tasks_lib.execution.files import write_texts
 from tasks_lib.execution.plan import Step
 from tasks_lib.importers import conda_files, toml_document, writer
@@ -186,6 +187,8 @@ def _plan(session: Session) -> tuple[list[Declarations], dict[Path, str]]:
         texts |= _conda_text(project, merged)
     elif project.conda_path:
         _report_conda_packages(session, own)
+    for path in texts:
+        files.inside(project.root, path)
     changed = {path: text for path, text in texts.items() if not _has(path, text)}
     return [*found, own], changed
 

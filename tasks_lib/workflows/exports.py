@@ -10,8 +10,7 @@ import yaml
 from packaging.utils import canonicalize_name
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
-from tasks_lib.execution import failures, process, redaction
-from tasks_lib.execution.files import write
+from tasks_lib.execution import failures, files, process, redaction
 from tasks_lib.project.conda_file import CONDA_FILES, spec_name
 from tasks_lib.project.manifests import read_text
 from tasks_lib.session.session import Answer, passed
@@ -41,7 +40,8 @@ def export(session: Session, to: str, output: str) -> Answer:
     text = _environment(session) if to == _ENVIRONMENT else _exported(session, _FILES[to])
     if not output:
         return Answer(data={"format": to, "script": text})
-    write(Path(output), text.encode())
+    path = files.inside(session.project.root, Path(output), typed=True)
+    files.write(path, text.encode())
     return passed("deps.export", f"write {output}", to)
 
 

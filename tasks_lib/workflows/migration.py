@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.environments.base import State
 from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.execution import files
 from tasks_lib.execution.files import write_texts
 from tasks_lib.execution.plan import Step, Writes
 from tasks_lib.importers import conda_files, sources, toml_document, writer
@@ -74,6 +75,9 @@ def migrate(  # noqa: PLR0913 - each is an option of the task
     had = Installed.of(session)
     target, texts = _target(session, had, chosen, leave_behind=leave_behind)
     steps = _steps(session, target, had, texts)
+    manifests = [*texts, session.manager.lock_path, target.manager.lock_path]
+    for path in manifests:
+        files.inside(session.project.root, path)
     stays = session.environment.prefix != target.environment.prefix
     leaving = replace(session, command="env.remove") if stays and remove_old else None
     if dry_run:
@@ -81,7 +85,6 @@ def migrate(  # noqa: PLR0913 - each is an option of the task
         if leaving:
             plan += installation.remove(leaving, watcher, dry_run=True).data["plan"]
         return Answer(data={"plan": plan})
-    manifests = [*texts, session.manager.lock_path, target.manager.lock_path]
     try:
         with transaction.environment_alone(target, watcher.say):
             # no part of the move may stay: the environment tells which combo a project has

@@ -85,7 +85,7 @@ def build(
             raise files.unwritable(folder, error) from None
         for path in _distributions(aside):
             placed.append(_row(path))
-            files.put_back(folder / path.name, path)
+            files.put_back(files.inside(root, folder / path.name, typed=True), path)
 
     steps = [
         Step(
@@ -156,7 +156,8 @@ def publish(  # noqa: PLR0913 - the options of the task
 
 
 def _folder(root: Path, dist: str) -> Path:
-    return Path.cwd() / dist if dist else root / "dist"
+    """Return the folder of the files; `dist` is what the user typed."""
+    return files.inside(root, Path.cwd() / dist if dist else root / "dist", typed=bool(dist))
 
 
 def _distributions(folder: Path) -> list[Path]:

@@ -15,7 +15,8 @@ from packaging.utils import canonicalize_name
 from tasks_lib.checks.base import listed
 from tasks_lib.environments import conda_health, site_packages
 from tasks_lib.errors import ErrorCode, LabError, Remedy
-from tasks_lib.execution.files import write, write_texts
+from tasks_lib.execution import files
+from tasks_lib.execution.files import write_texts
 from tasks_lib.execution.plan import Step, Writes, execute
 from tasks_lib.ownership import layers
 from tasks_lib.project import requirements
@@ -46,6 +47,7 @@ def export(session: Session, output: str) -> Answer:
         LabError: The environment or the lock does not exist, the project has members, or a manifest
             holds a secret.
     """
+    path = files.inside(session.project.root, Path(output), typed=True)
     packages = layers.of(session).packages
     session.manager.require_lock()
     if members := session.manager.members():
@@ -67,8 +69,8 @@ def export(session: Session, output: str) -> Answer:
         "files": {name: {"sha256": digest(text), "text": text} for name, text in texts.items()},
     }
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-    Description.parse(Path(output), text)  # what cannot be read again is not written
-    write(Path(output), text.encode())
+    Description.parse(path, text)  # what cannot be read again is not written
+    files.write(path, text.encode())
     count = f"{len(packages)} packages"
     return passed("env.export", f"write {output}", count)
 
@@ -78,7 +80,8 @@ def _manifests(session: Session) -> dict[str, str]:
     paths = [session.project.pyproject.path, session.manager.lock_path]
     if session.environment.manifest:
         paths.append(session.environment.manifest)
-    return {path.name: path.read_bytes().decode() for path in paths}
+    root = session.project.root
+    return {path.name: files.inside(root, path).read_bytes().decode() for path in paths}
 
 
 def installed_groups(session: Session) -> list[str]:

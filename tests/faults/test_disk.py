@@ -307,7 +307,7 @@ def test_manifests_that_are_links(
     one = shops(case)
     lab = one.lab
     _sound(lab, "setup")
-    kept = lab.home / "kept"
+    kept = lab.project / "kept"
     kept.mkdir()
     names = [path.name for path in lab.project.iterdir() if path.is_file()]
     for name in names:
