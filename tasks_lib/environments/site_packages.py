@@ -119,6 +119,16 @@ def size(distribution: Distribution) -> int:
     return total
 
 
+def sources(prefix: Path) -> dict[str, str]:
+    """Return the address of each distribution that records one: it is not from an index."""
+    found = {}
+    for name, requirement in requirements(prefix).items():
+        _, mark, address = requirement.partition(" @ ")
+        if mark or requirement.startswith("editable:"):
+            found[name] = address or requirement
+    return found
+
+
 def requirements(prefix: Path) -> dict[str, str]:
     """Return what requires exactly each installed distribution.
 

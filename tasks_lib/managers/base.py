@@ -19,7 +19,7 @@ from tasks_lib.results import Check, Fix, Result, Status
 from tasks_lib.tools import executables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from tasks_lib.environments.base import Activation
@@ -142,6 +142,14 @@ class Manager(ABC):
     @abstractmethod
     def changes(self, outcome: Outcome) -> list[Change]:
         """Return what `preview` found or `install` did."""
+
+    def keeps(self, prefix: Path, names: Collection[str], python: str) -> bool:
+        """Return whether `install` is known to leave installed distributions as they are.
+
+        Where it is not, which is the default, `preview` is asked.
+        """
+        del prefix, names, python
+        return False
 
     def required_names(self) -> set[str]:
         """Return the normalised names that the manifest requires, in any table it reads."""

@@ -34,7 +34,7 @@ from tasks_lib.tools import executables
 from tasks_lib.tools.changes import Change
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from tasks_lib.environments.base import Activation
     from tasks_lib.execution.process import Outcome
@@ -131,6 +131,21 @@ class Poetry(Manager):
             if name not in site_packages.installed(Path(prefix)):
                 found.append(Change(name, "", root["version"]))
         return found
+
+    def keeps(self, prefix: Path, names: Collection[str], python: str) -> bool:
+        """Compare what Poetry compares: the version, and where a distribution is from.
+
+        That is its `direct_url.json`, a `.pth` file of its name, or a folder in `src`; see
+        `InstalledRepository` of Poetry 2.5. Its own dry run takes a second.
+        """
+        locked = self.locked(python)
+        apart = self.from_elsewhere() | site_packages.sources(prefix).keys()
+        apart |= {canonicalize_name(path.name) for path in prefix.glob("src/*")}
+        folder = site_packages.site_packages(prefix) or prefix
+        apart |= {canonicalize_name(path.stem) for path in folder.glob("*.pth")}
+        found = [one for one in site_packages.distributions(prefix) if one.name in names]
+        same = all(locked.get(one.name, {one.version}) == {one.version} for one in found)
+        return same and len(found) == len(names) and not apart & {*names}
 
     def required_names(self) -> set[str]:
         """Return the names in the standard tables and in Poetry's own."""

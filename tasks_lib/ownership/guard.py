@@ -17,7 +17,7 @@ from tasks_lib.environments import conda_engines, health_checks, site_packages
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import process
 from tasks_lib.execution.plan import Installs, Step
-from tasks_lib.project.conda_file import PYPI
+from tasks_lib.project.conda_file import PYPI, spec_name
 from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.results import Result, Status
 from tasks_lib.tools import uv
@@ -40,13 +40,15 @@ _ALIGN = Remedy("Pin the versions that conda has", ("invoke", "deps.align"))
 class Conflict:
     """A distribution that conda owns, and that the manager would replace or remove.
 
-    `after` is the new version, empty where it would be removed.
+    `after` is the new version, empty where it would be removed. `source` is the address that
+    conda's package records for itself, empty where it records none, as most do.
     """
 
     name: str
     after: str
     owned: Owned
     required_by: tuple[str, ...]
+    source: str = ""
 
     @property
     def before(self) -> str:
@@ -63,7 +65,10 @@ class Conflict:
         after = self.after
         if after == self.before and self.owned.whole:
             after = "one from elsewhere"
-        return f"{text} would become {after} (required by {_listed(self.required_by)})"
+        text += f" would become {after} (required by {_listed(self.required_by)})"
+        if self.source:
+            text += f": its direct_url.json names {self.source}, and the lock another source"
+        return text
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -75,25 +80,24 @@ def conflicts(
 ) -> list[Conflict]:
     """Intersect what the manager would remove or replace with what `conda-meta` owns by file.
 
-    The manager computes its plan only where the lock names something that conda owns at another
-    version, or from elsewhere than an index: nothing else can be replaced, since no command of this
-    project removes packages.
+    Where the lock names something that conda owns, the manager is asked for its plan: equal
+    versions alone do not say that it leaves a package as it is. Nothing else can be replaced, since
+    no command of this project removes packages.
     """
-    owned = session.environment.owned(activation.prefix)
-    manager = session.manager
-    if not owned or _agree(session, activation, owned):
+    environment, manager = session.environment, session.manager
+    owned = environment.owned(activation.prefix)
+    ours = {package.name for package in manager.locked_packages()}
+    own = canonicalize_name(session.project.pyproject.name)
+    shared = owned.keys() & ours
+    if manager.installs_project and own in owned:
+        return [Conflict(own, owned[own].version, owned[own], ())]
+    python = environment.python_version(activation.prefix)
+    if not shared or manager.keeps(activation.prefix, shared, python):
         return []
     planned = manager.changes(process.run(manager.preview(activation, groups)))
-    return _overlap(planned, owned, manager.dependents())
-
-
-def _agree(session: Session, activation: Activation, owned: Mapping[str, Owned]) -> bool:
-    """Return whether the lock has everything that conda owns as conda has it, or not at all."""
-    if session.manager.from_elsewhere() & owned.keys():
-        return False
-    have = site_packages.installed(activation.prefix)
-    locked = session.manager.locked(session.environment.python_version(activation.prefix))
-    return all(locked[name] == {have.get(name)} for name in owned if name in locked)
+    found = _overlap(planned, owned, manager.dependents())
+    sources = site_packages.sources(activation.prefix)
+    return [replace(one, source=sources.get(one.name, "")) for one in found]
 
 
 def _overlap(
@@ -109,7 +113,33 @@ def _overlap(
     return found
 
 
-def _refuse(found: Sequence[Conflict], remedy: Remedy = _ALIGN) -> None:
+def _solution(session: Session, found: Sequence[Conflict]) -> Remedy:
+    """Return what solves all conflicts: one version for both layers, or one layer for the package.
+
+    A pin does not help where the version is not what differs.
+    """
+    elsewhere = session.manager.from_elsewhere()
+    for one in found:
+        if one.source or one.name in elsewhere or one.after == one.before:
+            return _one_layer(session, one)
+    return _ALIGN
+
+
+def _one_layer(session: Session, conflict: Conflict) -> Remedy:
+    """Return what leaves a package to one layer: the lock's, where the conda file names it."""
+    name, package = conflict.name, conflict.owned.package
+    file = session.project.conda_file
+    if package in map(spec_name, file.dependencies):
+        text = f"Leave {name} to the lock"
+        return Remedy(text, ("invoke", "deps.remove", package, "--layer", "conda"))
+    if PYPROJECT in conflict.required_by:
+        return Remedy(f"Leave {name} to conda", ("invoke", "deps.remove", name))
+    return Remedy(
+        f"Leave {name} to one layer: remove what brings it from {file.path.name} or {PYPROJECT}"
+    )
+
+
+def _refuse(found: Sequence[Conflict], remedy: Remedy) -> None:
     """Raise the error that names each package, its owner, both versions, and what to do.
 
     Raises:
@@ -129,7 +159,8 @@ def step(
     """Return the step that precedes every installation."""
 
     def look() -> Iterable[Result]:
-        _refuse(conflicts(session, activation, groups))
+        found = conflicts(session, activation, groups)
+        _refuse(found, _solution(session, found))
         return (Result("guard", Status.PASS, _CONDA_IS_SAFE),)
 
     return Step(

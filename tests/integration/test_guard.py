@@ -223,6 +223,25 @@ def test_the_same_version_from_elsewhere_is_a_replacement_too(sound: Lab) -> Non
         assert "required by pyproject.toml" in said
 
 
+@pytest.mark.parametrize(
+    "sound", [Case("conda_poetry", "rattler"), Case("conda_uv", "conda")], ids=str, indirect=True
+)
+def test_a_package_of_condas_that_names_its_source_is_left_alone(sound: Lab) -> None:
+    """Both managers install over it at an equal version, as it is not from an index to them."""
+    (info,) = sound.prefix.glob("lib/python*/site-packages/six-*.dist-info")
+    record = '{"dir_info": {}, "url": "file:///home/conda/feedstock_root/six"}'
+    (info / "direct_url.json").write_text(record)
+    text = (sound.project / "pyproject.toml").read_text("utf-8")
+    sound.write("pyproject.toml", text.replace('["iniconfig"]', '["iniconfig", "six"]'))
+    sound.ok("deps.lock")
+    said = refused(sound, "deps.add", "six")
+    assert "would become one from elsewhere (required by pyproject.toml): its direct_url" in said
+    assert "deps.remove six --layer conda" in said
+    sound.ok("deps.remove", "six", "--layer", "conda")
+    sound.ok("deps.add", "six")
+    assert sound.ok("check.all", "--select", "ownership").ids("fail") == set()
+
+
 def test_conda_takes_over_nothing_that_the_lock_owns(lab: Lab) -> None:
     lab.write("conda.yml", CONDA_YML)
     declare(lab, 'dependencies = ["click<8.2"]')

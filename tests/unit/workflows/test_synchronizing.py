@@ -61,6 +61,7 @@ def test_align_pins_what_conda_has(conda: Session, tools: Tools) -> None:
     ]
 
 
+@pytest.mark.usefixtures("tools")
 def test_nothing_is_pinned_where_both_layers_agree(conda: Session) -> None:
     conda.manager.lock_path.write_text(LOCK.replace("8.5.1", "8.1.7"))
     (result,) = synchronizing.align(conda, Progress()).results
