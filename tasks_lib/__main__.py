@@ -22,9 +22,12 @@ def main(argv: "list[str] | None" = None, *, own_tasks: bool = True, typed: str 
     The command `mlops-lab` has `own_tasks`. `typed` is what the user typed before `argv`, where
     that is known.
     """
+    _hold_stop_signals()
     # the path is set first where this is run as a file
+    from tasks_lib import streams  # noqa: PLC0415
     from tasks_lib.cli.startup_error import refuse, refuse_error  # noqa: PLC0415
 
+    streams.open_closed()
     began = time.time()
     argv = sys.argv[1:] if argv is None else argv
     if sys.version_info < OLDEST:
@@ -45,6 +48,21 @@ def main(argv: "list[str] | None" = None, *, own_tasks: bool = True, typed: str 
         if not isinstance(error, LabError):  # a fault of this program: its traceback is wanted
             raise
         return refuse_error(argv, error, seconds=time.time() - began)
+
+
+def _hold_stop_signals() -> None:
+    """Let a stop signal wait until it is answered; the module signal takes 5 ms to import."""
+    try:
+        from _signal import (  # type: ignore[import-not-found]  # noqa: PLC0415 - typeshed has none
+            SIG_BLOCK,
+            SIGHUP,
+            SIGINT,
+            SIGTERM,
+            pthread_sigmask,
+        )
+    except ImportError:  # Windows has none
+        return
+    pthread_sigmask(SIG_BLOCK, (SIGINT, SIGTERM, SIGHUP))
 
 
 def _start(argv: "list[str]", *, own_tasks: bool, typed: str) -> int:
@@ -79,16 +97,12 @@ def rerun(argv: "list[str]") -> None:
 
     is_completion = argv[:1] == ["--complete"]
     if bootstrap.is_inside() and not is_completion:  # it would come back here for ever
-        from tasks_lib.cli.startup_error import refuse  # noqa: PLC0415 - only a refusal needs it
+        from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy  # noqa: PLC0415
 
-        code = refuse(
-            argv,
-            f"The tool environment {sys.prefix} lacks packages that tasks.py needs.",
-            code="tool_environment_failed",
-            exit_code=_TOOL_MISSING,
-            remedy=("Delete that folder, then run this again", ("rm", "-r", sys.prefix)),
-        )
-        raise SystemExit(code)
+        text = f"The tool environment {sys.prefix} lacks packages that tasks.py needs."
+        remedy = Remedy("Delete that folder, then run this again", ("rm", "-r", sys.prefix))
+        code = ErrorCode.TOOL_ENVIRONMENT_FAILED
+        raise LabError(text, code, remedy=remedy, exit_code=ExitCode.TOOL_MISSING)
     raise SystemExit(main(argv, own_tasks=False, typed="invoke"))
 
 

@@ -13,6 +13,8 @@ import signal
 import sys
 from hashlib import sha256
 
+from tasks_lib import streams
+
 TYPE_CHECKING = False  # typing's own costs 9 ms
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -154,7 +156,7 @@ def go_on(python: str, argv: list[str], changes: Mapping[str, str]) -> int:
 
 
 def accept_stop_signals() -> None:
-    """Treat every stop signal as Ctrl-C, and let through those that `go_on` held back."""
+    """Treat every stop signal as Ctrl-C, and let through those that were held back."""
     for number in stop_signals():
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
@@ -344,5 +346,4 @@ def _base() -> str:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"mlops-lab: {text}\n")
-    sys.stderr.flush()
+    streams.tell(f"mlops-lab: {text}")

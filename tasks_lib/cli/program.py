@@ -5,46 +5,123 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from invoke.exceptions import CollectionNotFound, Exit, ParseError
+from invoke.config import Config
+from invoke.exceptions import (
+    AmbiguousEnvVar,
+    CollectionNotFound,
+    Exit,
+    ParseError,
+    UncastableEnvVar,
+    UnexpectedExit,
+)
+from invoke.parser.context import ParserContext
 from invoke.program import Program
+from invoke.util import helpline
 
-from tasks_lib import __version__, bootstrap
+from tasks_lib import __version__, bootstrap, report, streams
 from tasks_lib.cli import completion
-from tasks_lib.cli.startup_error import refuse_error
+from tasks_lib.cli.startup_error import refuse_error, wants_json
 from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
 from tasks_lib.report.remedies import typable
+from tasks_lib.results import Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from invoke.collection import Collection
+    from invoke.parser.argument import Argument
 
 #: what a shell's completion begins with, before the words up to the cursor
 COMPLETE = ["--complete", "--"]
 #: The word that a task takes where the user gives none: Invoke has no optional words.
 _DEFAULT_WORDS = {"docs": "index"}
+#: The options of Invoke that mean something here. The others are about the commands that Invoke
+#: starts itself, and about where it finds tasks and settings.
+_CORE = {"help", "list", "list-depth", "list-format", "version"}
+_LIST_FORMATS = ("flat", "nested", "json")
+_AS_DOCUMENT = ("--json", "--format", "json", "--format=json")
+_TASKS = "tasks.py"
+
+
+class _Settings(Config):
+    """Invoke's settings without its files: no `invoke.yaml`, wherever it is, changes a run."""
+
+    def _load_file(self, *_: object, **__: object) -> None:
+        """Read nothing."""
+
+
+class _Program(Program):
+    """Invoke with the options that mean something here."""
+
+    def __init__(self, argv: list[str], namespace: Collection | None) -> None:
+        """Keep the command line, which says how a list of the tasks is answered."""
+        super().__init__(
+            version=__version__, name="mlops-lab", namespace=namespace, config_class=_Settings
+        )
+        self.json = wants_json(argv)
+
+    def core_args(self) -> list[Argument]:
+        """Return the options that a user can give before a task."""
+        return [one for one in super().core_args() if one.name in _CORE]
+
+    def task_args(self) -> list[Argument]:
+        """Return none: the tasks are those of this folder's `tasks.py`."""
+        return []
+
+    @property
+    def args(self) -> Any:  # noqa: ANN401 - Invoke's own type is not exported
+        """Return what was given of these options; the others have their defaults."""
+        found = ParserContext(args=[*super().core_args(), *super().task_args()]).args
+        for name, given in self.core[0].args.items():
+            found[name] = given
+        return found
+
+    def load_collection(self) -> None:
+        """Load `tasks.py`; what it prints goes to stderr."""
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                super().load_collection()
+        except (Exit, LabError):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever the user's file may raise
+            raise _broken_tasks(error) from None
+
+    def list_tasks(self) -> None:
+        """Print the tasks, with `--json` as a document of the usual form."""
+        if self.list_format not in _LIST_FORMATS:
+            text = f"There is no list format {self.list_format!r}."
+            remedy = Remedy(f"Choose one of {', '.join(_LIST_FORMATS)}")
+            raise LabError(text, ErrorCode.INVALID_OPTION, remedy=remedy)
+        if not self.json:
+            super().list_tasks()
+            return
+        collection = self.scoped_collection
+        names = sorted(collection.task_names)
+        rows = [{"name": name, "help": helpline(collection[name])} for name in names]
+        report.show(Report("--list", str(Path.cwd()), data={"tasks": rows}), "json")
 
 
 def main(argv: list[str], bundled: Callable[[], Collection], *, own_tasks: bool) -> int:
     """Run the tasks that `argv` names, and return the exit code.
 
-    The tasks are those of the folder's own `tasks.py`. With `own_tasks`, or without that file, they
-    are the `bundled` ones.
+    The tasks are those of the folder's `tasks.py` where the user typed `invoke`, or where it lies
+    beside this package; else, and with `own_tasks`, they are the `bundled` ones.
     """
-    program = Program(version=__version__, name="mlops-lab")
-    if own_tasks or not Path("tasks.py").is_file():
-        program.namespace = bundled()
     typed = os.environ.pop(bootstrap.PROGRAM, "python3 -m tasks_lib")
     if own_tasks:
         typed = "mlops-lab"
+    is_ours = Path(_TASKS).resolve().parent == Path(bootstrap.REQUIREMENTS).resolve().parents[1]
+    is_loaded = not own_tasks and (typed == "invoke" or is_ours) and Path(_TASKS).is_file()
+    program = _Program(argv, None if is_loaded else bundled())
     sys.argv = [typed, *argv]
     if argv[:2] == COMPLETE:
         return _complete(program, argv[2:])
     try:
-        return _run(program, argv)
+        return _printed(_run(program, argv))
     except SystemExit as left:
         if isinstance(left.code, int):
             return left.code
@@ -53,12 +130,22 @@ def main(argv: list[str], bundled: Callable[[], Collection], *, own_tasks: bool)
         bootstrap.ignore_stop_signals()  # the answer is given, and there is no other
 
 
+def _printed(code: int) -> int:
+    """Return the exit code of a run, once what Invoke has printed is written."""
+    error = streams.put(b"")
+    if error is None:
+        return code
+    lost = _lost(error)
+    streams.tell(str(lost.message))
+    return int(lost.code)
+
+
 def _complete(program: Program, words: list[str]) -> int:
     """Print what the last word could become, one a line; nothing where the tasks cannot be read."""
     sys.argv = sys.argv[:1]  # the folder's tasks.py looks there, and would come back here
     program.create_config()
     program.parse_core(["mlops-lab"])
-    with contextlib.suppress(CollectionNotFound, Exit):
+    with contextlib.suppress(CollectionNotFound, Exit, LabError):
         program.parse_collection()
     if program.collection:
         lines = completion.candidates(program.collection, words)
@@ -66,26 +153,67 @@ def _complete(program: Program, words: list[str]) -> int:
     return ExitCode.DONE
 
 
-def _run(program: Program, argv: list[str]) -> int:
-    program.create_config()
+def _run(program: _Program, argv: list[str]) -> int:
+    try:
+        program.create_config()
+        _parse(program, argv)
+        program.update_config()
+        program.execute()
+    except (AmbiguousEnvVar, CollectionNotFound, ParseError, UncastableEnvVar) as error:
+        return _refuse(argv, _wrong_command_line(str(error)))
+    except LabError as error:  # of a task that has no project to answer for
+        return _refuse(argv, error)
+    except UnexpectedExit as left:  # of a command in a task of the user's own
+        return int(left.result.exited)
+    except Exit as left:
+        if left.message:
+            streams.tell(left.message)
+        return int(left.code)
+    return ExitCode.DONE
+
+
+def _parse(program: _Program, argv: list[str]) -> None:
+    """Parse the command line; lists and help are printed here."""
+    words = argv or ["--list"]
+    if program.json and {"--list", "-l"} & {*words}:
+        words = [word for word in words if word not in _AS_DOCUMENT]
     writes_no_bytecode = sys.dont_write_bytecode
     try:
-        program.parse_core(["mlops-lab", *(argv or ["--list"])])
+        program.parse_core(["mlops-lab", *words])
         program.parse_collection()
         # Invoke turns bytecode off, to leave none of tasks.py; without it each run of a checkout
         # compiles this library again
         sys.dont_write_bytecode = writes_no_bytecode
         _parse_tasks(program)
         program.parse_cleanup()
-        program.update_config()
-        program.execute()
-    except (ParseError, CollectionNotFound) as error:
-        return _refuse(argv, _wrong_command_line(error))
-    except LabError as error:  # of a task that has no project to answer for
-        return _refuse(argv, error)
     except Exit as left:
-        return int(left.code)
-    return ExitCode.DONE
+        if left.message:
+            raise _wrong_command_line(left.message) from None
+        raise
+    except ValueError as error:  # of an option that takes a number
+        raise _wrong_command_line(f"{error}.".capitalize()) from None
+    except OSError as error:
+        streams.abandon(sys.stdout)
+        raise _lost(error) from None
+    if len(program.tasks) > 1 and any(_answers_alone(program, task) for task in program.tasks):
+        text = "A document or a script is the whole answer of a run, and this run has two tasks."
+        raise LabError(text, ErrorCode.BAD_COMMAND_LINE, remedy=Remedy("Run one after the other"))
+
+
+def _answers_alone(program: Program, task: ParserContext) -> bool:
+    """Return whether stdout is for this task alone: for its document, or for its script."""
+    given = {str(name): one.value for name, one in task.args.items()}
+    if given.get("json") or given.get("format") not in {None, "", "text"}:
+        return True
+    request = getattr(program.collection[task.name], "request", None)
+    return request is not None and request.is_for_eval
+
+
+def _lost(error: OSError) -> Exit:
+    """Return the end of a run whose list or help cannot be written; a reader may have gone."""
+    if isinstance(error, BrokenPipeError):
+        return Exit()
+    return Exit(f"mlops-lab: stdout cannot be written: {error.strerror}.", ExitCode.TOOL_FAILED)
 
 
 def _parse_tasks(program: Program) -> None:
@@ -101,11 +229,26 @@ def _parse_tasks(program: Program) -> None:
         program.parse_tasks()
 
 
-def _wrong_command_line(error: Exception) -> LabError:
+def _broken_tasks(error: Exception) -> LabError:
+    """Return the error for a `tasks.py` that cannot be loaded."""
+    if os.environ.get("MLOPS_LAB_DEBUG"):
+        traceback.print_exception(error)
+    line = getattr(error, "lineno", None)
+    for frame in traceback.extract_tb(error.__traceback__):
+        if Path(frame.filename).name == _TASKS:
+            line = frame.lineno
+    text = f"{_TASKS} cannot be loaded: {type(error).__name__}: {error}."
+    remedy = Remedy("Correct it; MLOPS_LAB_DEBUG=1 shows where it comes from")
+    return LabError(text, ErrorCode.INVALID_MANIFEST, file=_TASKS, line=line, remedy=remedy)
+
+
+def _wrong_command_line(text: str) -> LabError:
     """Return the error for words that Invoke cannot read."""
-    text = str(error).replace("No idea what", "There is no task or option named")
+    text = text.replace("No idea what", "There is no task or option named")
     text = text.replace(" is!", ".")
     remedy = Remedy("List the tasks", ("invoke", "--list"))
+    if "'--dry'" in text or "'-R'" in text:
+        remedy = Remedy("Write --dry-run behind the task")
     return LabError(text, ErrorCode.BAD_COMMAND_LINE, remedy=remedy)
 
 

@@ -19,12 +19,13 @@ class Request:
     """One task with its shared options; an empty option was not given.
 
     A task that `changes` its project has it for itself meanwhile. `source` is a file of env.export
-    that describes the project.
+    that describes the project. What stdout gets of a task `is_for_eval` of a shell, or is nothing.
     """
 
     command: str
     scope: Scope = Scope.PROJECT
     changes: bool = False
+    is_for_eval: bool = False
     source: str = ""
     combo: str = ""
     engine: str = ""

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib import report
+from tasks_lib import report, streams
 from tasks_lib.cli.request import Scope
 from tasks_lib.cli.stop_signals import StopSignals
 from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
@@ -49,7 +49,11 @@ def answer(request: Request, work: Work) -> int:
         made = run.report(found, code, time.perf_counter() - started)
         if run.saved:
             made = _save(made, run.saved, Path(request.output))
-        report.show(made, run.shown)
+        try:
+            report.show(made, run.shown, is_for_eval=request.is_for_eval)
+        except LabError as error:
+            streams.tell(f"mlops-lab: {error}")
+            return error.exit_code
     return made.code
 
 

@@ -1,7 +1,8 @@
 """Report why nothing was run, before there is a report. Python 3.6 must be able to read this."""
 
 import os
-import sys
+
+from tasks_lib import streams
 
 TYPE_CHECKING = False  # typing's own costs 9 ms
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ def refuse(  # noqa: PLR0913 - each is one part of an answer
     remedy: "tuple[str, tuple[str, ...]]" = NO_REMEDY,
     title: str = "tool environment",
     seconds: float = 0.0,
+    file: "str | None" = None,
+    line: "int | None" = None,
 ) -> int:
     """Report why nothing was run, and return `exit_code`.
 
@@ -27,11 +30,11 @@ def refuse(  # noqa: PLR0913 - each is one part of an answer
     """
     text, command = remedy
     next_step = ": ".join(part for part in (text, _joined(command)) if part)
-    line = "mlops-lab: " + message
+    said = "mlops-lab: " + message
     if next_step:
-        line += " Next: " + next_step
-    sys.stderr.write(line + "\n")
-    if not _wants_json(argv):
+        said += " Next: " + next_step
+    streams.tell(said)
+    if not wants_json(argv):
         return exit_code
     import json  # noqa: PLC0415 - 10 ms that only a refusal needs
 
@@ -42,8 +45,8 @@ def refuse(  # noqa: PLR0913 - each is one part of an answer
         "title": title,
         "detail": message,
         "remedy": next_step,
-        "file": None,
-        "line": None,
+        "file": file,
+        "line": line,
         "seconds": took,
         "code": code,
         "remedy_argv": list(command),
@@ -54,12 +57,14 @@ def refuse(  # noqa: PLR0913 - each is one part of an answer
         "command": tasks[0],
         "status": "error",
         "exit_code": exit_code,
-        "project": os.getcwd(),  # noqa: PTH109 - no pathlib on the way to a refusal
+        "project": _here(),
         "combo": None,
         "seconds": took,
         "results": [result],
     }
-    sys.stdout.write(json.dumps(document, indent=2) + "\n")
+    error = streams.put((json.dumps(document, indent=2) + "\n").encode())
+    if error is not None:
+        streams.tell(f"mlops-lab: the answer cannot be written: {error.strerror}.")
     return exit_code
 
 
@@ -75,7 +80,17 @@ def refuse_error(
         remedy=error.remedy,
         title=title,
         seconds=seconds,
+        file=error.file,
+        line=error.line,
     )
+
+
+def _here() -> str:
+    """Return the current folder; empty where it was deleted or cannot be read."""
+    try:
+        return os.getcwd()  # noqa: PTH109 - no pathlib on the way to a refusal
+    except OSError:
+        return ""
 
 
 def _joined(command: "tuple[str, ...]") -> str:
@@ -86,5 +101,7 @@ def _joined(command: "tuple[str, ...]") -> str:
     return " ".join(shlex.quote(word) for word in command)
 
 
-def _wants_json(argv: "list[str]") -> bool:
-    return "--json" in argv or "--format json" in " ".join(argv).replace("=", " ")
+def wants_json(argv: "list[str]") -> bool:
+    """Return whether a document is asked for; what stands behind -- is another program's."""
+    own = argv[: argv.index("--")] if "--" in argv else argv
+    return "--json" in own or "--format json" in " ".join(own).replace("=", " ")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
+from tasks_lib import streams
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import files
 from tasks_lib.execution.redaction import without_secrets
@@ -47,26 +47,28 @@ def choose(*, json: bool, asked: str, output: str) -> tuple[str, str]:
     return asked or plain, ""
 
 
-def show(report: Report, name: str) -> None:
-    """Print a report on stdout.
+def show(report: Report, name: str, *, is_for_eval: bool = False) -> None:
+    """Print a report on stdout; what went wrong `is_for_eval` of a shell goes to stderr.
 
     Documents are UTF-8 everywhere, a script has the bytes of its paths.
+
+    Raises:
+        LabError: `cannot_write`.
     """
     report = _presentable(report)
+    if name == "text" and is_for_eval and report.code:
+        streams.tell(renderer(name)(report, stderr=True).rstrip())
+        return
     if name == "text" and "markdown" in report.data and sys.stdout.isatty():
         from tasks_lib.report import pager  # noqa: PLC0415 - rich takes 0.04 s
 
         pager.show(str(report.data["markdown"]))
         return
     encoding = sys.stdout.encoding if name == "text" and report.script is None else "utf-8"
-    data = renderer(name)(report).encode(encoding, _unencodable(report))
-    try:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(data)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # the reader has closed the pipe; Python would try to write the rest as it ends
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    error = streams.put(renderer(name)(report).encode(encoding, _unencodable(report)))
+    if error is not None:
+        text = f"The answer cannot be written to stdout: {error.strerror}."
+        raise LabError(text, ErrorCode.CANNOT_WRITE, remedy=Remedy("Send it elsewhere"))
 
 
 def save(report: Report, name: str, path: Path) -> None:

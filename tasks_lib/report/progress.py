@@ -7,6 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
+from tasks_lib import streams
 from tasks_lib.execution.redaction import without_secrets
 from tasks_lib.results import printable
 
@@ -45,8 +46,7 @@ class Progress:
     def say(self, text: str) -> None:
         """Write one line."""
         with self._lock:
-            sys.stderr.write(f"{printable(without_secrets(text))}\n")
-            sys.stderr.flush()
+            streams.tell(printable(without_secrets(text)))
 
     def begin(self, step: Step) -> None:
         """Show that a step starts."""

@@ -44,13 +44,13 @@ def console(*, stderr: bool = False, plain: bool = False) -> Console:
     )
 
 
-def render(report: Report, *, plain: bool = False) -> str:
+def render(report: Report, *, plain: bool = False, stderr: bool = False) -> str:
     """Return what a user reads, `plain` for a file; scripts and pages are returned as they are."""
     if report.script is not None:
         return report.script
     if "markdown" in report.data:
         return str(report.data["markdown"])
-    out = console(plain=plain)
+    out = console(plain=plain, stderr=stderr)
     with out.capture() as captured:
         _print(out, report)
     return captured.get()

@@ -85,10 +85,12 @@ class LabTask(Task[Any]):
         ]
         return inspect.Signature([*own, *shared])
 
-    def __call__(self, _: Context, **options: Any) -> None:
-        """Answer for the task with these options."""
+    def __call__(self, context: Context, **options: Any) -> None:
+        """Answer for the task with these options; what Invoke itself calls a dry run is one too."""
         from tasks_lib.cli import runner
 
+        if "dry_run" in options and context.config.run.dry:
+            options["dry_run"] = True
         shared = {name: options[name] for name in self.shared}
         seen = {one.name: options[one.name] for one in self.seen}
         is_dry_run = shared.pop("dry_run", False)
@@ -108,6 +110,7 @@ def lab_task(
     *,
     scope: Scope = Scope.PROJECT,
     changes: bool = False,
+    is_for_eval: bool = False,
     also: Sequence[str] = (),
     without: Sequence[str] = (),
     help: dict[str, str] | None = None,
@@ -117,6 +120,7 @@ def lab_task(
 
     The shared options are those for the task's `scope` and its answer, and those for what it
     `changes`; `also` adds further ones, `without` leaves some out. `help` explains the own ones.
+    `is_for_eval` is that of the request.
     """
     names = {*also, *ANSWER}
     if scope is not Scope.ANYWHERE:
@@ -124,7 +128,7 @@ def lab_task(
     if changes:
         names.update(CHANGES)
     names -= {*without}
-    request = Request(command, scope, changes=changes)
+    request = Request(command, scope, changes=changes, is_for_eval=is_for_eval)
     texts = {name: SHARED[name].help for name in names} | (help or {})
     name = command.rpartition(".")[2]
 

@@ -75,7 +75,11 @@ def export(session: Session, _: Progress, output: str = "mlops-lab.export.json")
     return snapshot.export(session, output)
 
 
-@lab_task("env.activate", help={"undo": "print the script that undoes it", "shell": _SHELL})
+@lab_task(
+    "env.activate",
+    is_for_eval=True,
+    help={"undo": "print the script that undoes it", "shell": _SHELL},
+)
 def activate(session: Session, _: Progress, shell: str = "", undo: bool = False) -> Answer:
     """Print a script that activates the environment: eval "$(invoke env.activate)"."""
     from tasks_lib.workflows import environment_info

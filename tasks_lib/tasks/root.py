@@ -31,6 +31,7 @@ def explain(session: Session, progress: Progress, task: str) -> Answer:
 @lab_task(
     "completion",
     scope=Scope.ANYWHERE,
+    is_for_eval=True,
     help={
         "undo": "take it out again",
         "show": "print the script instead",

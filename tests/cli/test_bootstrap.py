@@ -24,6 +24,7 @@ FILES = (
     "bootstrap.py",
     "errors.py",
     "cli/__init__.py",
+    "streams.py",
     "cli/startup_error.py",
     "execution/__init__.py",
     "execution/file_lock.py",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import sys
 from pathlib import Path
 
@@ -376,14 +375,12 @@ def test_an_environment_that_is_named_counts_as_the_tool_environment(
     assert bootstrap.is_inside()
 
 
-def test_rerun_does_not_go_round_in_circles(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_rerun_does_not_go_round_in_circles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(bootstrap.TOOLS, sys.prefix)
-    with pytest.raises(SystemExit) as raised:
+    with pytest.raises(LabError, match="lacks packages") as raised:
         entry.rerun(["setup"])
-    assert raised.value.code == ExitCode.TOOL_MISSING
-    assert f"rm -r {shlex.quote(sys.prefix)}" in capsys.readouterr().err
+    assert raised.value.exit_code == ExitCode.TOOL_MISSING
+    assert raised.value.remedy.argv == ("rm", "-r", sys.prefix)
 
 
 def test_the_list_names_no_address() -> None:

@@ -6,6 +6,7 @@ one word a line.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 
     from invoke.collection import Collection
     from invoke.parser.context import ParserContext
+
+#: The words that mean themselves to every shell. Others, which a manifest may hold, a shell would
+#: run at the tab key, or with the line that they were put into.
+_PLAIN = re.compile(r"[\w.,:+/-]+")
 
 
 def candidates(collection: Collection, words: Sequence[str]) -> list[str]:
@@ -39,7 +44,8 @@ def candidates(collection: Collection, words: Sequence[str]) -> list[str]:
         found = ("--help", "--list")
         if task:
             found = [flag for flag in task.flag_names() if flag.startswith("--")]
-    return sorted({f"{lead}{word}" for word in found if word.startswith(current)})
+    found = [word for word in found if _PLAIN.fullmatch(word) and word.startswith(current)]
+    return sorted({f"{lead}{word}" for word in found})
 
 
 def _tasks(collection: Collection) -> dict[str, ParserContext]:
