@@ -1,0 +1,54 @@
+"""An environment stays at its place through a run, though conda has several folders for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.lab import CONDA_YML, ENGINES, Case, Lab, tree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+pytestmark = pytest.mark.processes
+
+MADE_BY = [Case("conda_uv", engine) for engine in ENGINES]
+
+
+def _created(lab: Lab) -> None:
+    lab.ok("env.create")
+
+
+@pytest.fixture(params=MADE_BY, ids=str)
+def lab(request: pytest.FixtureRequest, copied: Callable[..., Lab]) -> Lab:
+    """Return a lab whose environment is in the second of two folders; the first does not exist."""
+    one: Lab = copied(request.param, _created)
+    settings = (one.home / ".condarc").read_text("utf-8")
+    first, second = one.home / "eins", one.prefix.parent
+    text = f"{settings}envs_dirs: ['{first}', '{second}']\n"
+    (one.home / ".condarc").write_text(text, encoding="utf-8")
+    return one
+
+
+def _environments(lab: Lab) -> list[Path]:
+    folders = (lab.home / "eins", lab.prefix.parent)
+    found = [path for folder in folders for path in folder.glob("*")]
+    return [path for path in sorted(found) if path.is_dir()]
+
+
+def test_one_in_the_second_folder_is_removed_whole(lab: Lab) -> None:
+    (mine,) = [row for row in lab.ok("env.list").data["environments"] if row["project"]]
+    assert mine["path"] == str(lab.prefix)
+    lab.ok("env.remove")
+    assert _environments(lab) == []
+
+
+def test_one_that_cannot_be_created_again_stays(lab: Lab) -> None:
+    lab.write("conda.yml", CONDA_YML.replace("- pip", "- no-such-package-anywhere"))
+    lab.python.unlink()  # it has no interpreter, so `setup` creates it again
+    before = tree(lab.prefix)
+    assert lab("setup").code in {2, 4}
+    assert _environments(lab) == [lab.prefix]
+    assert tree(lab.prefix) == before
