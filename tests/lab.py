@@ -23,6 +23,8 @@ from tasks_lib.execution import process
 from tasks_lib.project.options import Options
 from tasks_lib.project.settings import Settings
 from tasks_lib.tools import package_index
+from tasks_lib.tools.uv_variables import UV
+from tasks_lib.tools.variables import Use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -381,6 +383,8 @@ def variables(home: Path) -> dict[str, str]:
     own = {name: value for name, value in os.environ.items() if not name.startswith(_DROPPED)}
     for name in process.FOREIGN:
         own.pop(name, None)
+    for name in UV.set_in(own, Use.UNSET, Use.DECIDED, Use.ENVIRONMENT):
+        del own[name]
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     own |= {
         "HOME": str(home),

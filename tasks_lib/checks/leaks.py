@@ -75,6 +75,17 @@ def _virtual_env(facts: Facts) -> Iterable[Finding]:
         yield Finding(text, venv.name)
 
 
+def _ignored(facts: Facts) -> Iterable[Finding]:
+    """Name the variables with which a user asks a tool for what only a task's options decide."""
+    names = []
+    for layer in (facts.session.environment, facts.session.manager):
+        for table in layer.variables:
+            names += table.ignored()
+    if names:
+        text = "Set, and changing what a tool works on, or whether it does:"
+        yield Finding(f"{text} {listed(sorted(names))}.", count=len(names))
+
+
 def _diverted(facts: Facts) -> Iterable[Finding]:
     """Ask the manager what makes it, typed by hand, leave the environment."""
     manager = facts.session.manager
@@ -130,6 +141,15 @@ CHECKS = (
         Remedy("Deactivate it, and delete a .venv that nobody uses"),
         Status.WARN,
         look=_virtual_env,
+    ),
+    FactCheck(
+        "leak.variables",
+        "no variable leads a tool to something else",
+        "Variables such as UV_PROJECT, UV_FROZEN or PIP_TARGET choose another project, folder or "
+        f"group, or keep a tool from doing anything. {_BY_HAND}",
+        Remedy("Unset them: the page tool-variables of the documentation has them all"),
+        Status.WARN,
+        look=_ignored,
     ),
     *_of_managers(),
 )

@@ -9,11 +9,9 @@ from tasks_lib.environments.base import MADE, State
 from tasks_lib.errors import LabError, Remedy
 from tasks_lib.execution import failures
 from tasks_lib.execution.plan import Step
-from tasks_lib.execution.process import Command
 from tasks_lib.ownership import graph
 from tasks_lib.ownership.facts import Facts
 from tasks_lib.results import Check, Result, Status
-from tasks_lib.tools import executables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -99,8 +97,8 @@ def _health(environment: Environment) -> Iterable[Result]:
 
 def compat(session: Session) -> Iterable[Step]:
     """Run `uv pip check`, which answers as `pip check` does, and sooner."""
-    argv = (executables.uv(), "pip", "check", "--python", str(session.environment.python))
-    command = Command(argv, "look for requirements that are not met", cwd=session.project.root)
+    why = "look for requirements that are not met"
+    command = session.environment.pip("check", why=why, cwd=session.project.root)
     reads = partial(_compatible, session)
     yield Step("check.compat", "check compatibility", command, reads=reads, needs=MADE, check=True)
 

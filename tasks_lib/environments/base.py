@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tasks_lib.execution.process import Command
     from tasks_lib.project.project import Project
     from tasks_lib.results import Check, Result
+    from tasks_lib.tools.variables import Variables
 
 WINDOWS = os.name == "nt"
 #: The steps after which an environment is complete; a check waits for those in its plan.
@@ -92,9 +93,8 @@ class Environment(ABC):
     known_checks: ClassVar[tuple[Check, ...]] = health_checks.OF_DISTRIBUTIONS
     #: the distributions that it is made with
     seeds: ClassVar[tuple[str, ...]] = ()
-
-    #: the variables by which a user changes what it installs and where; a proof unsets them
-    user_variables: ClassVar[tuple[str, ...]] = ()
+    #: the variables by which a user steers what makes it
+    variables: ClassVar[tuple[Variables, ...]] = ()
 
     def __init__(self, project: Project) -> None:
         """Keep the project; nothing is read yet."""

@@ -30,22 +30,22 @@ from tasks_lib.environments.base import (
     Owned,
     State,
 )
-from tasks_lib.environments.conda_config import USER_VARIABLES
 from tasks_lib.environments.conda_folders import is_base
+from tasks_lib.environments.conda_variables import VARIABLES
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import failures
 from tasks_lib.execution.files import write
 from tasks_lib.execution.plan import Installs, Step, Writes
-from tasks_lib.execution.process import Command
 from tasks_lib.project import conda_edit
 from tasks_lib.project.conda_file import CondaFile, spec_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from tasks_lib.execution.process import Outcome
+    from tasks_lib.execution.process import Command, Outcome
     from tasks_lib.project.project import Project
     from tasks_lib.results import Check, Result
+    from tasks_lib.tools.variables import Variables
 
 
 class Conda(Environment):
@@ -56,7 +56,7 @@ class Conda(Environment):
     usual_manager: ClassVar[str] = "poetry"
     owns_packages: ClassVar[bool] = True
     tools: ClassVar[tuple[str, ...]] = ("py-rattler",)
-    user_variables: ClassVar[tuple[str, ...]] = USER_VARIABLES
+    variables: ClassVar[tuple[Variables, ...]] = VARIABLES
     known_checks: ClassVar[tuple[Check, ...]] = health_checks.OF_CONDA
     makers: ClassVar[tuple[str, ...]] = tuple(conda_engines.ENGINES)
 
@@ -112,7 +112,7 @@ class Conda(Environment):
         """Return `conda --version`, or the same of another command line."""
         if not self.maker.is_cli:
             return None
-        return Command((self.maker.program, "--version"), "ask the engine for its version")
+        return self.maker.ask("ask the engine for its version", "--version")
 
     @property
     def installs_files(self) -> bool:

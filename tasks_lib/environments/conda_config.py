@@ -26,19 +26,6 @@ if TYPE_CHECKING:
 
 #: the channels of the name `defaults` where nobody set `default_channels` (conda's documentation)
 _DEFAULTS = ("https://repo.anaconda.com/pkgs/main", "https://repo.anaconda.com/pkgs/r")
-#: the variables that change where conda finds packages and environments
-USER_VARIABLES = (
-    "CONDARC",
-    "CONDA_ENVS_DIRS",
-    "CONDA_ENVS_PATH",
-    "CONDA_CHANNELS",
-    "CONDA_DEFAULT_CHANNELS",
-    "CONDA_CHANNEL_ALIAS",
-    "CONDA_CHANNEL_PRIORITY",
-    "CONDA_SSL_VERIFY",
-    "CONDA_OFFLINE",
-    "MAMBA_ROOT_PREFIX",
-)
 _FOLDERS = ("envs_dirs", "pkgs_dirs")
 _LISTS = ("channels", "default_channels", *_FOLDERS)
 _LISTS_BY_NAME = ("custom_multichannels", "mirrored_channels")

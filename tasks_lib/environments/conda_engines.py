@@ -16,11 +16,13 @@ from tasks_lib.environments import conda_config
 from tasks_lib.environments.conda_config import Condarc
 from tasks_lib.environments.conda_health import solver_spec
 from tasks_lib.environments.conda_messages import FAILURES
+from tasks_lib.environments.conda_variables import VARIABLES
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import failures
 from tasks_lib.execution.process import Command
 from tasks_lib.project.options import Options
 from tasks_lib.tools import executables, package_index
+from tasks_lib.tools.pip_variables import PIP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,7 +88,15 @@ class Engine:
         )
 
     def _env(self) -> dict[str, str | None]:
-        return {**conda_config.for_conda(self.options), **package_index.for_pip(self.options)}
+        found: dict[str, str | None] = {}
+        for table in (*VARIABLES, PIP):
+            found |= table.unset()
+        found |= conda_config.for_conda(self.options)
+        return found | package_index.for_pip(self.options)
+
+    def ask(self, why: str, *words: str) -> Command:
+        """Return a command that downloads nothing."""
+        return Command((self.program, *words), why, env=self._env())
 
     def create(self, prefix: Path, file: CondaFile) -> Command:
         """Return the command that creates the environment of a conda file."""
@@ -143,8 +153,8 @@ class Engine:
         """Return the command of the engine's own health report; conda's always exits 0."""
         if not self.has_doctor:
             return None
-        words = ("doctor", "--prefix", str(prefix))
-        return Command((self.program, *words), "ask conda about the environment's health")
+        why = "ask conda about the environment's health"
+        return self.ask(why, "doctor", "--prefix", str(prefix))
 
 
 class Mamba(Engine):

@@ -18,12 +18,14 @@ from tasks_lib.execution.plan import Step, Writes
 from tasks_lib.project.version_ranges import is_python
 from tasks_lib.results import Check, Result, Status
 from tasks_lib.tools import executables, uv
+from tasks_lib.tools.pip_variables import PIP, PYTHON
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
     from tasks_lib.project.project import Project
+    from tasks_lib.tools.variables import Variables
 
 
 class Venv(Environment):
@@ -34,11 +36,7 @@ class Venv(Environment):
     seeds: ClassVar[tuple[str, ...]] = ("pip",)
     tools: ClassVar[tuple[str, ...]] = ("uv",)
     known_checks: ClassVar[tuple[Check, ...]] = health_checks.OF_VENV
-    user_variables: ClassVar[tuple[str, ...]] = (
-        "PIP_CONFIG_FILE",
-        "PIP_CONSTRAINT",
-        "PYTHONUSERBASE",
-    )
+    variables: ClassVar[tuple[Variables, ...]] = (PIP, PYTHON)
     name = ".venv"
     engine = "uv"
     makers: ClassVar[tuple[str, ...]] = (engine,)

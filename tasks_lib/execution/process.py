@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
     from tasks_lib.execution.failure_rules import Rule
 
-#: Variables that would let one environment's Python, pip or manager reach into another. One plain
-#: list, since the first start uses this module before any manager or layer can be imported.
+#: Variables that would let one environment's Python reach into another. One plain list, since the
+#: first start uses this module before any layer can be imported. A tool's own variables are in its
+#: table (`tools.variables`).
 FOREIGN = (
     "VIRTUAL_ENV",
     "VIRTUAL_ENV_PROMPT",
@@ -36,14 +37,11 @@ FOREIGN = (
     "PYTHONPATH",
     "PYTHONHOME",
     "__PYVENV_LAUNCHER__",
-    "POETRY_ACTIVE",
-    "UV_PROJECT_ENVIRONMENT",
-    "UV_PYTHON",
 )
 #: How the variables begin that are shown; others are the user's own, and may be secrets.
 _SHOWN = ("PATH", "VIRTUAL_ENV", "CONDA_", "UV_", "POETRY_", "PIP_", "PYTHON", "MLOPS_LAB_")
-#: The variables by which a tool is told to stay offline.
-OFFLINE = ("UV_OFFLINE", "CONDA_OFFLINE", "PIP_NO_INDEX")
+#: How the variables end by which a tool is told to stay offline.
+_OFFLINE = ("_OFFLINE", "_NO_INDEX")
 _LOGINS = ("POETRY_HTTP_BASIC", "POETRY_PYPI_TOKEN", "UV_PUBLISH")
 #: The seconds that a process has to end, and its last output to arrive.
 _GRACE = 5.0
@@ -72,7 +70,7 @@ class Command:
     @property
     def offline(self) -> bool:
         """Return whether its variables tell it to take what it needs from caches alone."""
-        return any(self.env.get(name) for name in OFFLINE)
+        return any(value and name.endswith(_OFFLINE) for name, value in self.env.items())
 
     @property
     def program(self) -> str:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tasks_lib.project.project import Project
     from tasks_lib.project.workspace import Member
     from tasks_lib.tools.changes import Change
+    from tasks_lib.tools.variables import Variables
 
 #: What a check of the lock waits for: the lock, and the interpreter of an environment that is
 #: created again.
@@ -87,9 +88,8 @@ class Manager(ABC):
     misspells: ClassVar[bool] = False
     #: the files beside the manifest that hold its settings
     config_files: ClassVar[tuple[str, ...]] = ()
-    #: the variables by which a user changes what it resolves or where it keeps data; a proof unsets
-    #: them
-    user_variables: ClassVar[tuple[str, ...]] = ()
+    #: the variables by which a user steers it
+    variables: ClassVar[tuple[Variables, ...]] = ()
     #: the checks of which `checks` gives results
     known_checks: ClassVar[tuple[Check, ...]] = (LOCK_FRESH,)
     #: the check of what `diversions` finds, where the manager has one

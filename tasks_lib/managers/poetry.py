@@ -29,9 +29,11 @@ from tasks_lib.managers import (
     poetry_tables,
 )
 from tasks_lib.managers.base import AFTER_LOCK, LOCK_FRESH, MAIN, Manager, Place
+from tasks_lib.managers.poetry_variables import POETRY
 from tasks_lib.project import requirements, workspace
 from tasks_lib.tools import executables
 from tasks_lib.tools.changes import Change
+from tasks_lib.tools.pip_variables import PIP
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from tasks_lib.managers.tables import ManagerTables
     from tasks_lib.project.workspace import Member
     from tasks_lib.results import Check, Result
+    from tasks_lib.tools.variables import Variables
 
 # What Poetry prints, seen with Poetry 2.5.1.
 _OPERATION = re.compile(
@@ -77,11 +80,7 @@ class Poetry(Manager):
     edits_apart: ClassVar[bool] = True
     misspells: ClassVar[bool] = True
     config_files: ClassVar[tuple[str, ...]] = ("poetry.toml",)
-    user_variables: ClassVar[tuple[str, ...]] = (
-        "POETRY_CONFIG_DIR",
-        "POETRY_DATA_DIR",
-        "POETRY_HOME",
-    )
+    variables: ClassVar[tuple[Variables, ...]] = (POETRY,)
     known_checks: ClassVar[tuple[Check, ...]] = (poetry_check.CONFIG_POETRY, LOCK_FRESH)
     diversion_check: ClassVar[Check | None] = poetry_settings.LEAK_POETRY
 
@@ -302,7 +301,7 @@ class Poetry(Manager):
             remedy = Remedy("Leave out --offline, or use uv")
             raise LabError(text, ErrorCode.NOT_OFFLINE, remedy=remedy)
         self.refuse_odd_lock()
-        env: dict[str, str | None] = {}
+        env = {**PIP.unset(), **POETRY.unset()}
         if activation is None:
             env["VIRTUAL_ENV"] = self._bare()
         else:

@@ -21,6 +21,7 @@ from tasks_lib.project import requirements, workspace
 from tasks_lib.project.manifests import read_toml
 from tasks_lib.results import Check, Result, Status
 from tasks_lib.tools import executables, package_index, uv
+from tasks_lib.tools.uv_variables import UV
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from tasks_lib.managers.tables import ManagerTables
     from tasks_lib.project.workspace import Member
     from tasks_lib.tools.changes import Change
+    from tasks_lib.tools.variables import Variables
 
 #: What uv prints about a manifest that it cannot read: the reason, and the line where it knows one
 #: (uv 0.13.9).
@@ -77,14 +79,7 @@ class Uv(Manager):
     tables: ClassVar[type[ManagerTables]] = UvTables
     member_remedy: ClassVar[Remedy] = Remedy("Add its folder to members in [tool.uv.workspace]")
     config_files: ClassVar[tuple[str, ...]] = ("uv.toml",)
-    user_variables: ClassVar[tuple[str, ...]] = (
-        "UV_CONFIG_FILE",
-        "UV_RESOLUTION",
-        "UV_PRERELEASE",
-        "UV_CONSTRAINT",
-        "UV_OVERRIDE",
-        "UV_EXCLUDE_NEWER",
-    )
+    variables: ClassVar[tuple[Variables, ...]] = (UV,)
     known_checks: ClassVar[tuple[Check, ...]] = (
         pyproject_rules.CONFIG_PYPROJECT,
         CONFIG_UV,
@@ -95,7 +90,8 @@ class Uv(Manager):
     @classmethod
     def caches(cls) -> dict[str, str]:
         """Run uv to find the folder of its downloads."""
-        asked = Command((executables.uv(), "cache", "dir"), "ask uv where it keeps its downloads")
+        why = "ask uv where it keeps its downloads"
+        asked = Command((executables.uv(), "cache", "dir"), why, env=UV.unset())
         return {"UV_CACHE_DIR": process.run(asked).stdout.strip()}
 
     def lock(self, activation: Activation | None, upgrade: Sequence[str] | None = None) -> Command:
@@ -207,7 +203,7 @@ class Uv(Manager):
         argv += ["--trusted-publishing", "never"]
         if address:
             argv += ["--publish-url", address]
-        env: dict[str, str | None] = {}
+        env = UV.unset()
         for name in _PUBLISH_VARIABLES:
             env[f"UV_PUBLISH_{name}"] = login.get(name)
         return Command(

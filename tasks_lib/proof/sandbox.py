@@ -15,6 +15,7 @@ from tasks_lib.execution import usage
 from tasks_lib.managers import MANAGERS
 from tasks_lib.project import options
 from tasks_lib.tools import executables, package_index
+from tasks_lib.tools.variables import Use
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,7 +70,8 @@ def _user_variables() -> set[str]:
     """Return the variables by which a user changes what the tools do."""
     found: set[str] = set()
     for tool in _TOOLS:
-        found.update(tool.user_variables)
+        for table in tool.variables:
+            found.update(table.set_in(os.environ, Use.PERSONAL))
     return found
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import process
+from tasks_lib.tools.uv_variables import UV
 
 
 def tool(name: str) -> str:
@@ -53,7 +54,7 @@ def find_python(request: str) -> Path | None:
     """Return the interpreter of this machine that uv finds for `request`, or nothing."""
     options = ("--system", "--no-project", "--no-python-downloads")
     argv = (uv(), "python", "find", *options, request)
-    outcome = process.run(process.Command(argv, "look for the Python"))
+    outcome = process.run(process.Command(argv, "look for the Python", env=UV.unset()))
     if not outcome.ok:
         return None
     return Path(outcome.stdout.strip())
@@ -63,7 +64,8 @@ def pythons() -> list[str]:
     """Return the versions of CPython on this machine, as uv finds them."""
     options = ("--only-installed", "--no-python-downloads", "--output-format", "json")
     argv = (uv(), "python", "list", *options)
-    outcome = process.run(process.Command(argv, "look for the Pythons of this machine"))
+    why = "look for the Pythons of this machine"
+    outcome = process.run(process.Command(argv, why, env=UV.unset()))
     rows = json.loads(outcome.stdout) if outcome.ok else []
     plain = ("cpython", "default")
     return [row["version"] for row in rows if (row["implementation"], row["variant"]) == plain]

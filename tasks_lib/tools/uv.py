@@ -28,6 +28,7 @@ from tasks_lib.execution.failure_rules import (
 from tasks_lib.execution.process import Command
 from tasks_lib.tools import executables, package_index
 from tasks_lib.tools.changes import Change
+from tasks_lib.tools.uv_variables import UV
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -163,7 +164,7 @@ def variables(project: Project) -> dict[str, str | None]:
     It is given an index only where somebody set one outside the project: uv records the address in
     uv.lock, so pip's own default is never written out.
     """
-    env: dict[str, str | None] = {}
+    env = UV.unset()
     if project.options.offline:
         env["UV_OFFLINE"] = "1"
     table = project.pyproject.table("tool", "uv")

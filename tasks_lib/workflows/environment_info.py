@@ -17,15 +17,18 @@ from tasks_lib.environments import ENVIRONMENTS, conda_health, foreign, shells
 from tasks_lib.environments.base import State
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import process
+from tasks_lib.managers import MANAGERS
 from tasks_lib.ownership.facts import Facts
 from tasks_lib.ownership.owners import Owner
 from tasks_lib.results import Result, Status
 from tasks_lib.session.session import Answer
 from tasks_lib.tools import package_index
+from tasks_lib.tools.variables import Use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from tasks_lib.environments.base import Activation
     from tasks_lib.session.session import Session
 
 
@@ -116,20 +119,30 @@ def info(session: Session) -> Answer:
     return Answer(data=data)
 
 
+def _entered(session: Session) -> Activation:
+    """Return the activation for a user's own programs: no manager is led to another environment."""
+    value = session.environment.require()
+    names: list[str] = []
+    for manager in MANAGERS.values():
+        for table in manager.variables:
+            names += table.named(Use.ENVIRONMENT)
+    return replace(value, variables={**dict.fromkeys(names), **value.variables})
+
+
 def activation(session: Session, shell_name: str, *, undo: bool = False) -> Answer:
     """Return the script that activates the environment, or the one that undoes it.
 
     `shell_name` is empty for the shell that started this run.
     """
     chosen = shell_name or shells.detect(os.environ)
-    value = session.environment.require()
+    value = _entered(session)
     script = shells.deactivation_script(chosen) if undo else shells.activation_script(chosen, value)
     return Answer(data={"shell": chosen, "script": script})
 
 
 def shell(session: Session, shell_name: str) -> Answer:
     """Open an interactive shell in the environment; the answer has its exit code."""
-    value = session.environment.require()
+    value = _entered(session)
     chosen = shell_name or shells.detect(os.environ)
     with tempfile.TemporaryDirectory(prefix="mlops-lab-") as folder:
         command = shells.interactive(chosen, value, Path(folder))
@@ -150,7 +163,7 @@ def run(session: Session, text: str, words: Sequence[str], *, captured: bool = F
         message = "No command was given."
         remedy = Remedy("Give one after --", ("invoke", "env.run", "--", "python", "-V"))
         raise LabError(message, ErrorCode.NO_COMMAND, remedy=remedy)
-    value = session.environment.require()
+    value = _entered(session)
     env = {**package_index.for_programs(session.project.options), **value.env()}
     program = shutil.which(argv[0], path=env["PATH"])
     if program is None:

@@ -15,6 +15,7 @@ from tasks_lib.managers import MANAGERS
 from tasks_lib.managers.base import Place
 from tasks_lib.results import Status
 from tasks_lib.tools import executables
+from tasks_lib.tools.variables import Use
 from tests.contract.third_manager import Pdm
 
 if TYPE_CHECKING:
@@ -202,8 +203,17 @@ def test_environment_of_the_user_does_not_reach_the_manager(
 ) -> None:
     for name in process.FOREIGN:
         monkeypatch.setenv(name, "/theirs")
-    for command in (manager.lock(None), manager.install(activation)):
-        assert "/theirs" not in process.environment(command.env).values()
+    for table in manager.variables:
+        for name in table.named(Use.UNSET, Use.DECIDED, Use.ENVIRONMENT):
+            monkeypatch.setenv(name.replace("*", "X"), "/theirs")
+        for name in table.named(Use.KEPT, Use.PERSONAL):
+            monkeypatch.setenv(name.replace("*", "X"), "/kept")
+    kept = [name for name, value in os.environ.items() if value == "/kept"]
+    for action in ACTIONS.values():
+        env = process.environment(action(manager, activation).env)
+        assert "/theirs" not in env.values()
+        assert [name for name in kept if name not in env] == []
+    assert "/theirs" not in process.environment(manager.lock(None).env).values()
 
 
 def test_checks_only_read_and_answer_for_manifest_and_lock(

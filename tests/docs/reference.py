@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib.checks import registry
+from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.errors import ErrorCode, ExitCode
+from tasks_lib.managers import MANAGERS
 from tasks_lib.tasks import namespace
 from tasks_lib.workflows.documentation import FOLDER, pages
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
     from invoke.parser.argument import Argument
     from invoke.parser.context import ParserContext
+
+    from tasks_lib.tools.variables import Variables
 
 _PART = re.compile(r"(?s)(<!-- made from the code[^>]*-->\n).*?(<!-- end -->\n)")
 _SCHEMA = FOLDER.parent / "report" / "schema.json"
@@ -49,6 +53,7 @@ def written() -> dict[Path, str]:
         "reference/json.md": _json(),
         "reference/configuration.md": _configuration(),
         "reference/variables.md": _variables(),
+        "reference/tool-variables.md": _tool_variables(),
         "README.md": _list_of_pages(),
     }
     return {FOLDER / name: _replaced(_read(name), part) for name, part in parts.items()}
@@ -179,6 +184,27 @@ def _configuration() -> str:
 def _variables() -> str:
     rows = [(_code(one["variable"]), one["meaning"]) for one in SETTINGS if "variable" in one]
     return _table(("variable", "meaning"), sorted(rows))
+
+
+def tables() -> list[Variables]:
+    """Return the table of variables of each tool."""
+    found: list[Variables] = []
+    for manager in MANAGERS.values():
+        found += manager.variables
+    for layer in ENVIRONMENTS.values():
+        found += layer.variables
+    return found
+
+
+def _tool_variables() -> str:
+    """Return a table for each tool, with a row for what happens to variables of one effect."""
+    rows: dict[str, list[tuple[str, str, str]]] = {}
+    for table in tables():
+        for row in table.rows:
+            names = [_code(f"{table.prefix}{name}") for name in row.names.split()]
+            rows.setdefault(table.tool, []).append((row.effect, " ".join(names), row.use.value))
+    head = ("effect", "variables", "what happens")
+    return "\n\n".join(f"## {tool}\n\n{_table(head, found)}" for tool, found in rows.items())
 
 
 def _list_of_pages() -> str:

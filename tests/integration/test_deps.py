@@ -73,6 +73,30 @@ def lab(made: Lab) -> Iterator[Lab]:
     assert made.installed() == installed
 
 
+@pytest.mark.parametrize("made", MANAGERS, ids=str, indirect=True)
+def test_variables_of_the_tools_steer_no_task(lab: Lab) -> None:
+    other = lab.home / "other"
+    other.mkdir(exist_ok=True)
+    (other / "pyproject.toml").write_text(LOCAL, encoding="utf-8")
+    steering = dict.fromkeys(
+        ("UV_PROJECT", "UV_WORKING_DIR", "POETRY_VIRTUALENVS_PATH"), str(other)
+    )
+    for name in ("UV_FROZEN", "UV_NO_SYNC", "UV_MANAGED_PYTHON", "POETRY_INSTALLER_RE_RESOLVE"):
+        steering[name] = "1"
+    assert lab("deps.add", "toolz", env=steering).code == 0
+    assert (other / "pyproject.toml").read_text("utf-8") == LOCAL
+    assert [one.name for one in other.iterdir()] == ["pyproject.toml"]
+    assert "toolz" in declared(lab)
+    assert "toolz" in lab.installed()
+    assert "toolz" in lab.lock.read_text("utf-8")
+
+
+@pytest.mark.parametrize("made", MANAGERS[-1:], ids=str, indirect=True)
+def test_variables_for_the_network_and_the_cache_have_their_effect(lab: Lab) -> None:
+    kept = {"UV_OFFLINE": "1", "UV_CACHE_DIR": str(lab.home / "none")}
+    assert lab("deps.update", env=kept).error()["code"] == "not_cached"
+
+
 def test_add_and_remove(lab: Lab) -> None:
     before = lab.installed()
     with untouched(lab):

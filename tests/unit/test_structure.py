@@ -262,6 +262,7 @@ def test_no_code_branches_on_the_name_of_a_combo(path: Path) -> None:
 
 #: Modules outside of `managers` that name a manager, each with its reason.
 NAMES_A_MANAGER = {
+    "tools.uv_variables": "the variables of uv, which creates virtual environments too",
     "environments.base": "the manager that is usual with a layer",
     "environments.conda": "the manager that is usual with a layer",
     "environments.foreign": "environments of other tools are found by the name of the tool",

@@ -334,6 +334,25 @@ def test_variables_leak(
     assert [one.status for one in look(check)] == [Status.PASS]
 
 
+def test_variables_that_no_task_follows(
+    sound: Path, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert sound.is_dir()
+    for name in (
+        "UV_CACHE_DIR",
+        "UV_PROJECT_ENVIRONMENT",
+        "UV_INDEX_LAB_USERNAME",
+        "CONDA_PKGS_DIRS",
+    ):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("UV_FROZEN", "0")
+    assert [one.status for one in look("leak.variables")] == [Status.PASS]
+    monkeypatch.setenv("UV_FROZEN", "1")
+    monkeypatch.setenv("CONDA_SUBDIR", "linux-s390x")
+    (result,) = look("leak.variables")
+    assert (result.status, "CONDA_SUBDIR, UV_FROZEN" in result.detail) == (Status.WARN, True)
+
+
 def test_user_site(
     sound: Path, home: Path, root: Path, look: Look, monkeypatch: pytest.MonkeyPatch
 ) -> None:

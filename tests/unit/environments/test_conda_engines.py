@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 
 from tasks_lib.environments import conda_engines
+from tasks_lib.environments.conda_variables import VARIABLES
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.execution import process
 from tasks_lib.execution.process import Command, Outcome
 from tasks_lib.project.conda_file import CondaFile
+from tasks_lib.tools.pip_variables import PIP
+from tasks_lib.tools.variables import Use
 from tests import tiny_channel
 
 if TYPE_CHECKING:
@@ -234,6 +237,28 @@ def test_offline_no_channel_is_asked(file: CondaFile, home: Path, root: Path, ac
 
 def test_worker_stands_where_the_engine_looks() -> None:
     assert conda_engines.WORKER.is_file()
+
+
+@pytest.mark.parametrize("name", conda_engines.ENGINES)
+def test_variables_of_the_user_steer_no_engine(
+    name: str, file: CondaFile, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for table in (*VARIABLES, PIP):
+        for one in table.named(Use.UNSET, Use.DECIDED):
+            monkeypatch.setenv(one, "/theirs")
+    monkeypatch.setenv("CONDA_PKGS_DIRS", "/kept")
+    engine = _engine(name)
+    commands = [
+        engine.create(root / "env", file),
+        engine.install(root / "env", file, ("six",)),
+        engine.uninstall(root / "env", file, ("six",)),
+        engine.explicit(root / "env", file, root / "listed"),
+        engine.ask("ask", "--version"),
+    ]
+    for command in commands:
+        env = process.environment(command.env)
+        assert "/theirs" not in env.values()
+        assert env["CONDA_PKGS_DIRS"] == "/kept"
 
 
 @pytest.fixture
