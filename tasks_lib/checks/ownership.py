@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _ALIGN = Remedy(
     "Pin the versions that conda has, then create the environment again",
-    ("invoke", "deps.align", "env.remove", "setup"),
+    ("invoke", "deps.align", "setup", "--recreate"),
 )
 #: names that many projects give to a folder, and that nobody imports from site-packages
 _COMMON = {"tests", "test", "conftest", "setup", "docs", "examples", "noxfile", "tasks"}

@@ -20,8 +20,9 @@ from tasks_lib.execution.process import Interrupted
 from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.project.project import root_of
 from tasks_lib.report.progress import Progress
+from tasks_lib.report.remedies import with_options
 from tasks_lib.results import Report, Result, Status, from_error, verdict
-from tasks_lib.session import journal, transaction
+from tasks_lib.session import combos, journal, transaction
 from tasks_lib.session.session import Answer, Session
 
 if TYPE_CHECKING:
@@ -104,19 +105,29 @@ class _Run:
             found = self.work(self.session, self.progress)
         return replace(found, results=(*recovered, *found.results))
 
+    def _options(self, session: Session) -> tuple[str, ...]:
+        """Return the options with which the next command works on the same environment."""
+        options = combos.flags(session.project, session.combo)
+        return (*options, "--engine", self.request.engine) if self.request.engine else options
+
     def report(self, found: Answer, code: int, seconds: float) -> Report:
         """Return the report of an answer."""
         data = dict(found.data)
         if os.environ.get(usage.VARIABLE):
             data["measured"] = usage.measured(self.progress.timeline)
         project, combo = _here(), None
+        results = tuple(found.results)
         if self.session:
             project = str(self.session.project.root)
             combo = self.session.combo.as_dict()
+            options = self._options(self.session)
+            results = tuple(
+                replace(one, remedy=with_options(one.remedy, options)) for one in results
+            )
         return Report(
             command=self.request.command,
             project=project,
-            results=tuple(found.results),
+            results=results,
             combo=combo,
             seconds=seconds,
             code=code,

@@ -225,6 +225,10 @@ class Environment(ABC):
     def creation(self) -> tuple[Step, ...]:
         """Return the steps that create it; the first has the id `env.create`."""
 
+    def creation_again(self) -> tuple[Step, ...]:
+        """Return the steps that create it from scratch, in place of one that exists."""
+        return self.creation()
+
     def recreation(
         self, description: Path, packages: Sequence[Mapping[str, Any]]
     ) -> tuple[Step, ...]:

@@ -209,15 +209,24 @@ class Conda(Environment):
         state = self.state()
         if state is State.PRESENT:
             return tuple(self._updates())
+        if state is State.BROKEN:
+            why = f"{self.where} has no working interpreter, so it is created again"
+            return (self.clearing(why), *self._new())
+        return self._new()
+
+    def creation_again(self) -> tuple[Step, ...]:
+        """Return the steps that create it from scratch, in place of one that exists."""
+        if self.state() is not State.PRESENT:
+            return self.creation()
+        return (self.clearing(f"{self.where} is created again"), *self._new())
+
+    def _new(self) -> tuple[Step, ...]:
+        """Return the steps that create it where there is none."""
         python, maker = self.project.options.python, self.maker
         command = maker.create(self.prefix, self.file)
         if python:
             command = maker.install(self.prefix, self.file, self._wanted(), new=True)
-        steps = []
-        if state is State.BROKEN:
-            why = f"{self.where} has no working interpreter, so it is created again"
-            steps.append(self.clearing(why))
-        steps.append(self._create_step(command, f"create {self.where} with {maker.name}"))
+        steps = [self._create_step(command, f"create {self.where} with {maker.name}")]
         if self.file.pip and (python or not maker.is_cli):
             steps.append(replace(self._pip_step(), undo=self.discard))
         return tuple(steps)

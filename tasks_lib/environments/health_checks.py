@@ -5,7 +5,7 @@ from __future__ import annotations
 from tasks_lib.errors import Remedy
 from tasks_lib.results import Check, Status
 
-CREATE_AGAIN = Remedy("Create the environment again", ("invoke", "env.remove", "setup"))
+CREATE_AGAIN = Remedy("Create the environment again", ("invoke", "setup", "--recreate"))
 _INSTALL_AGAIN = Remedy("Install it again", ("invoke", "deps.install"))
 
 CONDA_META = Check(

@@ -5,6 +5,7 @@ The interpreter of the environment is not started, and none of its code is run.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import itertools
 import json
@@ -91,6 +92,16 @@ def _headers(record: Path, last: str = "") -> Message:
 def installed(prefix: Path) -> dict[str, str]:
     """Return the normalised names and the versions of what is installed."""
     return {found.name: found.version for found in distributions(prefix)}
+
+
+def installers(prefix: Path) -> dict[str, str]:
+    """Return the first word of each INSTALLER in small letters, by the name of the distribution."""
+    found = {}
+    for one in distributions(prefix):
+        with contextlib.suppress(OSError):
+            text = (one.folder / "INSTALLER").read_text(encoding="utf-8", errors="replace")
+            found[one.name] = text.partition(" ")[0].strip().lower()
+    return found
 
 
 def requires(distribution: Distribution) -> list[str]:

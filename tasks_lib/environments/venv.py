@@ -68,7 +68,7 @@ class Venv(Environment):
         return Activation(self.prefix, python, (folder,), variables)
 
     def creation(self) -> tuple[Step, ...]:
-        """Return the steps that create it, in place of one that is broken or has another Python."""
+        """Return the steps that create it, in place of one that exists."""
         self.refuse_foreign()
         title = f"create {self.where}"
         words = ("venv", "--seed", *self._python(), str(self.prefix))
@@ -84,9 +84,11 @@ class Venv(Environment):
         state = self.state()
         if state is State.ABSENT:
             return (create,)
-        why = "it has another Python than the one that is needed"
+        why = "that is what was asked for"
         if state is State.BROKEN:
             why = "its interpreter does not exist"
+        elif self.lacking():
+            why = "it has another Python than the one that is needed"
         return (self.clearing(f"{self.where} is created again: {why}"), create)
 
     def lacking(self) -> tuple[str, ...]:

@@ -86,6 +86,8 @@ class Manager(ABC):
     edits_apart: ClassVar[bool] = False
     #: whether it changes the address of a repository on this machine when it declares it
     misspells: ClassVar[bool] = False
+    #: how the names of its own build backends begin
+    backend: ClassVar[str] = ""
     #: the files beside the manifest that hold its settings
     config_files: ClassVar[tuple[str, ...]] = ()
     #: the variables by which a user steers it
@@ -115,6 +117,18 @@ class Manager(ABC):
     def caches(cls) -> dict[str, str]:
         """Return the user's download caches: each folder by the variable that names it."""
         return {}
+
+    @classmethod
+    def sign(cls, project: Project) -> str:
+        """Return what in the project's files speaks for it beside a lock; empty for nothing."""
+        if project.pyproject.table("tool", cls.name):
+            return f"[tool.{cls.name}]"
+        for name in cls.config_files:
+            if (project.root / name).is_file():
+                return name
+        backend = str(project.pyproject.table("build-system").get("build-backend", ""))
+        is_own = cls.backend and backend.startswith(cls.backend)
+        return f"the build backend {backend}" if is_own else ""
 
     def diversions(self, *, in_project: bool) -> Iterable[tuple[str, str]]:
         """Yield why a typed command would use another environment, and the file that causes it.

@@ -79,6 +79,7 @@ class Poetry(Manager):
     )
     edits_apart: ClassVar[bool] = True
     misspells: ClassVar[bool] = True
+    backend: ClassVar[str] = "poetry."
     config_files: ClassVar[tuple[str, ...]] = ("poetry.toml",)
     variables: ClassVar[tuple[Variables, ...]] = (POETRY,)
     known_checks: ClassVar[tuple[Check, ...]] = (poetry_check.CONFIG_POETRY, LOCK_FRESH)

@@ -78,6 +78,7 @@ class Uv(Manager):
     lock_name: ClassVar[str] = "uv.lock"
     tables: ClassVar[type[ManagerTables]] = UvTables
     member_remedy: ClassVar[Remedy] = Remedy("Add its folder to members in [tool.uv.workspace]")
+    backend: ClassVar[str] = "uv_build"
     config_files: ClassVar[tuple[str, ...]] = ("uv.toml",)
     variables: ClassVar[tuple[Variables, ...]] = (UV,)
     known_checks: ClassVar[tuple[Check, ...]] = (

@@ -173,10 +173,10 @@ def step(
     )
 
 
-def creation(session: Session) -> list[Step]:
+def creation(session: Session, steps: Iterable[Step]) -> list[Step]:
     """Return the steps that create or update the environment, behind the guard."""
     guarded: list[Step] = []
-    for step in session.environment.creation():
+    for step in steps:
         if step.installs is Installs.LAYER_PACKAGES:
             guarded += before_conda(session, step)
         elif step.installs is Installs.PYTHON_PACKAGES:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from typing import TYPE_CHECKING
 
 from tasks_lib.errors import Remedy
 from tasks_lib.execution.redaction import without_secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: the tasks in remedies that work on a project
+_TASK = re.compile(r"setup|init|(?:check|deps|env|pkg)\.[a-z]+")
 
 
 def program() -> str:
@@ -20,3 +28,15 @@ def typable(remedy: Remedy) -> Remedy:
     if words[:1] == ["invoke"]:
         words[:1] = program().split()
     return Remedy(without_secrets(remedy.text), tuple(without_secrets(word) for word in words))
+
+
+def with_options(remedy: Remedy, options: Sequence[str]) -> Remedy:
+    """Return a remedy whose tasks have these options too."""
+    if not options or remedy.argv[:1] != ("invoke",):
+        return remedy
+    words: list[str] = []
+    for word in remedy.argv:
+        words.append(word)
+        if _TASK.fullmatch(word):
+            words += options
+    return Remedy(remedy.text, tuple(words))

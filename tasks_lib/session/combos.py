@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+import os
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tasks_lib.environments import ENVIRONMENTS
+from tasks_lib.environments import ENVIRONMENTS, site_packages
+from tasks_lib.environments.base import SEEDS
 from tasks_lib.errors import ErrorCode, LabError, Remedy
-from tasks_lib.managers import MANAGERS
+from tasks_lib.execution import files, state_folder
+from tasks_lib.managers import DEFAULT, MANAGERS
 from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.project.options import Source
+from tasks_lib.project.project import Project
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Collection
+    from pathlib import Path
 
     from tasks_lib.environments.base import Environment
-    from tasks_lib.project.project import Project
 
 
 @dataclass(frozen=True)
@@ -66,11 +72,21 @@ def parse(
     return Combo(environment, manager, source, reason)
 
 
-def resolve(project: Project, otherwise: Callable[[Project], Combo | None] | None = None) -> Combo:
-    """Return the combo: what a flag, a variable or the settings say, else what exists.
+def resolve(project: Project, *, adopting: bool = False) -> Combo:
+    """Return the combo that a flag, a variable or the settings name, else what was chosen last.
 
-    `otherwise` chooses in place of what exists; the last resort is a program on PATH.
+    With none of these the project's files and its environment choose. `adopting` takes the conda
+    layer for a conda file though no program on PATH asks for it.
     """
+    chosen = _asked(project) or _remembered(project) or _found(project, adopting=adopting)
+    against = _against(project, chosen)
+    if not against:
+        return chosen
+    return replace(chosen, reason=f"{chosen.reason}, though {' and '.join(against)}")
+
+
+def _asked(project: Project) -> Combo | None:
+    """Return the combo that the options name."""
     asked = project.options.combo
     if asked.source is Source.FLAG:
         return parse(asked.value, asked.source, "--combo asked for it")
@@ -80,44 +96,119 @@ def resolve(project: Project, otherwise: Callable[[Project], Combo | None] | Non
         line = project.pyproject.line_of("mlops-lab", "combo")
         reason = f"[tool.mlops-lab] combo in {PYPROJECT} asks for it"
         return parse(asked.value, asked.source, reason, file=PYPROJECT, line=line)
-    return (otherwise or _existing)(project) or _default()
-
-
-def _existing(project: Project) -> Combo | None:
-    """Return the combo of an environment that exists and of the manager whose lock lies there."""
-    manager = locked_manager(project)
-    for kind, layer in ENVIRONMENTS.items():
-        environment = layer(project)
-        if layer.applies(project) and exists(environment):
-            reason = f"{environment.where} exists already"
-            if manager:
-                reason += f", and {MANAGERS[manager].lock_name} lies beside it"
-            return Combo(kind, manager or layer.usual_manager, "existing", reason)
     return None
 
 
-def exists(environment: Environment) -> bool:
-    """Return whether there is a usable environment; an unreadable manifest is reported later."""
+def _remembered(project: Project) -> Combo | None:
+    """Return the combo that was last chosen for this checkout, where the project still has it."""
     try:
-        return environment.exists()
-    except LabError:
-        return False
+        name = _memory(project.root).read_text("utf-8")
+        found = parse(name, "remembered", "it was last chosen for this checkout")
+    except (OSError, UnicodeDecodeError, LabError):
+        return None
+    return found if ENVIRONMENTS[found.environment].applies(project) else None
 
 
-def locked_manager(project: Project) -> str | None:
-    """Return the one manager whose lock lies in the project; `None` for no lock or several."""
-    root = project.root
-    found = [name for name, one in MANAGERS.items() if (root / one.lock_name).is_file()]
-    return found[0] if len(found) == 1 else None
+def remember(project: Project, combo: Combo) -> None:
+    """Keep for later runs in this checkout what a flag or a variable chose."""
+    if combo.source not in {Source.FLAG, Source.VARIABLE}:
+        return
+    last = _remembered(project)
+    if last and (last.environment, last.manager) == (combo.environment, combo.manager):
+        return
+    path = _memory(project.root)
+    with contextlib.suppress(OSError, LabError):  # later runs choose by what exists
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.write(path, combo.id.encode())
 
 
-def _default() -> Combo:
-    """Return the layer whose program is on PATH, else the first one, which needs none."""
+def flags(project: Project, chosen: Combo) -> tuple[str, ...]:
+    """Return the option with which later commands take this combo too; none where they do so."""
+    if chosen.source is not Source.FLAG:
+        return ()
+    later = resolve(Project.load(project.root, os.environ, new=True))
+    is_same = (later.environment, later.manager) == (chosen.environment, chosen.manager)
+    return () if is_same else ("--combo", chosen.id)
+
+
+def _memory(root: Path) -> Path:
+    """Return the file outside of the project that has the combo chosen last."""
+    return state_folder.of_checkout(root) / "combo"
+
+
+def _found(project: Project, *, adopting: bool) -> Combo:
+    """Return the combo that the project's files and its environment speak for."""
+    kind, source, why_layer = _layer(project, adopting=adopting)
+    manager, why_manager = _manager(project, ENVIRONMENTS[kind](project))
+    if why_manager and source in {"path", "default"}:
+        source = "files"
+    if not manager:
+        manager = DEFAULT if adopting else ENVIRONMENTS[kind].usual_manager
+    why_manager = why_manager or "nothing in the project names a manager"
+    return Combo(kind, manager, source, f"{why_layer}, and {why_manager}")
+
+
+def _layer(project: Project, *, adopting: bool) -> tuple[str, str, str]:
+    """Return the kind of an environment layer, the source of that choice, and why."""
+    for kind in ENVIRONMENTS:
+        where = _existing(project, kind)
+        if where:
+            return kind, "existing", f"{where} exists already"
     for kind, layer in ENVIRONMENTS.items():
         program = layer.program_on_path()
-        if program:
-            reason = f"{program} is on PATH, and nothing else was said"
-            return Combo(kind, layer.usual_manager, "path", reason)
-    kind, layer = next(iter(ENVIRONMENTS.items()))
-    reason = "no conda is on PATH, and nothing else was said"
-    return Combo(kind, layer.usual_manager, "default", reason)
+        if project.conda_path and layer.owns_packages and (program or adopting):
+            why = f"{project.conda_path.name} is here"
+            return kind, "path", f"{why} and {program} is on PATH" if program else why
+    why = "there is no conda file"
+    if project.conda_path:
+        why = f"no conda is on PATH for {project.conda_path.name}"
+    return next(iter(ENVIRONMENTS)), "default", why
+
+
+def _existing(project: Project, kind: str) -> str:
+    """Return how the environment of a layer is called where there is one, broken or not."""
+    layer = ENVIRONMENTS[kind]
+    with contextlib.suppress(LabError):  # an unreadable manifest is reported later
+        environment = layer(project)
+        if layer.applies(project) and environment.marker.exists():
+            return environment.where
+    return ""
+
+
+def _manager(project: Project, environment: Environment) -> tuple[str, str]:
+    """Return the name of a manager and why, both empty where nothing speaks for one."""
+    locked = [name for name in MANAGERS if (project.root / MANAGERS[name].lock_name).is_file()]
+    if len(locked) == 1:
+        return locked[0], f"{MANAGERS[locked[0]].lock_name} is here"
+    choices = locked or list(MANAGERS)
+    signs = {name: MANAGERS[name].sign(project) for name in choices}
+    signed = [name for name in choices if signs[name]]
+    if len(signed) == 1:
+        return signed[0], f"{signs[signed[0]]} is here"
+    installer = _installer(environment, choices)
+    if installer:
+        return installer, f"{installer} installed what is in it"
+    return "", ""
+
+
+def _installer(environment: Environment, choices: Collection[str]) -> str:
+    """Return the manager that installed most of an environment, empty where none did."""
+    try:
+        found = site_packages.installers(environment.prefix)
+    except LabError:
+        return ""
+    counts = Counter(found[name] for name in found.keys() - {*SEEDS} if found[name] in choices)
+    return max(counts, key=counts.__getitem__, default="")
+
+
+def _against(project: Project, chosen: Combo) -> list[str]:
+    """Return what speaks against the choice: other environments, and locks of other managers."""
+    against = []
+    for kind in ENVIRONMENTS:
+        where = _existing(project, kind) if kind != chosen.environment else ""
+        if where:
+            against.append(f"{where} exists too")
+    for name, manager in MANAGERS.items():
+        if name != chosen.manager and (project.root / manager.lock_name).is_file():
+            against.append(f"{manager.lock_name} is here too")
+    return against

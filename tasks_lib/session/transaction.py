@@ -164,7 +164,7 @@ def recover(
     title = f"{before.command} was interrupted, and what it had changed is restored"
     if not failed:
         return [Result("recovered", Status.PASS, title, f"process {before.pid}, {before.since}")]
-    remedy = Remedy("Check the environment, or create it again", ("invoke", "env.remove", "setup"))
+    remedy = Remedy("Check the environment, or create it again", ("invoke", "setup", "--recreate"))
     return [Result("recovered", Status.WARN, title, f"but not all: {'; '.join(failed)}", remedy)]
 
 

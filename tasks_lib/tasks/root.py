@@ -12,12 +12,19 @@ if TYPE_CHECKING:
     from tasks_lib.session.session import Answer, Session
 
 
-@lab_task("setup", changes=True, also=("python",))
-def setup(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
+@lab_task(
+    "setup",
+    changes=True,
+    also=("python",),
+    help={"recreate": "make the environment from scratch; the old one goes when that ended well"},
+)
+def setup(
+    session: Session, progress: Progress, recreate: bool = False, dry_run: bool = False
+) -> Answer:
     """Make the environment, lock, install and check; do only what is not done already."""
     from tasks_lib.workflows import installation
 
-    return installation.setup(session, progress, dry_run=dry_run)
+    return installation.setup(session, progress, recreate=recreate, dry_run=dry_run)
 
 
 @lab_task("explain", help={"task": "a task that changes something, e.g. setup or deps.add"})

@@ -32,14 +32,13 @@ from tasks_lib.importers.declarations import (
 from tasks_lib.importers.merging import Merged
 from tasks_lib.importers.poetry_tables import PoetryTables
 from tasks_lib.importers.registry import read_all
-from tasks_lib.managers import DEFAULT, MANAGERS
+from tasks_lib.managers import MANAGERS
 from tasks_lib.project import conda_edit
 from tasks_lib.project.conda_file import spec_name
 from tasks_lib.project.manifests import PYPROJECT, read_text
 from tasks_lib.project.project import Project
 from tasks_lib.results import Result, Status
 from tasks_lib.session import combos, transaction
-from tasks_lib.session.combos import Combo
 from tasks_lib.session.session import Answer, Session, passed, planned
 from tasks_lib.tools import executables
 
@@ -72,42 +71,12 @@ def opened(*, combo: str, engine: str, python: str, offline: bool = False) -> Se
         offline=offline,
         new=True,
     )
-    chosen = combos.resolve(project, _evident)
+    chosen = combos.resolve(project, adopting=True)
     layer = ENVIRONMENTS[chosen.environment]
     if layer.owns_packages and not layer.applies(project):
         python = executables.running_python()
         project, _ = conda_files.with_new_file(project, project.root.name, python)
     return Session(project, chosen, layer(project), MANAGERS[chosen.manager](project))
-
-
-def _evident(project: Project) -> Combo:
-    """Return the combo that the files and the environment of the folder speak for."""
-    kind, why_layer = _evident_layer(project)
-    manager, why_manager = _evident_manager(project)
-    return Combo(kind, manager, "existing", f"{why_layer}, and {why_manager}")
-
-
-def _evident_layer(project: Project) -> tuple[str, str]:
-    """Return the kind of an environment layer, and why."""
-    for kind, layer in ENVIRONMENTS.items():
-        environment = layer(project)
-        if combos.exists(environment):
-            return kind, f"{environment.where} exists already"
-    for kind, layer in ENVIRONMENTS.items():
-        if layer.owns_packages and project.conda_path:
-            return kind, f"{project.conda_path.name} is here"
-    return next(iter(ENVIRONMENTS)), "there is no conda file"
-
-
-def _evident_manager(project: Project) -> tuple[str, str]:
-    """Return the name of a manager, and why."""
-    locked = combos.locked_manager(project)
-    if locked:
-        return locked, f"{MANAGERS[locked].lock_name} is beside it"
-    for name in MANAGERS:
-        if project.pyproject.table("tool", name):
-            return name, f"[tool.{name}] is used"
-    return DEFAULT, "no manager has a table"
 
 
 def init(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:

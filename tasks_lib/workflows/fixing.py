@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def _create(session: Session) -> Sequence[Step]:
     session.environment.require()
-    return guard.creation(session)
+    return guard.creation(session, session.environment.creation())
 
 
 def _lock(session: Session) -> Sequence[Step]:

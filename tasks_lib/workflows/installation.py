@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -16,12 +17,13 @@ from tasks_lib.execution.plan import Step, Writes, execute
 from tasks_lib.ownership import guard
 from tasks_lib.report.remedies import program
 from tasks_lib.results import Result, Status
+from tasks_lib.session import combos
 from tasks_lib.session.session import Answer, passed, planned
 from tasks_lib.tools import executables
 from tasks_lib.workflows.changes import carry_out, change
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tasks_lib.environments.base import Activation
     from tasks_lib.execution.plan import Watcher
@@ -44,38 +46,51 @@ class Missing:
         return any(step.writes is Writes.NEW_ENVIRONMENT for step in self.steps)
 
 
-def setup(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
+def setup(
+    session: Session, watcher: Watcher, *, recreate: bool = False, dry_run: bool = False
+) -> Answer:
     """Create the environment, lock, install and check; do only what is not done already.
 
-    The answer's `changed` lists the titles of the steps that were taken, and `activate` is the line
-    to type next.
+    An environment that exists is kept, unless it is to `recreate`: the old one is deleted when the
+    run has ended well, and is back if it does not. The answer's `changed` lists the titles of the
+    steps that were taken, and `activate` is the line to type next.
 
     Raises:
         LabError: Something else is in the environment's place, or a step failed.
     """
-    missing = missing_parts(session, watcher)
+    missing = missing_parts(session, watcher, recreate=recreate)
     looks = checks.steps(session)
     steps = [*missing.steps, *looks]
     if dry_run:
         return planned(steps)
-    if missing.steps:
-        # a new lock stays where the guard refuses: `deps.align` goes on from it
-        kept = [session.manager.lock_path]
-        answer = carry_out(session, watcher, steps, kept=kept, dry_run=False)
-    else:
-        answer = Answer(execute([_answered(look, missing.known) for look in looks], watcher))
+    with _remembered(session):
+        if missing.steps:
+            # a new lock stays where the guard refuses: `deps.align` goes on from it
+            kept = [session.manager.lock_path]
+            answer = carry_out(session, watcher, steps, kept=kept, dry_run=False)
+        else:
+            answer = Answer(execute([_answered(look, missing.known) for look in looks], watcher))
     changed = [step.title for step in missing.steps if not step.check]
     note = "" if changed else "nothing to do"
     data = {"changed": changed, "note": note, "activate": _activate(session)}
     return replace(answer, data=data)
 
 
+@contextlib.contextmanager
+def _remembered(session: Session) -> Iterator[None]:
+    """Remember the combo that was chosen, also of a run that fails and leaves an environment."""
+    try:
+        yield
+    finally:
+        if session.environment.marker.exists():
+            combos.remember(session.project, session.combo)
+
+
 def _activate(session: Session) -> str:
     """Return the line that a user types to activate the environment."""
     line = shells.hint(shells.detect(os.environ), program())
-    if session.combo.source != "flag":
-        return line
-    return line.replace("env.activate", f"env.activate --combo {session.combo.id}")
+    task = " ".join(("env.activate", *combos.flags(session.project, session.combo)))
+    return line.replace("env.activate", task)
 
 
 def _answered(step: Step, known: Mapping[str, Sequence[Result]]) -> Step:
@@ -85,14 +100,15 @@ def _answered(step: Step, known: Mapping[str, Sequence[Result]]) -> Step:
     return replace(step, command=None, reads=None, work=lambda: known[step.id])
 
 
-def missing_parts(session: Session, watcher: Watcher) -> Missing:
+def missing_parts(session: Session, watcher: Watcher, *, recreate: bool = False) -> Missing:
     """Look at the environment, the lock and what is installed, and return what is missing.
 
-    The manager is asked whether the lock fits, and what it would install; nothing is changed.
+    Where it is to `recreate`, all of the environment is missing. The manager is asked whether the
+    lock fits, and what it would install; nothing is changed.
     """
     manager = session.manager
     session.environment.refuse_foreign()
-    creation = Missing(_creation_steps(session))
+    creation = Missing(_creation_steps(session, recreate=recreate))
     known: dict[str, Sequence[Result]] = {}
     stale = True
     pending = True
@@ -124,11 +140,14 @@ def _is_pending(session: Session, activation: Activation | None) -> bool:
     return not outcome.ok or bool(session.manager.changes(outcome))
 
 
-def _creation_steps(session: Session) -> list[Step]:
+def _creation_steps(session: Session, *, recreate: bool = False) -> list[Step]:
     """Return the steps that create or complete the environment; none where it is complete."""
-    if session.environment.exists() and not session.environment.lacking():
+    environment = session.environment
+    if recreate:
+        return guard.creation(session, environment.creation_again())
+    if environment.exists() and not environment.lacking():
         return []
-    return guard.creation(session)
+    return guard.creation(session, environment.creation())
 
 
 def create(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
@@ -138,7 +157,10 @@ def create(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answ
     if not steps:
         title = f"{environment.where} exists already and is complete"
         return passed("env.create", title, str(environment.prefix))
-    return carry_out(session, watcher, steps, dry_run=dry_run)
+    if dry_run:
+        return planned(steps)
+    with _remembered(session):
+        return carry_out(session, watcher, steps, dry_run=False)
 
 
 def remove(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
@@ -257,6 +279,6 @@ def _expect_installed(session: Session, outcome: Outcome) -> None:
     remedy = Remedy(
         f"Clear the cache of {name}, which may know another environment by this path, then create "
         "the environment again",
-        ("invoke", "env.remove", "setup"),
+        ("invoke", "setup", "--recreate"),
     )
     raise LabError(text, ErrorCode.INSTALLED_ELSEWHERE, remedy=remedy)

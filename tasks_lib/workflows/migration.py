@@ -247,7 +247,7 @@ def _steps(session: Session, target: Session, had: Installed, texts: dict[Path, 
         )
     ]
     if not exists:
-        creation = guard.creation(target)
+        creation = guard.creation(target, environment.creation())
         steps += [step.after("env.files") for step in creation]
     steps += _lock_steps(target, had, texts, exists=exists)
     steps += installation.install_steps(target, snapshot.installed_groups(session))

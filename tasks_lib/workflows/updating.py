@@ -147,7 +147,7 @@ def _refuse_replaced(session: Session, found: Graph, names: Sequence[str]) -> No
             f"{', '.join(replaced)}: conda no longer needs it, but another installation replaced "
             "its files."
         )
-        remedy = Remedy("Create the environment again", ("invoke", "env.remove", "setup"))
+        remedy = Remedy("Create the environment again", ("invoke", "setup", "--recreate"))
         raise LabError(text, ErrorCode.GUARD_REFUSED, remedy=remedy)
 
 

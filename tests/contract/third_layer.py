@@ -20,7 +20,7 @@ PROFILE = Check(
     "doctor.nix",
     "the profile is complete",
     "A profile links to a store, and the store may have been cleaned.",
-    Remedy("Create the environment again", ("invoke", "env.remove", "setup")),
+    Remedy("Create the environment again", ("invoke", "setup", "--recreate")),
 )
 
 

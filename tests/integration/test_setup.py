@@ -97,6 +97,31 @@ def test_uv_never_sees_an_environment_that_is_half_made(new_lab: Callable[[Case]
     shutil.rmtree(lab.home)
 
 
+def test_an_environment_is_created_again_in_the_combo_that_was_chosen(
+    new_lab: Callable[[Case], Lab],
+) -> None:
+    """The old one is back where the new one cannot be made, and is gone where it is made."""
+    lab = new_lab(Case("pip_poetry"))
+    lab.ok("setup")
+    stale = lab.prefix / "of the old environment"
+    stale.touch()
+    lock = lab.lock
+    locked = lock.read_bytes()
+    lab.write("uv.lock", "")  # it speaks for the other manager
+    lab.case = None
+    with untouched(lab):
+        failed = lab("setup", "--recreate", "--python", "9.9")
+        assert failed.code == 3, failed
+    answer = lab.ok("setup", "--recreate")
+    assert answer.document["combo"]["id"] == "pip_poetry"
+    assert "uv.lock is here too" in answer.document["combo"]["reason"]
+    assert lab.imports(*INSTALLED.values()) == lab.prefix
+    assert not stale.exists()
+    assert lock.read_bytes() == locked
+    assert not list(lab.project.glob(".mlops-lab*"))
+    shutil.rmtree(lab.home)
+
+
 def test_from_nothing(fresh: Lab) -> None:
     with untouched(fresh):
         plan = fresh.ok("setup", "--dry-run").data["plan"]

@@ -121,3 +121,26 @@ def test_a_remedy_is_what_this_user_types(
     assert remedies.typable(Remedy("Do it", ("invoke", "setup"))) == Remedy("Do it", expected)
     other = Remedy("Do it", ("conda", "doctor"))
     assert remedies.typable(other) == other
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (("invoke", "setup"), "invoke setup --combo pip_uv"),
+        (
+            ("invoke", "deps.align", "setup", "--recreate"),
+            "invoke deps.align --combo pip_uv setup --combo pip_uv --recreate",
+        ),
+        (("invoke", "deps.remove", "six"), "invoke deps.remove --combo pip_uv six"),
+        (("invoke", "docs"), "invoke docs"),
+        (("invoke", "--list"), "invoke --list"),
+        (("uv", "init", "--bare"), "uv init --bare"),
+        ((), ""),
+    ],
+)
+def test_each_task_of_a_remedy_works_on_the_same_combo(
+    argv: tuple[str, ...], expected: str
+) -> None:
+    found = remedies.with_options(Remedy("", argv), ("--combo", "pip_uv"))
+    assert " ".join(found.argv) == expected
+    assert list(_faults(found.argv)) == [] or argv[:1] != ("invoke",)

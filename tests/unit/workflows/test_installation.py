@@ -86,6 +86,45 @@ def test_the_guard_stands_before_an_installation_in_a_conda_environment(  # noqa
     assert _plan(session) == expected
 
 
+@pytest.mark.parametrize(
+    ("combo", "expected"),
+    [
+        pytest.param("pip_uv", ["env.clear", "env.create", "deps.install"], id="venv"),
+        pytest.param("conda_uv", ["env.clear", "env.create", "guard", "deps.install"], id="conda"),
+    ],
+)
+@pytest.mark.usefixtures("venv", "tools")
+def test_an_environment_is_created_again_with_the_lock_that_it_had(
+    project: MakeProject, conda_env: Path, link: Link, combo: str, expected: list[str]
+) -> None:
+    for name in ("python", "pip"):
+        link(conda_env, name, "3.11.7")
+    made = project(PYPROJECT, CONDA_YML, files={"uv.lock": LOCK})
+    session = Session.open(combo=combo, engine="rattler", start=made.root)
+    assert _plan(session) == []
+    steps = installation.setup(session, Progress(), recreate=True, dry_run=True).steps
+    assert [step.id for step in steps if not step.id.startswith("check.")] == expected
+
+
+@pytest.mark.usefixtures("venv")
+def test_setup_remembers_the_combo_that_was_chosen(project: MakeProject, tools: Tools) -> None:
+    del tools
+    made = project(f"{PYPROJECT}[tool.poetry]\npackage-mode = false\n", files={"uv.lock": LOCK})
+    session = Session.open(combo="pip_uv", start=made.root)
+    installation.setup(session, Progress(), dry_run=True)
+    assert Session.open(start=made.root).combo.source == "existing"
+    installation.setup(session, Progress())
+    assert Session.open(start=made.root).combo.source == "remembered"
+
+
+@pytest.mark.usefixtures("venv", "tools")
+def test_settings_make_the_line_to_type_next_name_the_combo(project: MakeProject) -> None:
+    text = f'{PYPROJECT}[tool.mlops-lab]\ncombo = "pip_poetry"\n'
+    made = project(text, files={"uv.lock": LOCK})
+    answer = installation.setup(Session.open(combo="pip_uv", start=made.root), Progress())
+    assert answer.data["activate"].endswith('--combo pip_uv)"')
+
+
 @pytest.mark.usefixtures("venv")
 def test_what_was_checked_to_find_out_is_not_checked_again(
     project: MakeProject, tools: Tools
@@ -93,7 +132,7 @@ def test_what_was_checked_to_find_out_is_not_checked_again(
     made = project(PYPROJECT, files={"uv.lock": LOCK})
     answer = installation.setup(Session.open(combo="pip_uv", start=made.root), Progress())
     assert (answer.data["changed"], answer.data["note"]) == ([], "nothing to do")
-    assert answer.data["activate"].endswith('--combo pip_uv)"')
+    assert answer.data["activate"].endswith('env.activate)"')
     assert sum(CHECK in command for command in tools.ran) == 1
 
 
