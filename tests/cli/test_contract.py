@@ -162,16 +162,22 @@ def source(lab: Lab, *args: str, **env: str) -> tuple[str, str]:
 
 
 def test_precedence(lab: Lab) -> None:
-    lab.write("conda.yml", CONDA_YML)
-    assert source(lab) == ("pip_uv", "default")
     bin_folder = lab.home / "bin"
     bin_folder.mkdir()
     # to be seen on PATH, and never started
     (bin_folder / "conda").write_text("#!/bin/sh\nexit 1\n")
     (bin_folder / "conda").chmod(0o755)
-    lab.env["PATH"] = f"{bin_folder}:{lab.env['PATH']}"
+    with_conda = {"PATH": f"{bin_folder}:{lab.env['PATH']}"}
+    assert source(lab, **with_conda) == ("pip_uv", "default")
+    lab.write("conda.yml", CONDA_YML)
+    assert source(lab) == ("pip_uv", "default")
+    lab.env |= with_conda
     assert source(lab) == ("conda_poetry", "path")
+    lab.ok("deps.lock", "--combo", "pip_uv")
+    assert source(lab) == ("conda_uv", "files")
     lab.ok("setup", "--combo", "pip_uv")
+    assert source(lab) == ("pip_uv", "remembered")
+    (lab.home / ".local/state").rename(lab.home / ".local/another checkout")
     assert source(lab) == ("pip_uv", "existing")
     lab.ok("deps.lock", "--combo", "pip_poetry")
     (lab.project / "uv.lock").unlink()
