@@ -214,6 +214,12 @@ class Lab:
         """Return the environment's own interpreter."""
         return self.prefix / "bin" / "python"
 
+    def records(self) -> list[Path]:
+        """List what an unfinished run leaves in the user's state folder."""
+        known = ("journal.json", "before", "lock", "explicit.txt")
+        checkouts = self.home / ".local" / "state" / "mlops-lab" / "checkouts"
+        return [path for path in checkouts.glob("*/*") if path.name in known]
+
     @property
     def lock(self) -> Path:
         """Return the path of the lock."""

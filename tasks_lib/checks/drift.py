@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 from tasks_lib.checks.base import FactCheck, Finding, has_conda_file, has_environment, listed
 from tasks_lib.environments.base import SEEDS
 from tasks_lib.errors import Remedy
-from tasks_lib.execution import file_lock
 from tasks_lib.ownership import graph
 from tasks_lib.ownership.owners import Owner
 from tasks_lib.results import Fix, Status
-from tasks_lib.session import journal
+from tasks_lib.session import journal, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -74,12 +73,15 @@ def _conda(facts: Facts) -> Iterable[Finding]:
 
 def _interrupted(facts: Facts) -> Iterable[Finding]:
     root = facts.project.root
+    if (root / journal.LEFTOVER).is_dir():
+        text = f"{journal.LEFTOVER} is of an older version, and nothing reads it: delete it."
+        yield Finding(text, journal.LEFTOVER, status=Status.WARN)
     if not journal.exists(root):
         return
-    if file_lock.is_held(str(root / journal.FOLDER / "lock")):
+    if transaction.is_held(root):
         yield Finding("Another run is changing the project.", status=Status.WARN)
     else:
-        yield Finding(f"{root / journal.FOLDER} has the record of a run that did not end.")
+        yield Finding(f"{journal.place(root).parent} has the record of a run that did not end.")
 
 
 CHECKS = (

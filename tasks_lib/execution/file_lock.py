@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 import time
+from functools import partial
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -77,6 +78,28 @@ def taken(
         stream.close()
 
 
+@contextlib.contextmanager
+def folder_held(path: str, say: Callable[[str], None]) -> Iterator[None]:
+    """Hold a folder itself, as does every process that is started meanwhile.
+
+    Nothing is written, so runs of several users can wait for each other. Where a folder cannot be
+    opened or locked (Windows, some network disks), nothing is held.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        yield
+        return
+    try:
+        with contextlib.suppress(OSError):
+            _wait(descriptor, partial(str, f"another user's run in {path}"), say, lambda: None)
+        INHERITED.add(descriptor)
+        yield
+    finally:
+        INHERITED.discard(descriptor)
+        os.close(descriptor)
+
+
 def _beat(descriptor: int, ended: threading.Event) -> None:
     """Keep the file's time at when its holder was last alive."""
     while not ended.wait(HEARTBEAT):
@@ -88,7 +111,7 @@ def is_held(path: str) -> bool:
     """Return whether a run, or what a dead one started, holds the lock; write nothing."""
     try:
         with open(path, "rb") as stream:  # noqa: PTH123 - as above
-            return not _lock(stream)
+            return not _lock(stream.fileno())
     except OSError:
         return False
 
@@ -100,7 +123,7 @@ def _taken(path: str, say: Callable[[str], None], check: Callable[[], None]) -> 
         if stream is None:
             continue
         try:
-            _wait(stream, say, check)
+            _wait(stream.fileno(), partial(_holder, stream), say, check)
             if _is_file_at(stream, path):
                 return stream
         except BaseException:
@@ -121,14 +144,19 @@ def _opened(path: str) -> IO[bytes] | None:
         return None
 
 
-def _wait(stream: IO[bytes], say: Callable[[str], None], check: Callable[[], None]) -> None:
+def _wait(
+    descriptor: int,
+    holder: Callable[[], str],
+    say: Callable[[str], None],
+    check: Callable[[], None],
+) -> None:
     """Wait until the lock is ours, and report once for whom."""
     began, is_told = time.monotonic(), False
-    while not _lock(stream):
+    while not _lock(descriptor):
         check()
         if not is_told and time.monotonic() - began > _PATIENCE:
             is_told = True
-            say(f"waiting for {_holder(stream)} …")
+            say(f"waiting for {holder()} …")
         time.sleep(_PAUSE)
 
 
@@ -148,18 +176,18 @@ def _holder(stream: IO[bytes]) -> str:
     return f"{purpose or 'another run'} ({process})"
 
 
-def _lock(stream: IO[bytes]) -> bool:
-    """Lock the file, and return whether that was possible without waiting."""
+def _lock(descriptor: int) -> bool:
+    """Lock the file or folder, and return whether that was possible without waiting."""
     try:
         if sys.platform == "win32":
             import msvcrt  # noqa: PLC0415 - Windows alone has it
 
-            stream.seek(_BEHIND)
-            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
+            os.lseek(descriptor, _BEHIND, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         else:
             import fcntl  # noqa: PLC0415 - Windows has none
 
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):  # Windows says the latter
         return False
     return True

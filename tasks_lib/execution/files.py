@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -85,10 +86,21 @@ def put_back(path: Path, copy: Path) -> None:
             raise IsADirectoryError(21, "a folder stands there")
         try:
             copy.replace(target)
-        except OSError:  # a link may lead to another disk
-            write(path, copy.read_bytes())
+        except OSError:  # another disk
+            _overwrite(target, copy.read_bytes())
+            shutil.copystat(copy, target)
     except OSError as error:
         raise unwritable(path, error) from None
+
+
+def _overwrite(target: Path, data: bytes) -> None:
+    """Replace a file whole; where the disk has no room for a second one, overwrite it."""
+    try:
+        write(target, data)
+    except LabError:
+        with target.open("r+b") as stream:
+            stream.write(data)
+            stream.truncate()
 
 
 def same(one: Path, other: Path) -> bool:
@@ -113,6 +125,14 @@ def clear_unfinished(path: Path) -> None:
     for other in target.parent.glob(f".{target.name}.*"):
         if re.fullmatch(rf"[0-9a-f]{{{2 * _TOKEN}}}", other.name.rpartition(".")[2]):
             other.unlink(missing_ok=True)
+
+
+def expect_writable(path: Path) -> None:
+    """Raise the error for a file that cannot be replaced in its folder, before anything changes."""
+    folder = path.resolve().parent
+    if not os.access(folder, os.W_OK):
+        error = OSError(errno.EACCES, "no permission, or a read-only disk")
+        raise unwritable(folder, error, "Nothing was changed: ")
 
 
 def unwritable(path: Path, error: OSError, text: str = "") -> LabError:

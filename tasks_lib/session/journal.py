@@ -1,7 +1,7 @@
 """The record that a run writes before it changes anything, and from which all is restored.
 
-It stands in `.mlops-lab` in the project, beside copies of the manifests, and is deleted when the
-run has ended.
+It is in the user's state folder, beside copies of the manifests, and is deleted when the run has
+ended. Nothing in a project is ever restored from: a repository could have brought it.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING, Any
 from tasks_lib.environments import conda_health, site_packages
 from tasks_lib.environments.base import State
 from tasks_lib.errors import ErrorCode, LabError, Remedy
-from tasks_lib.execution import files
-from tasks_lib.project.manifests import read_text
+from tasks_lib.execution import files, state_folder
+from tasks_lib.managers import MANAGERS
+from tasks_lib.project.conda_file import CONDA_FILES
+from tasks_lib.project.manifests import PYPROJECT, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +31,9 @@ if TYPE_CHECKING:
     from tasks_lib.environments.base import Environment
     from tasks_lib.session.session import Session
 
-FOLDER = ".mlops-lab"
+#: What an older version left in a project: it is named, and neither read nor changed.
+LEFTOVER = ".mlops-lab"
+_NAME = "journal.json"
 _SCHEMA = "mlops-lab-journal/1"
 
 
@@ -97,16 +101,16 @@ class Journal:
 
     def save(self, root: Path, *, manifests: Sequence[Path] = ()) -> None:
         """Copy the manifests, then write the journal: without it the copies do not count."""
+        folder = state_folder.made(root)
         try:
-            copies(root).mkdir(parents=True, exist_ok=True)
             for path in manifests:
                 copy = copies(root) / named(root, path)
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 copy.unlink(missing_ok=True)
                 if path.is_file():
-                    shutil.copy2(path, copy)
+                    shutil.copy2(path.resolve(), copy, follow_symlinks=False)
         except OSError as error:
-            raise files.unwritable(root / FOLDER, error, "Nothing was changed: ") from None
+            raise files.unwritable(folder, error, "Nothing was changed: ") from None
         files.write(place(root), self.text().encode())
 
     def text(self) -> str:
@@ -132,12 +136,12 @@ def _own_packages(environment: Environment) -> tuple[list[str], list[dict[str, A
 
 def place(root: Path) -> Path:
     """Return the path of a project's journal."""
-    return root / FOLDER / "journal.json"
+    return state_folder.of_checkout(root) / _NAME
 
 
 def copies(root: Path) -> Path:
     """Return the folder with the manifests as they were, under their names."""
-    return root / FOLDER / "before"
+    return place(root).with_name("before")
 
 
 def named(root: Path, path: Path) -> str:
@@ -162,10 +166,15 @@ def exists(root: Path) -> bool:
     return os.path.lexists(place(root))
 
 
+def before_move(root: Path) -> list[Path]:
+    """Return the journals of runs in a folder that is gone, and may have been moved to `root`."""
+    return state_folder.before_move(root, _NAME)
+
+
 def read(root: Path) -> Journal | None:
     """Return the journal of an interrupted run, or `None` where there is none.
 
-    It may have come with a repository, so it is compared with the schema of a journal.
+    It is compared with the schema of a journal, and names manifests of the project alone.
 
     Raises:
         LabError: It is damaged.
@@ -185,7 +194,7 @@ def read(root: Path) -> Journal | None:
         fastjsonschema.validate(_schema(), data)
     except (ValueError, RecursionError):  # a violation of the schema is a ValueError too
         raise _damaged(path) from None
-    if path.is_symlink() or not all(_is_inside(root, name) for name in data["files"]):
+    if not all(_is_manifest(root, name) for name in data["files"]):
         raise _damaged(path)
     del data["schema"]
     return Journal(**{**data, "state": State(data["state"])})
@@ -198,9 +207,11 @@ def _schema() -> dict[str, Any]:
     return schema
 
 
-def _is_inside(root: Path, name: str) -> bool:
-    """Return whether a manifest is in the project's folder, links followed."""
-    return (root / name).parent.resolve().is_relative_to(root.resolve())
+def _is_manifest(root: Path, name: str) -> bool:
+    """Return whether this is a manifest or lock, in a folder of the project, links followed."""
+    known = (PYPROJECT, *CONDA_FILES, *(manager.lock_name for manager in MANAGERS.values()))
+    path = root / name
+    return path.name in known and files.leads_inside(root, path.parent)
 
 
 def _damaged(path: Path) -> LabError:

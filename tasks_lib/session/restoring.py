@@ -43,6 +43,7 @@ def restore_manifests(
             continue
         path = root / name
         try:
+            files.inside(root, path if existed else path.parent)
             files.clear_unfinished(path)
             if existed:
                 files.put_back(path, journal.copies(root) / name)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
-from tasks_lib.execution import file_lock, files
+from tasks_lib.execution import file_lock, files, state_folder
 from tasks_lib.execution.plan import execute, say_with
 from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.results import Result, Status
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tasks_lib.execution.plan import Step, Watcher
     from tasks_lib.session.journal import Journal
 
+LOCK = "lock"
 #: The locks of environments that this run holds: a second request must not wait for the first.
 _HELD: set[Path] = set()
 
@@ -38,31 +39,19 @@ def alone(
 ) -> Iterator[list[Result]]:
     """Hold the project in `root` after any other run that changes it, and recover a killed one.
 
-    A project that cannot be written is not held. A run that finds nothing to do ends well there,
-    and one that has something to change is refused as it begins.
+    Another user's run holds the folder itself, since its lock is in that user's state folder.
     """
-    folder = root / journal.FOLDER
-    lock = folder / "lock"
-    _refuse_other(folder, folder, is_right=folder.is_dir())
-    _refuse_other(lock, folder, is_right=lock.is_file())
+    lock = state_folder.made(root) / LOCK
     with contextlib.ExitStack() as stack:
-        stack.callback(_remove_empty, folder)
-        try:
-            died = stack.enter_context(file_lock.held(str(lock), command, say))
-            stack.callback(_tidy, folder)
-            (folder / ".gitignore").write_text("*\n", "utf-8")
-        except OSError:
-            yield []
-            return
-        yield recover(root, say, died, offline=offline)
+        died = stack.enter_context(file_lock.held(str(lock), command, say))
+        stack.enter_context(file_lock.folder_held(str(root), say))
+        stack.callback(_tidy, root)
+        yield [*recover(root, say, died, offline=offline), *_not_recovered(root)]
 
 
-def _refuse_other(path: Path, folder: Path, *, is_right: bool) -> None:
-    """Stop where something else, or a link, has the place of the journal's folder or lock."""
-    if path.is_symlink() or (path.exists() and not is_right):
-        text = f"{path} is in the way: mlops-lab keeps the record of a run in {folder}."
-        remedy = Remedy("Move it away", ("mv", str(path), f"{path}.old"))
-        raise LabError(text, ErrorCode.PATH_OCCUPIED, remedy=remedy)
+def is_held(root: Path) -> bool:
+    """Return whether a run of this user is changing the project in `root`."""
+    return file_lock.is_held(str(state_folder.of_checkout(root) / LOCK))
 
 
 @contextlib.contextmanager
@@ -96,7 +85,7 @@ def carry_out(  # noqa: PLR0913 - what is changed, and what of it may stay
     """
     root, environment = session.project.root, session.environment
     for path in manifests:
-        files.inside(root, path)
+        files.expect_writable(files.inside(root, path))
     environment.discard_aside()  # left by a run that was killed after its last step
     noted = journal.Journal.of(session, manifests, stays=stays)
     try:
@@ -208,15 +197,25 @@ def _demand_manifests(root: Path, before: Journal, kept: Sequence[str], *, exist
         raise LabError(text, ErrorCode.NOT_RESTORED, remedy=remedy)
 
 
-def _tidy(folder: Path) -> None:
+def _not_recovered(root: Path) -> Iterator[Result]:
+    """Yield what looks like the record of an interrupted run and is left alone."""
+    old = root / journal.LEFTOVER
+    if os.path.lexists(old):
+        title = f"{journal.LEFTOVER} is of an older version, and is left alone"
+        detail = "Nothing in a project is restored from: it may have come with the repository."
+        remedy = Remedy("Look at what is in it, and delete it", ("rm", "-r", str(old)))
+        yield Result("leftover", Status.WARN, title, detail, remedy, file=journal.LEFTOVER)
+    for record in journal.before_move(root):
+        title = "a run was interrupted in a folder that is gone, and may be this one"
+        detail = f"Its record is in {record.parent}, with copies of the manifests in `before`."
+        remedy = Remedy("Move the project back, and run this again; else delete the record")
+        yield Result("leftover", Status.WARN, title, detail, remedy)
+
+
+def _tidy(root: Path) -> None:
     """Leave only the journal of a run that could not be restored, with the time of its end."""
-    if journal.exists(folder.parent):
-        os.utime(journal.place(folder.parent))
-        return
-    for name in (".gitignore", "explicit.txt"):
-        (folder / name).unlink(missing_ok=True)
-
-
-def _remove_empty(folder: Path) -> None:
-    with contextlib.suppress(OSError):  # the next run may have begun, or a journal is kept
-        folder.rmdir()
+    place = journal.place(root)
+    if journal.exists(root):
+        os.utime(place)
+    else:
+        place.with_name("explicit.txt").unlink(missing_ok=True)

@@ -64,7 +64,7 @@ def build(
     folder = _folder(root, dist)
     pyproject = _require_package(session, member)
     if journal.exists(root):  # a build backend may pack whatever is in the folder
-        text = f"Another run is changing this project, or was cut short: {root / journal.FOLDER}."
+        text = f"Another run is changing this project, or was cut short: {journal.place(root)}."
         remedy = Remedy("Wait for it; if none is running, recover", ("invoke", "setup"))
         raise LabError(text, ErrorCode.PROJECT_CHANGING, remedy=remedy)
     aside = Path(tempfile.gettempdir(), f"mlops-lab build {secrets.token_hex(4)}")

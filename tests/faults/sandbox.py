@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks_lib.cli import runner
 from tasks_lib.cli.request import Request
+from tasks_lib.execution import state_folder
 from tests.faults.targets import CONDA, CONDARC, POETRY_LOCK, UV_LOCK, Look
 from tests.lab import DEAD, PYPROJECT, PYTHON, VERSION, Answer, differences, expect_contract, tree
 
@@ -59,8 +60,11 @@ class Sandbox:
         self.writes: list[str] = []
         self._watching = False
         # the caches of tools are in .cache, which `tree` leaves out
-        for folder in ("home/.cache/uv", "project/.mlops-lab", "scratch"):
+        for folder in ("home/.cache/uv", "project", "scratch", "states"):
             (root / folder).mkdir(parents=True, exist_ok=True)
+        own = root / "states" / "checkouts" / state_folder.of_checkout(root / "project").name
+        own.mkdir(parents=True)
+        (root / "record").symlink_to(own)
         sound = {
             "project/pyproject.toml": PYPROJECT.encode(),
             "project/conda.yml": CONDA.encode(),
@@ -104,6 +108,7 @@ class Sandbox:
             "UV_CACHE_DIR": str(home / ".cache/uv"),
             "UV_OFFLINE": "1",
             "MLOPS_LAB_INDEX_URL": DEAD,
+            "MLOPS_LAB_STATE_DIR": str(self.root / "states"),
         }
         own |= {
             "POETRY_CACHE_DIR": str(home / ".cache/poetry"),

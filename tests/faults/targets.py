@@ -303,7 +303,7 @@ TARGETS: dict[str, Target] = {
         repair=_rehashed,
     ),
     "journal": Target(
-        "project/.mlops-lab/journal.json",
+        "record/journal.json",
         "json",
         (_journal(),),
         (JOURNAL, JOURNAL, JOURNAL, HYBRIDS),

@@ -111,7 +111,7 @@ def test_run_that_is_stopped_is_put_right(lab: Lab, name: str) -> None:
 def _left(lab: Lab) -> list[Path]:
     """List what no finished run leaves."""
     known = {"pyproject.toml", "conda.yml", lab.lock.name, ".venv"}
-    found = [path for path in lab.project.iterdir() if path.name not in known]
+    found = [path for path in lab.project.iterdir() if path.name not in known] + lab.records()
     beside = lab.prefix.parent
     return found + [
         path for path in beside.iterdir() if beside != lab.project and path.name != lab.prefix.name

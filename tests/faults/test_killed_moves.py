@@ -35,7 +35,8 @@ def _left(lab: Lab) -> list[Path]:
     """List what no finished run leaves in the project, or beside its conda environment."""
     beside = lab.home / ".conda" / "envs"
     found = [*lab.project.iterdir(), *(beside.iterdir() if beside.is_dir() else ())]
-    return [path for path in found if path.name.startswith(".") and path.name != ".venv"]
+    hidden = [path for path in found if path.name.startswith(".") and path.name != ".venv"]
+    return hidden + lab.records()
 
 
 def _stopped_and_run_again(

@@ -129,6 +129,16 @@ def other_lock(lab: Lab) -> Broken:
 
 
 @contextlib.contextmanager
+def interrupted(lab: Lab) -> Broken:
+    """Write the journal of a run that did not end."""
+    (note,) = lab.home.glob(".local/state/mlops-lab/checkouts/*/checkout")
+    journal = note.with_name("journal.json")
+    journal.write_text("{}")
+    yield {}
+    journal.unlink()
+
+
+@contextlib.contextmanager
 def variable(_: Lab, **env: str) -> Broken:
     """Set a variable."""
     yield env
@@ -142,7 +152,7 @@ BROKEN: dict[str, tuple[Callable[[Lab], AbstractContextManager[dict[str, str]]],
         "setuptools",
     ),
     "drift.interrupted": (
-        lambda lab: text(lab, ".mlops-lab/journal.json", "", "{}"),
+        interrupted,
         "did not end",
     ),
     "agreement.python": (

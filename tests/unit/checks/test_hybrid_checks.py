@@ -15,11 +15,11 @@ from tasks_lib.checks.registry import FACT_CHECKS, KNOWN, families, fixes
 from tasks_lib.checks.selection import Selection
 from tasks_lib.checks.tools import FAMILIES
 from tasks_lib.errors import ExitCode, LabError
-from tasks_lib.execution import file_lock
 from tasks_lib.managers import poetry_settings
 from tasks_lib.ownership.facts import Facts
 from tasks_lib.report import presentable
 from tasks_lib.results import Fix, Result, Status
+from tasks_lib.session import journal, transaction
 from tasks_lib.session.session import Session
 from tasks_lib.workflows import fixing
 
@@ -134,7 +134,7 @@ WRONG = [
         "Neither the lock nor conda has x 1.0",
     ),
     ("drift.conda", {"conda.yml": f"{CONDA}  - numpy\n"}, "numpy"),
-    ("drift.interrupted", {".mlops-lab/journal.json": "{}"}, "a run that did not end"),
+    ("drift.interrupted", {".mlops-lab/journal.json": "{}"}, "is of an older version"),
     ("agreement.python", {"conda.yml": CONDA.replace("3.11", "3.10")}, "no version is both"),
     (
         "agreement.both-layers",
@@ -517,13 +517,17 @@ def test_unknown_option_lists_the_valid_ones(project: MakeProject) -> None:
 
 def test_a_run_in_progress_is_not_an_interrupted_one(sound: Path, look: Look, root: Path) -> None:
     assert sound.is_dir()
-    write(root / ".mlops-lab/journal.json", "{}")
-    with file_lock.held(str(root / ".mlops-lab/lock"), "setup", print):
+    with transaction.alone(root, "setup", print):
+        write(journal.place(root), "{}")
         (result,) = look("drift.interrupted")
+        journal.forget(root)
     assert (result.status, result.detail) == (
         Status.WARN,
         "Another run is changing the project.",
     )
+    write(journal.place(root), "{}")
+    (result,) = look("drift.interrupted")
+    assert (result.status, "a run that did not end" in result.detail) == (Status.FAIL, True)
 
 
 def test_threshold_allows_findings(sound: Path, root: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.execution import files
 from tasks_lib.execution.files import clear_unfinished, keep_line_ends, put_back, write
 
 if TYPE_CHECKING:
@@ -57,6 +59,25 @@ def test_changed_file_is_put_back_from_its_copy(root: Path) -> None:
     put_back(root / "a", root / "copy")
     assert (root / "a").read_bytes() == b"old\r\n"
     assert not (root / "copy").exists()  # moved: a full disk is no obstacle
+
+
+def test_file_is_put_back_from_another_disk_though_its_own_is_full(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path, __: Path) -> None:
+        raise OSError(errno.EXDEV, "another disk")
+
+    def full(path: Path, _: bytes) -> None:
+        raise files.unwritable(path, OSError(errno.ENOSPC, "no space"))
+
+    (root / "a").write_bytes(b"changed and longer")
+    (root / "copy").write_bytes(b"old\r\n")
+    (root / "copy").chmod(0o600)
+    monkeypatch.setattr(type(root), "replace", refuse)
+    monkeypatch.setattr(files, "write", full)
+    put_back(root / "a", root / "copy")
+    assert (root / "a").read_bytes() == b"old\r\n"
+    assert (root / "a").stat().st_mode & 0o777 == 0o600
 
 
 def test_unchanged_file_is_not_touched(root: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from tasks_lib.environments.base import State
 from tasks_lib.environments.venv import Venv
 from tasks_lib.errors import ErrorCode, LabError
-from tasks_lib.execution import file_lock, process
+from tasks_lib.execution import file_lock, process, state_folder
 from tasks_lib.execution.plan import Step, Writes
 from tasks_lib.managers.uv import Uv
 from tasks_lib.results import Status
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from tests.conftest import MakeProject
     from tests.unit.conftest import Install
 
-FILES = {"changed": "# mine\nold\r\n", "deleted": "old", "same": "same"}
-NAMES = (*FILES, "made")
+CHANGED, DELETED, SAME, MADE = "conda.yml", "uv.lock", "env.yml", "poetry.lock"
+FILES = {CHANGED: "# mine\nold\r\n", DELETED: "old", SAME: "same"}
+NAMES = (*FILES, MADE)
 
 
 @pytest.fixture
@@ -46,9 +47,9 @@ def session(project: MakeProject) -> Session:
 
 
 def _change(root: Path) -> None:
-    (root / "changed").write_text("new")
-    (root / "deleted").unlink()
-    (root / "made").write_text("new")
+    (root / CHANGED).write_text("new")
+    (root / DELETED).unlink()
+    (root / MADE).write_text("new")
 
 
 def _carry_out(
@@ -100,19 +101,19 @@ def _place(path: Path) -> tuple[int, int]:
     ],
 )
 def test_every_failure_puts_all_back(session: Session, root: Path, error: BaseException) -> None:
-    untouched = _place(root / "same")
+    untouched = _place(root / SAME)
     with pytest.raises(type(error)):
         _carry_out(session, _fail(root, error))
-    assert _texts(root) == {"changed": "# mine\nold\r\n", "deleted": "old", "same": "same"}
-    assert _place(root / "same") == untouched
+    assert _texts(root) == {CHANGED: "# mine\nold\r\n", DELETED: "old", SAME: "same"}
+    assert _place(root / SAME) == untouched
     assert not journal.exists(root)
 
 
 def test_success_keeps_the_changes_and_leaves_no_journal(session: Session, root: Path) -> None:
     _carry_out(session, lambda: _change(root))
-    assert _texts(root) == {"changed": "new", "same": "same", "made": "new"}
+    assert _texts(root) == {CHANGED: "new", SAME: "same", MADE: "new"}
     assert not journal.exists(root)
-    assert not (root / ".mlops-lab" / "before").exists()
+    assert not journal.copies(root).exists()
 
 
 def test_what_is_to_be_kept_stays_where_the_guard_refuses_and_only_there(
@@ -120,11 +121,11 @@ def test_what_is_to_be_kept_stays_where_the_guard_refuses_and_only_there(
 ) -> None:
     refused = LabError("the guard refused", ErrorCode.GUARD_REFUSED)
     with pytest.raises(LabError):
-        _carry_out(session, _fail(root, refused), kept=("changed",))
-    assert _texts(root)["changed"] == "new"
+        _carry_out(session, _fail(root, refused), kept=(CHANGED,))
+    assert _texts(root)[CHANGED] == "new"
     with pytest.raises(LabError):
-        _carry_out(session, _fail(root, LabError("no", ErrorCode.TOOL_FAILED)), kept=("deleted",))
-    assert "deleted" in _texts(root)
+        _carry_out(session, _fail(root, LabError("no", ErrorCode.TOOL_FAILED)), kept=(DELETED,))
+    assert DELETED in _texts(root)
 
 
 def test_file_that_cannot_be_put_back_is_said_and_the_others_are(
@@ -132,16 +133,16 @@ def test_file_that_cannot_be_put_back_is_said_and_the_others_are(
 ) -> None:
     def work() -> None:
         _change(root)
-        (root / "changed").unlink()
-        (root / "changed").mkdir()
+        (root / CHANGED).unlink()
+        (root / CHANGED).mkdir()
         text = "no."
         raise LabError(text, ErrorCode.TOOL_FAILED)
 
     with pytest.raises(
-        LabError, match=r"no\. This could not be restored: changed .*a folder stands there"
+        LabError, match=r"no\. This could not be restored: conda\.yml .*a folder stands there"
     ):
         _carry_out(session, work)
-    assert (root / "deleted").read_text() == "old"
+    assert (root / DELETED).read_text() == "old"
     assert journal.exists(root)  # for the next run
 
 
@@ -153,14 +154,14 @@ def test_next_run_puts_right_what_a_killed_one_left_and_says_so(
     before = journal.Journal.of(session, manifests)
     before.save(root, manifests=manifests)
     _change(root)
-    (root / ".changed.0123abcd").touch()  # a write that was cut short
+    (root / f".{CHANGED}.0123abcd").touch()  # a write that was cut short
     said: list[str] = []
     with transaction.alone(root, "setup", said.append) as found:
         assert [(result.id, result.status) for result in found] == [("recovered", Status.PASS)]
     assert "deps.add (process " in said[0]
-    assert _texts(root) == {"changed": "# mine\nold\r\n", "deleted": "old", "same": "same"}
-    assert not (root / ".mlops-lab").exists()
-    assert not (root / ".changed.0123abcd").exists()
+    assert _texts(root) == {CHANGED: "# mine\nold\r\n", DELETED: "old", SAME: "same"}
+    assert [path.name for path in state_folder.of_checkout(root).iterdir()] == ["checkout"]
+    assert not (root / f".{CHANGED}.0123abcd").exists()
     with transaction.alone(root, "setup", said.append) as found:
         assert not found
     assert len(said) == 1
@@ -172,16 +173,16 @@ def test_copies_stay_where_the_next_run_cannot_put_them_back_either(
     manifests = [root / name for name in NAMES]
     journal.Journal.of(session, manifests).save(root, manifests=manifests)
     _change(root)
-    (root / "changed").unlink()
-    (root / "changed").mkdir()
+    (root / CHANGED).unlink()
+    (root / CHANGED).mkdir()
     for _ in range(2):
-        with pytest.raises(LabError, match="cannot be restored: changed") as caught:
+        with pytest.raises(LabError, match=r"cannot be restored: conda\.yml") as caught:
             transaction.alone(root, "setup", lambda _: None).__enter__()
         assert "before" in str(caught.value.remedy)
-    (root / "changed").rmdir()
+    (root / CHANGED).rmdir()
     with transaction.alone(root, "setup", lambda _: None):
         pass
-    assert _texts(root) == {"changed": "# mine\nold\r\n", "deleted": "old", "same": "same"}
+    assert _texts(root) == {CHANGED: "# mine\nold\r\n", DELETED: "old", SAME: "same"}
 
 
 def test_what_a_run_wrote_that_left_its_journal_is_not_a_persons(
@@ -191,36 +192,36 @@ def test_what_a_run_wrote_that_left_its_journal_is_not_a_persons(
     manifests = [root / name for name in NAMES]
     with transaction.alone(root, "setup", lambda _: None):
         journal.Journal.of(session, manifests).save(root, manifests=manifests)
-        os.utime(root / ".mlops-lab" / "journal.json", (10**9, 10**9))  # long ago, as the run began
+        os.utime(journal.place(root), (10**9, 10**9))  # long ago, as the run began
         _change(root)
     with transaction.alone(root, "setup", lambda _: None) as found:
         assert [result.status for result in found] == [Status.PASS]
-    assert _texts(root)["changed"] == "# mine\nold\r\n"
+    assert _texts(root)[CHANGED] == "# mine\nold\r\n"
 
 
 def test_what_a_person_wrote_after_the_death_of_a_run_stays(session: Session, root: Path) -> None:
     manifests = [root / name for name in NAMES]
     journal.Journal.of(session, manifests).save(root, manifests=manifests)
     _change(root)
-    lock = root / ".mlops-lab" / "lock"
+    lock = state_folder.made(root) / transaction.LOCK
     lock.write_text("1\nsetup\n")
-    for path in (lock, root / "made"):
+    for path in (lock, root / MADE):
         os.utime(path, (10**9, 10**9))  # long ago
     with transaction.alone(root, "setup", lambda _: None) as found:
         (result,) = found
     assert (result.id, result.status) == ("recovered", Status.WARN)
-    assert "changed was changed since, and is left as it is" in result.detail
-    assert _texts(root) == {"changed": "new", "deleted": "old", "same": "same"}
+    assert "conda.yml was changed since, and is left as it is" in result.detail
+    assert _texts(root) == {CHANGED: "new", DELETED: "old", SAME: "same"}
 
 
 def test_putting_right_can_itself_be_cut_short(session: Session, root: Path) -> None:
     manifests = [root / name for name in NAMES]
     journal.Journal.of(session, manifests).save(root, manifests=manifests)
     _change(root)
-    shutil.move(root / ".mlops-lab" / "before" / "changed", root / "changed")  # done already
+    shutil.move(journal.copies(root) / CHANGED, root / CHANGED)  # done already
     with transaction.alone(root, "setup", lambda _: None):
         pass
-    assert _texts(root) == {"changed": "# mine\nold\r\n", "deleted": "old", "same": "same"}
+    assert _texts(root) == {CHANGED: "# mine\nold\r\n", DELETED: "old", SAME: "same"}
 
 
 @pytest.mark.parametrize("touched", [True, False])
@@ -280,7 +281,7 @@ def test_environment_that_was_set_aside_comes_back(
     "change",
     [
         pytest.param({"schema": "mlops-lab-journal/9"}, id="another schema"),
-        pytest.param({"files": {"../../elsewhere": True}}, id="a path that leaves the project"),
+        pytest.param({"files": {"../../uv.lock": True}}, id="a path that leaves the project"),
         pytest.param({"files": {"pyproject.toml": 1}}, id="no bool"),
         pytest.param({"stays": "no"}, id="no bool either"),
         pytest.param({"packages": {"click": "--index-url=https://example.org"}}, id="an option"),
@@ -290,10 +291,12 @@ def test_environment_that_was_set_aside_comes_back(
         pytest.param({"state": "unheard of"}, id="another state"),
         pytest.param({"combo": None}, id="no combo"),
         pytest.param({"more": 1}, id="another key"),
-        pytest.param({"files": {"a/../../x": True}}, id="a file elsewhere"),
-        pytest.param({"files": {"/x": True}}, id="a file at the top"),
-        pytest.param({"files": {"link/x": True}}, id="a file behind a link"),
+        pytest.param({"files": {"a/../../uv.lock": True}}, id="a file elsewhere"),
+        pytest.param({"files": {"/uv.lock": True}}, id="a file at the top"),
+        pytest.param({"files": {"link/uv.lock": True}}, id="a file behind a link"),
         pytest.param({"conda": [{"name": 1}]}, id="no record"),
+        pytest.param({"files": {".git/HEAD": False}}, id="no manifest"),
+        pytest.param({"files": {".git/hooks/pre-commit": True}}, id="a hook"),
     ],
 )
 def test_journal_that_is_none_is_a_clear_error(
@@ -303,7 +306,7 @@ def test_journal_that_is_none_is_a_clear_error(
     (root / "a").mkdir()
     journal.Journal.of(session, [root / "a" / "pyproject.toml"]).save(root)
     assert journal.read(root) is not None
-    path = root / ".mlops-lab" / "journal.json"
+    path = journal.place(root)
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     with (
         pytest.raises(LabError, match="is damaged") as caught,
@@ -312,20 +315,6 @@ def test_journal_that_is_none_is_a_clear_error(
         pass
     assert "delete" in str(caught.value.remedy)
     assert path.exists()
-
-
-@pytest.mark.parametrize(
-    "make", [lambda path: path.touch(), lambda path: path.symlink_to("elsewhere")]
-)
-def test_something_else_at_the_journals_place_is_a_clear_error(
-    root: Path, make: Callable[[Path], None]
-) -> None:
-    make(root / ".mlops-lab")
-    with (
-        pytest.raises(LabError, match="is in the way"),
-        transaction.alone(root, "setup", lambda _: None),
-    ):
-        pass
 
 
 def test_environment_that_this_run_holds_is_not_waited_for(
