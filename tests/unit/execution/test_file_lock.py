@@ -68,22 +68,22 @@ def test_nothing_is_heard_of_a_holder_that_has_let_go(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows locks no folder")
-def test_runs_of_two_users_wait_for_each_other_and_write_nothing(tmp_path: Path) -> None:
+def test_runs_of_two_users_wait_for_each_other_and_write_nothing(root: Path) -> None:
     told: list[str] = []
 
     def second() -> None:
-        with file_lock.folder_held(str(tmp_path), told.append):
+        with file_lock.folder_held(str(root), told.append):
             told.append("held")
 
     other = threading.Thread(target=second)
-    with file_lock.folder_held(str(tmp_path), told.append):
+    with file_lock.folder_held(str(root), told.append):
         other.start()
         time.sleep(0.8)
-        assert told == [f"waiting for another user's run in {tmp_path} …"]
+        assert told == [f"waiting for another user's run in {root} …"]
     other.join()
     assert told[1:] == ["held"]
-    assert not list(tmp_path.iterdir())
-    with file_lock.folder_held(str(tmp_path / "gone"), told.append):
+    assert not list(root.iterdir())
+    with file_lock.folder_held(str(root / "gone"), told.append):
         assert len(told) == 2
 
 
