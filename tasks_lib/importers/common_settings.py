@@ -15,10 +15,12 @@ from tasks_lib.importers.declarations import (
     Declarations,
     Target,
 )
-from tasks_lib.importers.merging import BACKEND
+from tasks_lib.importers.merging import BACKEND, REQUIRES
 from tasks_lib.importers.metadata import distribution
-from tasks_lib.importers.poetry_tables import has_module
+from tasks_lib.importers.poetry_tables import BACKEND as POETRY_BACKEND
+from tasks_lib.importers.poetry_tables import CORE
 from tasks_lib.managers import MANAGERS
+from tasks_lib.managers.poetry_tables import has_module
 from tasks_lib.project.manifests import PYPROJECT, read_text
 from tasks_lib.tools import executables
 
@@ -49,6 +51,9 @@ def complete(project: Project, manager: Manager, merged: Merged, combo: str) -> 
     for other in MANAGERS.values():
         optional |= other.tables.optional_groups(project.pyproject)
     package = _is_package(project, merged)
+    if package and not merged.is_built:  # Poetry, which needs no build system, installed it
+        needed.put(REQUIRES, [CORE])
+        needed.put(BACKEND, POETRY_BACKEND)
     for other in MANAGERS.values():
         settings = other.tables.settings(
             package=package,
@@ -85,8 +90,8 @@ def _is_package(project: Project, merged: Merged) -> bool:
         if manager.tables.package_key and merged.at(manager.tables.package_key) is False:
             return False
     backend = merged.at(BACKEND)
-    if backend is None:
+    if backend is None and (merged.is_built or not project.pyproject.table("tool", "poetry")):
         return False
-    if str(backend).startswith("poetry"):
+    if backend is None or str(backend).startswith("poetry"):
         return has_module(project, str(merged.at(NAME)))
     return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ CONSTRAINTS: Target = ("tool", "uv", "constraint-dependencies")
 _DEV: Target = (GROUPS, "dev")
 _BUILD: Target = ("build-system",)
 BACKEND: Target = (*_BUILD, "build-backend")
+REQUIRES: Target = (*_BUILD, "requires")
 
 
 @dataclass
@@ -106,6 +108,17 @@ class Merged:
         found = list(present) if isinstance(present, list) else []
         found += [item.value for item in self.lists.get(target, ())]
         return found
+
+    def result(self) -> dict[str, Any]:
+        """Return the data that the new file must have."""
+        data = copy.deepcopy(dict(self.data))
+        for target in (*self.values, *self.lists):
+            table = data
+            for name in target[:-1]:
+                table = table.setdefault(name, {})
+            is_list = target in self.lists
+            table[target[-1]] = self.entries(target) if is_list else self.at(target)
+        return data
 
     def groups(self) -> list[str]:
         """Return the names of the dependency groups that there will be."""

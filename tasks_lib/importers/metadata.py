@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from email.utils import parseaddr
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_ADDRESS = re.compile(r"[^\s,;<>\"]+@[^\s,;<>\"]+")
+_NAMED = re.compile(r"([^<>,;]*)<([^<>,;]*)>")
+_EDGES = " \t\"',;<>"
 _PERSON = re.compile(r'\s*"?([^"<>]*?)"?\s*<([^<>]*)>\s*')
 
 
@@ -24,21 +27,28 @@ def distribution(text: str) -> str:
 
 def people(texts: Sequence[str]) -> list[dict[str, str]]:
     """Return each `Name <address>` as a table with `name` and `email`."""
-    return [_person(str(text)) for text in texts]
+    found = []
+    for text in map(str, texts):
+        person = _PERSON.fullmatch(text)  # a name may have a comma
+        name, addresses = person.groups() if person else (_ADDRESS.sub("", text), text)
+        found += authors(name, addresses)
+    return found
 
 
-def _person(text: str) -> dict[str, str]:
-    """Return one person, under `name` alone if the text has another form."""
-    name, address = parseaddr(text)
-    found = _PERSON.fullmatch(text)  # a name may have a comma, which parseaddr() does not allow
-    if found:
-        name, address = found.groups()
-    person = {}
-    if name:
-        person["name"] = name
-    if "@" in address:
-        person["email"] = address
-    return person or {"name": text}
+def authors(names: str, addresses: str) -> list[dict[str, str]]:
+    """Return a person for each address, with its name; several addresses may have several names."""
+    found = []
+    pairs = [(name.strip(_EDGES), address) for name, address in _NAMED.findall(addresses)]
+    if not pairs:
+        several = _ADDRESS.findall(addresses)
+        alone = names.split(",") if len(several) > 1 else [names]
+        pairs = [*zip_longest((name.strip(_EDGES) for name in alone), several, fillvalue="")]
+    elif names.strip(_EDGES) not in dict(pairs):
+        pairs.insert(0, (names.strip(_EDGES), ""))
+    for name, address in pairs:
+        person = {"name": name, "email": address if "@" in address else ""}
+        found.append({key: text for key, text in person.items() if text})
+    return [person for person in found if person]
 
 
 def license_of(text: str, classifiers: Sequence[str]) -> str | dict[str, str]:

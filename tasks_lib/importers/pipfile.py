@@ -41,8 +41,9 @@ class Pipfile(Importer):
             return
         file = PyProject(path, *read_toml(files.inside(self.root, path)))
         declared = Declarations(_FILE)
-        for table in file.data.keys() - _OTHER_TABLES:
-            self._packages(declared, file, table)
+        for table in file.data:
+            if table not in _OTHER_TABLES:
+                self._packages(declared, file, table)
         _python(declared, file)
         _unsupported(declared, file)
         yield declared

@@ -7,6 +7,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from packaging.markers import Marker
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
@@ -16,14 +18,16 @@ from tasks_lib.importers.base import Importer
 from tasks_lib.importers.declarations import (
     EXTRAS,
     GROUPS,
+    MAIN,
     Declarations,
+    Item,
     Target,
     group_of,
     target_of,
 )
 from tasks_lib.importers.metadata import distribution, license_of, people
 from tasks_lib.managers.poetry import Poetry
-from tasks_lib.project.manifests import PYPROJECT
+from tasks_lib.project.manifests import PYPROJECT, names_of
 from tasks_lib.project.version_ranges import overlap
 
 if TYPE_CHECKING:
@@ -39,9 +43,9 @@ _KEPT = ("source", "allow-prereleases")
 #: the conditions under which a requirement holds
 _CONDITIONS = ("markers", "python", "platform")
 _PATHS = ("path", "file")
-_BACKEND = "poetry.core.masonry.api"
+BACKEND = "poetry.core.masonry.api"
 #: the versions of poetry-core that read `[project]`
-_CORE = "poetry-core>=2.0.0,<3.0.0"
+CORE = "poetry-core>=2.0.0,<3.0.0"
 _OLD_CORE = SpecifierSet("<2")
 _NEW_CORE = SpecifierSet("==2.*")
 _BRACKETS = re.compile(r"\s*\((.*?)\)")
@@ -65,6 +69,15 @@ class _Dependency:
     def source(self) -> str:
         """Return the folder or file that is installed, empty if there is none."""
         return str(self.options.get("path") or self.options.get("file") or "")
+
+    @property
+    def adds(self) -> bool:
+        """Return whether the row says what a requirement can say."""
+        if self.source or self.path[-1] == "python":
+            return False
+        said = {key for key in self.options if key not in {*_KEPT, "optional", "version"}}
+        version = self.options.get("version", "*") if self.options else self.row
+        return bool(said) or version != "*"
 
     @property
     def shown(self) -> str:
@@ -92,12 +105,26 @@ class PoetryTables(Importer):
         if "name" not in project:
             self._metadata()
             self._named_texts()
-        if "dependencies" not in project:
-            self._extras(self._dependencies("", "dependencies"))
+        # what [project] has already is told first what the table adds to it
+        for extra in self.pyproject.table(*EXTRAS):
+            self._enrich((*EXTRAS, extra), "dependencies")
+        if "dependencies" in project:
+            self._enrich(MAIN, "dependencies")
+        else:
+            optional = self._dependencies("", "dependencies")
+            if self.pyproject.table(*EXTRAS):
+                self._expect_in_extras(optional)
+            else:
+                self._extras(optional)
         self._dependencies("dev", "dev-dependencies")
+        groups = {canonicalize_name(group): group for group in self.pyproject.table(GROUPS)}
         for group in self._table("group"):
-            if group not in self.pyproject.table(GROUPS):
+            known = groups.get(canonicalize_name(group))
+            if known:
+                self._enrich((GROUPS, known), "group", group, "dependencies")
+            else:
                 self._dependencies(group, "group", group, "dependencies")
+                self._included(group)
         self._build()
         return [self.declared]
 
@@ -139,7 +166,7 @@ class PoetryTables(Importer):
                 values[role] = people(table[role])
         for key, value in values.items():
             self._move(("project", key), value, key)
-        for key in _URLS.intersection(table):
+        for key in [key for key in table if key in _URLS]:
             self._move(("project", "urls", key.title()), table[key], key)
 
     def _named_texts(self) -> None:
@@ -169,6 +196,56 @@ class PoetryTables(Importer):
         if names[0] in self._table():
             self.declared.dropped.append((*_POETRY, *names))
         return optional
+
+    def _included(self, group: str) -> None:
+        """Have a group include what Poetry's table says it includes."""
+        names = self._table("group", group).get("include-groups", ())
+        for name in names if isinstance(names, list) else ():
+            entry = {"include-group": str(name)}
+            self.declared.items.append(Item((GROUPS, group), entry, listed=True))
+        if names:
+            self.declared.dropped.append((*_POETRY, "group", group, "include-groups"))
+
+    def _enrich(self, target: Target, *names: str) -> None:
+        """Have a list say of each requirement what Poetry's table of that name adds to it."""
+        rows: dict[str, list[_Dependency]] = {}
+        for name, wanted in self._table(*names).items():
+            alternatives = wanted if isinstance(wanted, list) else [wanted]
+            rows[canonicalize_name(name)] = [
+                _Dependency((*names, name), row, alternatives, self._line(*names, name))
+                for row in alternatives
+            ]
+        line = self.pyproject.line_of(*target)
+        entries = self.pyproject.table(*target[:-1]).get(target[-1])
+        found: list[tuple[object, _Dependency | None]] = []
+        for entry in entries if isinstance(entries, list) else ():
+            more: list[_Dependency] = []
+            if isinstance(entry, str):
+                more = rows.get(canonicalize_name(self.declared.parse(entry, line).name), [])
+            found += [(entry, one) for one in more if one.adds] or [(entry, None)]
+        if not any(one for _, one in found):
+            return
+        comments = self.comments.pop(target, [])
+        for entry, one in found:
+            if one is None:
+                self.declared.items.append(
+                    Item(target, entry, line, listed=True, comments=tuple(comments))
+                )
+            else:
+                self._take(one, target, str(entry), comments)
+                self.declared.dropped.append((*_POETRY, *one.path))
+            comments = []
+        self.declared.dropped.append(target)
+
+    def _expect_in_extras(self, optional: Mapping[str, list[_Dependency]]) -> None:
+        """Report what is optional and in no extra of `[project]`: Poetry never installs it."""
+        known: set[str] = set()
+        for entries in self.pyproject.table(*EXTRAS).values():
+            known |= names_of(entries)
+        for name, rows in optional.items():
+            if canonicalize_name(name) not in known:
+                text = f"{name} is optional and in no extra: it is not taken over"
+                self.declared.warn(text, rows[0].line)
 
     def _extras(self, optional: Mapping[str, list[_Dependency]]) -> None:
         """Give each extra its requirements; an optional one in no extra gets its own extra."""
@@ -206,10 +283,17 @@ class PoetryTables(Importer):
             self.declared.refuse(f"{one.shown} is not a dependency: {error}", one.line)
         return text if " @ " in text else _BRACKETS.sub(r"\1", text, count=1)
 
-    def _take(self, one: _Dependency, target: Target) -> None:
-        """Take a dependency over, and keep beside it what PEP 508 cannot say."""
-        comments = self._comments(*one.path)
+    def _take(
+        self, one: _Dependency, target: Target, entry: str = "", comments: Sequence[str] = ()
+    ) -> None:
+        """Take a dependency over, and keep beside it what PEP 508 cannot say.
+
+        `entry` is a requirement of the list that it adds to.
+        """
+        comments = [*comments, *self._comments(*one.path)]
         text = self._requirement(one)
+        if entry:
+            text = _both(Requirement(entry), Requirement(text))
         parsed = self.declared.require(target, text, one.line, one.shown, comments)
         if one.source:
             editable = bool(one.options.get("develop"))
@@ -232,7 +316,7 @@ class PoetryTables(Importer):
         requires = [self._core(str(text), line) for text in table.get("requires", ())]
         self._renew("requires", requires)
         if backend.startswith("poetry."):
-            self._renew("build-backend", _BACKEND)
+            self._renew("build-backend", BACKEND)
 
     def _renew(self, key: str, value: object) -> None:
         """Put another value in the place of one of `[build-system]`."""
@@ -255,12 +339,24 @@ class PoetryTables(Importer):
             if not overlap(_OLD_CORE, wanted.specifier):
                 return text
             limits = sorted(str(one) for one in wanted.specifier if _limits_new_core(str(one)))
-        raised = ",".join([_CORE, *limits])
+        raised = ",".join([CORE, *limits])
         if wanted.marker:
             raised += f" ; {wanted.marker}"
         note = f"'{text}' (line {line}) is raised to '{raised}'"
         self.declared.notes.append(f"{note}: the versions before do not read [project]")
         return raised
+
+
+def _both(first: Requirement, second: Requirement) -> str:
+    """Return the requirement that demands what both do."""
+    first.extras |= second.extras
+    first.url = first.url or second.url
+    first.specifier = SpecifierSet() if first.url else first.specifier & second.specifier
+    markers = [str(one.marker) for one in (first, second) if one.marker]
+    if len(set(markers)) > 1:
+        markers = [f"({marker})" for marker in markers]
+    first.marker = Marker(" and ".join(dict.fromkeys(markers))) if markers else None
+    return str(first)
 
 
 def _limits_new_core(clause: str) -> bool:
@@ -287,16 +383,3 @@ def _alternatives(rows: Sequence[Any]) -> list[dict[str, Any]]:
         kept = {key: table[key] for key in (*_CONDITIONS, *_KEPT) if key in table}
         found.append(kept or {"version": "*"})
     return found
-
-
-def has_module(project: Project, name: str) -> bool:
-    """Return whether Poetry finds a module or package that it could install for the project."""
-    from poetry.core.masonry.utils.module import Module  # noqa: PLC0415 - 0.1 s
-
-    packages = project.pyproject.table(*_POETRY).get("packages", ())
-    try:
-        packages = [{"format": ["wheel"], **package} for package in packages]
-        Module(name, str(project.root), packages)
-    except (ValueError, TypeError, KeyError):
-        return False
-    return True

@@ -18,7 +18,7 @@ from tasks_lib.importers.declarations import (
     Target,
     with_marker,
 )
-from tasks_lib.importers.metadata import license_of, people
+from tasks_lib.importers.metadata import authors, distribution, license_of
 from tasks_lib.importers.requirements_files import read_file
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class SetuptoolsFile(Importer):
             extra, _, marker = name.partition(":")  # the marker is for the whole list
             target = MAIN
             if extra:
-                target = (*EXTRAS, extra)
+                target = (*EXTRAS, distribution(extra) or "extra")
             for line, row in rows:
                 text = _COMMENT.sub("", row).strip()
                 if text.startswith("file:"):
@@ -118,6 +118,8 @@ def _texts(declared: Declarations, settings: Settings) -> None:
     """Take over what is one text."""
     for key, place in TEXTS.items():
         text = settings.text(key)
+        if key == "name":
+            text = distribution(text)
         if text:
             declared.put(("project", *place), text)
     for line, versions in settings.values["python_requires"][:1]:
@@ -145,20 +147,18 @@ def _version(declared: Declarations, settings: Settings) -> None:
 
 def _list(declared: Declarations, key: str, rows: Sequence[str]) -> None:
     """Take over classifiers or keywords: one a line, or several with commas."""
-    entries = ",".join(rows).split(",")
-    if rows:
-        declared.put(("project", key), [entry.strip() for entry in entries])
+    entries = [entry.strip() for entry in ",".join(rows).split(",")]
+    if any(entries):
+        declared.put(("project", key), [entry for entry in entries if entry])
 
 
 def _people(declared: Declarations, settings: Settings) -> None:
-    """Take over the author and the maintainer, each with an address."""
+    """Take over the authors and the maintainers, each with an address."""
     for role in ROLES:
-        name = settings.text(role)
-        address = settings.text(f"{role}_email")
-        if name and address:
-            name = f"{name} <{address}>"
-        if name:
-            declared.put(("project", f"{role}s"), people([name]))
+        addresses = ", ".join(settings.texts(f"{role}_email"))
+        found = authors(", ".join(settings.texts(role)), addresses)
+        if found:
+            declared.put(("project", f"{role}s"), found)
 
 
 def _build(declared: Declarations, settings: Settings) -> None:

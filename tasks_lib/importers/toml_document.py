@@ -76,10 +76,16 @@ class Document:
             self._headers.append((table, taken))
 
 
+class Beside(str):
+    """The words of a comment that is beside its key, and not above it."""
+
+    __slots__ = ()
+
+
 def comments(text: str) -> Iterator[tuple[Path, str]]:
     """Yield the words of each comment, and the path of the key that it is beside or above."""
     for path, comment in _comments(tomlkit.parse(text), ()):
-        words = comment.strip().lstrip("#").strip()
+        words = type(comment)(comment.strip().lstrip("#").strip())
         if words:
             yield path, words
 
@@ -98,7 +104,7 @@ def _comments(container: Container, path: Path) -> Iterator[tuple[Path, str]]:
         above = []
         for one in item.body if isinstance(item, AoT) else [item]:
             if not isinstance(one, Table) or _has_header(key, one):
-                yield here, one.trivia.comment
+                yield here, Beside(one.trivia.comment)
             if isinstance(one, Table):
                 yield from _comments(one.value, here)
             elif isinstance(one, Array):
@@ -172,7 +178,7 @@ def table_at(container: Any, path: Sequence[str]) -> Any:  # noqa: ANN401 - toml
 
 
 def put(table: Any, key: str, value: object, comments: Sequence[str]) -> None:  # noqa: ANN401 - tomlkit's many kinds
-    """Set a key that is not in the table yet; one comment is beside it, several are above."""
+    """Set a key that is not in the table yet, with its comments above and beside it."""
     above, beside = _arranged(comments)
     for text in above:
         table.add(tomlkit.comment(text))
@@ -183,8 +189,8 @@ def put(table: Any, key: str, value: object, comments: Sequence[str]) -> None:  
 
 def _arranged(comments: Sequence[str]) -> tuple[Sequence[str], str]:
     """Return the comments above a value, and the one beside it."""
-    if len(comments) == 1:
-        return (), comments[0]
+    if comments and isinstance(comments[-1], Beside):
+        return comments[:-1], comments[-1]
     return comments, ""
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import tomllib
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import tomlkit
 
@@ -82,25 +81,13 @@ def _joined(document: Document, top: str) -> str:
 def _verify(old: str, new: str, merged: Merged) -> None:
     """Raise the error for a file that this cannot edit."""
     try:
-        is_sound = tomllib.loads(new) == _expected(merged)
+        is_sound = tomllib.loads(new) == merged.result()
     except tomllib.TOMLDecodeError:
         is_sound = False
     if not is_sound or _texts(old) - _texts(new):
         said = f"{PYPROJECT} is written in a way that cannot be edited safely."
         remedy = Remedy("Write its [project] table by hand")
         raise LabError(said, ErrorCode.CANNOT_EDIT, file=PYPROJECT, remedy=remedy)
-
-
-def _expected(merged: Merged) -> dict[str, Any]:
-    """Return the data that the new file must have."""
-    data = copy.deepcopy(dict(merged.data))
-    for target in (*merged.values, *merged.lists):
-        table = data
-        for name in target[:-1]:
-            table = table.setdefault(name, {})
-        is_list = target in merged.lists
-        table[target[-1]] = merged.entries(target) if is_list else merged.at(target)
-    return data
 
 
 def _texts(text: str) -> Counter[str]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from tasks_lib.project.manifests import PyProject
+    from tasks_lib.project.project import Project
 
 #: what uv has another word for
 _TO_PLACE = {"develop": "editable", "file": "path"}
@@ -101,3 +102,16 @@ def required_names(pyproject: PyProject) -> set[str]:
     for table in dependency_tables(pyproject):
         found.update(map(canonicalize_name, table))
     return found
+
+
+def has_module(project: Project, name: str) -> bool:
+    """Return whether Poetry finds a module or package that it could install for the project."""
+    from poetry.core.masonry.utils.module import Module  # noqa: PLC0415 - 0.1 s
+
+    packages = project.pyproject.table("tool", "poetry").get("packages", ())
+    try:
+        packages = [{"format": ["wheel"], **package} for package in packages]
+        Module(name, str(project.root), packages)
+    except (ValueError, TypeError, KeyError):
+        return False
+    return True

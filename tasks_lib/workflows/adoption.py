@@ -16,7 +16,7 @@ from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import files
 from tasks_lib.execution.files import write_texts
 from tasks_lib.execution.plan import Step
-from tasks_lib.importers import conda_files, toml_document, writer
+from tasks_lib.importers import conda_files, standards, toml_document, writer
 from tasks_lib.importers.common_settings import complete
 from tasks_lib.importers.declarations import (
     DYNAMIC,
@@ -149,6 +149,8 @@ def _plan(session: Session) -> tuple[list[Declarations], dict[Path, str]]:
     _expect_dependencies(pyproject, merged)
     own = Declarations(PYPROJECT)
     for text in merged.constrain():
+        own.warn(text)
+    for text in standards.left_out(merged):
         own.warn(text)
     complete(project, session.manager, merged, session.combo.id)
     texts = {pyproject.path: writer.written(old, rest, merged)}
