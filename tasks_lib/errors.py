@@ -67,6 +67,11 @@ class ErrorCode(StrEnum):
     CANNOT_READ = "cannot_read", 2, "A file cannot be read."
     CANNOT_WRITE = "cannot_write", 4, "A file cannot be written."
     CHANNEL_NOT_BUILT = "channel_not_built", 4, "A local conda channel could not be built."
+    CONFLICTING_VERSIONS = (
+        "conflicting_versions",
+        2,
+        "The conda file and the other layer ask for versions that exclude each other.",
+    )
     CONTAINS_LOGIN = (
         "contains_login",
         2,

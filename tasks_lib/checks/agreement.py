@@ -11,8 +11,8 @@ from tasks_lib.checks.base import FactCheck, Finding, conda_line, has_conda_file
 from tasks_lib.environments.base import SEEDS
 from tasks_lib.errors import Remedy
 from tasks_lib.managers import MANAGERS
-from tasks_lib.ownership import declarations
-from tasks_lib.project.conda_file import PYPI
+from tasks_lib.ownership import declarations, exclusions
+from tasks_lib.project.conda_file import OTHER_ON_PYPI, PYPI
 from tasks_lib.project.version_ranges import conda_specifiers, overlap
 from tasks_lib.results import Status
 
@@ -58,6 +58,12 @@ def _names_python(facts: Facts) -> bool:
 
 
 def _both_layers(facts: Facts) -> Iterable[Finding]:
+    """Report what both name, and fail where their versions exclude each other."""
+    file = facts.conda_file
+    excluded = set()
+    for text, line in exclusions.look(facts):
+        excluded.add(line)
+        yield Finding(text, file.path.name if file else None, line, Status.FAIL)
     declared: dict[str, set[str]] = defaultdict(set)
     for one in declarations.read(facts):
         if one.group is not None and not one.member:
@@ -65,12 +71,14 @@ def _both_layers(facts: Facts) -> Iterable[Finding]:
             declared[canonicalize_name(wanted.name)].add(str(wanted.specifier))
     for name in facts.conda_specs:
         python = PYPI.get(name, canonicalize_name(name))
-        if python not in declared or python in _BOTH_MAY:
+        if python not in declared or python in _BOTH_MAY or name in OTHER_ON_PYPI:
             continue
         version = facts.conda.get(name, {}).get("version")
-        if declared[python] != {f"=={version}"}:  # `deps.align` writes that
+        place = conda_line(facts, name)
+        # `deps.align` writes such a pin
+        if declared[python] != {f"=={version}"} and place[1] not in excluded:
             text = f"The conda file names {name}, and pyproject.toml names it too."
-            yield Finding(text, *conda_line(facts, name))
+            yield Finding(text, *place)
 
 
 def _locks(facts: Facts) -> Iterable[Finding]:
@@ -124,7 +132,8 @@ CHECKS = (
         "each package is declared in one layer",
         "A package that both manifests name is resolved twice, by two solvers that do not know "
         "each other, and the "
-        "one that installs last wins. A pin to the version that conda has is fine: `deps.align` "
+        "one that installs last wins. It is a failure where no version satisfies both. "
+        "A pin to the version that conda has is fine: `deps.align` "
         "writes it.",
         Remedy("Keep it in one layer", ("invoke", "deps.remove", "PACKAGE", "--layer", "conda")),
         Status.WARN,

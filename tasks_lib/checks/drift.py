@@ -56,9 +56,9 @@ def _is_pinned(version: str, pins: set[str]) -> bool:
 
 def _strays(facts: Facts) -> Iterable[Distribution]:
     """Yield what somebody installed by hand: not a seed, nor in the conda file's `pip:` section."""
-    known = {*facts.owned, *SEEDS, *facts.pip_names}
+    owners = graph.owners(facts)
     for one in facts.distributions:
-        if facts.owner(one) is Owner.STRAY and one.name not in known:
+        if owners[one.folder.name] is Owner.STRAY and one.name not in {*facts.owned, *SEEDS}:
             yield one
 
 

@@ -36,7 +36,7 @@ from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import failures
 from tasks_lib.execution.files import write
 from tasks_lib.execution.plan import Installs, Step, Writes
-from tasks_lib.project import conda_edit
+from tasks_lib.project import conda_edit, pip_section
 from tasks_lib.project.conda_file import CondaFile, spec_name
 
 if TYPE_CHECKING:
@@ -316,8 +316,8 @@ class Conda(Environment):
         """Return the step that installs the `pip:` section, whose entries are arguments of pip."""
         words: list[str] = []
         for entry in self.file.pip:
-            is_option = entry.startswith("-")
-            words += entry.split(" ", 1) if is_option else [entry]
+            text = pip_section.without_comment(entry)
+            words += text.split(" ", 1) if text.startswith("-") else [text]
         stripped = map(str.strip, words)
         folder = self.file.path.parent
         command = self.pip("install", *stripped, why="install the pip: section", cwd=folder)
@@ -337,7 +337,8 @@ class Conda(Environment):
 
     def _lacking(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         specs = conda_health.unsatisfied(self.prefix, self._wanted())
-        return specs, site_packages.unsatisfied(self.prefix, self.file.pip)
+        section = pip_section.read(self.file)
+        return specs, site_packages.unsatisfied(self.prefix, section, self.python_version())
 
     def _wanted(self) -> list[str]:
         """Return the file's specs, with the Python that the run's options name."""

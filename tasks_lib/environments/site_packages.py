@@ -12,16 +12,23 @@ import json
 import re
 from dataclasses import dataclass
 from email.parser import HeaderParser
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from packaging.utils import canonicalize_name
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from email.message import Message
-    from pathlib import Path
+from tasks_lib.project import pip_section
+from tasks_lib.project.version_ranges import applies
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from email.message import Message
+
+    from tasks_lib.project.pip_section import PipSection
+
+#: before the folder of a project that is installed for editing
+_EDITABLE = "editable:"
 _COLUMNS = 3  # of a RECORD: path, hash, size
 
 
@@ -163,13 +170,25 @@ def _from_direct_url(name: str, source: dict[str, Any]) -> str:
     if source.get("dir_info", {}).get("editable", False):
         from urllib.request import url2pathname  # noqa: PLC0415 - 0.03 s, and seldom needed
 
-        return f"editable:{url2pathname(urlsplit(url).path)}"
+        return f"{_EDITABLE}{url2pathname(urlsplit(url).path)}"
     repository = source.get("vcs_info", {})
     if repository:
         url = f"{repository.get('vcs')}+{url}@{repository.get('commit_id')}"
     if source.get("subdirectory"):
         url += f"#subdirectory={source['subdirectory']}"
     return f"{name} @ {url}"
+
+
+def addresses(prefix: Path) -> dict[str, str]:
+    """Return the names of the distributions that record where they are from, by that address."""
+    found = {}
+    for name, text in requirements(prefix).items():
+        _, _, address = text.partition(" @ ")
+        if text.startswith(_EDITABLE):
+            address = Path(text.removeprefix(_EDITABLE)).absolute().as_uri()
+        if address:
+            found[pip_section.plain(address)] = name
+    return found
 
 
 def spelt(text: str) -> str:
@@ -181,26 +200,21 @@ def spelt(text: str) -> str:
     return text.replace("file://None/", "file:///")
 
 
-def unsatisfied(prefix: Path, requirements: Sequence[str]) -> tuple[str, ...]:
-    """Return the requirements that nothing installed meets.
-
-    Options and addresses among them are for pip to judge, and are left out.
-    """
-    if not requirements:
+def unsatisfied(prefix: Path, section: PipSection, python: str) -> tuple[str, ...]:
+    """Return what a `pip:` section names for this Python and nothing installed meets."""
+    if not section.wanted:
         return ()
-    # 0.03 s, and seldom needed
-    from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - see above
-
-    have = installed(prefix)
+    have, places = installed(prefix), addresses(prefix)
     lacking = []
-    for text in requirements:
-        try:
-            wanted = Requirement(text)
-        except InvalidRequirement:
-            continue
-        if wanted.marker is not None and not wanted.marker.evaluate():
-            continue
-        version = have.get(canonicalize_name(wanted.name))
-        if version is None or not wanted.specifier.contains(version, prereleases=True):
-            lacking.append(text)
+    for one in section.wanted:
+        wanted = one.requirement
+        if wanted is None:
+            is_met = one.address in places
+        elif not applies(wanted, python):
+            is_met = True
+        else:
+            version = have.get(canonicalize_name(wanted.name))
+            is_met = version is not None and wanted.specifier.contains(version, prereleases=True)
+        if not is_met:
+            lacking.append(one.text)
     return tuple(lacking)

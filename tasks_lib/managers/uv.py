@@ -86,7 +86,7 @@ class Uv(Manager):
         CONFIG_UV,
         LOCK_FRESH,
     )
-    outdated_owners: ClassVar[tuple[str, ...]] = ("lock", "stray")
+    outdated_owners: ClassVar[tuple[str, ...]] = ("lock", "pip", "stray")
 
     @classmethod
     def caches(cls) -> dict[str, str]:

@@ -55,7 +55,7 @@ def read(facts: Facts) -> Iterator[Declaration]:
         yield from _of_manifest(member.pyproject, member.manifest, member=True)
     if facts.conda_layer and facts.conda_file:
         table = f"{facts.conda_file.path.name} (pip:)"
-        for requirement in filter(None, map(parse, facts.pip_entries)):
+        for requirement in facts.pip_requirements:
             yield Declaration(table, requirement, None)
 
 
@@ -98,7 +98,20 @@ def _of_poetry(
         if isinstance(wanted, dict):
             yield table, None, _with_extras(name, wanted)
         elif not isinstance(wanted, list):
-            yield table, group, name
+            yield table, group, f"{name}{_range(wanted)}"
+
+
+def _range(wanted: object) -> str:
+    """Return a range of Poetry's (`^8.2`) as PEP 440 writes it, nothing where it has no equal."""
+    from poetry.core.constraints.version import parse_constraint  # noqa: PLC0415 - 0.06 s
+
+    try:
+        text = str(parse_constraint(str(wanted)))
+    except ValueError:
+        return ""  # `config` reports it
+    if text in {"*", "<empty>"} or "|" in text:
+        return ""
+    return f"=={text}" if text[0].isdigit() else text
 
 
 def _with_extras(name: str, wanted: dict[str, object]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +11,19 @@ from tasks_lib.environments import site_packages
 from tasks_lib.environments.base import State
 from tasks_lib.errors import LabError
 from tasks_lib.ownership.owners import Owner, owner_of
+from tasks_lib.project import pip_section
 from tasks_lib.project.conda_file import spec_name
 
 if TYPE_CHECKING:
+    from collections.abc import Container
     from pathlib import Path
+
+    from packaging.requirements import Requirement
 
     from tasks_lib.environments.base import Owned
     from tasks_lib.environments.site_packages import Distribution
     from tasks_lib.project.conda_file import CondaFile
+    from tasks_lib.project.pip_section import PipSection
     from tasks_lib.project.workspace import Member
     from tasks_lib.session.session import Session
 
@@ -94,9 +98,11 @@ class Facts:
             return {}
         return self.session.environment.owned(self.prefix, self.conda)
 
-    def owner(self, one: Distribution) -> Owner:
-        """Return who owns a distribution."""
-        return owner_of(one, owned=self.owned, locked=self.locked, project=self.own_name)
+    def owner(self, one: Distribution, section: Container[str] = ()) -> Owner:
+        """Return who owns a distribution; the `pip:` section brings those in `section`."""
+        return owner_of(
+            one, owned=self.owned, locked=self.locked, project=self.own_name, section=section
+        )
 
     @cached_property
     def locked(self) -> dict[str, set[str]]:
@@ -147,7 +153,23 @@ class Facts:
     @cached_property
     def pip_names(self) -> set[str]:
         """Return the normalised names in the conda file's `pip:` section."""
-        found = set[str]()
-        for entry in self.pip_entries:
-            found.add(canonicalize_name(re.split(r"[^\w.-]", entry, maxsplit=1)[0]))
-        return found
+        return {canonicalize_name(wanted.name) for wanted in self.pip_requirements}
+
+    @cached_property
+    def pip_section(self) -> PipSection:
+        """Return what the conda file's `pip:` section names."""
+        return pip_section.read(self.conda_file)
+
+    @cached_property
+    def pip_requirements(self) -> tuple[Requirement, ...]:
+        """Return the requirements of the section; what has an address alone, as it is installed."""
+        from packaging.requirements import Requirement  # noqa: PLC0415 - 0.03 s, and seldom needed
+
+        names = site_packages.addresses(self.prefix) if self.prefix else {}
+        found = []
+        for one in self.pip_section.wanted:
+            if one.requirement:
+                found.append(one.requirement)
+            elif one.address in names:
+                found.append(Requirement(names[one.address]))
+        return tuple(found)

@@ -13,6 +13,7 @@ from tasks_lib.environments.base import SEEDS
 from tasks_lib.ownership import declarations
 from tasks_lib.ownership.owners import Owner
 from tasks_lib.project.conda_file import spec_name
+from tasks_lib.project.version_ranges import applies
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -99,8 +100,10 @@ def _packages(facts: Facts) -> dict[Key, Package]:
         found["conda", name] = Package(name, Owner.CONDA, version, pin)
     for name in facts.locked.keys() - facts.owned.keys():
         found["python", name] = Package(name, Owner.LOCK, "", pins[name])
+    section = of_pip_section(facts)
     for name, one in _beside_conda(facts).items():
-        found["python", name] = Package(name, facts.owner(one), one.version, pins.get(name, ""))
+        owner = facts.owner(one, section)
+        found["python", name] = Package(name, owner, one.version, pins.get(name, ""))
     return found
 
 
@@ -146,11 +149,9 @@ def needs_of(
     facts: Facts, requirements: Iterable[Requirement | None], extra: str = ""
 ) -> list[Need]:
     """Return what requirements name on this platform and Python for one who has `extra`."""
-    short = ".".join(facts.python.split(".")[:2])
-    here = {"python_version": short, "python_full_version": facts.python, "extra": extra}
     found: list[Need] = []
     for wanted in requirements:
-        if wanted and (wanted.marker is None or wanted.marker.evaluate(here)):
+        if wanted and applies(wanted, facts.python, extra):
             name = canonicalize_name(wanted.name)
             found.append((name, ""))
             found += [(name, canonicalize_name(one)) for one in wanted.extras]
@@ -176,6 +177,26 @@ def follow(
         wanted = needs_of(facts, map(declarations.parse, requires), extra)
         waiting += wanted
         yield need, wanted
+
+
+def of_pip_section(facts: Facts) -> set[str]:
+    """Return the distributions that the `pip:` section names, and what they need in turn.
+
+    Where not all of the section can be read, any distribution may be one of them.
+    """
+    installed = {one.name: one for one in facts.distributions}
+    if not facts.conda_layer or not facts.pip_entries:
+        return set()
+    if not facts.pip_section.whole:
+        return set(installed)
+    start = needs_of(facts, facts.pip_requirements)
+    return {name for (name, _), _ in follow(facts, start, installed)}
+
+
+def owners(facts: Facts) -> dict[str, Owner]:
+    """Return who owns each distribution, by the name of its record's folder."""
+    section = of_pip_section(facts)
+    return {one.folder.name: facts.owner(one, section) for one in facts.distributions}
 
 
 def idle_seeds(facts: Facts) -> set[str]:

@@ -17,6 +17,8 @@ from tasks_lib.environments import conda_engines, health_checks, site_packages
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import process
 from tasks_lib.execution.plan import Installs, Step
+from tasks_lib.ownership import exclusions
+from tasks_lib.ownership.facts import Facts
 from tasks_lib.project.conda_file import PYPI, spec_name
 from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.results import Result, Status
@@ -175,6 +177,8 @@ def step(
 
 def creation(session: Session, steps: Iterable[Step]) -> list[Step]:
     """Return the steps that create or update the environment, behind the guard."""
+    if session.environment.owns_packages:
+        exclusions.refuse(session, exclusions.of_manifests(Facts(session)))
     guarded: list[Step] = []
     for step in steps:
         if step.installs is Installs.LAYER_PACKAGES:

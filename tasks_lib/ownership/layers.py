@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from packaging.utils import canonicalize_name
 
 from tasks_lib.environments import conda_health, site_packages
+from tasks_lib.ownership import graph
+from tasks_lib.ownership.facts import Facts
 from tasks_lib.ownership.owners import Owner, owner_of
 from tasks_lib.report import layers as shown
 from tasks_lib.session.session import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
     from pathlib import Path
 
     from tasks_lib.environments.base import Owned
@@ -62,8 +64,16 @@ class Layers:
     overlaps: tuple[Overlap, ...]
 
 
-def read(prefix: Path, locked: Mapping[str, set[str]], own: str = "") -> Layers:
-    """Read both layers; `own` is the project, which the manager installs with the lock."""
+def read(
+    prefix: Path,
+    locked: Mapping[str, set[str]],
+    own: str = "",
+    section: Container[str] = (),
+) -> Layers:
+    """Read both layers; `own` is the project, which the manager installs with the lock.
+
+    `section` are the names that the conda file's `pip:` section brings.
+    """
     conda = conda_health.packages(prefix)
     owned = conda_health.owned(prefix, conda)
     packages = []
@@ -72,7 +82,7 @@ def read(prefix: Path, locked: Mapping[str, set[str]], own: str = "") -> Layers:
         packages.append(Package(Owner.CONDA, name, record["version"], build, size))
     beside: dict[str, list[str]] = defaultdict(list)
     for one in site_packages.distributions(prefix):
-        owner = owner_of(one, owned=owned, locked=locked, project=own)
+        owner = owner_of(one, owned=owned, locked=locked, project=own, section=section)
         if owner is not Owner.CONDA:
             beside[one.name].append(one.version)
             packages.append(Package(owner, one.name, one.version, size=site_packages.size(one)))
@@ -105,16 +115,16 @@ def _conflict(mine: Owned | None, installed: list[str], pins: set[str]) -> str:
     return ""
 
 
-def of(session: Session) -> Layers:
+def of(session: Session, section: Container[str] = ()) -> Layers:
     """Read the layers of a session's environment."""
     prefix = session.environment.require().prefix
     own = canonicalize_name(session.project.pyproject.name)
-    return read(prefix, session.manager.locked(), own)
+    return read(prefix, session.manager.locked(), own, section)
 
 
 def show(session: Session, *, mermaid: bool = False) -> Answer:
     """Describe both layers: for a user as a tree, for a README as a Mermaid diagram."""
-    found = of(session)
+    found = of(session, graph.of_pip_section(Facts(session)))
     environment = session.environment
     data: dict[str, Any] = {
         "environment": environment.name,

@@ -1,4 +1,4 @@
-"""Who owns an installed distribution: conda, the manager's lock, or nobody."""
+"""Who owns an installed distribution: conda, the lock, the `pip:` section, or nobody."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ class Owner(StrEnum):
 
     CONDA = "conda"
     LOCK = "lock"
+    PIP = "pip"
     STRAY = "stray"
 
 
@@ -26,15 +27,17 @@ def owner_of(
     owned: Mapping[str, Owned],
     locked: Container[str],
     project: str,
+    section: Container[str] = (),
 ) -> Owner:
     """Return who owns a distribution.
 
     `owned` is what conda's records list by file, `locked` the names in the manager's lock.
-    `project` is the project's own normalised name: the manager installs it with the lock.
+    `project` is the project's own normalised name: the manager installs it with the lock. `section`
+    are the names that the conda file's `pip:` section brings.
     """
     record = owned.get(distribution.name)
     if record is not None and record.folder == distribution.folder.name:
         return Owner.CONDA
     if distribution.name in locked or distribution.name == project:
         return Owner.LOCK
-    return Owner.STRAY
+    return Owner.PIP if distribution.name in section else Owner.STRAY

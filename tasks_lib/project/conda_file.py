@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 CONDA_FILES = ("conda.yml", "conda.yaml", "environment.yml", "environment.yaml", "env.yml")
 #: conda packages that have another name on PyPI
 PYPI = {"pytorch": "torch", "opencv": "opencv-python", "matplotlib-base": "matplotlib"}
+#: conda packages of programs and libraries; on PyPI the name is another project's
+_PROGRAMS = (
+    "boost ffmpeg git glpk graphviz imagemagick ipopt java libsvm make mysql nodejs octave pandoc "
+    "poppler postgresql r redis ruby snappy sqlite tesseract tk"
+)
+OTHER_ON_PYPI = frozenset(_PROGRAMS.split())
 _BAD_NAME = re.compile(r"[/\\ :#\x00-\x1f]")
 #: bytes; the name becomes a folder, and systems allow 255
 _LONGEST_NAME = 200

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tasks_lib.project.conda_file import spec_name
 
 if TYPE_CHECKING:
+    from packaging.requirements import Requirement
     from packaging.specifiers import SpecifierSet
 
 _CLAUSE = re.compile(r"(?P<sign>[=<>!~]=|[=<>]|)\s*(?P<version>\d+(?:\.\d+)*)(?P<star>\.?\*)?")
@@ -49,6 +50,17 @@ def _clause(text: str) -> str | None:
     if star and sign == "!=":
         return f"!={version}.*"
     return f"{sign}{version}"
+
+
+def applies(wanted: Requirement, python: str, extra: str = "") -> bool:
+    """Return whether a requirement counts on this platform with this Python and `extra`."""
+    if wanted.marker is None:
+        return True
+    here = {"extra": extra}
+    if python:
+        short = ".".join(python.split(".")[:2])
+        here |= {"python_version": short, "python_full_version": python}
+    return wanted.marker.evaluate(here)
 
 
 def is_python(wanted: str, has: str) -> bool:

@@ -96,7 +96,7 @@ def basis(copied: Session, prefix: Path) -> Row:
         "packages": pins(manager),
         "needed": sorted(graph.needed(facts)),
     }
-    seeds = sorted({*SEEDS, *facts.pip_names})
+    seeds = sorted({*SEEDS, *graph.of_pip_section(facts)})
     return {"lock": lock, "seeds": seeds, "kept": {"before": contents(copied.project)}}
 
 

@@ -31,6 +31,7 @@ def _title(data: Mapping[str, Any], layer: Mapping[str, Any]) -> str:
     titles = {
         "conda": "conda",
         "lock": str(data["lock"]),
+        "pip": "the pip: section, and what it needs",
         "stray": "stray: neither layer names them",
     }
     return titles[layer["owner"]]

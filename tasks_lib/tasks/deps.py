@@ -23,7 +23,7 @@ _PACKAGES = {
 
 @lab_task("deps.list")
 def listing(session: Session, _: Progress) -> Answer:
-    """List every package of both layers with its owner: conda, the lock, or nobody (a stray)."""
+    """List every package with its owner: conda, the lock, the pip: section, or nobody (a stray)."""
     from tasks_lib.workflows import dependency_info
 
     return dependency_info.everything(session)

@@ -18,6 +18,7 @@ from tasks_lib.environments.base import State
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import process
 from tasks_lib.managers import MANAGERS
+from tasks_lib.ownership import graph
 from tasks_lib.ownership.facts import Facts
 from tasks_lib.ownership.owners import Owner
 from tasks_lib.results import Result, Status
@@ -104,12 +105,13 @@ def info(session: Session) -> Answer:
     }
     if state is State.PRESENT:
         facts = Facts(session)
-        owners = Counter({one.name: facts.owner(one) for one in facts.distributions}.values())
+        owners = Counter(graph.owners(facts).values())
         owners[Owner.CONDA] = len(facts.conda)  # not each of them is a Python distribution
         data["python"] = environment.python_version()
         data["interpreter"] = str(environment.python)
         data["packages"] = owners.total()
-        data["packages_by_owner"] = {owner: owners[owner] for owner in Owner}
+        shown = [owner for owner in Owner if owner is not Owner.PIP or owners[owner]]
+        data["packages_by_owner"] = {owner: owners[owner] for owner in shown}
     data["lock"] = f"no {lock.name}"
     if lock.is_file():
         data["lock"] = f"{lock.name} ({len(session.manager.locked())} packages)"

@@ -14,7 +14,8 @@ from tasks_lib.environments.base import MADE, State
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import process
 from tasks_lib.execution.plan import Step, Writes, execute
-from tasks_lib.ownership import guard
+from tasks_lib.ownership import exclusions, guard
+from tasks_lib.ownership.facts import Facts
 from tasks_lib.report.remedies import program
 from tasks_lib.results import Result, Status
 from tasks_lib.session import combos
@@ -128,7 +129,10 @@ def missing_parts(session: Session, watcher: Watcher, *, recreate: bool = False)
         return Missing(known=known)
     steps = [*creation.steps]
     if stale:
-        steps.append(lock_step(session, after_environment=creation.new_environment))
+        lock = lock_step(session, after_environment=creation.new_environment)
+        steps = exclusions.after_lock(session, steps, lock)
+    elif steps:
+        exclusions.refuse(session, exclusions.of_lock(Facts(session)))
     return Missing([*steps, *install_steps(session)], known)
 
 

@@ -115,12 +115,12 @@ def _plan(
 
 
 def _unneeded(session: Session, pruned: Sequence[str]) -> list[str]:
-    """Return the conda packages that neither the conda file needs nor a stray that stays."""
+    """Return the conda packages that neither the conda file needs nor what pip installed."""
     found = graph.read(Facts(session))
     file = session.project.conda_file.path.name
     wanted = [*found.roots.get(file, ())]
     for key, package in found.packages.items():
-        if package.owner is Owner.STRAY and package.name not in pruned:
+        if package.owner in {Owner.PIP, Owner.STRAY} and package.name not in pruned:
             wanted.append(key)
     needed = found.reached(wanted)
     if ("conda", "python") not in needed:

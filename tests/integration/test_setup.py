@@ -23,6 +23,7 @@ from tests.lab import (
     Lab,
     tools,
     untouched,
+    wheel,
 )
 
 if TYPE_CHECKING:
@@ -166,17 +167,29 @@ def test_as_text(new_lab: Callable[[Case], Lab]) -> None:
     assert dry.code == 0, dry
 
 
-@pytest.mark.parametrize("case", [Case("conda_uv", "rattler"), Case("conda_uv", "conda")], ids=str)
+@pytest.mark.parametrize(
+    "case", [Case("conda_uv", "rattler"), Case("conda_poetry", "conda")], ids=str
+)
 def test_the_pip_section(new_lab: Callable[[Case], Lab], case: Case) -> None:
     lab = new_lab(case)
-    lab.write("conda.yml", CONDA_YML + PIP_SECTION)
+    (lab.project / "wheels").mkdir()
+    file = wheel(lab.project / "wheels", "nameless", {"nameless.py": ""})
+    lab.write("reqs.txt", f"toolz  # by a file\n./wheels/{file}\n")
+    lab.write("conda.yml", f"{CONDA_YML}  - pip:\n      - -r reqs.txt\n")
     lab.ok("setup")
-    assert "toolz" in lab.installed()
+    assert {"toolz", "nameless"} <= set(lab.installed())
     with untouched(lab):
         assert lab.ok("setup").data["changed"] == []
-    lab.write("conda.yml", f"{CONDA_YML}{PIP_SECTION}      - mypy-extensions\n")
+        owners = {row["name"]: row["owner"] for row in lab.ok("deps.list").data["packages"]}
+        assert (owners["toolz"], owners["nameless"]) == ("pip", "pip")
+        assert not lab.ok("check.all", "--select", "drift").ids("warn")
+        for task in (("deps.sync",), ("env.update", "--prune")):
+            assert "deps.prune" not in str(lab.ok(*task, "--dry-run").data)
+    lab.write("reqs.txt", f"toolz\n./wheels/{file}\nmypy-extensions\n")
     lab.ok("setup")
     assert {"toolz", "mypy-extensions"} <= set(lab.installed())
+    lab.write("reqs.txt", "click<8\n")  # the lock has a newer one
+    assert lab("setup").error()["code"] == "conflicting_versions"
 
 
 @pytest.mark.parametrize(

@@ -253,6 +253,79 @@ def test_pythons_agree(
     assert result.status is (Status.PASS if agree else Status.FAIL)
 
 
+TOOLZ_LOCK = """\
+version = 1
+[[package]]
+name = "rich"
+version = "13.0.0"
+dependencies = [{ name = "toolz" }]
+[[package]]
+name = "toolz"
+version = "1.2.0"
+[[package]]
+name = "spare"
+version = "2"
+"""
+
+
+@pytest.mark.parametrize(
+    ("conda", "declared", "excluded"),
+    [
+        ("rich=12.1", "rich>=13", "rich=12.1 and rich>=13 (pyproject.toml)"),
+        ("conda-forge::rich <13", "Rich>=13", "Rich>=13"),
+        ("rich=13.1", "rich>=13", ""),
+        ("rich", "rich>=13", ""),
+        ("rich[version='<13']", "rich>=13", ""),  # not read for certain: no alarm
+        ("rich=12.1", "rich>=13; sys_platform == 'win32'", ""),
+        ("rich=12.1", "rich>=13; python_version < '3.11'", ""),  # the conda file's is 3.11
+        ("pytorch=2.1", "torch>=2.2", "pytorch=2.1 and torch>=2.2"),
+        ("graphviz=9.0", "graphviz==0.20.1", ""),  # on PyPI another project
+        ("pip: [rich==12.1]", "rich>=13", "rich==12.1 (pip:) and rich>=13"),
+        ("pip: [rich==13.1]", "rich>=13", "rich==13.1 (pip:) and rich 13.0.0 (uv.lock)"),
+        ("pip: ['rich==12.1; sys_platform == \"win32\"']", "rich>=13", ""),
+        ("pip: [toolz==0.12.0]", "rich>=13", "toolz==0.12.0 (pip:) and toolz 1.2.0 (uv.lock)"),
+        ("pip: [-r more.txt]", "rich>=13", "toolz<1 (pip:) and toolz 1.2.0 (uv.lock)"),
+        ("pip: [toolz]", "rich>=13", ""),
+        ("pip: [spare==1]", "rich>=13", ""),  # no installation takes it from the lock
+    ],
+)
+def test_versions_that_exclude_each_other(
+    project: MakeProject, look: Look, conda: str, declared: str, excluded: str
+) -> None:
+    entry = f"{{{conda}}}" if conda.startswith("pip:") else f'"{conda}"'
+    manifest = PYPROJECT.replace("rich>=13", declared)
+    files = {"uv.lock": TOOLZ_LOCK, "more.txt": "toolz<1\n"}
+    project(manifest, f"{CONDA}  - {entry}\n", files=files)
+    (result,) = look("agreement.both-layers")
+    assert (result.status is Status.FAIL) is bool(excluded)
+    assert excluded in result.detail
+    assert not excluded or result.line == 6
+
+
+@pytest.mark.parametrize(
+    ("table", "status"),
+    [
+        ('[tool.poetry.dependencies]\nrich = "^13"\n', Status.FAIL),
+        ('[tool.poetry.dependencies]\nrich = "12.1"\n', Status.PASS),
+        ('[tool.poetry.dependencies]\nrich = "^11 || ^13"\n', Status.PASS),
+        ('[tool.poetry.group.dev.dependencies]\nrich = "^13"\n', Status.FAIL),
+        (
+            "[tool.poetry.group.x]\noptional = true\ndependencies = {rich = '13'}\n",
+            Status.PASS,
+        ),
+        ('[project.optional-dependencies]\nx = ["rich>=13"]\n', Status.PASS),
+        ('[dependency-groups]\ndev = ["rich>=13"]\n', Status.FAIL),
+    ],
+)
+def test_only_what_is_installed_without_options_excludes(
+    project: MakeProject, look: Look, table: str, status: Status
+) -> None:
+    manifest = PYPROJECT.replace('"rich>=13"', "") + table
+    project(manifest, f"{CONDA}  - rich=12.1\n")
+    (result,) = look("agreement.both-layers", "conda_poetry")
+    assert (result.status is Status.FAIL) is (status is Status.FAIL)
+
+
 def test_aligned_pin_is_not_a_double(sound: Path, root: Path, look: Look) -> None:
     assert sound.is_dir()
     write(root / "pyproject.toml", PYPROJECT.replace("rich>=13", "six==1.16.0"))

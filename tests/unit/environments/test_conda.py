@@ -172,7 +172,7 @@ def test_present_one_is_brought_to_what_the_file_says(
 ) -> None:
     link(conda_env, "python", "3.11.7")
     environment = Conda(project(conda=PIP))
-    assert environment.lacking() == ("six", "click>=8")
+    assert environment.lacking() == ("six", "click>=8", "./x y")
     update, pip = environment.creation()
     assert (update.id, pip.id) == ("env.update", "env.pip")
     assert update.command is not None
@@ -181,6 +181,8 @@ def test_present_one_is_brought_to_what_the_file_says(
     assert pip.undo is None
     link(conda_env, "six", "1.17.0")
     install(conda_env, "click", "8.1")
+    source = {"url": (environment.project.root / "x y").as_uri(), "dir_info": {"editable": True}}
+    (install(conda_env, "x", "1") / "direct_url.json").write_text(json.dumps(source))
     assert environment.lacking() == ()
     assert environment.creation() == ()
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks_lib.environments import site_packages
+from tasks_lib.project import pip_section
+from tasks_lib.project.conda_file import CondaFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,22 +72,54 @@ def test_python_version_of_a_virtual_environment(
 
 
 @pytest.mark.parametrize(
-    ("requirement", "met"),
+    ("entry", "met"),
     [
         ("six", True),
         ("SIX>=1.16", True),
         ("six==1.17", True),
+        ("six==1.17  # old", True),
+        ("six==1.17 --hash=sha256:00", True),
         ("six<1.17", False),
         ("typing.extensions", True),
         ("absent", False),
         ("absent; python_version < '3'", True),
-        ("-e .", True),
-        ("-r requirements.txt", True),
-        ("git+https://host/x.git", True),
+        ("absent; python_version < '3.10'", False),  # the environment's Python, not this one
+        ("six @ https://example.invalid/six.zip", True),
+        ("-e ./sub", True),
+        ("--editable=sub[x]", True),
+        ("./sub ; python_version > '3'", True),
+        ("-e ./other", False),
+        ("-r requirements.txt", False),
+        ("-rmet.txt", True),
+        ("-r ../outside.txt", True),
+        ("--index-url https://example.invalid/simple", True),
+        ("-c constraints.txt", True),
+        ("git+https://user:word@host/x.git@main#subdirectory=a", True),
+        ("git+ssh://git@host/x", False),
+        ("git+https://host/y.git#egg=six", True),
+        ("https://example.invalid/w/six-1.17.0-py3-none-any.whl", True),
+        ("wheels/absent-1.0-py3-none-any.whl", False),
+        ("https://[::1/x", False),
     ],
 )
-def test_requirement_is_met_or_not(sound: Path, requirement: str, met: bool) -> None:
-    assert site_packages.unsatisfied(sound, (requirement,)) == (() if met else (requirement,))
+def test_entry_of_a_pip_section_is_met_or_not(
+    root: Path, sound: Path, install: Install, entry: str, met: bool
+) -> None:
+    (root / "requirements.txt").write_text("# all\nsix \\\n  >=1\n-r more/more.txt\n")
+    (root / "more").mkdir()
+    (root / "more/more.txt").write_text("-r ../requirements.txt\nabsent ; python_version > '3'\n")
+    (root / "met.txt").write_text("six\n")
+    (root.parent / "outside.txt").write_text("absent\n")
+    for name, source in (
+        ("sub", {"url": (root / "sub").as_uri(), "dir_info": {"editable": True}}),
+        ("x", {"url": "https://host/x", "vcs_info": {"vcs": "git", "commit_id": "c0ffee"}}),
+    ):
+        (install(sound, name, "1.0") / "direct_url.json").write_text(json.dumps(source))
+    text = f"name: demo\ndependencies: [python, {{pip: [{json.dumps(entry)}]}}]\n"
+    section = pip_section.read(CondaFile.parse(root / "conda.yml", text))
+    assert section.whole is ("outside" not in entry)
+    found = site_packages.unsatisfied(sound, section, "3.9.1")
+    assert bool(found) is not met, section
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,8 @@ def test_list(session: Session) -> None:
     rows = {row["name"]: row for row in dependency_info.everything(session).data["packages"]}
     assert {name: row["owner"] for name, row in rows.items() if row["owner"] != "conda"} == {
         **dict.fromkeys(("http-x", "core", "h2", "other"), "lock"),
-        **dict.fromkeys(("by-pip", "by-hand", "its-own"), "stray"),
+        "by-pip": "pip",
+        **dict.fromkeys(("by-hand", "its-own"), "stray"),
     }
     assert (rows["other"]["version"], rows["other"]["locked"]) == ("", "1")
     assert (rows["six"]["owner"], rows["six"]["locked"]) == ("conda", "1")

@@ -60,6 +60,54 @@ def test_only_what_is_missing_is_planned(  # noqa: PLR0913, PLR0917 - one case a
     assert _plan(Session.open(combo="pip_uv", start=made.root)) == expected
 
 
+@pytest.mark.parametrize("lock", ["", LOCK], ids=["no lock", "a lock"])
+@pytest.mark.parametrize(
+    ("entry", "declared", "said"),
+    [
+        ("click=8.1.7", "click>=8.2", "click=8.1.7 and click>=8.2"),
+        ("pip: [click==8.1.7]", "click>=8.2", "click==8.1.7 (pip:) and click>=8.2"),
+        ("pip: [-r more.txt]", "click>=8.2", "click<8.2 (pip:) and click>=8.2"),
+    ],
+)
+def test_manifests_that_exclude_each_other_are_refused_before_anything_is_made(  # noqa: PLR0913 - the parts of a case
+    *,
+    project: MakeProject,
+    tools: Tools,
+    lock: str,
+    entry: str,
+    declared: str,
+    said: str,
+) -> None:
+    files = {"more.txt": "click<8.2\n", **({"uv.lock": lock} if lock else {})}
+    conda = f"name: demo\ndependencies:\n  - python\n  - {{{entry}}}\n"
+    if "pip" not in entry:
+        conda = conda.replace("{", "").replace("}", "")
+    made = project(PYPROJECT.replace("click", declared), conda, files=files)
+    session = Session.open(combo="conda_uv", engine="rattler", start=made.root)
+    for dry_run in (True, False):
+        with pytest.raises(LabError) as caught:
+            installation.setup(session, Progress(), dry_run=dry_run)
+        assert said in caught.value.message
+        assert (caught.value.code, caught.value.line) == (ErrorCode.CONFLICTING_VERSIONS, 4)
+    assert tools.ran == []
+
+
+def test_a_pip_section_waits_for_what_the_lock_says(project: MakeProject, tools: Tools) -> None:
+    conda = "name: demo\ndependencies: [python, {pip: [click==8.1.7]}]\n"
+    made = project(PYPROJECT, conda)
+    session = Session.open(combo="conda_uv", engine="rattler", start=made.root)
+    steps = installation.missing_parts(session, Progress()).steps
+    assert [step.id for step in steps][:3] == ["deps.lock", "guard.versions", "env.create"]
+    assert all("guard.versions" in step.needs for step in steps if step.id.startswith("env."))
+    (made.root / "uv.lock").write_text(LOCK)
+    assert steps[1].work is not None
+    with pytest.raises(LabError, match=r"click 8.5.1 \(uv.lock\) exclude"):
+        steps[1].work()
+    with pytest.raises(LabError, match=r"click 8.5.1 \(uv.lock\) exclude"):
+        installation.missing_parts(session, Progress())
+    assert all("create" not in typed for typed in tools.ran)
+
+
 @pytest.mark.parametrize(
     ("dependencies", "expected"),
     [
