@@ -90,6 +90,11 @@ class ErrorCode(StrEnum):
     ENGINE_MISSING = "engine_missing", 3, "The conda engine that was chosen is not on this machine."
     FILE_MISSING = "file_missing", 2, "A file that is needed does not exist."
     FILE_TOO_LARGE = "file_too_large", 2, "A file is larger than a file of its kind can be."
+    FROZEN_ENVIRONMENT = (
+        "frozen_environment",
+        5,
+        "The environment is marked as frozen: nothing may change it.",
+    )
     GUARD_REFUSED = (
         "guard_refused",
         5,
@@ -163,6 +168,7 @@ class ErrorCode(StrEnum):
     NO_VENV = "no_venv", 3, "This Python lacks the module venv or ensurepip."
     OTHER_ENVIRONMENT = "other_environment", 2, "A description belongs to another environment."
     OTHER_PLATFORM = "other_platform", 2, "A description belongs to another platform."
+    OTHER_PROJECT = "other_project", 5, "The environment was made for another project."
     OUTSIDE_PROJECT = "outside_project", 2, "A path leads outside the project."
     PACKAGE_MISSING = "package_missing", 4, "A package file of a local channel does not exist."
     PATH_OCCUPIED = (

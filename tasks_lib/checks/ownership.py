@@ -7,6 +7,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib.checks.base import FactCheck, Finding, has_environment
+from tasks_lib.environments import claims
 from tasks_lib.errors import LabError, Remedy
 from tasks_lib.results import Status
 
@@ -98,6 +99,13 @@ def _own_modules(facts: Facts) -> set[str]:
     return set()
 
 
+def _project(facts: Facts) -> Iterable[Finding]:
+    try:
+        claims.refuse_others(facts.session.environment)
+    except LabError as error:
+        yield Finding(error.message)
+
+
 def _base(facts: Facts) -> Iterable[Finding]:
     try:
         facts.session.environment.refuse_base()
@@ -137,6 +145,18 @@ CHECKS = (
         Remedy("Give the project's file or folder another name"),
         Status.WARN,
         look=_shadowed,
+        applies=has_environment,
+    ),
+    FactCheck(
+        "ownership.project",
+        "the environment was made for this project",
+        "Two projects whose conda files have one name would use one environment: what one installs "
+        "or removes changes the other.",
+        Remedy(
+            "Give it another name in the conda file, or share it on purpose",
+            ("invoke", "env.create", "--share"),
+        ),
+        look=_project,
         applies=has_environment,
     ),
     FactCheck(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from tasks_lib.environments import health_checks, site_packages
+from tasks_lib.environments import claims, health_checks, site_packages
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution.plan import Step, Writes
 from tasks_lib.tools import uv
@@ -81,6 +81,8 @@ class Environment(ABC):
     kind: ClassVar[str]
     #: the name of what only this kind of environment has
     mark: ClassVar[str]
+    #: the file in it that says that nothing may change it, where this kind has one
+    frozen_mark: ClassVar[str] = ""
     #: all that can make it, on this machine or another
     makers: ClassVar[tuple[str, ...]]
     #: the manager that is chosen where nothing in the project names one
@@ -275,10 +277,18 @@ class Environment(ABC):
         """Return the path of its interpreter."""
         return self.activation().python
 
-    def pip(self, verb: str, *words: str, why: str, cwd: Path | None = None) -> Command:
-        """Return the command in which uv's pip works on this environment."""
-        python = ("--python", str(self.python))
-        return uv.command(self.project, "pip", verb, *python, *words, why=why, cwd=cwd)
+    def pip(
+        self, verb: str, *words: str, why: str, cwd: Path | None = None, managed: bool = False
+    ) -> Command:
+        """Return the command in which uv's pip installs or uninstalls in this environment.
+
+        A mark against that (PEP 668) is there to keep the layer's own packages, as the guard does.
+        `managed` says that it may have the mark by then.
+        """
+        options = ["--python", str(self.python)]
+        if managed or site_packages.externally_managed(self.prefix):
+            options.append("--break-system-packages")
+        return uv.command(self.project, "pip", verb, *options, *words, why=why, cwd=cwd)
 
     def state(self) -> State:
         """Return what exists at its place."""
@@ -298,9 +308,10 @@ class Environment(ABC):
         """Return its activation for a step that writes in it.
 
         Raises:
-            LabError: The environment does not exist yet, or is conda's base.
+            LabError: The environment does not exist yet, is conda's base, or another project's.
         """
         self.refuse_base()
+        claims.refuse_others(self)
         if self.state() is not State.PRESENT:
             text = f"{self.where} does not exist yet."
             raise LabError(text, ErrorCode.NO_ENVIRONMENT, remedy=CREATE)
@@ -362,9 +373,16 @@ class Environment(ABC):
     def refuse_base(self) -> None:  # noqa: B027 - not every kind has one
         """Raise an error where it is an environment that is never changed."""
 
-    def refuse_foreign(self) -> None:
-        """Raise an error where something exists that is not an environment of this kind."""
+    def refuse_change(self) -> None:
+        """Raise an error where what exists is not to be changed: base, another's, or frozen."""
         self.refuse_base()
+        claims.refuse_others(self)
+        claims.refuse_frozen(self)
+
+    def refuse_foreign(self) -> None:
+        """Raise an error where something exists that is not this project's environment."""
+        self.refuse_base()
+        claims.refuse_others(self)
         if self.state() is State.FOREIGN:
             text = f"{self.prefix} exists already, and is not a {self.kind} environment."
             remedy = Remedy(f"Move {self.prefix} away")

@@ -53,6 +53,7 @@ class Conda(Environment):
 
     kind: ClassVar[str] = "conda"
     mark: ClassVar[str] = "conda-meta"
+    frozen_mark: ClassVar[str] = "conda-meta/frozen"
     usual_manager: ClassVar[str] = "poetry"
     owns_packages: ClassVar[bool] = True
     tools: ClassVar[tuple[str, ...]] = ("py-rattler",)
@@ -320,7 +321,8 @@ class Conda(Environment):
             words += text.split(" ", 1) if text.startswith("-") else [text]
         stripped = map(str.strip, words)
         folder = self.file.path.parent
-        command = self.pip("install", *stripped, why="install the pip: section", cwd=folder)
+        why = "install the pip: section"
+        command = self.pip("install", *stripped, why=why, cwd=folder, managed=True)
         return Step(
             "env.pip",
             f"install the pip: section of {self.file.path.name}",

@@ -103,11 +103,14 @@ class Engine:
         why = f"create the conda environment that {file.path.name} describes"
         words = (*self.creates, "--yes", "--file", str(file.path), "--prefix", str(prefix))
         command = self._command(why, file, *words)
-        index = package_index.resolve(self.options)
-        if not file.pip or not index.source:
+        if not file.pip:
             return command
-        # conda starts pip for the section, which is to use the index of the other tools
-        return replace(command, env={**command.env, "PIP_INDEX_URL": index.url})
+        # conda starts pip for the section, where a package may mark the environment (PEP 668)
+        env = {**command.env, "PIP_BREAK_SYSTEM_PACKAGES": "1"}
+        index = package_index.resolve(self.options)
+        if index.source:  # the index of the other tools
+            env["PIP_INDEX_URL"] = index.url
+        return replace(command, env=env)
 
     def install(
         self, prefix: Path, file: CondaFile, specs: Sequence[str], *, new: bool = False

@@ -64,6 +64,17 @@ def python_version(prefix: Path) -> str | None:
     return found[1] if found else None
 
 
+def externally_managed(prefix: Path) -> bool:
+    """Return whether an environment is marked as closed to pip and uv; a virtual one never is.
+
+    Source: https://packaging.python.org/en/latest/specifications/externally-managed-environments/
+    """
+    folder = site_packages(prefix)
+    if folder is None or (prefix / "pyvenv.cfg").exists():
+        return False
+    return (folder.parent / "EXTERNALLY-MANAGED").exists()
+
+
 def distributions(prefix: Path) -> Iterator[Distribution]:
     """Return every distribution of an environment; a damaged one has no version."""
     folder = site_packages(prefix)

@@ -307,6 +307,8 @@ class Poetry(Manager):
             env["VIRTUAL_ENV"] = self._bare()
         else:
             env |= activation.env()
+            if site_packages.externally_managed(activation.prefix):
+                env["PIP_BREAK_SYSTEM_PACKAGES"] = "1"  # for the pip by which Poetry uninstalls
         env |= poetry_settings.index_variables(self.project.options)
         env["POETRY_VIRTUALENVS_PATH"] = executables.nowhere()
         words = (self.program, *argv, "--no-interaction", "--no-ansi")

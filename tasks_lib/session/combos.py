@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tasks_lib.environments import ENVIRONMENTS, site_packages
+from tasks_lib.environments import ENVIRONMENTS, claims, site_packages
 from tasks_lib.environments.base import SEEDS
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import files, state_folder
@@ -170,7 +170,8 @@ def _existing(project: Project, kind: str) -> str:
     layer = ENVIRONMENTS[kind]
     with contextlib.suppress(LabError):  # an unreadable manifest is reported later
         environment = layer(project)
-        if layer.applies(project) and environment.marker.exists():
+        found = layer.applies(project) and environment.marker.exists()
+        if found and not claims.of_others(environment):
             return environment.where
     return ""
 

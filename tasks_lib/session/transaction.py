@@ -12,6 +12,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tasks_lib.environments import claims
 from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
 from tasks_lib.execution import file_lock, files, state_folder
 from tasks_lib.execution.plan import execute, say_with
@@ -112,9 +113,13 @@ def carry_out(  # noqa: PLR0913 - what is changed, and what of it may stay
             say_with(error, f"This could not be restored: {'; '.join(failed)}")
         else:
             journal.forget(root)
+        if noted.touched:
+            claims.claim(environment)
         raise
     journal.forget(root)
     environment.discard_aside()
+    if noted.touched:
+        claims.claim(environment)
     return results
 
 

@@ -18,15 +18,24 @@ _SHELL = "bash, zsh, fish, powershell or cmd; found out if left out"
     changes=True,
     also=("python",),
     source="from_",
-    help={"from_": "make exactly what this file of env.export describes"},
+    help={
+        "from_": "make exactly what this file of env.export describes",
+        "share": "use an environment that was made for another project, together with it",
+    },
 )
-def create(session: Session, progress: Progress, from_: str = "", dry_run: bool = False) -> Answer:
+def create(
+    session: Session,
+    progress: Progress,
+    from_: str = "",
+    share: bool = False,
+    dry_run: bool = False,
+) -> Answer:
     """Make the environment; one that exists and fits is left as it is."""
     from tasks_lib.workflows import installation, snapshot
 
     if from_:
         return snapshot.rebuild(session, progress, from_, dry_run=dry_run)
-    return installation.create(session, progress, dry_run=dry_run)
+    return installation.create(session, progress, share=share, dry_run=dry_run)
 
 
 @lab_task("env.update", changes=True, help={"prune": "uninstall too what you put there by hand"})

@@ -43,6 +43,8 @@ def carry_out(  # noqa: PLR0913 - what is changed, and what of it may stay
     `member` is the one whose manifest changes too. Files that are `kept` stay where the guard
     refused.
     """
+    if any(step.changes_environment for step in steps):
+        session.environment.refuse_change()
     if dry_run:
         return planned(steps)
     manifests = manifests_of(session, member)
@@ -62,7 +64,7 @@ def change(
     The answer's `packages` lists the distributions whose version changed, as `difference` does.
     """
     if dry_run:
-        return planned(steps)
+        return carry_out(session, watcher, steps, member=member, dry_run=True)
     prefix = session.environment.prefix
     before = site_packages.installed(prefix)
     answer = carry_out(session, watcher, steps, member=member, dry_run=False)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tasks_lib import checks
-from tasks_lib.environments import shells, site_packages
+from tasks_lib.environments import claims, shells, site_packages
 from tasks_lib.environments.base import MADE, State
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import process
@@ -63,7 +63,7 @@ def setup(
     looks = checks.steps(session)
     steps = [*missing.steps, *looks]
     if dry_run:
-        return planned(steps)
+        return carry_out(session, watcher, steps, dry_run=True)
     with _remembered(session):
         if missing.steps:
             # a new lock stays where the guard refuses: `deps.align` goes on from it
@@ -71,6 +71,7 @@ def setup(
             answer = carry_out(session, watcher, steps, kept=kept, dry_run=False)
         else:
             answer = Answer(execute([_answered(look, missing.known) for look in looks], watcher))
+            claims.claim(session.environment)
     changed = [step.title for step in missing.steps if not step.check]
     note = "" if changed else "nothing to do"
     data = {"changed": changed, "note": note, "activate": _activate(session)}
@@ -154,9 +155,21 @@ def _creation_steps(session: Session, *, recreate: bool = False) -> list[Step]:
     return guard.creation(session, environment.creation())
 
 
-def create(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
-    """Create the environment, or complete it; one that is complete is left as it is."""
+def create(
+    session: Session, watcher: Watcher, *, share: bool = False, dry_run: bool = False
+) -> Answer:
+    """Create the environment, or complete it; one that is complete is left as it is.
+
+    To `share` it is to work on the one that was made for another project too, from now on.
+    """
     environment = session.environment
+    if share and dry_run:
+        title = f"share {environment.where}"
+        shown = f"write {environment.prefix / claims.RECORD}"
+        return planned([Step("env.share", title, shown=shown)])
+    if share:
+        claims.claim(environment, share=True)
+    environment.refuse_foreign()
     steps = _creation_steps(session)
     if not steps:
         title = f"{environment.where} exists already and is complete"

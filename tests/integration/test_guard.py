@@ -241,6 +241,30 @@ def test_a_package_of_condas_that_names_its_source_is_left_alone(sound: Lab) -> 
     assert sound.ok("check.all", "--select", "ownership").ids("fail") == set()
 
 
+@pytest.mark.parametrize(
+    "sound", [Case("conda_poetry", "rattler"), Case("conda_uv", "conda")], ids=str, indirect=True
+)
+def test_marks_against_changes(sound: Lab) -> None:
+    """An externally managed environment takes what the lock names, and a frozen one nothing."""
+    before = conda_files(sound)
+    (stdlib,) = sound.prefix.glob("lib/python*/site-packages/..")
+    (stdlib / "EXTERNALLY-MANAGED").write_text("[externally-managed]\nError=managed by conda\n")
+    sound.ok("deps.add", "toolz==0.12.0")
+    sound.ok("deps.add", "toolz==0.12.1")
+    assert sound.installed()["toolz"] == "0.12.1"
+    sound.ok("deps.remove", "toolz")
+    assert "toolz" not in sound.installed()
+    frozen = sound.prefix / "conda-meta" / "frozen"
+    frozen.write_text('{"message": "In production."}')
+    for task in (("deps.add", "toolz"), ("deps.remove", "iniconfig"), ("env.remove",)):
+        said = refused(sound, *task)
+        assert "Its reason: In production. " in said, task
+        assert str(frozen) in said
+    frozen.unlink()
+    sound.ok("deps.remove", "iniconfig")
+    assert differences(before, conda_files(sound)) == {}
+
+
 def test_conda_takes_over_nothing_that_the_lock_owns(lab: Lab) -> None:
     lab.write("conda.yml", CONDA_YML)
     declare(lab, 'dependencies = ["click<8.2"]')

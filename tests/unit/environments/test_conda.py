@@ -95,6 +95,7 @@ def test_rattler_makes_it_and_installs_the_pip_section_behind(
         "install",
         "--python",
         str(prefix / "bin/python"),
+        "--break-system-packages",
         "click>=8",
         "-e",
         "./x y",

@@ -1,0 +1,124 @@
+"""Who may change an environment: the projects that it was made for, and nobody if it is frozen.
+
+A record in the environment names the projects, since several can use its name. One in the
+project's own folder needs none; one without, made by hand, belongs to the first that changes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.execution.files import write
+from tasks_lib.project.project import Project
+
+if TYPE_CHECKING:
+    from tasks_lib.environments.base import Environment
+
+RECORD = ".mlops-lab.json"
+_SCHEMA = "mlops-lab-environment/1"
+#: what `Project.load` or an environment says of a folder that no longer has such a project
+_GONE = {ErrorCode.NO_PYPROJECT, ErrorCode.NO_CONDA_FILE}
+
+
+def refuse_others(environment: Environment) -> None:
+    """Raise an error where an environment was made for another project, and is not shared.
+
+    Raises:
+        LabError: `other_project`, with the choices.
+
+    """
+    others = of_others(environment)
+    if not others:
+        return
+    text = (
+        f"{environment.where} ({environment.prefix}) was made for another project: {others[0]}. "
+        "What one project installs or removes there changes the other."
+    )
+    choice = "Use another environment"
+    if environment.manifest:
+        choice = f"Give it another name in {environment.manifest.name}"
+    remedy = Remedy(f"{choice}, or share it on purpose", ("invoke", "env.create", "--share"))
+    raise LabError(text, ErrorCode.OTHER_PROJECT, remedy=remedy)
+
+
+def refuse_frozen(environment: Environment) -> None:
+    """Raise an error where an environment is marked as frozen, with the reason in the mark.
+
+    Source: https://github.com/conda/ceps/blob/main/cep-0022.md
+    """
+    mark = environment.prefix / environment.frozen_mark
+    if not environment.frozen_mark or not os.path.lexists(mark):
+        return
+    text = f"{environment.where} is frozen: {mark} says that nothing may change it."
+    with contextlib.suppress(OSError, ValueError, RecursionError, TypeError, KeyError):
+        text += f" Its reason: {json.loads(mark.read_text('utf-8'))['message']}"
+    remedy = Remedy("If you may change it, delete that file", ("rm", str(mark)))
+    raise LabError(text, ErrorCode.FROZEN_ENVIRONMENT, remedy=remedy)
+
+
+def claim(environment: Environment, *, share: bool = False) -> None:
+    """Record that the environment is the project's; beside others that use it, only to `share`."""
+    if not environment.marker.exists() or _is_own(environment):
+        return
+    others = _users(environment)
+    if (others and not share) or _has(others, environment.project.root):
+        return
+    projects = [*map(str, others), os.path.realpath(environment.project.root)]
+    text = json.dumps({"schema": _SCHEMA, "projects": projects}, indent=1)
+    with contextlib.suppress(OSError, LabError):  # one that cannot be written cannot be changed
+        write(environment.prefix / RECORD, text.encode())
+
+
+def _is_own(environment: Environment) -> bool:
+    """Return whether the environment is in the project's own folder, links followed."""
+    prefix = Path(os.path.realpath(environment.prefix))
+    return prefix.is_relative_to(os.path.realpath(environment.project.root))
+
+
+def of_others(environment: Environment) -> list[Path]:
+    """Return the projects that have the environment for themselves; none where it is shared."""
+    users = _users(environment)
+    return [] if _has(users, environment.project.root) else users
+
+
+def _users(environment: Environment) -> list[Path]:
+    """Return the projects on record that use the environment still, this one too if it does."""
+    if _is_own(environment):
+        return []
+    try:
+        data = json.loads((environment.prefix / RECORD).read_text("utf-8"))
+        projects = [Path(one) for one in data["projects"]]
+    except (OSError, ValueError, TypeError, KeyError):
+        return []
+    return [one for one in projects if _uses(one, environment)]
+
+
+def _has(projects: list[Path], root: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return any(one.samefile(root) for one in projects)
+    return False
+
+
+def _uses(root: Path, environment: Environment) -> bool:
+    """Return whether the project in `root` is there and has this environment.
+
+    One that was moved or deleted, or that names another environment now, has not.
+    """
+    try:
+        root.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:  # another user's, perhaps
+        return True
+    try:
+        engine = environment.project.options.engine
+        project = Project.load(root, os.environ, engine=engine, new=True)
+        prefix = type(environment)(project).prefix
+    except LabError as error:
+        return error.code not in _GONE
+    return os.path.realpath(prefix) == os.path.realpath(environment.prefix)
