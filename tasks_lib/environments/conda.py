@@ -271,7 +271,7 @@ class Conda(Environment):
         write_list = Step(
             "env.explicit",
             "write conda's explicit list",
-            work=partial(_write_explicit_list, listed, packages),
+            work=partial(conda_engines.write_explicit_list, listed, packages),
             shown=f"""jq -r '"@EXPLICIT", (.conda[] | .url + "#" + .md5)' {records} > {out}""",
         )
 
@@ -387,15 +387,5 @@ class Conda(Environment):
         listed = journal
         if self.maker.is_cli:
             listed = journal.with_name("explicit.txt")
-            _write_explicit_list(listed, packages)
+            conda_engines.write_explicit_list(listed, packages)
         return self.maker.repair(self.prefix, self.file, listed, sorted(there - wanted))
-
-
-def _write_explicit_list(path: Path, packages: Sequence[Mapping[str, Any]]) -> None:
-    """Write a list of packages that conda links without solving: addresses, with their MD5."""
-    rows = ["@EXPLICIT"]
-    for record in packages:
-        md5 = record.get("md5")
-        rows.append(f"{record['url']}#{md5}" if md5 else record["url"])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write(path, "\n".join(rows).encode())

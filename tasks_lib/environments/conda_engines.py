@@ -9,7 +9,7 @@ import sys
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tasks_lib import bootstrap
 from tasks_lib.environments import conda_config
@@ -19,13 +19,14 @@ from tasks_lib.environments.conda_messages import FAILURES
 from tasks_lib.environments.conda_variables import VARIABLES
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import failures
+from tasks_lib.execution.files import write
 from tasks_lib.execution.process import Command
 from tasks_lib.project.options import Options
 from tasks_lib.tools import executables, package_index
 from tasks_lib.tools.pip_variables import PIP
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tasks_lib.execution.process import Outcome
     from tasks_lib.project.conda_file import CondaFile
@@ -285,6 +286,16 @@ def preview(command: Command) -> Command:
     if str(WORKER) not in command.argv:
         words.append("--json")
     return replace(command, argv=(*command.argv, *words), why="see what would be installed")
+
+
+def write_explicit_list(path: Path, packages: Sequence[Mapping[str, Any]]) -> None:
+    """Write a list of packages that conda links without solving: addresses, with their MD5."""
+    rows = ["@EXPLICIT"]
+    for record in packages:
+        md5 = record.get("md5")
+        rows.append(f"{record['url']}#{md5}" if md5 else record["url"])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write(path, "\n".join(rows).encode())
 
 
 def linked(outcome: Outcome) -> list[tuple[str, str]]:
