@@ -120,6 +120,7 @@ def _refuse_old_python(argv: "list[str]") -> int:
         remedy=(
             "" if newer else f"Install Python {needed} or newer, then type",
             (newer or "python3", "-m", "tasks_lib", *(argv or ["--list"])),
+            None,
         ),
     )
 

@@ -249,22 +249,24 @@ class Remedy(NamedTuple):
     """What to do next: a sentence, and the command that does it.
 
     `argv` is the command as a list of words; its first word is `invoke` where the command is one of
-    this program's tasks. Only the report renders it, in the words with which the user started this
-    run.
+    this program's tasks. Only the report renders it as `shown`, in the words with which the user
+    started this run and quoted for the user's shell.
     """
 
     text: str = ""
     argv: tuple[str, ...] = ()
+    shown: str | None = None
 
     def __bool__(self) -> bool:
         """Return whether there is something to do."""
         return bool(self.text or self.argv)
 
     def __str__(self) -> str:
-        """Return both for a reader, as they are."""
+        """Return both for a reader."""
         import shlex  # noqa: PLC0415 - only an error needs it
 
-        return ": ".join(part for part in (self.text, shlex.join(self.argv)) if part)
+        command = shlex.join(self.argv) if self.shown is None else self.shown
+        return ": ".join(part for part in (self.text, command) if part)
 
 
 NO_REMEDY = Remedy()

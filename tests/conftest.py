@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from tasks_lib.execution import process
+from tasks_lib.execution import process, shell_words
 from tasks_lib.project.project import Project
 
 if TYPE_CHECKING:
@@ -92,6 +92,8 @@ def _no_settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / ".config"))
     monkeypatch.setenv("XDG_CONFIG_DIRS", str(home / "etc"))
     monkeypatch.setenv("PATH", os.pathsep.join(("/usr/bin", "/bin")))
+    monkeypatch.setenv("SHELL", "/bin/bash")
+    monkeypatch.setattr(shell_words, "_parent", lambda: "")
     monkeypatch.chdir(folder)
 
 

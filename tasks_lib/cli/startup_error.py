@@ -8,8 +8,8 @@ TYPE_CHECKING = False  # typing's own costs 9 ms
 if TYPE_CHECKING:
     from tasks_lib.errors import LabError
 
-#: what helps: a sentence, and a command as a list of words; either may be empty
-NO_REMEDY = ("", ())  # type: tuple[str, tuple[str, ...]]
+#: what helps: a sentence, a command as a list of words, and how it is typed; each may be empty
+NO_REMEDY = ("", (), None)  # type: tuple[str, tuple[str, ...], str | None]
 
 
 def refuse(  # noqa: PLR0913 - each is one part of an answer
@@ -18,7 +18,7 @@ def refuse(  # noqa: PLR0913 - each is one part of an answer
     *,
     code: str,
     exit_code: int,
-    remedy: "tuple[str, tuple[str, ...]]" = NO_REMEDY,
+    remedy: "tuple[str, tuple[str, ...], str | None]" = NO_REMEDY,
     title: str = "tool environment",
     seconds: float = 0.0,
     file: "str | None" = None,
@@ -28,8 +28,9 @@ def refuse(  # noqa: PLR0913 - each is one part of an answer
 
     The sentence goes to stderr. Where `argv` wants JSON, the one document goes to stdout.
     """
-    text, command = remedy
-    next_step = ": ".join(part for part in (text, _joined(command)) if part)
+    text, command, shown = remedy
+    typed = _joined(command) if shown is None else shown
+    next_step = ": ".join(part for part in (text, typed) if part)
     said = "mlops-lab: " + message
     if next_step:
         said += " Next: " + next_step

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -33,7 +32,7 @@ from tasks_lib.environments.base import (
 from tasks_lib.environments.conda_folders import is_base
 from tasks_lib.environments.conda_variables import VARIABLES
 from tasks_lib.errors import ErrorCode, LabError, Remedy
-from tasks_lib.execution import failures
+from tasks_lib.execution import failures, shell_words
 from tasks_lib.execution.files import write
 from tasks_lib.execution.plan import Installs, Step, Writes
 from tasks_lib.project import conda_edit, pip_section
@@ -267,7 +266,7 @@ class Conda(Environment):
             command = self.maker.explicit(self.prefix, self.file, description)
             return (self._create_step(command, title),)
         listed = self.prefix.with_name(f".{self.name}.explicit.txt")
-        records, out = shlex.quote(str(description)), shlex.quote(str(listed))
+        records, out = shell_words.joined([str(description)]), shell_words.joined([str(listed)])
         write_list = Step(
             "env.explicit",
             "write conda's explicit list",

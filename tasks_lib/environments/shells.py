@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING
 
 from tasks_lib.environments.base import WINDOWS
 from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.execution import shell_words
 from tasks_lib.execution.process import FOREIGN, Command
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from tasks_lib.environments.base import Activation
 
-#: PowerShell puts folders of the user ahead of the two that Windows itself lists in PSModulePath.
-_POWERSHELL_FOLDERS = 3
 _START = "MLOPS_LAB_START"
 
 
@@ -57,21 +56,12 @@ def _fill(template: str, **values: str) -> str:
     return re.sub(r"<([a-z]+)>", lambda match: values[match[1]], template)
 
 
-def _quoting(special: str, by: str) -> Callable[[str], str]:
-    """Put quotes around every value: zsh expands `=word`, which `shlex.quote` leaves bare."""
-    return lambda value: "'" + re.sub(special, by, value) + "'"
-
-
-_quoted_posix = _quoting("'", "'\"'\"'")
-
-
 def _quoted_cmd(value: str) -> str:
-    """Escape each character by itself: a quote in the value would end quotes around it."""
     if "\n" in value or "\r" in value:
         text = f"cmd cannot write a line break, and there is one in {value!r}."
         remedy = Remedy("Use PowerShell instead of cmd")
         raise LabError(text, ErrorCode.SHELL_CANNOT_EXPRESS, remedy=remedy)
-    return re.sub(r'([\^&|<>"])', r"^\1", value).replace("%", "%%")
+    return shell_words.for_cmd(value)
 
 
 def _write(file: Path, text: str, encoding: str = "utf-8") -> str:
@@ -86,10 +76,10 @@ def _start_bash(script: str, folder: Path) -> Command:
 
 def _start_zsh(script: str, folder: Path) -> Command:
     """Take ZDOTDIR's place only until the user's own files are read."""
-    own, ours = os.environ.get("ZDOTDIR"), _quoted_posix(str(folder))
+    own, ours = os.environ.get("ZDOTDIR"), shell_words.posix(str(folder))
     read = 'if [ -f "${ZDOTDIR:-$HOME}/<name>" ]; then . "${ZDOTDIR:-$HOME}/<name>"; fi'
     env = (
-        "unset ZDOTDIR" if own is None else f"export ZDOTDIR={_quoted_posix(own)}",
+        "unset ZDOTDIR" if own is None else f"export ZDOTDIR={shell_words.posix(own)}",
         _fill(read, name=".zshenv"),
         f'_MLOPS_ZDOTDIR="${{ZDOTDIR-}}"\nZDOTDIR={ours}\n',
     )
@@ -141,9 +131,9 @@ _PROMPT_OFF = 'if [ -n "${PS1-}" ]; then PS1="${PS1#<prompt>}"; fi'
 _BASH = Shell(
     name="bash",
     suffix=".sh",
-    quote=_quoted_posix,
+    quote=shell_words.posix,
     between=":",
-    begin="if typeset -f mlops_deactivate >/dev/null; then mlops_deactivate; fi\n"
+    begin="if command -v mlops_deactivate >/dev/null 2>&1; then mlops_deactivate; fi\n"
     "_MLOPS_OPTIONS=$-\nset +eu",
     save='if [ -n "${<name>+x}" ]; then _MLOPS_OLD_<name>="$<name>"; '
     "else unset _MLOPS_OLD_<name>; fi",
@@ -164,7 +154,7 @@ _BASH = Shell(
 _FISH = Shell(
     name="fish",
     suffix=".fish",
-    quote=_quoting(r"(['\\])", r"\\\1"),
+    quote=shell_words.fish,
     between=" ",
     begin="if functions -q mlops_deactivate; mlops_deactivate; end",
     save="if set -q <name>; set -g _MLOPS_OLD_<name> $<name>; else; set -eg _MLOPS_OLD_<name>; end",
@@ -183,7 +173,7 @@ _FISH = Shell(
 _POWERSHELL = Shell(
     name="powershell",
     suffix=".ps1",
-    quote=_quoting("(['\u2018-\u201b])", r"\1\1"),  # it takes the typographic ones for quotes too
+    quote=shell_words.powershell,
     between=" + [IO.Path]::PathSeparator + ",
     begin="if (Test-Path Function:mlops_deactivate) { mlops_deactivate }\n$global:_MLOPS_OLD = @{}",
     save="$global:_MLOPS_OLD['<name>'] = [Environment]::GetEnvironmentVariable('<name>')",
@@ -248,19 +238,6 @@ SHELLS = {
 }
 
 
-def detect(variables: Mapping[str, str]) -> str:
-    """Return the name of the shell that `variables` come from, bash where they do not say."""
-    found = {key.upper(): value for key, value in variables.items()}
-    program = re.split(r"[\\/]", found.get("SHELL", ""))[-1].lower().removesuffix(".exe")
-    name = program.replace("pwsh", "powershell")
-    if name in SHELLS:
-        return name
-    if "COMSPEC" not in found or "SHELL" in found:
-        return "bash"
-    folders = [folder for folder in found.get("PSMODULEPATH", "").split(";") if folder]
-    return "powershell" if len(folders) >= _POWERSHELL_FOLDERS else "cmd"
-
-
 def activation_script(shell_name: str, activation: Activation) -> str:
     """Return the script that activates an environment, after undoing an earlier activation.
 
@@ -322,7 +299,7 @@ def hint(shell_name: str, program: str) -> str:
 def _shell(name: str) -> Shell:
     if name not in SHELLS:
         text = f"{name!r} is not a supported shell. There are: {', '.join(SHELLS)}."
-        remedy = Remedy(f"Choose one, e.g. {next(iter(SHELLS))}")
+        remedy = Remedy(f"Choose one, e.g. --shell {next(iter(SHELLS))}")
         raise LabError(text, ErrorCode.UNKNOWN_SHELL, remedy=remedy)
     return SHELLS[name]
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
-from tasks_lib.execution import redaction
+from tasks_lib.execution import redaction, shell_words
 from tasks_lib.execution.failure_rules import GENERAL, NOT_CACHED
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def explain(outcome: Outcome, *, title: str = "") -> LabError:
             return _error(rule, found, said, command)
     last = _telling(said) or "it printed nothing."
     message = f"{command.program} ended with exit code {outcome.code}: {last}"
-    shown = redaction.without_secrets(command.shown)
+    shown = redaction.without_secrets(shell_words.shown(command))
     remedy = Remedy(f"Run it yourself to see all that it prints: {shown}")
     title = f"{title} failed" if title else ""
     return LabError(message, ErrorCode.TOOL_FAILED, remedy=remedy, title=title)

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tasks_lib.errors import ErrorCode, LabError
-from tasks_lib.execution import failures, process, redaction
+from tasks_lib.execution import failures, process, redaction, shell_words
 from tasks_lib.results import Result, Status
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Step:
         """Return the step as a dry run shows it."""
         shown, why, argv = self.shown, self.why, list[str]()
         if self.command:
-            shown, why = self.command.shown, why or self.command.why
+            shown, why = shell_words.shown(self.command), why or self.command.why
             argv = [redaction.without_secrets(word) for word in self.command.argv]
         return {
             "id": self.id,

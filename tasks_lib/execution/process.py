@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import signal
 import subprocess
 import threading
@@ -42,6 +41,8 @@ FOREIGN = (
 _SHOWN = ("PATH", "VIRTUAL_ENV", "CONDA_", "UV_", "POETRY_", "PIP_", "PYTHON", "MLOPS_LAB_")
 #: How the variables end by which a tool is told to stay offline.
 _OFFLINE = ("_OFFLINE", "_NO_INDEX")
+#: What is shown in place of a secret.
+HIDDEN = "***"
 _LOGINS = ("POETRY_HTTP_BASIC", "POETRY_PYPI_TOKEN", "UV_PUBLISH")
 #: The seconds that a process has to end, and its last output to arrive.
 _GRACE = 5.0
@@ -77,24 +78,18 @@ class Command:
         """Return the program as a user would type it."""
         return Path(self.argv[0]).name.removesuffix(".exe")
 
-    @property
-    def shown(self) -> str:
-        """Return the command as a user would type it; it is never given to a shell."""
-        words = []
-        for key, value in sorted(self.env.items()):
-            if value is not None:
-                words.append(f"{key}={_quoted(key, value)}")
-        return " ".join([*words, shlex.join([self.program, *self.argv[1:]])])
 
+def visible(key: str, value: str) -> tuple[str, str]:
+    """Return what a user sees of a variable's value, and the variable whose value follows it.
 
-def _quoted(key: str, value: str) -> str:
-    """Quote a variable's value; the present PATH is `$PATH`, and a user's variable is not shown."""
+    The present PATH is `PATH` itself. A variable of the user's own may be a secret.
+    """
     if not key.startswith(_SHOWN) or key.startswith(_LOGINS):
-        return "***"
+        return HIDDEN, ""
     behind = f"{os.pathsep}{os.environ.get('PATH', '')}"
     if key == "PATH" and value.endswith(behind):
-        return f"{shlex.quote(value.removesuffix(behind))}{os.pathsep}$PATH"
-    return shlex.quote(value)
+        return value.removesuffix(behind), "PATH"
+    return value, ""
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import shlex
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib.errors import ExitCode, Remedy
+from tasks_lib.execution import shell_words
 from tasks_lib.results import Result, Status
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def failure(task: str, outcome: Outcome) -> Result:
             parts = (row["title"], row["file"], row["detail"])
             detail = ": ".join(filter(None, parts))
             argv = tuple(row["remedy_argv"])
-            text = row["remedy"].removesuffix(shlex.join(argv)).removesuffix(": ")
+            text = row["remedy"].removesuffix(shell_words.joined(argv)).removesuffix(": ")
             return Result(task, status, task, detail, Remedy(text, argv))
     said = f"it ended with exit code {outcome.code} and no answer: {outcome.said[-300:]}"
     return Result(task, Status.ERROR, task, said)

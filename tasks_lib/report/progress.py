@@ -40,8 +40,13 @@ class Progress:
 
     def __exit__(self, *error: object) -> None:
         """Remove the live line."""
+        self.give_terminal()
+
+    def give_terminal(self) -> None:
+        """Remove the live line for good: the terminal is a child's from here on."""
         if self._spinner is not None:
             self._spinner.stop()
+            self._spinner = None
 
     def say(self, text: str) -> None:
         """Write one line."""

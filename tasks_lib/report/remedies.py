@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from tasks_lib.errors import Remedy
+from tasks_lib.execution import shell_words
 from tasks_lib.execution.redaction import without_secrets
 
 if TYPE_CHECKING:
@@ -23,11 +24,12 @@ def program() -> str:
 
 
 def typable(remedy: Remedy) -> Remedy:
-    """Return a remedy without secrets, with the words with which this user runs tasks."""
+    """Return a remedy without secrets, as this user runs tasks and as their shell quotes words."""
     words = list(remedy.argv)
     if words[:1] == ["invoke"]:
         words[:1] = program().split()
-    return Remedy(without_secrets(remedy.text), tuple(without_secrets(word) for word in words))
+    argv = tuple(without_secrets(word) for word in words)
+    return Remedy(without_secrets(remedy.text), argv, shell_words.joined(argv))
 
 
 def with_options(remedy: Remedy, options: Sequence[str]) -> Remedy:

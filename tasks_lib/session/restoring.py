@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tasks_lib.environments import distribution_health, site_packages
 from tasks_lib.environments.base import State
 from tasks_lib.errors import LabError
-from tasks_lib.execution import files, process, redaction
+from tasks_lib.execution import files, process, redaction, shell_words
 from tasks_lib.results import Status
 from tasks_lib.session import journal
 
@@ -113,7 +113,7 @@ def _repaired(session: Session, before: Journal) -> list[str]:
     different = dict(before.packages.items() ^ after.items())
     phrases = []
     if failed:
-        phrases.append(f"{redaction.without_secrets(failed[0].shown)} failed")
+        phrases.append(f"{redaction.without_secrets(shell_words.shown(failed[0]))} failed")
     if different:
         phrases.append(f"{', '.join(sorted(different))} differ from what was installed")
     return phrases

@@ -97,22 +97,22 @@ def activate(session: Session, _: Progress, shell: str = "", undo: bool = False)
 
 
 @lab_task("env.shell", without=ANSWER, help={"shell": _SHELL})
-def shell(session: Session, _: Progress, shell: str = "") -> Answer:
+def shell(session: Session, progress: Progress, shell: str = "") -> Answer:
     """Open an interactive shell in the environment."""
     from tasks_lib.workflows import environment_info
 
-    return environment_info.shell(session, shell)
+    return environment_info.shell(session, progress, shell)
 
 
 @lab_task("env.run", help={"command": "the command as one quoted word; better give it behind --"})
 def run(
-    session: Session, _: Progress, command: str = "", json: bool = False, format: str = ""
+    session: Session, progress: Progress, command: str = "", json: bool = False, format: str = ""
 ) -> Answer:
     """Run a command in the environment: invoke env.run -- python -V."""
     from tasks_lib.workflows import environment_info
 
     is_document = json or format not in {"", "text"}
-    return environment_info.run(session, command, behind_dashes(), captured=is_document)
+    return environment_info.run(session, progress, command, behind_dashes(), captured=is_document)
 
 
 @lab_task("env.remove", changes=True)

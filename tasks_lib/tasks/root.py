@@ -49,12 +49,10 @@ def completion(
     _: None, __: Progress, shell: str = "", undo: bool = False, show: bool = False
 ) -> Answer:
     """Have your shell complete tasks, options, combos, groups, packages and environments."""
-    import os
-
     from tasks_lib.cli.completion import scripts
-    from tasks_lib.environments import shells
+    from tasks_lib.execution import shell_words
 
-    return scripts.install(shell or shells.detect(os.environ), undo=undo, show=show)
+    return scripts.install(shell or shell_words.of_user(), undo=undo, show=show)
 
 
 @lab_task(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
-from tasks_lib.execution import failures
+from tasks_lib.execution import failures, shell_words
 from tasks_lib.execution.failure_rules import (
     BROKEN_DOWNLOAD,
     CANNOT_WRITE,
@@ -206,6 +206,7 @@ def changes(outcome: Outcome) -> list[Change]:
     names = dict.fromkeys([*before, *after])
     if not names and "--dry-run" in outcome.command.argv and _NO_CHANGES not in said:
         text = "uv's dry run does not say what would change."
-        remedy = Remedy(f"Run it yourself to see all that it prints: {outcome.command.shown}")
+        command = shell_words.shown(outcome.command)
+        remedy = Remedy(f"Run it yourself to see all that it prints: {command}")
         raise LabError(text, ErrorCode.TOOL_FAILED, remedy=remedy)
     return [Change(name, before.get(name, ""), after.get(name, "")) for name in names]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from tasks_lib.environments import ENVIRONMENTS, conda_health, foreign, shells
 from tasks_lib.environments.base import State
 from tasks_lib.errors import ErrorCode, LabError, Remedy
-from tasks_lib.execution import process
+from tasks_lib.execution import process, shell_words
 from tasks_lib.managers import MANAGERS
 from tasks_lib.ownership import graph
 from tasks_lib.ownership.facts import Facts
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tasks_lib.environments.base import Activation
+    from tasks_lib.report.progress import Progress
     from tasks_lib.session.session import Session
 
 
@@ -136,23 +137,31 @@ def activation(session: Session, shell_name: str, *, undo: bool = False) -> Answ
 
     `shell_name` is empty for the shell that started this run.
     """
-    chosen = shell_name or shells.detect(os.environ)
+    chosen = shell_name or shell_words.of_user()
     value = _entered(session)
     script = shells.deactivation_script(chosen) if undo else shells.activation_script(chosen, value)
     return Answer(data={"shell": chosen, "script": script})
 
 
-def shell(session: Session, shell_name: str) -> Answer:
+def shell(session: Session, progress: Progress, shell_name: str) -> Answer:
     """Open an interactive shell in the environment; the answer has its exit code."""
     value = _entered(session)
-    chosen = shell_name or shells.detect(os.environ)
+    chosen = shell_name or shell_words.of_user()
     with tempfile.TemporaryDirectory(prefix="mlops-lab-") as folder:
         command = shells.interactive(chosen, value, Path(folder))
         env = {**package_index.for_programs(session.project.options), **command.env}
+        progress.give_terminal()
         return Answer(code=process.run_attached(replace(command, env=env)))
 
 
-def run(session: Session, text: str, words: Sequence[str], *, captured: bool = False) -> Answer:
+def run(
+    session: Session,
+    progress: Progress,
+    text: str,
+    words: Sequence[str],
+    *,
+    captured: bool = False,
+) -> Answer:
     """Run a command in the environment; the answer has its exit code.
 
     It runs with the environment's own PATH and variables. `captured` output is part of the answer.
@@ -173,10 +182,11 @@ def run(session: Session, text: str, words: Sequence[str], *, captured: bool = F
         raise LabError(message, ErrorCode.PROGRAM_NOT_FOUND)
     command = process.Command((program, *argv[1:]), env=env)
     if not captured:
+        progress.give_terminal()
         return Answer(code=process.run_attached(command))
     outcome = process.run(command)
     status = Status.PASS if outcome.ok else Status.FAIL
     detail = f"exit code {outcome.code}"
-    result = Result("env.run", status, shlex.join(argv), detail, seconds=outcome.seconds)
+    result = Result("env.run", status, shell_words.joined(argv), detail, seconds=outcome.seconds)
     data = {"stdout": outcome.stdout, "stderr": outcome.stderr, "returncode": outcome.code}
     return Answer([result], data, code=outcome.code)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from tasks_lib import checks
 from tasks_lib.environments import claims, shells, site_packages
 from tasks_lib.environments.base import MADE, State
 from tasks_lib.errors import ErrorCode, LabError, Remedy
-from tasks_lib.execution import process
+from tasks_lib.execution import process, shell_words
 from tasks_lib.execution.plan import Step, Writes, execute
 from tasks_lib.ownership import exclusions, guard
 from tasks_lib.ownership.facts import Facts
@@ -90,7 +89,10 @@ def _remembered(session: Session) -> Iterator[None]:
 
 def _activate(session: Session) -> str:
     """Return the line that a user types to activate the environment."""
-    line = shells.hint(shells.detect(os.environ), program())
+    shell = shell_words.of_user()
+    if shell not in shells.SHELLS:  # such as tcsh, for which there is no script
+        return f"{program()} env.shell --shell bash"
+    line = shells.hint(shell, program())
     task = " ".join(("env.activate", *combos.flags(session.project, session.combo)))
     return line.replace("env.activate", task)
 

@@ -6,7 +6,6 @@ goes, and it locks again: both managers keep what is locked and still fits.
 
 from __future__ import annotations
 
-import shlex
 import tomllib
 from dataclasses import replace
 from functools import partial
@@ -29,6 +28,7 @@ from tasks_lib.project import conda_edit
 from tasks_lib.project.conda_file import spec_name
 from tasks_lib.project.manifests import PYPROJECT, PyProject
 from tasks_lib.project.version_ranges import conda_specifiers
+from tasks_lib.report.remedies import typable
 from tasks_lib.results import Result, Status
 from tasks_lib.session import combos, transaction
 from tasks_lib.session.session import Answer, Session, planned
@@ -98,7 +98,8 @@ def migrate(  # noqa: PLR0913 - each is an option of the task
     if leaving:
         results += _removed(leaving, watcher)
     elif stays:
-        note = f"{session.environment.where} stays; remove it: {shlex.join(removal(session))}"
+        command = typable(Remedy(argv=removal(session)))
+        note = f"{session.environment.where} stays; remove it: {command}"
     if stays and had.strays:
         results.append(_strays(had))
     return Answer(results, {"note": note})

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import os
 import secrets
-import shlex
 import shutil
 import tempfile
 import zipfile
@@ -27,7 +26,7 @@ from packaging.version import Version
 
 from tasks_lib import bootstrap
 from tasks_lib.errors import ErrorCode, LabError, Remedy
-from tasks_lib.execution import files, redaction
+from tasks_lib.execution import files, redaction, shell_words
 from tasks_lib.execution.plan import Step, execute
 from tasks_lib.managers import MANAGERS
 from tasks_lib.project.manifests import PYPROJECT
@@ -106,7 +105,7 @@ def build(
             "pkg.place",
             f"put the files in {folder}",
             work=place,
-            shown=f"mv {shlex.quote(str(aside))}/* {shlex.quote(str(folder))}",
+            shown=f"mv {shell_words.joined([str(aside)])}/* {shell_words.joined([str(folder)])}",
             needs=("pkg.check",),
             safe="replaces each file whole, and leaves the others",
         ),

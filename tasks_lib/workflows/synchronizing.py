@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_name
 
 from tasks_lib.environments import site_packages
 from tasks_lib.environments.base import SEEDS
-from tasks_lib.execution import failures, process
+from tasks_lib.execution import failures, process, shell_words
 from tasks_lib.execution.plan import Step
 from tasks_lib.ownership import graph, guard
 from tasks_lib.ownership.facts import Facts
@@ -113,7 +113,7 @@ def uninstall_step(
         "deps.uninstall",
         title,
         work=uninstall,
-        shown=pip(*known).shown if known else "",
+        shown=shell_words.shown(pip(*known)) if known else "",
         needs=("deps.edit", "deps.lock", "guard"),
         safe="removes what the lock no longer names, never what conda owns",
     )

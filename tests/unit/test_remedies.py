@@ -118,9 +118,10 @@ def test_a_remedy_is_what_this_user_types(
     monkeypatch: pytest.MonkeyPatch, typed: str, expected: tuple[str, ...]
 ) -> None:
     monkeypatch.setattr("sys.argv", [typed])
-    assert remedies.typable(Remedy("Do it", ("invoke", "setup"))) == Remedy("Do it", expected)
+    typable = remedies.typable(Remedy("Do it", ("invoke", "setup")))
+    assert typable == Remedy("Do it", expected, " ".join(expected))
     other = Remedy("Do it", ("conda", "doctor"))
-    assert remedies.typable(other) == other
+    assert remedies.typable(other) == Remedy("Do it", ("conda", "doctor"), "conda doctor")
 
 
 @pytest.mark.parametrize(

@@ -143,37 +143,6 @@ def test_cmd_refuses_a_script_that_it_could_not_call(odd: str) -> None:
     shells.activation_script("cmd", activation(scripts=(f"{odd}.sh",)))
 
 
-@pytest.mark.parametrize(
-    ("variables", "expected"),
-    [
-        pytest.param({}, "bash", id="nothing"),
-        pytest.param({"SHELL": "/bin/bash"}, "bash", id="bash"),
-        pytest.param({"SHELL": "/usr/local/bin/zsh"}, "zsh", id="zsh"),
-        pytest.param({"SHELL": "/usr/bin/fish"}, "fish", id="fish"),
-        pytest.param({"SHELL": "/usr/bin/pwsh"}, "powershell", id="pwsh"),
-        pytest.param({"SHELL": "/bin/tcsh"}, "bash", id="unknown"),
-        pytest.param(
-            {"SHELL": r"C:\Program Files\Git\usr\bin\bash.exe", "COMSPEC": "cmd.exe"},
-            "bash",
-            id="Git bash",
-        ),
-        pytest.param({"ComSpec": r"C:\Windows\system32\cmd.exe"}, "cmd", id="cmd"),
-        pytest.param(
-            {"COMSPEC": "cmd.exe", "PSModulePath": r"C:\Program Files\x;C:\Windows\y"},
-            "cmd",
-            id="cmd's own",
-        ),
-        pytest.param(
-            {"COMSPEC": "cmd.exe", "PSMODULEPATH": r"C:\Users\me;C:\Program Files\x;C:\Windows\y"},
-            "powershell",
-            id="PowerShell on Windows",
-        ),
-    ],
-)
-def test_the_shell_is_detected(variables: dict[str, str], expected: str) -> None:
-    assert shells.detect(variables) == expected
-
-
 def test_an_unknown_shell_lists_those_there_are(tmp_path: Path) -> None:
     said = r"'csh' is not a supported shell\. There are: bash, zsh, fish, powershell, cmd\."
     with pytest.raises(LabError, match=said):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import time
@@ -50,38 +49,6 @@ def test_unmarked_test_cannot_start_a_process() -> None:
         run(Command(("true",)))
     with pytest.raises(AssertionError, match="would start"):
         process.run_attached(Command(("true",)))
-
-
-@pytest.mark.parametrize(
-    ("command", "shown"),
-    [
-        pytest.param(Command(("/a/b/uv", "lock")), "uv lock", id="program without its folder"),
-        pytest.param(Command(("uv.exe", "lock")), "uv lock", id="Windows"),
-        pytest.param(
-            Command(("uv", "add", "a b", "$HOME", "x;y", "é'")),
-            """uv add 'a b' '$HOME' 'x;y' 'é'"'"''""",
-            id="quoted",
-        ),
-        pytest.param(
-            Command(("uv",), env={"UV_B": "x y", "UV_A": "1", "UV_C": None}),
-            "UV_A=1 UV_B='x y' uv",
-            id="sorted",
-        ),
-        pytest.param(
-            Command(("uv",), env={"KEY": "hunter2"}), "KEY=*** uv", id="a variable of a user's"
-        ),
-    ],
-)
-def test_command_is_shown_as_a_person_would_type_it(command: Command, shown: str) -> None:
-    assert command.shown == shown
-
-
-def test_path_of_the_machine_is_shown_as_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/usr/bin")
-    assert (
-        Command(("uv",), env={"PATH": f"/a b/bin{os.pathsep}/usr/bin"}).shown
-        == "PATH='/a b/bin':$PATH uv"
-    )
 
 
 def test_environment_loses_what_is_foreign_and_gets_the_changes(
