@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from tasks_lib.environments import claims, health_checks, site_packages
+from tasks_lib.environments import claims, health_checks, setting_aside, site_packages
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution.plan import Step, Writes
 from tasks_lib.tools import uv
@@ -327,42 +326,33 @@ class Environment(ABC):
         """Return the place of an environment that was set aside, until the run ends well."""
         return self.prefix.with_name(f".mlops-lab-aside-{self.prefix.name}")
 
+    def is_aside(self) -> bool:
+        """Return whether it was set aside by a run of this project."""
+        return setting_aside.is_ours(self.aside, self.project.root)
+
     def set_aside(self) -> None:
         """Move the environment away in one operation, so that it can be brought back whole."""
         self.refuse_base()
-        self._move(self.prefix, self.aside)
+        setting_aside.move(self.prefix, self.aside, self.project.root)
         self._deregister()
 
     def bring_back(self) -> None:
         """Move what was set aside to its place again."""
-        self._move(self.aside, self.prefix)
+        setting_aside.bring(self.aside, self.prefix)
+        setting_aside.forget(self.project.root)
         self._register()
 
     def discard_aside(self) -> None:
         """Delete what was set aside."""
-        self._delete(self.aside)
+        if self.is_aside():
+            setting_aside.delete(self.aside)
+        setting_aside.forget(self.project.root)
 
     def discard(self) -> None:
         """Delete the environment, whole or not; of a link, what it points to stays."""
         self.refuse_base()
-        self._delete(self.prefix)
+        setting_aside.delete(self.prefix)
         self._deregister()
-
-    def _delete(self, place: Path) -> None:
-        try:
-            _delete(place)
-        except OSError as error:
-            text = f"{place} cannot be deleted: {error.strerror}."
-            raise LabError(text, ErrorCode.CANNOT_DELETE) from None
-
-    def _move(self, source: Path, target: Path) -> None:
-        """Move a folder to where another may be, which is deleted."""
-        try:
-            _delete(target)
-            source.replace(target)
-        except OSError as error:
-            text = f"{self.prefix} cannot be moved: {error.strerror}."
-            raise LabError(text, ErrorCode.CANNOT_DELETE) from None
 
     def _register(self) -> None:  # noqa: B027 - not every kind has a list
         """Add the environment to its kind's list of environments."""
@@ -387,10 +377,3 @@ class Environment(ABC):
             text = f"{self.prefix} exists already, and is not a {self.kind} environment."
             remedy = Remedy(f"Move {self.prefix} away")
             raise LabError(text, ErrorCode.PATH_OCCUPIED, remedy=remedy)
-
-
-def _delete(place: Path) -> None:
-    if place.is_symlink() or place.is_file():
-        place.unlink()
-    elif place.exists():
-        shutil.rmtree(place)

@@ -71,7 +71,7 @@ def _restored(session: Session, before: Journal) -> list[str]:
         environment.discard()  # a tool that only looks writes there too
     if not before.touched:
         return []
-    if environment.aside.exists():
+    if environment.is_aside():
         environment.bring_back()
         return []
     state = environment.state()

@@ -87,7 +87,8 @@ def carry_out(  # noqa: PLR0913 - what is changed, and what of it may stay
     root, environment = session.project.root, session.environment
     for path in manifests:
         files.expect_writable(files.inside(root, path))
-    environment.discard_aside()  # left by a run that was killed after its last step
+    with contextlib.suppress(LabError):  # it is in the way only of another
+        environment.discard_aside()  # left by a run that was killed after its last step
     noted = journal.Journal.of(session, manifests, stays=stays)
     try:
         noted.save(root, manifests=manifests)
