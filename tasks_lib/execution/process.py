@@ -9,6 +9,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -47,6 +48,8 @@ _LOGINS = ("POETRY_HTTP_BASIC", "POETRY_PYPI_TOKEN", "UV_PUBLISH")
 #: The seconds that a process has to end, and its last output to arrive.
 _GRACE = 5.0
 _POSIX = os.name == "posix"
+#: Who ends what this run started, where it changes something.
+_KEEPERS: set[Keeper] = set()
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,7 @@ class Children:
 
     def add(self, child: subprocess.Popen[str]) -> None:
         """Add one; it is ended at once where the run is being stopped."""
+        _tell(f"+{child.pid}\n")
         with self._lock:
             self._running.add(child)
         if self.stopped:
@@ -140,6 +144,7 @@ class Children:
 
     def discard(self, child: subprocess.Popen[str]) -> None:
         """Forget one that has ended."""
+        _tell(f"-{child.pid}\n")
         with self._lock:
             self._running.discard(child)
 
@@ -150,6 +155,56 @@ class Children:
             running = list(self._running)
         for child in running:
             _end(child)
+
+
+class Keeper:
+    """The process that ends what this run started when the run dies; see the module `keeper`."""
+
+    def __init__(self, lock: str) -> None:
+        """Start nothing before there is something to tell."""
+        script = str(Path(__file__).with_name("keeper.py"))
+        self._argv = (sys.executable, "-I", "-S", script, lock, str(file_lock.HEARTBEAT))
+        self.child: subprocess.Popen[bytes] | None = None
+        self._guard = threading.Lock()
+
+    def tell(self, text: str) -> None:
+        """Tell it that a process begins or ends; the run goes on without one that cannot start."""
+        with self._guard, contextlib.suppress(OSError):
+            if self.child is None:
+                self.child = subprocess.Popen(  # noqa: S603 - an argument list, no shell
+                    self._argv,
+                    bufsize=0,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                    pass_fds=tuple(file_lock.INHERITED),
+                )
+            cast("IO[bytes]", self.child.stdin).write(text.encode())
+
+    def end(self) -> None:
+        """Let it end, and wait for that."""
+        if self.child is not None:
+            with self.child:
+                pass
+
+
+@contextlib.contextmanager
+def kept(lock: str) -> Iterator[Keeper]:
+    """Let nothing that is started meanwhile outlive this process, which holds the file `lock`."""
+    one = Keeper(lock)
+    if _POSIX:
+        _KEEPERS.add(one)
+    try:
+        yield one
+    finally:
+        _KEEPERS.discard(one)
+        one.end()
+
+
+def _tell(text: str) -> None:
+    for one in _KEEPERS:
+        one.tell(text)
 
 
 class _Reader(threading.Thread):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import sys
 import threading
 import time
@@ -11,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks_lib.errors import ExitCode, LabError
-from tasks_lib.execution import process
+from tasks_lib.execution import file_lock, process
 from tasks_lib.execution.process import FOREIGN, Children, Command, Interrupted, environment, run
 
 if TYPE_CHECKING:
@@ -160,6 +163,53 @@ def test_time_limit_ends_the_process_and_its_children(root: Path) -> None:
         run(python(code, cwd=root), timeout=1, on_line=heard.append)
     assert caught.value.exit_code == ExitCode.TOOL_FAILED
     assert _wait(lambda: not _lives(int(heard[0])))
+
+
+LEADER = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from tasks_lib.execution import file_lock, process
+code = '''
+import subprocess
+child = subprocess.Popen(["sleep", "60"])
+print(child.pid, flush=True)
+child.wait()
+'''
+command = process.Command((sys.executable, "-c", code))
+with file_lock.held(sys.argv[2], "deps.add", print), process.kept(sys.argv[2]):
+    process.run(command, on_line=lambda text: print(text, flush=True))
+"""
+
+
+@pytest.mark.processes
+def test_what_a_stopped_and_killed_run_started_ends_with_it(root: Path) -> None:
+    """Until then the lock has the time of a living run: tools write while it is stopped."""
+    lock = root / "lock"
+    argv = [sys.executable, "-c", LEADER, str(Path(__file__).parents[3]), str(lock)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as leader:
+        assert leader.stdout is not None
+        sleeps = int(leader.stdout.readline())
+        leader.send_signal(signal.SIGSTOP)
+        os.utime(lock, (1, 1))
+        assert _wait(lambda: lock.stat().st_mtime > 1)  # the run itself cannot
+        assert _lives(sleeps)
+        leader.kill()
+        leader.wait()
+        assert _wait(lambda: not _lives(sleeps))
+    with file_lock.held(str(lock), "setup", print) as died:
+        assert died is not None
+        assert time.time() - died < _SOON
+
+
+@pytest.mark.processes
+def test_keeper_ends_with_a_run_that_ends_well(root: Path) -> None:
+    with process.kept(str(root / "lock")) as keeper:
+        assert keeper.child is None  # nothing was started yet
+        assert run(python("print(1)", cwd=root)).ok
+        child = keeper.child
+    assert child is not None
+    assert child.returncode == 0
+    assert not list(root.iterdir())
 
 
 @pytest.mark.processes
