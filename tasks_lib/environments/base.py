@@ -324,7 +324,7 @@ class Environment(ABC):
     @property
     def aside(self) -> Path:
         """Return the place of an environment that was set aside, until the run ends well."""
-        return self.prefix.with_name(f".mlops-lab-aside-{self.prefix.name}")
+        return setting_aside.place_for(self.prefix)
 
     def is_aside(self) -> bool:
         """Return whether it was set aside by a run of this project."""

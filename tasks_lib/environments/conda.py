@@ -19,6 +19,7 @@ from tasks_lib.environments import (
     conda_platforms,
     distribution_health,
     health_checks,
+    setting_aside,
     site_packages,
 )
 from tasks_lib.environments.base import (
@@ -185,16 +186,21 @@ class Conda(Environment):
     def prefix(self) -> Path:
         """Return the folder where conda has the environment, or would create it.
 
-        That is the first of conda's folders that can be written.
+        That is the first of conda's folders that can be written. An environment that a killed run
+        had set aside keeps its place.
         """
         folders = conda_folders.envs_dirs(self.maker.condarc, self.maker.root)
-        for folder in folders:
-            if (folder / self.name / self.mark).is_dir():
-                return folder / self.name
-        for folder in folders:
-            if conda_folders.is_writable(folder):
-                return folder / self.name
-        return folders[0] / self.name
+        places = [folder / self.name for folder in folders]
+        for place in places:
+            if (place / self.mark).is_dir():
+                return place
+        for place in places:
+            if setting_aside.is_ours(setting_aside.place_for(place), self.project.root):
+                return place
+        for place in places:
+            if conda_folders.is_writable(place.parent):
+                return place
+        return places[0]
 
     def activation(self) -> Activation:
         """Return the interpreter, the folders and the variables that `conda activate` would set."""

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 _RECORD = "aside"
 
 
+def place_for(prefix: Path) -> Path:
+    """Return where an environment is moved to: a neighbour, on the same file system."""
+    return prefix.with_name(f".mlops-lab-aside-{prefix.name}")
+
+
 def is_ours(place: Path, root: Path) -> bool:
     """Return whether a run of the project in `root` moved what is in this place there."""
     try:

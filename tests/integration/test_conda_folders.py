@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -52,3 +55,16 @@ def test_one_that_cannot_be_created_again_stays(lab: Lab) -> None:
     assert lab("setup").code in {2, 4}
     assert _environments(lab) == [lab.prefix]
     assert tree(lab.prefix) == before
+
+
+def test_one_that_a_killed_run_had_set_aside_is_found_again(lab: Lab) -> None:
+    aside = lab.prefix.with_name(f".mlops-lab-aside-{lab.prefix.name}")
+    child = lab.start(lab.argv("env.remove", json=True))
+    while not aside.exists():
+        assert child.poll() is None, child.communicate()
+        time.sleep(0.001)
+    os.killpg(child.pid, signal.SIGKILL)
+    child.communicate()
+    lab.ok("setup")
+    assert _environments(lab) == [lab.prefix]
+    assert lab.imports("click") == lab.prefix
