@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -214,22 +213,3 @@ def counted(report: Report) -> str:
     """Return how many results have which status, worst first."""
     told = [f"{count} {status}" for status, count in counts_of(report.results).items()]
     return ", ".join(told) or f"exit code {int(report.code)}"
-
-
-#: characters that move a terminal's cursor, end a line, turn text around, or are not allowed in XML
-#: or UTF-8
-_UNPRINTABLE = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]",
-)
-
-
-def printable(text: str) -> str:
-    """Return a text with visible escapes for what a reader should not get as it is.
-
-    Line breaks and tabs stay.
-    """
-
-    def escape(match: re.Match[str]) -> str:
-        return match[0].encode("unicode_escape").decode()
-
-    return _UNPRINTABLE.sub(escape, text.replace("\r\n", "\n"))

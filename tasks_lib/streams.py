@@ -23,7 +23,34 @@ def open_closed() -> None:
             setattr(sys, name, open(number, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - a number, and open to the end
 
 
+def printable(text: str) -> str:
+    """Return a text with visible escapes for what a reader should not get as it is.
+
+    That is what moves a terminal's cursor, ends a line, turns text around, is not allowed in XML or
+    UTF-8, and what would make a line a workflow command for GitHub. Line breaks and tabs stay.
+    """
+    import re  # noqa: PLC0415 - 5 ms that the first start does not need
+
+    found = re.compile(
+        r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+        r"|^[ \t\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]*:(?=:)|(?<=##)\[",
+        re.MULTILINE,
+    )
+
+    def escape(match: "re.Match[str]") -> str:
+        spaces, letter = match.group()[:-1], match.group()[-1]
+        code = letter.encode("unicode_escape").decode()
+        return spaces + (code if len(code) > 1 else f"\\x{ord(letter):02x}")
+
+    return found.sub(escape, text.replace("\r\n", "\n"))
+
+
 def tell(text: str) -> None:
+    """Write a line to stderr, however it came here."""
+    tell_printable(printable(text))
+
+
+def tell_printable(text: str) -> None:
     """Write a line to stderr; where that cannot be written, nobody can be told."""
     try:
         sys.stderr.write(text + "\n")

@@ -63,7 +63,8 @@ def refuse(  # noqa: PLR0913 - each is one part of an answer
         "seconds": took,
         "results": [result],
     }
-    error = streams.put((json.dumps(document, indent=2) + "\n").encode())
+    said = json.dumps(document, indent=2).replace("##[", "##\\u005b")  # as report/json.py has it
+    error = streams.put((said + "\n").encode())
     if error is not None:
         streams.tell(f"mlops-lab: the answer cannot be written: {error.strerror}.")
     return exit_code

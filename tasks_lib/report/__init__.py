@@ -57,7 +57,7 @@ def show(report: Report, name: str, *, is_for_eval: bool = False) -> None:
     """
     report = _presentable(report)
     if name == "text" and is_for_eval and report.code:
-        streams.tell(renderer(name)(report, stderr=True).rstrip())
+        streams.tell_printable(renderer(name)(report, stderr=True).rstrip())
         return
     if name == "text" and "markdown" in report.data and sys.stdout.isatty():
         from tasks_lib.report import pager  # noqa: PLC0415 - rich takes 0.04 s

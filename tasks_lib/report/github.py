@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks_lib.results import Report, Result, Status, counted, printable
+from tasks_lib.results import Report, Result, Status, counted
+from tasks_lib.streams import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +50,6 @@ def _line(command: str, message: str, properties: Mapping[str, str]) -> str:
     pairs = []
     for name, value in properties.items():
         if value:
-            pairs.append(f"{name}={printable(value).translate(_PROPERTY)}")
+            pairs.append(f"{name}={printable(value.translate(_PROPERTY))}")
     head = f"{command} {','.join(pairs)}".strip()
-    return f"::{head}::{printable(message).translate(_DATA)}\n"
+    return f"::{head}::{printable(message.translate(_DATA))}\n"

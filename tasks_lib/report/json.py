@@ -11,4 +11,5 @@ if TYPE_CHECKING:
 
 def render(report: Report) -> str:
     """Return the document."""
-    return json.dumps(report.as_dict(), indent=2, ensure_ascii=False, default=str) + "\n"
+    text = json.dumps(report.as_dict(), indent=2, ensure_ascii=False, default=str)
+    return text.replace("##[", "##\\u005b") + "\n"  # else a workflow command of GitHub

@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from tasks_lib.report.tables import Table, tables
-from tasks_lib.results import Report, Result, Status, counted, printable
+from tasks_lib.results import Report, Result, Status, counted
+from tasks_lib.streams import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tasks_lib import streams
 from tasks_lib.execution.redaction import without_secrets
-from tasks_lib.results import printable
+from tasks_lib.streams import printable
 
 if TYPE_CHECKING:
     from rich.status import Status as Spinner
@@ -51,7 +51,7 @@ class Progress:
     def say(self, text: str) -> None:
         """Write one line."""
         with self._lock:
-            streams.tell(printable(without_secrets(text)))
+            streams.tell(without_secrets(text))
 
     def begin(self, step: Step) -> None:
         """Show that a step starts."""

@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 from tasks_lib import __version__
 from tasks_lib.errors import ExitCode
-from tasks_lib.results import Report, Result, Status, printable
+from tasks_lib.results import Report, Result, Status
+from tasks_lib.streams import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +48,8 @@ def render(report: Report) -> str:
         "results": results,
     }
     document = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    return text.replace("##[", "##\\u005b") + "\n"  # else a workflow command of GitHub
 
 
 def _result(report: Report, result: Result, index: int) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from rich.text import Text
 
 from tasks_lib.report import layers
 from tasks_lib.report.tables import are_rows, cell, shaped
-from tasks_lib.results import Report, Result, Status, counts_of, printable
+from tasks_lib.results import Report, Result, Status, counts_of
+from tasks_lib.streams import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -18,10 +18,13 @@ import jsonschema
 import pytest
 import xmlschema
 
+from tasks_lib.cli.startup_error import refuse
 from tasks_lib.errors import ExitCode, LabError, Remedy
 from tasks_lib.report import FORMATS, choose, renderer, save, show
+from tasks_lib.report.progress import Progress
 from tasks_lib.report.tables import tables
-from tasks_lib.results import Report, Result, Status, printable
+from tasks_lib.results import Report, Result, Status
+from tasks_lib.streams import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,6 +144,33 @@ VALID: dict[str, Callable[[str], None]] = {
     "markdown": _markdown,
     "html": _html,
 }
+
+
+#: what GitHub's runner takes for a command: a line that begins so, or has this anywhere (see its
+#: source, ActionCommand.cs)
+_RUNNER = re.compile(r"(?m)^\s*::|##\[")
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS if name != "github"])
+@pytest.mark.parametrize(
+    "text", [*HOSTILE, " \u00a0::x::", "\n\n\t::add-mask::x", "x\n \n::x", "##[[x", "a##[x"]
+)
+def test_no_format_has_a_line_that_the_runner_would_obey(name: str, text: str) -> None:
+    made = renderer(name)(_report(text))
+    assert not _RUNNER.search(made)
+    if name == "json":
+        assert json.loads(made)["results"][1]["detail"] == text
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_talk_has_no_line_that_the_runner_would_obey(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Progress().say(text)
+    refuse(["setup"], text, code="x", exit_code=2, remedy=(text, (text,), None))
+    said = capsys.readouterr().err
+    assert not _RUNNER.search(said)
+    assert {char for char in said if printable(f".{char}") != f".{char}"} == set()
 
 
 @pytest.mark.parametrize("name", FORMATS)
