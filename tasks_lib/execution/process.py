@@ -61,6 +61,7 @@ class Command:
     - `turn` is a file by which commands wait for each other, in all runs on this machine.
     - `source` is where it downloads from, for a message.
     - `failures` says what the program's words mean when it fails.
+    - `through` are the words that start the program in place of its path.
     """
 
     argv: tuple[str, ...]
@@ -70,6 +71,7 @@ class Command:
     turn: Path | None = None
     source: str = ""
     failures: tuple[Rule, ...] = ()
+    through: tuple[str, ...] = ()
 
     @property
     def offline(self) -> bool:
@@ -327,7 +329,7 @@ def _start(command: Command, *, piped: bool, kept: tuple[int, ...] = ()) -> subp
     inherited = (*file_lock.INHERITED, *kept) if _POSIX else ()
     try:
         return subprocess.Popen(  # noqa: S603 - an argument list, no shell
-            command.argv,
+            (*(command.through or command.argv[:1]), *command.argv[1:]),
             stdin=subprocess.DEVNULL if piped else None,
             stdout=pipe,
             stderr=pipe,

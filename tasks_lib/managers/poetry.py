@@ -55,6 +55,7 @@ _OPERATION = re.compile(
 _ROOT = re.compile(
     r"^Installing the current project: (?P<name>\S+) \((?P<version>[^)]*)\)", re.MULTILINE
 )
+_INSTALLER = Path(__file__).with_name("poetry_installer.py")
 #: How Poetry refuses a file that it has downloaded, and names it.
 _REFUSED = re.compile(
     r"not found in known hashes|not match any known checksums|not a zip file|Bad CRC"
@@ -106,7 +107,9 @@ class Poetry(Manager):
     def install(self, activation: Activation, groups: Sequence[str] = ()) -> Command:
         """Run `poetry install`, which removes nothing; `poetry sync` would."""
         argv = ["install", *_with(groups)]
-        return self._command(argv, activation, "install what poetry.lock lists, and remove nothing")
+        why = "install what poetry.lock lists, and remove nothing"
+        command = self._command(argv, activation, why)
+        return replace(command, through=(sys.executable, "-P", str(_INSTALLER)))
 
     def preview(self, activation: Activation, groups: Sequence[str] = ()) -> Command:
         """Run `poetry install --dry-run`."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab import CASES, CONDA_YML, Case, Lab, differences, tools, untouched
+from tests.lab import CASES, CONDA_YML, Case, Lab, differences, tools, untouched, wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -263,6 +263,25 @@ def test_marks_against_changes(sound: Lab) -> None:
     frozen.unlink()
     sound.ok("deps.remove", "iniconfig")
     assert differences(before, conda_files(sound)) == {}
+
+
+@pytest.mark.parametrize(
+    "sound", [Case("conda_poetry", "rattler"), Case("conda_uv", "conda")], ids=str, indirect=True
+)
+def test_no_installation_writes_into_a_cache(sound: Lab) -> None:
+    """Engines link the files of their caches into an environment, and a wheel may have such one."""
+    files = {"six.py": "x = 1", "mine-1.data/data/share/mine": "new"}
+    name = wheel(sound.project, "mine", files)
+    (site,) = sound.prefix.glob("lib/python*/site-packages")
+    cached, shared = sound.home / "cached.py", sound.home / "shared"
+    cached.hardlink_to(site / "six.py")
+    before = cached.read_bytes()
+    shared.write_text("old")
+    (sound.prefix / "share").mkdir(exist_ok=True)
+    (sound.prefix / "share" / "mine").symlink_to(shared)
+    sound.ok("deps.add", f"mine @ {(sound.project / name).as_uri()}")
+    assert (site / "six.py").read_text() == "x = 1"
+    assert (cached.read_bytes(), shared.read_text()) == (before, "old")
 
 
 def test_conda_takes_over_nothing_that_the_lock_owns(lab: Lab) -> None:
