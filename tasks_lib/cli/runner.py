@@ -24,6 +24,7 @@ from tasks_lib.report.remedies import with_options
 from tasks_lib.results import Report, Result, Status, from_error, verdict
 from tasks_lib.session import combos, journal, transaction
 from tasks_lib.session.session import Answer, Session
+from tasks_lib.tools import executables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,6 +91,7 @@ class _Run:
         self.shown, self.saved = report.choose(
             json=request.json, asked=request.format, output=request.output
         )
+        executables.refuse_home_file()
         # the renderer is imported while the tools run
         threading.Thread(target=report.renderer, args=(self.shown,), daemon=True).start()
         recovered: list[Result] = []
@@ -205,6 +207,11 @@ def _fault(error: Exception) -> Result:
     """Return the result for an error that nobody expected."""
     if os.environ.get("MLOPS_LAB_DEBUG"):
         traceback.print_exc()
+    if isinstance(error, MemoryError) or "can't start new thread" in str(error):
+        text = "The system gives this process no more memory, or no more threads."
+        remedy = Remedy("Raise the limits (`ulimit -v`, `ulimit -u`), or close other programs")
+        title, code = "the system refused", ErrorCode.SYSTEM_ERROR
+        return Result("error.system", Status.ERROR, title, text, remedy, code=code)
     if isinstance(error, OSError):
         text = str(error.strerror or error)
         if error.filename:

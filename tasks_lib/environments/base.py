@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from tasks_lib.environments import claims, health_checks, setting_aside, site_packages
 from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.execution import shell_words
 from tasks_lib.execution.plan import Step, Writes
 from tasks_lib.tools import uv
 
@@ -239,7 +240,7 @@ class Environment(ABC):
 
     def clearing(self, why: str) -> Step:
         """Return the step that moves it away; the run moves it back unless it ends well."""
-        shown = f"rm -r {self.prefix}"
+        shown = shell_words.joined(["rm", "-r", str(self.prefix)])
         return Step(
             "env.clear",
             f"clear {self.where}",
@@ -310,6 +311,7 @@ class Environment(ABC):
             LabError: The environment does not exist yet, is conda's base, or another project's.
         """
         self.refuse_base()
+        self.refuse_place()
         claims.refuse_others(self)
         if self.state() is not State.PRESENT:
             text = f"{self.where} does not exist yet."
@@ -377,3 +379,10 @@ class Environment(ABC):
             text = f"{self.prefix} exists already, and is not a {self.kind} environment."
             remedy = Remedy(f"Move {self.prefix} away")
             raise LabError(text, ErrorCode.PATH_OCCUPIED, remedy=remedy)
+
+    def refuse_place(self) -> None:
+        """Raise an error where no program in it would be found by PATH."""
+        if os.pathsep in str(self.prefix):
+            text = f"PATH cannot hold {self.prefix}, which has {os.pathsep!r} in its name."
+            remedy = Remedy(f"Give the folder a name without {os.pathsep!r}")
+            raise LabError(text, ErrorCode.SHELL_CANNOT_EXPRESS, remedy=remedy)

@@ -69,6 +69,8 @@ def read(path: Path, parse: Callable[[dict[str, Any]], LockedPackage]) -> tuple[
     try:
         data, _ = read_toml(path)
     except LabError as error:
+        if error.code is ErrorCode.CANNOT_READ:
+            raise
         raise _damaged(path, error.message, error.line) from None
     try:
         return tuple(parse(row) for row in data.get("package", []))

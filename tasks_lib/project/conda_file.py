@@ -192,8 +192,8 @@ class _Reader:
             raise self.wrong(node, "variables must be a mapping.")
         for key, value in node.value:
             name = self._string(key, "A variable")
-            if not name or "=" in name:
-                raise self.wrong(key, f"{name!r} is not a name for a variable.")
+            if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name):
+                raise self.wrong(key, f"No shell can hold a variable of the name {name!r}.")
             found[name] = self._string(value, f"The value of {name!r}", secret=True)
         return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 import tomllib
@@ -77,8 +78,7 @@ def read_text(path: Path, shown: str = "") -> str:
         text = f"There is no {path.name} in {path.absolute().parent}."
         raise LabError(text, ErrorCode.FILE_MISSING, file=shown) from None
     except OSError as error:
-        text = f"{shown} cannot be read: {error.strerror}."
-        raise LabError(text, ErrorCode.CANNOT_READ, file=shown) from None
+        raise unreadable(shown, str(error.strerror)) from None
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -102,6 +102,14 @@ def _bytes(path: Path, shown: str) -> bytes:
     if len(data) > LARGEST:
         raise too_large(shown, LARGEST)
     return data
+
+
+def unreadable(shown: str, reason: str) -> LabError:
+    """Return the error for a file that exists and cannot be read."""
+    argv = ("chmod", "u+r", shown) if os.name == "posix" else ()
+    remedy = Remedy("Make it readable", argv)
+    text = f"{shown} cannot be read: {reason}."
+    return LabError(text, ErrorCode.CANNOT_READ, file=shown, remedy=remedy)
 
 
 def too_large(shown: str, largest: int = LARGEST) -> LabError:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.managers import MANAGERS
+from tasks_lib.project.manifests import unreadable
 from tasks_lib.project.project import Project
 from tasks_lib.results import Result, Status
 from tasks_lib.session import combos
@@ -62,7 +63,11 @@ class Session:
             python=python,
             offline=offline,
         )
-        return cls.of(project, combos.resolve(project), command)
+        session = cls.of(project, combos.resolve(project), command)
+        lock = session.manager.lock_path
+        if lock.exists() and not os.access(lock, os.R_OK):
+            raise unreadable(lock.name, "no permission")
+        return session
 
     @classmethod
     def of(cls, project: Project, combo: Combo, command: str = "") -> Session:

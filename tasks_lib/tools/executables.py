@@ -78,3 +78,11 @@ def home() -> Path:
     except RuntimeError:
         text = "This user has no home folder."
         raise LabError(text, ErrorCode.NO_HOME, remedy=Remedy("Set HOME")) from None
+
+
+def refuse_home_file() -> None:
+    """Raise an error where a file is in place of the home folder, in which every tool writes."""
+    named = os.environ.get("HOME", "")
+    if os.path.isfile(named):  # noqa: PTH113 - pathlib raises where a folder above is closed
+        text = f"HOME names {named}, which is a file."
+        raise LabError(text, ErrorCode.NO_HOME, remedy=Remedy("Set HOME to your home folder"))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.environments.site_packages import spelt
 from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
+from tasks_lib.execution import shell_words
 from tasks_lib.execution.files import write_texts
 from tasks_lib.execution.plan import Step, Writes
 from tasks_lib.managers.base import Place
@@ -141,7 +142,7 @@ def _delete_lock(lock: Path, shown: str) -> Step:
         "deps.tidy",
         f"delete {shown}: the project's own is the lock",
         work=partial(lock.unlink, missing_ok=True),
-        shown=f"rm {shown}",
+        shown=shell_words.joined(["rm", shown]),
         needs=("deps.edit",),
         writes=Writes.PROJECT,
         safe="a lock of the member's own that was there before stays",

@@ -150,6 +150,7 @@ def _is_pending(session: Session, activation: Activation | None) -> bool:
 def _creation_steps(session: Session, *, recreate: bool = False) -> list[Step]:
     """Return the steps that create or complete the environment; none where it is complete."""
     environment = session.environment
+    environment.refuse_place()
     if recreate:
         return guard.creation(session, environment.creation_again())
     if environment.exists() and not environment.lacking():
@@ -193,7 +194,7 @@ def remove(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answ
         "env.remove",
         f"remove {environment.where}",
         work=environment.set_aside,  # and deleted once the run has ended
-        shown=f"rm -r {environment.prefix}",
+        shown=shell_words.joined(["rm", "-r", str(environment.prefix)]),
         safe="moved aside first, deleted when the run has ended; manifests and lock stay",
     )
     return carry_out(session, watcher, [step], dry_run=dry_run)

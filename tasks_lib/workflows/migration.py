@@ -237,6 +237,7 @@ def _steps(session: Session, target: Session, had: Installed, texts: dict[Path, 
     pins = _pins(session, target, had)
     pinned = {**texts, path: toml_document.with_value(texts[path], _PINS, pins)}
     environment.refuse_foreign()
+    environment.refuse_place()
     environment.refuse_change()
     exists = environment.state() is State.PRESENT and not environment.lacking()
     steps = [

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tasks_lib.cli import runner
 from tasks_lib.cli.request import Request, Scope
-from tasks_lib.errors import ExitCode
+from tasks_lib.errors import ErrorCode, ExitCode, LabError
 from tasks_lib.session.session import Answer
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 COMPLETION = Request("completion", Scope.ANYWHERE, json=True)
 
@@ -40,3 +40,41 @@ def test_interrupted_run_whose_folder_is_gone_is_answered_too(
     assert runner.answer(COMPLETION, work) == ExitCode.INTERRUPTED  # type: ignore[arg-type]  # it never answers
     document = json.loads(capsys.readouterr().out)
     assert (document["project"], document["results"][0]["id"]) == ("", "error.interrupted")
+
+
+@pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), MemoryError()])
+def test_limits_of_the_system_are_no_fault_of_this_program(
+    error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def work(*_: object) -> None:
+        raise error
+
+    assert runner.answer(COMPLETION, work) == ExitCode.TOOL_FAILED  # type: ignore[arg-type]  # it never answers
+    (result,) = json.loads(capsys.readouterr().out)["results"]
+    assert (result["id"], result["code"]) == ("error.system", "system_error")
+    assert "ulimit" in result["remedy"]
+
+
+def test_a_home_that_is_a_file_is_named(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (root / "home").touch()
+    monkeypatch.setenv("HOME", str(root / "home"))
+    assert runner.answer(COMPLETION, lambda *_: Answer()) == ExitCode.BAD_REQUEST
+    (result,) = json.loads(capsys.readouterr().out)["results"]
+    assert (result["code"], str(root / "home") in result["detail"]) == ("no_home", True)
+
+
+def test_what_failed_is_on_stderr_where_a_shell_evaluates_stdout(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    request = Request("env.activate", Scope.ANYWHERE, is_for_eval=True)
+
+    def work(*_: object) -> None:
+        text = "It is '$(touch taken)'."
+        raise LabError(text, ErrorCode.UNKNOWN_COMBO)
+
+    assert runner.answer(request, work) == ExitCode.BAD_REQUEST  # type: ignore[arg-type]  # it never answers
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "touch taken" in printed.err

@@ -101,6 +101,11 @@ BAD_CONDA: dict[str, tuple[bytes, int | None, str]] = {
     "variable of nothing": (b"name: a\nvariables:\n  A:\n", 3, "must be a string"),
     "variable without a name": (b"name: a\nvariables: {'': x}\n", 2, "variable"),
     "variable with an equals sign": (b"name: a\nvariables: {'A=B': x}\n", 2, "variable"),
+    "variable with a dot": (b"name: a\nvariables:\n  A: x\n  a.b: x\n", 4, "No shell"),
+    "variable with code": (b"name: a\nvariables: {'A;id #': x}\n", 2, "No shell"),
+    "variable with a line break": (b'name: a\nvariables: {"A\\n": x}\n', 2, "No shell"),
+    "variable that begins with a digit": (b"name: a\nvariables: {1A: x}\n", 2, "No shell"),
+    "variable in another script": (b"name: a\nvariables: {\xc3\x89: x}\n", 2, "No shell"),
 }
 
 #: id: (bytes, dependencies, pip)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from typing import TYPE_CHECKING
 
@@ -220,3 +221,31 @@ def test_what_was_installed_elsewhere_ends_the_run(
     assert caught.value.code is ErrorCode.INSTALLED_ELSEWHERE
     install(venv, "click", "8.5.1")
     assert not list(step.reads(outcome))
+
+
+@pytest.mark.parametrize("combo", ["pip_uv", "pip_poetry"])
+def test_a_folder_that_path_cannot_hold_is_refused_first(
+    project: MakeProject, tools: Tools, combo: str
+) -> None:
+    root = project(PYPROJECT).root
+    folder = root / f"a{os.pathsep}b"
+    folder.mkdir()
+    (folder / "pyproject.toml").write_text(PYPROJECT)
+    session = Session.open(combo=combo, start=folder)
+    for task in (installation.setup, installation.create):
+        with pytest.raises(LabError, match="PATH cannot hold") as raised:
+            task(session, Progress(), dry_run=True)
+        assert raised.value.code is ErrorCode.SHELL_CANNOT_EXPRESS
+    assert tools.ran == []
+
+
+def test_a_lock_that_cannot_be_read_is_named(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = project(PYPROJECT, files={"uv.lock": LOCK})
+    monkeypatch.setattr(os, "access", lambda path, _: "uv.lock" not in str(path))
+    with pytest.raises(LabError) as raised:
+        Session.open(combo="pip_uv", start=made.root)
+    error = raised.value
+    assert (error.code, error.file) == (ErrorCode.CANNOT_READ, "uv.lock")
+    assert error.remedy.argv == ("chmod", "u+r", "uv.lock")
