@@ -146,7 +146,7 @@ def _is_script(path: str) -> bool:
 
 
 def _set_path() -> None:
-    """Make `tasks_lib` importable when this is run as a file; its modules must not hide Python's.
+    """Make `tasks_lib` importable; neither its modules nor the folder's may hide Python's.
 
     In the tool environment (`-I`) its folder comes last: other packages of the same names stand
     beside an installed one.
@@ -159,6 +159,5 @@ def _set_path() -> None:
 
 
 if __name__ == "__main__":
-    if not __package__:
-        _set_path()
+    _set_path()
     raise SystemExit(main(own_tasks=False))

@@ -142,6 +142,11 @@ class ErrorCode(StrEnum):
     NOT_PURE_PYTHON = "not_pure_python", 2, "A package has no wheel for every platform."
     NOT_RESTORED = "not_restored", 4, "A failed run could not put everything back."
     NOT_SUPPORTED = "not_supported", 2, "This manager or layer cannot do what was asked."
+    NOT_TRUSTED = (
+        "not_trusted",
+        2,
+        "This needs code of a repository, and nobody has said that its checkout is trusted.",
+    )
     NOT_UTF8 = "not_utf8", 2, "A file is not encoded as UTF-8."
     NO_ANSWER = "no_answer", 4, "An index, channel or repository does not answer."
     NO_CHANNEL = "no_channel", 4, "No conda channel answers, and none could be built."

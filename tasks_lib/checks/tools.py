@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from tasks_lib.environments.base import MADE, State
 from tasks_lib.errors import LabError, Remedy
 from tasks_lib.execution import failures
-from tasks_lib.execution.plan import Step
+from tasks_lib.execution.plan import Step, unknown
 from tasks_lib.ownership import graph
 from tasks_lib.ownership.facts import Facts
+from tasks_lib.project import trust
 from tasks_lib.results import Check, Result, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from tasks_lib.environments.base import Activation, Environment
     from tasks_lib.execution.process import Outcome
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from tasks_lib.session.session import Session
 
 _SETUP = Remedy("Create the environment", ("invoke", "setup"))
+_NO_ENVIRONMENT = "There is no environment to check."
 CONFIG_CONDA = Check(
     "config.conda",
     "the conda file is valid",
@@ -46,6 +49,12 @@ COMPAT = Check(
 CHECKS = (CONFIG_CONDA, ENV_EXISTS, COMPAT)
 
 
+def config(session: Session) -> Iterable[Step]:
+    """Check the manifests; of the lock, only what is told without waiting for a resolution."""
+    for step in manifest(session):
+        yield step if step.known is unknown else replace(step, command=None)
+
+
 def manifest(session: Session) -> Iterable[Step]:
     """Check the conda file where there is one, then let the manager check manifest and lock."""
     project = session.project
@@ -54,13 +63,17 @@ def manifest(session: Session) -> Iterable[Step]:
         yield Step("check.config.conda", title, work=lambda: _conda_file(project), check=True)
     elif not session.environment.applies(project):
         session.environment.require()  # says what this layer is made from
-    yield from session.manager.checks(_activation(session))
+    if session.trusted or session.manager.reads_apart:
+        yield from session.manager.checks(_activation(session))
+    else:
+        result = session.manager.lock_result(Status.SKIP, f"{trust.WHY}.", trust.REMEDY)
+        yield Step("check.lock", result.title, work=lambda: [result], check=True)
 
 
 def _activation(session: Session) -> Activation | None:
-    """Return the activation, `None` without an environment or a readable conda file."""
+    """Return the activation, `None` without an environment that may be used."""
     try:
-        if session.environment.exists():
+        if session.trusted and session.environment.exists():
             return session.environment.activation()
     except LabError:
         pass  # `config.conda` reports it
@@ -96,42 +109,57 @@ def _health(environment: Environment) -> Iterable[Result]:
 
 
 def compat(session: Session) -> Iterable[Step]:
-    """Run `uv pip check`, which answers as `pip check` does, and sooner."""
+    """Run `uv pip check`, which answers as `pip check` does, and sooner.
+
+    uv starts the environment's interpreter: without trust, the records are compared here.
+    """
     why = "look for requirements that are not met"
     command = session.environment.pip("check", why=why, cwd=session.project.root)
     reads = partial(_compatible, session)
-    yield Step("check.compat", "check compatibility", command, reads=reads, needs=MADE, check=True)
+    step = Step("check.compat", "check compatibility", command, reads=reads, needs=MADE, check=True)
+    yield step if session.trusted else replace(step, known=lambda: _compared(session))
+
+
+def _compared(session: Session) -> Iterable[Result]:
+    """Compare what each distribution requires with what is installed."""
+    facts = Facts(session)
+    if facts.prefix is None:
+        return [COMPAT.result(Status.SKIP, _NO_ENVIRONMENT, remedy=_SETUP)]
+    return _counted(facts, list(graph.unmet(facts)))
 
 
 def _compatible(session: Session, outcome: Outcome) -> Iterable[Result]:
-    """Read the words of `uv pip check`: its exit code does not tell the cases apart (uv 0.13).
-
-    What the environment came with, and nothing needs, does not count.
-    """
+    """Read the words of `uv pip check`: its exit code does not tell the cases apart (uv 0.13)."""
     lines = [line.strip() for line in outcome.said.splitlines()]
     wrong = [line for line in lines if line.startswith("The package ")]
     no_python = ("No virtual environment or system Python", "Python interpreter not found")
-    if wrong:
-        idle = {f"`{name}`" for name in graph.idle_seeds(Facts(session))}
-        counting = [line for line in wrong if line.split()[2] not in idle]
-        for line in counting:
-            yield COMPAT.result(Status.FAIL, line)
-        if not counting:
-            text = f"{' '.join(wrong)} It came with the environment, and nothing here needs it."
-            yield COMPAT.result(Status.PASS, text)
-    elif outcome.ok:
-        yield COMPAT.result(Status.PASS)
+    if wrong or outcome.ok:
+        yield from _counted(Facts(session), wrong)
     elif any(words in outcome.said for words in no_python):
-        yield COMPAT.result(Status.SKIP, "There is no environment to check.", remedy=_SETUP)
+        yield COMPAT.result(Status.SKIP, _NO_ENVIRONMENT, remedy=_SETUP)
     else:
         error = failures.explain(outcome, title="pip check")
         yield COMPAT.of_error(Status.ERROR, error)
 
 
+def _counted(facts: Facts, wrong: Sequence[str]) -> Iterable[Result]:
+    """Return a failure for each sentence about a package that something needs, or one pass.
+
+    What the environment came with, and nothing needs, does not count.
+    """
+    idle = {f"`{name}`" for name in graph.idle_seeds(facts)} if wrong else set()
+    counting = [line for line in wrong if line.split()[2] not in idle]
+    for line in counting:
+        yield COMPAT.result(Status.FAIL, line)
+    if not counting:
+        text = f"{' '.join(wrong)} It came with the environment, and nothing here needs it."
+        yield COMPAT.result(Status.PASS, text if wrong else "")
+
+
 #: Each family's name is the first part of its results' ids. These run the tools, and `setup` ends
 #: with them.
 FAMILIES: dict[str, Callable[[Session], Iterable[Step]]] = {
-    "config": manifest,
+    "config": config,
     "lock": manifest,
     "doctor": doctor,
     "compat": compat,

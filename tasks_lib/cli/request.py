@@ -20,18 +20,21 @@ class Request:
 
     A task that `changes` its project has it for itself meanwhile. `source` is a file of env.export
     that describes the project. What stdout gets of a task `is_for_eval` of a shell, or is nothing.
+    One that runs its code says that the user `trusts` it, as the option `trust` does.
     """
 
     command: str
     scope: Scope = Scope.PROJECT
     changes: bool = False
     is_for_eval: bool = False
+    trusts: bool = False
     source: str = ""
     combo: str = ""
     engine: str = ""
     python: str = ""
     strict: bool = False
     offline: bool = False
+    trust: bool = False
     json: bool = False
     format: str = ""
     output: str = ""

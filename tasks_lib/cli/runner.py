@@ -17,6 +17,7 @@ from tasks_lib.cli.stop_signals import StopSignals
 from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
 from tasks_lib.execution import files, usage
 from tasks_lib.execution.process import Interrupted
+from tasks_lib.project import trust
 from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.project.project import root_of
 from tasks_lib.report.progress import Progress
@@ -186,7 +187,13 @@ def _opened(request: Request) -> Session:
         session = snapshot.opened(request.source, **flags)
     else:
         session = Session.open(**flags)
-    return replace(session, command=request.command)
+    session = replace(session, command=request.command)
+    root = session.project.root
+    if request.trusts or request.trust:
+        trust.give(root)
+    elif not trust.is_given(root):
+        session = session.untrusting()
+    return session
 
 
 def _interrupted() -> Result:

@@ -205,6 +205,10 @@ class Environment(ABC):
         """
         raise NotImplementedError
 
+    def own_addresses(self) -> tuple[str, ...]:
+        """Return the addresses that its manifest, and none of the user's settings, names."""
+        return ()
+
     def elsewhere(self, specs: Sequence[str]) -> str:
         """Return a sentence for each package that only other platforms have."""
         del specs

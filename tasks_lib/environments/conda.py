@@ -170,6 +170,10 @@ class Conda(Environment):
         """Return the command that asks the file's channels, whichever the engine."""
         return conda_platforms.search(self.project, names)
 
+    def own_addresses(self) -> tuple[str, ...]:
+        """Return the addresses in the conda file that no setting of the user's names."""
+        return self.maker.condarc.unknown(self.file.channels, self.file.dependencies)
+
     def elsewhere(self, specs: Sequence[str]) -> str:
         """Return a sentence for each package that the channels have for other platforms alone."""
         return conda_platforms.elsewhere(self.project, specs)

@@ -108,6 +108,12 @@ class Condarc:
         unique.pop("nodefaults", None)
         return list(unique) or ["conda-forge"]
 
+    def unknown(self, declared: Sequence[str], specs: Iterable[str]) -> tuple[str, ...]:
+        """Return the channels of a file and of its specs that are addresses and not the user's."""
+        named = [*declared, *(spec.partition("::")[0] for spec in specs if "::" in spec)]
+        known = {channel.rstrip("/") for channel in self.channels(())}
+        return tuple(name for name in named if _is_address(name) and name.rstrip("/") not in known)
+
     def meanings(self, declared: Sequence[str], specs: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """Return the addresses of the names that are not addresses: of channels, and of specs."""
         names = self._names(declared)
@@ -145,6 +151,12 @@ def _files(variables: Mapping[str, str], root: Path | None) -> Iterator[Path]:
     if variables.get("CONDARC"):
         found.append(Path(_user_path(variables["CONDARC"])))
     return filter(Path.is_file, found)
+
+
+def _is_address(channel: str) -> bool:
+    """Return whether a channel is an address or a path, and not a name that settings explain."""
+    is_path = channel.startswith((".", "~")) or Path(channel).is_absolute()
+    return "://" in channel or is_path
 
 
 def _user_path(text: str) -> str:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 _AT_ONCE = 6
 
 
+def unknown() -> None:
+    """Return that only the command can tell."""
+
+
 class Writes(Enum):
     """What a step changes, which tells what has to be put back when the run fails."""
 
@@ -44,6 +48,7 @@ class Step:
       for.
     - `reads` turns the outcome of the command into results. Without it, a command that fails raises
       the error that its words mean.
+    - `known` returns the results where they can be told without the command, else None.
     - `undo` is called when the step was started and did not end well.
     - `check` says that the results are findings, and that nothing is changed.
     - `writes` says what is changed by a step that is not a check.
@@ -59,6 +64,7 @@ class Step:
     why: str = ""
     needs: tuple[str, ...] = ()
     reads: Callable[[Outcome], Iterable[Result]] | None = field(default=None, compare=False)
+    known: Callable[[], Iterable[Result] | None] = field(default=unknown, compare=False)
     undo: Callable[[], None] | None = field(default=None, compare=False)
     check: bool = False
     writes: Writes = Writes.ENVIRONMENT
@@ -140,6 +146,14 @@ def execute(
     return results
 
 
+def look(step: Step) -> list[Result]:
+    """Return the findings of one check that is part of no plan, by what is known or its command."""
+    found = step.known()
+    if found is None and step.command and step.reads:
+        found = step.reads(process.run(step.command))
+    return list(found or ())
+
+
 def _ready(waiting: Mapping[str, Step], running: Iterable[Step]) -> list[Step]:
     """Return the steps that need none which has not ended."""
     unfinished = {*waiting, *(step.id for step in running)}
@@ -190,6 +204,9 @@ def _carry_out(
 
 def _findings(step: Step, watcher: Watcher, children: process.Children) -> list[Result]:
     """Run the step's command or its work, and return what it found."""
+    known = step.known()
+    if known is not None:
+        return list(known)
     if step.command is None:
         return list(step.work() or ()) if step.work else []
 

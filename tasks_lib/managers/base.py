@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from packaging.utils import canonicalize_name
@@ -14,9 +13,9 @@ from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import failures
 from tasks_lib.managers.locks import LOCK_AGAIN, LockedPackage, Origin
 from tasks_lib.managers.tables import ManagerTables
-from tasks_lib.project.manifests import LARGEST, PYPROJECT, too_large
+from tasks_lib.project.manifests import LARGEST, PYPROJECT, read_text, too_large
 from tasks_lib.results import Check, Fix, Result, Status
-from tasks_lib.tools import executables
+from tasks_lib.tools import executables, uv
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -88,6 +87,8 @@ class Manager(ABC):
     misspells: ClassVar[bool] = False
     #: how the names of its own build backends begin
     backend: ClassVar[str] = ""
+    #: whether its checks and its export load nothing of a repository that is not trusted
+    reads_apart: ClassVar[bool] = False
     #: the files beside the manifest that hold its settings
     config_files: ClassVar[tuple[str, ...]] = ()
     #: the variables by which a user steers it
@@ -248,11 +249,7 @@ class Manager(ABC):
 
     def newer(self, outcome: Outcome) -> dict[str, str]:
         """Return the newest version of each normalised name that `outdated` found."""
-        said = failures.demand(outcome, title=f"ask {self.name} for newer versions").stdout
-        found: dict[str, str] = {}
-        for row in json.loads(said or "[]"):
-            found[canonicalize_name(row["name"])] = row["latest_version"]
-        return found
+        return uv.newer(outcome, f"ask {self.name} for newer versions")
 
     @classmethod
     def publish_addresses(cls) -> dict[str, str]:
@@ -281,6 +278,13 @@ class Manager(ABC):
             raise LabError(text, ErrorCode.NOT_A_FILE, file=self.lock_name, remedy=remedy)
         if self.lock_path.is_file() and self.lock_path.stat().st_size > LARGEST:
             raise too_large(self.lock_name)
+
+    def apart(self, command: Command, to: Path) -> Command:
+        """Copy what `export` reads to a new folder; return it as a command that sees no more."""
+        to.mkdir()
+        for name in (PYPROJECT, self.lock_name):
+            (to / name).write_text(read_text(self.project.root / name), encoding="utf-8")
+        return replace(command, cwd=to)
 
     def require_lock(self) -> None:
         """Raise an error where there is no lock."""

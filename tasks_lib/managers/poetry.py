@@ -78,6 +78,7 @@ class Poetry(Manager):
     member_remedy: ClassVar[Remedy] = Remedy(
         "Depend on its folder", ("invoke", "deps.add", "./FOLDER", "--editable")
     )
+    reads_apart: ClassVar[bool] = True
     edits_apart: ClassVar[bool] = True
     misspells: ClassVar[bool] = True
     backend: ClassVar[str] = "poetry."
@@ -280,12 +281,12 @@ class Poetry(Manager):
         return (self.fresh(activation),)
 
     def fresh(self, activation: Activation | None) -> Step:
-        """Run `poetry check --lock`."""
+        """Run `poetry check --lock` without plugins, which a project may bring along."""
         title = "check pyproject.toml and poetry.lock"
         return Step(
             "check.config+lock",
             title,
-            self._command(["check", "--lock"], activation, title),
+            self._command(["check", "--lock", "--no-plugins"], activation, title),
             reads=lambda outcome: poetry_check.results(self, outcome),
             needs=AFTER_LOCK,
             check=True,

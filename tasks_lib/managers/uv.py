@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from packaging.utils import canonicalize_name
@@ -13,11 +15,11 @@ from tasks_lib.errors import Remedy
 from tasks_lib.execution import failures, process
 from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Command
-from tasks_lib.managers import locks, pyproject_rules
+from tasks_lib.managers import locks, pyproject_rules, uv_lock_check
 from tasks_lib.managers.base import AFTER_LOCK, LOCK_FRESH, MAIN, Manager, Place
 from tasks_lib.managers.locks import LockedPackage, Origin
 from tasks_lib.managers.uv_tables import UvTables
-from tasks_lib.project import requirements, workspace
+from tasks_lib.project import requirements, trust, workspace
 from tasks_lib.project.manifests import read_toml
 from tasks_lib.results import Check, Result, Status
 from tasks_lib.tools import executables, package_index, uv
@@ -25,7 +27,6 @@ from tasks_lib.tools.uv_variables import UV
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from tasks_lib.environments.base import Activation
     from tasks_lib.execution.process import Outcome
@@ -86,13 +87,15 @@ class Uv(Manager):
         CONFIG_UV,
         LOCK_FRESH,
     )
+    reads_apart: ClassVar[bool] = True
     outdated_owners: ClassVar[tuple[str, ...]] = ("lock", "pip", "stray")
 
     @classmethod
     def caches(cls) -> dict[str, str]:
         """Run uv to find the folder of its downloads."""
         why = "ask uv where it keeps its downloads"
-        asked = Command((executables.uv(), "cache", "dir"), why, env=UV.unset())
+        argv = (executables.uv(), "cache", "dir")
+        asked = Command(argv, why, env=UV.unset(), cwd=Path(sys.prefix))
         return {"UV_CACHE_DIR": process.run(asked).stdout.strip()}
 
     def lock(self, activation: Activation | None, upgrade: Sequence[str] | None = None) -> Command:
@@ -117,8 +120,9 @@ class Uv(Manager):
     def preview(self, activation: Activation, groups: Sequence[str] = ()) -> Command:
         """Run `uv sync --dry-run`."""
         command = self.install(activation, groups)
-        argv = (*command.argv, "--dry-run")
-        return replace(command, argv=argv, why="see what would be installed")
+        # whether the lock fits is asked apart: `--locked` may build the project to find out
+        argv = ("--frozen" if word == "--locked" else word for word in command.argv)
+        return replace(command, argv=(*argv, "--dry-run"), why="see what would be installed")
 
     def changes(self, outcome: Outcome) -> list[Change]:
         """Return what `uv sync` printed as removed and installed."""
@@ -180,7 +184,7 @@ class Uv(Manager):
 
     def export(self, activation: Activation | None, form: str, *, hashes: bool = True) -> Command:
         """Run `uv export`."""
-        argv = ["export", "--locked", *self._every_member, "--no-header", "--no-emit-project"]
+        argv = ["export", "--frozen", *self._every_member, "--no-header", "--no-emit-project"]
         argv += ["--format", form]
         if not hashes:
             argv.append("--no-hashes")
@@ -247,16 +251,34 @@ class Uv(Manager):
         return (rules, self.fresh(activation))
 
     def fresh(self, activation: Activation | None) -> Step:
-        """Run `uv lock --check`."""
+        """Let uv compare the lock with copies of the manifests; else run `uv lock --check`.
+
+        That may resolve all dependencies, and builds what declares its metadata in code.
+        """
         why = "see whether uv.lock matches pyproject.toml"
         return Step(
             "check.lock",
             "check uv.lock",
             self._command(["lock", "--check"], activation, why),
+            known=self._compared,
             reads=self._read_lock_check,
             needs=AFTER_LOCK,
             check=True,
         )
+
+    def _compared(self) -> list[Result] | None:
+        """Return the results that need no code of the project; None where the command must tell."""
+        outcome = uv_lock_check.outcome(self)
+        found = uv_lock_check.fits(outcome) if outcome else None
+        if found is not None:
+            fault = "" if found else _LOCK_FAULTS["needs to be updated"]
+            return [self.lock_result(Status.PASS if found else Status.FAIL, fault)]
+        results = list(self._read_lock_check(outcome)) if outcome else []
+        if any(result.status is Status.FAIL for result in results):
+            return results
+        if self.project.options.trusted:
+            return None
+        return [self.lock_result(Status.SKIP, f"uv cannot tell: {trust.WHY}.", trust.REMEDY)]
 
     def _read_lock_check(self, outcome: Outcome) -> Iterable[Result]:
         """Distinguish a stale lock from a check that failed.
@@ -282,6 +304,10 @@ class Uv(Manager):
                 return
         error = failures.explain(outcome, title="check uv.lock")
         yield self.lock_result(Status.ERROR, error.message, error.remedy)
+
+    def apart(self, command: Command, to: Path) -> Command:
+        """Copy the lock and the manifests of all members, none of which can be built then."""
+        return uv_lock_check.apart(self, command, to)
 
     def locked_packages(self) -> tuple[LockedPackage, ...]:
         """Read uv.lock."""

@@ -158,6 +158,21 @@ def needs_of(
     return found
 
 
+def unmet(facts: Facts) -> Iterator[str]:
+    """Yield the sentence of `uv pip check` for each requirement that nothing installed meets."""
+    for one in facts.distributions:
+        for wanted in map(declarations.parse, site_packages.requires(one)):
+            if not wanted or not applies(wanted, facts.python):
+                continue
+            version = facts.installed.get(canonicalize_name(wanted.name))
+            has = "it's not installed"
+            if version is not None:
+                if wanted.specifier.contains(version, prereleases=True):
+                    continue
+                has = f"`{version}` is installed"
+            yield f"The package `{one.name}` requires `{wanted}`, but {has}"
+
+
 def follow(
     facts: Facts, start: Iterable[Need], installed: Mapping[str, Distribution]
 ) -> Iterator[tuple[Need, list[Need]]]:

@@ -19,6 +19,7 @@ from tasks_lib.execution import process
 from tasks_lib.execution.plan import Installs, Step
 from tasks_lib.ownership import exclusions
 from tasks_lib.ownership.facts import Facts
+from tasks_lib.project import trust
 from tasks_lib.project.conda_file import PYPI, spec_name
 from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.results import Result, Status
@@ -96,6 +97,7 @@ def conflicts(
     python = environment.python_version(activation.prefix)
     if not shared or manager.keeps(activation.prefix, shared, python):
         return []
+    trust.demand(f"What {manager.name} would replace of conda's", given=session.trusted)
     planned = manager.changes(process.run(manager.preview(activation, groups)))
     found = _overlap(planned, owned, manager.dependents())
     sources = site_packages.sources(activation.prefix)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -55,6 +55,8 @@ class Options:
     engine: str = "auto"
     python: str = ""
     offline: bool = False
+    #: whether code of the repository may run: a run asks `trust`
+    trusted: bool = True
     index: Choice = Choice()
     channel_alias: Choice = Choice()
 
@@ -81,6 +83,17 @@ class Options:
             index=index,
             channel_alias=_chosen("", (CHANNEL_ALIAS,), settings.channel, variables),
         )
+
+    @property
+    def untrusted(self) -> Options:
+        """Return the options for a repository whose code may not run.
+
+        It may not name a channel either. Its index stays, by which a lock is judged offline.
+        """
+        alias = self.channel_alias
+        if alias.source is Source.SETTINGS:
+            alias = Choice()
+        return replace(self, trusted=False, channel_alias=alias)
 
     @property
     def variables(self) -> dict[str, str | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +74,16 @@ class Session:
         """Return the session of a project and a combo that are known already."""
         environment = ENVIRONMENTS[combo.environment](project)
         return cls(project, combo, environment, MANAGERS[combo.manager](project), command)
+
+    @property
+    def trusted(self) -> bool:
+        """Return whether code of the repository may run."""
+        return self.project.options.trusted
+
+    def untrusting(self) -> Session:
+        """Return the session in which no code of the repository may run."""
+        project = replace(self.project, options=self.project.options.untrusted)
+        return self.of(project, self.combo, self.command)
 
 
 def passed(check: str, title: str, detail: str = "", **data: str) -> Answer:

@@ -43,8 +43,9 @@ SHARED = {
     "output": Option(
         "write that format to this file, and the text (or the JSON of --json) to stdout", ""
     ),
+    "trust": Option(help="run this repository's code where that is needed, from now on"),
 }
-PROJECT = ("combo", "engine")
+PROJECT = ("combo", "engine", "trust")
 ANSWER = ("json", "format", "output")
 CHANGES = ("dry_run", "offline")
 
@@ -97,6 +98,7 @@ class LabTask(Task[Any]):
         request = replace(
             self.request,
             changes=self.request.changes and not is_dry_run,
+            trusts=self.request.trusts and not is_dry_run,
             source=options.get(self.source, ""),
             **shared,
         )
@@ -111,6 +113,7 @@ def lab_task(
     scope: Scope = Scope.PROJECT,
     changes: bool = False,
     is_for_eval: bool = False,
+    trusts: bool | None = None,
     also: Sequence[str] = (),
     without: Sequence[str] = (),
     help: dict[str, str] | None = None,
@@ -121,6 +124,7 @@ def lab_task(
     The shared options are those for the task's `scope` and its answer, and those for what it
     `changes`; `also` adds further ones, `without` leaves some out. `help` explains the own ones.
     `is_for_eval` is that of the request.
+    A task that changes something runs code of the repository, unless `trusts` is false.
     """
     names = {*also, *ANSWER}
     if scope is not Scope.ANYWHERE:
@@ -128,7 +132,8 @@ def lab_task(
     if changes:
         names.update(CHANGES)
     names -= {*without}
-    request = Request(command, scope, changes=changes, is_for_eval=is_for_eval)
+    runs_code = changes if trusts is None else trusts
+    request = Request(command, scope, changes=changes, is_for_eval=is_for_eval, trusts=runs_code)
     texts = {name: SHARED[name].help for name in names} | (help or {})
     name = command.rpartition(".")[2]
 

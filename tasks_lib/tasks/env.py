@@ -115,7 +115,7 @@ def run(
     return environment_info.run(session, progress, command, behind_dashes(), captured=is_document)
 
 
-@lab_task("env.remove", changes=True)
+@lab_task("env.remove", changes=True, trusts=False)
 def remove(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
     """Delete the environment; the manifests and the lock stay."""
     from tasks_lib.workflows import installation

@@ -17,7 +17,7 @@ _OPTIONS = {
 }
 
 
-@lab_task("pkg.build", also=("dry_run",), help=_OPTIONS)
+@lab_task("pkg.build", trusts=True, also=("dry_run",), help=_OPTIONS)
 def build(
     session: Session, progress: Progress, package: str = "", dist: str = "", dry_run: bool = False
 ) -> Answer:
@@ -34,7 +34,7 @@ _INDEX = {
 }
 
 
-@lab_task("pkg.publish", also=("dry_run",), help={**_OPTIONS, **_INDEX})
+@lab_task("pkg.publish", trusts=True, also=("dry_run",), help={**_OPTIONS, **_INDEX})
 def publish(
     session: Session,
     progress: Progress,

@@ -18,7 +18,7 @@ _RUN = {
 }
 
 
-@lab_task("proof.run", also=("python",), help=_RUN)
+@lab_task("proof.run", trusts=True, also=("python",), help=_RUN)
 def run(session: Session, progress: Progress, channel: str = "auto", proof: str = "") -> Answer:
     """Set the project up in a folder and a home of its own, use it, and repeat it from the lock."""
     from tasks_lib.proof.run import run
@@ -61,6 +61,7 @@ _MATRIX = {
 
 @lab_task(
     "proof.matrix",
+    trusts=True,
     also=("dry_run",),
     without=("engine", "output"),
     help=_MATRIX,

@@ -65,7 +65,7 @@ def docs(_: None, __: Progress, topic: str) -> Answer:
     return documentation.show(topic)
 
 
-@lab_task("init", scope=Scope.FOLDER, changes=True)
+@lab_task("init", scope=Scope.FOLDER, changes=True, trusts=False, without=("trust",))
 def init(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
     """Adopt a project: find what it uses, and write it to pyproject.toml; old files stay."""
     from tasks_lib.workflows import adoption

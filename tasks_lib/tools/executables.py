@@ -51,21 +51,26 @@ def nowhere() -> str:
 
 
 def find_python(request: str) -> Path | None:
-    """Return the interpreter of this machine that uv finds for `request`, or nothing."""
+    """Return the interpreter of this machine that uv finds for `request`, or nothing.
+
+    It looks from a folder of ours: in a project's folder, uv would follow the project's settings.
+    """
     options = ("--system", "--no-project", "--no-python-downloads")
     argv = (uv(), "python", "find", *options, request)
-    outcome = process.run(process.Command(argv, "look for the Python", env=UV.unset()))
+    why = "look for the Python"
+    command = process.Command(argv, why, env=UV.unset(), cwd=Path(sys.prefix))
+    outcome = process.run(command)
     if not outcome.ok:
         return None
     return Path(outcome.stdout.strip())
 
 
 def pythons() -> list[str]:
-    """Return the versions of CPython on this machine, as uv finds them."""
+    """Return the versions of CPython on this machine, as uv finds them from a folder of ours."""
     options = ("--only-installed", "--no-python-downloads", "--output-format", "json")
     argv = (uv(), "python", "list", *options)
     why = "look for the Pythons of this machine"
-    outcome = process.run(process.Command(argv, why, env=UV.unset()))
+    outcome = process.run(process.Command(argv, why, env=UV.unset(), cwd=Path(sys.prefix)))
     rows = json.loads(outcome.stdout) if outcome.ok else []
     plain = ("cpython", "default")
     return [row["version"] for row in rows if (row["implementation"], row["variant"]) == plain]

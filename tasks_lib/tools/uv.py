@@ -5,7 +5,11 @@ And what it says when it fails.
 
 from __future__ import annotations
 
+import json
 import re
+import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
@@ -26,13 +30,12 @@ from tasks_lib.execution.failure_rules import (
     Rule,
 )
 from tasks_lib.execution.process import Command
+from tasks_lib.project.options import Choice, Source
 from tasks_lib.tools import executables, package_index
 from tasks_lib.tools.changes import Change
 from tasks_lib.tools.uv_variables import UV
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tasks_lib.execution.process import Outcome
     from tasks_lib.project.project import Project
 
@@ -180,6 +183,33 @@ def command(project: Project, *words: str, why: str, cwd: Path | None = None) ->
     """Return the command that runs uv with the project's index and the options of the run."""
     argv = (executables.uv(), *words)
     return Command(argv, why, env=variables(project), cwd=cwd, failures=FAILURES)
+
+
+def outdated(project: Project, packages: Path) -> Command:
+    """Return the command that asks the user's index about what is in a folder of packages.
+
+    It reads the records alone, with our own interpreter, and follows no setting of the project.
+    """
+    words = ("pip", "list", "--outdated", "--format", "json", "--target", str(packages))
+    argv = (executables.uv(), *words, "--python", executables.base_python())
+    options = project.options
+    if options.index.source is Source.SETTINGS:
+        options = replace(options, index=Choice())
+    index = package_index.resolve(options)
+    env = UV.unset()
+    if options.offline:
+        env["UV_OFFLINE"] = "1"
+    if index.source and not index.source.startswith("UV_"):
+        env["UV_DEFAULT_INDEX"] = index.url
+    why = "ask the index for newer versions of what is installed"
+    return Command(argv, why, env=env, cwd=Path(sys.prefix), failures=FAILURES)
+
+
+def newer(outcome: Outcome, title: str = "ask uv for newer versions") -> dict[str, str]:
+    """Return the newest version of each normalised name that such a command found."""
+    said = failures.demand(outcome, title=title).stdout
+    rows = json.loads(said or "[]")
+    return {canonicalize_name(row["name"]): row["latest_version"] for row in rows}
 
 
 def changes(outcome: Outcome) -> list[Change]:

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
+from tasks_lib.environments import site_packages
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import failures, process
 from tasks_lib.ownership import graph
 from tasks_lib.ownership.facts import Facts
 from tasks_lib.ownership.owners import Owner
+from tasks_lib.project import trust
 from tasks_lib.results import Result, Status
 from tasks_lib.session.session import Answer
+from tasks_lib.tools import uv
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -166,16 +169,25 @@ def outdated(session: Session) -> Answer:
 def _ask_manager(
     session: Session, found: Graph, latest: dict[Key, str], unknown: dict[Key, str]
 ) -> None:
-    """Note the newer versions that the manager knows of, and why it knows none."""
+    """Note the newer versions that the manager knows of, and why it knows none.
+
+    Without trust the user's index is asked: the manager would ask those that the project names, and
+    start the environment's interpreter.
+    """
     manager = session.manager
-    versions = manager.newer(process.run(manager.outdated(session.environment.require())))
+    activation = session.environment.require()
+    if session.trusted:
+        versions = manager.newer(process.run(manager.outdated(activation)))
+    else:
+        packages = site_packages.site_packages(activation.prefix) or activation.prefix
+        versions = uv.newer(process.run(uv.outdated(session.project, packages)))
     from_elsewhere = manager.from_elsewhere()
     for key, one in found.packages.items():
         if not one.version or one.owner is Owner.CONDA:
             continue
         if one.name in from_elsewhere:
             unknown[key] = _NO_INDEX
-        elif one.owner not in manager.outdated_owners:
+        elif session.trusted and one.owner not in manager.outdated_owners:
             unknown[key] = f"{manager.name} was not asked, since it knows the lock alone"
         elif one.name in versions:
             latest[key] = versions[one.name]
@@ -190,6 +202,13 @@ def _ask_channels(
         return
     from rattler import Version  # noqa: PLC0415 - 0.05 s, which only the conda layer should pay
 
+    foreign = session.environment.own_addresses()
+    if foreign and not session.trusted:
+        reason = (
+            f"no channel was asked: only this repository names {foreign[0]}, and {trust.NOBODY}"
+        )
+        unknown.update(dict.fromkeys(conda, reason))
+        return
     names = [one.name for one in conda.values()]
     outcome = process.run(session.environment.search(names))
     if not outcome.ok:

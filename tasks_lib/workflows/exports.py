@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,11 @@ from packaging.utils import canonicalize_name
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import failures, files, process, redaction
+from tasks_lib.execution.plan import look, unknown
+from tasks_lib.project import trust
 from tasks_lib.project.conda_file import CONDA_FILES, spec_name
 from tasks_lib.project.manifests import read_text
+from tasks_lib.results import Status
 from tasks_lib.session.session import Answer, passed
 
 if TYPE_CHECKING:
@@ -46,11 +50,26 @@ def export(session: Session, to: str, output: str) -> Answer:
 
 
 def _exported(session: Session, form: str, *, hashes: bool = True) -> str:
-    activation = None
-    if session.environment.exists():
-        activation = session.environment.activation()
-    outcome = process.run(session.manager.export(activation, form, hashes=hashes))
+    outcome = _outcome(session, form, hashes=hashes)
     return redaction.without_logins(failures.demand(outcome, title=f"export {form}").stdout)
+
+
+def _outcome(session: Session, form: str, *, hashes: bool) -> process.Outcome:
+    """Run the manager's export: on copies alone, where the repository is not trusted."""
+    manager = session.manager
+    activation = None
+    if session.trusted and session.environment.exists():
+        activation = session.environment.activation()
+    fresh = manager.fresh(activation)
+    for result in look(fresh) if fresh.known is not unknown else ():
+        if result.status is Status.FAIL:
+            raise LabError(result.detail, ErrorCode.STALE_LOCK, remedy=result.remedy)
+    command = manager.export(activation, form, hashes=hashes)
+    if session.trusted:
+        return process.run(command)
+    trust.demand("What this exports", given=manager.reads_apart)
+    with tempfile.TemporaryDirectory(prefix="mlops-lab-") as name:
+        return process.run(manager.apart(command, Path(name, "project")))
 
 
 def refuse_secrets(session: Session, texts: Mapping[str, str]) -> None:

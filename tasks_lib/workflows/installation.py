@@ -101,7 +101,7 @@ def _answered(step: Step, known: Mapping[str, Sequence[Result]]) -> Step:
     """Return a check that answers with its result, where that is known already."""
     if step.id not in known:
         return step
-    return replace(step, command=None, reads=None, work=lambda: known[step.id])
+    return replace(step, known=lambda: known[step.id])
 
 
 def missing_parts(session: Session, watcher: Watcher, *, recreate: bool = False) -> Missing:
@@ -118,7 +118,7 @@ def missing_parts(session: Session, watcher: Watcher, *, recreate: bool = False)
     pending = True
     if manager.lock_path.is_file():
         activation = None
-        if not creation.new_environment:
+        if session.trusted and not creation.new_environment:
             activation = session.environment.activation()
         fresh = manager.fresh(activation)
         with ThreadPoolExecutor(max_workers=1) as pool:  # each takes up to half a second
@@ -140,7 +140,7 @@ def missing_parts(session: Session, watcher: Watcher, *, recreate: bool = False)
 
 
 def _is_pending(session: Session, activation: Activation | None) -> bool:
-    """Return whether the manager would install anything."""
+    """Return whether the manager would install anything; without trust, it may not be asked."""
     if activation is None:
         return True
     outcome = process.run(session.manager.preview(activation))

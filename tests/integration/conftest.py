@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks_lib import bootstrap
+from tasks_lib.project import trust
 from tests import browser as browsers
 from tests import real_conda
 from tests.lab import CASES, CONDA_YML, PYPROJECT, PYTHON, ROOT, Case, Lab, tools, variables
@@ -122,7 +123,8 @@ def copied(
     """Return a maker of labs that a function prepared.
 
     The function runs once for each case; later labs are copies of what it left, at the same place,
-    since an environment cannot be moved. So a test deletes its lab before the next one is made.
+    since an environment cannot be moved. So a test deletes its lab before the next one is made. A
+    variable trusts them, since a copy is another checkout.
     """
     kept: dict[tuple[Case, str], tuple[Lab, Path]] = {}
 
@@ -141,7 +143,7 @@ def copied(
             copy_of_home = tmp_path_factory.mktemp("copy") / "home"
             copy(lab.home, copy_of_home)
             kept[key] = lab, copy_of_home
-        return replace(lab, env=dict(lab.env))
+        return replace(lab, env={**lab.env, trust.VARIABLE: "1"})
 
     return make
 

@@ -178,6 +178,7 @@ def test_settings_make_the_line_to_type_next_name_the_combo(project: MakeProject
 def test_what_was_checked_to_find_out_is_not_checked_again(
     project: MakeProject, tools: Tools
 ) -> None:
+    tools.answers[CHECK] = 0, "DEBUG Existing `uv.lock` satisfies workspace requirements\n"
     made = project(PYPROJECT, files={"uv.lock": LOCK})
     answer = installation.setup(Session.open(combo="pip_uv", start=made.root), Progress())
     assert (answer.data["changed"], answer.data["note"]) == ([], "nothing to do")

@@ -1,0 +1,174 @@
+"""Whether uv.lock fits, as uv tells it from copies of the manifests: nothing else is loaded.
+
+uv compares what it recorded in the lock with the manifests before it resolves (`Lock::satisfies`,
+seen with uv 0.13.9). So in a folder that has the manifests alone, without the network and with a
+build backend that does not exist, it answers in 20 ms and runs no code of the project.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tomlkit
+
+from tasks_lib.errors import ErrorCode, LabError
+from tasks_lib.execution import files, process
+from tasks_lib.execution.process import Command
+from tasks_lib.project import trust, workspace
+from tasks_lib.project.manifests import PYPROJECT, PyProject, read_text, read_toml
+from tasks_lib.tools import executables, uv
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tasks_lib.execution.process import Outcome
+    from tasks_lib.managers.base import Manager
+
+#: What uv logs of a lock that it would leave as it is, and of one that it would write again.
+_FITS = re.compile(r"^DEBUG Existing `uv\.lock` satisfies", re.MULTILINE)
+_DIFFERS = re.compile(
+    r"""
+    ^DEBUG\ (?:
+        (?:Resolving\ despite|Ignoring)\ existing\ lockfile\ due\ to\ (?:
+            mismatched\ (?!hash|static|resolved) | change\ in\ (?!minimum|package)
+            | (?:static|dynamic)\ version | missing\ root
+        )
+        | Static\ .*\ is\ out-of-date
+    )
+    """,
+    re.MULTILINE | re.VERBOSE,
+)
+#: The keys of a source in uv.lock that name a folder or file.
+_LOCAL = ("editable", "virtual", "directory", "path")
+_NO_BACKEND = "mlops_lab_builds_nothing"
+_ALONE: dict[str, str | None] = {
+    "UV_OFFLINE": "1",
+    "UV_NO_BUILD": "1",
+    "UV_KEYRING_PROVIDER": "disabled",
+    "UV_PYTHON_DOWNLOADS": "never",
+    "RUST_LOG": None,
+}
+
+
+def outcome(manager: Manager) -> Outcome | None:
+    """Run `uv lock --check` on copies; return None where the copies cannot be made."""
+    argv = [manager.program, "lock", "--check", "--verbose"]
+    if manager.project.pyproject.allows(executables.running_python()):
+        argv += ["--python", executables.base_python()]
+    command = Command(tuple(argv), "compare uv.lock with the manifests", failures=uv.FAILURES)
+    command = replace(command, env=uv.variables(manager.project))
+    with tempfile.TemporaryDirectory(prefix="mlops-lab-") as name:
+        try:
+            command = apart(manager, command, Path(name, "project"))
+        except (LabError, OSError):
+            return None
+        return process.run(command)
+
+
+def fits(outcome: Outcome) -> bool | None:
+    """Return whether the lock fits; None where uv did not come as far as to say so."""
+    if _FITS.search(outcome.stderr):
+        return True
+    return False if _DIFFERS.search(outcome.stderr) else None
+
+
+def apart(manager: Manager, command: Command, to: Path) -> Command:
+    """Return a command as one that sees, in the new folder `to`, the manifests and the lock alone.
+
+    None of the copies can be built. The variables win over the copies' settings.
+
+    Raises:
+        LabError: A path in one of them leads out of the project, or a file cannot be read.
+        OSError: A file cannot be read or written.
+
+    """
+    root = manager.project.root
+    to.mkdir()
+    for name in (manager.lock_name, *manager.config_files):
+        if (root / name).is_file():
+            files.inside(root, root / name)
+            (to / name).write_text(read_text(root / name), encoding="utf-8")
+    for name in manager.config_files:
+        if (to / name).is_file():
+            _expect_paths_inside(root, "", read_toml(to / name)[0])
+    for place in {".", *_places(manager)}:
+        path = root / place / PYPROJECT
+        _expect_inside(root, PYPROJECT, place)
+        if path.is_file():
+            (to / place).mkdir(parents=True, exist_ok=True)
+            text = read_text(path)
+            pyproject = _read(path)
+            if pyproject:
+                _expect_paths_inside(root, place, pyproject.table("tool", "uv"))
+                text = _not_buildable(text)
+            (to / place / PYPROJECT).write_text(text, encoding="utf-8")
+    env = {**command.env, **_ALONE, "UV_CACHE_DIR": str(to.parent / "cache")}
+    env["UV_PROJECT_ENVIRONMENT"] = executables.nowhere()
+    return replace(command, env=env, cwd=to)
+
+
+def _read(path: Path) -> PyProject | None:
+    """Return a manifest, None for one that uv cannot read either; it says where."""
+    try:
+        return PyProject.read(path)
+    except LabError:
+        return None
+
+
+def _places(manager: Manager) -> Iterator[str]:
+    """Yield the folders in the project of what is locked from it, and of its members."""
+    root = manager.project.root
+    for folder in workspace.of_workspace(manager.project.pyproject):
+        yield os.path.relpath(folder, root)
+    rows: object = ()
+    with contextlib.suppress(LabError):  # uv cannot read it either
+        rows = read_toml(manager.lock_path)[0].get("package")
+    for row in rows if isinstance(rows, list) else ():
+        source = row.get("source") if isinstance(row, dict) else None
+        for key in _LOCAL:
+            if isinstance(source, dict) and key in source:
+                yield os.path.normpath(str(source[key]))
+
+
+def _expect_paths_inside(root: Path, place: str, value: object) -> None:
+    """Raise an error where any text of a table is a path that leads outside of the project.
+
+    uv builds what is installed as editable even where it may build nothing (uv 0.13.9).
+    """
+    if isinstance(value, dict):
+        value = [one for key, one in value.items() if key != "cache-dir"]  # a variable wins
+    if isinstance(value, list):
+        for one in value:
+            _expect_paths_inside(root, place, one)
+    elif isinstance(value, str):
+        _expect_inside(root, value, place)
+
+
+def _expect_inside(root: Path, path: str, seen_from: str = "") -> None:
+    """Raise an error where a path leads outside of the project, by its words or by a link."""
+    words = os.path.normpath(os.path.join(seen_from, path))  # noqa: PTH118 - pathlib keeps `..`
+    leads_out = Path(words).is_absolute() or Path(words).parts[:1] == ("..",)
+    if leads_out or not (root / words).resolve().is_relative_to(root.resolve()):
+        text = f"{path} leads out of the project."
+        raise LabError(text, ErrorCode.OUTSIDE_PROJECT, remedy=trust.REMEDY)
+
+
+def _not_buildable(text: str) -> str:
+    """Return a manifest with a build backend that does not exist, in as many lines."""
+    document: Any = tomlkit.parse(text)
+    table: Any = document.get("build-system")
+    if not hasattr(table, "add"):
+        return text
+    for key in list(table):
+        del table[key]
+    table["requires"] = []
+    table["build-backend"] = _NO_BACKEND
+    for _ in range(text.count("\n") - tomlkit.dumps(document).count("\n")):
+        table.add(tomlkit.nl())
+    return tomlkit.dumps(document)

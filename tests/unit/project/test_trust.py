@@ -1,0 +1,117 @@
+"""Who says that a checkout's code may run, and what remembers it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks_lib.cli import runner
+from tasks_lib.cli.request import Request
+from tasks_lib.errors import LabError
+from tasks_lib.project import trust
+from tasks_lib.session.session import Answer
+from tasks_lib.tasks import namespace
+from tasks_lib.tasks.adapter import LabTask
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import MakeProject
+
+#: the tasks that run code of the repository by their nature
+RUNNING = {
+    "check.fix",
+    "deps.add",
+    "deps.align",
+    "deps.install",
+    "deps.lock",
+    "deps.remove",
+    "deps.sync",
+    "deps.update",
+    "env.create",
+    "env.update",
+    "migrate",
+    "pkg.build",
+    "pkg.publish",
+    "proof.matrix",
+    "proof.run",
+    "setup",
+}
+
+
+def seen_by(request: Request) -> bool:
+    """Return whether the work of a request may run code of the repository."""
+    seen: list[bool] = []
+
+    def work(session: object, _: object) -> Answer:
+        seen.append(session.trusted)  # type: ignore[attr-defined]
+        return Answer()
+
+    assert runner.answer(request, work) == 0
+    return seen[0]
+
+
+def test_a_command_that_reads_trusts_nobody(project: MakeProject) -> None:
+    root = project().root
+    assert not seen_by(Request("check.all", combo="pip_uv"))
+    assert not trust.is_given(root)
+
+
+@pytest.mark.parametrize(
+    "request_", [Request("setup", combo="pip_uv", trusts=True), Request("x", trust=True)], ids=str
+)
+def test_a_user_says_it_once_for_a_checkout(request_: Request, project: MakeProject) -> None:
+    root = project().root
+    assert seen_by(request_)
+    assert seen_by(Request("check.all"))
+    assert trust.is_given(root)
+    assert not [path for path in root.rglob("*") if "trust" in path.name]
+
+
+def test_a_copy_and_another_repository_at_the_same_place_are_not_trusted(
+    project: MakeProject, root: Path
+) -> None:
+    project()
+    trust.give(root)
+    moved = root.rename(root.with_name("elsewhere"))
+    root.mkdir()
+    project()
+    assert not trust.is_given(root)
+    assert not trust.is_given(moved)
+
+
+def test_a_repository_cannot_bring_trust_along(
+    project: MakeProject, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project()
+    monkeypatch.setenv("MLOPS_LAB_STATE_DIR", str(root / "state"))
+    trust.give(root)
+    assert not trust.is_given(root)
+    assert not (root / "state").exists()
+
+
+def test_a_variable_trusts_every_checkout(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project()
+    monkeypatch.setenv(trust.VARIABLE, "1")
+    assert seen_by(Request("check.all"))
+    monkeypatch.delenv(trust.VARIABLE)
+    assert not seen_by(Request("check.all"))
+
+
+def test_tasks_that_run_code_of_the_repository() -> None:
+    tasks = namespace()
+    found = set()
+    for name in tasks.task_names:
+        task = tasks[name]
+        if isinstance(task, LabTask) and task.request.trusts:
+            found.add(task.request.command)
+    assert found == RUNNING
+
+
+def test_what_cannot_be_told_names_the_way_out() -> None:
+    with pytest.raises(LabError, match="nobody has said yet") as caught:
+        trust.demand("This", given=False)
+    assert caught.value.remedy == trust.REMEDY
