@@ -12,7 +12,7 @@ from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import files
 from tasks_lib.execution.redaction import without_logins
 from tasks_lib.managers import MANAGERS
-from tasks_lib.project.manifests import BAD_TEXT, read_text
+from tasks_lib.project.manifests import BAD_TEXT, read_text, too_large
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,6 +29,21 @@ NAME: Target = ("project", "name")
 DYNAMIC: Target = ("project", "dynamic")
 PYTHON: Target = ("project", "requires-python")
 NO_REMEDY = Remedy()
+
+
+#: the most requirements of all files: init would take minutes for many more
+MOST = 2000
+#: characters of a file of requirements, and of a message
+_LONGEST_TEXT = 1 << 20
+_LONGEST_MESSAGE = 400
+
+
+def _short(text: str) -> str:
+    """Return a message of bearable length."""
+    if len(text) <= _LONGEST_MESSAGE:
+        return text
+    half = _LONGEST_MESSAGE // 2
+    return f"{text[:half]} … {text[-half:]}"
 
 
 def target_of(group: str) -> Target:
@@ -82,7 +97,7 @@ class Declarations:
     file: str
     items: list[Item] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    notices: list[Notice] = field(default_factory=list)
+    notices: dict[Notice, None] = field(default_factory=dict)
     dropped: list[Target] = field(default_factory=list)
     adds: bool = False
     spare: bool = False
@@ -106,6 +121,8 @@ class Declarations:
     ) -> Requirement:
         """Take a requirement over into a list; `shown` is what the file has in its place."""
         wanted = self.parse(text, line, shown)
+        if len(self.items) >= MOST:
+            self.refuse(f"It has more than {MOST} requirements, which no project should have", line)
         self.items.append(Item(target, text, line, listed=True, comments=tuple(comments)))
         return wanted
 
@@ -180,6 +197,8 @@ class Declarations:
     def read(self, root: Path) -> str:
         """Return the text of the file."""
         text = read_text(files.inside(root, root / self.file), self.file)
+        if len(text) > _LONGEST_TEXT:
+            raise too_large(self.file, _LONGEST_TEXT)
         bad = BAD_TEXT.search(text)
         if bad:
             line = text.count("\n", 0, bad.start()) + 1
@@ -188,13 +207,11 @@ class Declarations:
 
     def warn(self, text: str, line: int | None = None, remedy: Remedy = NO_REMEDY) -> None:
         """Report what the user has to look at, without the logins in it."""
-        notice = Notice(without_logins(text, tokens=True), line, remedy)
-        if notice not in self.notices:
-            self.notices.append(notice)
+        self.notices[Notice(_short(without_logins(text, tokens=True)), line, remedy)] = None
 
     def refuse(self, text: str, line: int | None) -> NoReturn:
         """Raise the error for something that is written wrongly."""
-        said = f"{without_logins(text, tokens=True)}."
+        said = f"{_short(without_logins(text, tokens=True))}."
         remedy = Remedy(f"Fix {self.file}")
         raise LabError(
             said, ErrorCode.INVALID_MANIFEST, file=self.file, line=line, remedy=remedy

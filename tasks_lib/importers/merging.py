@@ -30,6 +30,8 @@ class Merged:
     data: Mapping[str, Any]
     lists: dict[Target, list[Item]] = field(default_factory=dict)
     values: dict[Target, Item] = field(default_factory=dict)
+    #: the entries of each list by what they are about
+    _subjects: dict[Target, dict[str, list[Any]]] = field(default_factory=dict)
     #: the file that declared a list or value first
     owners: dict[Target, str] = field(default_factory=dict)
 
@@ -70,6 +72,7 @@ class Merged:
         known = self._known(item)
         if owner == declared.file or (declared.adds and not known):
             self.lists.setdefault(item.target, []).append(item)
+            known.append(item.value)
             if isinstance(item.value, dict):
                 self._expect_group(item.value["include-group"])
         elif not known:
@@ -80,8 +83,12 @@ class Merged:
 
     def _known(self, item: Item) -> list[Any]:
         """Return the entries of an item's list that are about the same."""
-        subject = _subject(item.value)
-        return [entry for entry in self.entries(item.target) if _subject(entry) == subject]
+        subjects = self._subjects.get(item.target)
+        if subjects is None:
+            subjects = self._subjects[item.target] = defaultdict(list)
+            for entry in self.entries(item.target):
+                subjects[_subject(entry)].append(entry)
+        return subjects[_subject(item.value)]
 
     def _expect_group(self, name: str) -> None:
         """Have a group that another includes, even if nothing comes into it."""
@@ -128,28 +135,23 @@ class Merged:
 
     def constrain(self) -> Iterator[str]:
         """Add the constraints to what is declared, for Poetry; yield what Poetry cannot be told."""
-        for item in self.lists.get(CONSTRAINTS, ()):
-            constraint = Requirement(item.value)
-            known = self._narrow(constraint)
-            if not known or constraint.marker:
-                why = "Poetry has no constraints for what is not declared"
-                yield f"the constraint {item.value} holds for uv alone: {why}"
-
-    def _narrow(self, constraint: Requirement) -> bool:
-        """Narrow each requirement of the same name, and return whether there is one."""
-        known = False
-        for target, items in self.lists.items():
-            if target == CONSTRAINTS:
-                continue
+        constraints = self.lists.get(CONSTRAINTS, ())
+        places: dict[str, list[tuple[list[Item], int]]] = defaultdict(list)
+        for items in self.lists.values() if constraints else ():
             for index, item in enumerate(items):
-                if _subject(item.value) != canonicalize_name(constraint.name):
-                    continue
-                known = True
-                wanted = Requirement(item.value)
+                if items is not constraints:
+                    places[_subject(item.value)].append((items, index))
+        for one in constraints:
+            constraint = Requirement(one.value)
+            found = places[_subject(one.value)]
+            for items, index in found:
+                wanted = Requirement(items[index].value)
                 if not wanted.url and not constraint.marker:
                     wanted.specifier &= constraint.specifier
-                    items[index] = replace(item, value=str(wanted))
-        return known
+                    items[index] = replace(items[index], value=str(wanted))
+            if not found or constraint.marker:
+                why = "Poetry has no constraints for what is not declared"
+                yield f"the constraint {one.value} holds for uv alone: {why}"
 
 
 def _is_main(item: Item) -> bool:
@@ -157,9 +159,9 @@ def _is_main(item: Item) -> bool:
     return item.listed and item.target == MAIN
 
 
-def _subject(entry: Any) -> Any:  # noqa: ANN401 - what TOML holds
+def _subject(entry: Any) -> str:  # noqa: ANN401 - what TOML holds
     """Return the normalised name that is required; an included group stands for itself."""
-    return canonicalize_name(Requirement(entry).name) if isinstance(entry, str) else entry
+    return canonicalize_name(Requirement(entry).name) if isinstance(entry, str) else repr(entry)
 
 
 def _same(first: Any, second: Any) -> bool:  # noqa: ANN401 - what TOML holds

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from tasks_lib.importers.conda_files import CondaFiles
-from tasks_lib.importers.declarations import NAME, Declarations
+from tasks_lib.importers.declarations import MOST, NAME, Declarations
 from tasks_lib.importers.pipfile import Pipfile
 from tasks_lib.importers.poetry_tables import PoetryTables
 from tasks_lib.importers.requirements_files import RequirementsFiles
@@ -37,7 +37,10 @@ def read_all(project: Project) -> list[Declarations]:
     """Return what all files declare, without the project itself and without repetitions."""
     found: list[Declarations] = []
     for importer in IMPORTERS:
-        found += importer(project).read()
+        for declared in importer(project).read():
+            found.append(declared)
+            if sum(len(one.items) for one in found) > 2 * MOST:
+                declared.refuse(f"All files together have more than {MOST} requirements", None)
     name = _project_name(project, found)
     if name:
         for declared in found:

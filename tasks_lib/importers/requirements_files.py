@@ -47,6 +47,8 @@ _LOCAL = re.compile(r"(?P<path>[^\[;]+?)(?P<extras>\[[\w.,\s-]*\])?\s*(?P<marker
 _ARCHIVES = (".whl", ".tar.gz", ".zip")
 #: the options that are taken over, or whose absence changes nothing
 _KNOWN = {"requirements", "constraints", "editables", "hashes", "require_hashes"}
+#: files that one file names, and those name
+_MOST_FILES = 100
 _HASHES = "its hashes are left out: the lock has those of every file"
 
 
@@ -97,44 +99,64 @@ def group_named(name: str) -> str | None:
     return None
 
 
-def read_file(
-    root: Path, name: str, target: Target, sources: Sequence[str] = (), *, adds: bool = False
+def read_file(  # noqa: PLR0913 - what is read, and what was read before
+    root: Path,
+    name: str,
+    target: Target,
+    sources: Sequence[str] = (),
+    *,
+    adds: bool = False,
+    seen: set[tuple[str, Target]] | None = None,
 ) -> list[Declarations]:
     """Return what a requirements file declares, and the files that it names.
 
-    `sources` are files that are read for themselves: they are not read again.
+    `sources` are files that are read for themselves: they are not read again, and neither is what
+    was `seen` in the place of the same list.
     """
     from pip._internal.req.req_file import ignore_comments, join_lines  # noqa: PLC0415 - 0.2 s
 
     declared = Declarations(name, adds=adds)
     text = declared.read(root)
     rows = ignore_comments(join_lines(enumerate(text.splitlines(), 1)))
-    return read_entries(root, declared, rows, target, sources)
+    seen = set() if seen is None else seen
+    return read_entries(root, declared, rows, target, sources, seen=seen)
 
 
-def read_entries(
+def read_entries(  # noqa: PLR0913 - as above
     root: Path,
     declared: Declarations,
     rows: Iterable[tuple[int, str]],
     target: Target = MAIN,
     sources: Sequence[str] = (),
+    *,
+    seen: set[tuple[str, Target]] | None = None,
 ) -> list[Declarations]:
     """Read numbered lines into `declared`; return that and the files that they name."""
-    reader = _Reader(root, declared, sources)
+    reader = _Reader(root, declared, sources, set() if seen is None else seen)
     for line, text in rows:
-        reader.entry(text, line, target)
+        try:
+            reader.entry(text, line, target)
+        except OSError as error:
+            declared.refuse(f"{text!r} cannot be looked at: {error.strerror}", line)
     return [declared, *reader.named_files]
 
 
 class _Reader:
     """Read lines of one requirements file."""
 
-    def __init__(self, root: Path, declared: Declarations, sources: Sequence[str]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        declared: Declarations,
+        sources: Sequence[str],
+        seen: set[tuple[str, Target]],
+    ) -> None:
         from pip._internal.req.req_file import get_line_parser  # noqa: PLC0415 - 0.2 s
 
         self.root = root
         self.declared = declared
         self.sources = sources
+        self.seen = seen
         self.split = get_line_parser(None)
         self.defaults = vars(self.split("")[1])
         self.named_files: list[Declarations] = []
@@ -143,6 +165,9 @@ class _Reader:
         """Read one line, which has no comment any more."""
         from pip._internal.req.req_file import OptionParsingError  # noqa: PLC0415 - 0.2 s
 
+        if not any(word.startswith("-") for word in text.split()):  # pip's parser is slow
+            self.requirement(text, line, target, editable=False)
+            return
         try:
             with contextlib.redirect_stderr(io.StringIO()):  # where it would print its usage
                 wanted, options = self.split(text)
@@ -187,9 +212,13 @@ class _Reader:
             return
         if not files.inside(self.root, self.root / inner).is_file():
             self.declared.refuse(f"It names {name}, and there is no such file", line)
-        if not is_source and inner != self.declared.file:
-            known = (*self.sources, self.declared.file, inner)
-            self.named_files += read_file(self.root, inner, target, known, adds=True)
+        if is_source or inner == self.declared.file or (inner, target) in self.seen:
+            return
+        self.seen.add((inner, target))
+        if len(self.seen) > _MOST_FILES:
+            self.declared.refuse(f"More than {_MOST_FILES} files are named", line)
+        known = (*self.sources, self.declared.file, inner)
+        self.named_files += read_file(self.root, inner, target, known, adds=True, seen=self.seen)
 
     def requirement(self, text: str, line: int, target: Target, *, editable: bool) -> None:
         """Read a requirement: by name, by address, or a folder or file of this machine."""
@@ -233,7 +262,7 @@ class _Reader:
     def named(self, place: str, line: int) -> str:
         """Return the name of the project in a folder, or in an archive."""
         path = self.root / place
-        if path.is_dir():
+        if "://" not in place and path.is_dir():
             file = files.inside(self.root, path / PYPROJECT)
             if file.is_file():
                 return PyProject(file, *read_toml(file)).name or path.resolve().name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import re
 from typing import TYPE_CHECKING, ClassVar
 
 from tasks_lib.importers.setuptools_metadata import Lines, Settings, SetuptoolsFile
@@ -10,6 +11,7 @@ from tasks_lib.importers.setuptools_metadata import Lines, Settings, SetuptoolsF
 if TYPE_CHECKING:
     from tasks_lib.importers.declarations import Declarations
 
+_OPTION = re.compile(r"(?P<key>[^\s=:#;][^=:]*?)\s*[=:]")
 _EXTRAS = "options.extras_require"
 
 
@@ -42,25 +44,39 @@ def _section(parser: configparser.RawConfigParser, section: str, text: str) -> d
     if not parser.has_section(section):
         return found
     rows = text.splitlines()
+    lines = _lines_of_options(rows, section)
     for key, value in parser.items(section):
         is_list = key == "install_requires" or section == _EXTRAS
         separator = ";" if is_list and "\n" not in value else "\n"
-        entries = [entry.strip() for entry in value.split(separator) if entry.strip()]
-        found[key] = [(_line_of(rows, section, key, entry), entry) for entry in entries]
+        line = lines.get(key, 1)
+        found[key] = []
+        for entry in filter(None, map(str.strip, value.split(separator))):
+            line = _line_of(rows, line, entry)
+            found[key].append((line, entry))
     return found
 
 
-def _line_of(rows: list[str], section: str, key: str, entry: str) -> int:
-    """Return the first line of an option that has `entry`."""
-    in_section = in_option = False
+def _lines_of_options(rows: list[str], section: str) -> dict[str, int]:
+    """Return the line of each option in a section."""
+    found: dict[str, int] = {}
+    in_section = False
     for number, row in enumerate(rows, 1):
         if row.startswith("["):
             in_section = row.startswith(f"[{section}]")
-        elif in_section and row.startswith(key):
-            in_option = True
-        if in_section and in_option and entry in row:
+        elif in_section and (option := _OPTION.match(row)):
+            found.setdefault(option["key"], number)
+    return found
+
+
+def _line_of(rows: list[str], first: int, entry: str) -> int:
+    """Return the first line of an option that has `entry`, from its line `first` on."""
+    for number in range(first, len(rows) + 1):
+        row = rows[number - 1]
+        if number > first and row[:1] not in {"", " ", "\t", "#", ";"}:
+            break  # the next option
+        if entry in row:
             return number
-    return 1
+    return first
 
 
 def _line_of_error(error: configparser.Error) -> int | None:

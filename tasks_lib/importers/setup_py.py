@@ -35,6 +35,9 @@ _READ = {
     "**",
 }
 
+_MOST_LOOKS = 20_000
+_DEEPEST = 50
+
 
 class SetupPy(SetuptoolsFile):
     """The arguments of `setup()`."""
@@ -74,13 +77,18 @@ def _parse(declared: Declarations, text: str) -> ast.Module:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the escapes of old code
             return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError) as error:
-        declared.refuse(f"It is not valid Python: {error.args[0]}", getattr(error, "lineno", None))
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        why = error.args[0] if error.args else "it is nested too deeply"
+        declared.refuse(f"It is not valid Python: {why}", getattr(error, "lineno", None))
 
 
 def _is_setup(node: ast.AST) -> bool:
     """Return whether a node calls a function whose name ends in `setup`."""
-    return isinstance(node, ast.Call) and ast.unparse(node.func).endswith("setup")
+    if not isinstance(node, ast.Call):
+        return False
+    called = node.func
+    name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+    return bool(name.endswith("setup"))
 
 
 class _Literals:
@@ -88,6 +96,9 @@ class _Literals:
 
     def __init__(self, tree: ast.Module, declared: Declarations) -> None:
         self.declared = declared
+        #: how many nodes were looked at, and how deep the last of them is
+        self.looks = 0
+        self.depth = 0
         self.names: dict[str, ast.expr] = {}
         for node in tree.body:
             if isinstance(node, ast.Assign):
@@ -102,6 +113,10 @@ class _Literals:
     def rows(self, node: ast.expr, argument: str) -> Lines:
         """Return the strings of a list, or the lines of a string."""
         node = self.named(node)
+        self.looks += 1
+        if self.looks > _MOST_LOOKS or self.depth > _DEEPEST:
+            self.declared.refuse(f"{argument} is too large, or contains itself", node.lineno)
+        self.depth += 1
         found: Lines = []
         if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
             for element in node.elts:
@@ -111,6 +126,7 @@ class _Literals:
             found += [(node.lineno, row) for row in rows if row]
         else:
             self._report(argument, node.lineno)
+        self.depth -= 1
         return found
 
     def _report(self, argument: str, line: int) -> None:

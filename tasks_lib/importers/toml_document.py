@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import tomlkit
 from tomlkit.items import AoT, Array, Comment, InlineTable, Null, Table, Whitespace
+
+from tasks_lib.project.manifests import PYPROJECT, too_large
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -15,8 +18,22 @@ if TYPE_CHECKING:
 
 #: the names of tables and a key
 Path = tuple[str, ...]
+#: characters; tomlkit takes a second or two for so many
+LARGEST = 128 << 10
+_TEXT_OR_COMMENT = re.compile(
+    r'''"""(?:\\.|[^\\])*?"{3,5}|"(?:\\.|[^"\\\n])*"|'''
+    r"""'{3}.*?'{3,5}|'[^'\n]*'|(?P<comment>\#[^\n]*)""",
+    re.DOTALL,
+)
 _INDENT = "    "
 _WIDE = 80
+
+
+def _parsed(text: str) -> tomlkit.TOMLDocument:
+    """Parse the text; one that would take tomlkit many seconds is refused."""
+    if len(text) > LARGEST:
+        raise too_large(PYPROJECT, LARGEST)
+    return tomlkit.parse(text)
 
 
 class Document:
@@ -29,7 +46,7 @@ class Document:
 
     def __init__(self, text: str) -> None:
         """Parse the text."""
-        self.toml = tomlkit.parse(text)
+        self.toml = _parsed(text)
         self._headers: list[tuple[Table, str]] = []
         self._take_comments_of_headers()
 
@@ -84,7 +101,7 @@ class Beside(str):
 
 def comments(text: str) -> Iterator[tuple[Path, str]]:
     """Yield the words of each comment, and the path of the key that it is beside or above."""
-    for path, comment in _comments(tomlkit.parse(text), ()):
+    for path, comment in _comments(_parsed(text), ()):
         words = type(comment)(comment.strip().lstrip("#").strip())
         if words:
             yield path, words
@@ -139,10 +156,20 @@ def _has_header(key: Key | None, table: Table) -> bool:
     return not table.is_super_table() and key is not None and not key.is_dotted()
 
 
-def without(text: str, path: Sequence[str]) -> str:
-    """Return the text of a document without one key, and without tables that are then empty."""
+def words(text: str) -> Iterator[str]:
+    """Yield the words of each comment of a valid document."""
+    for found in _TEXT_OR_COMMENT.finditer(text):
+        if found["comment"] and (said := found["comment"].strip().lstrip("#").strip()):
+            yield said
+
+
+def without(text: str, paths: Sequence[Path]) -> str:
+    """Return the text of a document without some keys, and without tables that are then empty."""
+    if not paths:
+        return text
     document = Document(text)
-    _remove(document.toml, path)
+    for path in paths:
+        _remove(document.toml, path)
     return document.close()
 
 
@@ -196,7 +223,7 @@ def _arranged(comments: Sequence[str]) -> tuple[Sequence[str], str]:
 
 def with_value(text: str, path: Sequence[str], value: object) -> str:
     """Return the text with one key set, whether it is there already or not."""
-    document = tomlkit.parse(text)
+    document = _parsed(text)
     table = table_at(document, path[:-1])
     table[path[-1]] = inline(value)
     return document.as_string()
@@ -222,7 +249,7 @@ def inline(value: Any) -> Any:  # noqa: ANN401 - what TOML holds
         for one in value:
             array.append(inline(one))
         return array
-    if isinstance(value, str) and '"' in value and "'" not in value:
+    if isinstance(value, str) and '"' in value and "'" not in value and value.isprintable():
         return tomlkit.string(value, literal=True)
     return value
 

@@ -92,7 +92,7 @@ def _verify(old: str, new: str, merged: Merged) -> None:
 
 def _texts(text: str) -> Counter[str]:
     """Count the comments of a document by their words."""
-    return Counter(words for _, words in toml_document.comments(text))
+    return Counter(toml_document.words(text))
 
 
 def _homeless(old: str, rest: str, merged: Merged) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import stat
@@ -26,12 +27,15 @@ BAD_TEXT = re.compile("[\0\ud800-\udfff]")
 #: parse.
 LARGEST = 16 << 20
 _LARGEST_YAML = 1 << 20
+_LARGEST_PYPROJECT = 512 << 10
 _AT_LINE = re.compile(r"line (\d+)")
 #: A number that Python refuses to read, without saying where it is.
 _HUGE = re.compile(r"\d[\d_]{4300}")
 #: What ends a line of YAML.
 BREAK = re.compile("(\r\n|[\n\r\x85\u2028\u2029])")
 _TOML_KEY = re.compile(r"\[\[?(?P<table>[^\]#]+)\]|(?P<key>[^=#\[\]]+)=")
+#: the most names of a path that a line is looked for by
+_DEEPEST = 8
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 #: The keys that everything here depends on, and what they must be; each group must be a list too.
 _SHAPE: dict[tuple[str, ...], type] = {
@@ -114,7 +118,8 @@ def unreadable(shown: str, reason: str) -> LabError:
 
 def too_large(shown: str, largest: int = LARGEST) -> LabError:
     """Return the error for a file that would take minutes to parse."""
-    text = f"{shown} is larger than {largest >> 20} MiB, which no such file should be."
+    size = f"{largest >> 20} MiB" if largest >> 20 else f"{largest >> 10} KiB"
+    text = f"{shown} is larger than {size}, which no such file should be."
     remedy = Remedy(f"Look at what is in {shown}")
     return LabError(text, ErrorCode.FILE_TOO_LARGE, file=shown, remedy=remedy)
 
@@ -189,6 +194,8 @@ class PyProject:
 
         """
         files.inside(root or path.parent, path)
+        if path.is_file() and path.stat().st_size > _LARGEST_PYPROJECT:
+            raise too_large(path.name, _LARGEST_PYPROJECT)
         if not path.is_file():
             text = f"There is no {PYPROJECT} in {path.parent}."
             remedy = Remedy(
@@ -224,22 +231,27 @@ class PyProject:
             return {}
         return found
 
-    def line_of(self, *names: str) -> int | None:
-        """Return the first line, from 1, of a key or table whose path ends in `names`."""
+    @functools.cached_property
+    def _lines(self) -> Mapping[tuple[str, ...], int]:
+        """Return the first line of each path of a key or table, and of each end of such a path."""
+        found: dict[tuple[str, ...], int] = {}
         table: list[str] = []
-        wanted = list(names)
         for number, row in enumerate(self.text.split("\n"), 1):
-            found = _TOML_KEY.match(row.lstrip())
-            if found is None:
+            match = _TOML_KEY.match(row.lstrip())
+            if match is None:
                 continue
-            keys = [part.strip().strip("\"'") for part in found[found.lastgroup or 0].split(".")]
-            if found["table"]:
+            keys = [part.strip().strip("\"'") for part in match[match.lastgroup or 0].split(".")]
+            if match["table"]:
                 table = path = keys
             else:
                 path = table + keys
-            if path[-len(wanted) :] == wanted:
-                return number
-        return None
+            for start in range(max(0, len(path) - _DEEPEST), len(path)):
+                found.setdefault(tuple(path[start:]), number)
+        return found
+
+    def line_of(self, *names: str) -> int | None:
+        """Return the first line, from 1, of a key or table whose path ends in `names`."""
+        return self._lines.get(names)
 
     @property
     def name(self) -> str:

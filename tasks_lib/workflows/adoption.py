@@ -139,10 +139,8 @@ def _plan(session: Session) -> tuple[list[Declarations], dict[Path, str]]:
     found = read_all(project)
     _expect_something(project, found)
     old = pyproject.text.replace("\r\n", "\n")  # the transaction keeps a file's line ends
-    rest = old
-    for declared in found:
-        for target in declared.dropped:
-            rest = toml_document.without(rest, target)
+    dropped = [target for declared in found for target in declared.dropped]
+    rest = toml_document.without(old, dropped)
     merged = Merged(tomllib.loads(rest))
     for declared in found:
         merged.take(declared)

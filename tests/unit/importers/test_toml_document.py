@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tomllib
+
 import pytest
 
-from tasks_lib.importers.toml_document import comments, with_value, without
+from tasks_lib.importers.toml_document import comments, with_value, without, words
 
 
 @pytest.mark.parametrize(
@@ -29,7 +31,7 @@ from tasks_lib.importers.toml_document import comments, with_value, without
     ],
 )
 def test_key_is_removed(text: str, path: tuple[str, ...], expected: str) -> None:
-    assert without(text, path) == expected
+    assert without(text, [path]) == expected
 
 
 def test_comments_have_the_path_of_their_key() -> None:
@@ -53,3 +55,17 @@ def test_comments_have_the_path_of_their_key() -> None:
 )
 def test_value_is_set(text: str, expected: str) -> None:
     assert with_value(text, ("a", "b"), 2) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# one\na = '#no' # two\n[b] # three\nc = [\n  # four\n  1, # five\n]\n# six\n#\n",
+        'a = """\n# no\n\\""" # no""""" # yes\n',
+        "a = '''\n# no\n''''' # yes\nb = '\\' # too\n",
+        'a = "\\\\" # yes\nb = "\\"# no"\n"c # no" = 1\n',
+    ],
+)
+def test_words_of_comments_are_found_without_tomlkit(text: str) -> None:
+    tomllib.loads(text)
+    assert list(words(text)) == [said for _, said in comments(text)]
