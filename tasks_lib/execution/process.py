@@ -6,6 +6,7 @@ Invoke's own `run` takes no argument list: https://github.com/pyinvoke/invoke/is
 from __future__ import annotations
 
 import contextlib
+import locale
 import os
 import signal
 import subprocess
@@ -327,13 +328,16 @@ def _start(command: Command, *, piped: bool, kept: tuple[int, ...] = ()) -> subp
     pipe = subprocess.PIPE if piped else None
     flags = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) if piped else 0
     inherited = (*file_lock.INHERITED, *kept) if _POSIX else ()
+    env = environment(command.env)
+    if piped and _POSIX and locale.getencoding() != "UTF-8" and "PYTHONUTF8" not in command.env:
+        env["PYTHONUTF8"] = "1"  # a tool could not name a path with an accent
     try:
         return subprocess.Popen(  # noqa: S603 - an argument list, no shell
             (*(command.through or command.argv[:1]), *command.argv[1:]),
             stdin=subprocess.DEVNULL if piped else None,
             stdout=pipe,
             stderr=pipe,
-            env=environment(command.env),
+            env=env,
             cwd=command.cwd,
             text=True,
             encoding="utf-8",

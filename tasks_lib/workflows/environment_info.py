@@ -180,6 +180,7 @@ def run(
     if program is None:
         message = f"There is no program {argv[0]!r} in {session.environment.where} or on PATH."
         raise LabError(message, ErrorCode.PROGRAM_NOT_FOUND)
+    env["PYTHONUTF8"] = os.environ.get("PYTHONUTF8")  # as the user's shell has it
     command = process.Command((program, *argv[1:]), env=env)
     if not captured:
         progress.give_terminal()

@@ -255,3 +255,22 @@ def test_stopped_run_starts_nothing_more() -> None:
 @pytest.mark.processes
 def test_attached_process_gives_its_exit_code() -> None:
     assert process.run_attached(python("import sys; sys.exit(7)")) == 7
+
+
+@pytest.mark.processes
+@pytest.mark.skipif(os.name != "posix", reason="on POSIX paths are bytes")
+@pytest.mark.parametrize(
+    ("encoding", "env", "expected"),
+    [
+        ("UTF-8", {}, "0"),
+        ("ANSI_X3.4-1968", {}, "1"),
+        ("ISO-8859-1", {"PYTHONUTF8": "0"}, "0"),
+    ],
+)
+def test_a_tool_can_name_every_path(
+    monkeypatch: pytest.MonkeyPatch, encoding: str, env: dict[str, str | None], expected: str
+) -> None:
+    monkeypatch.setenv("PYTHONUTF8", "0")
+    monkeypatch.setattr("locale.getencoding", lambda: encoding)
+    look = "import os; print(os.environ['PYTHONUTF8'])"
+    assert run(Command((sys.executable, "-c", look), env=env)).stdout.strip() == expected
