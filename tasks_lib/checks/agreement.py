@@ -9,11 +9,11 @@ from packaging.utils import canonicalize_name
 
 from tasks_lib.checks.base import FactCheck, Finding, conda_line, has_conda_file, listed
 from tasks_lib.environments.base import SEEDS
-from tasks_lib.errors import Remedy
+from tasks_lib.errors import LabError, Remedy
 from tasks_lib.managers import MANAGERS
 from tasks_lib.ownership import declarations, exclusions
 from tasks_lib.project.conda_file import OTHER_ON_PYPI, PYPI
-from tasks_lib.project.version_ranges import conda_specifiers, overlap
+from tasks_lib.project.version_ranges import any_overlap, conda_specifiers
 from tasks_lib.results import Status
 
 if TYPE_CHECKING:
@@ -36,25 +36,22 @@ def _python(facts: Facts) -> Iterable[Finding]:
 
     A spec that cannot be read for certain is not reported.
     """
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415 - 0.03 s
-
     spec = facts.conda_specs.get("python", "")
     choices = conda_specifiers(spec)
+    pyproject = facts.project.pyproject
     try:
-        project = SpecifierSet(facts.project.pyproject.requires_python)
-    except InvalidSpecifier:
+        pythons = pyproject.pythons()
+    except LabError:
         return  # `config` reports it
-    if choices is None or any(overlap(choice, project) for choice in choices):
+    if choices is None or any_overlap(choices, pythons):
         return
-    text = (
-        f"The conda file needs {spec} and pyproject.toml needs Python {project}: no version is "
-        "both."
-    )
+    needs = f"pyproject.toml needs Python {pyproject.python_range}"
+    text = f"The conda file needs {spec} and {needs}: no version is both."
     yield Finding(text, *conda_line(facts, "python"))
 
 
 def _names_python(facts: Facts) -> bool:
-    return "python" in facts.conda_specs and bool(facts.project.pyproject.requires_python)
+    return "python" in facts.conda_specs and bool(facts.project.pyproject.python_range)
 
 
 def _both_layers(facts: Facts) -> Iterable[Finding]:

@@ -112,6 +112,11 @@ class Environment(ABC):
         """Return the program on PATH for which this layer is chosen unasked; empty for none."""
         return ""
 
+    @staticmethod
+    def expect_engine(name: str) -> None:
+        """Raise an error where no engine of this kind has this name, be it used or not."""
+        del name
+
     @classmethod
     def choices(cls) -> list[str]:
         """List the engines of this machine, where a user may choose one."""

@@ -38,6 +38,7 @@ from tasks_lib.execution.files import write
 from tasks_lib.execution.plan import Installs, Step, Writes
 from tasks_lib.project import conda_edit, pip_section
 from tasks_lib.project.conda_file import CondaFile, spec_name
+from tasks_lib.project.version_ranges import expect_pythons
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -60,6 +61,7 @@ class Conda(Environment):
     variables: ClassVar[tuple[Variables, ...]] = VARIABLES
     known_checks: ClassVar[tuple[Check, ...]] = health_checks.OF_CONDA
     makers: ClassVar[tuple[str, ...]] = tuple(conda_engines.ENGINES)
+    expect_engine = staticmethod(conda_engines.expect)
 
     @classmethod
     def program_on_path(cls) -> str:
@@ -111,9 +113,8 @@ class Conda(Environment):
 
     def version_of_engine(self) -> Command | None:
         """Return `conda --version`, or the same of another command line."""
-        if not self.maker.is_cli:
-            return None
-        return self.maker.ask("ask the engine for its version", "--version")
+        why = "ask the engine for its version"
+        return self.maker.ask(why, "--version") if self.maker.is_cli else None
 
     @property
     def installs_files(self) -> bool:
@@ -216,6 +217,7 @@ class Conda(Environment):
         A `pip:` section is a step of its own where the engine leaves it out.
         """
         self.refuse_foreign()
+        expect_pythons(self._wanted(), self.file.path.name, self.project)
         state = self.state()
         if state is State.PRESENT:
             return tuple(self._updates())
@@ -228,6 +230,7 @@ class Conda(Environment):
         """Return the steps that create it from scratch, in place of one that exists."""
         if self.state() is not State.PRESENT:
             return self.creation()
+        expect_pythons(self._wanted(), self.file.path.name, self.project)
         return (self.clearing(f"{self.where} is created again"), *self._new())
 
     def _new(self) -> tuple[Step, ...]:
@@ -353,10 +356,7 @@ class Conda(Environment):
 
     def _wanted(self) -> list[str]:
         """Return the file's specs, with the Python that the run's options name."""
-        python, specs = self.project.options.python, self.file.dependencies
-        if not python:
-            return list(specs)
-        return [f"python={python}", *(spec for spec in specs if spec_name(spec) != "python")]
+        return conda_engines.with_python(self.file.dependencies, self.project.options.python)
 
     def health(self) -> Iterable[Result]:
         """Verify every file that `conda-meta` records, and that what is installed is consistent."""

@@ -21,7 +21,8 @@ from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import failures
 from tasks_lib.execution.files import write
 from tasks_lib.execution.process import Command
-from tasks_lib.project.options import Options
+from tasks_lib.project.conda_file import spec_name
+from tasks_lib.project.options import Options, is_version
 from tasks_lib.tools import executables, package_index
 from tasks_lib.tools.pip_variables import PIP
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from tasks_lib.project.conda_file import CondaFile
 
 _DEFAULTS = Options()
+AUTO = _DEFAULTS.engine
 WORKER = Path(__file__).with_name("rattler_worker.py")
 #: settings of the user's `.condarc`, the values at which they count, and the worker's option then
 _SWITCHES = (
@@ -318,14 +320,32 @@ def on_path() -> list[str]:
     return [name for name in ENGINES if name != Rattler.name and shutil.which(name)]
 
 
-def choose(name: str, options: Options = _DEFAULTS) -> Engine:
-    """Return the engine of that name; `auto` is the CLI on PATH, else rattler."""
-    if name == "auto":
-        name = next(iter(on_path()), Rattler.name)
-    if name not in ENGINES:
-        text = f"There is no engine {name!r}. The engines are auto, {', '.join(ENGINES)}."
+def with_python(specs: Sequence[str], python: str) -> list[str]:
+    """Return specs with the Python of the option, where it names one."""
+    if not python:
+        return list(specs)
+    if not is_version(python):
+        text = f"conda knows a Python by its version, and {python!r} is none."
+        remedy = Remedy("Name a version, such as 3.12, with --python")
+        raise LabError(text, ErrorCode.INVALID_OPTION, remedy=remedy)
+    sign = "=" if python[0].isdigit() else ""
+    others = [spec for spec in specs if spec_name(spec) != "python"]
+    return [f"python{sign}{python}", *others]
+
+
+def expect(name: str) -> None:
+    """Raise an error where no engine has this name."""
+    if name not in {AUTO, *ENGINES}:
+        text = f"There is no engine {name!r}. The engines are {AUTO}, {', '.join(ENGINES)}."
         remedy = Remedy("Choose one, e.g. with --engine rattler")
         raise LabError(text, ErrorCode.UNKNOWN_ENGINE, remedy=remedy)
+
+
+def choose(name: str, options: Options = _DEFAULTS) -> Engine:
+    """Return the engine of that name; `auto` is the CLI on PATH, else rattler."""
+    expect(name)
+    if name == AUTO:
+        name = next(iter(on_path()), Rattler.name)
     program = sys.executable if name == Rattler.name else shutil.which(name)
     if program is None:
         text = f"The engine {name} is not on PATH."

@@ -14,8 +14,11 @@ from tasks_lib.environments.base import (
     Environment,
     State,
 )
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution.plan import Step, Writes
-from tasks_lib.project.version_ranges import is_python
+from tasks_lib.project.options import is_version
+from tasks_lib.project.project import PIN
+from tasks_lib.project.version_ranges import is_python, wrong_python
 from tasks_lib.results import Check, Result, Status
 from tasks_lib.tools import executables, uv
 from tasks_lib.tools.pip_variables import PIP, PYTHON
@@ -97,10 +100,10 @@ class Venv(Environment):
         if has is None:
             return ()
         wanted = self.project.options.python
-        if wanted and not is_python(wanted, has):
+        if wanted and not is_python(_version(wanted), has):
             return (f"python {wanted} (it has {has})",)
         if not self.project.pyproject.allows(has):
-            return (f"python {self.project.pyproject.requires_python} (it has {has})",)
+            return (f"python {self.project.pyproject.python_range} (it has {has})",)
         return ()
 
     def health(self) -> Iterable[Result]:
@@ -118,13 +121,30 @@ class Venv(Environment):
         return health_checks.INTERPRETER.result(Status.FAIL, detail)
 
     def _python(self) -> list[str]:
-        """Return the option that names the Python of the options, or this one if it is allowed.
+        """Return the option that names the Python: the options', the pinned one, or one that fits.
 
-        Without the option uv looks for one.
+        Where there is none, uv may download one.
+
+        Raises:
+            LabError: The project may not run on the Python that was named.
         """
-        if self.project.options.python:
-            return ["--python", self.project.options.python]
-        pinned = (self.project.root / ".python-version").exists()
-        if not pinned and self.project.pyproject.allows(executables.running_python()):
-            return ["--python", executables.base_python()]
-        return []
+        pyproject, wanted, by = self.project.pyproject, self.project.options.python, "--python"
+        if not wanted:
+            wanted, by = self.project.pinned_python, PIN
+        if not wanted:
+            found = executables.fitting(pyproject)
+            return ["--python", str(found or pyproject.pythons()[-1])]
+        version = executables.version_of(_version(wanted))
+        if version and not pyproject.allows(version):
+            raise wrong_python(pyproject, f"{by} names Python {version}")
+        return ["--python", wanted]
+
+
+def _version(wanted: str) -> str:
+    """Return the version that is meant, where a path or a program was named."""
+    found = wanted if is_version(wanted) else executables.version_of(wanted)
+    if not found:
+        text = f"{wanted} is not a Python that starts."
+        remedy = Remedy("Name a version, such as 3.12, with --python")
+        raise LabError(text, ErrorCode.PYTHON_NOT_FOUND, remedy=remedy)
+    return found

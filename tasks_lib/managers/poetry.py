@@ -31,7 +31,7 @@ from tasks_lib.managers import (
 from tasks_lib.managers.base import AFTER_LOCK, LOCK_FRESH, MAIN, Manager, Place
 from tasks_lib.managers.poetry_variables import POETRY
 from tasks_lib.project import requirements, workspace
-from tasks_lib.tools import executables
+from tasks_lib.tools import executables, uv
 from tasks_lib.tools.changes import Change
 from tasks_lib.tools.pip_variables import PIP
 
@@ -321,17 +321,25 @@ class Poetry(Manager):
         )
 
     def _bare(self) -> str:
-        """Return an empty environment in the cache.
+        """Return an empty environment in the cache, of a Python on which the project may run.
 
         Poetry clones into it what it locks from git.
         """
-        key = hashlib.sha256(os.fsencode(f"{self.project.root}|{sys.prefix}")).hexdigest()[:16]
+        own = executables.base_python()
+        python = str(executables.fitting(self.project.pyproject) or own)
+        key = hashlib.sha256(os.fsencode(f"{self.project.root}|{python}")).hexdigest()[:16]
         folder = Path(bootstrap.cache_folder(), "poetry", key)
-        if not Path(bootstrap.interpreter(str(folder))).exists():
-            try:
+        if Path(bootstrap.interpreter(str(folder))).exists():
+            return str(folder)
+        try:
+            if python == own:
                 venv.create(folder, symlinks=os.name != "nt")
-            except OSError:  # a cache that cannot be written: nothing can be cloned into it either
-                return sys.prefix
+            else:
+                words = ("--no-project", "--clear", "--python", python, str(folder))
+                made = process.run(uv.command(self.project, "venv", *words, why=""))
+                failures.demand(made, title="uv venv")
+        except (OSError, LabError):  # a cache that cannot be written, which Poetry needs no less
+            return sys.prefix
         return str(folder)
 
 

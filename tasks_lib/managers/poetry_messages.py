@@ -55,7 +55,10 @@ FAILURES = (
     Rule(
         ErrorCode.WRONG_PYTHON,
         "The environment's Python {what} does not satisfy requires-python.",
-        Remedy("Change requires-python or the Python in conda.yml, or pass --python"),
+        Remedy(
+            "Change the Python in pyproject.toml or conda.yml, then complete the environment",
+            ("invoke", "setup"),
+        ),
         (r"Current Python version \((?P<what>[^)]+)\) is not allowed by the project",),
     ),
     Rule(

@@ -339,8 +339,9 @@ class Uv(Manager):
         else:
             # uv would read .venv all the same, and remember a half-made one by its base (uv 0.13.9)
             env["UV_PROJECT_ENVIRONMENT"] = executables.nowhere()
-            if self.project.pyproject.allows(executables.running_python()):
-                words += ["--python", executables.base_python()]
+            python = executables.fitting(self.project.pyproject)
+            if python is not None:
+                words += ["--python", str(python)]
         return Command(tuple(words), why, env=env, cwd=self.project.root, failures=uv.FAILURES)
 
 

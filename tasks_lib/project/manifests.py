@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from packaging.specifiers import SpecifierSet
+
 PYPROJECT = "pyproject.toml"
 #: Characters that no program and no file can be given.
 BAD_TEXT = re.compile("[\0\ud800-\udfff]")
@@ -268,6 +270,50 @@ class PyProject:
         return str(self.table("project").get("requires-python", ""))
 
     @property
+    def python_range(self) -> str:
+        """Return what limits the Python, in the standard table and in Poetry's own."""
+        return ", ".join(filter(None, (self.requires_python, self._poetry_python)))
+
+    @property
+    def _poetry_python(self) -> str:
+        """Return the Python of `[tool.poetry.dependencies]`, which limits a project too."""
+        value = self.table("tool", "poetry", "dependencies").get("python")
+        if isinstance(value, dict):
+            value = value.get("version")
+        return value if isinstance(value, str) else ""
+
+    def pythons(self) -> list[SpecifierSet]:
+        """Return the ranges of which a Python must be in one.
+
+        Raises:
+            LabError: What limits the Python cannot be read.
+
+        """
+        from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415 - 0.03 s, and seldom needed
+
+        try:
+            standard = SpecifierSet(self.requires_python)
+        except InvalidSpecifier:
+            text = f"requires-python is not a version specifier: {self.requires_python!r}."
+            remedy = Remedy('Write it like requires-python = ">=3.11"')
+            raise self._wrong(text, remedy, "project", "requires-python") from None
+        if not self._poetry_python:
+            return [standard]
+        from poetry.core.constraints.version import parse_constraint  # noqa: PLC0415 - 0.08 s, and seldom needed
+
+        try:
+            choices = str(parse_constraint(self._poetry_python)).split(" || ")
+        except ValueError:
+            text = f"Poetry cannot read the Python that the project needs: {self._poetry_python!r}."
+            remedy = Remedy('Write it like python = "^3.11"')
+            raise self._wrong(text, remedy, "dependencies", "python") from None
+        return [standard & SpecifierSet(_clauses(choice)) for choice in choices]
+
+    def _wrong(self, text: str, remedy: Remedy, *names: str) -> LabError:
+        line = self.line_of(*names)
+        return LabError(text, ErrorCode.INVALID_MANIFEST, file=PYPROJECT, line=line, remedy=remedy)
+
+    @property
     def version(self) -> str:
         """Return the version, empty where the build backend computes it."""
         version = self.table("project").get("version")
@@ -284,15 +330,12 @@ class PyProject:
         return found
 
     def allows(self, python: str) -> bool:
-        """Return whether `requires-python` allows this version, be it a pre-release."""
-        from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415 - 0.03 s, and seldom needed
+        """Return whether the project may run on this version, be it a pre-release."""
+        return any(one.contains(python, prereleases=True) for one in self.pythons())
 
-        try:
-            return python in SpecifierSet(self.requires_python, prereleases=True)
-        except InvalidSpecifier:
-            text = f"requires-python is not a version specifier: {self.requires_python!r}."
-            line = self.line_of("project", "requires-python")
-            remedy = Remedy('Write it like requires-python = ">=3.11"')
-            raise LabError(
-                text, ErrorCode.INVALID_MANIFEST, file=PYPROJECT, line=line, remedy=remedy
-            ) from None
+
+def _clauses(constraint: str) -> str:
+    """Return a range of poetry-core's, in which any version is `*` and one version stands alone."""
+    if constraint == "*":
+        return ""
+    return f"=={constraint}" if constraint[0].isdigit() else constraint

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks_lib import bootstrap
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +24,8 @@ PYTHON = "MLOPS_LAB_PYTHON"
 INDEX = bootstrap.INDEX
 OFFLINE = bootstrap.OFFLINE
 CHANNEL_ALIAS = "CONDA_CHANNEL_ALIAS"
+#: `3.12`, `>=3.11,<3.13`, `cpython@3.12`, `pypy3.10`
+_VERSION = re.compile(r"(?:(?:cpython|pypy|graalpy)[@-]?)?[<>=!~]*\s*\d[\w.,<>=!~*+\s-]*")
 #: The tools' own variables that name a package index, strongest first.
 _INDEXES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
 
@@ -72,13 +78,15 @@ class Options:
         offline: bool = False,
     ) -> Options:
         """Return the options: flags win over variables, and these over the project's settings."""
+        asked = _chosen(python, (PYTHON,), settings.python, variables)
+        _expect_python(asked)
         index = _chosen("", (INDEX,), settings.index, variables)
         if not index.value:
             index = _chosen("", _INDEXES, "", variables)
         return cls(
             combo=_chosen(combo, (COMBO,), settings.combo, variables),
             engine=_chosen(engine, (ENGINE,), settings.engine, variables).value or "auto",
-            python=_chosen(python, (PYTHON,), settings.python, variables).value,
+            python=asked.value,
             offline=offline or bool(variables.get(OFFLINE)),
             index=index,
             channel_alias=_chosen("", (CHANNEL_ALIAS,), settings.channel, variables),
@@ -110,6 +118,26 @@ class Options:
         if self.channel_alias.source is Source.SETTINGS:
             found[CHANNEL_ALIAS] = self.channel_alias.value
         return found
+
+
+def is_version(python: str) -> bool:
+    """Return whether a Python was named by a version or a range, not by a path or a program."""
+    return _VERSION.fullmatch(python) is not None
+
+
+def _expect_python(asked: Choice) -> None:
+    """Raise an error unless this is a version, or a program or path that exists.
+
+    A repository's own settings may name no program.
+    """
+    python = asked.value
+    if not python or is_version(python):
+        return
+    exists = shutil.which(python) or Path(python).exists()
+    if asked.source is Source.SETTINGS or not exists:
+        text = f"There is no Python {python!r}: no version, and no program or path on this machine."
+        remedy = Remedy("Name a version, such as 3.12, with --python")
+        raise LabError(text, ErrorCode.PYTHON_NOT_FOUND, remedy=remedy)
 
 
 def _chosen(

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.project.conda_file import CondaFile
-from tasks_lib.project.manifests import PYPROJECT, PyProject
-from tasks_lib.project.options import Options
+from tasks_lib.project.manifests import PYPROJECT, PyProject, read_text
+from tasks_lib.project.options import Options, is_version
 from tasks_lib.project.settings import Settings
 from tasks_lib.project.workspace import root_above
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+#: the file by which pyenv and uv choose a Python in a folder
+PIN = ".python-version"
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,13 @@ class Project:
     def settings(self) -> Settings:
         """Return the settings of `[tool.mlops-lab]`."""
         return Settings.read(self.pyproject)
+
+    @property
+    def pinned_python(self) -> str:
+        """Return the version in `.python-version`, empty for none; a name there is pyenv's own."""
+        path = self.root / PIN
+        rows = read_text(path).splitlines() if path.is_file() else []
+        return next(filter(is_version, map(str.strip, rows)), "")
 
     @cached_property
     def conda_path(self) -> Path | None:

@@ -5,16 +5,28 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.project.conda_file import spec_name
+from tasks_lib.project.manifests import PYPROJECT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from packaging.requirements import Requirement
     from packaging.specifiers import SpecifierSet
+
+    from tasks_lib.project.manifests import PyProject
+    from tasks_lib.project.project import Project
 
 _CLAUSE = re.compile(r"(?P<sign>[=<>!~]=|[=<>]|)\s*(?P<version>\d+(?:\.\d+)*)(?P<star>\.?\*)?")
 _SPACES = re.compile(r"(?<=[=<>!~,|])\s+|\s+(?=[,|])")
 #: a build string follows a second `=` or a space: `3.12.*=*_cpython`, `3.12.1 h1_0`
 _BUILD = re.compile(r"^(==?|)([\d.*]+)(?:=|\s+)[\w*]+$")
+
+
+def any_overlap(first: Sequence[SpecifierSet], second: Sequence[SpecifierSet]) -> bool:
+    """Return whether a version satisfies one of each."""
+    return any(overlap(one, other) for one in first for other in second)
 
 
 def overlap(first: SpecifierSet, second: SpecifierSet) -> bool:
@@ -61,6 +73,23 @@ def applies(wanted: Requirement, python: str, extra: str = "") -> bool:
         short = ".".join(python.split(".")[:2])
         here |= {"python_version": short, "python_full_version": python}
     return wanted.marker.evaluate(here)
+
+
+def expect_pythons(specs: Iterable[str], file: str, project: Project) -> None:
+    """Raise an error where the specs of `file`, or an option, name no Python that may be used."""
+    pyproject = project.pyproject
+    by = "--python" if project.options.python else file
+    for spec in specs:
+        choices = conda_specifiers(spec) if spec_name(spec) == "python" else None
+        if choices is not None and not any_overlap(choices, pyproject.pythons()):
+            raise wrong_python(pyproject, f"{by} names {spec}")
+
+
+def wrong_python(pyproject: PyProject, what: str) -> LabError:
+    """Return the error for a Python that `what` names, and on which the project may not run."""
+    text = f"{what}, and {PYPROJECT} needs Python {pyproject.python_range}."
+    remedy = Remedy(f"Change one of them: {PYPROJECT}, or what names the other Python")
+    return LabError(text, ErrorCode.WRONG_PYTHON, file=PYPROJECT, remedy=remedy)
 
 
 def is_python(wanted: str, has: str) -> bool:

@@ -162,11 +162,11 @@ def _pythons(project: Project, asked: Sequence[str]) -> list[str]:
     if asked:
         return list(dict.fromkeys(asked))
     found: dict[str, None] = {}
-    for version in filter(project.pyproject.allows, executables.pythons()):
+    for version in filter(project.pyproject.allows, dict(executables.pythons())):
         major, minor, *_ = version.split(".")
         found[f"{major}.{minor}"] = None
     if not found:
-        text = f"No Python of this machine fits {project.pyproject.requires_python!r}."
+        text = f"No Python of this machine fits {project.pyproject.python_range!r}."
         remedy = Remedy("Install one", ("uv", "python", "install", "3.12"))
         raise LabError(text, ErrorCode.PYTHON_NOT_FOUND, remedy=remedy)
     return list(found)

@@ -78,6 +78,8 @@ def resolve(project: Project, *, adopting: bool = False) -> Combo:
     With none of these the project's files and its environment choose. `adopting` takes the conda
     layer for a conda file though no program on PATH asks for it.
     """
+    for layer in ENVIRONMENTS.values():
+        layer.expect_engine(project.options.engine)
     chosen = _asked(project) or _remembered(project) or _found(project, adopting=adopting)
     against = _against(project, chosen)
     if not against:

@@ -6,10 +6,14 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import process
 from tasks_lib.tools.uv_variables import UV
+
+if TYPE_CHECKING:
+    from tasks_lib.project.manifests import PyProject
 
 
 def tool(name: str) -> str:
@@ -51,29 +55,55 @@ def nowhere() -> str:
 
 
 def find_python(request: str) -> Path | None:
-    """Return the interpreter of this machine that uv finds for `request`, or nothing.
+    """Return the interpreter of this machine that uv finds for `request`, or nothing."""
+    found = _found(request)
+    return Path(found) if found else None
+
+
+def version_of(request: str) -> str:
+    """Return the version of that interpreter, empty for none."""
+    return _found(request, "--show-version")
+
+
+def _found(request: str, *options: str) -> str:
+    """Return what uv says of the interpreter that it finds.
 
     It looks from a folder of ours: in a project's folder, uv would follow the project's settings.
     """
-    options = ("--system", "--no-project", "--no-python-downloads")
-    argv = (uv(), "python", "find", *options, request)
+    if os.path.exists(request):  # noqa: PTH110 - a request may hold what no path may
+        request = os.path.abspath(request)  # noqa: PTH100 - links stay
+    words = ("--system", "--no-project", "--no-python-downloads", *options, request)
+    argv = (uv(), "python", "find", *words)
     why = "look for the Python"
-    command = process.Command(argv, why, env=UV.unset(), cwd=Path(sys.prefix))
-    outcome = process.run(command)
-    if not outcome.ok:
-        return None
-    return Path(outcome.stdout.strip())
+    outcome = process.run(process.Command(argv, why, env=UV.unset(), cwd=Path(sys.prefix)))
+    return outcome.stdout.strip() if outcome.ok else ""
 
 
-def pythons() -> list[str]:
-    """Return the versions of CPython on this machine, as uv finds them from a folder of ours."""
+def fitting(pyproject: PyProject) -> Path | None:
+    """Return an interpreter of this machine on which the project may run, or nothing.
+
+    It is the one that runs this, where that may be.
+    """
+    if pyproject.allows(running_python()):
+        return Path(base_python())
+    for choice in reversed(pyproject.pythons()):
+        found = find_python(str(choice))
+        if found is not None:
+            return found
+    # a program on PATH that only looks like a Python ends that search (uv 0.13.9)
+    return next((path for version, path in pythons() if pyproject.allows(version)), None)
+
+
+def pythons() -> list[tuple[str, Path]]:
+    """Return the versions and paths of the CPythons that uv finds from a folder of ours."""
     options = ("--only-installed", "--no-python-downloads", "--output-format", "json")
     argv = (uv(), "python", "list", *options)
     why = "look for the Pythons of this machine"
     outcome = process.run(process.Command(argv, why, env=UV.unset(), cwd=Path(sys.prefix)))
     rows = json.loads(outcome.stdout) if outcome.ok else []
     plain = ("cpython", "default")
-    return [row["version"] for row in rows if (row["implementation"], row["variant"]) == plain]
+    rows = [row for row in rows if (row["implementation"], row["variant"]) == plain]
+    return [(row["version"], Path(row["path"])) for row in rows]
 
 
 def home() -> Path:

@@ -50,6 +50,18 @@ FAILURES = (
     ),
     VERSION_EXISTS.saying("Failed to publish .*status code 409", *VERSION_EXISTS.patterns),
     LOGIN_REFUSED.saying("Failed to publish .*(?:status code 40[13]|Missing credentials)"),
+    Rule(
+        ErrorCode.PYTHON_NOT_FOUND,
+        "This machine has no such Python, and it cannot be downloaded: {what} does not answer.",
+        Remedy("Install the Python, or check the network"),
+        (r"Failed to download `(?P<what>[^`]+/(?:cpython|pypy|graalpy)-[^`/]+)`",),
+    ),
+    Rule(
+        ErrorCode.PYTHON_NOT_FOUND,
+        "The Python {what} does not start.",
+        Remedy("Repair it, or take it off PATH"),
+        (r"Failed to inspect Python interpreter from [^`]*`(?P<what>[^`]+)`",),
+    ),
     NO_ANSWER.saying(
         r"(?:Failed to fetch|error sending request for url|could not fetch|HTTP status \w+ error|"
         r"error following redirect)[^\n]*?(?P<what>(?:https?|file)://[^\s`'\")<>]+|[\w.-]+:\d+)",
@@ -96,7 +108,10 @@ FAILURES = (
     Rule(
         ErrorCode.WRONG_PYTHON,
         "The environment's Python {what} does not satisfy requires-python.",
-        Remedy("Change requires-python or the Python in conda.yml, or pass --python"),
+        Remedy(
+            "Change the Python in pyproject.toml or conda.yml, then complete the environment",
+            ("invoke", "setup"),
+        ),
         (
             (
                 r"requested interpreter resolved to Python (?P<what>\S+), which is incompatible "
@@ -109,7 +124,10 @@ FAILURES = (
         ErrorCode.PYTHON_NOT_FOUND,
         "There is no {what} on this machine.",
         Remedy("Install it, or pass another --python"),
-        (r"No interpreter found (?:for|at path) (?P<what>[^\n]+?)(?: in |\n|$)",),
+        (
+            r"No interpreter found (?:for|at path) (?P<what>[^\n]+?)(?: in |\n|$)",
+            r"Invalid version request:.* but (?P<what>\S+) was requested",
+        ),
     ),
     Rule(
         ErrorCode.UNSOLVABLE,

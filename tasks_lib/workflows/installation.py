@@ -240,14 +240,21 @@ def lock_step(
     It runs beside the creation of the environment (`after_environment`), unless only that
     environment's Python fits the project. `upgrade` names the packages to upgrade; an empty one
     upgrades all.
+
+    Raises:
+        LabError: There is no environment, and no Python of this machine fits.
     """
     environment = session.environment
+    pyproject = session.project.pyproject
     activation = None
     needs: tuple[str, ...] = ()
-    if not after_environment:
-        if environment.exists():
-            activation = environment.activation()
-    elif not session.project.pyproject.allows(executables.running_python()):
+    if not after_environment and environment.exists():
+        activation = environment.activation()
+    elif executables.fitting(pyproject) is None:
+        if not after_environment:
+            text = f"The project needs Python {pyproject.python_range}, and this machine has none."
+            remedy = Remedy("Install one, or create the environment first", ("invoke", "setup"))
+            raise LabError(text, ErrorCode.PYTHON_NOT_FOUND, remedy=remedy)
         activation = environment.activation()
         needs = _AFTER_ENV
     return Step(

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks_lib import checks
-from tasks_lib.errors import ErrorCode
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import failures
 from tasks_lib.execution.process import Outcome
 from tasks_lib.report.progress import Progress
 from tasks_lib.results import Status
 from tasks_lib.session import combos
 from tasks_lib.session.session import Session
+from tasks_lib.tools import executables
 from tasks_lib.workflows import dependency_info, environment_info, installation
 from tests.contract.third_manager import Pdm
 
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
     from tests.conftest import MakeProject
 
 CONDA = "name: demo\nchannels: [conda-forge]\ndependencies: [python, pip]\n"
+POETRY_PYTHON = """
+[project]
+name = "demo"
+version = "1"
+[tool.poetry.dependencies]
+python = "~3.12"
+"""
 
 
 @pytest.fixture
@@ -164,9 +172,27 @@ def test_fresh_setup_is_the_same_plan_for_every_combo(
     assert sorted(root.rglob("*")) == before
 
 
-def test_lock_waits_for_an_environment_whose_python_alone_fits(project: MakeProject) -> None:
+def test_lock_waits_for_an_environment_whose_python_alone_fits(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executables, "fitting", lambda _: None)
     made = project('[project]\nname = "demo"\nversion = "1"\nrequires-python = ">=3.99"\n', CONDA)
     session = Session.open(combo="conda_uv", engine="rattler", start=made.root)
     plan = installation.setup(session, Progress(), dry_run=True).data["plan"]
     needs = next(step["needs"] for step in plan if step["id"] == "deps.lock")
     assert "env.create" in needs
+    with pytest.raises(LabError, match="this machine has none") as caught:
+        installation.lock(session, Progress(), dry_run=True)
+    assert caught.value.code is ErrorCode.PYTHON_NOT_FOUND
+
+
+@pytest.mark.parametrize("combo", ["conda_uv", "conda_poetry"])
+def test_pin_of_conda_that_the_project_excludes_is_refused_first(
+    project: MakeProject, combo: str
+) -> None:
+    made = project(POETRY_PYTHON, CONDA.replace("python", "python=3.10", 1))
+    session = Session.open(combo=combo, engine="rattler", start=made.root)
+    said = "conda.yml names python=3.10, .* needs Python ~3.12"
+    with pytest.raises(LabError, match=said) as caught:
+        installation.setup(session, Progress(), dry_run=True)
+    assert caught.value.code is ErrorCode.WRONG_PYTHON

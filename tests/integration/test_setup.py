@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tasks_lib.tools import executables
 from tests.lab import (
     CASES,
     CONDA_YML,
     DEAD,
     INSTALLED,
     LAYERS,
+    MANAGERS,
     PYTHON,
     SAMPLE,
     VERSION,
@@ -391,3 +394,36 @@ def test_a_link_to_an_environment_elsewhere_stays_whole(new_lab: Callable[[Case]
     lab.ok("env.remove")
     assert not lab.prefix.is_symlink()
     assert (elsewhere / "pyvenv.cfg").is_file()
+
+
+#: what Poetry's own table says of the Python counts for both managers
+ANOTHER_PYTHON = """
+[project]
+name = "demo"
+version = "0.1.0"
+dependencies = ["six"]
+[tool.uv]
+package = false
+[tool.poetry]
+package-mode = false
+[tool.poetry.dependencies]
+python = "~{}"
+"""
+
+
+@pytest.mark.parametrize("fresh", MANAGERS, ids=str, indirect=True)
+def test_python_that_the_project_needs_is_found_before_anything_is_made(fresh: Lab) -> None:
+    others = {version.rpartition(".")[0]: path for version, path in executables.pythons()}
+    others.pop(VERSION, None)
+    fresh.write("pyproject.toml", ANOTHER_PYTHON.format("3.4"))
+    error = fresh("deps.lock").error()
+    assert (error["code"], sorted(fresh.manifests())) == ("python_not_found", ["pyproject.toml"])
+    if not others:
+        pytest.skip("no second Python is on this machine")
+    version, path = max(others.items())
+    fresh.env["PATH"] += f"{os.pathsep}{path.parent}"
+    fresh.write("pyproject.toml", ANOTHER_PYTHON.format(version))
+    fresh.ok("deps.lock")
+    fresh.ok("setup")
+    assert fresh.run([str(fresh.python), "-V"]).stdout.startswith(f"Python {version}.")
+    assert fresh.ok("setup").data["changed"] == []

@@ -137,6 +137,14 @@ WRONG = [
     ("drift.interrupted", {".mlops-lab/journal.json": "{}"}, "is of an older version"),
     ("agreement.python", {"conda.yml": CONDA.replace("3.11", "3.10")}, "no version is both"),
     (
+        "agreement.python",
+        {
+            "conda.yml": CONDA.replace("3.11", "3.10"),
+            "pyproject.toml": '[tool.poetry.dependencies]\npython = "~3.12"\n',
+        },
+        "pyproject.toml needs Python ~3.12",
+    ),
+    (
         "agreement.both-layers",
         {"conda.yml": f"{CONDA}  - Rich >=13\n"},
         "names rich, and pyproject.toml names it too",

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tasks_lib.environments.base import State
 from tasks_lib.environments.venv import Venv
-from tasks_lib.errors import LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.results import Status
 from tasks_lib.tools import executables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.conftest import MakeProject
     from tests.unit.conftest import Install
@@ -81,18 +81,35 @@ def test_foreign_folder_is_never_written_to(project: MakeProject) -> None:
         environment.creation()
 
 
+@pytest.fixture
+def pythons(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this machine have two Pythons."""
+    versions = {"3.11": "3.11.7", "3.12": "3.12.1", ">=3.12": "3.12.1"}
+    found = {request: Path("/of", version) for request, version in versions.items()}
+    monkeypatch.setattr(executables, "find_python", found.get)
+    monkeypatch.setattr(executables, "version_of", lambda request: versions.get(request, ""))
+    monkeypatch.setattr(executables, "pythons", list)
+
+
 @pytest.mark.parametrize(
     ("requires", "python", "expected"),
     [
         pytest.param(">=3.11", "", ("--python", executables.base_python()), id="this Python"),
         pytest.param(">=3.11", "3.12", ("--python", "3.12"), id="the one asked for"),
-        pytest.param(">=3.99", "", (), id="left to uv"),
+        pytest.param(">=3.12", "", ("--python", "/of/3.12.1"), id="another of this machine"),
+        pytest.param(">=3.99", "", ("--python", ">=3.99"), id="left to uv"),
         pytest.param("", "", ("--python", executables.base_python()), id="nothing said"),
     ],
 )
-def test_command_that_makes_it(
-    project: MakeProject, root: Path, requires: str, python: str, expected: tuple[str, ...]
+def test_command_that_makes_it(  # noqa: PLR0913, PLR0917 - one case a row
+    project: MakeProject,
+    root: Path,
+    pythons: None,
+    requires: str,
+    python: str,
+    expected: tuple[str, ...],
 ) -> None:
+    assert pythons is None
     environment = Venv(project(_pyproject(requires), python=python))
     (step,) = environment.creation()
     assert step.command is not None
@@ -101,10 +118,43 @@ def test_command_that_makes_it(
     assert step.undo == environment.discard
 
 
-def test_pin_of_the_project_is_left_to_uv(project: MakeProject) -> None:
-    (step,) = Venv(project(files={".python-version": "3.12"})).creation()
+def test_pin_of_the_project_is_taken(project: MakeProject, pythons: None) -> None:
+    assert pythons is None
+    (step,) = Venv(project(files={".python-version": "# ours\n3.12\n"})).creation()
     assert step.command is not None
-    assert "--python" not in step.command.argv
+    assert step.command.argv[3:5] == ("--python", "3.12")
+
+
+#: who names a Python on which the project may not run
+REFUSED = {
+    "the option": ("~=3.12.0", "3.11", {}, "--python names Python 3.11.7"),
+    "the pin": (">=3.12", "", {".python-version": "3.11"}, ".python-version names Python 3.11.7"),
+}
+
+
+@pytest.mark.parametrize(("requires", "python", "files", "said"), REFUSED.values(), ids=REFUSED)
+def test_python_that_does_not_fit_is_refused_before_anything_is_made(  # noqa: PLR0913, PLR0917 - one case a row
+    project: MakeProject,
+    pythons: None,
+    requires: str,
+    python: str,
+    files: dict[str, str],
+    said: str,
+) -> None:
+    assert pythons is None
+    environment = Venv(project(_pyproject(requires), python=python, files=files))
+    with pytest.raises(LabError, match=said) as caught:
+        environment.creation()
+    assert caught.value.code is ErrorCode.WRONG_PYTHON
+
+
+def test_program_that_is_no_python_is_refused(
+    project: MakeProject, venv: Path, pythons: None
+) -> None:
+    assert (pythons, venv.exists()) == (None, True)
+    environment = Venv(project(python="/bin/sh"))
+    with pytest.raises(LabError, match="/bin/sh is not a Python"):
+        environment.lacking()
 
 
 def test_broken_one_is_made_anew(project: MakeProject, venv: Path) -> None:

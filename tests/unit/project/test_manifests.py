@@ -149,3 +149,41 @@ def test_no_bytes_as_pyproject_give_another_error(
     except LabError as error:
         named = str(error.file)
     assert named == "pyproject.toml"
+
+
+#: what Poetry says that its signs mean ("Version constraints" in its documentation)
+PYTHONS = {
+    "nothing": ("", "", ["2.7", "3.13.0", "3.14.0rc1"], []),
+    "the standard alone": (">=3.11", "", ["3.11.0", "3.14.0b1"], ["3.10.9"]),
+    "a caret": ("", "^3.9", ["3.9.0", "3.13.1"], ["3.8.9", "4.0.0"]),
+    "a tilde": ("", "~3.12", ["3.12.0", "3.12.9"], ["3.11.7", "3.13.0"]),
+    "one version": ("", "3.12.1", ["3.12.1"], ["3.12.2"]),
+    "a wildcard": ("", "3.12.*", ["3.12.1"], ["3.11.7"]),
+    "any": ("", "*", ["3.6.1", "3.14.0"], []),
+    "two ranges": ("", "~2.7 || ^3.9", ["2.7.18", "3.9.1"], ["3.8.1"]),
+    "both": (">=3.9", "<3.12", ["3.11.1"], ["3.12.0", "3.8.1"]),
+    "a table": ("", {"version": "~3.12"}, ["3.12.1"], ["3.11.7"]),
+}
+
+
+@pytest.mark.parametrize(
+    ("standard", "poetry", "fit", "others"), PYTHONS.values(), ids=PYTHONS.keys()
+)
+def test_both_tables_limit_the_python(
+    root: Path, standard: str, poetry: object, fit: list[str], others: list[str]
+) -> None:
+    data = {
+        "project": {"requires-python": standard} if standard else {},
+        "tool": {"poetry": {"dependencies": {"python": poetry} if poetry else {}}},
+    }
+    made = PyProject(root / "pyproject.toml", data, "")
+    assert [one for one in fit if not made.allows(one)] == []
+    assert [one for one in others if made.allows(one)] == []
+
+
+def test_python_of_poetry_that_cannot_be_read_has_its_line(root: Path) -> None:
+    path = root / "pyproject.toml"
+    path.write_text('[tool.poetry.dependencies]\nsix = "*"\npython = "three"\n')
+    with pytest.raises(LabError, match="'three'") as caught:
+        PyProject.read(path).allows("3.12")
+    assert (caught.value.line, caught.value.exit_code) == (3, ExitCode.BAD_REQUEST)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.project.options import Choice, Options, Source
 from tasks_lib.project.settings import Settings
 
@@ -65,3 +66,19 @@ def test_another_run_gets_the_same_options(
     settings: Settings, variables: dict[str, str], *, offline: bool, expected: dict[str, str]
 ) -> None:
     assert Options.resolve(settings, variables, offline=offline).variables == expected
+
+
+@pytest.mark.parametrize("python", ["3.12", ">=3.11,<3.13", "pypy3.10", "cpython@3.12", "sh"])
+def test_python_that_may_exist_is_taken(python: str) -> None:
+    assert Options.resolve(Settings(), {}, python=python).python == python
+
+
+@pytest.mark.parametrize(
+    ("flag", "variable", "setting"), [("foo", "", ""), ("", "/no/python", ""), ("", "", "sh")]
+)
+def test_python_that_is_nothing_is_refused_whoever_names_it(
+    flag: str, variable: str, setting: str
+) -> None:
+    with pytest.raises(LabError, match="no program or path") as caught:
+        Options.resolve(Settings(python=setting), {"MLOPS_LAB_PYTHON": variable}, python=flag)
+    assert caught.value.code is ErrorCode.PYTHON_NOT_FOUND

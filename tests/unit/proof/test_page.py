@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import xml.etree.ElementTree as ET
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,8 +19,6 @@ from tasks_lib.tools import executables
 from tests.proofs import failed, package, proof, write
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.conftest import MakeProject
 
 CONDA = "name: demo\nchannels: [conda-forge]\ndependencies: [python, pip]\n"
@@ -146,7 +145,8 @@ def test_a_cell_is_what_its_proof_says_and_a_pass_needs_both(tmp_path: Path) -> 
 def machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Return a machine with mamba and four Pythons, one of which is too old for the project."""
     monkeypatch.setattr(shutil, "which", lambda name: "/x/mamba" if name == "mamba" else None)
-    monkeypatch.setattr(executables, "pythons", lambda: ["3.12.9", "3.12.1", "3.11.7", "3.10.13"])
+    found = [(one, Path("/of", one)) for one in ("3.12.9", "3.12.1", "3.11.7", "3.10.13")]
+    monkeypatch.setattr(executables, "pythons", lambda: found)
 
 
 @pytest.mark.usefixtures("machine")

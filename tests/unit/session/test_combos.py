@@ -252,3 +252,9 @@ def test_home_that_cannot_be_written_remembers_nothing(project: MakeProject, hom
 
 def test_broken_conda_file_does_not_stop_a_run_that_asks_for_pip(project: MakeProject) -> None:
     assert combos.resolve(project(conda="name: [", combo="pip_uv")).id == "pip_uv"
+
+
+@pytest.mark.parametrize("combo", ["pip_uv", "conda_poetry", ""])
+def test_unknown_engine_is_refused_with_every_combo(project: MakeProject, combo: str) -> None:
+    with pytest.raises(LabError, match="no engine 'condaa'"):
+        combos.resolve(project(combo=combo, engine="condaa"))
