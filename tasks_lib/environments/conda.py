@@ -214,7 +214,7 @@ class Conda(Environment):
     def creation(self) -> tuple[Step, ...]:
         """Return the steps that create the environment or bring it to what the file says.
 
-        A `pip:` section is a step of its own where the engine leaves it out.
+        A `pip:` section is a step of its own, behind the guard.
         """
         self.refuse_foreign()
         expect_pythons(self._wanted(), self.file.path.name, self.project)
@@ -235,14 +235,13 @@ class Conda(Environment):
 
     def _new(self) -> tuple[Step, ...]:
         """Return the steps that create it where there is none."""
-        python, maker = self.project.options.python, self.maker
+        maker, pip = self.maker, self.file.pip
         command = maker.create(self.prefix, self.file)
-        if python:
+        if pip or self.project.options.python:
+            # conda would install the pip: section without a look at what that replaces
             command = maker.install(self.prefix, self.file, self._wanted(), new=True)
-        steps = [self._create_step(command, f"create {self.where} with {maker.name}")]
-        if self.file.pip and (python or not maker.is_cli):
-            steps.append(replace(self._pip_step(), undo=self.discard))
-        return tuple(steps)
+        create = self._create_step(command, f"create {self.where} with {maker.name}")
+        return (create, replace(self._pip_step(), undo=self.discard)) if pip else (create,)
 
     def _updates(self) -> Iterator[Step]:
         specs, pip = self._lacking()

@@ -49,8 +49,8 @@ class Engine:
     """The `conda` on PATH, from which the others differ; it returns commands and runs nothing."""
 
     name: ClassVar[str] = "conda"
-    #: whether it is a command line of conda's kind: `create` installs the `pip:` section of a conda
-    #: file by itself, and `explicit` reads conda's own kind of list, not a description
+    #: whether it is a command line of conda's kind: `explicit` reads conda's own kind of list, and
+    #: not a description
     is_cli: ClassVar[bool] = True
     has_doctor: ClassVar[bool] = True
     #: the Python package of the solver that it takes for granted
@@ -105,15 +105,7 @@ class Engine:
         """Return the command that creates the environment of a conda file."""
         why = f"create the conda environment that {file.path.name} describes"
         words = (*self.creates, "--yes", "--file", str(file.path), "--prefix", str(prefix))
-        command = self._command(why, file, *words)
-        if not file.pip:
-            return command
-        # conda starts pip for the section, where a package may mark the environment (PEP 668)
-        env = {**command.env, "PIP_BREAK_SYSTEM_PACKAGES": "1"}
-        index = package_index.resolve(self.options)
-        if index.source:  # the index of the other tools
-            env["PIP_INDEX_URL"] = index.url
-        return replace(command, env=env)
+        return self._command(why, file, *words)
 
     def install(
         self, prefix: Path, file: CondaFile, specs: Sequence[str], *, new: bool = False
@@ -121,8 +113,9 @@ class Engine:
         """Return the command that brings `specs` into an environment, which is created if `new`."""
         channels: list[str] = []
         for channel in file.channels:
-            if channel != "nodefaults":
-                channels += ["--channel", channel]
+            channels += ["--channel", channel]
+            if channel == "nodefaults":
+                channels[-2:] = ["--override-channels"]
         verb = "create" if new else "install"
         words = (verb, "--yes", "--prefix", str(prefix), *channels, *specs)
         return self._command(f"{verb} with the packages that were named", file, *words)

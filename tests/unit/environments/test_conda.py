@@ -12,6 +12,7 @@ from tasks_lib.environments.conda import Conda
 from tasks_lib.environments.conda_config import Condarc
 from tasks_lib.environments.conda_folders import envs_dirs, is_base
 from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.execution.plan import Installs
 from tasks_lib.execution.process import Command, Outcome
 from tasks_lib.tools import executables
 
@@ -105,24 +106,26 @@ def test_rattler_makes_it_and_installs_the_pip_section_behind(
     assert create.undo == pip.undo == environment.discard
 
 
-def test_conda_installs_the_pip_section_itself(
-    project: MakeProject, root: Path, condabin: Path
+def test_conda_makes_it_and_does_not_install_the_pip_section_unasked(
+    project: MakeProject, condabin: Path
 ) -> None:
     environment = Conda(project(conda=PIP, engine="auto"))
     assert environment.engine == "conda"
-    (create,) = environment.creation()
+    create, pip = environment.creation()
     prefix = condabin.parents[1] / "envs" / "demo"
     assert create.command is not None
     assert create.command.argv == (
         str(condabin),
-        "env",
         "create",
         "--yes",
-        "--file",
-        str(root / "conda.yml"),
         "--prefix",
         str(prefix),
+        "--channel",
+        "conda-forge",
+        "python=3.11",
+        "six",
     )
+    assert (pip.id, pip.installs) == ("env.pip", Installs.PYTHON_PACKAGES)
 
 
 @pytest.mark.parametrize("engine", ["rattler", "conda"])
