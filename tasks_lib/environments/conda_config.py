@@ -30,7 +30,8 @@ _FOLDERS = ("envs_dirs", "pkgs_dirs")
 _LISTS = ("channels", "default_channels", *_FOLDERS)
 _LISTS_BY_NAME = ("custom_multichannels", "mirrored_channels")
 _MAPS = ("custom_channels", "proxy_servers", *_LISTS_BY_NAME)
-_WORDS = ("channel_alias", "channel_priority", "ssl_verify", "offline")
+_CHECKS = ("safety_checks", "extra_safety_checks")
+_WORDS = ("channel_alias", "channel_priority", "ssl_verify", "offline", *_CHECKS)
 _NUMBERS = ("remote_read_timeout_secs", "remote_max_retries")
 #: the longest name of a folder, in bytes
 _LONGEST_NAME = 255

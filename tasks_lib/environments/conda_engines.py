@@ -45,6 +45,16 @@ _SWITCHES = (
 _NUMBERS = (("remote_read_timeout_secs", "--timeout"), ("remote_max_retries", "--retries"))
 
 
+#: What conda's own defaults leave open: a damaged package in its cache is linked with a warning,
+#: and a channel that says nothing is waited for a quarter of an hour.
+_SETTINGS = {
+    "safety_checks": "enabled",
+    "extra_safety_checks": "true",
+    "remote_read_timeout_secs": "30",
+    "remote_max_retries": "1",
+}
+
+
 class Engine:
     """The `conda` on PATH, from which the others differ; it returns commands and runs nothing."""
 
@@ -85,6 +95,7 @@ class Engine:
             (self.program, *words),
             why,
             env=self._env(),
+            defaults=self._defaults(),
             turn=Path(bootstrap.lock_place(folders[0])),
             source=", ".join(self.condarc.channels(file.channels)),
             failures=FAILURES,
@@ -96,6 +107,11 @@ class Engine:
             found |= table.unset()
         found |= conda_config.for_conda(self.options)
         return found | package_index.for_pip(self.options)
+
+    def _defaults(self) -> dict[str, str]:
+        """Return the settings of conda's own that count where the user's files have none."""
+        chosen = self.condarc.values
+        return {f"CONDA_{key.upper()}": _SETTINGS[key] for key in _SETTINGS if key not in chosen}
 
     def ask(self, why: str, *words: str) -> Command:
         """Return a command that downloads nothing."""

@@ -38,6 +38,12 @@ FAILURES = (
         r"no usable repodata cache|offline, and not in the cache|OfflineError|Offline mode(?! :)"
     ),
     DISK_FULL,
+    Rule(
+        ErrorCode.HASH_MISMATCH,
+        "A package in the cache is damaged: {what}.",
+        Remedy("Delete this folder and the archive of that name beside it, then run it again"),
+        (r"located\s+at\s+(?P<what>[^\n]+?)\s+appears\s+to\s+be\s+corrupted",),
+    ),
     HASH_MISMATCH.saying(
         *HASH_MISMATCH.patterns,
         r"ChecksumMismatch|Data corruption detected|CondaVerificationError|InvalidArchiveError",

@@ -98,7 +98,7 @@ def parser() -> argparse.ArgumentParser:
     }
     for option, text in switches.items():
         made.add_argument(option, action="store_true", help=text)
-    made.add_argument("--timeout", type=float, default=60, help="seconds without an answer")
+    made.add_argument("--timeout", type=float, default=30, help="seconds without an answer")
     made.add_argument("--retries", type=int, default=2)
     return made
 

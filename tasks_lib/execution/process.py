@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
 from tasks_lib.errors import ErrorCode, LabError
-from tasks_lib.execution import file_lock
+from tasks_lib.execution import file_lock, time_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -48,6 +48,8 @@ HIDDEN = "***"
 _LOGINS = ("POETRY_HTTP_BASIC", "POETRY_PYPI_TOKEN", "UV_PUBLISH")
 #: The seconds that a process has to end, and its last output to arrive.
 _GRACE = 5.0
+#: The width of what is read: a tool would break addresses at that of the user's terminal.
+_WIDTH = "10000"
 _POSIX = os.name == "posix"
 #: Who ends what this run started, where it changes something.
 _KEEPERS: set[Keeper] = set()
@@ -59,6 +61,7 @@ class Command:
 
     - `why` is for a user.
     - `env` is laid over this process's environment less `FOREIGN`; `None` unsets a variable.
+    - `defaults` are variables that count where the user has set none; they are not shown.
     - `turn` is a file by which commands wait for each other, in all runs on this machine.
     - `source` is where it downloads from, for a message.
     - `failures` says what the program's words mean when it fails.
@@ -68,6 +71,7 @@ class Command:
     argv: tuple[str, ...]
     why: str = ""
     env: Mapping[str, str | None] = field(default_factory=dict, hash=False)
+    defaults: Mapping[str, str] = field(default_factory=dict, hash=False, compare=False)
     cwd: Path | None = None
     turn: Path | None = None
     source: str = ""
@@ -253,7 +257,8 @@ def run(
 ) -> Outcome:
     """Run `command` to its end and return its outcome; another exit code than 0 is not an error.
 
-    `timeout` is in seconds. `on_line` is called with each line that is printed.
+    `timeout` is in seconds; without one, a tool that may download has the usual
+    limit. `on_line` is called with each line that is printed.
 
     Raises:
         LabError: The program does not exist or cannot be started, or did not end in time.
@@ -261,6 +266,9 @@ def run(
 
     """
     children = children or Children()
+    limit = timeout
+    if limit is None and command.failures:
+        limit = time_limit.seconds()
     with _turn(command, children, on_line) as kept:
         started = time.perf_counter()
         child = _start(command, piped=True, kept=kept)
@@ -270,11 +278,13 @@ def run(
             children.add(child)
             out.start()
             err.start()
-            child.wait(timeout)
+            child.wait(limit)
             out.join(_GRACE)
             err.join(_GRACE)
         except subprocess.TimeoutExpired:
             _end(child)
+            if timeout is None and limit:
+                raise time_limit.exceeded(command.program, limit) from None
             text = f"{command.program} did not end within {timeout:.0f} s."
             raise LabError(text, ErrorCode.TOOL_TIMEOUT) from None
         except BaseException:
@@ -328,7 +338,9 @@ def _start(command: Command, *, piped: bool, kept: tuple[int, ...] = ()) -> subp
     pipe = subprocess.PIPE if piped else None
     flags = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) if piped else 0
     inherited = (*file_lock.INHERITED, *kept) if _POSIX else ()
-    env = environment(command.env)
+    env = {**command.defaults, **environment(command.env)}
+    if piped:
+        env["COLUMNS"] = _WIDTH
     if piped and _POSIX and locale.getencoding() != "UTF-8" and "PYTHONUTF8" not in command.env:
         env["PYTHONUTF8"] = "1"  # a tool could not name a path with an accent
     try:

@@ -137,7 +137,8 @@ def test_imports_go_in_one_direction() -> None:
 
 
 def test_what_the_first_start_needs_goes_in_one_direction_however_late_it_is_imported() -> None:
-    order = ("streams", "errors", "execution.file_lock", "execution.process", "bootstrap")
+    execution = ("execution.file_lock", "execution.time_limit", "execution.process")
+    order = ("streams", "errors", *execution, "bootstrap")
     for number, name in enumerate(order):
         used = {
             other

@@ -144,6 +144,28 @@ def test_exact_arguments(
     assert command.why
 
 
+def test_conda_is_strict_with_its_cache_and_patient_for_a_minute_unless_the_user_says_otherwise(
+    file: CondaFile, home: Path, root: Path
+) -> None:
+    defaults = {
+        "CONDA_SAFETY_CHECKS": "enabled",
+        "CONDA_EXTRA_SAFETY_CHECKS": "true",
+        "CONDA_REMOTE_READ_TIMEOUT_SECS": "30",
+        "CONDA_REMOTE_MAX_RETRIES": "1",
+    }
+    command = _engine("conda").create(root / "env", file)
+    assert command.defaults == defaults
+    assert (
+        not command.env.keys() & defaults.keys()
+    )  # they are not shown, and a variable replaces them
+    (home / ".condarc").write_text("remote_read_timeout_secs: 90\nsafety_checks: disabled\n")
+    chosen = _engine("conda").create(root / "env", file).defaults
+    assert defaults.keys() - chosen.keys() == {
+        "CONDA_SAFETY_CHECKS",
+        "CONDA_REMOTE_READ_TIMEOUT_SECS",
+    }
+
+
 def test_rattler_gets_what_the_users_condarc_says(file: CondaFile, home: Path, root: Path) -> None:
     (home / ".condarc").write_text(
         "channel_alias: file:///mirror\nchannels: [mine]\nmirrored_channels: {a: [http://m1, http://m2]}\n"

@@ -481,6 +481,21 @@ Because demo depends on pandas (3.0.0) which requires Python >=3.11, version sol
 }
 
 CONDA = {
+    "damaged package in the cache": Failure(
+        """
+
+SafetyError: The package for python located at /home/student/pkgs/python-3.11.7-0_cpython
+appears to be corrupted. The path 'lib/python3.11/_sysconfigdata__linux_x86_64-linux-gnu.py'
+has an incorrect size.
+  reported size: 36843 bytes
+  actual size: 18421 bytes
+
+""",
+        ("damaged: /home/student/pkgs/python-3.11.7-0_cpython.", "delete this folder"),
+        FAILED,
+        "hash mismatch",
+        stdout=f"{_CONDA}failed\n",
+    ),
     "no graphics card": Failure(
         """
 PackagesNotFoundError: The following packages are not available from current channels:

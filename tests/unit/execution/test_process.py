@@ -8,13 +8,15 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
 from tasks_lib.execution import file_lock, process
+from tasks_lib.execution.failure_rules import Rule
 from tasks_lib.execution.process import FOREIGN, Children, Command, Interrupted, environment, run
 
 if TYPE_CHECKING:
@@ -163,6 +165,49 @@ def test_time_limit_ends_the_process_and_its_children(root: Path) -> None:
         run(python(code, cwd=root), timeout=1, on_line=heard.append)
     assert caught.value.exit_code == ExitCode.TOOL_FAILED
     assert _wait(lambda: not _lives(int(heard[0])))
+
+
+@pytest.mark.processes
+def test_what_is_read_is_as_wide_as_it_needs(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the width of a user's terminal, uv and Poetry break an address into two."""
+    monkeypatch.setenv("COLUMNS", "40")
+    command = python("import os; print(os.environ['COLUMNS'])", cwd=root)
+    assert int(run(command).stdout) > 1000
+    shown = python("import os; assert os.environ['COLUMNS'] == '40'", cwd=root)
+    assert process.run_attached(shown) == 0
+
+
+RULES = (Rule(ErrorCode.TOOL_FAILED, "no", Remedy("no"), ()),)
+
+
+@pytest.mark.processes
+def test_tool_that_may_download_has_a_limit_that_can_be_set(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Poetry does where an index says `Retry-After: 3600`; another program has no limit."""
+    monkeypatch.setenv("MLOPS_LAB_TIMEOUT", "1")
+    sleeping = python("import time; time.sleep(2)", cwd=root)
+    assert run(sleeping).ok
+    with pytest.raises(LabError, match=r"within 1 s, the limit of MLOPS_LAB_TIMEOUT\.") as caught:
+        run(replace(sleeping, failures=RULES))
+    assert caught.value.code is ErrorCode.TOOL_TIMEOUT
+    assert "MLOPS_LAB_TIMEOUT" in str(caught.value.remedy)
+    for wrong in ("soon", "0", "-1", "1e9", "²", "9" * 5000):
+        monkeypatch.setenv("MLOPS_LAB_TIMEOUT", wrong)
+        with pytest.raises(LabError, match="must be a number of seconds") as caught:
+            run(replace(sleeping, failures=RULES))
+        assert caught.value.code is ErrorCode.INVALID_OPTION
+
+
+@pytest.mark.processes
+def test_default_of_a_command_gives_way_to_the_users_variable(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = python("import os; print(os.environ['CONDA_X'])", cwd=root)
+    command = replace(told, defaults={"CONDA_X": "ours"})
+    assert run(command).stdout == "ours\n"
+    monkeypatch.setenv("CONDA_X", "mine")
+    assert run(command).stdout == "mine\n"
 
 
 LEADER = """
