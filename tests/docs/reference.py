@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib.checks import registry
+from tasks_lib.cli.request import Scope
 from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.errors import ErrorCode, ExitCode
 from tasks_lib.managers import MANAGERS
 from tasks_lib.tasks import namespace
+from tasks_lib.tasks.adapter import LabTask
 from tasks_lib.workflows.documentation import FOLDER, pages
 
 if TYPE_CHECKING:
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
 
 _PART = re.compile(r"(?s)(<!-- made from the code[^>]*-->\n).*?(<!-- end -->\n)")
 _SCHEMA = FOLDER.parent / "report" / "schema.json"
-_SHARED = ("combo", "engine", "python", "dry-run", "offline", "strict", "json", "format", "output")
+_SHARED = ("combo", "engine", "python", "dry-run", "offline", "strict", "trust", "json", "format")
+_SHARED += ("output",)
 _EXIT_CODES = {
     ExitCode.DONE: "Done. Every check passed; warnings are allowed unless `--strict` is given.",
     ExitCode.CHECK_FAILED: "A check failed.",
@@ -54,6 +57,7 @@ def written() -> dict[Path, str]:
         "reference/configuration.md": _configuration(),
         "reference/variables.md": _variables(),
         "reference/tool-variables.md": _tool_variables(),
+        "explanation/trust.md": _trust(),
         "README.md": _list_of_pages(),
     }
     return {FOLDER / name: _replaced(_read(name), part) for name, part in parts.items()}
@@ -205,6 +209,21 @@ def _tool_variables() -> str:
             rows.setdefault(table.tool, []).append((row.effect, " ".join(names), row.use.value))
     head = ("effect", "variables", "what happens")
     return "\n\n".join(f"## {tool}\n\n{_table(head, found)}" for tool, found in rows.items())
+
+
+def _trust() -> str:
+    """Return which tasks say that the user trusts a checkout, and which only look at it."""
+    kinds: dict[bool, list[str]] = {True: [], False: []}
+    tasks = namespace()
+    for name in tasks.task_names:
+        task = tasks[name]
+        if isinstance(task, LabTask) and task.request.scope is not Scope.ANYWHERE:
+            kinds[task.request.trusts].append(_code(task.request.command))
+    rows = [
+        ("say that you trust the checkout", ", ".join(sorted(kinds[True]))),
+        ("do not say it", ", ".join(sorted(kinds[False]))),
+    ]
+    return _table(("without `--dry-run`, these", "tasks"), rows)
 
 
 def _list_of_pages() -> str:
