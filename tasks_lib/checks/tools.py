@@ -117,7 +117,7 @@ def compat(session: Session) -> Iterable[Step]:
     command = session.environment.pip("check", why=why, cwd=session.project.root)
     reads = partial(_compatible, session)
     step = Step("check.compat", "check compatibility", command, reads=reads, needs=MADE, check=True)
-    yield step if session.trusted else replace(step, known=lambda: _compared(session))
+    yield step if session.trusted else replace(step, known=lambda _: _compared(session))
 
 
 def _compared(session: Session) -> Iterable[Result]:

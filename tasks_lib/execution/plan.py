@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _AT_ONCE = 6
 
 
-def unknown() -> None:
+def unknown(_: process.Children) -> None:
     """Return that only the command can tell."""
 
 
@@ -48,7 +48,8 @@ class Step:
       for.
     - `reads` turns the outcome of the command into results. Without it, a command that fails raises
       the error that its words mean.
-    - `known` returns the results where they can be told without the command, else None.
+    - `known` returns the results where they can be told without the command, else None; what it
+      starts is among the run's children.
     - `undo` is called when the step was started and did not end well.
     - `check` says that the results are findings, and that nothing is changed.
     - `writes` says what is changed by a step that is not a check.
@@ -64,7 +65,9 @@ class Step:
     why: str = ""
     needs: tuple[str, ...] = ()
     reads: Callable[[Outcome], Iterable[Result]] | None = field(default=None, compare=False)
-    known: Callable[[], Iterable[Result] | None] = field(default=unknown, compare=False)
+    known: Callable[[process.Children], Iterable[Result] | None] = field(
+        default=unknown, compare=False
+    )
     undo: Callable[[], None] | None = field(default=None, compare=False)
     check: bool = False
     writes: Writes = Writes.ENVIRONMENT
@@ -148,7 +151,7 @@ def execute(
 
 def look(step: Step) -> list[Result]:
     """Return the findings of one check that is part of no plan, by what is known or its command."""
-    found = step.known()
+    found = step.known(process.Children())
     if found is None and step.command and step.reads:
         found = step.reads(process.run(step.command))
     return list(found or ())
@@ -204,7 +207,7 @@ def _carry_out(
 
 def _findings(step: Step, watcher: Watcher, children: process.Children) -> list[Result]:
     """Run the step's command or its work, and return what it found."""
-    known = step.known()
+    known = step.known(children)
     if known is not None:
         return list(known)
     if step.command is None:

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -256,19 +257,23 @@ class Uv(Manager):
         That may resolve all dependencies, and builds what declares its metadata in code.
         """
         why = "see whether uv.lock matches pyproject.toml"
+        command = self._command(["lock", "--check"], activation, why)
         return Step(
             "check.lock",
             "check uv.lock",
-            self._command(["lock", "--check"], activation, why),
-            known=self._compared,
+            command,
+            known=partial(self._compared, command),
             reads=self._read_lock_check,
             needs=AFTER_LOCK,
             check=True,
         )
 
-    def _compared(self) -> list[Result] | None:
-        """Return the results that need no code of the project; None where the command must tell."""
-        outcome = uv_lock_check.outcome(self)
+    def _compared(self, command: Command, children: process.Children) -> list[Result] | None:
+        """Return the results that need no code of the project; None where the command must tell.
+
+        What has to be built for an answer is built in a copy: a build backend leaves files.
+        """
+        outcome = uv_lock_check.outcome(self, children)
         found = uv_lock_check.fits(outcome) if outcome else None
         if found is not None:
             fault = "" if found else _LOCK_FAULTS["needs to be updated"]
@@ -277,7 +282,10 @@ class Uv(Manager):
         if any(result.status is Status.FAIL for result in results):
             return results
         if self.project.options.trusted:
-            return None
+            built = outcome and uv_lock_check.in_a_copy(
+                self.project.root, command, outcome, children
+            )
+            return list(self._read_lock_check(built)) if built else None
         return [self.lock_result(Status.SKIP, f"uv cannot tell: {trust.WHY}.", trust.REMEDY)]
 
     def _read_lock_check(self, outcome: Outcome) -> Iterable[Result]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -46,6 +47,10 @@ _DIFFERS = re.compile(
 )
 #: The keys of a source in uv.lock that name a folder or file.
 _LOCAL = ("editable", "virtual", "directory", "path")
+_LARGEST_COPY = 1 << 28
+_IGNORED = shutil.ignore_patterns(
+    ".git", ".hg", ".svn", ".nox", ".tox", "__pycache__", ".*_cache", "node_modules", "conda-meta"
+)
 _NO_BACKEND = "mlops_lab_builds_nothing"
 _ALONE: dict[str, str | None] = {
     "UV_OFFLINE": "1",
@@ -56,7 +61,7 @@ _ALONE: dict[str, str | None] = {
 }
 
 
-def outcome(manager: Manager) -> Outcome | None:
+def outcome(manager: Manager, children: process.Children) -> Outcome | None:
     """Run `uv lock --check` on copies; return None where the copies cannot be made."""
     argv = [manager.program, "lock", "--check", "--verbose"]
     if manager.project.pyproject.allows(executables.running_python()):
@@ -68,7 +73,45 @@ def outcome(manager: Manager) -> Outcome | None:
             command = apart(manager, command, Path(name, "project"))
         except (LabError, OSError):
             return None
-        return process.run(command)
+        return process.run(command, children=children)
+
+
+def in_a_copy(
+    root: Path, command: Command, told: Outcome, children: process.Children
+) -> Outcome | None:
+    """Run a command in a copy of the project, where uv has told that it has to build something.
+
+    Return None for other reasons, and for a project that is too large to be copied.
+    """
+    if _NO_BACKEND not in told.stderr or _size(root) > _LARGEST_COPY:
+        return None
+    with tempfile.TemporaryDirectory(prefix="mlops-lab-") as name:
+        folder = Path(name, root.name or "project")
+        try:
+            shutil.copytree(root, folder, symlinks=True, ignore=_left_out)
+        except OSError:  # such as a pipe, which no build needs, or a file that cannot be read
+            return None
+        if (root / ".git").is_dir():  # a backend may compute the version from it
+            (folder / ".git").symlink_to(root / ".git")
+        env = {**command.env, "GIT_OPTIONAL_LOCKS": "0"}
+        return process.run(replace(command, cwd=folder, env=env), children=children)
+
+
+def _left_out(folder: str, names: list[str]) -> set[str]:
+    """Return what no build needs: environments, histories and caches."""
+    found = set(_IGNORED(folder, names))
+    return found | {name for name in names if Path(folder, name, "pyvenv.cfg").exists()}
+
+
+def _size(root: Path) -> int:
+    """Return the bytes in a folder that a copy would have."""
+    total = 0
+    for folder, folders, names in os.walk(root):
+        left_out = _left_out(folder, folders)
+        folders[:] = [name for name in folders if name not in left_out]
+        for name in names:
+            total += os.lstat(os.path.join(folder, name)).st_size  # noqa: PTH118 - thousands
+    return total
 
 
 def fits(outcome: Outcome) -> bool | None:

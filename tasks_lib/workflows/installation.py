@@ -101,7 +101,7 @@ def _answered(step: Step, known: Mapping[str, Sequence[Result]]) -> Step:
     """Return a check that answers with its result, where that is known already."""
     if step.id not in known:
         return step
-    return replace(step, known=lambda: known[step.id])
+    return replace(step, known=lambda _: known[step.id])
 
 
 def missing_parts(session: Session, watcher: Watcher, *, recreate: bool = False) -> Missing:

@@ -30,8 +30,18 @@ if TYPE_CHECKING:
 
 _PART = re.compile(r"(?s)(<!-- made from the code[^>]*-->\n).*?(<!-- end -->\n)")
 _SCHEMA = FOLDER.parent / "report" / "schema.json"
-_SHARED = ("combo", "engine", "python", "dry-run", "offline", "strict", "trust", "json", "format")
-_SHARED += ("output",)
+_SHARED = (
+    "combo",
+    "engine",
+    "python",
+    "dry-run",
+    "offline",
+    "strict",
+    "trust",
+    "json",
+    "format",
+    "output",
+)
 _EXIT_CODES = {
     ExitCode.DONE: "Done. Every check passed; warnings are allowed unless `--strict` is given.",
     ExitCode.CHECK_FAILED: "A check failed.",

@@ -68,7 +68,17 @@ def test_reading_builds_no_metadata_in_the_folder(dynamic: Lab) -> None:
 def test_dynamic_dependencies_are_told_by_code_alone(dynamic: Lab) -> None:
     text = DYNAMIC.replace('["version"]', '["version", "dependencies"]')
     text = text.replace('dependencies = ["iniconfig"]\n', "")
-    dynamic.write("pyproject.toml", text)
+    dynamic.write("pyproject.toml", text + 'dependencies = { file = "needs.txt" }\n')
+    dynamic.write("needs.txt", "iniconfig\n")
+    dynamic.ok("deps.lock")
+    for left in dynamic.project.glob("*.egg-info"):
+        shutil.rmtree(left)
+    with untouched(dynamic):
+        assert dynamic.ok("check.lock").ids("pass") == {"lock.fresh"}
+    needs = dynamic.write("needs.txt", "iniconfig\ntoolz\n")
+    with untouched(dynamic):
+        assert dynamic("check.lock").ids("fail") == {"lock.fresh"}
+    needs.write_text("iniconfig\n")
     shutil.rmtree(dynamic.home / ".local" / "state")
     with untouched(dynamic):
         (result,) = dynamic.ok("check.lock").results
