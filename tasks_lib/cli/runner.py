@@ -106,6 +106,8 @@ class _Run:
                 if request.changes:
                     held.enter_context(transaction.environment_alone(self.session, say))
             found = self.work(self.session, self.progress)
+            if request.trusts and self.session:
+                trust.give(self.session.project.root)  # what is refused says nothing
         return replace(found, results=(*recovered, *found.results))
 
     def _options(self, session: Session) -> tuple[str, ...]:
@@ -189,11 +191,11 @@ def _opened(request: Request) -> Session:
         session = Session.open(**flags)
     session = replace(session, command=request.command)
     root = session.project.root
-    if request.trusts or request.trust:
+    if request.trust:
         trust.give(root)
-    elif not trust.is_given(root):
-        session = session.untrusting()
-    return session
+    if request.trusts or trust.is_given(root):
+        return session
+    return session.untrusting()
 
 
 def _interrupted() -> Result:

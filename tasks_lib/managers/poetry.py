@@ -52,6 +52,7 @@ _OPERATION = re.compile(
     r"\((?P<versions>[^)]*)\)(?P<rest>.*)$",
     re.MULTILINE,
 )
+_FROM_LOCK = "Installing dependencies from lock file"
 _ROOT = re.compile(
     r"^Installing the current project: (?P<name>\S+) \((?P<version>[^)]*)\)", re.MULTILINE
 )
@@ -113,13 +114,17 @@ class Poetry(Manager):
         return replace(command, through=(sys.executable, "-P", str(_INSTALLER)))
 
     def preview(self, activation: Activation, groups: Sequence[str] = ()) -> Command:
-        """Run `poetry install --dry-run`."""
-        argv = ["install", "--dry-run", *_with(groups)]
+        """Run `poetry install --dry-run`; with plugins it would install those of the project."""
+        argv = ["install", "--dry-run", "--no-plugins", *_with(groups)]
         return self._command(argv, activation, "see what would be installed")
 
     def changes(self, outcome: Outcome) -> list[Change]:
-        """Read the lines of operations, and the one of the project itself."""
+        """Read the lines of operations, and the one of the project itself.
+
+        Those before the lock is installed are of plugins that the project requires.
+        """
         said = failures.demand(outcome, title="poetry install").stdout
+        said = said.rpartition(_FROM_LOCK)[2]
         found = []
         for operation in _OPERATION.finditer(said):
             if "Skipped" not in operation["rest"]:

@@ -157,6 +157,22 @@ def test_preview_gives_what_would_be_installed_and_replaced(
     ]
 
 
+def test_a_plugin_that_the_project_requires_is_not_in_the_environment(
+    project: MakeProject, venv: Path
+) -> None:
+    plugins = """Ensuring that the Poetry plugins required by the project are available...
+Updating dependencies
+Resolving dependencies...
+
+Package operations: 1 install, 0 updates, 0 removals
+
+  - Installing poetry-plugin-up (0.9.0)
+
+"""
+    manager = Poetry(project())
+    assert _changes(manager, venv, 0, plugins + PREVIEW) == _changes(manager, venv, 0, PREVIEW)
+
+
 def test_project_itself_is_a_change_until_it_is_installed(
     project: MakeProject, venv: Path, install: Install
 ) -> None:
