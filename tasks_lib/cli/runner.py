@@ -144,7 +144,7 @@ def _save(made: Report, form: str, path: Path) -> Report:
     """Write the report to a file; where that fails, return a report that says so too."""
     try:
         if here := _here():
-            path = files.inside(root_of(Path(here)), here / path, typed=True)
+            files.inside(root_of(Path(here)), here / path, typed=True)
         report.save(made, form, path)
     except LabError as error:
         results = (*made.results, from_error(error))

@@ -102,7 +102,8 @@ def _plan(out: Console, plan: Sequence[Mapping[str, Any]]) -> None:
     if not any(step["command"] for step in plan):
         out.print("nothing to do")
     for step in plan:
-        out.print(_text(f"# {step['why']}", "dim"))
+        why = str(step["why"]).replace("\n", " ")  # a second line would be no comment
+        out.print(_text(f"# {why}", "dim"))
         if step["command"]:
             out.print(_text(str(step["command"])))
 

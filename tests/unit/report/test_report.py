@@ -172,6 +172,9 @@ def test_plan_is_printed_as_commands_with_their_reasons(capsys: pytest.CaptureFi
     plan = [{"why": "to see", "command": "uv pip install 'a[b]'"}]
     show(_report(data={"plan": plan}), "text")
     assert capsys.readouterr().out == "# to see\nuv pip install 'a[b]'\n"
+    plan = [{"why": "for 'a\nrm -r /'", "command": "uv sync"}]
+    show(_report(data={"plan": plan}), "text")
+    assert capsys.readouterr().out == "# for 'a rm -r /'\nuv sync\n"
     show(_report(data={"plan": []}), "text")
     assert capsys.readouterr().out == "nothing to do\n"
 
