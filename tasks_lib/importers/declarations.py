@@ -231,7 +231,10 @@ def requirement_lists(pyproject: PyProject) -> Iterator[tuple[Target, list[Any]]
     targets += [(*EXTRAS, name) for name in pyproject.table(*EXTRAS)]
     targets += [(GROUPS, name) for name in pyproject.table(GROUPS)]
     for target in targets:
-        entries = pyproject.table(*target[:-1]).get(target[-1], ())
+        entries = pyproject.table(*target[:-1]).get(target[-1], [])
+        if not isinstance(entries, list):
+            line = pyproject.line_of(*target)
+            Declarations(pyproject.path.name).refuse(f"{target[-1]} must be a list", line)
         yield target, [entry for entry in entries if isinstance(entry, str)]
 
 
@@ -240,5 +243,9 @@ def expect_requirements(pyproject: PyProject) -> None:
     declared = Declarations(pyproject.path.name)
     for _, entries in requirement_lists(pyproject):
         for entry in entries:
-            before = pyproject.text.partition(entry)[0]
-            declared.parse(entry, before.count("\n") + 1)
+            try:
+                declared.parse(entry, None)
+            except LabError as error:
+                before = pyproject.text.partition(entry or '""')[0]
+                error.line = before.count("\n") + 1
+                raise

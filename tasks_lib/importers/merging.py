@@ -73,7 +73,7 @@ class Merged:
         if owner == declared.file or (declared.adds and not known):
             self.lists.setdefault(item.target, []).append(item)
             known.append(item.value)
-            if isinstance(item.value, dict):
+            if isinstance(item.value, dict) and "include-group" in item.value:
                 self._expect_group(item.value["include-group"])
         elif not known:
             return f"{item.value} (not there)"

@@ -135,7 +135,10 @@ def _python(declared: Declarations, file: PyProject) -> None:
 
 def _unsupported(declared: Declarations, file: PyProject) -> None:
     """Report what only pipenv knows."""
-    for source in file.data.get("source", []):
+    sources = file.data.get("source", [])
+    for source in sources if isinstance(sources, list) else [sources]:
+        if not isinstance(source, dict):
+            declared.refuse("source must be a table", file.line_of("source"))
         url = str(source.get("url", ""))
         if url.rstrip("/") != package_index.default().rstrip("/"):
             text = f"the source {source.get('name')} ({url}) is not taken over"

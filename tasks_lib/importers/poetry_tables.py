@@ -313,8 +313,10 @@ class PoetryTables(Importer):
         if not self.declared.items or not backend.startswith("poetry"):
             return
         line = self.pyproject.line_of("build-system", "requires")
-        requires = [self._core(str(text), line) for text in table.get("requires", ())]
-        self._renew("requires", requires)
+        requires = table.get("requires", [])
+        if not isinstance(requires, list):
+            self.declared.refuse("build-system requires must be a list", line)
+        self._renew("requires", [self._core(str(text), line) for text in requires])
         if backend.startswith("poetry."):
             self._renew("build-backend", BACKEND)
 

@@ -28,8 +28,10 @@ class SetuptoolsDynamic(Importer):
         if rest:
             declared.put(DYNAMIC, rest)
         yield declared
-        files = self.pyproject.table(*_FILES).get("file", ())
+        files = self.pyproject.table(*_FILES).get("file", [])
         if isinstance(files, str):
             files = [files]
-        for name in files:
+        for name in files if isinstance(files, list) else [files]:
+            if not isinstance(name, str):
+                declared.refuse(f"{name!r} is not a file", self.pyproject.line_of(*_FILES))
             yield from read_file(self.root, name, MAIN, adds=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from abc import abstractmethod
 from collections import defaultdict
@@ -79,8 +80,9 @@ class SetuptoolsFile(Importer):
         _texts(declared, settings)
         _version(declared, settings)
         readme = settings.text("long_description").removeprefix("file:").strip()
-        if readme and (self.root / readme).is_file():
-            declared.put(("project", "readme"), readme)
+        with contextlib.suppress(OSError):  # such a name no file has
+            if readme and (self.root / readme).is_file():
+                declared.put(("project", "readme"), readme)
         for key in LISTS:
             _list(declared, key, settings.texts(key))
         _pairs(declared, ("project", "urls"), settings.texts("project_urls"))

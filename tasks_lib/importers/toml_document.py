@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import tomlkit
 from tomlkit.items import AoT, Array, Comment, InlineTable, Null, Table, Whitespace
 
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.project.manifests import PYPROJECT, too_large
 
 if TYPE_CHECKING:
@@ -201,6 +202,10 @@ def table_at(container: Any, path: Sequence[str]) -> Any:  # noqa: ANN401 - toml
         if name not in container:
             container[name] = tomlkit.table(is_super_table=depth < len(path))
         container = container[name]
+        if not isinstance(container, dict):
+            text = f"{'.'.join(path[:depth])} must be a table, and it is not."
+            remedy = Remedy(f"Correct {PYPROJECT}")
+            raise LabError(text, ErrorCode.INVALID_MANIFEST, file=PYPROJECT, remedy=remedy)
     return container
 
 
@@ -208,10 +213,16 @@ def put(table: Any, key: str, value: object, comments: Sequence[str]) -> None:  
     """Set a key that is not in the table yet, with its comments above and beside it."""
     above, beside = _arranged(comments)
     for text in above:
-        table.add(tomlkit.comment(text))
+        add_comment(table, text)
     table[key] = inline(value)
     if beside:
         table[key].comment(beside)
+
+
+def add_comment(table: Any, text: str) -> None:  # noqa: ANN401 - tomlkit's many kinds
+    """Add a comment to a table, unless that is written in several parts: its end is unknown."""
+    if hasattr(table, "add"):
+        table.add(tomlkit.comment(text))
 
 
 def _arranged(comments: Sequence[str]) -> tuple[Sequence[str], str]:

@@ -54,7 +54,7 @@ def written(old: str, rest: str, merged: Merged) -> str:
         if merged.at(target[:-1]):
             old_tables.append(table)
         for comment in homeless:
-            table.add(tomlkit.comment(comment))
+            toml_document.add_comment(table, comment)
         homeless = []
         if target in merged.values:
             item = merged.values[target]

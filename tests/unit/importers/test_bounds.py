@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import tomllib
 from typing import TYPE_CHECKING
@@ -98,3 +99,52 @@ def test_any_marker_becomes_sound_toml(root: Path, character: str, quote: str) -
     _init(root, "requirements.txt", f"six; {marker}\n")
     data = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
     assert data["project"]["dependencies"] == [f"six; {marker}"]
+
+
+_IN_PARTS = (
+    "[tool.poetry] # one\nname = 'a' # two\n[x]\n[tool.poetry.group.x.dependencies] # three\n"
+    "six = '*'\n[y]\n[tool.mlops-lab]\n"
+)
+#: found by damaging manifests at random; each was a traceback
+ODD = {
+    "uv is no table": ("pyproject.toml", _HEAD + "[tool]\nuv = 3\npoetry = 3\n"),
+    "requires is no list": (
+        "pyproject.toml",
+        _POETRY + "[build-system]\nrequires = 1.5\nbuild-backend = 'poetry.masonry.api'\n",
+    ),
+    "an extra is no list": ("pyproject.toml", _HEAD + "[project.optional-dependencies]\na = 1\n"),
+    "empty requirement": ("pyproject.toml", _HEAD + "dependencies = ['']\n"),
+    "file is a table": (
+        "pyproject.toml",
+        _HEAD
+        + "dynamic = ['dependencies']\n[tool.setuptools.dynamic]\ndependencies = {file = [{}]}\n",
+    ),
+    "source is text": ("Pipfile", "source = ['x']\n[packages]\nsix = '*'\n"),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_is_of_another_kind_is_refused(root: Path, name: str) -> None:
+    with pytest.raises(LabError) as caught:
+        _init(root, *ODD[name])
+    assert caught.value.code is ErrorCode.INVALID_MANIFEST
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        pytest.param(
+            "setup.cfg", f"[metadata]\nlong_description = file: {'a' * 5_000}\n", id="readme"
+        ),
+        pytest.param(
+            "pyproject.toml",
+            f"{_HEAD}[dependency-groups]\na = [{{x = 1}}, 'six']\n"
+            "[tool.poetry.group.a.dependencies]\nsix = '1'\n",
+            id="a group with another table",
+        ),
+        pytest.param("pyproject.toml", _IN_PARTS, id="a table in parts"),
+    ],
+)
+def test_what_is_odd_is_taken_over_or_one_error(root: Path, name: str, text: str) -> None:
+    with contextlib.suppress(LabError):
+        _init(root, name, text)
