@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from typing import TYPE_CHECKING
 
@@ -102,12 +101,23 @@ def test_setup_on_projects_that_share_an_environment(
     for number in range(1, NUMBER):
         projects.append(lab.home / f"project {number}")
         shutil.copytree(lab.project, projects[-1])
-    children = [lab.start(lab.argv("setup", json=True), cwd=project) for project in projects]
-    for child in children:
-        stdout, stderr = child.communicate(timeout=_PATIENCE)
-        answer = Answer(child.returncode, stdout, stderr)
-        assert answer.code == 0, answer
-        assert json.loads(stdout)["exit_code"] == 0
+
+    def ends(*task: str) -> list[int]:
+        children = [lab.start(lab.argv(*task, json=True), cwd=project) for project in projects]
+        codes = []
+        for child in children:
+            stdout, stderr = child.communicate(timeout=_PATIENCE)
+            answer = Answer(child.returncode, stdout, stderr)
+            expect_contract(answer)
+            if answer.code:
+                assert answer.error()["code"] == "other_project", answer
+            codes.append(answer.code)
+        return sorted(codes)
+
+    # it is made for the first, and the others have to say that they share it
+    assert ends("setup") == [0, *[5] * (NUMBER - 1)]
+    assert ends("env.create", "--share") == [0] * NUMBER
+    assert ends("setup") == [0] * NUMBER
     for project in projects:
         lab.project = project
         _expect_sound(lab)
