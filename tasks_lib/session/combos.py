@@ -19,9 +19,11 @@ from tasks_lib.project.project import Project
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from pathlib import Path
 
     from tasks_lib.environments.base import Environment
+
+#: the file outside of the project that has the combo chosen last
+_MEMORY = "combo"
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def _asked(project: Project) -> Combo | None:
 def _remembered(project: Project) -> Combo | None:
     """Return the combo that was last chosen for this checkout, where the project still has it."""
     try:
-        name = _memory(project.root).read_text("utf-8")
+        name = (state_folder.of_checkout(project.root) / _MEMORY).read_text("utf-8")
         found = parse(name, "remembered", "it was last chosen for this checkout")
     except (OSError, UnicodeDecodeError, LabError):
         return None
@@ -118,10 +120,8 @@ def remember(project: Project, combo: Combo) -> None:
     last = _remembered(project)
     if last and (last.environment, last.manager) == (combo.environment, combo.manager):
         return
-    path = _memory(project.root)
-    with contextlib.suppress(OSError, LabError):  # later runs choose by what exists
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        files.write(path, combo.id.encode())
+    with contextlib.suppress(LabError):  # later runs choose by what exists
+        files.write(state_folder.made(project.root) / _MEMORY, combo.id.encode())
 
 
 def flags(project: Project, chosen: Combo) -> tuple[str, ...]:
@@ -131,11 +131,6 @@ def flags(project: Project, chosen: Combo) -> tuple[str, ...]:
     later = resolve(Project.load(project.root, os.environ, new=True))
     is_same = (later.environment, later.manager) == (chosen.environment, chosen.manager)
     return () if is_same else ("--combo", chosen.id)
-
-
-def _memory(root: Path) -> Path:
-    """Return the file outside of the project that has the combo chosen last."""
-    return state_folder.of_checkout(root) / "combo"
 
 
 def _found(project: Project, *, adopting: bool) -> Combo:
