@@ -299,6 +299,18 @@ class Manager(ABC):
         A damaged lock is an error.
         """
 
+    def is_damage(self, outcome: Outcome) -> bool:
+        """Return whether a command failed since the lock cannot be read."""
+        if outcome.ok or not self.lock_path.is_file():
+            return False
+        if failures.explain(outcome).code is ErrorCode.DAMAGED_LOCK:
+            return True
+        try:
+            self.locked_packages()
+        except LabError:
+            return True
+        return False
+
     def foreign_packages(self) -> list[LockedPackage]:
         """Return what the lock lists beside the project itself and its workspace."""
         return [one for one in self.locked_packages() if one.origin is not Origin.PROJECT]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tasks_lib.errors import LabError, Remedy
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import failures
 from tasks_lib.managers import poetry_tables
 from tasks_lib.project.manifests import PYPROJECT, names_of
@@ -65,7 +65,7 @@ def _lock_faults(manager: Manager, outcome: Outcome) -> list[str]:
     """Return what is wrong with the lock where Poetry reports no error line."""
     if outcome.ok:
         return _members_behind(manager)
-    if "poetry.lock" in outcome.said and "TOML" in outcome.said:
+    if failures.explain(outcome).code is ErrorCode.DAMAGED_LOCK:
         return ["poetry.lock is damaged."]
     try:
         manager.locked_packages()

@@ -15,6 +15,7 @@ from tasks_lib.execution.failure_rules import (
     VERSION_EXISTS,
     Rule,
 )
+from tasks_lib.managers.locks import LOCK_AGAIN
 
 #: In this order: the first rule that matches is the reason.
 FAILURES = (
@@ -87,9 +88,21 @@ FAILURES = (
         ("Invalid TOML",),
     ),
     Rule(
+        ErrorCode.DAMAGED_LOCK,
+        "poetry.lock cannot be read: {said}",
+        LOCK_AGAIN,
+        ("Unable to read the lock file|lock file does not have a metadata entry",),
+    ),
+    Rule(
+        ErrorCode.NOT_SUPPORTED,
+        "poetry.lock was written by a Poetry that this one cannot read.",
+        Remedy("Change the lock where it was written, or delete poetry.lock and lock again"),
+        ("lock file is not compatible with the current version of Poetry",),
+    ),
+    Rule(
         ErrorCode.STALE_LOCK,
         "The lock does not fit pyproject.toml any more.",
-        Remedy("Lock again", ("invoke", "deps.lock")),
+        LOCK_AGAIN,
         ("pyproject.toml changed significantly since poetry.lock",),
     ),
     Rule(

@@ -54,7 +54,7 @@ _UNREADABLE = (
 _LOCK_FAULTS = {
     "Unable to find lockfile": "There is no uv.lock.",
     "needs to be updated": "pyproject.toml was changed since uv.lock was written.",
-    r"(?=.*Failed to parse).*uv\.lock": "uv.lock is damaged.",
+    r"(?=.*[Ff]ailed to (?:parse|read)).*uv\.lock": "uv.lock is damaged.",
 }
 #: The keys of a package's source in uv.lock that are not an index.
 _ELSEWHERE = {"git", "url", "path", "directory", "editable"}

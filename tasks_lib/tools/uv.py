@@ -143,7 +143,14 @@ FAILURES = (
         (
             r"Failed to parse `(?P<what>\w+\.lock)`",
             r"Unable to find lockfile at `(?P<what>\w+\.lock)`",
+            r"failed to read from file `(?:[^`]*[/\\])?(?P<what>\w+\.lock)`",
         ),
+    ),
+    Rule(
+        ErrorCode.NOT_SUPPORTED,
+        "{what} was written by a uv that this one cannot read: {said}",
+        Remedy("Change the lock where it was written, or delete {what} and lock again"),
+        (r"lockfile at `(?P<what>\w+\.lock)` uses an unsupported schema version",),
     ),
     Rule(
         ErrorCode.UNKNOWN_GROUP,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tasks_lib import checks
@@ -257,15 +258,28 @@ def lock_step(
             raise LabError(text, ErrorCode.PYTHON_NOT_FOUND, remedy=remedy)
         activation = environment.activation()
         needs = _AFTER_ENV
+    command = session.manager.lock(activation, upgrade)
     return Step(
         "deps.lock",
         f"lock with {session.manager.name}",
-        session.manager.lock(activation, upgrade),
-        reads=session.manager.ended,
+        command,
+        reads=partial(_locked, session, command),
         needs=needs,
         writes=Writes.PROJECT,
         safe="writes only the lock, which is put back if the run fails",
     )
+
+
+def _locked(session: Session, command: Command, outcome: Outcome) -> Iterable[Result]:
+    """Read what locking printed; a lock that cannot be read is written from scratch."""
+    manager = session.manager
+    if not manager.is_damage(outcome):
+        return manager.ended(outcome)
+    manager.lock_path.unlink()  # it is put back if the run fails
+    results = manager.ended(process.run(command))
+    title = f"{manager.lock_name} could not be read, and was written from scratch"
+    detail = "All versions were chosen again: look at what changed."
+    return (*results, Result("deps.lock", Status.WARN, title, detail, file=manager.lock_name))
 
 
 def install_steps(session: Session, groups: Sequence[str] = ()) -> list[Step]:
