@@ -120,12 +120,14 @@ def _judged(
         if text:
             text += f" (up to {allowed} are allowed)"
         return [check.result(Status.PASS, text, seconds=seconds)]
-    results = []
-    for finding in found:
-        status = finding.status or check.severity
-        results.append(
-            check.result(
-                status, finding.text, file=finding.file, line=finding.line, seconds=seconds
-            )
+    return [
+        check.result(
+            finding.status or check.severity,
+            finding.text,
+            remedy=finding.remedy,
+            file=finding.file,
+            line=finding.line,
+            seconds=seconds,
         )
-    return results
+        for finding in found
+    ]

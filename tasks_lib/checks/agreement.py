@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from tasks_lib.checks.base import FactCheck, Finding, conda_line, has_conda_file, listed
+from tasks_lib.checks.base import (
+    FactCheck,
+    Finding,
+    conda_line,
+    has_conda_file,
+    has_environment,
+    listed,
+)
 from tasks_lib.environments.base import SEEDS
 from tasks_lib.errors import LabError, Remedy
 from tasks_lib.managers import MANAGERS
@@ -75,7 +82,19 @@ def _both_layers(facts: Facts) -> Iterable[Finding]:
         # `deps.align` writes such a pin
         if declared[python] != {f"=={version}"} and place[1] not in excluded:
             text = f"The conda file names {name}, and pyproject.toml names it too."
-            yield Finding(text, *place)
+            yield Finding(text, *place, remedy=_one_layer(facts, name))
+
+
+def _one_layer(facts: Facts, name: str) -> Remedy | None:
+    """Return the command that takes a package out of the conda layer, where this run has one."""
+    if not facts.conda_layer:
+        return None
+    replaced = [one for one in facts.owned.values() if one.package == name and not one.whole]
+    if replaced:
+        return facts.session.environment.renewal()
+    before = () if has_environment(facts) else ("env.create",)
+    argv = ("invoke", *before, "deps.remove", name, "--layer", "conda")
+    return Remedy("Leave it to the lock", argv)
 
 
 def _locks(facts: Facts) -> Iterable[Finding]:
@@ -91,7 +110,10 @@ def _locks(facts: Facts) -> Iterable[Finding]:
                 differ.append(f"{name} ({mine.lock_name}: {here}, {other.lock_name}: {there})")
         if differ:
             text = f"The locks pin different versions: {listed(differ)}."
-            yield Finding(text, other.lock_name, count=len(differ))
+            remedy = Remedy(
+                "Keep one lock: delete the one that nobody installs from", ("rm", other.lock_name)
+            )
+            yield Finding(text, other.lock_name, count=len(differ), remedy=remedy)
 
 
 def _has_two_locks(facts: Facts) -> bool:
@@ -132,7 +154,7 @@ CHECKS = (
         "one that installs last wins. It is a failure where no version satisfies both. "
         "A pin to the version that conda has is fine: `deps.align` "
         "writes it.",
-        Remedy("Keep it in one layer", ("invoke", "deps.remove", "PACKAGE", "--layer", "conda")),
+        Remedy("Take it out of the conda file, or out of pyproject.toml"),
         Status.WARN,
         look=_both_layers,
         applies=has_conda_file,
@@ -143,7 +165,7 @@ CHECKS = (
         "A project with two locks is installed from either, depending on the manager that a user "
         "has. Where the locks "
         "differ, so do the results, and nobody sees why.",
-        Remedy("Lock again with each manager, or keep one lock", ("invoke", "deps.update")),
+        Remedy("Keep one lock: delete the one that nobody installs from"),
         Status.WARN,
         look=_locks,
         applies=_has_two_locks,

@@ -10,6 +10,7 @@ from tasks_lib.results import Check
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from tasks_lib.errors import Remedy
     from tasks_lib.ownership.facts import Facts
     from tasks_lib.results import Status
 
@@ -20,8 +21,8 @@ _SHOWN = 8
 class Finding:
     """One thing that is wrong.
 
-    `status` is set where the finding is milder than its check. `count` is the number of faults that
-    it sums up.
+    `status` is set where the finding is milder than its check, `remedy` where what it names has to
+    be in the command. `count` is the number of faults that it sums up.
     """
 
     text: str
@@ -29,6 +30,7 @@ class Finding:
     line: int | None = None
     status: Status | None = None
     count: int = 1
+    remedy: Remedy | None = None
 
 
 def _always(_: Facts) -> bool:

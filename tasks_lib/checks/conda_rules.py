@@ -126,7 +126,12 @@ def _pip_section(facts: Facts) -> Iterable[Finding]:
     entries = facts.pip_entries
     if entries:
         text = f"The pip: section lists {listed(entries)}, which no lock pins."
-        yield Finding(text, *conda_line(facts, "pip:"), count=len(entries))
+        names = sorted(facts.pip_names)
+        remedy = None
+        if names:
+            said = f"Delete the pip: section from {conda_line(facts, 'pip:')[0]}, then declare them"
+            remedy = Remedy(said, ("invoke", "deps.add", *names))
+        yield Finding(text, *conda_line(facts, "pip:"), count=len(entries), remedy=remedy)
 
 
 CHECKS = (
@@ -174,10 +179,7 @@ CHECKS = (
         "pip resolves the `pip:` section of a conda file again each time, without a lock and "
         "without regard to the "
         "manager's. The same file gives another environment next month.",
-        Remedy(
-            "Declare them in pyproject.toml, and remove the section",
-            ("invoke", "deps.add", "PACKAGE"),
-        ),
+        Remedy("Delete the section from the conda file, then declare them with deps.add"),
         Status.WARN,
         look=_pip_section,
         applies=has_conda_file,

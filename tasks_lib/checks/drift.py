@@ -19,9 +19,15 @@ if TYPE_CHECKING:
     from tasks_lib.ownership.facts import Facts
 
 
+_ALIGN = Remedy(
+    "Pin the versions that conda has, then install", ("invoke", "deps.align", "deps.sync")
+)
+
+
 def _lock(facts: Facts) -> Iterable[Finding]:
     name = facts.session.manager.lock_name
     missing, other = [], []
+    remedy = None
     needed = graph.needed(facts)
     for package, pins in sorted(facts.locked.items()):
         version = facts.installed.get(package)
@@ -32,10 +38,12 @@ def _lock(facts: Facts) -> Iterable[Finding]:
             expected = " or ".join(sorted(pins))
             if package in facts.owned:
                 expected += ", conda owns it"
+                remedy = _ALIGN
             other.append(f"{package} {version} ({name}: {expected})")
     for text, packages in (("Not installed", missing), ("Installed at another version", other)):
         if packages:
-            yield Finding(f"{text}: {listed(packages)}.", name, count=len(packages))
+            said = f"{text}: {listed(packages)}."
+            yield Finding(said, name, count=len(packages), remedy=remedy)
     stray = [f"{one.name} {one.version}" for one in _strays(facts)]
     if stray:
         text = f"Neither the lock nor conda has {listed(stray)}."

@@ -116,10 +116,7 @@ CHECKS = (
         "searches before its "
         "own packages. Then the version that the lock names is installed, and another one is "
         "imported.",
-        Remedy(
-            "Uninstall them there, or hide them from the environment",
-            ("conda", "env", "config", "vars", "set", "PYTHONNOUSERSITE=1"),
-        ),
+        Remedy("Uninstall them there, or set PYTHONNOUSERSITE=1"),
         look=_user_site,
         applies=has_environment,
     ),

@@ -7,7 +7,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib.checks.base import FactCheck, Finding, has_environment
-from tasks_lib.environments import claims
+from tasks_lib.environments import claims, health_checks
 from tasks_lib.errors import LabError, Remedy
 from tasks_lib.results import Status
 
@@ -17,10 +17,6 @@ if TYPE_CHECKING:
 
     from tasks_lib.ownership.facts import Facts
 
-_ALIGN = Remedy(
-    "Pin the versions that conda has, then create the environment again",
-    ("invoke", "deps.align", "setup", "--recreate"),
-)
 #: names that many projects give to a folder, and that nobody imports from site-packages
 _COMMON = {"tests", "test", "conftest", "setup", "docs", "examples", "noxfile", "tasks"}
 
@@ -122,7 +118,7 @@ CHECKS = (
         "any other. conda's records then list files that do not exist, `conda doctor` reports them "
         "and exits 0, and "
         "the next conda command may break what works now.",
-        _ALIGN,
+        health_checks.ALIGN_AGAIN,
         look=_clobbered,
         applies=lambda facts: facts.owns,
     ),
@@ -132,7 +128,7 @@ CHECKS = (
         "A distribution that both conda and another installer put into one site-packages is "
         "recorded twice. Python "
         "imports a mixture of both, and either tool may delete files that the other one needs.",
-        _ALIGN,
+        health_checks.ALIGN_AGAIN,
         look=_duplicated,
         applies=lambda facts: facts.owns,
     ),

@@ -141,5 +141,5 @@ def _refuse_unknown(
                 f"{where}: there is no check {name!r}. The families are {', '.join(groups)}. "
                 f"{listing()}"
             )
-            remedy = Remedy("See what a check does", ("invoke", "check.explain", "ID"))
+            remedy = Remedy("Correct the name; check.explain says what one of them does")
             raise LabError(text, ErrorCode.UNKNOWN_CHECK, remedy=remedy, file=file, line=line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -43,7 +44,7 @@ COMPAT = Check(
     "Each distribution lists what it needs, and a later installation may have replaced that. `pip "
     "check` reports the "
     "same.",
-    Remedy("Lock and install again", ("invoke", "deps.update")),
+    Remedy("Install what the lock lists, and remove strays", ("invoke", "deps.lock", "deps.sync")),
 )
 #: the rows of this module; environments and managers have their own
 CHECKS = (CONFIG_CONDA, ENV_EXISTS, COMPAT)
@@ -147,10 +148,15 @@ def _counted(facts: Facts, wrong: Sequence[str]) -> Iterable[Result]:
 
     What the environment came with, and nothing needs, does not count.
     """
-    idle = {f"`{name}`" for name in graph.idle_seeds(facts)} if wrong else set()
+    idle: set[str] = set()
+    if wrong:
+        with contextlib.suppress(LabError):  # a damaged lock, which `lock.fresh` reports
+            idle = {f"`{name}`" for name in graph.idle_seeds(facts)}
     counting = [line for line in wrong if line.split()[2] not in idle]
     for line in counting:
-        yield COMPAT.result(Status.FAIL, line)
+        twice = "multiple installed distributions" in line
+        remedy = facts.session.environment.renewal() if twice else None
+        yield COMPAT.result(Status.FAIL, line, remedy=remedy)
     if not counting:
         text = f"{' '.join(wrong)} It came with the environment, and nothing here needs it."
         yield COMPAT.result(Status.PASS, text if wrong else "")

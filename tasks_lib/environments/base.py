@@ -240,6 +240,10 @@ class Environment(ABC):
         """Return the steps that create it from scratch, in place of one that exists."""
         return self.creation()
 
+    def renewal(self) -> Remedy:
+        """Return what creates a damaged one again."""
+        return health_checks.CREATE_AGAIN
+
     def recreation(
         self, description: Path, packages: Sequence[Mapping[str, Any]]
     ) -> tuple[Step, ...]:

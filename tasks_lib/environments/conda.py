@@ -359,8 +359,15 @@ class Conda(Environment):
 
     def health(self) -> Iterable[Result]:
         """Verify every file that `conda-meta` records, and that what is installed is consistent."""
-        yield from conda_health.verify(self.prefix)
-        yield from distribution_health.health(self.prefix, conda_health.owned_or_none(self.prefix))
+        owned = conda_health.owned_or_none(self.prefix)
+        yield from conda_health.remedied(self.prefix, conda_health.verify(self.prefix))
+        yield from conda_health.remedied(
+            self.prefix, distribution_health.health(self.prefix, owned)
+        )
+
+    def renewal(self) -> Remedy:
+        """Return what creates it again, with pins where conda's packages were replaced."""
+        return conda_health.renewal(self.prefix)
 
     def doctor(self) -> Step | None:
         """Return the step that runs the engine's own doctor, where it has one."""
@@ -371,7 +378,7 @@ class Conda(Environment):
             "check.doctor.tool",
             f"{self.engine} doctor",
             command,
-            reads=conda_health.read_doctor,
+            reads=partial(conda_health.read_doctor, self.prefix),
             needs=MADE,
             check=True,
         )

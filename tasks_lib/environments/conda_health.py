@@ -8,6 +8,7 @@ import os
 import re
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from tasks_lib.execution.redaction import without_logins
 from tasks_lib.results import Check, Result, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import rattler
@@ -313,7 +314,21 @@ def _is_met(text: str, installed: Sequence[rattler.PrefixRecord]) -> bool:
     return any(map(spec.matches, installed))
 
 
-def read_doctor(outcome: Outcome) -> Iterator[Result]:
+def renewal(prefix: Path) -> Remedy:
+    """Return what creates an environment again, with pins where conda's packages were replaced."""
+    is_whole = all(one.whole for one in owned_or_none(prefix).values())
+    return health_checks.CREATE_AGAIN if is_whole else health_checks.ALIGN_AGAIN
+
+
+def remedied(prefix: Path, results: Iterable[Result]) -> Iterator[Result]:
+    """Yield results with the remedy that works in this environment."""
+    again = renewal(prefix)
+    for one in results:
+        is_again = one.remedy == health_checks.CREATE_AGAIN
+        yield replace(one, remedy=again) if is_again else one
+
+
+def read_doctor(prefix: Path, outcome: Outcome) -> Iterator[Result]:
     """Read what `conda doctor` printed: it exits 0 whatever it found, so its crosses count."""
     check = health_checks.CONDA_DOCTOR
     wrong: list[str] = []
@@ -331,7 +346,8 @@ def read_doctor(outcome: Outcome) -> Iterator[Result]:
         if is_bad and not text.endswith("Files:"):
             wrong.append(text.rstrip(":"))
     if wrong:
-        yield check.result(Status.FAIL, "; ".join(wrong[: _SHOWN * 2]))
+        text = "; ".join(wrong[: _SHOWN * 2])
+        yield check.result(Status.FAIL, text, remedy=renewal(prefix))
     elif outcome.ok and marks:
         yield check.result(Status.PASS, f"{marks} checks")
     else:

@@ -6,7 +6,11 @@ from tasks_lib.errors import Remedy
 from tasks_lib.results import Check, Status
 
 CREATE_AGAIN = Remedy("Create the environment again", ("invoke", "setup", "--recreate"))
-_INSTALL_AGAIN = Remedy("Install it again", ("invoke", "deps.install"))
+#: what was installed from a lock may have to be pinned first: a new environment has conda's version
+ALIGN_AGAIN = Remedy(
+    "Pin the versions that conda has, then create the environment again",
+    ("invoke", "deps.align", "setup", "--recreate"),
+)
 
 CONDA_META = Check(
     "doctor.conda-meta",
@@ -58,25 +62,28 @@ RECORDS = Check(
     "doctor.records",
     "the record of every distribution is complete",
     "pip cannot remove a distribution whose record is damaged.",
-    _INSTALL_AGAIN,
+    CREATE_AGAIN,
 )
 DUPLICATES = Check(
     "doctor.duplicates",
     "no distribution is recorded twice",
     "Python imports a mixture of both versions.",
-    _INSTALL_AGAIN,
+    CREATE_AGAIN,
 )
 INSTALLED_FILES = Check(
     "doctor.installed-files",
     "every installed file exists",
     "An import fails where a file is missing.",
-    _INSTALL_AGAIN,
+    CREATE_AGAIN,
 )
 INSTALLED_ALTERED = Check(
     "doctor.installed-altered",
     "every installed file is as it was installed",
     "A damaged cache or an edit changes what Python imports, and the version stays the same.",
-    Remedy("Clear the cache of the tool, then install it again", ("invoke", "deps.install")),
+    Remedy(
+        "Clear the cache of the tool, then create the environment again",
+        ("invoke", "setup", "--recreate"),
+    ),
 )
 
 SHARED_FILES = Check(

@@ -77,7 +77,7 @@ class Poetry(Manager):
     lock_name: ClassVar[str] = "poetry.lock"
     tables: ClassVar[type[ManagerTables]] = poetry_tables.PoetryTables
     member_remedy: ClassVar[Remedy] = Remedy(
-        "Depend on its folder", ("invoke", "deps.add", "./FOLDER", "--editable")
+        "Depend on its folder, e.g. deps.add ./packages/core --editable"
     )
     reads_apart: ClassVar[bool] = True
     edits_apart: ClassVar[bool] = True
@@ -170,7 +170,7 @@ class Poetry(Manager):
         for package in packages:
             if package.startswith("git+file:"):
                 text = f"Poetry needs a name for a git+file address: {package!r}."
-                remedy = Remedy("Name it", ("invoke", "deps.add", f"NAME @ {package}"))
+                remedy = Remedy(f"Write its name before it, as in 'six @ {package}'")
                 raise LabError(text, ErrorCode.NO_PROJECT_NAME, remedy=remedy)
         if member:
             packages = [self._seen_from(member, package) for package in packages]

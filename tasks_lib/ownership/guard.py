@@ -17,7 +17,7 @@ from tasks_lib.environments import conda_engines, health_checks, site_packages
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import process
 from tasks_lib.execution.plan import Installs, Step
-from tasks_lib.ownership import exclusions
+from tasks_lib.ownership import declarations, exclusions
 from tasks_lib.ownership.facts import Facts
 from tasks_lib.project import trust
 from tasks_lib.project.conda_file import PYPI, spec_name
@@ -136,11 +136,22 @@ def _one_layer(session: Session, conflict: Conflict) -> Remedy:
     if package in map(spec_name, file.dependencies):
         text = f"Leave {name} to the lock"
         return Remedy(text, ("invoke", "deps.remove", package, "--layer", "conda"))
-    if PYPROJECT in conflict.required_by:
-        return Remedy(f"Leave {name} to conda", ("invoke", "deps.remove", name))
+    argv = _undeclaring(session, name)
+    if argv:
+        return Remedy(f"Leave {name} to conda", argv)
     return Remedy(
         f"Leave {name} to one layer: remove what brings it from {file.path.name} or {PYPROJECT}"
     )
+
+
+def _undeclaring(session: Session, name: str) -> tuple[str, ...]:
+    """Return the command that takes a package out of the manifest; none where nothing does."""
+    for one in declarations.read(Facts(session)):
+        is_declared = canonicalize_name(one.requirement.name) == name and not one.member
+        if is_declared and one.group is not None:
+            group = ("--group", one.group) if one.group else ()
+            return ("invoke", "deps.remove", name, *group)
+    return ()
 
 
 def _refuse(found: Sequence[Conflict], remedy: Remedy) -> None:
@@ -153,8 +164,29 @@ def _refuse(found: Sequence[Conflict], remedy: Remedy) -> None:
         return
     text = f"This would destroy packages of conda: {'; '.join(map(str, found))}."
     if not all(conflict.owned.whole for conflict in found):
-        remedy = health_checks.CREATE_AGAIN
+        remedy = health_checks.ALIGN_AGAIN
     raise LabError(text, ErrorCode.GUARD_REFUSED, remedy=remedy)
+
+
+def pins(session: Session, found: Sequence[Conflict]) -> dict[str, str]:
+    """Return conda's version of what would be replaced, or is already and was locked so."""
+    wanted = {one.name: one.before for one in found if one.after != one.before}
+    locked = session.manager.locked()
+    for name, owned in session.environment.owned().items():
+        if not owned.whole and locked.get(name, {owned.version}) != {owned.version}:
+            wanted[name] = owned.version
+    return wanted
+
+
+def expect_aligned(session: Session, activation: Activation) -> Iterable[Result]:
+    """Refuse what still conflicts after an alignment.
+
+    What is replaced already and would be at conda's version again is for a new environment.
+    """
+    found = conflicts(session, activation)
+    left = [one for one in found if one.owned.whole or one.after != one.before]
+    _refuse(left, _solution(session, left))
+    return (Result("guard", Status.PASS, _CONDA_IS_SAFE),)
 
 
 def step(
@@ -259,11 +291,11 @@ def _takeover(
     for name in taken:
         owner = f"{name} {ours[name]}, which {lock} owns (required by {_listed(dependents(name))}),"
         each.append(f"{owner} would be installed over by conda's {planned[name]}")
-    declared = taken[0]
-    for name in (declared, *dependents(declared)):
-        if PYPROJECT in dependents(canonicalize_name(name)):
-            declared = name
-            break
     text = f"The step '{title}' would break the lock's layer: {'; '.join(each)}."
-    remedy = Remedy("Remove it from the lock first", ("invoke", "deps.remove", declared))
+    remedy = Remedy(f"Take what needs {taken[0]} out of {PYPROJECT}, or out of the conda file")
+    for name in (taken[0], *dependents(taken[0])):
+        argv = _undeclaring(session, canonicalize_name(name))
+        if argv:
+            remedy = Remedy("Remove it from the lock first", argv)
+            break
     return LabError(text, ErrorCode.GUARD_REFUSED, remedy=remedy)

@@ -80,5 +80,5 @@ def expect_editable(packages: Sequence[str], root: Path) -> None:
         folder = package.partition("[")[0]
         if not is_folder(folder) or not (root / folder).is_dir():
             text = f"--editable needs folders, and {package!r} is not one."
-            remedy = Remedy("Name a folder", ("invoke", "deps.add", "./path", "--editable"))
+            remedy = Remedy("Name a folder, e.g. deps.add ./packages/core --editable")
             raise LabError(text, ErrorCode.NOT_EDITABLE, remedy=remedy)

@@ -194,5 +194,5 @@ def _expect_packages(packages: Sequence[str]) -> None:
     if packages and not options:
         return
     text = f"{options[0]!r} is not a package." if options else "No package was named."
-    remedy = Remedy("Name one", ("invoke", "deps.add", "PACKAGE"))
+    remedy = Remedy("Name one, e.g. deps.add rich")
     raise LabError(text, ErrorCode.NO_PACKAGE_NAMED, remedy=remedy)

@@ -283,7 +283,7 @@ def _address(to: str) -> str:
     if to:
         text = f"Your own settings have no index {to!r} to publish to; a project's do not count."
     text += f" Give an address, or one of {', '.join([PUBLIC, *named])}."
-    remedy = Remedy("Name an index", ("invoke", "pkg.publish", "--index", "ADDRESS"))
+    remedy = Remedy("Name an index by --index and its address")
     raise LabError(text, ErrorCode.NO_INDEX, remedy=remedy)
 
 

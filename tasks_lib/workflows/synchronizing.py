@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from packaging.utils import canonicalize_name
 from tasks_lib.environments import site_packages
 from tasks_lib.environments.base import SEEDS
 from tasks_lib.execution import failures, process, shell_words
-from tasks_lib.execution.plan import Step
+from tasks_lib.execution.plan import Step, execute
 from tasks_lib.ownership import graph, guard
 from tasks_lib.ownership.facts import Facts
 from tasks_lib.ownership.owners import Owner
@@ -37,11 +38,14 @@ def align(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answe
     activation = session.environment.require()
     session.manager.require_lock()
     conflicts = guard.conflicts(session, activation)
-    if not conflicts:
-        return passed("deps.align", "the lock and conda agree already")
-    pins = [f"{conflict.name}=={conflict.before}" for conflict in conflicts]
-    edit = edit_step(session, f"pin {', '.join(pins)}", session.manager.add(activation, pins))
+    wanted = guard.pins(session, conflicts)
     look = guard.step(session, activation, (), ("deps.edit",))
+    look = replace(look, work=partial(guard.expect_aligned, session, activation))
+    if not wanted:
+        execute([replace(look, needs=())], watcher)
+        return passed("deps.align", "the lock and conda agree already")
+    pins = [f"{name}=={version}" for name, version in wanted.items()]
+    edit = edit_step(session, f"pin {', '.join(pins)}", session.manager.add(activation, pins))
     return change(session, watcher, [edit, look], dry_run=dry_run)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,6 @@ from tasks_lib.results import Result, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.unit.conftest import Link
 
@@ -265,7 +265,7 @@ def test_damaged_record_is_a_clear_error(sound: Path, text: str) -> None:
 
 def _doctor(stdout: str, stderr: str = "", code: int = 0) -> Result:
     (result,) = conda_health.read_doctor(
-        Outcome(Command(("conda", "doctor")), code, stdout, stderr, 1.0)
+        Path("nowhere"), Outcome(Command(("conda", "doctor")), code, stdout, stderr, 1.0)
     )
     return result
 

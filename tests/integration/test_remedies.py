@@ -1,0 +1,113 @@
+"""The remedies that the program prints, typed in the state that printed them."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.lab import CONDA_YML, ENTRY, MANAGERS, PYTHON, Answer, Case, Lab, tools
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.processes
+
+#: how this program is typed
+OURS = ["python3", "-m", "tasks_lib"]
+MARKER = "<<<<<<< HEAD\n"
+CONDA_UV = Case("conda_uv", "rattler")
+#: the manifest's own dependency brings click, and needs another than the channel's
+OLDER = 'dependencies = ["click<8.2", "click-default-group>=1.2"]'
+
+
+def wrong(lab: Lab, *task: str) -> list[dict[str, Any]]:
+    """Return the results of a task that have a remedy."""
+    return [row for row in lab(*task).results if row["remedy"]]
+
+
+def typed(lab: Lab, row: dict[str, Any]) -> Answer:
+    """Type a remedy's command; one of another program is typed as it is."""
+    words = row["remedy_argv"]
+    if words[: len(OURS)] == OURS:
+        words = [PYTHON, str(ENTRY), *words[len(OURS) :]]
+    answer = lab.run(words)
+    assert answer.code == 0, (row, answer)
+    return answer
+
+
+def followed(lab: Lab) -> list[str]:
+    """Type the remedy of the first thing that is wrong until nothing is; return their checks."""
+    seen: list[str] = []
+    while True:
+        rows = wrong(lab, "check.all")
+        if not rows:
+            return seen
+        assert rows[0]["id"] not in seen, rows[0]
+        typed(lab, rows[0])
+        seen.append(rows[0]["id"])
+
+
+def disagreeing(lab: Lab) -> None:
+    """Set up conda's click beside a lock that pins an older one: the guard refuses."""
+    lab.write("conda.yml", f"{CONDA_YML}  - click\n")
+    text = (lab.project / "pyproject.toml").read_text("utf-8")
+    lab.write("pyproject.toml", text.replace('dependencies = ["click-default-group>=1.2"]', OLDER))
+    assert lab("setup").code == 5
+
+
+def replaced(lab: Lab) -> None:
+    """Replace conda's click as a user does who does not know better."""
+    disagreeing(lab)
+    argv = [str(tools() / "uv"), "sync", "--inexact"]
+    assert lab.run(argv, env={"UV_PROJECT_ENVIRONMENT": str(lab.prefix)}).code == 0
+
+
+@pytest.mark.parametrize("case", MANAGERS, ids=str)
+def test_a_damaged_lock_is_locked_again(case: Case, new_lab: Callable[[Case], Lab]) -> None:
+    lab = new_lab(case)
+    lab.ok("deps.lock")
+    with lab.lock.open("a", encoding="utf-8") as stream:
+        stream.write(MARKER)
+    (row,) = [row for row in wrong(lab, "check.lock") if row["id"] == "lock.fresh"]
+    assert row["status"] == "fail"
+    typed(lab, row)
+    lab.ok("check.lock")
+    shutil.rmtree(lab.home)
+
+
+def test_damage_that_a_user_did_to_a_virtual_environment(new_lab: Callable[[Case], Lab]) -> None:
+    lab = new_lab(Case("pip_uv"))
+    lab.ok("setup")
+    typer = ("install", "--no-deps", "--python", str(lab.python), "typer==0.3.2")
+    assert lab.run([str(tools() / "uv"), "pip", *typer]).code == 0
+    next(lab.prefix.glob("lib/*/site-packages/click/core.py")).unlink()
+    lab.lock.write_text(f"{lab.lock.read_text('utf-8')}{MARKER}", "utf-8")
+    assert {"lock.fresh", "doctor.installed-files"} <= {*followed(lab)}
+    shutil.rmtree(lab.home)
+
+
+def test_all_that_is_wrong_where_a_manager_replaced_condas_package_has_one_remedy(
+    new_lab: Callable[[Case], Lab],
+) -> None:
+    lab = new_lab(CONDA_UV)
+    replaced(lab)
+    rows = wrong(lab, "check.all")
+    assert {"doctor.missing-files", "doctor.duplicates", "ownership.clobbered"} <= {
+        row["id"] for row in rows
+    }
+    (argv,) = {tuple(row["remedy_argv"]) for row in rows}
+    refused = lab("deps.sync")
+    assert tuple(refused.error()["remedy_argv"]) == argv
+    typed(lab, rows[0])
+    assert wrong(lab, "check.all") == []
+    shutil.rmtree(lab.home)
+
+
+def test_a_lock_that_disagrees_with_conda_is_aligned(new_lab: Callable[[Case], Lab]) -> None:
+    lab = new_lab(CONDA_UV)
+    disagreeing(lab)
+    ids = followed(lab)
+    assert ids == ["drift.lock"]
+    shutil.rmtree(lab.home)
