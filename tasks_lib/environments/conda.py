@@ -17,7 +17,6 @@ from tasks_lib.environments import (
     conda_folders,
     conda_health,
     conda_platforms,
-    distribution_health,
     health_checks,
     setting_aside,
     site_packages,
@@ -218,20 +217,18 @@ class Conda(Environment):
         """
         self.refuse_foreign()
         expect_pythons(self._wanted(), self.file.path.name, self.project)
-        state = self.state()
-        if state is State.PRESENT:
-            return tuple(self._updates())
-        if state is State.BROKEN:
-            why = f"{self.where} has no working interpreter, so it is created again"
-            return (self.clearing(why), *self._new())
-        return self._new()
+        is_there = self.state() is State.PRESENT
+        return tuple(self._updates()) if is_there else self.creation_again()
 
     def creation_again(self) -> tuple[Step, ...]:
         """Return the steps that create it from scratch, in place of one that exists."""
-        if self.state() is not State.PRESENT:
-            return self.creation()
+        self.refuse_foreign()
         expect_pythons(self._wanted(), self.file.path.name, self.project)
-        return (self.clearing(f"{self.where} is created again"), *self._new())
+        state = self.state()
+        if state is State.ABSENT:
+            return self._new()
+        reason = "" if state is State.PRESENT else " has no working interpreter, so it"
+        return (self.clearing(f"{self.where}{reason} is created again"), *self._new())
 
     def _new(self) -> tuple[Step, ...]:
         """Return the steps that create it where there is none."""
@@ -359,11 +356,7 @@ class Conda(Environment):
 
     def health(self) -> Iterable[Result]:
         """Verify every file that `conda-meta` records, and that what is installed is consistent."""
-        owned = conda_health.owned_or_none(self.prefix)
-        yield from conda_health.remedied(self.prefix, conda_health.verify(self.prefix))
-        yield from conda_health.remedied(
-            self.prefix, distribution_health.health(self.prefix, owned)
-        )
+        return conda_health.health(self.prefix)
 
     def renewal(self) -> Remedy:
         """Return what creates it again, with pins where conda's packages were replaced."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -21,7 +22,7 @@ from tasks_lib.execution.redaction import without_logins
 from tasks_lib.results import Check, Result, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     import rattler
@@ -320,10 +321,11 @@ def renewal(prefix: Path) -> Remedy:
     return health_checks.CREATE_AGAIN if is_whole else health_checks.ALIGN_AGAIN
 
 
-def remedied(prefix: Path, results: Iterable[Result]) -> Iterator[Result]:
-    """Yield results with the remedy that works in this environment."""
+def health(prefix: Path) -> Iterator[Result]:
+    """Check all records of an environment; each result has the remedy that works in it."""
     again = renewal(prefix)
-    for one in results:
+    found = distribution_health.health(prefix, owned_or_none(prefix))
+    for one in itertools.chain(verify(prefix), found):
         is_again = one.remedy == health_checks.CREATE_AGAIN
         yield replace(one, remedy=again) if is_again else one
 
