@@ -30,8 +30,6 @@ MADE = ("env.create", "env.update", "env.pip", "deps.install")
 SEEDS = ("pip", "setuptools", "wheel", "packaging")
 #: Why a step that creates an environment is safe.
 CREATION_IS_SAFE = "deleted again if it is not completed"
-
-
 CREATE = Remedy("Create it", ("invoke", "setup"))
 
 
