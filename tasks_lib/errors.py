@@ -165,6 +165,7 @@ class ErrorCode(StrEnum):
     NO_HOME = "no_home", 2, "This user has no home folder."
     NO_INDEX = "no_index", 2, "No index was named to publish to."
     NO_LOCK = "no_lock", 2, "The project has no lock yet."
+    NO_MODULE = "no_module", 2, "Poetry does not find the project's own module or package."
     NO_PACKAGE_NAMED = "no_package_named", 2, "No package was named."
     NO_PROJECT_NAME = "no_project_name", 2, "pyproject.toml gives the project no name."
     NO_PYPROJECT = "no_pyproject", 2, "The folder and its parents have no pyproject.toml."

@@ -107,7 +107,16 @@ class Poetry(Manager):
         return self._command(["update", "--lock", *upgrade], activation, why)
 
     def install(self, activation: Activation, groups: Sequence[str] = ()) -> Command:
-        """Run `poetry install`, which removes nothing; `poetry sync` would."""
+        """Run `poetry install`, which removes nothing; `poetry sync` would.
+
+        Raises:
+            LabError: Poetry would not find the project's own module, which another build backend
+            may.
+
+        """
+        is_built = self.installs_project and self.project.pyproject.table("build-system")
+        if is_built and not poetry_tables.has_module(self.project):
+            raise poetry_tables.no_module(self.project)
         argv = ["install", *_with(groups)]
         why = "install what poetry.lock lists, and remove nothing"
         command = self._command(argv, activation, why)

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from packaging.utils import canonicalize_name
 
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.managers.tables import Key, ManagerTables, Source
+from tasks_lib.project.manifests import PYPROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 #: what uv has another word for
 _TO_PLACE = {"develop": "editable", "file": "path"}
 #: the keys that say where a requirement is found
+#: packages at the top of a project that are not installed with it
+_OTHERS = {"tests", "test", "docs", "examples", "scripts"}
 _PLACES = {"path", "file", "git", "url", "source"}
 
 
@@ -104,14 +108,30 @@ def required_names(pyproject: PyProject) -> set[str]:
     return found
 
 
-def has_module(project: Project, name: str) -> bool:
+def has_module(project: Project, name: str = "") -> bool:
     """Return whether Poetry finds a module or package that it could install for the project."""
     from poetry.core.masonry.utils.module import Module  # noqa: PLC0415 - 0.1 s
 
     packages = project.pyproject.table("tool", "poetry").get("packages", ())
     try:
         packages = [{"format": ["wheel"], **package} for package in packages]
-        Module(name, str(project.root), packages)
+        Module(name or project.pyproject.name, str(project.root), packages)
     except (ValueError, TypeError, KeyError):
         return False
     return True
+
+
+def no_module(project: Project) -> LabError:
+    """Return the error for a package that Poetry does not find, with the line that names it."""
+    name = project.pyproject.name
+    rows = []
+    for folder in ("", "src"):
+        for path in sorted(project.root.glob(f"{folder}/*/__init__.py".lstrip("/"))):
+            place = f', from = "{folder}"' if folder else ""
+            if path.parent.name not in _OTHERS:
+                rows.append(f'{{ include = "{path.parent.name}"{place} }}')
+    listed = ", ".join(rows) or '{ include = "FOLDER" }'
+    line = f"packages = [{listed}]"
+    text = f"Poetry installs {name} itself, and finds no module or package of that name."
+    remedy = Remedy(f"Write to [tool.poetry]: {line}; or package-mode = false")
+    return LabError(text, ErrorCode.NO_MODULE, file=PYPROJECT, remedy=remedy)

@@ -9,7 +9,7 @@ import pytest
 
 from tasks_lib import bootstrap
 from tasks_lib.environments.venv import Venv
-from tasks_lib.errors import LabError
+from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution.process import Command, Outcome
 from tasks_lib.managers import poetry_messages
 from tasks_lib.managers.poetry import Poetry
@@ -269,3 +269,40 @@ def test_who_asks_is_the_manifest_and_what_is_locked(project: MakeProject) -> No
     asked_by = Poetry(project(text, files={"poetry.lock": FORKED})).dependents()
     assert asked_by("numpy") == ("pyproject.toml", "pandas")
     assert (asked_by("six"), asked_by("mine")) == (("pyproject.toml",), ())
+
+
+@pytest.mark.parametrize(
+    ("file", "more", "line"),
+    [
+        pytest.param("games/__init__.py", "", 'packages = [{ include = "games" }]', id="another"),
+        pytest.param(
+            "src/games/__init__.py",
+            "",
+            'packages = [{ include = "games", from = "src" }]',
+            id="another in src",
+        ),
+        pytest.param("tests/__init__.py", "", 'packages = [{ include = "FOLDER" }]', id="none"),
+        pytest.param("hx_code/__init__.py", "", "", id="its own"),
+        pytest.param(
+            "games/__init__.py", '[tool.poetry]\npackages = [{include = "games"}]\n', "", id="named"
+        ),
+        pytest.param("games/__init__.py", "[tool.poetry]\npackage-mode = false\n", "", id="off"),
+    ],
+)
+def test_a_package_that_poetry_does_not_find_is_refused_before_it_runs(
+    project: MakeProject, root: Path, venv: Path, file: str, more: str, line: str
+) -> None:
+    (root / file).parent.mkdir(parents=True)
+    (root / file).touch()
+    text = '[project]\nname = "hx-code"\nversion = "1"\n[build-system]\nrequires = ["hatchling"]\n'
+    made = project(text + more)
+    manager = Poetry(made)
+    activation = Venv(made).activation()
+    assert venv.exists()
+    if not line:
+        assert "install" in manager.install(activation).argv
+        return
+    with pytest.raises(LabError) as caught:
+        manager.install(activation)
+    assert caught.value.code is ErrorCode.NO_MODULE
+    assert f"Write to [tool.poetry]: {line}" in caught.value.remedy.text
