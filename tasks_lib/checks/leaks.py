@@ -12,6 +12,7 @@ from tasks_lib.checks.base import FactCheck, Finding, has_environment, listed
 from tasks_lib.environments import site_packages
 from tasks_lib.environments.base import WINDOWS
 from tasks_lib.errors import Remedy
+from tasks_lib.execution import files
 from tasks_lib.managers import MANAGERS
 from tasks_lib.results import Status
 from tasks_lib.tools import executables
@@ -45,7 +46,7 @@ def _reads_user_site(facts: Facts, prefix: Path) -> bool:
     if variables.get("PYTHONNOUSERSITE") or os.environ.get("PYTHONNOUSERSITE", "") not in ours:
         return False
     try:
-        text = (prefix / "pyvenv.cfg").read_text(encoding="utf-8")
+        text = files.regular_text(prefix / "pyvenv.cfg")
     except OSError:
         return True
     return re.search(r"(?im)^include-system-site-packages\s*=\s*true\s*$", text) is not None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib.checks.base import FactCheck, Finding, has_environment
-from tasks_lib.environments import claims, health_checks
+from tasks_lib.environments import claims, health_checks, site_packages
 from tasks_lib.errors import LabError, Remedy
+from tasks_lib.execution import files
 from tasks_lib.results import Status
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def _clobbered(facts: Facts) -> Iterable[Finding]:
 def _installer(record: Mapping[str, Any], folder: Path) -> str:
     """Name who wrote a record's INSTALLER, where conda did not bring that file."""
     try:
-        data = (folder / "INSTALLER").read_bytes()
+        data = files.regular(folder / "INSTALLER")
     except OSError:
         return ""
     hashes = None
@@ -88,10 +88,9 @@ def _shadowed(facts: Facts) -> Iterable[Finding]:
 def _own_modules(facts: Facts) -> set[str]:
     """Return the top-level modules that the project's own distribution recorded."""
     for one in facts.distributions:
-        record = one.folder / "RECORD"
-        if one.name == facts.own_name and record.is_file():
-            rows = csv.reader(record.read_text("utf-8", "replace").splitlines())
-            return {row[0].partition("/")[0].removesuffix(".py") for row in rows if row}
+        if one.name == facts.own_name:
+            rows = site_packages.record_rows(one) or ()
+            return {row[0].partition("/")[0].removesuffix(".py") for row in rows}
     return set()
 
 

@@ -13,7 +13,7 @@ from tasks_lib.execution import failures
 from tasks_lib.execution.plan import Step, unknown
 from tasks_lib.ownership import graph
 from tasks_lib.ownership.facts import Facts
-from tasks_lib.project import trust
+from tasks_lib.project import conda_file, trust
 from tasks_lib.results import Check, Result, Status
 
 if TYPE_CHECKING:
@@ -83,9 +83,16 @@ def _activation(session: Session) -> Activation | None:
 
 def _conda_file(project: Project) -> Iterable[Result]:
     try:
-        yield CONFIG_CONDA.result(Status.PASS, file=project.conda_file.path.name)
+        file = project.conda_file
     except LabError as error:
         yield CONFIG_CONDA.of_error(Status.FAIL, error)
+        return
+    name = file.path.name
+    for section, line in file.ignored:
+        text, remedy = conda_file.ignored(section)
+        yield CONFIG_CONDA.result(Status.WARN, text, remedy=remedy, file=name, line=line)
+    if not file.ignored:
+        yield CONFIG_CONDA.result(Status.PASS, file=name)
 
 
 def doctor(session: Session) -> Iterable[Step]:

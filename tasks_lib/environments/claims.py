@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.execution import files
 from tasks_lib.execution.files import write
 from tasks_lib.project.project import Project
 
@@ -56,7 +57,7 @@ def refuse_frozen(environment: Environment) -> None:
         return
     text = f"{environment.where} is frozen: {mark} says that nothing may change it."
     with contextlib.suppress(OSError, ValueError, RecursionError, TypeError, KeyError):
-        text += f" Its reason: {json.loads(mark.read_text('utf-8'))['message']}"
+        text += f" Its reason: {json.loads(files.regular(mark))['message']}"
     remedy = Remedy("If you may change it, delete that file", ("rm", str(mark)))
     raise LabError(text, ErrorCode.FROZEN_ENVIRONMENT, remedy=remedy)
 
@@ -91,7 +92,7 @@ def _users(environment: Environment) -> list[Path]:
     if _is_own(environment):
         return []
     try:
-        data = json.loads((environment.prefix / RECORD).read_text("utf-8"))
+        data = json.loads(files.regular(environment.prefix / RECORD))
         projects = [Path(one) for one in data["projects"]]
     except (OSError, ValueError, TypeError, KeyError):
         return []

@@ -6,6 +6,7 @@ each key: conda's documentation, 'Using the .condarc file'.
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from dataclasses import dataclass, field
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
-from tasks_lib.project.manifests import BAD_TEXT, parse_yaml, read_text
+from tasks_lib.project.bounded_yaml import YAML, parse_yaml
+from tasks_lib.project.manifests import BAD_TEXT, read_text
 from tasks_lib.project.options import CHANNEL_ALIAS, Source
 from tasks_lib.tools import executables
 
@@ -183,7 +185,8 @@ def _from_variables(variables: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    data = parse_yaml(read_text(path, str(path)), str(path), yaml.safe_load) or {}
+    text = read_text(path, str(path))
+    data = parse_yaml(text, str(path), functools.partial(yaml.load, Loader=YAML)) or {}
     if not isinstance(data, dict):
         raise _broken(path, f"{path} must be a mapping.")
     found = {key: value for key, value in data.items() if value is not None}

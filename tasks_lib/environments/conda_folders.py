@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks_lib.environments.conda_config import Condarc
-from tasks_lib.execution.files import write
+from tasks_lib.execution import files
 from tasks_lib.tools import executables
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _list_of_environments() -> Path:
 def register(prefix: Path) -> None:
     """Add an environment to conda's list of the user's environments."""
     known = _list_of_environments()
-    text = known.read_text("utf-8") if known.is_file() else ""
+    text = files.regular(known).decode("utf-8", "surrogateescape") if known.is_file() else ""
     if str(prefix) in map(str.strip, text.splitlines()):
         return
     known.parent.mkdir(parents=True, exist_ok=True)
@@ -56,17 +56,18 @@ def register(prefix: Path) -> None:
 def deregister(prefix: Path) -> None:
     """Take an environment off conda's list of the user's environments."""
     known = _list_of_environments()
-    lines = known.read_text("utf-8").splitlines(keepends=True) if known.is_file() else []
+    text = files.regular(known).decode("utf-8", "surrogateescape") if known.is_file() else ""
+    lines = text.splitlines(keepends=True)
     rest = [line for line in lines if line.strip() != str(prefix)]
     if rest != lines:
-        write(known, "".join(rest).encode())
+        files.write(known, "".join(rest).encode("utf-8", "surrogateescape"))
 
 
 def prefixes(roots: Sequence[Path]) -> list[Path]:
     """Return what `conda env list` shows: the base of `roots`, conda's list, then its folders."""
     known = _list_of_environments()
-    lines = known.read_text("utf-8", "surrogateescape").splitlines() if known.is_file() else []
-    found = [*roots, *(Path(line) for line in lines if line.strip())]
+    text = files.regular(known).decode("utf-8", "surrogateescape") if known.is_file() else ""
+    found = [*roots, *(Path(line) for line in text.splitlines() if line.strip())]
     root = roots[0] if roots else None
     for folder in envs_dirs(Condarc.load(os.environ, root), root):
         if folder.is_dir():

@@ -18,6 +18,7 @@ from packaging.utils import canonicalize_name
 from tasks_lib.environments import distribution_health, health_checks, site_packages
 from tasks_lib.environments.base import Owned
 from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.execution import files
 from tasks_lib.execution.redaction import without_logins
 from tasks_lib.results import Check, Result, Status
 
@@ -51,7 +52,7 @@ def packages(prefix: Path) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for path in _paths_of_records(prefix):
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
+            record = json.loads(files.regular(path))
             words = [record["name"], record["version"]]
             words += [item["_path"] for item in _listed(record)]
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):

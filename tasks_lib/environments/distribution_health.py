@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from tasks_lib.environments import health_checks
 from tasks_lib.environments.site_packages import Distribution, distributions, record_rows
+from tasks_lib.execution import files
 from tasks_lib.results import Check, Result, Status
 
 if TYPE_CHECKING:
@@ -129,11 +130,11 @@ def _altered(distribution: Distribution, shared: Mapping[str, Mapping[str, str]]
 
 
 def digest(path: str) -> bytes | None:
-    """Return a file's SHA-256, None where it cannot be read."""
+    """Return a regular file's SHA-256, None where it cannot be read."""
     try:
-        with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - a Path each would be slow
+        with files.opened(path) as stream:
             return hashlib.file_digest(stream, "sha256").digest()
-    except OSError:
+    except (OSError, ValueError):
         return None
 
 
@@ -142,7 +143,7 @@ def moved(prefix: Path) -> Result:
     for script in sorted((prefix / "bin").glob("*")):
         if not script.is_file() or script.is_symlink():
             continue
-        with script.open("rb") as stream:
+        with files.opened(script) as stream:
             found = _SHEBANG.match(stream.read(_SHEBANG_READ))
         if found is None:
             continue

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import io
 import itertools
 import json
 import re
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 
 from packaging.utils import canonicalize_name
 
+from tasks_lib.execution import files
 from tasks_lib.project import pip_section
 from tasks_lib.project.version_ranges import applies
 
@@ -57,8 +59,8 @@ def _minor(folder: Path) -> int:
 def python_version(prefix: Path) -> str | None:
     """Return the version of a virtual environment's Python, as `pyvenv.cfg` records it."""
     try:
-        text = (prefix / "pyvenv.cfg").read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+        text = files.regular_text(prefix / "pyvenv.cfg")
+    except OSError:
         return None
     found = re.search(r"^version(?:_info)?\s*=\s*(\d+\.\d+\.\d+)", text, re.MULTILINE)
     return found[1] if found else None
@@ -95,15 +97,15 @@ def _headers(record: Path, last: str = "") -> Message:
     `importlib.metadata` reads the same, and the whole body too: for 94 distributions it took 42 ms,
     and this 7 ms for names and versions.
     """
-    lines = []
     try:
-        with (record / "METADATA").open(encoding="utf-8", errors="replace") as stream:
-            for line in itertools.takewhile("\n".__ne__, stream):
-                lines.append(line)
-                if last and line.startswith(f"{last}:"):
-                    break
+        text = files.regular_text(record / "METADATA")
     except OSError:
-        lines = []
+        return HeaderParser().parsestr("")
+    lines = []
+    for line in itertools.takewhile("\n".__ne__, io.StringIO(text, newline=None)):
+        lines.append(line)
+        if last and line.startswith(f"{last}:"):
+            break
     return HeaderParser().parsestr("".join(lines))
 
 
@@ -117,7 +119,7 @@ def installers(prefix: Path) -> dict[str, str]:
     found = {}
     for one in distributions(prefix):
         with contextlib.suppress(OSError):
-            text = (one.folder / "INSTALLER").read_text(encoding="utf-8", errors="replace")
+            text = files.regular_text(one.folder / "INSTALLER")
             found[one.name] = text.partition(" ")[0].strip().lower()
     return found
 
@@ -131,8 +133,8 @@ def requires(distribution: Distribution) -> list[str]:
 def record_rows(distribution: Distribution) -> list[list[str]] | None:
     """Return the rows of a RECORD: path, hash and size of each file; None where it is damaged."""
     try:
-        with (distribution.folder / "RECORD").open(encoding="utf-8", newline="") as stream:
-            rows = [row for row in csv.reader(stream) if row]
+        text = files.regular(distribution.folder / "RECORD").decode()
+        rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
     except (OSError, UnicodeDecodeError, csv.Error):
         return None
     is_record = rows and all(len(row) == _COLUMNS for row in rows)
@@ -169,9 +171,9 @@ def requirements(prefix: Path) -> dict[str, str]:
 def _requirement(distribution: Distribution) -> str:
     name, version = distribution.name, distribution.version
     try:
-        text = (distribution.folder / "direct_url.json").read_text(encoding="utf-8")
-        return _from_direct_url(name, json.loads(text))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        source = json.loads(files.regular(distribution.folder / "direct_url.json"))
+        return _from_direct_url(name, source)
+    except (OSError, RecursionError, ValueError, TypeError, KeyError, AttributeError):
         return f"{name}=={version}" if version else name
 
 

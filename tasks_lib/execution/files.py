@@ -1,12 +1,14 @@
-"""Replace files whole: a reader sees the old text or the new one, never half of it."""
+"""Read regular files alone, and replace files whole: a reader never sees half of a text."""
 
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
 import secrets
 import shutil
+import stat
 from typing import TYPE_CHECKING
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
@@ -16,6 +18,84 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _TOKEN = 4  # bytes, twice as many letters
+#: the largest file that is read, in bytes: to parse a larger one takes minutes
+LARGEST = 16 << 20
+#: a pipe is opened without waiting for one who writes; Windows has no such pipes
+_READ_ONLY = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+class NotAFileError(OSError):
+    """Something else is in a file's place: a pipe or a device may have no end."""
+
+
+class TooLargeError(OSError):
+    """A file is larger than any that is read should be."""
+
+
+def opened(path: str | Path) -> io.FileIO:
+    """Return a regular file, opened for reading: a pipe or a device may have no end.
+
+    Raises:
+        OSError: It cannot be read; `NotAFileError` where it is not a file.
+
+    """
+    descriptor = os.open(path, _READ_ONLY)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotAFileError(errno.EINVAL, "it is not a file")
+    return io.FileIO(descriptor, "rb")
+
+
+def regular(path: str | Path, largest: int = LARGEST) -> bytes:
+    """Return the content of a regular file of bearable size.
+
+    Raises:
+        OSError: It cannot be read; `NotAFileError` or `TooLargeError` where it should not be.
+
+    """
+    with opened(path) as stream:
+        data = stream.read(largest + 1)
+    if len(data) > largest:
+        raise TooLargeError(errno.EFBIG, f"it is larger than {largest >> 20} MiB")
+    return data
+
+
+def regular_text(path: Path) -> str:
+    """Return the text of a regular file of bearable size; what is not UTF-8 becomes `�`.
+
+    Raises:
+        OSError: as of `regular`.
+
+    """
+    return regular(path).decode("utf-8", "replace")
+
+
+def expect_regular(path: Path) -> bytes:
+    """Return what a tool will read, nothing where nothing exists; refuse what has no end.
+
+    Raises:
+        LabError: Something exists that is not a file, or it is too large.
+
+    """
+    if not os.path.lexists(path):
+        return b""
+    if not path.is_file():
+        text = f"{path.name} exists, and it is not a file."
+        remedy = Remedy(f"Move {path.name} away")
+        raise LabError(text, ErrorCode.NOT_A_FILE, file=path.name, remedy=remedy)
+    try:
+        return regular(path)
+    except TooLargeError:
+        raise too_large(path.name) from None
+    except OSError:
+        return b""  # whoever reads it says why it cannot
+
+
+def too_large(shown: str, most: str = f"larger than {LARGEST >> 20} MiB") -> LabError:
+    """Return the error for a file that would take minutes to parse."""
+    text = f"{shown} is {most}, which no such file should be."
+    remedy = Remedy(f"Look at what is in {shown}")
+    return LabError(text, ErrorCode.FILE_TOO_LARGE, file=shown, remedy=remedy)
 
 
 def leads_inside(root: Path, path: Path) -> bool:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from tasks_lib.errors import Remedy
+from tasks_lib.errors import LabError, Remedy
 from tasks_lib.execution import files
 from tasks_lib.importers.base import Importer
 from tasks_lib.importers.declarations import NAME, Declarations
 from tasks_lib.importers.requirements_files import read_entries
+from tasks_lib.project import conda_file
 from tasks_lib.project.conda_file import CONDA_FILES, CondaFile
-from tasks_lib.project.manifests import LARGEST
+from tasks_lib.project.manifests import read_text
 from tasks_lib.project.version_ranges import conda_specifiers, overlap
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ class CondaFiles(Importer):
                 yield _unread(name, text, Remedy())
         file = CondaFile.read(path)
         declared = Declarations(path.name, adds=True, spare=True)
+        for section, line in file.ignored:
+            text, remedy = conda_file.ignored(section)
+            declared.warn(text.rstrip("."), line, remedy)
         wanted = conda_specifiers(file.python or "")
         if wanted and len(wanted) == 1:
             declared.put_python(str(wanted[0]), file.lines.get("python"))
@@ -74,8 +78,10 @@ def others(root: Path) -> list[str]:
         is_other = path.name not in CONDA_FILES and files.leads_inside(root, path)
         if not is_other or not path.is_file():
             continue
-        with path.open("rb") as stream:
-            text = stream.read(LARGEST).decode("utf-8", "replace")
+        try:
+            text = read_text(path, wide=True)
+        except LabError:
+            continue
         is_likely = _LIKELY_NAME.search(path.name) or _CHANNELS.search(text)
         if is_likely and _DEPENDENCIES.search(text):
             names.append(path.name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
@@ -10,10 +9,10 @@ from typing import TYPE_CHECKING, ClassVar
 from packaging.utils import canonicalize_name
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
-from tasks_lib.execution import failures
+from tasks_lib.execution import failures, files
 from tasks_lib.managers.locks import LOCK_AGAIN, LockedPackage, Origin
 from tasks_lib.managers.tables import ManagerTables
-from tasks_lib.project.manifests import LARGEST, PYPROJECT, read_text, too_large
+from tasks_lib.project.manifests import LOCK, MANIFEST, PYPROJECT, read_text
 from tasks_lib.results import Check, Fix, Result, Status
 from tasks_lib.tools import executables, uv
 
@@ -267,17 +266,11 @@ class Manager(ABC):
     def fresh(self, activation: Activation | None) -> Step:
         """Return the one of `checks` that finds whether the lock matches the manifest."""
 
-    def refuse_odd_lock(self) -> None:
-        """Raise an error where the lock is not a file.
-
-        A manager would wait for a pipe without end.
-        """
-        if os.path.lexists(self.lock_path) and not self.lock_path.is_file():
-            text = f"{self.lock_name} exists, and it is not a file."
-            remedy = Remedy(f"Move {self.lock_name} away")
-            raise LabError(text, ErrorCode.NOT_A_FILE, file=self.lock_name, remedy=remedy)
-        if self.lock_path.is_file() and self.lock_path.stat().st_size > LARGEST:
-            raise too_large(self.lock_name)
+    def refuse_odd_files(self) -> None:
+        """Raise an error where what the manager reads is not a file: it would wait for a pipe."""
+        for name in (self.lock_name, *self.config_files, ".python-version"):
+            data = files.expect_regular(self.project.root / name)
+            (LOCK if name == self.lock_name else MANIFEST).expect(data, name)
 
     def apart(self, command: Command, to: Path) -> Command:
         """Copy what `export` reads to a new folder; return it as a command that sees no more."""

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
-from tasks_lib.project.manifests import read_toml
+from tasks_lib.project.manifests import LOCK, read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +67,7 @@ def read(path: Path, parse: Callable[[dict[str, Any]], LockedPackage]) -> tuple[
     if not path.is_file():
         return ()
     try:
-        data, _ = read_toml(path)
+        data, _ = read_toml(path, bounds=LOCK)
     except LabError as error:
         if error.code is ErrorCode.CANNOT_READ:
             raise

@@ -319,7 +319,7 @@ class Poetry(Manager):
             text = f"poetry {argv[0]} needs the network: it asks the index always."
             remedy = Remedy("Leave out --offline, or use uv")
             raise LabError(text, ErrorCode.NOT_OFFLINE, remedy=remedy)
-        self.refuse_odd_lock()
+        self.refuse_odd_files()
         env = {**PIP.unset(), **POETRY.unset()}
         if activation is None:
             env["VIRTUAL_ENV"] = self._bare()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from packaging.utils import canonicalize_name
 
 from tasks_lib.errors import Remedy
-from tasks_lib.execution import failures, process
+from tasks_lib.execution import failures, files, process
 from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Command
 from tasks_lib.managers import locks, pyproject_rules, uv_lock_check
@@ -21,7 +21,7 @@ from tasks_lib.managers.base import AFTER_LOCK, LOCK_FRESH, MAIN, Manager, Place
 from tasks_lib.managers.locks import LockedPackage, Origin
 from tasks_lib.managers.uv_tables import UvTables
 from tasks_lib.project import requirements, trust, workspace
-from tasks_lib.project.manifests import read_toml
+from tasks_lib.project.manifests import PYPROJECT, read_toml
 from tasks_lib.results import Check, Result, Status
 from tasks_lib.tools import executables, package_index, uv
 from tasks_lib.tools.uv_variables import UV
@@ -338,7 +338,9 @@ class Uv(Manager):
         return ["--all-packages"] if self._workspace else []
 
     def _command(self, argv: Sequence[str], activation: Activation | None, why: str) -> Command:
-        self.refuse_odd_lock()
+        self.refuse_odd_files()
+        for folder in workspace.of_workspace(self.project.pyproject) if self._workspace else ():
+            files.expect_regular(folder / PYPROJECT)
         env = {**uv.variables(self.project), "UV_PYTHON_DOWNLOADS": "never"}
         words = [self.program, *argv]
         if activation is not None:

@@ -7,7 +7,6 @@ it says what it should.
 
 from __future__ import annotations
 
-import codecs
 import json
 import re
 from dataclasses import replace
@@ -16,8 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import yaml
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
-from tasks_lib.project.conda_file import CondaFile, compose, spec_name
-from tasks_lib.project.manifests import BREAK, read_text
+from tasks_lib.project.bounded_yaml import BREAK, compose
+from tasks_lib.project.conda_file import CondaFile, spec_name
+from tasks_lib.project.manifests import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -57,10 +57,7 @@ class _Dependencies(NamedTuple):
 
 def read(path: Path) -> str:
     """Return the text of a conda file, with its byte order mark where it has one."""
-    text = read_text(path)
-    if path.read_bytes().startswith(codecs.BOM_UTF8):
-        return f"\ufeff{text}"
-    return text
+    return read_text(path, bom=True)
 
 
 def add(path: Path, text: str, specs: Sequence[str]) -> str:

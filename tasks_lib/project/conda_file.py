@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import difflib
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -11,7 +11,8 @@ import yaml
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import files
-from tasks_lib.project.manifests import BAD_TEXT, parse_yaml, read_text
+from tasks_lib.project.bounded_yaml import compose
+from tasks_lib.project.manifests import BAD_TEXT, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +32,8 @@ _BAD_NAME = re.compile(r"[/\\ :#\x00-\x1f]")
 #: bytes; the name becomes a folder, and systems allow 255
 _LONGEST_NAME = 200
 _NULL = "tag:yaml.org,2002:null"
+#: conda ignores a section of another name, and says so (conda 24.7, `VALID_KEYS`)
+SECTIONS = ("name", "channels", "dependencies", "variables", "prefix")
 
 
 @dataclass(frozen=True)
@@ -47,13 +50,17 @@ class CondaFile:
     lines: Mapping[str, int] = field(repr=False, compare=False)
     #: the line of each entry of `pip`
     pip_lines: tuple[int, ...] = field(default=(), repr=False, compare=False)
+    #: the sections that conda ignores, and their lines
+    ignored: tuple[tuple[str, int], ...] = field(default=(), compare=False)
 
     @classmethod
     def find(cls, root: Path) -> Path | None:
         """Return the path of a project's conda file, or None where it has none."""
         for name in CONDA_FILES:
-            if (root / name).is_file():
-                return root / name
+            path = root / name
+            # a pipe or a device is no conda file, and reading it says so
+            if path.is_file() or (path.exists() and not path.is_dir()):
+                return path
         return None
 
     @classmethod
@@ -63,7 +70,7 @@ class CondaFile:
         Raises:
             LabError: with the file, and the line where it is known.
         """
-        return cls.parse(path, read_text(files.inside(path.parent, path)))
+        return cls.parse(path, read_text(files.inside(path.parent, path), wide=True))
 
     @classmethod
     def parse(cls, path: Path, text: str) -> CondaFile:
@@ -82,12 +89,11 @@ def spec_name(spec: str) -> str:
     return re.split(r"[\s=<>!~\[]", bare, maxsplit=1)[0].lower()
 
 
-def compose(text: str, shown: str) -> yaml.Node | None:
-    """Parse YAML into nodes, which know their positions; `shown` names the file in errors."""
-    node: yaml.Node | None = parse_yaml(
-        text, shown, functools.partial(yaml.compose, Loader=yaml.SafeLoader)
-    )
-    return node
+def ignored(section: str) -> tuple[str, Remedy]:
+    """Return a sentence on a section that conda ignores, and what to do."""
+    text = f"conda ignores the section {section!r}: it knows {', '.join(SECTIONS)}."
+    near = difflib.get_close_matches(section.lower(), SECTIONS, n=1)
+    return text, Remedy(f"Call it {near[0]}" if near else "Remove the section")
 
 
 class _Reader:
@@ -113,12 +119,13 @@ class _Reader:
                 top, "The file must be a mapping with 'name', 'channels' and 'dependencies'."
             )
         known: dict[str, yaml.Node] = {}
+        ignored: dict[str, int] = {}
         for key, value in top.value:
             if not isinstance(key, yaml.ScalarNode):
                 raise self.wrong(key, "A key must be a word.")
-            if key.value in known:
-                raise self.wrong(key, f"The key {key.value!r} occurs twice.")
             known[key.value] = value
+            if key.value not in SECTIONS:
+                ignored[key.value] = _line(key)
         if "name" not in known:
             raise self.wrong(top, "The file gives the environment no name.")
         for node in self._list(known.get("dependencies"), "dependencies"):
@@ -132,6 +139,7 @@ class _Reader:
             variables=self._variables(known.get("variables")),
             lines=self.lines,
             pip_lines=tuple(self.pip_lines),
+            ignored=tuple(ignored.items()),
         )
 
     def _name(self, node: yaml.Node) -> str:
@@ -180,9 +188,10 @@ class _Reader:
     def _pip_section(self, key: yaml.Node, value: yaml.Node) -> None:
         if key.value != "pip":
             raise self.wrong(key, "Only a 'pip:' section is allowed among the dependencies.")
-        self.pip += self._strings(value, "the pip section")
-        self.pip_lines += map(_line, self._list(value, "the pip section"))
-        self.lines.setdefault("pip:", _line(key))
+        # of two sections conda takes the last
+        self.pip = self._strings(value, "the pip section")
+        self.pip_lines = list(map(_line, self._list(value, "the pip section")))
+        self.lines["pip:"] = _line(key)
 
     def _variables(self, node: yaml.Node | None) -> dict[str, str]:
         found: dict[str, str] = {}

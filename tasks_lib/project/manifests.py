@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import codecs
 import functools
 import os
 import re
-import stat
 import tomllib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import yaml
 from packaging.utils import canonicalize_name
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from packaging.specifiers import SpecifierSet
@@ -25,16 +24,33 @@ if TYPE_CHECKING:
 PYPROJECT = "pyproject.toml"
 #: Characters that no program and no file can be given.
 BAD_TEXT = re.compile("[\0\ud800-\udfff]")
-#: The largest file in bytes, and the longest YAML in characters: a larger one would take minutes to
-#: parse.
-LARGEST = 16 << 20
-_LARGEST_YAML = 1 << 20
 _LARGEST_PYPROJECT = 512 << 10
+#: The byte order marks of UTF-16.
+UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+#: How deep values may lie in a manifest: TOML Kit, with which Poetry reads, stops at 100.
+_DEEPEST_TOML = 50
+
+
+class Bounds(NamedTuple):
+    """The most bytes, and the most values and lines, that are parsed in bearable time."""
+
+    size: int
+    values: int
+
+    def expect(self, data: bytes, shown: str) -> None:
+        """Refuse what is larger."""
+        if len(data) > self.size:
+            raise too_large(shown, self.size)
+        if sum(map(data.count, (b",", b"=", b"\n"))) > self.values:
+            raise files.too_large(shown, f"longer than {self.values} values and lines")
+
+
+MANIFEST = Bounds(_LARGEST_PYPROJECT, 100_000)
+#: a lock lists all packages of a project, for every platform
+LOCK = Bounds(files.LARGEST, 600_000)
 _AT_LINE = re.compile(r"line (\d+)")
 #: A number that Python refuses to read, without saying where it is.
 _HUGE = re.compile(r"\d[\d_]{4300}")
-#: What ends a line of YAML.
-BREAK = re.compile("(\r\n|[\n\r\x85\u2028\u2029])")
 _TOML_KEY = re.compile(r"\[\[?(?P<table>[^\]#]+)\]|(?P<key>[^=#\[\]]+)=")
 #: the most names of a path that a line is looked for by
 _DEEPEST = 8
@@ -69,8 +85,10 @@ def names_of(entries: object) -> set[str]:
     return found
 
 
-def read_text(path: Path, shown: str = "") -> str:
-    """Return the text of a UTF-8 file, with or without a byte order mark.
+def read_text(path: Path, shown: str = "", *, wide: bool = False, bom: bool = False) -> str:
+    """Return the text of a UTF-8 file, less a byte order mark unless that is wanted (`bom`).
+
+    It may be UTF-16 with that mark where it is `wide`: conda and pip read such files.
 
     Raises:
         LabError: The file cannot be read; the error names it as `shown`, and the line where it is
@@ -79,35 +97,28 @@ def read_text(path: Path, shown: str = "") -> str:
     """
     shown = shown or path.name
     try:
-        data = _bytes(path, shown)
+        data = files.regular(path)
     except FileNotFoundError:
         text = f"There is no {path.name} in {path.absolute().parent}."
         raise LabError(text, ErrorCode.FILE_MISSING, file=shown) from None
-    except OSError as error:
-        raise unreadable(shown, str(error.strerror)) from None
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        text = f"{shown} is not UTF-8: byte 0x{data[error.start]:02x}."
-        remedy = Remedy(f"Save {shown} as UTF-8")
-        raise LabError(text, ErrorCode.NOT_UTF8, file=shown, line=line, remedy=remedy) from None
-
-
-def _bytes(path: Path, shown: str) -> bytes:
-    """Return the content of a regular file of bearable size.
-
-    A pipe would be waited for without end.
-    """
-    if not stat.S_ISREG(path.stat().st_mode):
+    except files.NotAFileError:
         text = f"{shown} cannot be read: it is not a file."
         remedy = Remedy(f"Put a file at {shown}")
-        raise LabError(text, ErrorCode.NOT_A_FILE, file=shown, remedy=remedy)
-    with path.open("rb") as stream:
-        data = stream.read(LARGEST + 1)
-    if len(data) > LARGEST:
-        raise too_large(shown, LARGEST)
-    return data
+        raise LabError(text, ErrorCode.NOT_A_FILE, file=shown, remedy=remedy) from None
+    except files.TooLargeError:
+        raise files.too_large(shown) from None
+    except OSError as error:
+        raise unreadable(shown, str(error.strerror)) from None
+    is_wide = wide and data.startswith(UTF16)
+    encoding = "utf-8" if bom else "utf-8-sig"
+    try:
+        return data.decode("utf-16" if is_wide else encoding)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        name = "UTF-16" if is_wide else "UTF-8"
+        text = f"{shown} is not {name}: byte 0x{data[error.start]:02x}."
+        remedy = Remedy(f"Save {shown} as UTF-8")
+        raise LabError(text, ErrorCode.NOT_UTF8, file=shown, line=line, remedy=remedy) from None
 
 
 def unreadable(shown: str, reason: str) -> LabError:
@@ -118,22 +129,40 @@ def unreadable(shown: str, reason: str) -> LabError:
     return LabError(text, ErrorCode.CANNOT_READ, file=shown, remedy=remedy)
 
 
-def too_large(shown: str, largest: int = LARGEST) -> LabError:
+def too_large(shown: str, largest: int = files.LARGEST) -> LabError:
     """Return the error for a file that would take minutes to parse."""
     size = f"{largest >> 20} MiB" if largest >> 20 else f"{largest >> 10} KiB"
-    text = f"{shown} is larger than {size}, which no such file should be."
-    remedy = Remedy(f"Look at what is in {shown}")
-    return LabError(text, ErrorCode.FILE_TOO_LARGE, file=shown, remedy=remedy)
+    return files.too_large(shown, f"larger than {size}")
 
 
-def read_toml(path: Path, shown: str = "") -> tuple[dict[str, Any], str]:
-    """Return the data and the text of a TOML file."""
+def read_toml(
+    path: Path, shown: str = "", bounds: Bounds | None = None
+) -> tuple[dict[str, Any], str]:
+    """Return the data and the text of a TOML file, by default of a manifest."""
     text = read_text(path, shown)
+    (bounds or MANIFEST).expect(text.encode(), shown or path.name)
     try:
-        return tomllib.loads(text.replace("\r\n", "\n")), text
+        data = tomllib.loads(text.replace("\r\n", "\n"))
     except (ValueError, RecursionError) as error:
         line = _line_of_fault(text, error)
-        raise _broken(shown or path.name, "TOML", line, error) from None
+        raise broken(shown or path.name, "TOML", line, error) from None
+    if bounds is None and _is_deep(data):
+        raise broken(shown or path.name, "TOML", None, RecursionError())
+    return data, text
+
+
+def _is_deep(data: object) -> bool:
+    """Return whether values lie deeper than those of any manifest."""
+    level = [data]
+    for _ in range(_DEEPEST_TOML):
+        below: list[object] = []
+        for value in level:
+            if isinstance(value, dict):
+                below += value.values()
+            elif isinstance(value, list):
+                below += value
+        level = below
+    return bool(level)
 
 
 def _line_of_fault(text: str, error: Exception) -> int | None:
@@ -147,27 +176,8 @@ def _line_of_fault(text: str, error: Exception) -> int | None:
     return None
 
 
-def parse_yaml(text: str, shown: str, parse: Callable[[str], Any]) -> Any:  # noqa: ANN401 - what YAML holds
-    """Return what `parse` makes of YAML.
-
-    Every error names the file, and the line where it is known.
-    """
-    if len(text) > _LARGEST_YAML:
-        raise too_large(shown, _LARGEST_YAML)
-    try:
-        return parse(text)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = None if mark is None else mark.line + 1
-        raise _broken(shown, "YAML", line, error.problem or error.context) from None
-    except yaml.reader.ReaderError as error:
-        line = len(BREAK.findall(text[: error.position])) + 1
-        raise _broken(shown, "YAML", line, error.reason) from None
-    except Exception as error:  # noqa: BLE001 - PyYAML passes on whatever Python raises for a bad number, date or escape
-        raise _broken(shown, "YAML", None, error) from None
-
-
-def _broken(shown: str, kind: str, line: int | None, why: object) -> LabError:
+def broken(shown: str, kind: str, line: int | None, why: object) -> LabError:
+    """Return the error for text that is not of its kind."""
     if isinstance(why, RecursionError):
         why = "it is nested too deeply"
     reason = str(why).partition(";")[0]

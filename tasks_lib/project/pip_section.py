@@ -104,7 +104,7 @@ class _Reader:
             if place in self._seen:
                 return
             self._seen.add(place)
-            text = read_text(path) if inside else ""
+            text = read_text(path, wide=True) if inside else ""
         except (LabError, OSError, ValueError, RuntimeError):
             inside = False
         if not inside:

@@ -16,7 +16,7 @@ from tasks_lib import __version__
 from tasks_lib.environments import ENVIRONMENTS, site_packages
 from tasks_lib.environments.base import SEEDS
 from tasks_lib.errors import LabError
-from tasks_lib.execution import process
+from tasks_lib.execution import files, process
 from tasks_lib.execution.process import Command
 from tasks_lib.managers import MANAGERS
 from tasks_lib.ownership import graph, layers
@@ -109,13 +109,13 @@ def contents(project: Project) -> dict[str, str]:
     """Return a hash of the words of each manifest, in whatever order: tools sort lists."""
     found = {}
     for path in filter(None, (project.pyproject.path, project.conda_path)):
-        words = sorted(_WORD.findall(path.read_bytes()))
+        words = sorted(_WORD.findall(files.regular(path)))
         found[path.name] = hashlib.sha256(b" ".join(words)).hexdigest()
     return found
 
 
 def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(files.regular(path)).hexdigest()
 
 
 def caches(folders: Mapping[str, str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib.checks.base import listed
+from tasks_lib.execution import files
 from tasks_lib.project.manifests import PYPROJECT, PyProject
 from tasks_lib.project.project import root_of
 from tasks_lib.proof import claims, document
@@ -98,4 +99,4 @@ def _hash(root: Path, name: str) -> str:
     path = (root / name).resolve()
     if not path.is_relative_to(root.resolve()) or not path.is_file():
         return ""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(files.regular(path)).hexdigest()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
-from tasks_lib.execution import failures, shell_words
+from tasks_lib.execution import failures, files, shell_words
 from tasks_lib.execution.failure_rules import (
     BROKEN_DOWNLOAD,
     CANNOT_WRITE,
@@ -180,6 +180,8 @@ FAILURES = (
 
 #: The lines ` - click==8.1.7`, ` + click==8.5.1` and ` ~ demo @ file:///p` of `uv sync` and `uv pip
 #: install`.
+#: what uv reads of a project by itself
+READS = ("uv.toml", ".python-version")
 _CHANGE = re.compile(
     r"^ (?P<sign>[-+~]) (?P<name>[\w.-]+)(?:==(?P<version>\S+)| @ (?P<address>\S+))?", re.MULTILINE
 )
@@ -206,6 +208,8 @@ def variables(project: Project) -> dict[str, str | None]:
 
 def command(project: Project, *words: str, why: str, cwd: Path | None = None) -> Command:
     """Return the command that runs uv with the project's index and the options of the run."""
+    for name in READS:
+        files.expect_regular(project.root / name)
     argv = (executables.uv(), *words)
     return Command(argv, why, env=variables(project), cwd=cwd, failures=FAILURES)
 

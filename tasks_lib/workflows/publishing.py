@@ -165,7 +165,7 @@ def _distributions(folder: Path) -> list[Path]:
 
 def _row(path: Path) -> dict[str, Any]:
     """Return what the answer says of a file; `size` is in bytes."""
-    with path.open("rb") as stream:
+    with files.opened(path) as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return {"file": path.name, "size": path.stat().st_size, "sha256": digest}
 

@@ -20,6 +20,7 @@ from tasks_lib.execution.files import write_texts
 from tasks_lib.execution.plan import Step, Writes, execute
 from tasks_lib.ownership import layers
 from tasks_lib.project import requirements
+from tasks_lib.project.manifests import read_text
 from tasks_lib.project.project import Project, root_of
 from tasks_lib.results import Result, Status
 from tasks_lib.session import combos
@@ -81,7 +82,7 @@ def _manifests(session: Session) -> dict[str, str]:
     if session.environment.manifest:
         paths.append(session.environment.manifest)
     root = session.project.root
-    return {path.name: files.inside(root, path).read_bytes().decode() for path in paths}
+    return {path.name: read_text(files.inside(root, path), bom=True) for path in paths}
 
 
 def installed_groups(session: Session) -> list[str]:
@@ -152,7 +153,7 @@ def _missing_files(session: Session, described: Description) -> list[str]:
         path = session.project.root / name
         if not path.exists():
             missing.append(name)
-        elif path.read_bytes() != text.encode():
+        elif read_text(path, bom=True) != text:
             said = f"{name} is not the one that {described.path.name} describes."
             remedy = Remedy(f"Bring back the described {name}, or move yours away")
             raise LabError(said, ErrorCode.SNAPSHOT_DIFFERS, file=name, remedy=remedy)

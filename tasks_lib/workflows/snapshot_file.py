@@ -13,6 +13,7 @@ from urllib.request import url2pathname
 import fastjsonschema
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.execution import files
 from tasks_lib.managers import MANAGERS
 from tasks_lib.ownership.owners import Owner
 from tasks_lib.project.conda_file import CONDA_FILES
@@ -107,7 +108,7 @@ def digest(text: str) -> str:
 
 def _file_digest(url: str, path: Path, kind: str) -> str:
     try:
-        with path.open("rb") as stream:
+        with files.opened(path) as stream:
             return hashlib.file_digest(stream, kind).hexdigest()
     except OSError as error:
         text = f"{url} cannot be read: {error.strerror}."

@@ -99,6 +99,36 @@ def test_nothing_is_handed_to_a_shell(path: Path) -> None:
     ]
 
 
+#: what reads this program's own files, or `/proc`, or writes; all else is read by `files.regular`
+READERS = (
+    "tasks_lib/__main__.py",
+    "tasks_lib/bootstrap.py",
+    "tasks_lib/checks/selection.py",
+    "tasks_lib/cli/",
+    "tasks_lib/environments/conda_folders.py",
+    "tasks_lib/environments/setting_aside.py",
+    "tasks_lib/environments/rattler_worker.py",
+    "tasks_lib/execution/",
+    "tasks_lib/proof/",
+    "tasks_lib/report/",
+    "tasks_lib/session/",
+    "tasks_lib/streams.py",
+    "tasks_lib/workflows/documentation.py",
+    "tasks_lib/workflows/snapshot_file.py",
+)
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES.values() if not _name(path).startswith(READERS)], ids=_name
+)
+def test_files_of_others_are_opened_by_one_function(path: Path) -> None:
+    opened = {"read_text", "read_bytes", "open"}
+    for call in _calls(path):
+        if isinstance(call.func, ast.Attribute) and call.func.attr in opened:
+            assert ast.unparse(call.func.value) == "Session", ast.unparse(call)
+        assert ast.unparse(call.func) != "open"
+
+
 #: where a user's output and the exit code are made, and the scripts that run as processes of their
 #: own
 SPEAKERS = (

@@ -50,6 +50,31 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
+MERGES = "a0: &a0 {x: 1}\n" + "".join(
+    f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}\n" for n in range(1, 40)
+)
+BOMB = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param(MERGES, "longer than 20000 values", id="merges"),
+        pytest.param(BOMB, "longer than 20000 values", id="names"),
+        pytest.param("a: &a [*a]\n", "'a' contains itself", id="itself"),
+        pytest.param("a: " + "[" * 900, "nested too deeply", id="deep"),
+        pytest.param("a: 1\n" * 200_000, "longer than 20000 values", id="many"),
+        pytest.param("#" * (2 << 20), "larger than 1 MiB", id="large"),
+    ],
+)
+def test_settings_without_end_are_refused_before_they_are_built(
+    home: Path, text: str, said: str
+) -> None:
+    _write(home / ".condarc", text)
+    with pytest.raises(LabError, match=said):
+        _load(home)
+
+
 @pytest.mark.parametrize("place", ORDER)
 def test_each_file_of_condas_search_path_is_read(home: Path, place: str) -> None:
     _write(home / place, "channel_alias: http://here\n")

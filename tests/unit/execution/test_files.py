@@ -3,16 +3,51 @@
 from __future__ import annotations
 
 import errno
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import ErrorCode, ExitCode, LabError
 from tasks_lib.execution import files
 from tasks_lib.execution.files import clear_unfinished, keep_line_ends, put_back, write
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+@pytest.fixture(params=["pipe", "link to a pipe", "device", "folder"])
+def odd(request: pytest.FixtureRequest, root: Path) -> Path:
+    """Return a path at which something else than a file is."""
+    path = root / "odd"
+    if request.param == "device":
+        path.symlink_to("/dev/zero")
+    elif request.param == "folder":
+        path.mkdir()
+    else:
+        os.mkfifo(root / "pipe")
+        path.symlink_to("pipe" if "link" in request.param else root / "pipe")
+    return path
+
+
+def test_only_a_file_is_read(odd: Path) -> None:
+    with pytest.raises(OSError, match="not a file"):
+        files.regular(odd)
+    with pytest.raises(LabError) as caught:
+        files.expect_regular(odd)
+    assert caught.value.code is ErrorCode.NOT_A_FILE
+
+
+def test_only_so_much_is_read(root: Path) -> None:
+    path = root / "x"
+    path.write_bytes(b"12345")
+    assert files.regular(path, 5) == b"12345"
+    with pytest.raises(files.TooLargeError):
+        files.regular(path, 4)
+    with path.open("wb") as stream:
+        stream.truncate(files.LARGEST + 1)
+    with pytest.raises(LabError, match="larger than 16 MiB"):
+        files.expect_regular(path)
 
 
 def test_file_is_replaced_whole_and_keeps_its_mode(root: Path) -> None:

@@ -19,6 +19,10 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x]\n" + "".join(
     f"{new}: &{new} [{', '.join(f'*{old}' for _ in range(8))}]\n"
     for old, new in zip("abcdefghi", "bcdefghij", strict=True)
 )
+#: each mapping has all of the one before it twice
+MERGES = "a0: &a0 {x: 1}\n" + "".join(
+    f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}\n" for n in range(1, 40)
+)
 
 #: id: (bytes, the line that is at fault, words of the message)
 BAD_CONDA: dict[str, tuple[bytes, int | None, str]] = {
@@ -31,8 +35,30 @@ BAD_CONDA: dict[str, tuple[bytes, int | None, str]] = {
     "NUL byte": (b"name: a\nchannels: [\x00]\n", 2, "not valid YAML"),
     "control character": (b"name: a\nchannels: [\x07]\n", 2, "not valid YAML"),
     "Latin-1": (b"name: a\n# caf\xe9\n", 2, "not UTF-8: byte 0xe9"),
-    "UTF-16": ("name: a\n".encode("utf-16"), 1, "not UTF-8"),
-    "deep nesting": (b"name: a\ndependencies: " + b"[" * 20_000, None, "not valid YAML"),
+    "UTF-16 without its mark": ("name: a\n".encode("utf-16-le"), 1, "not valid YAML"),
+    "UTF-16 with half a letter": ("name: a\n".encode("utf-16") + b"x", 2, "not UTF-16"),
+    "UTF-32": ("name: a\n".encode("utf-32"), 1, "not valid YAML"),
+    "deep nesting": (b"name: a\ndependencies: " + b"[" * 20_000, 2, "nested too deeply"),
+    "deep mappings": (b"name: a\nx: " + b"{a: " * 20_000, 2, "nested too deeply"),
+    "too many keys": (
+        b"name: a\n" + b"".join(b"k%d: 1\n" % number for number in range(50_000)),
+        None,
+        "longer than 20000 values",
+    ),
+    "merges ever again": (
+        f"{MERGES}name: a\n".encode(),
+        None,
+        "longer than 20000 values",
+    ),
+    "merge with itself": (b"name: a\nx: &x {<<: *x}\n", 2, "'x' contains itself"),
+    "tag of nobody": (b"name: a\nx: !foo 1\n", 2, "nothing knows the tag !foo"),
+    "tag of a program": (
+        b"name: a\nx: !!python/name:os.system ''\n",
+        2,
+        "nothing knows the tag tag:yaml.org,2002:python",
+    ),
+    "key twice in the variables": (b"name: a\nvariables: {A: 1, A: 2}\n", 2, "'A' occurs twice"),
+    "key twice in what is ignored": (b"name: a\nx: [{b: 1, b: 2}]\n", 2, "'b' occurs twice"),
     "alias bomb": (f"{BOMB}name: a\ndependencies: [*j]\n".encode(), 10, "must be a string"),
     "list that holds itself": (b"name: a\ndependencies: &d [*d]\n", 2, "must be a string"),
     "empty": (b"", None, "must be a mapping"),
@@ -136,7 +162,24 @@ GOOD_CONDA: dict[str, tuple[bytes, tuple[str, ...], tuple[str, ...]]] = {
         ("six", "-e ."),
     ),
     "pip section of nothing": (b"name: a\ndependencies:\n  - pip:\n", (), ()),
-    "two pip sections": (b"name: a\ndependencies:\n  - pip: [a]\n  - pip: [b]\n", (), ("a", "b")),
+    "two pip sections": (b"name: a\ndependencies:\n  - pip: [a]\n  - pip: [b]\n", (), ("b",)),
+    "UTF-16": ("name: a\ndependencies: [é]\n".encode("utf-16"), ("é",), ()),
+    "UTF-16, the other way": (
+        b"\xfe\xff" + "name: a\ndependencies: [b]\n".encode("utf-16-be"),
+        ("b",),
+        (),
+    ),
+    "flow": (b"{name: a, dependencies: [b, {pip: [c]}]}", ("b",), ("c",)),
+    "list by its name": (b"x: &x [b, c]\nname: a\ndependencies: *x\n", ("b", "c"), ()),
+    "merged": (b"x: &x {name: b, dependencies: [c]}\n<<: *x\nname: a\n", ("c",), ()),
+    "merged lists": (
+        b"x: &x {name: a}\ny: &y {name: b, dependencies: [c]}\n<<: [*x, *y]\n",
+        ("c",),
+        (),
+    ),
+    "tags of YAML": (b"name: !!str a\ndependencies: [! b, !!str c]\n", ("b", "c"), ()),
+    "document": (b"%YAML 1.1\n---\nname: a\ndependencies: [b]\n...\n", ("b",), ()),
+    "line ends of old": (b"name: a\rdependencies: [b]\r", ("b",), ()),
     "channel in a spec": (
         b"name: a\ndependencies:\n  - conda-forge::Numpy >=1.2\n",
         ("conda-forge::Numpy >=1.2",),
