@@ -199,7 +199,7 @@ def plant(hostile: Hostile) -> None:
     (lab.project / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
     for name in ("objects", "refs"):
         (lab.project / ".git" / name).mkdir()
-    for name in ("tasks", "invoke", "noxfile", "sitecustomize", "conftest"):
+    for name in ("tasks", "invoke", "noxfile", "sitecustomize", "conftest", "hashlib"):
         hostile.commit(f"{name}.py", hostile.code(f"{name}.py"))
     hostile.commit("invoke.yaml", "run: {shell: /nowhere}\n")
     hostile.commit(".python-version", "3.11\n")
@@ -277,7 +277,7 @@ def fire_all(hostile: Hostile) -> None:
         [str(tools() / "invoke"), "--list"],
         [PYTHON, "noxfile.py"],
         [PYTHON, "setup.py", "--version"],
-        [PYTHON, "-c", "import demo, conftest, sitecustomize"],
+        [PYTHON, "-c", "import demo, conftest, sitecustomize, hashlib"],
         ["git", "status"],
     ]
     for argv in commands:

@@ -73,6 +73,7 @@ CANARIES = {
     "noxfile.py",
     "sitecustomize.py",
     "conftest.py",
+    "hashlib.py",
     "demo",
     "git",
     "net",
