@@ -20,7 +20,8 @@ class Request:
 
     A task that `changes` its project has it for itself meanwhile. `source` is a file of env.export
     that describes the project. What stdout gets of a task `is_for_eval` of a shell, or is nothing.
-    One that runs its code says that the user `trusts` it, as the option `trust` does.
+    One that runs its code says that the user `trusts` it, as the option `trust` does; that is
+    remembered of a task that changes the project.
     """
 
     command: str

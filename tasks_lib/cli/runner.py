@@ -106,7 +106,7 @@ class _Run:
                 if request.changes:
                     held.enter_context(transaction.environment_alone(self.session, say))
             found = self.work(self.session, self.progress)
-            if request.trusts and self.session:
+            if request.changes and request.trusts and self.session:
                 trust.give(self.session.project.root)  # what is refused says nothing
         return replace(found, results=(*recovered, *found.results))
 

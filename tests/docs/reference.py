@@ -223,15 +223,17 @@ def _tool_variables() -> str:
 
 def _trust() -> str:
     """Return which tasks say that the user trusts a checkout, and which only look at it."""
-    kinds: dict[bool, list[str]] = {True: [], False: []}
+    kinds: dict[tuple[bool, bool], list[str]] = {}
     tasks = namespace()
     for name in tasks.task_names:
         task = tasks[name]
         if isinstance(task, LabTask) and task.request.scope is not Scope.ANYWHERE:
-            kinds[task.request.trusts].append(_code(task.request.command))
+            kind = task.request.trusts, task.request.changes and task.request.trusts
+            kinds.setdefault(kind, []).append(_code(task.request.command))
     rows = [
-        ("say that you trust the checkout", ", ".join(sorted(kinds[True]))),
-        ("do not say it", ", ".join(sorted(kinds[False]))),
+        ("say that you trust the checkout", ", ".join(sorted(kinds[True, True]))),
+        ("run its code, and are not remembered", ", ".join(sorted(kinds[True, False]))),
+        ("say nothing of trust", ", ".join(sorted(kinds[False, False]))),
     ]
     return _table(("without `--dry-run`, these", "tasks"), rows)
 

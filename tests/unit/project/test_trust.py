@@ -59,7 +59,9 @@ def test_a_command_that_reads_trusts_nobody(project: MakeProject) -> None:
 
 
 @pytest.mark.parametrize(
-    "request_", [Request("setup", combo="pip_uv", trusts=True), Request("x", trust=True)], ids=str
+    "request_",
+    [Request("setup", combo="pip_uv", changes=True, trusts=True), Request("x", trust=True)],
+    ids=str,
 )
 def test_a_user_says_it_once_for_a_checkout(request_: Request, project: MakeProject) -> None:
     root = project().root
@@ -67,6 +69,12 @@ def test_a_user_says_it_once_for_a_checkout(request_: Request, project: MakeProj
     assert seen_by(Request("check.all"))
     assert trust.is_given(root)
     assert not [path for path in root.rglob("*") if "trust" in path.name]
+
+
+def test_a_proof_may_run_the_code_and_is_not_remembered(project: MakeProject) -> None:
+    root = project().root
+    assert seen_by(Request("proof.run", combo="pip_uv", trusts=True))
+    assert not trust.is_given(root)
 
 
 def test_a_copy_and_another_repository_at_the_same_place_are_not_trusted(
