@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tasks_lib.environments import claims
+from tasks_lib.environments.base import CREATE, State
 from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
 from tasks_lib.execution import file_lock, files, process, state_folder
 from tasks_lib.execution.plan import execute, say_with
@@ -106,6 +107,7 @@ def carry_out(  # noqa: PLR0913 - what is changed, and what of it may stay
 
     try:
         results = execute(steps, watcher, first=note)
+        _expect_there(session, noted)
         _keep_line_ends(root, manifests)
     except BaseException as error:
         is_refused = isinstance(error, LabError) and error.exit_code is ExitCode.GUARD_REFUSED
@@ -123,6 +125,17 @@ def carry_out(  # noqa: PLR0913 - what is changed, and what of it may stay
     if noted.touched:
         claims.claim(environment)
     return results
+
+
+def _expect_there(session: Session, before: Journal) -> None:
+    """Raise an error where the environment went away, and a tool installed into what was not one.
+
+    Its files would stay, and be in the way of the next environment.
+    """
+    environment = session.environment
+    if before.state is State.PRESENT and environment.state() is State.FOREIGN:
+        text = f"{environment.where} was removed while this run used it."
+        raise LabError(text, ErrorCode.NO_ENVIRONMENT, remedy=CREATE)
 
 
 def _keep_line_ends(root: Path, manifests: Sequence[Path]) -> None:

@@ -260,6 +260,23 @@ def test_environment_of_another_machine_is_left_alone(session: Session, root: Pa
     assert (root / ".venv" / "thesis.tex").exists()
 
 
+def test_environment_that_went_away_under_a_tool_is_an_error_and_its_rest_is_deleted(
+    session: Session, root: Path, venv: Path
+) -> None:
+    """Poetry installs into the folder of an environment that somebody deletes, and ends well."""
+
+    def work() -> None:
+        _change(root)
+        shutil.rmtree(venv)
+        (venv / "lib" / "python3.11" / "site-packages" / "six").mkdir(parents=True)
+
+    with pytest.raises(LabError, match="was removed while this run used it") as caught:
+        _carry_out(session, work, writes=Writes.ENVIRONMENT)
+    assert caught.value.code is ErrorCode.NO_ENVIRONMENT
+    assert not venv.exists()
+    assert _texts(root)[CHANGED] == FILES[CHANGED]
+
+
 def test_environment_that_was_set_aside_comes_back(
     session: Session, root: Path, venv: Path
 ) -> None:
