@@ -111,3 +111,25 @@ def test_a_lock_that_disagrees_with_conda_is_aligned(new_lab: Callable[[Case], L
     ids = followed(lab)
     assert ids == ["drift.lock"]
     shutil.rmtree(lab.home)
+
+
+#: what is typed wrongly, or too early, in this order; the remedy of each ends well
+TYPED_WRONGLY = (
+    ("deps.export",),
+    ("deps.sync",),
+    ("docs", "gaurd"),
+    ("explain", "nothing"),
+    ("explain", "check.fix"),
+    ("check.explain", "nothing"),
+    ("deps.export", "--to", "nothing"),
+    ("deps.why", "nothing"),
+    ("env.list", "--name", "nothing"),
+    ("env.run",),
+)
+
+
+def test_what_was_typed_wrongly_has_a_command_that_works(new_lab: Callable[[Case], Lab]) -> None:
+    lab = new_lab(Case("pip_uv"))
+    for words in TYPED_WRONGLY:
+        typed(lab, lab(*words).error())
+    shutil.rmtree(lab.home)

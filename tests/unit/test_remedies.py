@@ -62,6 +62,129 @@ def _options(task: str) -> Iterator[str]:
             yield name.replace("_", "-")
 
 
+TYPED = "integration/test_remedies.py::"
+WRONG_WORD = f"{TYPED}test_what_was_typed_wrongly_has_a_command_that_works"
+BROKEN_VENV = f"{TYPED}test_damage_that_a_user_did_to_a_virtual_environment"
+REPLACED = f"{TYPED}test_all_that_is_wrong_where_a_manager_replaced_condas_package_has_one_remedy"
+ALIGNED = f"{TYPED}test_a_lock_that_disagrees_with_conda_is_aligned"
+LOCK = f"{TYPED}test_a_damaged_lock_is_locked_again"
+#: each command of a remedy, by its module: the test that types it in the state that prints it
+TESTED = {
+    ("checks/drift.py", "('invoke', 'deps.align', 'deps.sync')"): ALIGNED,
+    ("checks/registry.py", "('invoke', 'check.explain', next(iter(FACT_CHECKS)))"): WRONG_WORD,
+    ("checks/tools.py", "('invoke', 'deps.lock', 'deps.sync')"): BROKEN_VENV,
+    ("environments/base.py", "('invoke', 'setup')"): WRONG_WORD,
+    ("environments/health_checks.py", "('invoke', 'setup', '--recreate')"): BROKEN_VENV,
+    (
+        "environments/health_checks.py",
+        "('invoke', 'deps.align', 'setup', '--recreate')",
+    ): REPLACED,
+    ("managers/locks.py", "('invoke', 'deps.lock')"): LOCK,
+    (
+        "ownership/guard.py",
+        "('invoke', 'deps.align')",
+    ): "integration/test_guard.py::test_refuses_then_align_solves_it",
+    ("workflows/dependency_info.py", "('invoke', 'deps.list')"): WRONG_WORD,
+    ("workflows/documentation.py", "('invoke', 'docs')"): WRONG_WORD,
+    ("workflows/environment_info.py", "('invoke', 'env.list')"): WRONG_WORD,
+    ("workflows/environment_info.py", "('invoke', 'env.run', '--', 'python', '-V')"): WRONG_WORD,
+    ("workflows/explanation.py", "('invoke', 'explain', 'setup')"): WRONG_WORD,
+    ("workflows/explanation.py", "ALONE[task]"): WRONG_WORD,
+    ("workflows/exports.py", "('invoke', 'deps.export', '--to', 'requirements')"): WRONG_WORD,
+}
+#: those that no test types yet; whoever writes a new one writes its test, and adds nothing here
+UNTESTED = {
+    ("__main__.py", "('rm', '-r', sys.prefix)"),
+    ("checks/agreement.py", "('rm', other.lock_name)"),
+    ("checks/agreement.py", "argv"),
+    ("checks/conda_rules.py", "('invoke', 'deps.add', *names)"),
+    ("checks/drift.py", "('invoke', 'deps.sync')"),
+    ("checks/drift.py", "('invoke', 'env.create')"),
+    ("checks/drift.py", "('invoke', 'setup')"),
+    ("checks/leaks.py", "_UNSET"),
+    ("checks/ownership.py", "('invoke', 'env.create', '--share')"),
+    ("checks/ownership.py", "('invoke', 'setup')"),
+    ("checks/tools.py", "('invoke', 'setup')"),
+    ("cli/program.py", "('invoke', '--list')"),
+    ("environments/claims.py", "('invoke', 'env.create', '--share')"),
+    ("environments/claims.py", "('rm', str(mark))"),
+    ("environments/conda_health.py", "('conda', 'doctor')"),
+    ("environments/setting_aside.py", "('mv', str(place), f'{place}.old')"),
+    ("environments/setting_aside.py", "('rm', '-r', str(place))"),
+    ("execution/failure_rules.py", "('invoke', 'pkg.build')"),
+    ("execution/time_limit.py", "('unset', VARIABLE)"),
+    ("importers/conda_files.py", "('invoke', 'init')"),
+    ("importers/declarations.py", "argv"),
+    ("importers/setuptools_metadata.py", "('invoke', 'deps.add', *needed, '--group', 'test')"),
+    ("managers/poetry_messages.py", "('invoke', 'setup')"),
+    ("managers/poetry_settings.py", "('poetry', 'env', 'remove', '--all')"),
+    ("ownership/guard.py", "('invoke', 'deps.remove', package, '--layer', 'conda')"),
+    ("ownership/guard.py", "argv"),
+    ("project/manifests.py", "('invoke', 'init')"),
+    ("project/manifests.py", "argv"),
+    ("project/trust.py", "('invoke', 'setup')"),
+    ("proof/build_channel.py", "('uv', 'python', 'install', '3.11')"),
+    ("proof/document.py", "('invoke', 'proof.run')"),
+    ("proof/local_channel.py", "('uv', 'python', 'install', wanted)"),
+    ("proof/matrix.py", "('invoke', 'proof.run')"),
+    ("proof/matrix.py", "('uv', 'python', 'install', '3.12')"),
+    ("proof/matrix.py", "('uv', 'python', 'install', version)"),
+    ("proof/steps.py", "('invoke', 'env.run', '--', 'python', '-c', command)"),
+    ("proof/task_answer.py", "argv"),
+    ("report/remedies.py", "argv"),
+    ("report/remedies.py", "tuple(words)"),
+    ("session/journal.py", "('rm', '-r', str(path.parent))"),
+    ("session/transaction.py", "('invoke', 'setup', '--recreate')"),
+    ("session/transaction.py", "('rm', '-r', str(old))"),
+    ("tools/executables.py", "('python3', '-m', 'tasks_lib')"),
+    ("tools/uv.py", "('invoke', 'deps.lock')"),
+    ("tools/uv.py", "('invoke', 'setup')"),
+    ("workflows/adoption.py", "('uv', 'init', '--bare')"),
+    ("workflows/installation.py", "('invoke', 'setup')"),
+    ("workflows/installation.py", "('invoke', 'setup', '--recreate')"),
+    ("workflows/migration.py", "('invoke', 'deps.add', *sorted(had.strays))"),
+    ("workflows/migration.py", "('invoke', 'init')"),
+    ("workflows/migration.py", "removal(session)"),
+    ("workflows/migration_comparison.py", "argv"),
+    ("workflows/publishing.py", "('invoke', 'pkg.build')"),
+    ("workflows/publishing.py", "('invoke', 'setup')"),
+    ("workflows/snapshot.py", "('invoke', 'env.remove')"),
+    ("workflows/snapshot.py", "('invoke', 'setup')"),
+    ("workflows/snapshot_file.py", "('invoke', 'env.export')"),
+    ("workflows/updating.py", "('invoke', 'setup', '--recreate')"),
+}
+
+
+def _commands() -> Iterator[tuple[str, str]]:
+    """Yield the module and the command of each remedy that has one, as they are written."""
+    for path in sorted(ROOT.glob("tasks_lib/**/*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Remedy" and node.args[1:]:
+                module = path.relative_to(ROOT / "tasks_lib").as_posix()
+                yield module, ast.unparse(node.args[1])
+
+
+def test_each_command_of_a_remedy_has_a_test_that_types_it() -> None:
+    found = set(_commands())
+    assert found - TESTED.keys() - UNTESTED == set(), "write a test of it, and name that in TESTED"
+    assert (TESTED.keys() | UNTESTED) - found == set()
+    assert TESTED.keys() & UNTESTED == set()
+
+
+@pytest.mark.parametrize("place", sorted(set(TESTED.values())))
+def test_the_test_that_types_a_remedy_exists(place: str) -> None:
+    file, _, name = place.partition("::")
+    assert f"def {name}(" in (ROOT / "tests" / file).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", sorted(set(_commands())), ids="-".join)
+def test_no_command_of_a_remedy_has_a_word_to_fill_in(command: tuple[str, str]) -> None:
+    words = [
+        node.value for node in ast.walk(ast.parse(command[1])) if isinstance(node, ast.Constant)
+    ]
+    assert [word for word in words if re.search(r"\b[A-Z]{2,}\b", str(word))] == []
+
+
 def test_commands_of_remedies_exist() -> None:
     found = []
     for path in sorted(ROOT.glob("tasks_lib/**/*.py")):
