@@ -212,6 +212,20 @@ hint: To update the lockfile, run `uv lock`.
         BAD,
         "stale lock",
     ),
+    "lock that is no text": Failure(
+        "error: failed to read from file `/my project/uv.lock`: stream did not contain valid UTF-8\n",
+        ("uv.lock is missing or cannot be read", "deps.lock"),
+        BAD,
+        "damaged lock",
+    ),
+    "lock of a newer uv": Failure(
+        "error: The lockfile at `uv.lock` uses an unsupported schema version (v9, but only v1 is "
+        "supported). Downgrade to a compatible uv version, or remove the `uv.lock` prior to running "
+        "`uv lock` or `uv sync`.\n",
+        ("uv.lock was written by a uv", "delete uv.lock and lock again"),
+        BAD,
+        "not supported",
+    ),
     "damaged lock": Failure(
         """error: Failed to parse `uv.lock`
   cause: TOML parse error at line 1, column 12
@@ -341,6 +355,27 @@ UV |= {
 }
 
 POETRY = {
+    "lock with conflict markers": Failure(
+        "\nUnable to read the lock file (Invalid statement (at line 19, column 1)).\n",
+        ("poetry.lock cannot be read", "deps.lock"),
+        BAD,
+        "damaged lock",
+    ),
+    "lock without metadata": Failure(
+        "\nThe lock file does not have a metadata entry.\n"
+        "Regenerate the lock file with the `poetry lock` command.\n",
+        ("poetry.lock cannot be read", "deps.lock"),
+        BAD,
+        "damaged lock",
+    ),
+    "lock of a newer Poetry": Failure(
+        "\nThe lock file is not compatible with the current version of Poetry.\n"
+        "Upgrade Poetry to be able to read the lock file or, alternatively, regenerate the lock "
+        "file with the `poetry lock` command.\n",
+        ("poetry.lock was written by a Poetry", "delete poetry.lock and lock again"),
+        BAD,
+        "not supported",
+    ),
     "published already": Failure(
         "HTTP Error 409: Conflict | b'\\n    <!DOCTYPE HTML PUBLIC",
         ("file of this version already",),

@@ -155,6 +155,37 @@ def test_an_environment_is_created_again_with_the_lock_that_it_had(
     assert [step.id for step in steps if not step.id.startswith("check.")] == expected
 
 
+DAMAGED = "error: Failed to parse `uv.lock`\n"
+
+
+@pytest.mark.usefixtures("venv")
+def test_a_lock_that_cannot_be_read_is_written_from_scratch(
+    project: MakeProject, tools: Tools, root: Path
+) -> None:
+    made = project(PYPROJECT, files={"uv.lock": f"{LOCK}<<<<<<< HEAD\n"})
+    session = Session.open(combo="pip_uv", start=made.root)
+    failed = Outcome(session.manager.lock(None), 2, "", DAMAGED, 0.1)
+    step = installation.lock_step(session)
+    assert step.reads is not None
+    (result,) = step.reads(failed)
+    assert "written from scratch" in result.title
+    assert not (root / "uv.lock").exists()
+    assert [typed.split()[1] for typed in tools.ran] == ["lock"]
+
+
+@pytest.mark.usefixtures("venv", "tools")
+def test_a_lock_of_a_newer_tool_is_left_alone(project: MakeProject, root: Path) -> None:
+    made = project(PYPROJECT, files={"uv.lock": LOCK})
+    session = Session.open(combo="pip_uv", start=made.root)
+    said = "error: The lockfile at `uv.lock` uses an unsupported schema version (v9)\n"
+    step = installation.lock_step(session)
+    assert step.reads is not None
+    with pytest.raises(LabError) as caught:
+        list(step.reads(Outcome(session.manager.lock(None), 2, "", said, 0.1)))
+    assert caught.value.code is ErrorCode.NOT_SUPPORTED
+    assert (root / "uv.lock").read_text("utf-8") == LOCK
+
+
 @pytest.mark.usefixtures("venv")
 def test_setup_remembers_the_combo_that_was_chosen(project: MakeProject, tools: Tools) -> None:
     del tools
