@@ -225,8 +225,11 @@ def _fault(error: Exception) -> Result:
         text = str(error.strerror or error)
         if error.filename:
             text += f" ({error.filename})"
+        remedy = Remedy()
+        if isinstance(error, PermissionError):
+            remedy = Remedy(f"Check the permissions of {error.filename or 'the current folder'}")
         title, code = "the system refused", ErrorCode.SYSTEM_ERROR
-        return Result("error.system", Status.ERROR, title, f"{text}.", code=code)
+        return Result("error.system", Status.ERROR, title, f"{text}.", remedy, code=code)
     return Result(
         "error.internal",
         Status.ERROR,

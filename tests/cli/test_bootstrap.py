@@ -29,6 +29,7 @@ FILES = (
     "execution/__init__.py",
     "execution/file_lock.py",
     "execution/process.py",
+    "execution/time_limit.py",
 )
 PROGRAM = """
 import json, os, sys
