@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 #: the minor versions of Python that a new conda file may ask for, the newest first
 _MINORS = tuple(f"3.{minor}" for minor in range(14, 7, -1))
 _CHANNELS = re.compile(r"^channels\s*:", re.MULTILINE)
-_DEPENDENCIES = re.compile(r"^dependencies\s*:", re.MULTILINE)
+_DEPENDENCIES = re.compile(r"^\ufeff?dependencies\s*:", re.MULTILINE)
+_NAMED = re.compile(r"""^\ufeff?["']?name["']?\s*:[ \t]*[^\s#]""", re.MULTILINE)
+_NAME_LINE = re.compile(r"^name[ \t]*:(?=[ \t]*(?:#|$))", re.MULTILINE)
+_HEAD = re.compile(r"\ufeff?(?:(?:#.*|---.*|%.*|[ \t\r]*)\n)*")
 _LIKELY_NAME = re.compile(r"conda|env", re.IGNORECASE)
 
 
@@ -49,7 +52,7 @@ class CondaFiles(Importer):
             if name != path.name and (self.root / name).is_file():
                 text = f"it is not read: {path.name} is the project's conda file"
                 yield _unread(name, text, Remedy())
-        file = CondaFile.read(path)
+        file = self.project.conda_file
         declared = Declarations(path.name, adds=True, spare=True)
         for section, line in file.ignored:
             text, remedy = conda_file.ignored(section)
@@ -99,10 +102,46 @@ def read_pip(root: Path, file: CondaFile, declared: Declarations) -> list[Declar
     return found
 
 
+def named(project: Project) -> Project:
+    """Return the project with its own name for a conda file that has none."""
+    path = project.conda_path
+    if path is None:
+        return project
+    text = read_text(files.inside(project.root, path), wide=True)
+    if not is_nameless(text):
+        return project
+    name = _plain(project.pyproject.name or project.root.name)
+    if _NAME_LINE.search(text):
+        text = _NAME_LINE.sub(f"name: {name}", text)
+    else:  # at the end, so that the lines in messages are those of the file
+        text = f"{text.rstrip()}\nname: {name}\n"
+    return replace(project, planned_conda_file=CondaFile.parse(path, text))
+
+
+def is_nameless(text: str) -> bool:
+    """Return whether a conda file in the usual form gives the environment no name."""
+    return not _NAMED.search(text) and bool(_DEPENDENCIES.search(text))
+
+
+def with_name(text: str, name: str) -> str:
+    """Return the text of a conda file with a name, below the comments at its top."""
+    if not is_nameless(text):
+        return text
+    if _NAME_LINE.search(text):
+        return _NAME_LINE.sub(f"name: {name}", text)
+    head = _HEAD.match(text)
+    at = head.end() if head else 0
+    return f"{text[:at]}name: {name}\n{text[at:]}"
+
+
+def _plain(name: str) -> str:
+    """Return a name as conda allows it."""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-") or "env"
+
+
 def new_text(name: str, python: str) -> str:
     """Return the conda file for a project without one."""
-    plain = re.sub(r"[^\w.-]+", "-", name).strip("-") or "env"
-    lines = [f"name: {plain}", "channels:", "  - conda-forge"]
+    lines = [f"name: {_plain(name)}", "channels:", "  - conda-forge"]
     lines += ["dependencies:", f"  - python={python}", "  - pip", ""]
     return "\n".join(lines)
 

@@ -71,6 +71,7 @@ def opened(*, combo: str, engine: str, python: str, offline: bool = False) -> Se
         offline=offline,
         new=True,
     )
+    project = conda_files.named(project)
     chosen = combos.resolve(project, adopting=True)
     layer = ENVIRONMENTS[chosen.environment]
     if layer.owns_packages and not layer.applies(project):
@@ -206,10 +207,13 @@ def _report_conda_packages(session: Session, own: Declarations) -> None:
 def _conda_text(project: Project, merged: Merged) -> dict[Path, str]:
     """Return the conda file's new text: without its `pip:` section, or whole if it is new."""
     path = project.conda_file.path
-    if path.is_file() and not project.conda_file.pip:
-        return {}
     if path.is_file():
-        return {path: conda_edit.without_pip_section(path, conda_edit.read(path))}
+        if not project.conda_file.pip and not conda_files.is_nameless(read_text(path, wide=True)):
+            return {}
+        text = conda_files.with_name(conda_edit.read(path), project.conda_file.name)
+        if project.conda_file.pip:
+            text = conda_edit.without_pip_section(path, text)
+        return {path: text}
     wanted = SpecifierSet(str(merged.at(PYTHON)))
     here = executables.running_python()
     python = project.options.python or conda_files.fitting(wanted, here)

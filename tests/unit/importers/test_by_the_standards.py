@@ -188,3 +188,33 @@ def test_what_the_standard_does_not_allow_is_left_out_and_said(root: Path) -> No
     said = "\n".join(one.detail for one in answer.results)
     for what in ("version '1.0-final'", "urls.Homepage 'no address'", "urls.Docs 'www.h.org'"):
         assert f"{what} is not taken over" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "# mine\ndependencies:\n- python=3.11\n- pip\n- pip:\n  - six\n",
+            "# mine\nname: demo\ndependencies:\n- python=3.11\n- pip\n",
+        ),
+        ("# mine\ndependencies: [python=3.11]\n", "# mine\nname: demo\ndependencies:"),
+        ("---\ndependencies: [python=3.11]\n", "---\nname: demo\ndependencies:"),
+        ("name:  # none\ndependencies: [python=3.11]\n", "name: demo  # none\ndependencies:"),
+        ("\ufeffname: own\ndependencies: [python=3.11]\n", "\ufeffname: own\ndep"),
+        ("dependencies: [python=3.11]\nname: own\n", "dependencies: [python=3.11]\nname: own\n"),
+    ],
+)
+@pytest.mark.parametrize("combo", ["conda_uv", "conda_poetry"])
+def test_a_conda_file_without_a_name_gets_that_of_the_project(
+    root: Path, text: str, expected: str, combo: str
+) -> None:
+    manifest = '[project]\nname = "demo"\nversion = "1"\n'
+    _init(root, {"environment.yml": text, "pyproject.toml": manifest}, combo)
+    assert (root / "environment.yml").read_text().startswith(expected)
+    assert _data(root)["project"]["name"] == "demo"
+
+
+def test_a_conda_file_without_a_name_is_read_for_a_combo_without_conda(root: Path) -> None:
+    text = "dependencies: [python=3.11, pip, {pip: [six]}]\n"
+    _init(root, {"environment.yml": text})
+    assert _data(root)["project"]["dependencies"] == ["six"]
