@@ -196,7 +196,8 @@ class Declarations:
 
     def read(self, root: Path) -> str:
         """Return the text of the file."""
-        text = read_text(files.inside(root, root / self.file), self.file)
+        is_for_pip = self.file.endswith((".txt", ".in"))  # pip reads UTF-16 too
+        text = read_text(files.inside(root, root / self.file), self.file, wide=is_for_pip)
         if len(text) > _LONGEST_TEXT:
             raise too_large(self.file, _LONGEST_TEXT)
         bad = BAD_TEXT.search(text)

@@ -106,6 +106,21 @@ def test_absent_environment_fails_with_the_next_command(project: MakeProject, co
     assert "invoke setup" in str(result.remedy)
 
 
+@pytest.mark.parametrize(
+    ("section", "remedy"), [("depedencies", "Call it dependencies"), ("zzz", "Remove the section")]
+)
+def test_section_that_conda_ignores_is_a_warning(
+    project: MakeProject, section: str, remedy: str
+) -> None:
+    session = _session(project, conda=f"{CONDA}{section}: [six]\n")
+    step = next(one for one in checks.steps(session, ("config",)) if one.id == "check.config.conda")
+    assert step.work is not None
+    (result,) = step.work() or ()
+    assert (result.status, result.line) == (Status.WARN, 3)
+    assert repr(section) in result.detail
+    assert remedy in str(result.remedy)
+
+
 def test_foreign_folder_is_not_an_environment(project: MakeProject, root: Path) -> None:
     (root / ".venv").mkdir()
     (root / ".venv/x").touch()

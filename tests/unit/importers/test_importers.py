@@ -357,6 +357,23 @@ def test_combo_is_found_out(root: Path, files: dict[str, str], combo: str) -> No
     assert _data(root)["tool"]["mlops-lab"]["combo"] == combo
 
 
+def test_utf_16_is_read_as_pip_and_conda_read_it(root: Path) -> None:
+    (root / "requirements.txt").write_bytes("toolz>=0.12\n".encode("utf-16"))
+    text = "name: demo\ndependencies: [python=3.11, pip]\n"
+    (root / "environment.yml").write_bytes(text.encode("utf-16"))
+    _init(root, {})
+    project = _data(root)["project"]
+    assert (project["name"], project["dependencies"]) == ("demo", ["toolz>=0.12"])
+
+
+def test_section_that_conda_ignores_is_said(root: Path) -> None:
+    text = "name: demo\ndepedencies: [python=3.11]\n"
+    found = _init(root, {"environment.yml": text}, dry_run=True)
+    (warned,) = [one for one in found.results if one.status is Status.WARN]
+    assert "conda ignores the section 'depedencies'" in warned.detail
+    assert (warned.file, warned.line) == ("environment.yml", 2)
+
+
 def test_line_ends_and_what_stands_there_stay(root: Path) -> None:
     kept = "# head\r\n\r\n[tool.black]\r\nline-length = 99  # wide\r\n"
     _init(root, {"pyproject.toml": kept, "requirements.txt": "a\n"})
