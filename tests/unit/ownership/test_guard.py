@@ -122,3 +122,24 @@ def test_condas_package_of_the_project_itself_is_not_installed_over(
     text = f'{PYPROJECT}\n[build-system]\nrequires = []\nbuild-backend = "x"\n'
     (found,) = conflicts(opened(project, manager, pyproject=text))
     assert (found.name, found.after) == ("demo", "0.1.0")
+
+
+_GROUP = '[project]\nname = "demo"\nversion = "1"\n[dependency-groups]\nDev = ["Click>=8"]\n'
+_EXTRA = '[project]\nname = "demo"\nversion = "1"\n[project.optional-dependencies]\nx = ["click"]\n'
+
+
+@pytest.mark.parametrize(
+    ("pyproject", "expected"),
+    [
+        pytest.param(PYPROJECT, ("invoke", "deps.remove", "click"), id="dependencies"),
+        pytest.param(
+            _GROUP, ("invoke", "deps.remove", "click", "--group", "Dev"), id="a dependency group"
+        ),
+        pytest.param(_EXTRA, (), id="an extra"),
+    ],
+)
+def test_the_command_that_leaves_a_package_to_conda_names_its_group(
+    project: MakeProject, pyproject: str, expected: tuple[str, ...]
+) -> None:
+    session = opened(project, "uv", pyproject=pyproject)
+    assert guard._undeclaring(session, "click") == expected  # noqa: SLF001 - the command alone
