@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from tasks_lib.checks.base import FactCheck, Finding, has_conda_file, has_environment, listed
 from tasks_lib.environments.base import SEEDS
 from tasks_lib.errors import Remedy
+from tasks_lib.managers import own_project
 from tasks_lib.ownership import graph
 from tasks_lib.ownership.owners import Owner
+from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.results import Fix, Status
 from tasks_lib.session import journal, transaction
 
@@ -44,10 +46,18 @@ def _lock(facts: Facts) -> Iterable[Finding]:
         if packages:
             said = f"{text}: {listed(packages)}."
             yield Finding(said, name, count=len(packages), remedy=remedy)
+    yield from _own(facts)
     stray = [f"{one.name} {one.version}" for one in _strays(facts)]
     if stray:
         text = f"Neither the lock nor conda has {listed(stray)}."
         yield Finding(text, name, status=Status.WARN, count=len(stray))
+
+
+def _own(facts: Facts) -> Iterable[Finding]:
+    """Report where the project itself is not installed as its manifest declares it."""
+    if facts.prefix and facts.session.manager.installs_project:
+        for text in own_project.differences(facts.project.pyproject, facts.prefix):
+            yield Finding(f"{text}.", PYPROJECT)
 
 
 def _is_pinned(version: str, pins: set[str]) -> bool:
@@ -95,7 +105,7 @@ def _interrupted(facts: Facts) -> Iterable[Finding]:
 CHECKS = (
     FactCheck(
         "drift.lock",
-        "the environment has what the lock lists",
+        "the environment has what the lock lists, and the project as declared",
         "An environment in which somebody installed by hand works on that machine alone. Packages "
         "that are missing or "
         "have another version than the lock says are a failure; packages that nobody needs are a "

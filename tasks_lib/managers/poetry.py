@@ -22,6 +22,7 @@ from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Command
 from tasks_lib.managers import (
     locks,
+    own_project,
     poetry_check,
     poetry_lock,
     poetry_messages,
@@ -146,8 +147,9 @@ class Poetry(Manager):
         root = _ROOT.search(said)
         if root and prefix:
             name = canonicalize_name(root["name"])
-            if name not in site_packages.installed(Path(prefix)):
-                found.append(Change(name, "", root["version"]))
+            before = site_packages.installed(Path(prefix)).get(name, "")
+            if not before or own_project.is_outdated(self.project.pyproject, Path(prefix)):
+                found.append(Change(name, before, root["version"]))
         return found
 
     def keeps(self, prefix: Path, names: Collection[str], python: str) -> bool:

@@ -16,7 +16,7 @@ from tasks_lib.errors import Remedy
 from tasks_lib.execution import failures, files, process
 from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Command
-from tasks_lib.managers import locks, pyproject_rules, uv_lock_check
+from tasks_lib.managers import locks, own_project, pyproject_rules, uv_lock_check
 from tasks_lib.managers.base import AFTER_LOCK, LOCK_FRESH, MAIN, Manager, Place
 from tasks_lib.managers.locks import LockedPackage, Origin
 from tasks_lib.managers.uv_tables import UvTables
@@ -111,9 +111,13 @@ class Uv(Manager):
     def install(self, activation: Activation, groups: Sequence[str] = ()) -> Command:
         """Run `uv sync --inexact`: without that flag it deletes what conda or a user installed.
 
-        By design: https://github.com/astral-sh/uv/issues/13960
+        By design: https://github.com/astral-sh/uv/issues/13960. uv looks at the time of the
+        manifest alone to see whether it installs the project again.
         """
         argv = ["sync", "--inexact", "--locked", *self._every_member]
+        pyproject = self.project.pyproject
+        if self.installs_project and own_project.is_outdated(pyproject, activation.prefix):
+            argv += ["--reinstall-package", canonicalize_name(pyproject.name)]
         for name in groups:
             argv += ["--group", name]
         return self._command(argv, activation, "install what uv.lock lists, and remove nothing")

@@ -427,3 +427,38 @@ def test_python_that_the_project_needs_is_found_before_anything_is_made(fresh: L
     fresh.ok("setup")
     assert fresh.run([str(fresh.python), "-V"]).stdout.startswith(f"Python {version}.")
     assert fresh.ok("setup").data["changed"] == []
+
+
+PACKAGE = """
+[project]
+name = "demo"
+version = "0.1.0"
+requires-python = ">=3.11"
+dependencies = ["six"]
+[build-system]
+requires = ["uv_build"]
+build-backend = "uv_build"
+"""
+
+
+@pytest.mark.parametrize("fresh", MANAGERS, ids=str, indirect=True)
+def test_change_of_the_project_itself_is_something_to_do_once(fresh: Lab) -> None:
+    def drift() -> str:
+        answer = fresh("check.all", "--select", "drift.lock", "--strict")
+        (result,) = answer.results
+        return str(result["detail"])
+
+    fresh.write("src/demo/__init__.py", "def main():\n    print('hi')\n")
+    fresh.write("pyproject.toml", PACKAGE)
+    fresh.ok("setup")
+    assert fresh.ok("setup").data["changed"] == []
+    fresh.write("pyproject.toml", f'{PACKAGE}[project.scripts]\ndemo-run = "demo:main"\n')
+    assert "other entry points" in drift()
+    assert len(fresh.ok("setup").data["changed"]) == 1
+    # Poetry writes its path in a way that a space breaks, so it is not started
+    assert (fresh.prefix / "bin/demo-run").is_file()
+    assert (drift(), fresh.ok("setup").data["changed"]) == ("", [])
+    fresh.run([str(fresh.python), "-m", "pip", "uninstall", "--yes", "demo"])
+    assert "demo is not installed" in drift()
+    fresh.ok("deps.install")
+    assert drift() == ""
