@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     Row = dict[str, Any]
 
 _HERE = Path(__file__).parent
+#: seconds; a second or two is usual, and damaged proofs may have any numbers
+_LIMIT = 60
 _MEGABYTE = 1_000_000
 
 
@@ -39,7 +41,7 @@ def draw(cells: Sequence[Cell]) -> Row:
         file = Path(folder, "charts.json")
         file.write_text(json.dumps(wanted), encoding="utf-8")
         argv = (python, "-I", "-Xutf8", str(_HERE / "charts.py"), str(file))
-        outcome = process.run(process.Command(argv, "declare the charts"))
+        outcome = process.run(process.Command(argv, "declare the charts"), timeout=_LIMIT)
     failures.demand(outcome, title="draw the charts")
     drawn: Row = json.loads(outcome.stdout)
     return drawn
