@@ -7,11 +7,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks_lib.environments.conda_config import Condarc
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import files
 from tasks_lib.tools import executables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+def expect_utf8(root: Path) -> None:
+    """Raise an error for a project whose path is not UTF-8: conda's own lists and records are.
+
+    Raises:
+        LabError: `not_supported`.
+    """
+    path = os.fsencode(root)
+    shown = path.decode("utf-8", "replace")
+    if shown.encode() != path:
+        text = f"The path {shown} is not UTF-8, and conda works only in one that is."
+        remedy = Remedy("Give the folder another name")
+        raise LabError(text, ErrorCode.NOT_SUPPORTED, remedy=remedy)
 
 
 def is_base(prefix: Path, root: Path | None = None) -> bool:

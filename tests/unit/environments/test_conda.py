@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,8 +21,6 @@ from tasks_lib.execution.process import Command, Outcome
 from tasks_lib.tools import executables
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.conftest import MakeProject
     from tests.unit.conftest import Install, Link
 
@@ -352,3 +354,12 @@ def test_variables_of_the_file_are_written_into_the_environment(
     list(environment._created(Outcome(Command(("rattler",)), 0, "", "", 0.0)))  # noqa: SLF001 - what creation reads with
     assert environment.activation().variables["KEY"] == "hunter2"
     assert (conda_env / "conda-meta/state").is_file()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such paths")
+def test_path_that_is_not_utf_8_is_one_error(project: MakeProject, root: Path) -> None:
+    odd = Path(os.fsdecode(os.fsencode(root) + b"\xff"))
+    made = replace(project(conda=CONDA), root=odd)
+    with pytest.raises(LabError, match="is not UTF-8, and conda") as caught:
+        Conda(made).creation()
+    assert caught.value.code.exit_code is ExitCode.BAD_REQUEST
