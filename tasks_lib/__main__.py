@@ -24,8 +24,8 @@ def main(argv: "list[str] | None" = None, *, own_tasks: bool = True, typed: str 
     """
     _hold_stop_signals()
     # the path is set first where this is run as a file
-    from tasks_lib import streams  # noqa: PLC0415
     from tasks_lib.cli.startup_error import refuse, refuse_error  # noqa: PLC0415
+    from tasks_lib.execution import streams  # noqa: PLC0415
 
     streams.open_closed()
     began = time.time()

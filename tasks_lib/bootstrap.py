@@ -13,7 +13,7 @@ import signal
 import sys
 from hashlib import sha256
 
-from tasks_lib import streams
+from tasks_lib.execution import streams
 
 TYPE_CHECKING = False  # typing's own costs 9 ms
 if TYPE_CHECKING:

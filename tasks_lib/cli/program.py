@@ -22,10 +22,11 @@ from invoke.parser.context import ParserContext
 from invoke.program import Program
 from invoke.util import helpline
 
-from tasks_lib import __version__, bootstrap, report, streams
+from tasks_lib import __version__, bootstrap, report
 from tasks_lib.cli import completion
 from tasks_lib.cli.startup_error import refuse_error, wants_json
 from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
+from tasks_lib.execution import streams
 from tasks_lib.report.remedies import typable
 from tasks_lib.results import Report
 

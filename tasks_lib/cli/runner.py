@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib import report, streams
+from tasks_lib import report
 from tasks_lib.cli.request import Scope
 from tasks_lib.cli.stop_signals import StopSignals
 from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
-from tasks_lib.execution import files, usage
+from tasks_lib.execution import files, streams, usage
 from tasks_lib.execution.process import Interrupted
 from tasks_lib.project import trust
 from tasks_lib.project.manifests import PYPROJECT

@@ -2,7 +2,7 @@
 
 import os
 
-from tasks_lib import streams
+from tasks_lib.execution import streams
 
 TYPE_CHECKING = False  # typing's own costs 9 ms
 if TYPE_CHECKING:

@@ -7,9 +7,8 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from tasks_lib import streams
 from tasks_lib.errors import ErrorCode, LabError, Remedy
-from tasks_lib.execution import files
+from tasks_lib.execution import files, streams
 from tasks_lib.execution.redaction import without_secrets
 from tasks_lib.report.remedies import typable
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tasks_lib.execution.streams import printable
 from tasks_lib.results import Report, Result, Status, counted
-from tasks_lib.streams import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

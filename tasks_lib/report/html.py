@@ -11,9 +11,9 @@ from string import Template
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from tasks_lib.execution.streams import printable
 from tasks_lib.report.tables import Table, tables
 from tasks_lib.results import Report, Result, Status, counted, counts_of
-from tasks_lib.streams import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

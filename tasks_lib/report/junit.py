@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from tasks_lib.errors import ExitCode
+from tasks_lib.execution.streams import printable
 from tasks_lib.results import Report, Result, Status
-from tasks_lib.streams import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from tasks_lib.execution.streams import printable
 from tasks_lib.report.tables import Table, tables
 from tasks_lib.results import Report, Result, Status, counted
-from tasks_lib.streams import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -7,9 +7,9 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
-from tasks_lib import streams
+from tasks_lib.execution import streams
 from tasks_lib.execution.redaction import without_secrets
-from tasks_lib.streams import printable
+from tasks_lib.execution.streams import printable
 
 if TYPE_CHECKING:
     from rich.status import Status as Spinner

@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from tasks_lib import __version__
 from tasks_lib.errors import ExitCode
+from tasks_lib.execution.streams import printable
 from tasks_lib.results import Report, Result, Status
-from tasks_lib.streams import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

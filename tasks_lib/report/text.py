@@ -11,10 +11,10 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from tasks_lib.execution.streams import printable
 from tasks_lib.report import layers
 from tasks_lib.report.tables import are_rows, cell, shaped
 from tasks_lib.results import Report, Result, Status, counts_of
-from tasks_lib.streams import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -24,11 +24,11 @@ FILES = (
     "bootstrap.py",
     "errors.py",
     "cli/__init__.py",
-    "streams.py",
     "cli/startup_error.py",
     "execution/__init__.py",
     "execution/file_lock.py",
     "execution/process.py",
+    "execution/streams.py",
     "execution/time_limit.py",
 )
 PROGRAM = """

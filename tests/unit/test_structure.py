@@ -112,7 +112,6 @@ READERS = (
     "tasks_lib/proof/",
     "tasks_lib/report/",
     "tasks_lib/session/",
-    "tasks_lib/streams.py",
     "tasks_lib/workflows/documentation.py",
     "tasks_lib/workflows/snapshot_file.py",
 )
@@ -168,7 +167,7 @@ def test_imports_go_in_one_direction() -> None:
 
 def test_what_the_first_start_needs_goes_in_one_direction_however_late_it_is_imported() -> None:
     execution = ("execution.file_lock", "execution.time_limit", "execution.process")
-    order = ("streams", "errors", *execution, "bootstrap")
+    order = ("execution.streams", "errors", *execution, "bootstrap")
     for number, name in enumerate(order):
         used = {
             other
@@ -203,7 +202,6 @@ def _within(name: str, path: Path) -> set[str]:
 
 #: The packages and top modules, from low to high: none imports a higher one, however late.
 ORDER = (
-    "streams",
     "errors",
     "results",
     "execution",
@@ -391,7 +389,7 @@ def test_every_module_has_its_docstring_and_postponed_annotations() -> None:
         tree = _tree(path)
         assert ast.get_docstring(tree), name
         # an old Python reads these
-        old = {"tasks_lib.__main__", "tasks_lib.streams", "tasks_lib.cli.startup_error"}
+        old = {"tasks_lib.__main__", "tasks_lib.execution.streams", "tasks_lib.cli.startup_error"}
         if len(tree.body) > 2 and name not in old:
             assert "__future__" in set(_imports(tree)), name
 

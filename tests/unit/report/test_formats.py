@@ -20,11 +20,11 @@ import xmlschema
 
 from tasks_lib.cli.startup_error import refuse
 from tasks_lib.errors import ExitCode, LabError, Remedy
+from tasks_lib.execution.streams import printable
 from tasks_lib.report import FORMATS, choose, renderer, save, show
 from tasks_lib.report.progress import Progress
 from tasks_lib.report.tables import tables
 from tasks_lib.results import Report, Result, Status
-from tasks_lib.streams import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
