@@ -191,7 +191,7 @@ def test_damaged_cache(shops: Callable[[Case], Counter], case: Case, tried: Trie
     _sound(lab, "setup")
     want = lab.installed()
     chance = random.Random(case.combo)  # noqa: S311 - the same files each time
-    for number in range(24 if FULL else 1):
+    for number in range(12 if FULL else 1):
         tried("cache damaged by hand")
         lab.ok("env.remove")
         damaged = _damage(one.caches, chance, number)

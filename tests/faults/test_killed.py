@@ -80,13 +80,14 @@ def lab(request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]) -> Itera
 def test_run_that_is_stopped_is_put_right(lab: Lab, name: str) -> None:
     scenario = SCENARIOS[name]
     scenario.prepare(lab)
+    prepare_again = _kept(lab)
     begin = lab.manifests()
     started = time.perf_counter()
     lab.ok(*scenario.act)
     seconds = time.perf_counter() - started
     end, installed = lab.manifests(), lab.installed()
     for moment in range(MOMENTS):
-        scenario.prepare(lab)
+        prepare_again()
         assert lab.manifests() == begin
         way = WAYS[moment % len(WAYS)]
         stopped = stopped_run(lab, scenario.act, way, seconds * (moment + 0.5) / MOMENTS)
@@ -106,6 +107,36 @@ def test_run_that_is_stopped_is_put_right(lab: Lab, name: str) -> None:
         assert not _left(lab), where
     lab.write("pyproject.toml", PYPROJECT)
     lab.ok("setup")
+
+
+def _kept(lab: Lab) -> Callable[[], None]:
+    """Return what brings the project and its environment back as they are: a copy, which is fast.
+
+    The project's folder itself stays: what a run records is kept by its inode.
+    """
+    kept = lab.home / "kept"
+    shutil.rmtree(kept, ignore_errors=True)
+    places = {"project": lab.project}
+    if lab.prefix.parent != lab.project:
+        places["prefix"] = lab.prefix
+    for name, place in places.items():
+        if place.exists():
+            shutil.copytree(place, kept / name, symlinks=True)
+    listed = lab.home / ".conda" / "environments.txt"
+    text = listed.read_text() if listed.exists() else ""
+
+    def restore() -> None:
+        for name, place in places.items():
+            for path in place.iterdir() if place.exists() else ():
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+            if (kept / name).exists():
+                shutil.copytree(kept / name, place, symlinks=True, dirs_exist_ok=True)
+            elif place.exists():
+                place.rmdir()
+        if listed.exists():
+            listed.write_text(text)
+
+    return restore
 
 
 def _left(lab: Lab) -> list[Path]:
