@@ -27,6 +27,7 @@ from tasks_lib.importers.declarations import (
 )
 from tasks_lib.importers.metadata import distribution, license_of, people
 from tasks_lib.managers.poetry import Poetry
+from tasks_lib.managers.poetry_tables import has_place
 from tasks_lib.project.manifests import PYPROJECT, names_of
 from tasks_lib.project.version_ranges import overlap
 
@@ -88,9 +89,10 @@ class _Dependency:
 class PoetryTables(Importer):
     """The tables of Poetry 1: what has a new place is `dropped` from its old one."""
 
-    def __init__(self, project: Project) -> None:
-        """Begin with nothing."""
+    def __init__(self, project: Project, *, keeps_places: bool = False) -> None:
+        """Begin with nothing; where a package is from can stay, for another to translate it."""
         super().__init__(project)
+        self.keeps_places = keeps_places
         self.declared = Declarations(PYPROJECT)
         #: the comments of each key, which move with it
         self.comments: dict[Target, list[str]] = defaultdict(list)
@@ -222,7 +224,7 @@ class PoetryTables(Importer):
             more: list[_Dependency] = []
             if isinstance(entry, str):
                 more = rows.get(canonicalize_name(self.declared.parse(entry, line).name), [])
-            found += [(entry, one) for one in more if one.adds] or [(entry, None)]
+            found += [(entry, one) for one in more if self._counts(one)] or [(entry, None)]
         if not any(one for _, one in found):
             return
         comments = self.comments.pop(target, [])
@@ -236,6 +238,9 @@ class PoetryTables(Importer):
                 self.declared.dropped.append((*_POETRY, *one.path))
             comments = []
         self.declared.dropped.append(target)
+
+    def _counts(self, one: _Dependency) -> bool:
+        return one.adds and not (self.keeps_places and has_place(one.options))
 
     def _expect_in_extras(self, optional: Mapping[str, list[_Dependency]]) -> None:
         """Report what is optional and in no extra of `[project]`: Poetry never installs it."""

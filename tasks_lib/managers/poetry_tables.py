@@ -37,7 +37,7 @@ class PoetryTables(ManagerTables):
             table = cls.source_key("", group)[:-1]
             for name, value in pyproject.table(*table).items():
                 rows = value if isinstance(value, list) else [value]
-                if any(isinstance(row, dict) and _has_place(row) for row in rows):
+                if any(isinstance(row, dict) and has_place(row) for row in rows):
                     yield Source((*table, name), group, value)
 
     @classmethod
@@ -86,7 +86,8 @@ class PoetryTables(ManagerTables):
         return found
 
 
-def _has_place(row: Mapping[str, Any]) -> bool:
+def has_place(row: Mapping[str, Any]) -> bool:
+    """Return whether a dependency's table says where the package is from."""
     return bool(_PLACES.intersection(row) or row.get("develop"))
 
 

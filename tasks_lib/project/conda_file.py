@@ -24,8 +24,12 @@ CONDA_FILES = ("conda.yml", "conda.yaml", "environment.yml", "environment.yaml",
 PYPI = {"pytorch": "torch", "opencv": "opencv-python", "matplotlib-base": "matplotlib"}
 #: conda packages of programs and libraries; on PyPI the name is another project's
 _PROGRAMS = (
-    "boost ffmpeg git glpk graphviz imagemagick ipopt java libsvm make mysql nodejs octave pandoc "
-    "poppler postgresql r redis ruby snappy sqlite tesseract tk"
+    "blast boost bzip2 cairo clangxx curl docker eigen emacs ffmpeg fftw flex gcc geos "
+    "ghostscript git glpk gmp go gradle graphviz gsl hadoop hdf5 htslib imagemagick ipopt java jq "
+    "julia leveldb libsvm libtiff lua make mariadb maven mongodb mpich mysql ncurses neo4j nginx "
+    "nodejs octave openjdk openmpi openssl pandoc perl poppler postgresql proj qt r redis rocksdb "
+    "ruby rust scala snappy sox spark sqlite swig tcl tesseract texlive tk tree unzip vim wget xz "
+    "yaml z3 zip zlib zstd "
 )
 OTHER_ON_PYPI = frozenset(_PROGRAMS.split())
 _BAD_NAME = re.compile(r"[/\\ :#\x00-\x1f]")

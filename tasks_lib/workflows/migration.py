@@ -109,7 +109,8 @@ def _expect_movable(session: Session) -> None:
     """Raise the error for a project that is not set up, not adopted, or a workspace."""
     session.environment.require()
     session.manager.require_lock()
-    if any(declared.items for declared in PoetryTables(session.project).read()):
+    tables = PoetryTables(session.project, keeps_places=True)
+    if any(declared.items for declared in tables.read()):
         text = f"{PYPROJECT} has Poetry's old tables, which only Poetry can read."
         remedy = Remedy("Adopt the project first", ("invoke", "init"))
         raise LabError(text, ErrorCode.NOT_ADOPTED, file=PYPROJECT, remedy=remedy)
