@@ -46,7 +46,8 @@ FAILURES = (
     ),
     HASH_MISMATCH.saying(
         *HASH_MISMATCH.patterns,
-        r"ChecksumMismatch|Data corruption detected|CondaVerificationError|InvalidArchiveError",
+        r"ChecksumMismatch|Data corruption detected|CondaVerificationError|InvalidArchiveError|"
+        r"Invalid checksum",
     ),
     NO_ANSWER.saying(
         r"(?:channel does not answer|CondaHTTPError|UnavailableInvalidChannel|"

@@ -656,6 +656,14 @@ CondaEnvException: Pip failed
 }
 
 RATTLER = {
+    "another file, found as it is unpacked": Failure(
+        "rattler: InstallerError: failed to fetch six-1.17.0-py_0.conda\n"
+        "Caused by: failed to interact with the package cache layer.\n"
+        "Caused by: an io error occurred: Invalid checksum\nCaused by: Invalid checksum\n",
+        ("is not the one that the lock or the channel names", "Invalid checksum"),
+        FAILED,
+        "hash mismatch",
+    ),
     "no such package": Failure(
         "rattler: cannot be solved: Cannot solve the request because of: No candidates were found for zz-nothing *.\n",
         ("zz-nothing",),
