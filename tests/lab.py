@@ -325,8 +325,15 @@ class Lab:
         return {name: data for name, data in self.manifests().items() if not name.endswith(".lock")}
 
     def tree(self) -> dict[str, tuple[object, ...]]:
-        """Describe every file of the home and the project but caches: kind, size, time, content."""
-        return tree(self.home)
+        """Describe every file of the home and the project, but caches and what runs record."""
+        state = Path(".local", "state", "mlops-lab")
+        own = {*map(str, (state, *state.parents))}
+        found = tree(self.home)
+        return {
+            name: facts
+            for name, facts in found.items()
+            if name not in own and not name.startswith(f"{state}/")
+        }
 
 
 def expect_no_traceback(answer: Answer) -> None:

@@ -59,8 +59,8 @@ def test_docs_lists_the_pages_and_shows_one(lab: Lab) -> None:
     topics = [row["topic"] for row in lab.ok("docs").data["pages"]]
     assert {"guard", "first-project", "tasks"} <= set(topics)
     assert lab("docs", json=False).stdout.count("\n- `") == len(topics)
-    page = ROOT / "tasks_lib" / "docs" / "explanation" / "trust.md"
-    assert lab("docs", "trust", json=False).stdout == page.read_text(encoding="utf-8")
+    page = ROOT / "tasks_lib" / "docs" / "explanation" / "transactions.md"
+    assert lab("docs", "transactions", json=False).stdout == page.read_text(encoding="utf-8")
     error = lab("docs", "gaurd").error()
     assert (error["code"], error["remedy_argv"][-1]) == ("unknown_topic", "docs")
 

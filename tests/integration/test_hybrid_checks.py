@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 from typing import TYPE_CHECKING
@@ -144,8 +145,24 @@ def variable(_: Lab, **env: str) -> Broken:
     yield env
 
 
+@contextlib.contextmanager
+def another(lab: Lab) -> Broken:
+    """Let the environment have been made for another project, which names it too."""
+    other = lab.home / "another"
+    other.mkdir()
+    for name in ("pyproject.toml", "conda.yml"):
+        shutil.copy(lab.project / name, other)
+    record = lab.prefix / ".mlops-lab.json"
+    before = record.read_text("utf-8")
+    record.write_text(before.replace(json.dumps(str(lab.project)), json.dumps(str(other))))
+    yield {}
+    record.write_text(before)
+    shutil.rmtree(other)
+
+
 BROKEN: dict[str, tuple[Callable[[Lab], AbstractContextManager[dict[str, str]]], str]] = {
     "ownership.shadowed": (lambda lab: text(lab, "iniconfig.py", "", "x = 1\n"), "iniconfig.py"),
+    "ownership.project": (another, "was made for another project"),
     "base": (base, "conda's base environment"),
     "drift.conda": (
         lambda lab: text(lab, "conda.yml", "  - six", "  - six\n  - setuptools"),
@@ -168,6 +185,7 @@ BROKEN: dict[str, tuple[Callable[[Lab], AbstractContextManager[dict[str, str]]],
     "leak.user-site": (user_site, "iniconfig 1.1.1 hides"),
     "leak.pythonpath": (lambda lab: variable(lab, PYTHONPATH="/somewhere/else"), "/somewhere/else"),
     "leak.virtual-env": (lambda lab: variable(lab, VIRTUAL_ENV="/nowhere"), "does not exist"),
+    "leak.variables": (lambda lab: variable(lab, PIP_TARGET="/elsewhere"), "PIP_TARGET"),
     "leak.poetry": (env_use, "envs.toml"),
     "conda.defaults": (
         lambda lab: text(lab, "conda.yml", "  - conda-forge", "  - conda-forge\n  - defaults"),
