@@ -238,7 +238,8 @@ def test_a_package_of_condas_that_names_its_source_is_left_alone(sound: Lab) -> 
     sound.ok("deps.lock")
     said = refused(sound, "deps.add", "six")
     assert "would become one from elsewhere (required by pyproject.toml): its direct_url" in said
-    assert "deps.remove six --layer conda" in said
+    assert sound.case is not None
+    assert f"deps.remove --engine {sound.case.engine} six --layer conda" in said
     sound.ok("deps.remove", "six", "--layer", "conda")
     sound.ok("deps.add", "six")
     assert sound.ok("check.all", "--select", "ownership").ids("fail") == set()
@@ -305,7 +306,8 @@ def test_conda_takes_over_nothing_that_the_lock_owns(lab: Lab) -> None:
         said = refused(lab, "deps.add", name, "--layer", "conda")
         assert f"{owner}conda's 8." in said
         assert f"install {name} with" in said
-        assert "deps.remove click" in said
+        assert lab.case is not None
+        assert f"deps.remove --engine {lab.case.engine} click" in said
     lab.write("conda.yml", f"{CONDA_YML}  - six\n  - click-default-group\n")  # by hand
     for task in (("setup",), ("env.create",), ("check.fix",)):
         assert owner in refused(lab, *task)

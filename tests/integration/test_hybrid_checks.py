@@ -185,7 +185,7 @@ BROKEN: dict[str, tuple[Callable[[Lab], AbstractContextManager[dict[str, str]]],
     "leak.user-site": (user_site, "iniconfig 1.1.1 hides"),
     "leak.pythonpath": (lambda lab: variable(lab, PYTHONPATH="/somewhere/else"), "/somewhere/else"),
     "leak.virtual-env": (lambda lab: variable(lab, VIRTUAL_ENV="/nowhere"), "does not exist"),
-    "leak.variables": (lambda lab: variable(lab, PIP_TARGET="/elsewhere"), "PIP_TARGET"),
+    "leak.variables": (lambda lab: variable(lab, CONDA_SUBDIR="linux-s390x"), "CONDA_SUBDIR"),
     "leak.poetry": (env_use, "envs.toml"),
     "conda.defaults": (
         lambda lab: text(lab, "conda.yml", "  - conda-forge", "  - conda-forge\n  - defaults"),
