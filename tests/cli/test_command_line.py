@@ -122,7 +122,7 @@ def test_talk_that_cannot_be_written_changes_no_answer(lab: Lab, stream: str) ->
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")
 @pytest.mark.parametrize(
     ("number", "module"),
-    [(signal.SIGINT, "tasks_lib.streams"), (signal.SIGTERM, "hashlib")],
+    [(signal.SIGINT, "tasks_lib.execution.streams"), (signal.SIGTERM, "hashlib")],
     ids=["Ctrl-C", "SIGTERM"],
 )
 def test_stopped_as_it_starts(lab: Lab, number: int, module: str) -> None:

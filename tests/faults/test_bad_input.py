@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import tomlkit
@@ -84,10 +84,10 @@ def broken(monkeypatch: pytest.MonkeyPatch, target: str) -> Callable[[Callable[[
     def put(deed: Callable[[], object]) -> None:
         read, wanted = manifests.read_text, Path(TARGETS[target].path).name
 
-        def reader(path: Path, shown: str = "") -> str:
+        def reader(path: Path, *words: Any, **options: Any) -> str:  # noqa: ANN401 - handed on
             if path.name == wanted:
                 deed()
-            return read(path, shown)
+            return read(path, *words, **options)
 
         for name, module in list(sys.modules.items()):
             if name.startswith("tasks_lib.") and hasattr(module, "read_text"):

@@ -22,7 +22,7 @@ _CACHES = ("UV_CACHE_DIR", "POETRY_CACHE_DIR", "RATTLER_CACHE_DIR", "CONDA_PKGS_
 
 
 #: with --seed uv brings pip into a venv; Poetry installs through no other
-_PROGRAMS = {"pip": {"uv", "pip"}, "rattler": {"py-rattler", "uv"}, "conda": {"conda", "pip"}}
+_PROGRAMS = {"pip": {"uv", "pip"}, "rattler": {"py-rattler", "uv"}, "conda": {"conda", "uv"}}
 
 
 @pytest.mark.parametrize("case", SAMPLE, ids=str)
