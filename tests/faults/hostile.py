@@ -271,7 +271,7 @@ def fire_all(hostile: Hostile) -> None:
         [str(venv / "python"), "-c", ""],
         [str(venv / "real"), "-c", ""],
         [uv, "lock", "--python", PYTHON],
-        [uv, "pip", "install", "--dry-run", "--python", PYTHON, "toolz"],
+        [uv, "pip", "install", "--dry-run", "--python", PYTHON, "nowhere-installed"],
         [poetry, "check"],
         [poetry, "install", "--dry-run"],
         [str(tools() / "invoke"), "--list"],
