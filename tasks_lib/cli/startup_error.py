@@ -63,7 +63,7 @@ def refuse(  # noqa: PLR0913 - each is one part of an answer
         "seconds": took,
         "results": [result],
     }
-    said = json.dumps(document, indent=2).replace("##[", "##\\u005b")  # as report/json.py has it
+    said = streams.document(json.dumps(document, indent=2))
     error = streams.put((said + "\n").encode())
     if error is not None:
         streams.tell(f"mlops-lab: the answer cannot be written: {error.strerror}.")

@@ -216,8 +216,6 @@ class Conda(Environment):
 
         A `pip:` section is a step of its own, behind the guard.
         """
-        self.refuse_foreign()
-        expect_pythons(self._wanted(), self.file.path.name, self.project)
         is_there = self.state() is State.PRESENT
         return tuple(self._updates()) if is_there else self.creation_again()
 
@@ -242,6 +240,8 @@ class Conda(Environment):
         return (create, replace(self._pip_step(), undo=self.discard)) if pip else (create,)
 
     def _updates(self) -> Iterator[Step]:
+        self.refuse_foreign()
+        expect_pythons(self._wanted(), self.file.path.name, self.project)
         specs, pip = self._lacking()
         if specs:
             yield Step(

@@ -155,7 +155,9 @@ def sources(prefix: Path) -> dict[str, str]:
     found = {}
     for name, requirement in requirements(prefix).items():
         _, mark, address = requirement.partition(" @ ")
-        if mark or requirement.startswith("editable:"):
+        if requirement.startswith(_EDITABLE):
+            found[name] = requirement
+        elif mark:
             found[name] = address or requirement
     return found
 
@@ -195,12 +197,11 @@ def _from_direct_url(name: str, source: dict[str, Any]) -> str:
 def addresses(prefix: Path) -> dict[str, str]:
     """Return the names of the distributions that record where they are from, by that address."""
     found = {}
-    for name, text in requirements(prefix).items():
-        _, _, address = text.partition(" @ ")
-        if text.startswith(_EDITABLE):
-            address = Path(text.removeprefix(_EDITABLE)).absolute().as_uri()
-        if address:
-            found[pip_section.plain(address)] = name
+    for name, source in sources(prefix).items():
+        address = source
+        if source.startswith(_EDITABLE):
+            address = Path(source.removeprefix(_EDITABLE)).absolute().as_uri()
+        found[pip_section.plain(address)] = name
     return found
 
 

@@ -45,6 +45,11 @@ def printable(text: str) -> str:
     return found.sub(escape, text.replace("\r\n", "\n"))
 
 
+def document(text: str) -> str:
+    """Return a JSON document in which no line is a workflow command for GitHub."""
+    return text.replace("##[", "##\\u005b")
+
+
 def tell(text: str) -> None:
     """Write a line to stderr, however it came here."""
     tell_printable(printable(text))

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 #: what uv has another word for
 _TO_PLACE = {"develop": "editable", "file": "path"}
-#: the keys that say where a requirement is found
 #: packages at the top of a project that are not installed with it
 _OTHERS = {"tests", "test", "docs", "examples", "scripts"}
+#: the keys that say where a requirement is found
 _PLACES = {"path", "file", "git", "url", "source"}
 
 

@@ -16,7 +16,7 @@ from tasks_lib.execution.plan import Step
 from tasks_lib.ownership import declarations
 from tasks_lib.ownership.facts import Facts
 from tasks_lib.project.conda_file import OTHER_ON_PYPI, PYPI
-from tasks_lib.project.version_ranges import applies, conda_specifiers, overlap
+from tasks_lib.project.version_ranges import any_overlap, applies, conda_specifiers
 from tasks_lib.tools import executables
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def of_manifests(facts: Facts) -> Iterator[Exclusion]:
     for asked in (*_of_conda(facts), *_of_section(facts)):
         for one in declared[asked.name]:
             allowed = one.requirement.specifier
-            if not any(overlap(choice, allowed) for choice in asked.choices):
+            if not any_overlap(asked.choices, [allowed]):
                 text = f"{asked.text} and {one.requirement} ({one.table}) exclude each other."
                 yield Exclusion(text, asked.line)
 

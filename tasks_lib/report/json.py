@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from tasks_lib.execution import streams
+
 if TYPE_CHECKING:
     from tasks_lib.results import Report
 
@@ -12,4 +14,4 @@ if TYPE_CHECKING:
 def render(report: Report) -> str:
     """Return the document."""
     text = json.dumps(report.as_dict(), indent=2, ensure_ascii=False, default=str)
-    return text.replace("##[", "##\\u005b") + "\n"  # else a workflow command of GitHub
+    return streams.document(text) + "\n"

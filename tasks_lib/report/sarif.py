@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from tasks_lib import __version__
 from tasks_lib.errors import ExitCode
+from tasks_lib.execution import streams
 from tasks_lib.execution.streams import printable
 from tasks_lib.results import Report, Result, Status
 
@@ -49,7 +50,7 @@ def render(report: Report) -> str:
     }
     document = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
     text = json.dumps(document, indent=2, ensure_ascii=False)
-    return text.replace("##[", "##\\u005b") + "\n"  # else a workflow command of GitHub
+    return streams.document(text) + "\n"
 
 
 def _result(report: Report, result: Result, index: int) -> dict[str, Any]:

@@ -178,10 +178,10 @@ FAILURES = (
     ),
 )
 
-#: The lines ` - click==8.1.7`, ` + click==8.5.1` and ` ~ demo @ file:///p` of `uv sync` and `uv pip
-#: install`.
 #: what uv reads of a project by itself
 READS = ("uv.toml", ".python-version")
+#: The lines ` - click==8.1.7`, ` + click==8.5.1` and ` ~ demo @ file:///p` of `uv sync` and `uv pip
+#: install`.
 _CHANGE = re.compile(
     r"^ (?P<sign>[-+~]) (?P<name>[\w.-]+)(?:==(?P<version>\S+)| @ (?P<address>\S+))?", re.MULTILINE
 )
