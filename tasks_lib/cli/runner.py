@@ -21,7 +21,7 @@ from tasks_lib.project import trust
 from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.project.project import root_of
 from tasks_lib.report.progress import Progress
-from tasks_lib.report.remedies import with_options
+from tasks_lib.report.remedies import is_task, with_options
 from tasks_lib.results import Report, Result, Status, from_error, verdict
 from tasks_lib.session import combos, journal, transaction
 from tasks_lib.session.session import Answer, Session
@@ -110,10 +110,14 @@ class _Run:
                 trust.give(self.session.project.root)  # what is refused says nothing
         return replace(found, results=(*recovered, *found.results))
 
-    def _options(self, session: Session) -> tuple[str, ...]:
-        """Return the options with which the next command works on the same environment."""
+    def _with_options(self, session: Session, results: tuple[Result, ...]) -> tuple[Result, ...]:
+        """Return results whose remedies work on the same environment; flags reads the project."""
+        if not any(is_task(one.remedy) for one in results):
+            return results
         options = combos.flags(session.project, session.combo)
-        return (*options, "--engine", self.request.engine) if self.request.engine else options
+        if self.request.engine:
+            options = (*options, "--engine", self.request.engine)
+        return tuple(replace(one, remedy=with_options(one.remedy, options)) for one in results)
 
     def report(self, found: Answer, code: int, seconds: float) -> Report:
         """Return the report of an answer."""
@@ -125,10 +129,7 @@ class _Run:
         if self.session:
             project = str(self.session.project.root)
             combo = self.session.combo.as_dict()
-            options = self._options(self.session)
-            results = tuple(
-                replace(one, remedy=with_options(one.remedy, options)) for one in results
-            )
+            results = self._with_options(self.session, results)
         return Report(
             command=self.request.command,
             project=project,

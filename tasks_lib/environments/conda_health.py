@@ -318,14 +318,19 @@ def _is_met(text: str, installed: Sequence[rattler.PrefixRecord]) -> bool:
 
 def renewal(prefix: Path) -> Remedy:
     """Return what creates an environment again, with pins where conda's packages were replaced."""
-    is_whole = all(one.whole for one in owned_or_none(prefix).values())
+    return _renewal(owned_or_none(prefix))
+
+
+def _renewal(owned: Mapping[str, Owned]) -> Remedy:
+    is_whole = all(one.whole for one in owned.values())
     return health_checks.CREATE_AGAIN if is_whole else health_checks.ALIGN_AGAIN
 
 
 def health(prefix: Path) -> Iterator[Result]:
     """Check all records of an environment; each result has the remedy that works in it."""
-    again = renewal(prefix)
-    found = distribution_health.health(prefix, owned_or_none(prefix))
+    owned = owned_or_none(prefix)
+    again = _renewal(owned)
+    found = distribution_health.health(prefix, owned)
     for one in itertools.chain(verify(prefix), found):
         is_again = one.remedy == health_checks.CREATE_AGAIN
         yield replace(one, remedy=again) if is_again else one

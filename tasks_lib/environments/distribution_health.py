@@ -20,6 +20,10 @@ from tasks_lib.results import Check, Result, Status
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+    _Rows = list[list[str]]
+    #: the rows of each RECORD by the folder that it is in; None for a damaged one
+    _Records = Mapping[Path, _Rows | None]
+
 _SHEBANG_READ = 512
 _SHEBANG = re.compile(rb"#!(?:/bin/sh\s*\n'''exec' )?['\"]?(/[^\n'\"]*?/bin/python[\d.]*)")
 _SHOWN = 5
@@ -32,11 +36,12 @@ def health(prefix: Path, verified: Collection[str] = ()) -> Iterator[Result]:
     Changed files of the distributions in `verified` are found by others: conda has its own records.
     """
     found = list(distributions(prefix))
+    records = {one.folder: record_rows(one) for one in found}
     damaged, gone = [], []
     folders: dict[str, list[str]] = defaultdict(list)
     for one in found:
         folders[one.name].append(one.folder.name)
-        missing = _missing(one)
+        missing = _missing(one, records[one.folder])
         if missing is None or not one.version:
             damaged.append(one.folder.name)
         if missing:
@@ -46,8 +51,8 @@ def health(prefix: Path, verified: Collection[str] = ()) -> Iterator[Result]:
     yield listed(health_checks.DUPLICATES, twice, "recorded twice:")
     yield listed(health_checks.INSTALLED_FILES, gone, "files are missing from")
     theirs = [one for one in found if one.name not in verified]
-    shared = _shared(found)
-    look = partial(_altered, shared=shared)
+    shared = _shared(found, records)
+    look = partial(_altered, records=records, shared=shared)
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         altered = zip(theirs, pool.map(look, theirs), strict=True)
         changed = [_few(one, files) for one, files in altered if files]
@@ -64,7 +69,7 @@ def damaged(prefix: Path) -> dict[str, Distribution]:
     """Return the distributions whose record is damaged, or whose files do not all exist."""
     found = {}
     for one in distributions(prefix):
-        if not one.version or _missing(one) != []:
+        if not one.version or _missing(one, record_rows(one)) != []:
             found[one.name] = one
     return found
 
@@ -74,9 +79,8 @@ def _few(distribution: Distribution, files: Sequence[str]) -> str:
     return f"{distribution.name} ({files[0]}{more})"
 
 
-def _missing(distribution: Distribution) -> list[str] | None:
+def _missing(distribution: Distribution, rows: _Rows | None) -> list[str] | None:
     """Return the recorded files that do not exist, less bytecode; None where there is no record."""
-    rows = record_rows(distribution)
     if rows is None:
         return None
     root = str(distribution.folder.parent)
@@ -92,13 +96,13 @@ def _path(root: str, name: str) -> str:
     return os.path.join(root, name)  # noqa: PTH118 - a Path for each file would be slow
 
 
-def _shared(found: Iterable[Distribution]) -> dict[str, dict[str, str]]:
+def _shared(found: Iterable[Distribution], records: _Records) -> dict[str, dict[str, str]]:
     """Return the files that several distributions recorded: each one's hash by its name."""
     first: dict[str, tuple[str, str]] = {}
     shared: dict[str, dict[str, str]] = {}
     for one in found:
         root = str(one.folder.parent)
-        for name, recorded, _ in record_rows(one) or ():
+        for name, recorded, _ in records[one.folder] or ():
             if name.endswith(".pyc"):
                 continue
             path = os.path.normpath(_path(root, name))
@@ -108,14 +112,16 @@ def _shared(found: Iterable[Distribution]) -> dict[str, dict[str, str]]:
     return shared
 
 
-def _altered(distribution: Distribution, shared: Mapping[str, Mapping[str, str]]) -> list[str]:
+def _altered(
+    distribution: Distribution, records: _Records, shared: Mapping[str, Mapping[str, str]]
+) -> list[str]:
     """Return the files whose SHA-256 is not the recorded one, less bytecode and missing files.
 
     A file that several distributions brought may be that of any of them.
     """
     root = str(distribution.folder.parent)
     altered = []
-    for name, recorded, _ in record_rows(distribution) or ():
+    for name, recorded, _ in records[distribution.folder] or ():
         if name.endswith(".pyc") or not recorded.startswith(_SHA256):
             continue
         path = _path(root, name)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tasks_lib.project.pip_section import PipSection
 
 #: before the folder of a project that is installed for editing
-_EDITABLE = "editable:"
+EDITABLE = "editable:"
 _COLUMNS = 3  # of a RECORD: path, hash, size
 
 
@@ -155,7 +155,7 @@ def sources(prefix: Path) -> dict[str, str]:
     found = {}
     for name, requirement in requirements(prefix).items():
         _, mark, address = requirement.partition(" @ ")
-        if requirement.startswith(_EDITABLE):
+        if requirement.startswith(EDITABLE):
             found[name] = requirement
         elif mark:
             found[name] = address or requirement
@@ -185,7 +185,7 @@ def _from_direct_url(name: str, source: dict[str, Any]) -> str:
     if source.get("dir_info", {}).get("editable", False):
         from urllib.request import url2pathname  # noqa: PLC0415 - 0.03 s, and seldom needed
 
-        return f"{_EDITABLE}{url2pathname(urlsplit(url).path)}"
+        return f"{EDITABLE}{url2pathname(urlsplit(url).path)}"
     repository = source.get("vcs_info", {})
     if repository:
         url = f"{repository.get('vcs')}+{url}@{repository.get('commit_id')}"
@@ -199,8 +199,8 @@ def addresses(prefix: Path) -> dict[str, str]:
     found = {}
     for name, source in sources(prefix).items():
         address = source
-        if source.startswith(_EDITABLE):
-            address = Path(source.removeprefix(_EDITABLE)).absolute().as_uri()
+        if source.startswith(EDITABLE):
+            address = Path(source.removeprefix(EDITABLE)).absolute().as_uri()
         found[pip_section.plain(address)] = name
     return found
 

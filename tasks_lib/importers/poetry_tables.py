@@ -32,7 +32,7 @@ from tasks_lib.project.manifests import PYPROJECT, names_of
 from tasks_lib.project.version_ranges import overlap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tasks_lib.project.project import Project
 
@@ -181,13 +181,18 @@ class PoetryTables(Importer):
                 if isinstance(value, str):
                     self._move(("project", *place, name), value, *names, name)
 
+    def _rows(self, *names: str) -> Iterator[tuple[str, list[_Dependency]]]:
+        """Yield each name in a table of dependencies, with its alternatives."""
+        for name, wanted in self._table(*names).items():
+            rows = wanted if isinstance(wanted, list) else [wanted]
+            line = self._line(*names, name)
+            yield name, [_Dependency((*names, name), row, rows, line) for row in rows]
+
     def _dependencies(self, group: str, *names: str) -> dict[str, list[_Dependency]]:
         """Take a table of dependencies over; return those that are optional, by their names."""
         optional: dict[str, list[_Dependency]] = defaultdict(list)
-        for name, wanted in self._table(*names).items():
-            rows = wanted if isinstance(wanted, list) else [wanted]
-            for row in rows:
-                one = _Dependency((*names, name), row, rows, self._line(*names, name))
+        for name, alternatives in self._rows(*names):
+            for one in alternatives:
                 if not group and name == "python":
                     versions = self._requirement(one).removeprefix(name)
                     self.declared.put_python(versions, one.line, self._comments(*one.path))
@@ -210,13 +215,7 @@ class PoetryTables(Importer):
 
     def _enrich(self, target: Target, *names: str) -> None:
         """Have a list say of each requirement what Poetry's table of that name adds to it."""
-        rows: dict[str, list[_Dependency]] = {}
-        for name, wanted in self._table(*names).items():
-            alternatives = wanted if isinstance(wanted, list) else [wanted]
-            rows[canonicalize_name(name)] = [
-                _Dependency((*names, name), row, alternatives, self._line(*names, name))
-                for row in alternatives
-            ]
+        rows = {canonicalize_name(name): found for name, found in self._rows(*names)}
         line = self.pyproject.line_of(*target)
         entries = self.pyproject.table(*target[:-1]).get(target[-1])
         found: list[tuple[object, _Dependency | None]] = []

@@ -197,7 +197,7 @@ def _expect_inside(root: Path, path: str, seen_from: str = "") -> None:
     """Raise an error where a path leads outside of the project, by its words or by a link."""
     words = os.path.normpath(os.path.join(seen_from, path))  # noqa: PTH118 - pathlib keeps `..`
     leads_out = Path(words).is_absolute() or Path(words).parts[:1] == ("..",)
-    if leads_out or not (root / words).resolve().is_relative_to(root.resolve()):
+    if leads_out or not files.leads_inside(root, root / words):
         text = f"{path} leads out of the project."
         raise LabError(text, ErrorCode.OUTSIDE_PROJECT, remedy=trust.REMEDY)
 

@@ -59,6 +59,14 @@ def read(facts: Facts) -> Iterator[Declaration]:
             yield Declaration(table, requirement, None)
 
 
+def default(facts: Facts) -> Iterator[Declaration]:
+    """Yield what an installation without options takes of the manifests."""
+    groups = {"", *facts.session.manager.default_groups()}
+    for one in read(facts):
+        if one.is_installed_with(groups):
+            yield one
+
+
 def _of_manifest(pyproject: PyProject, name: str, *, member: bool) -> Iterator[Declaration]:
     for table, group, text in _entries(pyproject):
         requirement = parse(text)

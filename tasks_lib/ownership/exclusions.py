@@ -142,9 +142,8 @@ def _of_section(facts: Facts) -> Iterator[_Asked]:
 
 def _installed_with_default(facts: Facts) -> Iterator[declarations.Declaration]:
     """Yield the requirements that an installation without options takes."""
-    groups = {"", *facts.session.manager.default_groups()}
-    for one in declarations.read(facts):
-        if one.is_installed_with(groups) and applies(one.requirement, _python(facts)):
+    for one in declarations.default(facts):
+        if applies(one.requirement, _python(facts)):
             yield one
 
 

@@ -227,9 +227,6 @@ def needed(facts: Facts) -> set[str]:
     These are what the manifests declare in the default groups, and what the installed
     distributions among them need in turn. A lock names more: other platforms, groups, extras.
     """
-    groups = {"", *facts.session.manager.default_groups()}
-    every = declarations.read(facts)
-    declared = [one.requirement for one in every if one.is_installed_with(groups)]
-    start = needs_of(facts, declared)
+    start = needs_of(facts, [one.requirement for one in declarations.default(facts)])
     installed = {one.name: one for one in facts.distributions}
     return {name for (name, _), _ in follow(facts, start, installed)}

@@ -32,9 +32,14 @@ def typable(remedy: Remedy) -> Remedy:
     return Remedy(without_secrets(remedy.text), argv, shell_words.joined(argv))
 
 
+def is_task(remedy: Remedy) -> bool:
+    """Return whether a remedy is a command of this program."""
+    return remedy.argv[:1] == ("invoke",)
+
+
 def with_options(remedy: Remedy, options: Sequence[str]) -> Remedy:
     """Return a remedy whose tasks have these options too."""
-    if not options or remedy.argv[:1] != ("invoke",):
+    if not options or not is_task(remedy):
         return remedy
     words: list[str] = []
     for word in remedy.argv:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 #: What installers write at the top of a folder, whether an environment is there or not.
 _INSTALLED = {"bin", "lib", "lib64", "include", "share", "etc", ".lock", "Lib", "Scripts"}
-_EDITABLE = "editable:"
 
 
 def restore_manifests(
@@ -161,6 +160,6 @@ def _package_repair(session: Session, before: Journal) -> list[Command]:
 
 def _words(requirement: str) -> tuple[str, ...]:
     """Return the arguments by which an installer is asked for a journal's requirement."""
-    if requirement.startswith(_EDITABLE):
-        return ("--editable", requirement.removeprefix(_EDITABLE))
+    if requirement.startswith(site_packages.EDITABLE):
+        return ("--editable", requirement.removeprefix(site_packages.EDITABLE))
     return (requirement,)

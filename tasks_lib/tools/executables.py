@@ -66,17 +66,21 @@ def version_of(request: str) -> str:
 
 
 def _found(request: str, *options: str) -> str:
-    """Return what uv says of the interpreter that it finds.
+    """Return what uv says of the interpreter that it finds."""
+    if os.path.exists(request):  # noqa: PTH110 - a request may hold what no path may
+        request = os.path.abspath(request)  # noqa: PTH100 - links stay
+    words = ("find", "--system", "--no-project", *options, request)
+    return _python("look for the Python", *words).strip()
+
+
+def _python(why: str, *words: str) -> str:
+    """Return what `uv python` prints, empty where it fails.
 
     It looks from a folder of ours: in a project's folder, uv would follow the project's settings.
     """
-    if os.path.exists(request):  # noqa: PTH110 - a request may hold what no path may
-        request = os.path.abspath(request)  # noqa: PTH100 - links stay
-    words = ("--system", "--no-project", "--no-python-downloads", *options, request)
-    argv = (uv(), "python", "find", *words)
-    why = "look for the Python"
+    argv = (uv(), "python", *words, "--no-python-downloads")
     outcome = process.run(process.Command(argv, why, env=UV.unset(), cwd=Path(sys.prefix)))
-    return outcome.stdout.strip() if outcome.ok else ""
+    return outcome.stdout if outcome.ok else ""
 
 
 def fitting(pyproject: PyProject) -> Path | None:
@@ -96,11 +100,8 @@ def fitting(pyproject: PyProject) -> Path | None:
 
 def pythons() -> list[tuple[str, Path]]:
     """Return the versions and paths of the CPythons that uv finds from a folder of ours."""
-    options = ("--only-installed", "--no-python-downloads", "--output-format", "json")
-    argv = (uv(), "python", "list", *options)
-    why = "look for the Pythons of this machine"
-    outcome = process.run(process.Command(argv, why, env=UV.unset(), cwd=Path(sys.prefix)))
-    rows = json.loads(outcome.stdout) if outcome.ok else []
+    words = ("list", "--only-installed", "--output-format", "json")
+    rows = json.loads(_python("look for the Pythons of this machine", *words) or "[]")
     plain = ("cpython", "default")
     rows = [row for row in rows if (row["implementation"], row["variant"]) == plain]
     return [(row["version"], Path(row["path"])) for row in rows]

@@ -37,6 +37,7 @@ from tasks_lib.tools.uv_variables import UV
 
 if TYPE_CHECKING:
     from tasks_lib.execution.process import Outcome
+    from tasks_lib.project.options import Options
     from tasks_lib.project.project import Project
 
 #: What uv 0.13 says, each taken from a real failure. The first rule that matches is the reason.
@@ -194,14 +195,17 @@ def variables(project: Project) -> dict[str, str | None]:
     It is given an index only where somebody set one outside the project: uv records the address in
     uv.lock, so pip's own default is never written out.
     """
-    env = UV.unset()
-    if project.options.offline:
-        env["UV_OFFLINE"] = "1"
     table = project.pyproject.table("tool", "uv")
-    if table.get("index") or table.get("index-url"):
-        return env
-    found = package_index.resolve(project.options)
-    if found.source and not found.source.startswith("UV_"):
+    has_own_index = bool(table.get("index") or table.get("index-url"))
+    return _variables(project.options, has_own_index=has_own_index)
+
+
+def _variables(options: Options, *, has_own_index: bool) -> dict[str, str | None]:
+    env = UV.unset()
+    if options.offline:
+        env["UV_OFFLINE"] = "1"
+    found = None if has_own_index else package_index.resolve(options)
+    if found and found.source and not found.source.startswith("UV_"):
         env["UV_DEFAULT_INDEX"] = found.url
     return env
 
@@ -224,12 +228,7 @@ def outdated(project: Project, packages: Path) -> Command:
     options = project.options
     if options.index.source is Source.SETTINGS:
         options = replace(options, index=Choice())
-    index = package_index.resolve(options)
-    env = UV.unset()
-    if options.offline:
-        env["UV_OFFLINE"] = "1"
-    if index.source and not index.source.startswith("UV_"):
-        env["UV_DEFAULT_INDEX"] = index.url
+    env = _variables(options, has_own_index=False)
     why = "ask the index for newer versions of what is installed"
     return Command(argv, why, env=env, cwd=Path(sys.prefix), failures=FAILURES)
 
