@@ -94,7 +94,6 @@ def work(name: str, seed: int, first: int, last: int) -> None:
     resource.setrlimit(
         resource.RLIMIT_AS, (_ADDRESS_SPACE, resource.getrlimit(resource.RLIMIT_AS)[1])
     )
-    sys.dont_write_bytecode = True
     with tempfile.TemporaryDirectory(prefix="fuzz é ", ignore_cleanup_errors=True) as folder:
         sandbox = Sandbox(Path(folder).resolve())
         with sandbox.entered():

@@ -120,6 +120,9 @@ class Sandbox:
         os.environ.update({**kept, **own})
         os.chdir(self.root / "project")
         tempfile.tempdir = None
+        # the variable is read as Python starts: a module that is imported here first would write
+        writes_none = sys.dont_write_bytecode
+        sys.dont_write_bytecode = True
         try:
             yield
         finally:
@@ -127,6 +130,7 @@ class Sandbox:
             os.environ.update(before)
             os.chdir(here)
             tempfile.tempdir = tmp
+            sys.dont_write_bytecode = writes_none
 
     def attempt(self, path: str, data: bytes, look: Look, combo: str, form: str) -> list[str]:
         """Put `data` in place of one file, run one task, and return all that it did wrong."""
