@@ -25,6 +25,7 @@ from tasks_lib.project.settings import Settings
 from tasks_lib.tools import package_index
 from tasks_lib.tools.uv_variables import UV
 from tasks_lib.tools.variables import Use
+from tests import forks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -250,11 +251,18 @@ class Lab:
         env: Mapping[str, str] | None = None,
     ) -> Answer:
         """Run a task and check its output by the contract; a variable set to nothing is unset."""
-        answer = self.run(self.argv(*args, json=json), cwd=cwd, env=env)
+        answer = self._task(self.argv(*args, json=json), cwd=cwd or self.project, env=env or {})
         expect_no_traceback(answer)
         if json:
             expect_contract(answer)
         return answer
+
+    def _task(self, argv: list[str], *, cwd: Path, env: Mapping[str, str]) -> Answer:
+        """Run a task as a fork where that is the same as a start."""
+        variables = {name: value for name, value in {**self.env, **env}.items() if value}
+        if forks.suits(variables):
+            return Answer(*forks.run(argv[2:], folder=cwd, variables=variables))
+        return self.run(argv, cwd=cwd, env=env)
 
     def ok(self, *args: str) -> Answer:
         """Run a task that must end well."""

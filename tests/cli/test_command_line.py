@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -145,3 +146,31 @@ def test_stopped_as_it_starts(lab: Lab, number: int, module: str) -> None:
     expect_no_traceback(answer)
     expect_contract(answer)
     assert (answer.code, answer.error()["code"]) == (130, "interrupted")
+
+
+#: the streams' kinds are left out: a fork writes to files, a start to pipes
+SHOW = (
+    "import json, os, signal; print(json.dumps([dict(os.environ), os.getcwd(), os.umask(0), "
+    "os.getsid(0) == os.getppid(), sorted(map(int, signal.pthread_sigmask(0, []))), "
+    "[str(signal.getsignal(one)) for one in signal.valid_signals()], os.listdir('/proc/self/fd')], "
+    "sort_keys=True))"
+)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the tests start every task")
+def test_a_fork_is_as_good_as_a_start(lab: Lab) -> None:
+    lab.ok("env.create", "--combo", "pip_uv")
+    for words in (
+        ("env.run", "--combo", "pip_uv", "--", "python", "-c", SHOW),
+        ("check.all", "--combo", "pip_uv"),
+        ("deps.lock", "--combo", "wrong"),
+        ("no.such.task",),
+    ):
+        started, forked = lab.run(lab.argv(*words, json=True)), lab(*words)
+        assert (started.code, started.stderr) == (forked.code, forked.stderr)
+        assert _without_times(started.document) == _without_times(forked.document)
+
+
+def _without_times(document: dict[str, Any]) -> dict[str, Any]:
+    results = [{**one, "seconds": 0} for one in document["results"]]
+    return {**document, "seconds": 0, "results": results}

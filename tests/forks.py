@@ -1,0 +1,77 @@
+"""Run a task as a fork of an interpreter that has imported all tasks (`tests/fork_server.py`)."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks_lib import bootstrap
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_SERVER = Path(__file__).with_name("fork_server.py")
+_SECONDS = 300
+
+
+def suits(variables: Mapping[str, str]) -> bool:
+    """Return whether a fork does the same as a start: no variable is read before the tasks are.
+
+    The full tests of faults start every task.
+    """
+    cache = variables.get(bootstrap.CACHE)
+    return (
+        sys.platform == "linux"
+        and not os.environ.get("MLOPS_LAB_FAULTS_FULL")
+        and cache == bootstrap.cache_folder()
+        and not any(name.startswith("PYTHON") for name in variables)
+    )
+
+
+def run(
+    words: Sequence[str], *, folder: Path, variables: Mapping[str, str]
+) -> tuple[int, str, str]:
+    """Return the exit code of a task, and what it wrote to stdout and to stderr."""
+    tools = Path(bootstrap.ensure(bootstrap.REQUIREMENTS)).parents[1]
+    own = {bootstrap.TOOLS: str(tools), "PYTHONNOUSERSITE": bootstrap.NO_USER_SITE, **variables}
+    message = json.dumps({"words": [*words], "folder": str(folder), "variables": own})
+    ended, end = os.pipe()
+    with (
+        os.fdopen(ended) as status,
+        tempfile.TemporaryFile("w+", encoding="utf-8") as stdout,
+        tempfile.TemporaryFile("w+", encoding="utf-8") as stderr,
+    ):
+        handles = [stdout.fileno(), stderr.fileno(), end]
+        socket.send_fds(_server(), [message.encode()], handles)
+        os.close(end)
+        assert select.select([status], [], [], _SECONDS)[0], f"{words} does not end"
+        code = int(status.read())
+        stdout.seek(0)
+        stderr.seek(0)
+        return code, stdout.read(), stderr.read()
+
+
+@functools.cache
+def _server() -> socket.socket:
+    """Return the connection to the server of this process, which ends with it."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    python = bootstrap.ensure(bootstrap.REQUIREMENTS)
+    argv = [python, "-I", "-Xutf8", str(_SERVER), str(theirs.fileno())]
+    with theirs:
+        server = subprocess.Popen(argv, pass_fds=[theirs.fileno()], start_new_session=True)
+
+    def end() -> None:
+        ours.close()
+        server.wait()
+
+    atexit.register(end)
+    return ours
