@@ -204,9 +204,11 @@ class Poetry(Manager):
 
     def _groups(self) -> list[str]:
         """Return the groups that Poetry's table does not call optional, in their order."""
-        own = self.project.pyproject.table("tool", "poetry", "group")
-        names = dict.fromkeys([*self.project.pyproject.table("dependency-groups"), *own])
-        return [name for name in names if not own.get(name, {}).get("optional")]
+        pyproject = self.project.pyproject
+        own = pyproject.table("tool", "poetry", "group")
+        names = dict.fromkeys([*pyproject.table("dependency-groups"), *own])
+        groups = ((name, pyproject.table("tool", "poetry", "group", name)) for name in names)
+        return [name for name, group in groups if not group.get("optional")]
 
     def default_groups(self) -> set[str]:
         """Return all groups except those that Poetry's table calls optional."""

@@ -128,7 +128,10 @@ def flags(project: Project, chosen: Combo) -> tuple[str, ...]:
     """Return the option with which later commands take this combo too; none where they do so."""
     if chosen.source is not Source.FLAG:
         return ()
-    later = resolve(Project.load(project.root, os.environ, new=True))
+    try:
+        later = resolve(Project.load(project.root, os.environ, new=True))
+    except LabError:  # settings that name no combo or engine: the option stands above them
+        return ("--combo", chosen.id)
     is_same = (later.environment, later.manager) == (chosen.environment, chosen.manager)
     return () if is_same else ("--combo", chosen.id)
 

@@ -217,6 +217,21 @@ def test_locked_versions_are_read(project: MakeProject) -> None:
     assert Poetry(project(files={"poetry.lock": LOCK})).locked() == {"typing-extensions": {"4.0"}}
 
 
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [
+        ("{ optional = true }", set()),
+        ("{ optional = false }", {"docs"}),
+        ("[]", {"docs"}),  # no table, which Poetry refuses itself
+    ],
+)
+def test_default_groups_are_those_that_are_not_optional(
+    project: MakeProject, group: str, expected: set[str]
+) -> None:
+    made = project(f'[project]\nname = "demo"\n[tool.poetry.group]\ndocs = {group}\n')
+    assert Poetry(made).default_groups() == expected
+
+
 FORKED = """[[package]]
 name = "Numpy"
 version = "1.0"

@@ -53,6 +53,14 @@ def test_manifest_wins_over_what_exists(project: MakeProject, venv: Path) -> Non
     assert (found.id, found.source) == ("conda_poetry", "pyproject")
 
 
+@pytest.mark.parametrize("setting", ['combo = "conda_pdm"', 'combo = "conda_uv"\nengine = " "'])
+def test_later_commands_need_the_flag_where_the_settings_are_wrong(
+    project: MakeProject, setting: str
+) -> None:
+    made = project(SAID.replace('combo = "conda_poetry"', setting), combo="conda_uv")
+    assert combos.flags(made, combos.resolve(made)) == ("--combo", "conda_uv")
+
+
 def test_unknown_combo_in_the_manifest_has_its_line(project: MakeProject) -> None:
     made = project(SAID.replace("conda_poetry", "conda_pdm"))
     with pytest.raises(LabError) as caught:
