@@ -22,6 +22,7 @@ from tasks_lib.importers.poetry_tables import CORE
 from tasks_lib.managers import MANAGERS
 from tasks_lib.managers.poetry_tables import has_module
 from tasks_lib.project.manifests import PYPROJECT, read_text
+from tasks_lib.project.version_ranges import minor
 from tasks_lib.tools import executables
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def _python(project: Project) -> str:
         if _PYTHON.fullmatch(word):
             python = word
             break
-    return ".".join(python.split(".")[:2])
+    return minor(python)
 
 
 def _is_package(project: Project, merged: Merged) -> bool:

@@ -17,7 +17,7 @@ from tasks_lib.importers.requirements_files import read_entries
 from tasks_lib.project import conda_file
 from tasks_lib.project.conda_file import CONDA_FILES, CondaFile
 from tasks_lib.project.manifests import read_text
-from tasks_lib.project.version_ranges import conda_specifiers, overlap
+from tasks_lib.project.version_ranges import conda_specifiers, minor, overlap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -155,8 +155,8 @@ def with_new_file(project: Project, name: str, python: str) -> tuple[Project, st
 
 def fitting(wanted: SpecifierSet, here: str) -> str:
     """Return a minor version of Python that `wanted` allows: that of `here`, else the newest."""
-    own = ".".join(here.split(".")[:2])
-    for minor in (own, *_MINORS):
-        if overlap(SpecifierSet(f"=={minor}.*"), wanted):
-            return minor
+    own = minor(here)
+    for choice in (own, *_MINORS):
+        if overlap(SpecifierSet(f"=={choice}.*"), wanted):
+            return choice
     return own

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.errors import LabError, Remedy
 from tasks_lib.execution import files
 from tasks_lib.execution.redaction import without_logins
 from tasks_lib.managers import MANAGERS
-from tasks_lib.project.manifests import BAD_TEXT, read_text, too_large
+from tasks_lib.project.manifests import BAD_TEXT, invalid, read_text, too_large
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -213,10 +213,7 @@ class Declarations:
     def refuse(self, text: str, line: int | None) -> NoReturn:
         """Raise the error for something that is written wrongly."""
         said = f"{_short(without_logins(text, tokens=True))}."
-        remedy = Remedy(f"Fix {self.file}")
-        raise LabError(
-            said, ErrorCode.INVALID_MANIFEST, file=self.file, line=line, remedy=remedy
-        ) from None
+        raise invalid(said, self.file, line) from None
 
 
 def _requirement(item: Item) -> Requirement | None:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import tomlkit
 from tomlkit.items import AoT, Array, Comment, InlineTable, Null, Table, Whitespace
 
-from tasks_lib.errors import ErrorCode, LabError, Remedy
-from tasks_lib.project.manifests import PYPROJECT, too_large
+from tasks_lib.project.manifests import PYPROJECT, invalid, too_large
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -204,8 +203,7 @@ def table_at(container: Any, path: Sequence[str]) -> Any:  # noqa: ANN401 - toml
         container = container[name]
         if not isinstance(container, dict):
             text = f"{'.'.join(path[:depth])} must be a table, and it is not."
-            remedy = Remedy(f"Correct {PYPROJECT}")
-            raise LabError(text, ErrorCode.INVALID_MANIFEST, file=PYPROJECT, remedy=remedy)
+            raise invalid(text, PYPROJECT)
     return container
 
 

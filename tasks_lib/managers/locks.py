@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.project.manifests import LOCK, read_toml
+from tasks_lib.project.version_ranges import minor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,8 +50,7 @@ class LockedPackage:
             return True
         from packaging.markers import InvalidMarker, Marker, UndefinedEnvironmentName  # noqa: PLC0415 - 0.03 s
 
-        short = ".".join(python.split(".")[:2])
-        here = {"python_version": short, "python_full_version": python}
+        here = {"python_version": minor(python), "python_full_version": python}
         try:
             return any(Marker(text).evaluate(here) for text in self.markers)
         except (InvalidMarker, UndefinedEnvironmentName):

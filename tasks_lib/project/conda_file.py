@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.errors import Remedy
 from tasks_lib.execution import files
 from tasks_lib.project.bounded_yaml import compose
-from tasks_lib.project.manifests import BAD_TEXT, read_text
+from tasks_lib.project.manifests import BAD_TEXT, invalid, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from tasks_lib.errors import LabError
 
 #: the names of conda files, in the order in which they are looked for
 CONDA_FILES = ("conda.yml", "conda.yaml", "environment.yml", "environment.yaml", "env.yml")
@@ -111,10 +113,7 @@ class _Reader:
         self.pip_lines: list[int] = []
 
     def wrong(self, node: yaml.Node | None, text: str) -> LabError:
-        name = self.path.name
-        line = None if node is None else _line(node)
-        remedy = Remedy(f"Fix {name}")
-        return LabError(text, ErrorCode.INVALID_MANIFEST, file=name, line=line, remedy=remedy)
+        return invalid(text, self.path.name, None if node is None else _line(node))
 
     def read(self, text: str) -> CondaFile:
         top = compose(text, self.path.name)

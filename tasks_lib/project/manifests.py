@@ -181,9 +181,13 @@ def broken(shown: str, kind: str, line: int | None, why: object) -> LabError:
     if isinstance(why, RecursionError):
         why = "it is nested too deeply"
     reason = str(why).partition(";")[0]
-    text = f"{shown} is not valid {kind}: {reason}."
-    remedy = Remedy(f"Correct {shown}")
-    return LabError(text, ErrorCode.INVALID_MANIFEST, file=shown, line=line, remedy=remedy)
+    return invalid(f"{shown} is not valid {kind}: {reason}.", shown, line)
+
+
+def invalid(text: str, file: str | Path, line: int | None = None, advice: str = "") -> LabError:
+    """Return the error for what a manifest or configuration file says wrongly."""
+    remedy = Remedy(advice or f"Correct {file}")
+    return LabError(text, ErrorCode.INVALID_MANIFEST, file=file, line=line, remedy=remedy)
 
 
 @dataclass(frozen=True)
@@ -229,8 +233,7 @@ class PyProject:
         if value is None or isinstance(value, kind):
             return
         text = f"{key!r} must be {_KINDS[kind]}, and it is {value!r:.60}."
-        line, remedy = self.line_of(*names), Remedy(f"Correct {PYPROJECT}")
-        raise LabError(text, ErrorCode.INVALID_MANIFEST, file=PYPROJECT, line=line, remedy=remedy)
+        raise invalid(text, PYPROJECT, self.line_of(*names))
 
     def table(self, *names: str) -> Mapping[str, Any]:
         """Return a table, empty where there is none."""
@@ -305,8 +308,9 @@ class PyProject:
             standard = SpecifierSet(self.requires_python)
         except InvalidSpecifier:
             text = f"requires-python is not a version specifier: {self.requires_python!r}."
-            remedy = Remedy('Write it like requires-python = ">=3.11"')
-            raise self._wrong(text, remedy, "project", "requires-python") from None
+            line = self.line_of("project", "requires-python")
+            advice = 'Write it like requires-python = ">=3.11"'
+            raise invalid(text, PYPROJECT, line, advice) from None
         if not self._poetry_python:
             return [standard]
         from poetry.core.constraints.version import parse_constraint  # noqa: PLC0415 - 0.08 s, and seldom needed
@@ -315,13 +319,9 @@ class PyProject:
             choices = str(parse_constraint(self._poetry_python)).split(" || ")
         except ValueError:
             text = f"Poetry cannot read the Python that the project needs: {self._poetry_python!r}."
-            remedy = Remedy('Write it like python = "^3.11"')
-            raise self._wrong(text, remedy, "dependencies", "python") from None
+            line = self.line_of("dependencies", "python")
+            raise invalid(text, PYPROJECT, line, 'Write it like python = "^3.11"') from None
         return [standard & SpecifierSet(_clauses(choice)) for choice in choices]
-
-    def _wrong(self, text: str, remedy: Remedy, *names: str) -> LabError:
-        line = self.line_of(*names)
-        return LabError(text, ErrorCode.INVALID_MANIFEST, file=PYPROJECT, line=line, remedy=remedy)
 
     @property
     def version(self) -> str:

@@ -64,14 +64,18 @@ def _clause(text: str) -> str | None:
     return f"{sign}{version}"
 
 
+def minor(python: str) -> str:
+    """Return a version of Python without its patch."""
+    return ".".join(python.split(".")[:2])
+
+
 def applies(wanted: Requirement, python: str, extra: str = "") -> bool:
     """Return whether a requirement counts on this platform with this Python and `extra`."""
     if wanted.marker is None:
         return True
     here = {"extra": extra}
     if python:
-        short = ".".join(python.split(".")[:2])
-        here |= {"python_version": short, "python_full_version": python}
+        here |= {"python_version": minor(python), "python_full_version": python}
     return wanted.marker.evaluate(here)
 
 

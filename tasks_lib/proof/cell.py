@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tasks_lib.ownership.owners import Owner
+from tasks_lib.project.version_ranges import minor
 from tasks_lib.proof import claims, document
 from tasks_lib.results import Status
 
@@ -123,13 +124,9 @@ def _of(proof: Proof) -> Cell:
     problem = ""
     if document.digest(proof) != proof["digest"]:
         problem = "it was changed after it was made"
-    python = _minor(proof["python"])
+    # what was requested, where none was made
+    python = minor(proof["python"]["version"] or proof["python"]["asked"])
     return Cell(proof["combo"], proof["engine"], python, proof=proof, problem=problem)
-
-
-def _minor(python: Mapping[str, str]) -> str:
-    """Return the Python without its last number, or what was requested where none was made."""
-    return ".".join((python["version"] or python["asked"]).split(".")[:2])
 
 
 def ordered(cells: Iterable[Cell]) -> list[Cell]:

@@ -15,6 +15,7 @@ from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
 from tasks_lib.execution import plan, usage
 from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Command
+from tasks_lib.project.version_ranges import minor
 from tasks_lib.proof import channel, overview, page, task_answer
 from tasks_lib.proof.cell import Cell, ordered
 from tasks_lib.proof.cell import read as read_cells
@@ -163,8 +164,7 @@ def _pythons(project: Project, asked: Sequence[str]) -> list[str]:
         return list(dict.fromkeys(asked))
     found: dict[str, None] = {}
     for version in filter(project.pyproject.allows, dict(executables.pythons())):
-        major, minor, *_ = version.split(".")
-        found[f"{major}.{minor}"] = None
+        found[minor(version)] = None
     if not found:
         text = f"No Python of this machine fits {project.pyproject.python_range!r}."
         remedy = Remedy("Install one", ("uv", "python", "install", "3.12"))

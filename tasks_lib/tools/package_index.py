@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks_lib import bootstrap
-from tasks_lib.errors import ErrorCode, LabError, Remedy
-from tasks_lib.project.manifests import PYPROJECT, read_text, read_toml
+from tasks_lib.project.manifests import PYPROJECT, invalid, read_text, read_toml
 from tasks_lib.project.options import Source
 from tasks_lib.tools import executables
 
@@ -94,7 +93,8 @@ def _uv_index(path: Path) -> str:
             if entry.get("default"):
                 return str(entry["url"])
     except (TypeError, AttributeError, KeyError):
-        raise _invalid(path, f"{path} has an index that is not a table with a url.") from None
+        text = f"{path} has an index that is not a table with a url."
+        raise invalid(text, path) from None
     return str(data.get("index-url", ""))
 
 
@@ -131,14 +131,9 @@ def _pip_index(path: Path) -> str:
         parser.read_string(read_text(path, str(path)))
     except configparser.Error as error:
         text = f"{path} cannot be read: {str(error).splitlines()[0]}"
-        raise _invalid(path, text, getattr(error, "lineno", None)) from None
+        raise invalid(text, path, getattr(error, "lineno", None)) from None
     for section in parser.sections():
         for key, value in parser.items(section):
             if key.replace("_", "-") == "index-url":
                 return value
     return ""
-
-
-def _invalid(path: Path, text: str, line: int | None = None) -> LabError:
-    remedy = Remedy(f"Correct {path}")
-    return LabError(text, ErrorCode.INVALID_MANIFEST, file=path, line=line, remedy=remedy)

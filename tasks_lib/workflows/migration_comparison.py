@@ -14,6 +14,7 @@ from tasks_lib.ownership import graph
 from tasks_lib.ownership.facts import Facts
 from tasks_lib.project.conda_file import PYPI, spec_name
 from tasks_lib.project.manifests import PYPROJECT
+from tasks_lib.project.version_ranges import minor
 from tasks_lib.results import Result, Status
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Installed:
     @property
     def minor(self) -> str:
         """Return the version of Python without its patch."""
-        return _minor(self.python)
+        return minor(self.python)
 
     @classmethod
     def of(cls, session: Session) -> Installed:
@@ -141,7 +142,7 @@ def _differences(target: Session, facts: Facts, had: Installed) -> _Differences:
     known = {*had.versions, *had.strays, *SEEDS, had.own, *facts.owned}
     found.new = sorted(now.keys() - known)
     found.texts += [f"{name} {now[name]} is new" for name in found.new]
-    if _minor(facts.python) != had.minor:
+    if minor(facts.python) != had.minor:
         found.texts.append(f"Python {had.python} is now {facts.python}")
         found.python = True
     found.changed -= found.elsewhere
@@ -187,8 +188,3 @@ def _refuse(
 def removal(session: Session) -> tuple[str, ...]:
     """Return the command that removes the environment of a session."""
     return ("invoke", "env.remove", "--combo", session.combo.id)
-
-
-def _minor(python: str) -> str:
-    """Return a version of Python without its patch."""
-    return ".".join(python.split(".")[:2])
