@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cases import cases
 from tests.lab import CONDA_YML, DEAD, PYPROJECT, Lab, differences, tree, untouched
 
 if TYPE_CHECKING:
@@ -29,27 +30,19 @@ def test_no_pyproject(lab: Lab, task: str, *, json: bool) -> None:
     assert str(lab.project) in answer.stdout
 
 
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        pytest.param("[project]\nname = \n", 2, id="no value"),
-        pytest.param("[project\n", 1, id="no bracket"),
-        pytest.param(PYPROJECT + "\n[project]\n", 17, id="a table twice"),
-        pytest.param("[project]\nname = 3\n", 2, id="name is a number"),
-        pytest.param('project = "x"\n', 1, id="project is a string"),
-        pytest.param(
-            '[project]\nname = "x"\ndependencies = "y"\n', 3, id="dependencies is a string"
-        ),
-        pytest.param(
-            '[project]\nname = "x"\n[tool.mlops-lab]\ncolour = "red"\n', 4, id="unknown setting"
-        ),
-        pytest.param(
-            '[project]\nname = "x"\n[tool.mlops-lab]\ncombo = "pip_conda"\n', 4, id="unknown combo"
-        ),
-        pytest.param(
-            '[project]\nname = "x"\n[tool.mlops-lab]\ncombo = 3\n', 4, id="combo is a number"
-        ),
-    ],
+@cases(
+    "text, line",
+    {
+        "no value": ("[project]\nname = \n", 2),
+        "no bracket": ("[project\n", 1),
+        "a table twice": (PYPROJECT + "\n[project]\n", 17),
+        "name is a number": ("[project]\nname = 3\n", 2),
+        "project is a string": ('project = "x"\n', 1),
+        "dependencies is a string": ('[project]\nname = "x"\ndependencies = "y"\n', 3),
+        "unknown setting": ('[project]\nname = "x"\n[tool.mlops-lab]\ncolour = "red"\n', 4),
+        "unknown combo": ('[project]\nname = "x"\n[tool.mlops-lab]\ncombo = "pip_conda"\n', 4),
+        "combo is a number": ('[project]\nname = "x"\n[tool.mlops-lab]\ncombo = 3\n', 4),
+    },
 )
 def test_a_broken_pyproject(lab: Lab, text: str, line: int) -> None:
     lab.write("pyproject.toml", text)
@@ -70,21 +63,19 @@ def test_a_pyproject_in_another_encoding(lab: Lab) -> None:
     assert lab("setup", "--combo", "pip_uv", "--dry-run").code == 0
 
 
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        pytest.param("name: tiny\n  channels: [\n", 2, id="broken"),
-        pytest.param("channels:\n  - conda-forge\ndependencies:\n  - python\n", 1, id="no name"),
-        pytest.param("name:\ndependencies:\n  - python\n", 1, id="an empty name"),
-        pytest.param("name: a/b\ndependencies:\n  - python\n", 1, id="a path as name"),
-        pytest.param("name: tiny\ndependencies: python\n", 2, id="dependencies is a string"),
-        pytest.param(
-            "name: tiny\ndependencies:\n  - python\n  - {numpy: 2}\n", 4, id="an entry is a mapping"
-        ),
-        pytest.param("name: tiny\nname: tiny\n", 2, id="name twice"),
-        pytest.param("name: tiny\nchannels: {a: b}\n", 2, id="channels is a mapping"),
-        pytest.param("- tiny\n", 1, id="a list"),
-    ],
+@cases(
+    "text, line",
+    {
+        "broken": ("name: tiny\n  channels: [\n", 2),
+        "no name": ("channels:\n  - conda-forge\ndependencies:\n  - python\n", 1),
+        "an empty name": ("name:\ndependencies:\n  - python\n", 1),
+        "a path as name": ("name: a/b\ndependencies:\n  - python\n", 1),
+        "dependencies is a string": ("name: tiny\ndependencies: python\n", 2),
+        "an entry is a mapping": ("name: tiny\ndependencies:\n  - python\n  - {numpy: 2}\n", 4),
+        "name twice": ("name: tiny\nname: tiny\n", 2),
+        "channels is a mapping": ("name: tiny\nchannels: {a: b}\n", 2),
+        "a list": ("- tiny\n", 1),
+    },
 )
 def test_a_broken_conda_yml(lab: Lab, text: str, line: int) -> None:
     lab.write("conda.yml", text)

@@ -16,6 +16,7 @@ from tasks_lib.managers.base import Place
 from tasks_lib.results import Status
 from tasks_lib.tools import executables
 from tasks_lib.tools.variables import Use
+from tests.cases import cases
 from tests.contract.third_manager import Pdm
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def test_every_manager_has_its_row() -> None:
     assert all(set(rows) == set(ACTIONS) for rows in WORDS.values())
 
 
-@pytest.mark.parametrize(("name", "action", "words"), TABLE.values(), ids=TABLE)
+@cases("name, action, words", TABLE)
 def test_exact_words(
     project: MakeProject, activation: Activation, name: str, action: str, words: tuple[str, ...]
 ) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks_lib import report
+from tests.cases import cases
 from tests.lab import CONDA_YML, PYPROJECT, Answer, Lab, variables
 
 if TYPE_CHECKING:
@@ -203,7 +204,7 @@ def test_every_format(lab: Lab, port: int, form: str) -> None:
     _silent(lab, answer, lab("deps.lock", "--combo", "pip_uv", "--format", form, json=False))
 
 
-@pytest.mark.parametrize("login", LOGINS.values(), ids=LOGINS)
+@cases("login", LOGINS)
 def test_a_login_of_any_kind(lab: Lab, port: int, login: str) -> None:
     lab.env["MLOPS_LAB_INDEX_URL"] = f"http://{login}@127.0.0.1:{port}/closed/simple"
     _silent(lab, *(lab("deps.lock", "--combo", f"pip_{manager}") for manager in ("uv", "poetry")))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cases import cases
 from tests.lab import LAYERS, MANAGERS, SAMPLE, Answer, Lab, tree, untouched
 
 if TYPE_CHECKING:
@@ -115,13 +116,13 @@ def test_a_damaged_lock(made: Lab) -> None:
 
 
 @pytest.mark.parametrize("made", MANAGERS, ids=str, indirect=True)
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        pytest.param('version = "0.1.0"', 'version = "0.1.0"\nkeywords = "none"', id="wrong type"),
-        pytest.param('"iniconfig>=2"', '"iniconfig>=>2"', id="no requirement"),
-        pytest.param('name = "tiny-lab"', 'name = "tiny lab!"', id="no name"),
-    ],
+@cases(
+    "old, new",
+    {
+        "wrong type": ('version = "0.1.0"', 'version = "0.1.0"\nkeywords = "none"'),
+        "no requirement": ('"iniconfig>=2"', '"iniconfig>=>2"'),
+        "no name": ('name = "tiny-lab"', 'name = "tiny lab!"'),
+    },
 )
 def test_an_invalid_pyproject(made: Lab, old: str, new: str) -> None:
     assert made.case is not None

@@ -15,6 +15,7 @@ import pytest
 from tasks_lib.environments import shells
 from tasks_lib.environments.base import Activation
 from tasks_lib.execution.process import Command, environment
+from tests.cases import cases
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -300,12 +301,12 @@ def test_a_shell_within_the_shell_has_an_activation_of_its_own(lab: Lab, tmp_pat
     assert less(lab.saw("after"), "LEFT") == before
 
 
-@pytest.mark.parametrize(
+@cases(
     "case",
-    [
-        pytest.param(Case("bash", ("bash", "--norc")), id="bash"),
-        pytest.param(Case("zsh", ("zsh", "-f")), id="zsh"),
-    ],
+    {
+        "bash": Case("bash", ("bash", "--norc")),
+        "zsh": Case("zsh", ("zsh", "-f")),
+    },
 )
 def test_a_command_that_the_shell_remembers_is_looked_up_anew(lab: Lab, tmp_path: Path) -> None:
     activation = make(tmp_path, "env", lab.case)
@@ -323,12 +324,12 @@ def test_a_command_that_the_shell_remembers_is_looked_up_anew(lab: Lab, tmp_path
     assert (tmp_path / "theirs.txt").read_text().startswith("cat <")
 
 
-@pytest.mark.parametrize(
+@cases(
     "case",
-    [
-        pytest.param(Case("bash", ("bash", "--norc"), before="PS1='$ '"), id="bash"),
-        pytest.param(Case("zsh", ("zsh", "-f"), before="PS1='%% '"), id="zsh"),
-    ],
+    {
+        "bash": Case("bash", ("bash", "--norc"), before="PS1='$ '"),
+        "zsh": Case("zsh", ("zsh", "-f"), before="PS1='%% '"),
+    },
 )
 def test_the_prompt_names_the_environment_while_it_is_active(lab: Lab, tmp_path: Path) -> None:
     on = lab.write("on", make(tmp_path, "my env", lab.case))
@@ -357,9 +358,7 @@ def test_a_person_can_evaluate_it_at_the_prompt(lab: Lab, tmp_path: Path) -> Non
     assert less(lab.saw("after"), "LEFT") == before
 
 
-@pytest.mark.parametrize(
-    "moved", [pytest.param(False, id="home"), pytest.param(True, id="ZDOTDIR")]
-)
+@cases("moved", {"home": False, "ZDOTDIR": True})
 @pytest.mark.parametrize("case", INTERACTIVE)
 def test_a_new_shell_reads_the_persons_own_files_first(
     lab: Lab, tmp_path: Path, *, moved: bool, monkeypatch: pytest.MonkeyPatch

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
+from tests.cases import cases
 
 
 def test_exit_codes_are_those_that_the_readme_promises() -> None:
@@ -21,23 +20,19 @@ def test_exit_codes_are_those_that_the_readme_promises() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        pytest.param(
-            LabError("It is wrong.", ErrorCode.TOOL_FAILED), "It is wrong.", id="sentence"
-        ),
-        pytest.param(
+@cases(
+    "error, expected",
+    {
+        "sentence": (LabError("It is wrong.", ErrorCode.TOOL_FAILED), "It is wrong."),
+        "place": (
             LabError("It is wrong.", ErrorCode.TOOL_FAILED, file=Path("a"), line=3),
             "a:3: It is wrong.",
-            id="place",
         ),
-        pytest.param(
+        "remedy": (
             LabError("It is wrong.", ErrorCode.TOOL_FAILED, file="a", remedy=Remedy("Fix a")),
             "a: It is wrong. Next: Fix a",
-            id="remedy",
         ),
-    ],
+    },
 )
 def test_error_says_where_what_and_what_next(error: LabError, expected: str) -> None:
     assert str(error) == expected

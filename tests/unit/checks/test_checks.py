@@ -13,6 +13,7 @@ from tasks_lib.execution.process import Command, Outcome
 from tasks_lib.managers import pyproject_rules
 from tasks_lib.results import Result, Status
 from tasks_lib.session.session import Session
+from tests.cases import cases
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,13 +62,13 @@ def test_only_the_families_asked_for_are_answered() -> None:
     assert not Selection(ignore=frozenset({"env.exists"})).keeps("env.exists")
 
 
-@pytest.mark.parametrize(
-    ("conda", "status", "line"),
-    [
-        pytest.param(CONDA, Status.PASS, None, id="sound"),
-        pytest.param("name: base\n", Status.FAIL, 1, id="base"),
-        pytest.param("name: a\ndependencies: [\n", Status.FAIL, 3, id="broken"),
-    ],
+@cases(
+    "conda, status, line",
+    {
+        "sound": (CONDA, Status.PASS, None),
+        "base": ("name: base\n", Status.FAIL, 1),
+        "broken": ("name: a\ndependencies: [\n", Status.FAIL, 3),
+    },
 )
 def test_conda_file_is_checked(
     project: MakeProject, conda: str, status: Status, line: int | None
@@ -136,47 +137,49 @@ def test_environment_is_checked(project: MakeProject, venv: Path) -> None:
     assert Status.FAIL in {result.status for result in _doctor(_session(project))}
 
 
-@pytest.mark.parametrize(
-    ("code", "stdout", "stderr", "expected"),
-    [
-        pytest.param(
+@cases(
+    "code, stdout, stderr, expected",
+    {
+        "compatible": (
             0,
             "",
-            "Using Python 3.11.7 environment at: .venv\nChecked 5 packages in 0.41ms\n"
-            "All installed packages are compatible\n",
+            (
+                "Using Python 3.11.7 environment at: .venv\nChecked 5 packages in 0.41ms\n"
+                "All installed packages are compatible\n"
+            ),
             [(Status.PASS, "")],
-            id="compatible",
         ),
-        pytest.param(
+        "two incompatibilities": (
             1,
             "",
-            "Using Python 3.11.7 environment at: .venv\nChecked 4 packages in 0.31ms\nFound 2 "
-            "incompatibilities\n"
-            "The package `requests` requires `idna>=2.5,<4`, but it's not installed\n"
-            "The package `requests` requires `urllib3>=1.21.1,<3`, but `1.20` is installed\n",
+            (
+                "Using Python 3.11.7 environment at: .venv\nChecked 4 packages in 0.31ms\nFound 2 "
+                "incompatibilities\n"
+                "The package `requests` requires `idna>=2.5,<4`, but it's not installed\n"
+                "The package `requests` requires `urllib3>=1.21.1,<3`, but `1.20` is installed\n"
+            ),
             [
                 (Status.FAIL, "`idna>=2.5,<4`, but it's not installed"),
                 (Status.FAIL, "but `1.20` is installed"),
             ],
-            id="two incompatibilities",
         ),
-        pytest.param(
+        "no environment": (
             2,
             "",
-            "error: No virtual environment or system Python installation found for path "
-            "`.venv/bin/python`; run "
-            "`uv venv` to create an environment\n",
+            (
+                "error: No virtual environment or system Python installation found for path "
+                "`.venv/bin/python`; run "
+                "`uv venv` to create an environment\n"
+            ),
             [(Status.SKIP, "no environment")],
-            id="no environment",
         ),
-        pytest.param(
+        "could not be made": (
             2,
             "",
             "error: something else\n",
             [(Status.ERROR, "something else")],
-            id="could not be made",
         ),
-    ],
+    },
 )
 def test_answers_of_uv_pip_check(
     project: MakeProject, code: int, stdout: str, stderr: str, expected: list[tuple[Status, str]]
@@ -213,59 +216,48 @@ def test_what_an_environment_comes_with_decides_no_verdict(
 HEAD = '[project]\nname = "demo"\nversion = "0.1.0"\n'
 
 
-@pytest.mark.parametrize(
+@cases(
     "text",
-    [
-        pytest.param(HEAD, id="least"),
-        pytest.param(
-            f'{HEAD}requires-python = ">=3.11,<4"\n'
-            "dependencies = [\"six>=1; python_version<'4'\"]\n",
-            id="more",
-        ),
-        pytest.param(
-            f'{HEAD}[dependency-groups]\na = ["six"]\n'
-            'b = [{include-group = "a"}, "click[x]>=8"]\n',
-            id="groups",
-        ),
-        pytest.param('[project]\nname = "demo"\ndynamic = ["version"]\n', id="dynamic version"),
-    ],
+    {
+        "least": HEAD,
+        "more": f'{HEAD}requires-python = ">=3.11,<4"\n'
+        "dependencies = [\"six>=1; python_version<'4'\"]\n",
+        "groups": f'{HEAD}[dependency-groups]\na = ["six"]\n'
+        'b = [{include-group = "a"}, "click[x]>=8"]\n',
+        "dynamic version": '[project]\nname = "demo"\ndynamic = ["version"]\n',
+    },
 )
 def test_sound_manifest_passes(project: MakeProject, text: str) -> None:
     (result,) = pyproject_rules.validate(project(text))
     assert (result.id, result.status) == ("config.pyproject", Status.PASS)
 
 
-@pytest.mark.parametrize(
-    ("text", "line", "words"),
-    [
-        pytest.param("[tool.x]\n", None, "no [project] table", id="no project"),
-        pytest.param(f'{HEAD}requires-python = "3.11+"\n', 4, "3.11+", id="specifier"),
-        pytest.param(f'{HEAD}dependencies = ["not a req!!"]\n', 4, "not a req!!", id="requirement"),
-        pytest.param(
-            f"{HEAD}dependencies = [1]\n", 4, "dependencies", id="number for a requirement"
-        ),
-        pytest.param(
+@cases(
+    "text, line, words",
+    {
+        "no project": ("[tool.x]\n", None, "no [project] table"),
+        "specifier": (f'{HEAD}requires-python = "3.11+"\n', 4, "3.11+"),
+        "requirement": (f'{HEAD}dependencies = ["not a req!!"]\n', 4, "not a req!!"),
+        "number for a requirement": (f"{HEAD}dependencies = [1]\n", 4, "dependencies"),
+        "requirement of a group": (
             f'{HEAD}[dependency-groups]\nlab = ["six", "=="]\n',
             5,
             "lab: '=='",
-            id="requirement of a group",
         ),
-        pytest.param(f"{HEAD}[dependency-groups]\nlab = [1]\n", 5, "lab", id="number in a group"),
-        pytest.param(
+        "number in a group": (f"{HEAD}[dependency-groups]\nlab = [1]\n", 5, "lab"),
+        "no such group": (
             f'{HEAD}[dependency-groups]\nlab = [{{include-group = "no"}}]\n',
             5,
             "no",
-            id="no such group",
         ),
-        pytest.param(
+        "requirement of an extra": (
             f'{HEAD}[project.optional-dependencies]\nx = ["=="]\n',
             5,
             "x: '=='",
-            id="requirement of an extra",
         ),
-        pytest.param('[project]\nname = "a b"\nversion = "1"\n', 2, "name", id="name"),
-        pytest.param(f"{HEAD}keywords = 3\n", 4, "keywords", id="wrong type"),
-    ],
+        "name": ('[project]\nname = "a b"\nversion = "1"\n', 2, "name"),
+        "wrong type": (f"{HEAD}keywords = 3\n", 4, "keywords"),
+    },
 )
 def test_bad_manifest_fails_with_its_line(
     project: MakeProject, text: str, line: int | None, words: str

@@ -19,6 +19,7 @@ from tasks_lib.report.progress import Progress
 from tasks_lib.session import combos
 from tasks_lib.session.session import Session
 from tasks_lib.workflows import installation, synchronizing, updating
+from tests.cases import cases
 from tests.unit.workflows.conftest import CONDA_YML, LOCK, PYPROJECT
 
 if TYPE_CHECKING:
@@ -169,13 +170,13 @@ def test_a_mark_against_pip_is_for_what_the_guard_keeps(
     assert "PIP_BREAK_SYSTEM_PACKAGES" not in poetry.install(own.activation()).env
 
 
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        pytest.param("", "", id="empty"),
-        pytest.param('{"message": "In production."}', " Its reason: In production.", id="reason"),
-        pytest.param("[1]", "", id="no object"),
-    ],
+@cases(
+    "text, reason",
+    {
+        "empty": ("", ""),
+        "reason": ('{"message": "In production."}', " Its reason: In production."),
+        "no object": ("[1]", ""),
+    },
 )
 def test_a_frozen_one_is_not_changed(mine: Conda, text: str, reason: str) -> None:
     (mine.marker / "frozen").write_text(text)

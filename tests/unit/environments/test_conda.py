@@ -19,6 +19,7 @@ from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.execution.plan import Installs
 from tasks_lib.execution.process import Command, Outcome
 from tasks_lib.tools import executables
+from tests.cases import cases
 
 if TYPE_CHECKING:
     from tests.conftest import MakeProject
@@ -269,7 +270,7 @@ BASES = {
 }
 
 
-@pytest.mark.parametrize("folders", BASES.values(), ids=BASES)
+@cases("folders", BASES)
 def test_base_is_never_touched_however_it_is_named(
     project: MakeProject, conda_env: Path, folders: tuple[str, ...]
 ) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tasks_lib.environments.conda_config import Condarc
 from tasks_lib.errors import LabError
+from tests.cases import cases
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,16 +57,16 @@ MERGES = "a0: &a0 {x: 1}\n" + "".join(
 BOMB = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40))
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        pytest.param(MERGES, "longer than 20000 values", id="merges"),
-        pytest.param(BOMB, "longer than 20000 values", id="names"),
-        pytest.param("a: &a [*a]\n", "'a' contains itself", id="itself"),
-        pytest.param("a: " + "[" * 900, "nested too deeply", id="deep"),
-        pytest.param("a: 1\n" * 200_000, "longer than 20000 values", id="many"),
-        pytest.param("#" * (2 << 20), "larger than 1 MiB", id="large"),
-    ],
+@cases(
+    "text, said",
+    {
+        "merges": (MERGES, "longer than 20000 values"),
+        "names": (BOMB, "longer than 20000 values"),
+        "itself": ("a: &a [*a]\n", "'a' contains itself"),
+        "deep": ("a: " + "[" * 900, "nested too deeply"),
+        "many": ("a: 1\n" * 200_000, "longer than 20000 values"),
+        "large": ("#" * (2 << 20), "larger than 1 MiB"),
+    },
 )
 def test_settings_without_end_are_refused_before_they_are_built(
     home: Path, text: str, said: str
@@ -160,16 +161,16 @@ def test_channel_without_an_alias_is_left_to_the_engine() -> None:
     assert Condarc().urls("conda-forge") == ("conda-forge",)
 
 
-@pytest.mark.parametrize(
-    ("own", "declared", "expected"),
-    [
-        pytest.param([], (), ("conda-forge",), id="nothing said"),
-        pytest.param(["mine"], (), ("mine",), id="the user's"),
-        pytest.param([], ("file",), ("file",), id="the file's"),
-        pytest.param(["mine"], ("file",), ("file", "mine"), id="the file's first"),
-        pytest.param(["mine"], ("file", "nodefaults"), ("file",), id="nodefaults"),
-        pytest.param(["a", "b"], ("b", "c"), ("b", "c", "a"), id="each once"),
-    ],
+@cases(
+    "own, declared, expected",
+    {
+        "nothing said": ([], (), ("conda-forge",)),
+        "the user's": (["mine"], (), ("mine",)),
+        "the file's": ([], ("file",), ("file",)),
+        "the file's first": (["mine"], ("file",), ("file", "mine")),
+        "nodefaults": (["mine"], ("file", "nodefaults"), ("file",)),
+        "each once": (["a", "b"], ("b", "c"), ("b", "c", "a")),
+    },
 )
 def test_channels_of_a_run(
     own: list[str], declared: tuple[str, ...], expected: tuple[str, ...]
@@ -189,48 +190,48 @@ def test_mirrors_stand_for_the_channels_address() -> None:
     }
 
 
-@pytest.mark.parametrize(
+@cases(
     "text",
-    [
-        pytest.param("", id="empty"),
-        pytest.param("# only a comment\n", id="comment"),
-        pytest.param("\ufeffchannels: [a]\r\n", id="byte order mark and CRLF"),
-        pytest.param("channels:\nunknown: {x: [1]}\n", id="keys of nothing and unknown ones"),
-        pytest.param("channels: one\n", id="list as a word"),
-        pytest.param("custom_channels: {1: http://x}\nssl_verify: false\n", id="number as a key"),
-    ],
+    {
+        "empty": "",
+        "comment": "# only a comment\n",
+        "byte order mark and CRLF": "\ufeffchannels: [a]\r\n",
+        "keys of nothing and unknown ones": "channels:\nunknown: {x: [1]}\n",
+        "list as a word": "channels: one\n",
+        "number as a key": "custom_channels: {1: http://x}\nssl_verify: false\n",
+    },
 )
 def test_sound_files_are_read(home: Path, text: str) -> None:
     _write(home / ".condarc", text)
     assert Condarc.load({"HOME": str(home)}).channels(("x",))
 
 
-@pytest.mark.parametrize(
-    ("data", "line"),
-    [
-        pytest.param(b"a: [\n", 2, id="not closed"),
-        pytest.param(b"a: b\n\tc: d\n", 2, id="tab"),
-        pytest.param(b"a: b\n# caf\xe9\n", 2, id="Latin-1"),
-        pytest.param(b"a: b\nc: \x00\n", 2, id="NUL byte"),
-        pytest.param(b"- a\n", None, id="list at the top"),
-        pytest.param(b"just text\n", None, id="text at the top"),
-        pytest.param(b"channels: {a: b}\n", None, id="channels as a mapping"),
-        pytest.param(b"channels: 3\n", None, id="channels as a number"),
-        pytest.param(b"channels: [{a: b}]\n", None, id="channel that is a mapping"),
-        pytest.param(b"channels: [null]\n", None, id="channel of nothing"),
-        pytest.param(b"envs_dirs: {a: b}\n", None, id="folders as a mapping"),
-        pytest.param(b"custom_channels: [a]\n", None, id="custom channels as a list"),
-        pytest.param(b"custom_channels: {x: 3}\n", None, id="custom channel as a number"),
-        pytest.param(b"custom_multichannels: {x: 3}\n", None, id="multichannel as a number"),
-        pytest.param(b"mirrored_channels: {x: 3}\n", None, id="mirrors as a number"),
-        pytest.param(b"channel_alias: [a]\n", None, id="alias as a list"),
-        pytest.param(b"channel_priority: {a: b}\n", None, id="priority as a mapping"),
-        pytest.param(b"ssl_verify: {a: b}\n", None, id="ssl_verify as a mapping"),
-        pytest.param(b"x: 2001-99-99\nchannels: [a]\n", None, id="impossible date"),
-        pytest.param(b"x: !!python/object:os.system {}\n", 1, id="object"),
-        pytest.param(b"? [a]\n: b\n", 1, id="key that is a list"),
-        pytest.param(b"a: " + b"[" * 20_000, None, id="deep nesting"),
-    ],
+@cases(
+    "data, line",
+    {
+        "not closed": (b"a: [\n", 2),
+        "tab": (b"a: b\n\tc: d\n", 2),
+        "Latin-1": (b"a: b\n# caf\xe9\n", 2),
+        "NUL byte": (b"a: b\nc: \x00\n", 2),
+        "list at the top": (b"- a\n", None),
+        "text at the top": (b"just text\n", None),
+        "channels as a mapping": (b"channels: {a: b}\n", None),
+        "channels as a number": (b"channels: 3\n", None),
+        "channel that is a mapping": (b"channels: [{a: b}]\n", None),
+        "channel of nothing": (b"channels: [null]\n", None),
+        "folders as a mapping": (b"envs_dirs: {a: b}\n", None),
+        "custom channels as a list": (b"custom_channels: [a]\n", None),
+        "custom channel as a number": (b"custom_channels: {x: 3}\n", None),
+        "multichannel as a number": (b"custom_multichannels: {x: 3}\n", None),
+        "mirrors as a number": (b"mirrored_channels: {x: 3}\n", None),
+        "alias as a list": (b"channel_alias: [a]\n", None),
+        "priority as a mapping": (b"channel_priority: {a: b}\n", None),
+        "ssl_verify as a mapping": (b"ssl_verify: {a: b}\n", None),
+        "impossible date": (b"x: 2001-99-99\nchannels: [a]\n", None),
+        "object": (b"x: !!python/object:os.system {}\n", 1),
+        "key that is a list": (b"? [a]\n: b\n", 1),
+        "deep nesting": (b"a: " + b"[" * 20_000, None),
+    },
 )
 def test_broken_file_is_named(home: Path, data: bytes, line: int | None) -> None:
     path = home / ".condarc"

@@ -21,6 +21,7 @@ from tasks_lib.project.conda_file import CondaFile
 from tasks_lib.tools.pip_variables import PIP
 from tasks_lib.tools.variables import Use
 from tests import tiny_channel
+from tests.cases import cases
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,7 +117,7 @@ def _engine(name: str) -> conda_engines.Engine:
     )
 
 
-@pytest.mark.parametrize(("name", "action", "expected"), TABLE.values(), ids=TABLE)
+@cases("name, action, expected", TABLE)
 def test_exact_arguments(
     name: str, action: str, expected: tuple[str, ...], file: CondaFile, root: Path
 ) -> None:
@@ -294,16 +295,16 @@ def on_path(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(
-    ("programs", "asked", "chosen"),
-    [
-        pytest.param((), "auto", "rattler", id="no conda"),
-        pytest.param(("micromamba",), "auto", "micromamba", id="micromamba"),
-        pytest.param(("micromamba", "mamba"), "auto", "mamba", id="mamba before micromamba"),
-        pytest.param(("micromamba", "mamba", "conda"), "auto", "conda", id="conda before all"),
-        pytest.param(("conda",), "rattler", "rattler", id="rattler asked for"),
-        pytest.param(("conda", "mamba"), "mamba", "mamba", id="mamba asked for"),
-    ],
+@cases(
+    "programs, asked, chosen",
+    {
+        "no conda": ((), "auto", "rattler"),
+        "micromamba": (("micromamba",), "auto", "micromamba"),
+        "mamba before micromamba": (("micromamba", "mamba"), "auto", "mamba"),
+        "conda before all": (("micromamba", "mamba", "conda"), "auto", "conda"),
+        "rattler asked for": (("conda",), "rattler", "rattler"),
+        "mamba asked for": (("conda", "mamba"), "mamba", "mamba"),
+    },
 )
 def test_choice(on_path: Path, programs: tuple[str, ...], asked: str, chosen: str) -> None:
     for name in programs:

@@ -11,6 +11,7 @@ import pytest
 
 from tasks_lib.environments import distribution_health
 from tasks_lib.results import Result, Status
+from tests.cases import cases
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,7 +139,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("damage", "check", "words"), DAMAGE.values(), ids=DAMAGE)
+@cases("damage, check, words", DAMAGE)
 def test_each_damage_fails_its_own_check(
     sound: Path, damage: Callable[[Path], object], check: str, words: str
 ) -> None:
@@ -161,26 +162,24 @@ def test_long_lists_are_cut(venv: Path, install: Install) -> None:
     assert found(venv)["doctor.records"].detail.endswith("and 4 more.")
 
 
-@pytest.mark.parametrize(
-    ("text", "status"),
-    [
-        pytest.param("#!{prefix}/bin/python\n", Status.PASS, id="own interpreter"),
-        pytest.param(
+@cases(
+    "text, status",
+    {
+        "own interpreter": ("#!{prefix}/bin/python\n", Status.PASS),
+        "own, long or spaced": (
             "#!/bin/sh\n'''exec' '{prefix}/bin/python' \"$0\" \"$@\"\n",
             Status.PASS,
-            id="own, long or spaced",
         ),
-        pytest.param("#!/bin/sh\necho\n", Status.PASS, id="shell script"),
-        pytest.param("#!/usr/bin/env python3\n", Status.PASS, id="env"),
-        pytest.param("#!/usr/bin/python3\n", Status.PASS, id="the system's Python, on purpose"),
-        pytest.param("\x7fELF\0\0", Status.PASS, id="binary"),
-        pytest.param("#!/old/.venv/bin/python3.11\n", Status.FAIL, id="other place"),
-        pytest.param(
+        "shell script": ("#!/bin/sh\necho\n", Status.PASS),
+        "env": ("#!/usr/bin/env python3\n", Status.PASS),
+        "the system's Python, on purpose": ("#!/usr/bin/python3\n", Status.PASS),
+        "binary": ("\x7fELF\0\0", Status.PASS),
+        "other place": ("#!/old/.venv/bin/python3.11\n", Status.FAIL),
+        "other, spaced": (
             "#!/bin/sh\n'''exec' '/old place/.venv/bin/python' \"$0\"\n",
             Status.FAIL,
-            id="other, spaced",
         ),
-    ],
+    },
 )
 def test_moved_folder_shows_in_its_scripts(venv: Path, text: str, status: Status) -> None:
     (venv / "bin/tool").write_text(text.format(prefix=venv))
@@ -224,15 +223,15 @@ def _row(path: str, text: str) -> str:
     return f"{path},sha256={digest},{len(text)}\n"
 
 
-@pytest.mark.parametrize(
-    ("other", "now", "altered", "shared"),
-    [
-        pytest.param("b", "a", Status.PASS, Status.WARN, id="the first one's file"),
-        pytest.param("b", "b", Status.PASS, Status.WARN, id="the last one's file"),
-        pytest.param("b", "c", Status.FAIL, Status.WARN, id="neither's file"),
-        pytest.param("a", "a", Status.PASS, Status.PASS, id="the same file"),
-        pytest.param("a", "c", Status.FAIL, Status.PASS, id="the same file, altered"),
-    ],
+@cases(
+    "other, now, altered, shared",
+    {
+        "the first one's file": ("b", "a", Status.PASS, Status.WARN),
+        "the last one's file": ("b", "b", Status.PASS, Status.WARN),
+        "neither's file": ("b", "c", Status.FAIL, Status.WARN),
+        "the same file": ("a", "a", Status.PASS, Status.PASS),
+        "the same file, altered": ("a", "c", Status.FAIL, Status.PASS),
+    },
 )
 @pytest.mark.parametrize("path", ["jupyter.py", "../../../bin/jupyter"])
 def test_one_file_of_two_distributions(  # noqa: PLR0913 - the parts of a case

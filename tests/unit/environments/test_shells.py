@@ -11,6 +11,7 @@ from tasks_lib.environments import shells
 from tasks_lib.environments.base import Activation
 from tasks_lib.errors import LabError
 from tasks_lib.execution.process import Command
+from tests.cases import cases
 
 PREFIX = Path("/home/me/a project")
 
@@ -32,28 +33,27 @@ def activation(
     )
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "expected"),
-    [
-        pytest.param("bash", "a b", "'a b'", id="bash space"),
-        pytest.param("bash", "plain", "'plain'", id="bash quotes always"),
-        pytest.param("bash", "it's", "'it'\"'\"'s'", id="bash quote"),
-        pytest.param("bash", '$(id) `id` !1 \\ "', "'$(id) `id` !1 \\ \"'", id="bash substitution"),
-        pytest.param("bash", "a\nb", "'a\nb'", id="bash line break"),
-        pytest.param("zsh", "=ls", "'=ls'", id="zsh equals"),
-        pytest.param("fish", "it's \\ $HOME (id)", "'it\\'s \\\\ $HOME (id)'", id="fish"),
-        pytest.param("fish", "\\'", "'\\\\\\''", id="fish backslash before a quote"),
-        pytest.param("powershell", "it's $Env:X `n", "'it''s $Env:X `n'", id="powershell"),
-        pytest.param(
+@cases(
+    "name, value, expected",
+    {
+        "bash space": ("bash", "a b", "'a b'"),
+        "bash quotes always": ("bash", "plain", "'plain'"),
+        "bash quote": ("bash", "it's", "'it'\"'\"'s'"),
+        "bash substitution": ("bash", '$(id) `id` !1 \\ "', "'$(id) `id` !1 \\ \"'"),
+        "bash line break": ("bash", "a\nb", "'a\nb'"),
+        "zsh equals": ("zsh", "=ls", "'=ls'"),
+        "fish": ("fish", "it's \\ $HOME (id)", "'it\\'s \\\\ $HOME (id)'"),
+        "fish backslash before a quote": ("fish", "\\'", "'\\\\\\''"),
+        "powershell": ("powershell", "it's $Env:X `n", "'it''s $Env:X `n'"),
+        "powershell typographic quotes": (
             "powershell",
             "\u2018\u2019\u201a\u201b",
             "'" + "\u2018\u2018\u2019\u2019\u201a\u201a\u201b\u201b'",
-            id="powershell typographic quotes",
         ),
-        pytest.param("cmd", "a b!", "a b!", id="cmd plain"),
-        pytest.param("cmd", "100%PATH%", "100%%PATH%%", id="cmd per cent"),
-        pytest.param("cmd", 'a"&b|<>^', 'a^"^&b^|^<^>^^', id="cmd operators"),
-    ],
+        "cmd plain": ("cmd", "a b!", "a b!"),
+        "cmd per cent": ("cmd", "100%PATH%", "100%%PATH%%"),
+        "cmd operators": ("cmd", 'a"&b|<>^', 'a^"^&b^|^<^>^^'),
+    },
 )
 def test_a_value_is_quoted_for_its_shell(name: str, value: str, expected: str) -> None:
     assert shells.SHELLS[name].quote(value) == expected
@@ -122,13 +122,13 @@ def test_nothing_that_an_interactive_zsh_would_take_for_a_command(name: str) -> 
     assert "#" not in shells.activation_script(name, activation()).replace("${PS1#", "")
 
 
-@pytest.mark.parametrize(
-    ("label", "expected"),
-    [
-        pytest.param("mlops_env", "'(mlops_env) '", id="plain"),
-        pytest.param("my été", "'(my_été) '", id="accents"),
-        pytest.param("$(id)`id`\\u%n'", "'(__id__id__u_n_) '", id="nothing that a prompt expands"),
-    ],
+@cases(
+    "label, expected",
+    {
+        "plain": ("mlops_env", "'(mlops_env) '"),
+        "accents": ("my été", "'(my_été) '"),
+        "nothing that a prompt expands": ("$(id)`id`\\u%n'", "'(__id__id__u_n_) '"),
+    },
 )
 def test_the_prompt_names_the_environment(label: str, expected: str) -> None:
     said = shells.activation_script("bash", activation({"VIRTUAL_ENV_PROMPT": label}))

@@ -11,6 +11,7 @@ import pytest
 from tasks_lib.environments import site_packages
 from tasks_lib.project import pip_section
 from tasks_lib.project.conda_file import CondaFile
+from tests.cases import cases
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,17 +37,16 @@ def test_no_environment_has_nothing_installed(root: Path) -> None:
     assert site_packages.python_version(root / "nothing") is None
 
 
-@pytest.mark.parametrize(
-    ("folders", "expected"),
-    [
-        pytest.param(
+@cases(
+    "folders, expected",
+    {
+        "newest": (
             ("lib/python3.9/site-packages", "lib/python3.11/site-packages"),
             "lib/python3.11",
-            id="newest",
         ),
-        pytest.param(("lib/python3.13t/site-packages",), "lib/python3.13t", id="free-threaded"),
-        pytest.param(("Lib/site-packages",), "Lib", id="Windows"),
-    ],
+        "free-threaded": (("lib/python3.13t/site-packages",), "lib/python3.13t"),
+        "Windows": (("Lib/site-packages",), "Lib"),
+    },
 )
 def test_folder_of_the_packages(root: Path, folders: tuple[str, ...], expected: str) -> None:
     for folder in folders:
@@ -122,36 +122,32 @@ def test_entry_of_a_pip_section_is_met_or_not(
     assert bool(found) is not met, section
 
 
-@pytest.mark.parametrize(
-    ("source", "expected"),
-    [
-        pytest.param(None, "demo==1.0", id="from an index"),
-        pytest.param(
+@cases(
+    "source, expected",
+    {
+        "from an index": (None, "demo==1.0"),
+        "file": (
             {"url": "https://example.org/demo-1.0.whl"},
             "demo @ https://example.org/demo-1.0.whl",
-            id="file",
         ),
-        pytest.param(
+        "a folder for editing": (
             {"url": "file:///a%20b", "dir_info": {"editable": True}},
             "editable:/a b",
-            id="a folder for editing",
         ),
-        pytest.param(
+        "a commit": (
             {"url": "https://example.org/demo", "vcs_info": {"vcs": "git", "commit_id": "c0ffee"}},
             "demo @ git+https://example.org/demo@c0ffee",
-            id="a commit",
         ),
-        pytest.param(
+        "a folder of a commit": (
             {
                 "url": "https://example.org/demo",
                 "vcs_info": {"vcs": "git", "commit_id": "c0ffee"},
                 "subdirectory": "lib/a",
             },
             "demo @ git+https://example.org/demo@c0ffee#subdirectory=lib/a",
-            id="a folder of a commit",
         ),
-        pytest.param([], "demo==1.0", id="no record of its source"),
-    ],
+        "no record of its source": ([], "demo==1.0"),
+    },
 )
 def test_requirement_asks_for_exactly_what_is_installed(
     venv: Path, install: Install, source: object, expected: str
@@ -162,21 +158,20 @@ def test_requirement_asks_for_exactly_what_is_installed(
     assert site_packages.requirements(venv) == {"demo": expected}
 
 
-@pytest.mark.parametrize(
-    ("headers", "body", "expected"),
-    [
-        pytest.param("", "", [], id="nothing"),
-        pytest.param("Requires-Dist: a>=1 ; extra == 'x'", "", ["a>=1 ; extra == 'x'"], id="one"),
-        pytest.param("Requires-Dist: a\nrequires-dist: b", "", ["a", "b"], id="any case"),
-        pytest.param("Requires-Dist: a", "Requires-Dist: evil>=9", ["a"], id="line in the README"),
-        pytest.param(
+@cases(
+    "headers, body, expected",
+    {
+        "nothing": ("", "", []),
+        "one": ("Requires-Dist: a>=1 ; extra == 'x'", "", ["a>=1 ; extra == 'x'"]),
+        "any case": ("Requires-Dist: a\nrequires-dist: b", "", ["a", "b"]),
+        "line in the README": ("Requires-Dist: a", "Requires-Dist: evil>=9", ["a"]),
+        "behind a folded README": (
             "Description: x\n        \n        Requires-Dist: evil\nRequires-Dist: a",
             "",
             ["a"],
-            id="behind a folded README",
         ),
-        pytest.param("", "Name: evil\nRequires-Dist: evil", [], id="only in the README"),
-    ],
+        "only in the README": ("", "Name: evil\nRequires-Dist: evil", []),
+    },
 )
 def test_requirements_are_those_of_the_headers(
     venv: Path, install: Install, headers: str, body: str, expected: list[str]

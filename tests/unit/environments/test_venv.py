@@ -13,6 +13,7 @@ from tasks_lib.environments.venv import Venv
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.results import Status
 from tasks_lib.tools import executables
+from tests.cases import cases
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +37,7 @@ STATES: dict[str, tuple[Callable[[Path], object], State]] = {
 }
 
 
-@pytest.mark.parametrize(("prepare", "state"), STATES.values(), ids=STATES)
+@cases("prepare, state", STATES)
 def test_what_stands_at_its_place(
     project: MakeProject, prepare: Callable[[Path], object], state: State
 ) -> None:
@@ -91,15 +92,15 @@ def pythons(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(executables, "pythons", list)
 
 
-@pytest.mark.parametrize(
-    ("requires", "python", "expected"),
-    [
-        pytest.param(">=3.11", "", ("--python", executables.base_python()), id="this Python"),
-        pytest.param(">=3.11", "3.12", ("--python", "3.12"), id="the one asked for"),
-        pytest.param(">=3.12", "", ("--python", "/of/3.12.1"), id="another of this machine"),
-        pytest.param(">=3.99", "", ("--python", ">=3.99"), id="left to uv"),
-        pytest.param("", "", ("--python", executables.base_python()), id="nothing said"),
-    ],
+@cases(
+    "requires, python, expected",
+    {
+        "this Python": (">=3.11", "", ("--python", executables.base_python())),
+        "the one asked for": (">=3.11", "3.12", ("--python", "3.12")),
+        "another of this machine": (">=3.12", "", ("--python", "/of/3.12.1")),
+        "left to uv": (">=3.99", "", ("--python", ">=3.99")),
+        "nothing said": ("", "", ("--python", executables.base_python())),
+    },
 )
 def test_command_that_makes_it(  # noqa: PLR0913, PLR0917 - one case a row
     project: MakeProject,
@@ -132,7 +133,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("requires", "python", "files", "said"), REFUSED.values(), ids=REFUSED)
+@cases("requires, python, files, said", REFUSED)
 def test_python_that_does_not_fit_is_refused_before_anything_is_made(  # noqa: PLR0913, PLR0917 - one case a row
     project: MakeProject,
     pythons: None,
@@ -176,19 +177,19 @@ def test_specifier_that_is_none_has_its_line(project: MakeProject, requires: str
     assert (caught.value.file, caught.value.line) == ("pyproject.toml", 3)
 
 
-@pytest.mark.parametrize(
-    ("requires", "python", "lacks"),
-    [
-        pytest.param(">=3.11", "", False, id="fits"),
-        pytest.param(">=3.12", "", True, id="too old"),
-        pytest.param("<3.11", "", True, id="too new"),
-        pytest.param(">=3.11", "3.11", False, id="asked for, fits"),
-        pytest.param(">=3.11", "3.11.7", False, id="asked for exactly"),
-        pytest.param(">=3.11", "3.12", True, id="asked for another"),
-        pytest.param(">=3.11", "3.1", True, id="no prefix of a number"),
-        pytest.param(">=3.11", "3", False, id="any 3"),
-        pytest.param(">=3.11", ">=3.12", True, id="asked for by a specifier"),
-    ],
+@cases(
+    "requires, python, lacks",
+    {
+        "fits": (">=3.11", "", False),
+        "too old": (">=3.12", "", True),
+        "too new": ("<3.11", "", True),
+        "asked for, fits": (">=3.11", "3.11", False),
+        "asked for exactly": (">=3.11", "3.11.7", False),
+        "asked for another": (">=3.11", "3.12", True),
+        "no prefix of a number": (">=3.11", "3.1", True),
+        "any 3": (">=3.11", "3", False),
+        "asked for by a specifier": (">=3.11", ">=3.12", True),
+    },
 )
 def test_python_that_does_not_fit_is_lacking(
     project: MakeProject,
@@ -237,16 +238,15 @@ def test_sound_environment_is_healthy(project: MakeProject, venv: Path, install:
     assert {result.status for result in results} == {Status.PASS}
 
 
-@pytest.mark.parametrize(
-    ("prepare", "words"),
-    [
-        pytest.param(
+@cases(
+    "prepare, words",
+    {
+        "link": (
             lambda python: python.symlink_to("/gone/python3"),
             "a link to /gone/python3, which does not exist",
-            id="link",
         ),
-        pytest.param(lambda _: None, "does not exist", id="missing"),
-    ],
+        "missing": (lambda _: None, "does not exist"),
+    },
 )
 def test_broken_interpreter_is_found(
     project: MakeProject, venv: Path, prepare: Callable[[Path], object], words: str

@@ -15,6 +15,7 @@ from tasks_lib.execution import failures, redaction
 from tasks_lib.execution.process import Command, Outcome
 from tasks_lib.managers import poetry_messages
 from tasks_lib.tools import uv
+from tests.cases import cases
 
 BAD, FAILED, MISSING = ExitCode.BAD_REQUEST, ExitCode.TOOL_FAILED, ExitCode.TOOL_MISSING
 
@@ -797,7 +798,7 @@ def _outcome(program: str, stderr: str, stdout: str = "") -> Outcome:
     return Outcome(command, 1, stdout, stderr, 0.1)
 
 
-@pytest.mark.parametrize(("program", "failure"), ALL.values(), ids=ALL)
+@cases("program, failure", ALL)
 def test_real_failure_becomes_one_clear_answer(program: str, failure: Failure) -> None:
     found = failures.explain(_outcome(program, failure.stderr, failure.stdout))
     said = f"{found.message} {found.remedy!s}"
@@ -848,31 +849,18 @@ def test_braces_in_what_a_tool_printed_do_no_harm() -> None:
     assert "{0} {said} {x}" in found.message
 
 
-@pytest.mark.parametrize(
+@cases(
     "said",
-    [
-        pytest.param(
-            "Failed to fetch: http://me:hunter2@127.0.0.1:9/simple/six/", id="in an address"
-        ),
-        pytest.param(
-            "All attempts to connect to me:hunter2@127.0.0.1:9 failed.",
-            id="as Poetry prints a host",
-        ),
-        pytest.param(
-            "All attempts to connect to me:4711@127.0.0.1:9 failed.",
-            id="number, as Poetry prints a host",
-        ),
-        pytest.param("Failed to fetch: https://hunter2@host/simple/", id="token for a name"),
-        pytest.param("weird: https://me:hunter2@host/x said no", id="in an unknown failure"),
-        pytest.param("weird: http://me%40x:hunter2@host/x", id="escaped name"),
-        pytest.param(
-            "CondaHTTPError: HTTP 000 for url <https://host/t/hunter2/conda-forge/noarch>",
-            id="conda's token",
-        ),
-        pytest.param(
-            "weird: tried me:hunter2@host:80, which failed", id="unknown failure with a host"
-        ),
-    ],
+    {
+        "in an address": "Failed to fetch: http://me:hunter2@127.0.0.1:9/simple/six/",
+        "as Poetry prints a host": "All attempts to connect to me:hunter2@127.0.0.1:9 failed.",
+        "number, as Poetry prints a host": "All attempts to connect to me:4711@127.0.0.1:9 failed.",
+        "token for a name": "Failed to fetch: https://hunter2@host/simple/",
+        "in an unknown failure": "weird: https://me:hunter2@host/x said no",
+        "escaped name": "weird: http://me%40x:hunter2@host/x",
+        "conda's token": "CondaHTTPError: HTTP 000 for url <https://host/t/hunter2/conda-forge/noarch>",
+        "unknown failure with a host": "weird: tried me:hunter2@host:80, which failed",
+    },
 )
 def test_no_credential_is_shown(said: str) -> None:
     for command in ("do it", f"--index https://me:hunter2@host/simple {said}"):

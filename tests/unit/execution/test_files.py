@@ -11,6 +11,7 @@ import pytest
 from tasks_lib.errors import ErrorCode, ExitCode, LabError
 from tasks_lib.execution import files
 from tasks_lib.execution.files import clear_unfinished, keep_line_ends, put_back, write
+from tests.cases import cases
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -150,14 +151,14 @@ def test_only_what_a_killed_write_left_is_cleared(root: Path) -> None:
     assert sorted(path.name for path in root.iterdir()) == [".a.0123abc", ".a.notes", ".b.0123abcd"]
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "expected"),
-    [
-        pytest.param(b"a\r\nb\r\n", b"a\nc\n", b"a\r\nc\r\n", id="CRLF comes back"),
-        pytest.param(b"a\nb\n", b"a\nc\n", b"a\nc\n", id="LF stays"),
-        pytest.param(b"a\r\nb\n", b"a\nc\n", b"a\nc\n", id="a mixture is nobody's choice"),
-        pytest.param(b"a\r\n", b"a\r\nc\r\n", b"a\r\nc\r\n", id="kept by the tool"),
-    ],
+@cases(
+    "before, after, expected",
+    {
+        "CRLF comes back": (b"a\r\nb\r\n", b"a\nc\n", b"a\r\nc\r\n"),
+        "LF stays": (b"a\nb\n", b"a\nc\n", b"a\nc\n"),
+        "a mixture is nobody's choice": (b"a\r\nb\n", b"a\nc\n", b"a\nc\n"),
+        "kept by the tool": (b"a\r\n", b"a\r\nc\r\n", b"a\r\nc\r\n"),
+    },
 )
 def test_line_ends_of_a_manifest_are_kept(
     root: Path, before: bytes, after: bytes, expected: bytes

@@ -13,6 +13,7 @@ from tasks_lib.execution import process
 from tasks_lib.execution.plan import Step, Writes, execute
 from tasks_lib.execution.process import Command, Outcome
 from tasks_lib.results import Result, Status
+from tests.cases import cases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -233,10 +234,10 @@ def test_outcome_of_a_command_goes_to_what_reads_it(monkeypatch: pytest.MonkeyPa
     assert caught.value.title == "Y failed"
 
 
-@pytest.mark.parametrize(
-    ("step", "expected"),
-    [
-        pytest.param(
+@cases(
+    "step, expected",
+    {
+        "command": (
             Step(
                 "a", "A", Command(("/x/uv", "lock", "a b"), "why", env={"UV_K": "v"}), needs=("b",)
             ),
@@ -247,19 +248,16 @@ def test_outcome_of_a_command_goes_to_what_reads_it(monkeypatch: pytest.MonkeyPa
                 "argv": ["/x/uv", "lock", "a b"],
                 "needs": ["b"],
             },
-            id="command",
         ),
-        pytest.param(
+        "work": (
             Step("a", "A", work=work(), shown="rm -r x"),
             {"id": "a", "command": "rm -r x", "why": "A", "argv": [], "needs": []},
-            id="work",
         ),
-        pytest.param(
+        "reason of the step": (
             Step("a", "A", Command(("uv",), "its own"), why="the step's"),
             {"id": "a", "command": "uv", "why": "the step's", "argv": ["uv"], "needs": []},
-            id="reason of the step",
         ),
-    ],
+    },
 )
 def test_dry_run_shows_the_step(step: Step, expected: dict[str, object]) -> None:
     assert step.as_dict() == expected

@@ -14,6 +14,7 @@ from tasks_lib.errors import Remedy
 from tasks_lib.execution import shell_words
 from tasks_lib.execution.process import Command
 from tasks_lib.report import remedies
+from tests.cases import cases
 
 ROOT = Path(__file__).parents[3]
 SHELLS = ("bash", "zsh", "fish", "powershell", "cmd")
@@ -78,33 +79,30 @@ def test_a_line_break_that_cmd_cannot_hold_leaves_the_sentence(
     assert str(remedies.typable(Remedy("Do it", ("x", "a\nb & calc")))) == "Do it"
 
 
-@pytest.mark.parametrize(
-    ("command", "expected"),
-    [
-        pytest.param(
+@cases(
+    "command, expected",
+    {
+        "quoted": (
             Command(("uv", "add", "a b")),
             {"bash": "uv add 'a b'", "cmd": 'uv add ^"a b^"'},
-            id="quoted",
         ),
-        pytest.param(
+        "sorted": (
             Command(("uv",), env={"UV_B": "x y", "UV_A": "1", "UV_C": None}),
             {
                 "bash": "UV_A=1 UV_B='x y' uv",
                 "powershell": "$Env:UV_A = '1'; $Env:UV_B = 'x y'; uv",
                 "cmd": "set UV_A=1& set UV_B=x y& uv",
             },
-            id="sorted",
         ),
-        pytest.param(
+        "a variable of a user's": (
             Command(("uv",), env={"KEY": "hunter2"}),
             {
                 "bash": "KEY=*** uv",
                 "powershell": "$Env:KEY = '***'; uv",
                 "cmd": "set KEY=***& uv",
             },
-            id="a variable of a user's",
         ),
-        pytest.param(
+        "the PATH of the machine": (
             Command(("uv",), env={"PATH": f"/a b/bin{os.pathsep}/usr/bin"}),
             {
                 "bash": "PATH='/a b/bin':$PATH uv",
@@ -112,9 +110,8 @@ def test_a_line_break_that_cmd_cannot_hold_leaves_the_sentence(
                 "powershell": "$Env:PATH = '/a b/bin' + ':' + $Env:PATH; uv",
                 "cmd": "set PATH=/a b/bin;%PATH%& uv",
             },
-            id="the PATH of the machine",
         ),
-    ],
+    },
 )
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_command_is_shown_as_a_user_types_it(
@@ -124,32 +121,29 @@ def test_a_command_is_shown_as_a_user_types_it(
     assert shell_words.shown(command, shell) == expected.get(shell, expected["bash"])
 
 
-@pytest.mark.parametrize(
-    ("variables", "expected"),
-    [
-        pytest.param({}, "bash", id="nothing"),
-        pytest.param({"SHELL": "/bin/bash"}, "bash", id="bash"),
-        pytest.param({"SHELL": "/usr/local/bin/zsh"}, "zsh", id="zsh"),
-        pytest.param({"SHELL": "/usr/bin/fish"}, "fish", id="fish"),
-        pytest.param({"SHELL": "/usr/bin/pwsh"}, "powershell", id="pwsh"),
-        pytest.param({"SHELL": "/bin/tcsh"}, "bash", id="unknown"),
-        pytest.param(
+@cases(
+    "variables, expected",
+    {
+        "nothing": ({}, "bash"),
+        "bash": ({"SHELL": "/bin/bash"}, "bash"),
+        "zsh": ({"SHELL": "/usr/local/bin/zsh"}, "zsh"),
+        "fish": ({"SHELL": "/usr/bin/fish"}, "fish"),
+        "pwsh": ({"SHELL": "/usr/bin/pwsh"}, "powershell"),
+        "unknown": ({"SHELL": "/bin/tcsh"}, "bash"),
+        "Git bash": (
             {"SHELL": r"C:\Program Files\Git\usr\bin\bash.exe", "COMSPEC": "cmd.exe"},
             "bash",
-            id="Git bash",
         ),
-        pytest.param({"ComSpec": r"C:\Windows\system32\cmd.exe"}, "cmd", id="cmd"),
-        pytest.param(
+        "cmd": ({"ComSpec": r"C:\Windows\system32\cmd.exe"}, "cmd"),
+        "cmd's own": (
             {"COMSPEC": "cmd.exe", "PSModulePath": r"C:\Program Files\x;C:\Windows\y"},
             "cmd",
-            id="cmd's own",
         ),
-        pytest.param(
+        "PowerShell on Windows": (
             {"COMSPEC": "cmd.exe", "PSMODULEPATH": r"C:\Users\me;C:\Program Files\x;C:\Windows\y"},
             "powershell",
-            id="PowerShell on Windows",
         ),
-    ],
+    },
 )
 def test_the_shell_is_detected(variables: dict[str, str], expected: str) -> None:
     assert shell_words.named(variables) == expected

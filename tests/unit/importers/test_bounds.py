@@ -12,6 +12,7 @@ import pytest
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.report.progress import Progress
 from tasks_lib.workflows import adoption
+from tests.cases import cases
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -130,20 +131,19 @@ def test_what_is_of_another_kind_is_refused(root: Path, name: str) -> None:
     assert caught.value.code is ErrorCode.INVALID_MANIFEST
 
 
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        pytest.param(
-            "setup.cfg", f"[metadata]\nlong_description = file: {'a' * 5_000}\n", id="readme"
-        ),
-        pytest.param(
+@cases(
+    "name, text",
+    {
+        "readme": ("setup.cfg", f"[metadata]\nlong_description = file: {'a' * 5_000}\n"),
+        "a group with another table": (
             "pyproject.toml",
-            f"{_HEAD}[dependency-groups]\na = [{{x = 1}}, 'six']\n"
-            "[tool.poetry.group.a.dependencies]\nsix = '1'\n",
-            id="a group with another table",
+            (
+                f"{_HEAD}[dependency-groups]\na = [{{x = 1}}, 'six']\n"
+                "[tool.poetry.group.a.dependencies]\nsix = '1'\n"
+            ),
         ),
-        pytest.param("pyproject.toml", _IN_PARTS, id="a table in parts"),
-    ],
+        "a table in parts": ("pyproject.toml", _IN_PARTS),
+    },
 )
 def test_what_is_odd_is_taken_over_or_one_error(root: Path, name: str, text: str) -> None:
     with contextlib.suppress(LabError):

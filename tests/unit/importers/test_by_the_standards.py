@@ -12,6 +12,7 @@ from poetry.core.factory import Factory
 from tasks_lib.importers.metadata import authors
 from tasks_lib.report.progress import Progress
 from tasks_lib.workflows import adoption
+from tests.cases import cases
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,12 +64,12 @@ furo = {{ source = "private" }}
 """
 
 
-@pytest.mark.parametrize(
-    ("dependencies", "expected"),
-    [
-        pytest.param('dynamic = ["dependencies"]', ["click>=8"], id="dynamic"),
-        pytest.param('dependencies = ["click!=8.1"]', ["click!=8.1,>=8"], id="in both"),
-    ],
+@cases(
+    "dependencies, expected",
+    {
+        "dynamic": ('dynamic = ["dependencies"]', ["click>=8"]),
+        "in both": ('dependencies = ["click!=8.1"]', ["click!=8.1,>=8"]),
+    },
 )
 def test_what_poetrys_table_adds_comes_into_the_list(
     root: Path, dependencies: str, expected: list[str]
@@ -127,15 +128,19 @@ def test_a_group_that_includes_another(root: Path) -> None:
     assert _data(root)["dependency-groups"] == {"a": ["six"], "b": [{"include-group": "a"}]}
 
 
-@pytest.mark.parametrize(
-    ("files", "more", "is_package"),
-    [
-        pytest.param(["demo/__init__.py"], "", True, id="package"),
-        pytest.param(["src/demo.py"], "", True, id="module in src"),
-        pytest.param(["lib/x/__init__.py"], 'packages = [{include = "x", from = "lib"}]', True),
-        pytest.param([], "", False, id="nothing to install"),
-        pytest.param(["demo.py"], "package-mode = false", False, id="off"),
-    ],
+@cases(
+    "files, more, is_package",
+    {
+        "package": (["demo/__init__.py"], "", True),
+        "module in src": (["src/demo.py"], "", True),
+        "package elsewhere": (
+            ["lib/x/__init__.py"],
+            'packages = [{include = "x", from = "lib"}]',
+            True,
+        ),
+        "nothing to install": ([], "", False),
+        "off": (["demo.py"], "package-mode = false", False),
+    },
 )
 def test_what_poetry_installs_without_a_build_system_stays_a_package(
     root: Path, files: list[str], more: str, *, is_package: bool

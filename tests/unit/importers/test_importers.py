@@ -70,6 +70,7 @@ def _data(root: Path) -> dict[str, Any]:
             "requirements.txt",
             "https://h/a_b-1.0-py3-none-any.whl",
             "a-b @ https://h/a_b-1.0-py3-none-any.whl",
+            id="address of a wheel",
         ),
         pytest.param(
             "requirements.txt",

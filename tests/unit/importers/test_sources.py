@@ -10,6 +10,7 @@ from tasks_lib.environments.site_packages import spelt
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.importers import sources
 from tasks_lib.managers import MANAGERS
+from tests.cases import cases
 
 if TYPE_CHECKING:
     from tasks_lib.importers.declarations import Declarations
@@ -35,57 +36,52 @@ def _told(project: MakeProject, manager: str, text: str, lock: str = "") -> Decl
     return sources.for_other(made.pyproject, MANAGERS[manager](made), MANAGERS[other](made))
 
 
-@pytest.mark.parametrize(
-    ("manager", "text", "expected"),
-    [
-        pytest.param(
+@cases(
+    "manager, text, expected",
+    {
+        "folder in two places": (
             "uv",
             f"{UV}a = {{ path = '../a', editable = true }}",
             {
                 ("dependencies", "a"): {"path": "../a", "develop": True},
                 ("dev", "a"): {"path": "../a", "develop": True},
             },
-            id="folder in two places",
         ),
-        pytest.param(
+        "repository": (
             "uv",
             f"{UV}c = {{ git = 'https://h/c', rev = '12', subdirectory = 'd' }}",
             {("dev", "c"): {"git": "https://h/c", "rev": "12", "subdirectory": "d"}},
-            id="repository",
         ),
-        pytest.param(
+        "url": (
             "uv",
             f"{UV}c = {{ url = 'https://h/c.zip' }}",
             {("dev", "c"): {"url": "https://h/c.zip"}},
-            id="url",
         ),
-        pytest.param("uv", f"{UV}other = {{ index = 'mine' }}", {}, id="not asked for"),
-        pytest.param(
+        "not asked for": ("uv", f"{UV}other = {{ index = 'mine' }}", {}),
+        "told": (
             "uv",
             f"{UV}c = {{ path = 'c' }}\n{DEV}c = {{ path = 'c', develop = false }}",
             {},
-            id="told",
         ),
-        pytest.param(
+        "file": (
             "poetry",
             f"{POETRY}a = {{ file = 'a.whl' }}",
             {("sources", "a"): {"path": "a.whl"}},
-            id="file",
         ),
-        pytest.param(
+        "one place in two tables": (
             "poetry",
-            f"{POETRY}A = {{ git = 'ssh://h/a', extras = ['x'] }}\n"
-            f"{DEV}a = {{ git = 'ssh://h/a' }}",
+            (
+                f"{POETRY}A = {{ git = 'ssh://h/a', extras = ['x'] }}\n"
+                f"{DEV}a = {{ git = 'ssh://h/a' }}"
+            ),
             {("sources", "A"): {"git": "ssh://h/a"}},
-            id="one place in two tables",
         ),
-        pytest.param(
+        "no place": (
             "poetry",
             f"{POETRY}a = {{ allow-prereleases = true }}\npython = '>=3.9'",
             {},
-            id="no place",
         ),
-    ],
+    },
 )
 def test_place_is_told(
     project: MakeProject, manager: str, text: str, expected: dict[tuple[str, str], Any]
@@ -95,51 +91,40 @@ def test_place_is_told(
     assert dict(zip(names, (one.value for one in items), strict=True)) == expected
 
 
-@pytest.mark.parametrize(
-    ("manager", "text", "said"),
-    [
-        pytest.param("uv", f"{UV}a = {{ index = 'mine' }}", "a with index = 'mine'", id="index"),
-        pytest.param(
-            "uv", f"{UV}a = {{ workspace = true }}", "a with workspace = True", id="workspace"
-        ),
-        pytest.param(
+@cases(
+    "manager, text, said",
+    {
+        "index": ("uv", f"{UV}a = {{ index = 'mine' }}", "a with index = 'mine'"),
+        "workspace": ("uv", f"{UV}a = {{ workspace = true }}", "a with workspace = True"),
+        "marker": (
             "uv",
             f"{UV}a = {{ path = 'a', marker = 'm' }}",
             "a with path = 'a', marker = 'm'",
-            id="marker",
         ),
-        pytest.param("uv", f"{UV}a = [{{ path = 'a' }}]", "more than one place for a", id="list"),
-        pytest.param(
+        "list": ("uv", f"{UV}a = [{{ path = 'a' }}]", "more than one place for a"),
+        "another": (
             "uv",
             f"{UV}a = {{ path = 'a' }}\n{POETRY}a = {{ path = 'z' }}",
             "a in one place",
-            id="another",
         ),
-        pytest.param(
-            "poetry", f"{POETRY}a = {{ source = 'mine' }}", "a with source = 'mine'", id="source"
-        ),
-        pytest.param(
-            "poetry", f"{POETRY}a = {{ git = 'git@h:a' }}", "a with git = 'git@h:a'", id="ssh"
-        ),
-        pytest.param(
+        "source": ("poetry", f"{POETRY}a = {{ source = 'mine' }}", "a with source = 'mine'"),
+        "ssh": ("poetry", f"{POETRY}a = {{ git = 'git@h:a' }}", "a with git = 'git@h:a'"),
+        "login": (
             "poetry",
             f"{POETRY}a = {{ git = 'https://u:secret@h/a', x = 1 }}",
             "a with git = 'https://h/a', x = 1",
-            id="login",
         ),
-        pytest.param(
+        "editable beside an address": (
             "poetry",
             f"{POETRY}b = {{ develop = true }}",
             "b with develop = True",
-            id="editable beside an address",
         ),
-        pytest.param(
+        "rows": (
             "poetry",
             f"{POETRY}a = [{{ path = 'a' }}, {{ path = 'b' }}]",
             "more than one place",
-            id="rows",
         ),
-    ],
+    },
 )
 def test_what_the_other_cannot_be_told_is_refused(
     project: MakeProject, manager: str, text: str, said: str

@@ -7,28 +7,27 @@ import tomllib
 import pytest
 
 from tasks_lib.importers.toml_document import comments, with_value, without, words
+from tests.cases import cases
 
 
-@pytest.mark.parametrize(
-    ("text", "path", "expected"),
-    [
-        pytest.param("a = 1\n# b\nb = 2 # beside\nc = 3\n", ("b",), "a = 1\nc = 3\n", id="key"),
-        pytest.param("[x]\na = 1\n", ("x", "a"), "", id="the table is then empty"),
-        pytest.param("[x]\na = 1\nb = 2\n", ("x", "a"), "[x]\nb = 2\n", id="the table has more"),
-        pytest.param("[x]\na = 1\n", ("x", "b"), "[x]\na = 1\n", id="no such key"),
-        pytest.param(
+@cases(
+    "text, path, expected",
+    {
+        "key": ("a = 1\n# b\nb = 2 # beside\nc = 3\n", ("b",), "a = 1\nc = 3\n"),
+        "the table is then empty": ("[x]\na = 1\n", ("x", "a"), ""),
+        "the table has more": ("[x]\na = 1\nb = 2\n", ("x", "a"), "[x]\nb = 2\n"),
+        "no such key": ("[x]\na = 1\n", ("x", "b"), "[x]\na = 1\n"),
+        "comment above the next header": (
             "# x\n[x]\na = 1\n# y\n[y]\nb = 2\n",
             ("x",),
             "# y\n[y]\nb = 2\n",
-            id="comment above the next header",
         ),
-        pytest.param(
+        "table in two parts": (
             "[t.a.x]\na = 1\n[y]\nb = 2\n[t.a.z]\nc = 3\n",
             ("t", "a"),
             "[y]\nb = 2\n",
-            id="table in two parts",
         ),
-    ],
+    },
 )
 def test_key_is_removed(text: str, path: tuple[str, ...], expected: str) -> None:
     assert without(text, [path]) == expected
@@ -46,12 +45,12 @@ def test_comments_have_the_path_of_their_key() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        pytest.param("[a]\nb = 1 # one\n", "[a]\nb = 2 # one\n", id="old"),
-        pytest.param("[x]\ny = 1\n", "[x]\ny = 1\n\n[a]\nb = 2\n", id="new"),
-    ],
+@cases(
+    "text, expected",
+    {
+        "old": ("[a]\nb = 1 # one\n", "[a]\nb = 2 # one\n"),
+        "new": ("[x]\ny = 1\n", "[x]\ny = 1\n\n[a]\nb = 2\n"),
+    },
 )
 def test_value_is_set(text: str, expected: str) -> None:
     assert with_value(text, ("a", "b"), 2) == expected

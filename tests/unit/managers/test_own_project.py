@@ -9,6 +9,7 @@ import pytest
 
 from tasks_lib.managers import own_project
 from tasks_lib.project.manifests import PyProject
+from tests.cases import cases
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,7 +78,7 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize(("text", "old", "new", "said"), CHANGES.values(), ids=CHANGES)
+@cases("text, old, new, said", CHANGES)
 def test_change_of_the_manifest_is_found(  # noqa: PLR0913, PLR0917 - one case a row
     root: Path, venv: Path, install: Install, text: str, old: str, new: str, said: str
 ) -> None:
@@ -98,7 +99,7 @@ COMPUTED = {
 }
 
 
-@pytest.mark.parametrize("text", COMPUTED.values(), ids=COMPUTED)
+@cases("text", COMPUTED)
 def test_what_the_build_computes_is_not_compared(
     root: Path, venv: Path, install: Install, text: str
 ) -> None:

@@ -12,6 +12,7 @@ from tasks_lib.execution.process import Command, Outcome
 from tasks_lib.managers.uv import Uv
 from tasks_lib.results import Result, Status
 from tasks_lib.tools import uv
+from tests.cases import cases
 
 if TYPE_CHECKING:
     from tests.conftest import MakeProject
@@ -29,70 +30,72 @@ def _answer(manager: Uv, code: int, stderr: str) -> Result:
     return result
 
 
-@pytest.mark.parametrize(
-    ("code", "stderr", "status", "words"),
-    [
-        pytest.param(0, "Resolved 2 packages in 1ms\n", Status.PASS, "", id="fresh"),
-        pytest.param(
+@cases(
+    "code, stderr, status, words",
+    {
+        "fresh": (0, "Resolved 2 packages in 1ms\n", Status.PASS, ""),
+        "stale": (
             1,
             "error: The lockfile at `uv.lock` needs to be updated, but `--check` was provided.\n",
             Status.FAIL,
             "pyproject.toml was changed",
-            id="stale",
         ),
-        pytest.param(
+        "missing": (
             1,
-            "error: Unable to find lockfile at `uv.lock`, but `--check` was provided. To create a "
-            "lockfile, run "
-            "`uv lock` or `uv sync` without the flag.\n",
+            (
+                "error: Unable to find lockfile at `uv.lock`, but `--check` was provided. "
+                "To create a lockfile, run "
+                "`uv lock` or `uv sync` without the flag.\n"
+            ),
             Status.FAIL,
             "There is no uv.lock",
-            id="missing",
         ),
-        pytest.param(
+        "damaged": (
             2,
             "error: Failed to parse `uv.lock`\n  cause: TOML parse error at line 1, column 12\n",
             Status.FAIL,
             "uv.lock is damaged",
-            id="damaged",
         ),
-        pytest.param(
+        "index does not answer": (
             2,
-            "error: Request failed after 3 retries in 10.8s\n  cause: Failed to fetch: "
-            "http://127.0.0.1:9/simple/six/\n",
+            (
+                "error: Request failed after 3 retries in 10.8s\n  cause: Failed to fetch: "
+                "http://127.0.0.1:9/simple/six/\n"
+            ),
             Status.ERROR,
             "does not answer",
-            id="index does not answer",
         ),
-        pytest.param(
+        "wrong Python": (
             2,
-            "error: The requested interpreter resolved to Python 3.11.7, which is incompatible "
-            "with the project's "
-            "Python requirement: `>=3.12` (from `project.requires-python`)\n",
+            (
+                "error: The requested interpreter resolved to Python 3.11.7, which is incompatible "
+                "with the project's "
+                "Python requirement: `>=3.12` (from `project.requires-python`)\n"
+            ),
             Status.ERROR,
             "Python 3.11.7",
-            id="wrong Python",
         ),
-        pytest.param(
+        "broken manifest": (
             2,
-            "error: Failed to parse: pyproject.toml\n  cause: TOML parse error at line 11, column "
-            "8\n",
+            (
+                "error: Failed to parse: pyproject.toml\n  cause: TOML parse error at line 11, "
+                "column 8\n"
+            ),
             Status.SKIP,
             "pyproject.toml",
-            id="broken manifest",
         ),
-        pytest.param(
+        "cannot be solved": (
             1,
-            "error: No solution found when resolving dependencies\n  cause: Because zz-nothing was "
-            "not found in the "
-            "package registry and your project depends on zz-nothing, we can conclude that your "
-            "project's "
-            "requirements are unsatisfiable.\n",
+            (
+                "error: No solution found when resolving dependencies\n  cause: Because "
+                "zz-nothing was not found in the package registry and your project depends on "
+                "zz-nothing, we can conclude that your project's "
+                "requirements are unsatisfiable.\n"
+            ),
             Status.ERROR,
             "zz-nothing",
-            id="cannot be solved",
         ),
-    ],
+    },
 )
 def test_stale_lock_is_told_from_a_check_that_could_not_be_made(
     project: MakeProject, code: int, stderr: str, status: Status, words: str
@@ -188,20 +191,20 @@ def test_no_lock_names_nothing(project: MakeProject) -> None:
     assert Uv(project()).locked() == {}
 
 
-@pytest.mark.parametrize(
+@cases(
     "text",
-    [
-        pytest.param("not = [toml", id="broken"),
-        pytest.param("package = 3\n", id="number for the packages"),
-        pytest.param("package = [3]\n", id="number for a package"),
-        pytest.param("[[package]]\nversion = '1'\n", id="no name"),
-        pytest.param("[[package]]\nname = 3\n", id="number for a name"),
-        pytest.param("[[package]]\nname = 'x'\nsource = 3\n", id="number for a source"),
-        pytest.param("a = " + "9" * 5000, id="huge number"),
-        pytest.param("a = " + "[" * 20_000, id="deep nesting"),
-        pytest.param("<<<<<<< HEAD\nversion = 1\n", id="conflict of a merge"),
-        pytest.param("\0", id="NUL byte"),
-    ],
+    {
+        "broken": "not = [toml",
+        "number for the packages": "package = 3\n",
+        "number for a package": "package = [3]\n",
+        "no name": "[[package]]\nversion = '1'\n",
+        "number for a name": "[[package]]\nname = 3\n",
+        "number for a source": "[[package]]\nname = 'x'\nsource = 3\n",
+        "huge number": "a = " + "9" * 5000,
+        "deep nesting": "a = " + "[" * 20_000,
+        "conflict of a merge": "<<<<<<< HEAD\nversion = 1\n",
+        "NUL byte": "\0",
+    },
 )
 def test_damaged_lock_is_named_with_a_way_out(project: MakeProject, text: str) -> None:
     with pytest.raises(LabError, match=r"uv\.lock") as caught:

@@ -11,6 +11,7 @@ from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution.process import Command, Outcome
 from tasks_lib.managers import uv_lock_check
 from tasks_lib.managers.uv import Uv
+from tests.cases import cases
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,19 +58,19 @@ def test_a_copy_cannot_be_built_and_has_as_many_lines(project: MakeProject, tmp_
     )
 
 
-@pytest.mark.parametrize(
-    ("settings", "lock"),
-    [
-        pytest.param('sources = { x = { path = "/etc", editable = true } }', "", id="source"),
-        pytest.param('sources = { x = { path = "../x" } }', "", id="source beside the project"),
-        pytest.param('sources = { x = [{ path = "a/../../x" }] }', "", id="source with dots"),
-        pytest.param('workspace = { members = ["/etc/*"] }', "", id="members"),
-        pytest.param('find-links = ["/srv"]', "", id="folder of wheels"),
-        pytest.param("", LOCK.format("editable", "/etc"), id="locked"),
-        pytest.param("", LOCK.format("directory", "../x"), id="locked beside the project"),
-        pytest.param("", LOCK.format("editable", "../my projét/x"), id="locked, out and in again"),
-        pytest.param("", LOCK.format("virtual", "link"), id="locked, a link"),
-    ],
+@cases(
+    "settings, lock",
+    {
+        "source": ('sources = { x = { path = "/etc", editable = true } }', ""),
+        "source beside the project": ('sources = { x = { path = "../x" } }', ""),
+        "source with dots": ('sources = { x = [{ path = "a/../../x" }] }', ""),
+        "members": ('workspace = { members = ["/etc/*"] }', ""),
+        "folder of wheels": ('find-links = ["/srv"]', ""),
+        "locked": ("", LOCK.format("editable", "/etc")),
+        "locked beside the project": ("", LOCK.format("directory", "../x")),
+        "locked, out and in again": ("", LOCK.format("editable", "../my projét/x")),
+        "locked, a link": ("", LOCK.format("virtual", "link")),
+    },
 )
 def test_a_path_that_leads_out_is_not_followed(
     settings: str, lock: str, project: MakeProject, root: Path, tmp_path: Path

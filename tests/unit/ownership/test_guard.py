@@ -10,6 +10,7 @@ import pytest
 from tasks_lib.errors import LabError
 from tasks_lib.ownership import guard
 from tasks_lib.session.session import Session
+from tests.cases import cases
 from tests.unit.workflows.conftest import CONDA_YML, LOCK, PYPROJECT, Tools
 
 if TYPE_CHECKING:
@@ -67,18 +68,17 @@ def test_an_equal_version_with_another_source_is_replaced(
 
 
 @pytest.mark.usefixtures("clicked", "tools")
-@pytest.mark.parametrize(
-    ("conda", "pyproject", "argv"),
-    [
-        pytest.param(
+@cases(
+    "conda, pyproject, argv",
+    {
+        "the conda file names it": (
             CONDA_YML.replace("pip]", "pip, click>=8]"),
             PYPROJECT,
             ("invoke", "deps.remove", "click", "--layer", "conda"),
-            id="the conda file names it",
         ),
-        pytest.param(CONDA_YML, PYPROJECT, ("invoke", "deps.remove", "click"), id="the manifest"),
-        pytest.param(CONDA_YML, PYPROJECT.replace('"click"', '"rich"'), (), id="neither"),
-    ],
+        "the manifest": (CONDA_YML, PYPROJECT, ("invoke", "deps.remove", "click")),
+        "neither": (CONDA_YML, PYPROJECT.replace('"click"', '"rich"'), ()),
+    },
 )
 def test_a_pin_is_not_the_remedy_where_the_versions_are_equal(
     project: MakeProject, conda: str, pyproject: str, argv: tuple[str, ...]
@@ -92,14 +92,14 @@ def test_a_pin_is_not_the_remedy_where_the_versions_are_equal(
     assert refused.value.exit_code == 5
 
 
-@pytest.mark.parametrize(
-    ("odd", "asked"),
-    [
-        pytest.param("", False, id="as an index has it"),
-        pytest.param("lib/python3.11/site-packages/click.pth", True, id="a pth"),
-        pytest.param("src/click/setup.py", True, id="a clone"),
-        pytest.param(f"{INFO}/direct_url.json", True, id="an address"),
-    ],
+@cases(
+    "odd, asked",
+    {
+        "as an index has it": ("", False),
+        "a pth": ("lib/python3.11/site-packages/click.pth", True),
+        "a clone": ("src/click/setup.py", True),
+        "an address": (f"{INFO}/direct_url.json", True),
+    },
 )
 def test_poetry_is_asked_where_it_would_see_another_source(
     project: MakeProject, clicked: Path, tools: Tools, odd: str, asked: bool
@@ -128,15 +128,13 @@ _GROUP = '[project]\nname = "demo"\nversion = "1"\n[dependency-groups]\nDev = ["
 _EXTRA = '[project]\nname = "demo"\nversion = "1"\n[project.optional-dependencies]\nx = ["click"]\n'
 
 
-@pytest.mark.parametrize(
-    ("pyproject", "expected"),
-    [
-        pytest.param(PYPROJECT, ("invoke", "deps.remove", "click"), id="dependencies"),
-        pytest.param(
-            _GROUP, ("invoke", "deps.remove", "click", "--group", "Dev"), id="a dependency group"
-        ),
-        pytest.param(_EXTRA, (), id="an extra"),
-    ],
+@cases(
+    "pyproject, expected",
+    {
+        "dependencies": (PYPROJECT, ("invoke", "deps.remove", "click")),
+        "a dependency group": (_GROUP, ("invoke", "deps.remove", "click", "--group", "Dev")),
+        "an extra": (_EXTRA, ()),
+    },
 )
 def test_the_command_that_leaves_a_package_to_conda_names_its_group(
     project: MakeProject, pyproject: str, expected: tuple[str, ...]

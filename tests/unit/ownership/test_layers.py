@@ -13,6 +13,7 @@ from tasks_lib.ownership import layers
 from tasks_lib.report import layers as shown
 from tasks_lib.session.session import Session
 from tasks_lib.workflows import environment_info
+from tests.cases import cases
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,19 +67,15 @@ def test_a_project_that_only_poetrys_own_table_names_is_no_stray(
     assert [(one.owner, one.name) for one in found.packages] == [("lock", "my-own")]
 
 
-@pytest.mark.parametrize(
-    ("locked", "other", "keep", "why", "installed"),
-    [
-        pytest.param({"8.1.7"}, "", True, "", "8.1.7", id="agrees"),
-        pytest.param(
-            {"8.5.1"}, "", True, "the lock pins another version", "8.1.7", id="pinned-elsewhere"
-        ),
-        pytest.param({"8.5.1"}, "8.5.1", True, "installed twice", "8.1.7, 8.5.1", id="twice"),
-        pytest.param(
-            {"8.5.1"}, "8.5.1", False, "conda's files were replaced", "8.5.1", id="replaced"
-        ),
-        pytest.param(set(), "", False, "conda's files were removed", "", id="removed"),
-    ],
+@cases(
+    "locked, other, keep, why, installed",
+    {
+        "agrees": ({"8.1.7"}, "", True, "", "8.1.7"),
+        "pinned-elsewhere": ({"8.5.1"}, "", True, "the lock pins another version", "8.1.7"),
+        "twice": ({"8.5.1"}, "8.5.1", True, "installed twice", "8.1.7, 8.5.1"),
+        "replaced": ({"8.5.1"}, "8.5.1", False, "conda's files were replaced", "8.5.1"),
+        "removed": (set(), "", False, "conda's files were removed", ""),
+    },
 )
 def test_what_is_in_both(  # noqa: PLR0913, PLR0917 - one case a row
     clicked: Path,

@@ -9,6 +9,7 @@ import pytest
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.project import conda_edit
 from tasks_lib.project.conda_file import CondaFile, spec_name
+from tests.cases import cases
 
 PLAIN = "name: demo\nchannels:\n  - conda-forge\ndependencies:\n  - python=3.12\n  - pip\n"
 
@@ -59,7 +60,7 @@ ADD: dict[str, tuple[str, tuple[str, ...], str]] = {
 }
 
 
-@pytest.mark.parametrize(("text", "specs", "expected"), ADD.values(), ids=ADD)
+@cases("text, specs, expected", ADD)
 def test_adding_changes_its_own_lines_alone(
     root: Path, text: str, specs: tuple[str, ...], expected: str
 ) -> None:
@@ -88,7 +89,7 @@ DROP: dict[str, tuple[str, str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("text", "name", "expected"), DROP.values(), ids=DROP)
+@cases("text, name, expected", DROP)
 def test_dropping_takes_its_own_line_alone(root: Path, text: str, name: str, expected: str) -> None:
     path = root / "conda.yml"
     path.write_bytes(text.encode())
@@ -123,7 +124,7 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("text", ODD.values(), ids=ODD)
+@cases("text", ODD)
 @pytest.mark.parametrize(
     ("spec", "drop"),
     [("six=1.17", False), ("six", True), ("numpy", False)],
@@ -191,7 +192,7 @@ SHAPES: dict[str, tuple[str, str, str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("text", "add", "remove", "expected"), SHAPES.values(), ids=SHAPES)
+@cases("text, add, remove, expected", SHAPES)
 def test_any_shape_of_list_is_edited(text: str, add: str, remove: str, expected: str) -> None:
     path = Path("conda.yml")
     found = conda_edit.add(path, text, [add]) if add else conda_edit.remove(path, text, [remove])
@@ -221,7 +222,7 @@ SECTIONS: dict[str, tuple[str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("text", "expected"), SECTIONS.values(), ids=SECTIONS)
+@cases("text, expected", SECTIONS)
 def test_the_pip_section_is_taken_out(text: str, expected: str) -> None:
     assert conda_edit.without_pip_section(Path("conda.yml"), text) == expected
 

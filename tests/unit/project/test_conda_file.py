@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.project.conda_file import CONDA_FILES, CondaFile, spec_name
+from tests.cases import cases
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -188,7 +189,7 @@ GOOD_CONDA: dict[str, tuple[bytes, tuple[str, ...], tuple[str, ...]]] = {
 }
 
 
-@pytest.mark.parametrize(("data", "line", "words"), BAD_CONDA.values(), ids=BAD_CONDA)
+@cases("data, line, words", BAD_CONDA)
 def test_bad_conda_file_is_named_with_its_line(
     root: Path, data: bytes, line: int | None, words: str
 ) -> None:
@@ -202,7 +203,7 @@ def test_bad_conda_file_is_named_with_its_line(
     assert str(caught.value.remedy)
 
 
-@pytest.mark.parametrize(("data", "dependencies", "pip"), GOOD_CONDA.values(), ids=GOOD_CONDA)
+@cases("data, dependencies, pip", GOOD_CONDA)
 def test_sound_conda_file_is_read(
     root: Path, data: bytes, dependencies: tuple[str, ...], pip: tuple[str, ...]
 ) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.project.conda_file import CondaFile
 from tasks_lib.project.manifests import PyProject, read_text
+from tests.cases import cases
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,7 +83,7 @@ BAD_PYPROJECT: dict[str, tuple[bytes, int | None, str]] = {
 }
 
 
-@pytest.mark.parametrize(("data", "line", "words"), BAD_PYPROJECT.values(), ids=BAD_PYPROJECT)
+@cases("data, line, words", BAD_PYPROJECT)
 def test_bad_pyproject_is_named_with_its_line(
     root: Path, data: bytes, line: int | None, words: str
 ) -> None:
@@ -96,21 +97,17 @@ def test_bad_pyproject_is_named_with_its_line(
     assert str(caught.value.remedy)
 
 
-@pytest.mark.parametrize(
+@cases(
     "data",
-    [
-        pytest.param(b"", id="empty"),
-        pytest.param(b"\xef\xbb\xbf" + HEAD.encode(), id="byte order mark"),
-        pytest.param(HEAD.replace("\n", "\r\n").encode(), id="CRLF"),
-        pytest.param(
-            b'[tool.poetry]\nname = "demo"\n[tool.poetry.dependencies]\npython = "^3.11"\n',
-            id="older Poetry",
+    {
+        "empty": b"",
+        "byte order mark": b"\xef\xbb\xbf" + HEAD.encode(),
+        "CRLF": HEAD.replace("\n", "\r\n").encode(),
+        "older Poetry": (
+            b'[tool.poetry]\nname = "demo"\n[tool.poetry.dependencies]\npython = "^3.11"\n'
         ),
-        pytest.param(
-            b'[build-system]\nrequires = []\n[project]\nname = "d"\ndynamic = ["version"]\n',
-            id="dynamic",
-        ),
-    ],
+        "dynamic": b'[build-system]\nrequires = []\n[project]\nname = "d"\ndynamic = ["version"]\n',
+    },
 )
 def test_sound_pyproject_is_read(root: Path, data: bytes) -> None:
     path = root / "pyproject.toml"

@@ -7,28 +7,27 @@ import pytest
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.project.options import Choice, Options, Source
 from tasks_lib.project.settings import Settings
+from tests.cases import cases
 
 MIRROR = Settings(combo="pip_uv", index="http://mirror/simple", channel="http://mirror/conda")
 
 
-@pytest.mark.parametrize(
-    ("variables", "flag", "expected"),
-    [
-        pytest.param({}, "", Choice("pip_uv", Source.SETTINGS), id="settings"),
-        pytest.param(
+@cases(
+    "variables, flag, expected",
+    {
+        "settings": ({}, "", Choice("pip_uv", Source.SETTINGS)),
+        "variable": (
             {"MLOPS_LAB_COMBO": "conda_uv"},
             "",
             Choice("conda_uv", Source.VARIABLE, "MLOPS_LAB_COMBO"),
-            id="variable",
         ),
-        pytest.param({"MLOPS_LAB_COMBO": ""}, "", Choice("pip_uv", Source.SETTINGS), id="empty"),
-        pytest.param(
+        "empty": ({"MLOPS_LAB_COMBO": ""}, "", Choice("pip_uv", Source.SETTINGS)),
+        "flag": (
             {"MLOPS_LAB_COMBO": "conda_uv"},
             "pip_poetry",
             Choice("pip_poetry", Source.FLAG),
-            id="flag",
         ),
-    ],
+    },
 )
 def test_a_combo_is_kept_with_who_decided(
     variables: dict[str, str], flag: str, expected: Choice
@@ -36,31 +35,30 @@ def test_a_combo_is_kept_with_who_decided(
     assert Options.resolve(MIRROR, variables, combo=flag).combo == expected
 
 
-@pytest.mark.parametrize(
-    ("variables", "expected"),
-    [
-        pytest.param({}, "http://mirror/simple", id="the mirror of the settings"),
-        pytest.param({"PIP_INDEX_URL": "http://a"}, "http://mirror/simple", id="over pip's"),
-        pytest.param({"MLOPS_LAB_INDEX_URL": "http://a"}, "http://a", id="our variable over both"),
-    ],
+@cases(
+    "variables, expected",
+    {
+        "the mirror of the settings": ({}, "http://mirror/simple"),
+        "over pip's": ({"PIP_INDEX_URL": "http://a"}, "http://mirror/simple"),
+        "our variable over both": ({"MLOPS_LAB_INDEX_URL": "http://a"}, "http://a"),
+    },
 )
 def test_one_index_is_chosen(variables: dict[str, str], expected: str) -> None:
     assert Options.resolve(MIRROR, variables).index.value == expected
 
 
-@pytest.mark.parametrize(
-    ("settings", "variables", "offline", "expected"),
-    [
-        pytest.param(Settings(), {}, False, {}, id="nothing"),
-        pytest.param(Settings(), {}, True, {"MLOPS_LAB_OFFLINE": "1"}, id="offline"),
-        pytest.param(
+@cases(
+    "settings, variables, offline, expected",
+    {
+        "nothing": (Settings(), {}, False, {}),
+        "offline": (Settings(), {}, True, {"MLOPS_LAB_OFFLINE": "1"}),
+        "a variable is inherited": (
             MIRROR,
             {"CONDA_CHANNEL_ALIAS": "http://mine"},
             False,
             {"MLOPS_LAB_INDEX_URL": "http://mirror/simple"},
-            id="a variable is inherited",
         ),
-    ],
+    },
 )
 def test_another_run_gets_the_same_options(
     settings: Settings, variables: dict[str, str], *, offline: bool, expected: dict[str, str]

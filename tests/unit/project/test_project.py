@@ -8,6 +8,7 @@ import pytest
 
 from tasks_lib.errors import LabError
 from tasks_lib.project.project import Project
+from tests.cases import cases
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,29 +32,25 @@ def test_folder_without_a_manifest_is_named(root: Path) -> None:
     assert str(root) in caught.value.message
 
 
-@pytest.mark.parametrize(
-    ("text", "variables", "flags", "expected"),
-    [
-        pytest.param(HEAD, {}, {}, ("auto", ""), id="nothing said"),
-        pytest.param(SETTINGS, {}, {}, ("mamba", "3.11"), id="settings"),
-        pytest.param(
+@cases(
+    "text, variables, flags, expected",
+    {
+        "nothing said": (HEAD, {}, {}, ("auto", "")),
+        "settings": (SETTINGS, {}, {}, ("mamba", "3.11")),
+        "variables over settings": (
             SETTINGS,
             {"MLOPS_LAB_ENGINE": "conda", "MLOPS_LAB_PYTHON": "3.12"},
             {},
             ("conda", "3.12"),
-            id="variables over settings",
         ),
-        pytest.param(
+        "flags over variables": (
             SETTINGS,
             {"MLOPS_LAB_ENGINE": "conda", "MLOPS_LAB_PYTHON": "3.12"},
             {"engine": "rattler", "python": "3.13"},
             ("rattler", "3.13"),
-            id="flags over variables",
         ),
-        pytest.param(
-            SETTINGS, {"MLOPS_LAB_ENGINE": ""}, {}, ("mamba", "3.11"), id="variable of no length"
-        ),
-    ],
+        "variable of no length": (SETTINGS, {"MLOPS_LAB_ENGINE": ""}, {}, ("mamba", "3.11")),
+    },
 )
 def test_flags_win_over_variables_over_settings(
     root: Path,
@@ -67,15 +64,13 @@ def test_flags_win_over_variables_over_settings(
     assert (found.options.engine, found.options.python) == expected
 
 
-@pytest.mark.parametrize(
-    ("setting", "words"),
-    [
-        pytest.param(
-            "kombo = 'x'", "no setting 'kombo'; it has combo, engine, python", id="unknown"
-        ),
-        pytest.param("combo = 3", "combo must be a string, and it is 3", id="number"),
-        pytest.param("engine = ['conda']", "engine must be a string", id="list"),
-    ],
+@cases(
+    "setting, words",
+    {
+        "unknown": ("kombo = 'x'", "no setting 'kombo'; it has combo, engine, python"),
+        "number": ("combo = 3", "combo must be a string, and it is 3"),
+        "list": ("engine = ['conda']", "engine must be a string"),
+    },
 )
 def test_wrong_setting_is_named_with_its_line(
     project: MakeProject, setting: str, words: str

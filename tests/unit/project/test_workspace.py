@@ -9,6 +9,7 @@ import pytest
 from tasks_lib.errors import LabError
 from tasks_lib.managers import MANAGERS
 from tasks_lib.project.project import Project, root_of
+from tests.cases import cases
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,22 +61,17 @@ def test_members_are_what_the_manager_knows(
         made.member("three")
 
 
-@pytest.mark.parametrize(
+@cases(
     "text",
-    [
-        pytest.param(
-            '[tool.uv.workspace]\nmembers = ["**x", "", "/", 3, "a\\u0000"]\n', id="no patterns"
+    {
+        "no patterns": '[tool.uv.workspace]\nmembers = ["**x", "", "/", 3, "a\\u0000"]\n',
+        "no list": '[tool.uv.workspace]\nmembers = "packages"\n',
+        "odd": (
+            "[tool.uv]\nworkspace = true\n[tool.poetry]\ngroup = {a = 1, b = {dependencies = 2}}\n"
         ),
-        pytest.param('[tool.uv.workspace]\nmembers = "packages"\n', id="no list"),
-        pytest.param(
-            "[tool.uv]\nworkspace = true\n[tool.poetry]\ngroup = {a = 1, b = {dependencies = 2}}\n",
-            id="odd",
-        ),
-        pytest.param(
-            '[tool.poetry.dependencies]\na = {path = 1}\nb = {path = "a\\u0000"}\n', id="no path"
-        ),
-        pytest.param('[tool.poetry.dependencies]\nc = {path = "pyproject.toml"}\n', id="no folder"),
-    ],
+        "no path": '[tool.poetry.dependencies]\na = {path = 1}\nb = {path = "a\\u0000"}\n',
+        "no folder": '[tool.poetry.dependencies]\nc = {path = "pyproject.toml"}\n',
+    },
 )
 def test_odd_settings_have_no_members(project: MakeProject, text: str) -> None:
     made = project(HEAD + text)

@@ -19,6 +19,7 @@ from tasks_lib.managers.uv import Uv
 from tasks_lib.results import Status
 from tasks_lib.session import combos, journal, transaction
 from tasks_lib.session.session import Session
+from tests.cases import cases
 from tests.unit.execution.test_plan import Log
 
 if TYPE_CHECKING:
@@ -294,27 +295,27 @@ def test_environment_that_was_set_aside_comes_back(
     assert not journal.exists(root)
 
 
-@pytest.mark.parametrize(
+@cases(
     "change",
-    [
-        pytest.param({"schema": "mlops-lab-journal/9"}, id="another schema"),
-        pytest.param({"files": {"../../uv.lock": True}}, id="a path that leaves the project"),
-        pytest.param({"files": {"pyproject.toml": 1}}, id="no bool"),
-        pytest.param({"stays": "no"}, id="no bool either"),
-        pytest.param({"packages": {"click": "--index-url=https://example.org"}}, id="an option"),
-        pytest.param({"packages": {"click": "click @ --pre"}}, id="an option behind a name"),
-        pytest.param({"packages": {"click": "click==1 --pre"}}, id="an option behind a version"),
-        pytest.param({"packages": {"-r": "x==1"}}, id="an option as a name"),
-        pytest.param({"state": "unheard of"}, id="another state"),
-        pytest.param({"combo": None}, id="no combo"),
-        pytest.param({"more": 1}, id="another key"),
-        pytest.param({"files": {"a/../../uv.lock": True}}, id="a file elsewhere"),
-        pytest.param({"files": {"/uv.lock": True}}, id="a file at the top"),
-        pytest.param({"files": {"link/uv.lock": True}}, id="a file behind a link"),
-        pytest.param({"conda": [{"name": 1}]}, id="no record"),
-        pytest.param({"files": {".git/HEAD": False}}, id="no manifest"),
-        pytest.param({"files": {".git/hooks/pre-commit": True}}, id="a hook"),
-    ],
+    {
+        "another schema": {"schema": "mlops-lab-journal/9"},
+        "a path that leaves the project": {"files": {"../../uv.lock": True}},
+        "no bool": {"files": {"pyproject.toml": 1}},
+        "no bool either": {"stays": "no"},
+        "an option": {"packages": {"click": "--index-url=https://example.org"}},
+        "an option behind a name": {"packages": {"click": "click @ --pre"}},
+        "an option behind a version": {"packages": {"click": "click==1 --pre"}},
+        "an option as a name": {"packages": {"-r": "x==1"}},
+        "another state": {"state": "unheard of"},
+        "no combo": {"combo": None},
+        "another key": {"more": 1},
+        "a file elsewhere": {"files": {"a/../../uv.lock": True}},
+        "a file at the top": {"files": {"/uv.lock": True}},
+        "a file behind a link": {"files": {"link/uv.lock": True}},
+        "no record": {"conda": [{"name": 1}]},
+        "no manifest": {"files": {".git/HEAD": False}},
+        "a hook": {"files": {".git/hooks/pre-commit": True}},
+    },
 )
 def test_journal_that_is_none_is_a_clear_error(
     session: Session, root: Path, change: dict[str, object]

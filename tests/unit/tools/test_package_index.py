@@ -16,6 +16,7 @@ from tasks_lib.managers.poetry import Poetry
 from tasks_lib.project.options import Options
 from tasks_lib.project.settings import Settings
 from tasks_lib.tools import package_index, uv
+from tests.cases import cases
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,21 +66,19 @@ def test_default_is_what_pip_itself_has() -> None:
     assert resolve({}) == package_index.Index(PyPI.simple_url, "")
 
 
-@pytest.mark.parametrize(
-    ("place", "text"),
-    [
-        pytest.param(".config/uv/uv.toml", 'index-url = "http://mirror"\n', id="uv, older key"),
-        pytest.param(
+@cases(
+    "place, text",
+    {
+        "uv, older key": (".config/uv/uv.toml", 'index-url = "http://mirror"\n'),
+        "pip, older place and section": (
             ".pip/pip.conf",
             "[install]\nindex-url = http://mirror\n",
-            id="pip, older place and section",
         ),
-        pytest.param(
+        "pip, key with an underscore": (
             "etc/pip/pip.conf",
             "[global]\nindex_url = http://mirror\n",
-            id="pip, key with an underscore",
         ),
-    ],
+    },
 )
 def test_other_ways_to_write_it(
     home: Path, monkeypatch: pytest.MonkeyPatch, place: str, text: str
@@ -99,18 +98,18 @@ def test_named_configuration_file_wins(home: Path, name: str) -> None:
     assert resolve({name: str(own)}).url == "http://own"
 
 
-@pytest.mark.parametrize(
-    ("source", "data"),
-    [
-        pytest.param("uv/uv.toml", b"[", id="uv, broken"),
-        pytest.param("uv/uv.toml", b"\xff", id="uv, not UTF-8"),
-        pytest.param("uv/uv.toml", b"index = 3\n", id="uv, index as a number"),
-        pytest.param("uv/uv.toml", b"a = " + b"9" * 5000, id="uv, huge number"),
-        pytest.param("uv/uv.toml", b"a = " + b"[" * 20_000, id="uv, deep nesting"),
-        pytest.param("pip/pip.conf", b"index-url = x\n", id="pip, no section"),
-        pytest.param("pip/pip.conf", b"[global]\nindex-url = a\nindex-url = b\n", id="pip, twice"),
-        pytest.param("pip/pip.conf", b"[global]\n\xff\n", id="pip, not UTF-8"),
-    ],
+@cases(
+    "source, data",
+    {
+        "uv, broken": ("uv/uv.toml", b"["),
+        "uv, not UTF-8": ("uv/uv.toml", b"\xff"),
+        "uv, index as a number": ("uv/uv.toml", b"index = 3\n"),
+        "uv, huge number": ("uv/uv.toml", b"a = " + b"9" * 5000),
+        "uv, deep nesting": ("uv/uv.toml", b"a = " + b"[" * 20_000),
+        "pip, no section": ("pip/pip.conf", b"index-url = x\n"),
+        "pip, twice": ("pip/pip.conf", b"[global]\nindex-url = a\nindex-url = b\n"),
+        "pip, not UTF-8": ("pip/pip.conf", b"[global]\n\xff\n"),
+    },
 )
 def test_broken_configuration_is_named(home: Path, source: str, data: bytes) -> None:
     path = home / ".config" / source
@@ -121,33 +120,28 @@ def test_broken_configuration_is_named(home: Path, source: str, data: bytes) -> 
     assert caught.value.file == str(path)
 
 
-@pytest.mark.parametrize(
-    ("variables", "pyproject", "expected"),
-    [
-        pytest.param({}, "", {}, id="nobody set one"),
-        pytest.param({"UV_DEFAULT_INDEX": "http://a"}, "", {}, id="uv knows it"),
-        pytest.param(
-            {"PIP_INDEX_URL": "http://a"}, "", {"UV_DEFAULT_INDEX": "http://a"}, id="set for pip"
-        ),
-        pytest.param(
+@cases(
+    "variables, pyproject, expected",
+    {
+        "nobody set one": ({}, "", {}),
+        "uv knows it": ({"UV_DEFAULT_INDEX": "http://a"}, "", {}),
+        "set for pip": ({"PIP_INDEX_URL": "http://a"}, "", {"UV_DEFAULT_INDEX": "http://a"}),
+        "set for all": (
             {"MLOPS_LAB_INDEX_URL": "http://a"},
             "",
             {"UV_DEFAULT_INDEX": "http://a"},
-            id="set for all",
         ),
-        pytest.param(
+        "the project's own": (
             {"PIP_INDEX_URL": "http://a"},
             "[[tool.uv.index]]\nurl = 'http://b'\n",
             {},
-            id="the project's own",
         ),
-        pytest.param(
+        "its older key": (
             {"PIP_INDEX_URL": "http://a"},
             "[tool.uv]\nindex-url = 'http://b'\n",
             {},
-            id="its older key",
         ),
-    ],
+    },
 )
 def test_uv_is_told_only_what_somebody_set(
     project: MakeProject,
@@ -161,17 +155,16 @@ def test_uv_is_told_only_what_somebody_set(
     assert uv.variables(project(f'[project]\nname = "demo"\n{pyproject}')) == expected
 
 
-@pytest.mark.parametrize(
-    ("variables", "expected"),
-    [
-        pytest.param({}, PyPI.simple_url, id="nothing set"),
-        pytest.param({"PIP_INDEX_URL": "http://a"}, "http://a", id="an index"),
-        pytest.param(
+@cases(
+    "variables, expected",
+    {
+        "nothing set": ({}, PyPI.simple_url),
+        "an index": ({"PIP_INDEX_URL": "http://a"}, "http://a"),
+        "its own variable": (
             {"PIP_INDEX_URL": "http://a", "POETRY_PYPI_MIRROR_URL": "http://b"},
             "http://b",
-            id="its own variable",
         ),
-    ],
+    },
 )
 def test_poetry_is_always_told(
     project: MakeProject,
@@ -186,13 +179,13 @@ def test_poetry_is_always_told(
     }
 
 
-@pytest.mark.parametrize(
-    ("variables", "flag", "offline"),
-    [
-        pytest.param({}, False, False, id="nothing said"),
-        pytest.param({}, True, True, id="--offline"),
-        pytest.param({"MLOPS_LAB_OFFLINE": "1"}, False, True, id="the variable"),
-    ],
+@cases(
+    "variables, flag, offline",
+    {
+        "nothing said": ({}, False, False),
+        "--offline": ({}, True, True),
+        "the variable": ({"MLOPS_LAB_OFFLINE": "1"}, False, True),
+    },
 )
 def test_offline_is_told_to_every_tool_that_knows_of_it(
     project: MakeProject, variables: dict[str, str], *, flag: bool, offline: bool

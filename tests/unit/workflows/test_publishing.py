@@ -11,6 +11,7 @@ from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.report.progress import Progress
 from tasks_lib.session.session import Session
 from tasks_lib.workflows import publishing
+from tests.cases import cases
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,13 +37,13 @@ def _wheel(root: Path, *lines: str) -> Path:
 
 
 @pytest.mark.parametrize("manager", ["uv", "poetry"])
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        pytest.param(HEAD, None, id="no build system"),
-        pytest.param(f"{HEAD}{BUILD}[tool.uv]\npackage = false\n", 8, id="uv"),
-        pytest.param(f"{HEAD}{BUILD}[tool.poetry]\npackage-mode = false\n", 8, id="poetry"),
-    ],
+@cases(
+    "text, line",
+    {
+        "no build system": (HEAD, None),
+        "uv": (f"{HEAD}{BUILD}[tool.uv]\npackage = false\n", 8),
+        "poetry": (f"{HEAD}{BUILD}[tool.poetry]\npackage-mode = false\n", 8),
+    },
 )
 def test_what_is_no_package_is_refused(
     project: MakeProject, text: str, line: int | None, manager: str
@@ -57,22 +58,19 @@ def test_what_is_no_package_is_refused(
 _HERE = ("Name: demo-x", "Version: 1.0", "Requires-Dist: lib @ file:///x/lib")
 
 
-@pytest.mark.parametrize(
-    ("lines", "why"),
-    [
-        pytest.param(
+@cases(
+    "lines, why",
+    {
+        "as it should be": (
             ("Name: demo-x", "Version: 1", "Requires-Dist: six ; x=='file:'"),
             "",
-            id="as it should be",
         ),
-        pytest.param(("Name: other", "Version: 1.0"), "calls itself other 1.0", id="another name"),
-        pytest.param(
-            ("Name: demo-x", "Version: 1.1"), "calls itself demo-x 1.1", id="another version"
-        ),
-        pytest.param(_HERE, "folder of this machine: lib", id="a folder"),
-        pytest.param(("Version: 1.0",), "no metadata", id="no name"),
-        pytest.param(("Name: demo-x", "Version: one"), "no metadata", id="no version"),
-    ],
+        "another name": (("Name: other", "Version: 1.0"), "calls itself other 1.0"),
+        "another version": (("Name: demo-x", "Version: 1.1"), "calls itself demo-x 1.1"),
+        "a folder": (_HERE, "folder of this machine: lib"),
+        "no name": (("Version: 1.0",), "no metadata"),
+        "no version": (("Name: demo-x", "Version: one"), "no metadata"),
+    },
 )
 def test_a_wheels_metadata_is_held_to_the_manifest(
     project: MakeProject, root: Path, lines: tuple[str, ...], why: str
@@ -101,20 +99,17 @@ def _own_index(home: Path, name: str, address: str) -> None:
         stream.write(f'[[index]]\nname = "{name}"\nurl = "https://h"\npublish-url = "{address}"\n')
 
 
-@pytest.mark.parametrize(
-    ("to", "why"),
-    [
-        pytest.param(
+@cases(
+    "to, why",
+    {
+        "none": (
             "",
             "No index was named to publish to. Give an address, or one of pypi, lab",
-            id="none",
         ),
-        pytest.param("there", "no index 'there' to publish to", id="unknown"),
-        pytest.param(
-            "https://me:hunter2@host/x", r"contains a login: https://\*\*\*@host/x", id="a login"
-        ),
-        pytest.param("secret", "contains a login", id="a login behind a name"),
-    ],
+        "unknown": ("there", "no index 'there' to publish to"),
+        "a login": ("https://me:hunter2@host/x", r"contains a login: https://\*\*\*@host/x"),
+        "a login behind a name": ("secret", "contains a login"),
+    },
 )
 def test_an_index_is_named_without_a_login(
     project: MakeProject, home: Path, to: str, why: str

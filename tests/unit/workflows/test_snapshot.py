@@ -10,6 +10,7 @@ import pytest
 
 from tasks_lib.errors import LabError
 from tasks_lib.workflows.snapshot_file import Description
+from tests.cases import cases
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +90,7 @@ ALTERED: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
 }
 
 
-@pytest.mark.parametrize(("alter", "why"), ALTERED.values(), ids=ALTERED)
+@cases("alter, why", ALTERED)
 def test_altered(root: Path, alter: Callable[[dict[str, Any]], object], why: str) -> None:
     data = document()
     alter(data)

@@ -10,6 +10,7 @@ from tasks_lib.errors import LabError
 from tasks_lib.report.progress import Progress
 from tasks_lib.session.session import Session
 from tasks_lib.workflows import editing, synchronizing, updating
+from tests.cases import cases
 from tests.unit.workflows.conftest import CONDA_YML, LOCK, PYPROJECT
 
 if TYPE_CHECKING:
@@ -94,13 +95,13 @@ def test_conda_packages_that_nothing_needs_are_removed(
 
 
 @pytest.mark.usefixtures("venv")
-@pytest.mark.parametrize(
-    ("packages", "group", "expected"),
-    [
-        pytest.param([], "", ["--upgrade"], id="all"),
-        pytest.param(["click"], "", ["--upgrade-package", "click"], id="one"),
-        pytest.param([], "dev", ["--upgrade-package", "iniconfig"], id="a group"),
-    ],
+@cases(
+    "packages, group, expected",
+    {
+        "all": ([], "", ["--upgrade"]),
+        "one": (["click"], "", ["--upgrade-package", "click"]),
+        "a group": ([], "dev", ["--upgrade-package", "iniconfig"]),
+    },
 )
 def test_update_upgrades_what_was_named(
     session: Session, packages: list[str], group: str, expected: list[str]
@@ -112,16 +113,16 @@ def test_update_upgrades_what_was_named(
 
 
 @pytest.mark.usefixtures("venv")
-@pytest.mark.parametrize(
-    ("packages", "how", "why"),
-    [
-        pytest.param([], editing.Edit(), "No package was named", id="no package"),
-        pytest.param(["-x"], editing.Edit(), "'-x' is not a package", id="an option"),
-        pytest.param(["six"], editing.Edit("java"), "layers are python and conda", id="no layer"),
-        pytest.param(["six"], editing.Edit("conda"), "has no conda layer", id="other layer"),
-        pytest.param(["six"], editing.Edit("conda", "dev"), "--group does not", id="a group"),
-        pytest.param(["six"], editing.Edit(package="x"), "no member 'x'", id="no member"),
-    ],
+@cases(
+    "packages, how, why",
+    {
+        "no package": ([], editing.Edit(), "No package was named"),
+        "an option": (["-x"], editing.Edit(), "'-x' is not a package"),
+        "no layer": (["six"], editing.Edit("java"), "layers are python and conda"),
+        "other layer": (["six"], editing.Edit("conda"), "has no conda layer"),
+        "a group": (["six"], editing.Edit("conda", "dev"), "--group does not"),
+        "no member": (["six"], editing.Edit(package="x"), "no member 'x'"),
+    },
 )
 def test_what_cannot_be_edited_is_refused(
     session: Session, packages: list[str], how: editing.Edit, why: str
