@@ -13,7 +13,7 @@ from tasks_lib.errors import LabError, Remedy
 from tasks_lib.execution import files
 from tasks_lib.importers.base import Importer
 from tasks_lib.importers.declarations import NAME, Declarations
-from tasks_lib.importers.requirements_files import read_entries
+from tasks_lib.importers.requirements_files import Reader
 from tasks_lib.project import conda_file
 from tasks_lib.project.conda_file import CONDA_FILES, CondaFile
 from tasks_lib.project.manifests import read_text
@@ -96,7 +96,7 @@ def read_pip(root: Path, file: CondaFile, declared: Declarations) -> list[Declar
     entries = list(zip(file.pip_lines, file.pip, strict=True))
     note = f"its pip: section ({len(entries)} entries) comes into pyproject.toml"
     declared.notes.append(note)
-    found = read_entries(root, declared, entries)
+    found = Reader(root).entries(declared, entries)
     for one in found:
         one.spare = declared.spare
     return found

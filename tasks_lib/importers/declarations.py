@@ -106,6 +106,12 @@ class Declarations:
         """Take a value over."""
         self.items.append(Item(target, value, comments=tuple(comments)))
 
+    def put_entry(
+        self, target: Target, value: object, line: int | None, comments: Sequence[str] = ()
+    ) -> None:
+        """Take an entry of a list over."""
+        self.items.append(Item(target, value, line, listed=True, comments=tuple(comments)))
+
     def put_python(self, versions: str, line: int | None, comments: Sequence[str] = ()) -> None:
         """Take over which versions of Python are supported."""
         self.parse(f"python{versions}", line, versions)
@@ -123,7 +129,7 @@ class Declarations:
         wanted = self.parse(text, line, shown)
         if len(self.items) >= MOST:
             self.refuse(f"It has more than {MOST} requirements, which no project should have", line)
-        self.items.append(Item(target, text, line, listed=True, comments=tuple(comments)))
+        self.put_entry(target, text, line, comments)
         return wanted
 
     def parse(self, text: str, line: int | None, shown: str = "") -> Requirement:

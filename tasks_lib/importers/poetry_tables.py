@@ -20,7 +20,6 @@ from tasks_lib.importers.declarations import (
     GROUPS,
     MAIN,
     Declarations,
-    Item,
     Target,
     group_of,
     target_of,
@@ -151,6 +150,10 @@ class PoetryTables(Importer):
     def _move(self, target: Target, value: object, *names: str) -> None:
         """Give a value its new place."""
         self.declared.put(target, value, self._comments(*names))
+        self._drop(*names)
+
+    def _drop(self, *names: str) -> None:
+        """Note that a key has a new place."""
         self.declared.dropped.append((*_POETRY, *names))
 
     def _metadata(self) -> None:
@@ -201,40 +204,38 @@ class PoetryTables(Importer):
                 else:
                     self._take(one, target_of(group))
         if names[0] in self._table():
-            self.declared.dropped.append((*_POETRY, *names))
+            self._drop(*names)
         return optional
 
     def _included(self, group: str) -> None:
         """Have a group include what Poetry's table says it includes."""
         names = self._table("group", group).get("include-groups", ())
         for name in names if isinstance(names, list) else ():
-            entry = {"include-group": str(name)}
-            self.declared.items.append(Item((GROUPS, group), entry, listed=True))
+            self.declared.put_entry((GROUPS, group), {"include-group": str(name)}, None)
         if names:
-            self.declared.dropped.append((*_POETRY, "group", group, "include-groups"))
+            self._drop("group", group, "include-groups")
 
     def _enrich(self, target: Target, *names: str) -> None:
         """Have a list say of each requirement what Poetry's table of that name adds to it."""
         rows = {canonicalize_name(name): found for name, found in self._rows(*names)}
         line = self.pyproject.line_of(*target)
         entries = self.pyproject.table(*target[:-1]).get(target[-1])
-        found: list[tuple[object, _Dependency | None]] = []
+        found: list[tuple[object, list[_Dependency]]] = []
         for entry in entries if isinstance(entries, list) else ():
             more: list[_Dependency] = []
             if isinstance(entry, str):
                 more = rows.get(canonicalize_name(self.declared.parse(entry, line).name), [])
-            found += [(entry, one) for one in more if self._counts(one)] or [(entry, None)]
-        if not any(one for _, one in found):
+            found.append((entry, list(filter(self._counts, more))))
+        if not any(more for _, more in found):
             return
         comments = self.comments.pop(target, [])
-        for entry, one in found:
-            if one is None:
-                self.declared.items.append(
-                    Item(target, entry, line, listed=True, comments=tuple(comments))
-                )
-            else:
+        for entry, more in found:
+            if not more:
+                self.declared.put_entry(target, entry, line, comments)
+            for one in more:
                 self._take(one, target, str(entry), comments)
-                self.declared.dropped.append((*_POETRY, *one.path))
+                self._drop(*one.path)
+                comments = []
             comments = []
         self.declared.dropped.append(target)
 
@@ -256,13 +257,11 @@ class PoetryTables(Importer):
         extras = {}
         for extra, names in self._table("extras").items():
             if isinstance(names, list):
-                extras[extra] = [str(name) for name in names]
+                extras[extra] = list(map(str, names))
         if extras:
-            self.declared.dropped.append((*_POETRY, "extras"))
-        in_extras = {name for names in extras.values() for name in names}
-        for name in optional:
-            if name not in in_extras:
-                extras[name] = [name]
+            self._drop("extras")
+        in_extras = set().union(*extras.values())
+        extras |= {name: [name] for name in optional if name not in in_extras}
         for extra, names in extras.items():
             for name in names:
                 unknown = _Dependency(("dependencies", name), "*", [], self._line("extras", extra))

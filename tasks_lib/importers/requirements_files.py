@@ -23,7 +23,6 @@ from tasks_lib.importers.declarations import (
     GROUPS,
     MAIN,
     Declarations,
-    Item,
     Target,
     target_of,
     with_marker,
@@ -72,9 +71,8 @@ class RequirementsFiles(Importer):
                 declared.warn(f"it is not read: {why}")
                 yield declared
             else:
-                yield from read_file(
-                    self.root, name, target_of(group), sources, adds=group in groups
-                )
+                reader = Reader(self.root, sources)
+                yield from reader.file(name, target_of(group), adds=group in groups)
                 groups.add(group)
 
     def _names(self) -> list[str]:
@@ -94,71 +92,59 @@ def group_named(name: str) -> str | None:
         return ""
     if word in _DEV_WORDS:
         return "dev"
-    if word in _GROUP_WORDS:
-        return word
-    return None
+    return word if word in _GROUP_WORDS else None
 
 
-def read_file(  # noqa: PLR0913 - what is read, and what was read before
-    root: Path,
-    name: str,
-    target: Target,
-    sources: Sequence[str] = (),
-    *,
-    adds: bool = False,
-    seen: set[tuple[str, Target]] | None = None,
-) -> list[Declarations]:
-    """Return what a requirements file declares, and the files that it names.
+def read_file(root: Path, name: str, target: Target) -> list[Declarations]:
+    """Return what a requirements file adds to a list, and the files that it names."""
+    return Reader(root).file(name, target, adds=True)
 
-    `sources` are files that are read for themselves: they are not read again, and neither is what
-    was `seen` in the place of the same list.
+
+class Reader:
+    """Read requirements files and the files that they name, each once for each list.
+
+    `sources` are files that are read for themselves: they are not read again.
     """
-    from pip._internal.req.req_file import ignore_comments, join_lines  # noqa: PLC0415 - 0.2 s
 
-    declared = Declarations(name, adds=adds)
-    text = declared.read(root)
-    rows = ignore_comments(join_lines(enumerate(text.splitlines(), 1)))
-    seen = set() if seen is None else seen
-    return read_entries(root, declared, rows, target, sources, seen=seen)
-
-
-def read_entries(  # noqa: PLR0913 - as above
-    root: Path,
-    declared: Declarations,
-    rows: Iterable[tuple[int, str]],
-    target: Target = MAIN,
-    sources: Sequence[str] = (),
-    *,
-    seen: set[tuple[str, Target]] | None = None,
-) -> list[Declarations]:
-    """Read numbered lines into `declared`; return that and the files that they name."""
-    reader = _Reader(root, declared, sources, set() if seen is None else seen)
-    for line, text in rows:
-        try:
-            reader.entry(text, line, target)
-        except OSError as error:
-            declared.refuse(f"{text!r} cannot be looked at: {error.strerror}", line)
-    return [declared, *reader.named_files]
-
-
-class _Reader:
-    """Read lines of one requirements file."""
-
-    def __init__(
-        self,
-        root: Path,
-        declared: Declarations,
-        sources: Sequence[str],
-        seen: set[tuple[str, Target]],
-    ) -> None:
+    def __init__(self, root: Path, sources: Sequence[str] = ()) -> None:
+        """Begin with nothing read."""
         from pip._internal.req.req_file import get_line_parser  # noqa: PLC0415 - 0.2 s
 
         self.root = root
-        self.declared = declared
         self.sources = sources
-        self.seen = seen
+        self.seen: set[tuple[str, Target]] = set()
         self.split = get_line_parser(None)
         self.defaults = vars(self.split("")[1])
+
+    def file(self, name: str, target: Target, *, adds: bool) -> list[Declarations]:
+        """Return what a file declares, and the files that it names."""
+        from pip._internal.req.req_file import ignore_comments, join_lines  # noqa: PLC0415 - 0.2 s
+
+        self.seen.add((name, target))
+        declared = Declarations(name, adds=adds)
+        rows = enumerate(declared.read(self.root).splitlines(), 1)
+        return self.entries(declared, ignore_comments(join_lines(rows)), target)
+
+    def entries(
+        self, declared: Declarations, rows: Iterable[tuple[int, str]], target: Target = MAIN
+    ) -> list[Declarations]:
+        """Read numbered lines into `declared`; return that and the files that they name."""
+        lines = _Lines(self, declared)
+        for line, text in rows:
+            try:
+                lines.entry(text, line, target)
+            except OSError as error:
+                declared.refuse(f"{text!r} cannot be looked at: {error.strerror}", line)
+        return [declared, *lines.named_files]
+
+
+class _Lines:
+    """Read the lines of one file."""
+
+    def __init__(self, reader: Reader, declared: Declarations) -> None:
+        self.reader = reader
+        self.root = reader.root
+        self.declared = declared
         self.named_files: list[Declarations] = []
 
     def entry(self, text: str, line: int, target: Target) -> None:
@@ -170,7 +156,7 @@ class _Reader:
             return
         try:
             with contextlib.redirect_stderr(io.StringIO()):  # where it would print its usage
-                wanted, options = self.split(text)
+                wanted, options = self.reader.split(text)
         except OptionParsingError as error:
             why = error.msg.rpartition("error:")[2].strip().rstrip(".")
             self.declared.refuse(f"{text!r} is not a line of a requirements file: {why}", line)
@@ -189,7 +175,7 @@ class _Reader:
         has_hashes = options.get("hashes") or options.get("require_hashes")
         if has_hashes and _HASHES not in self.declared.notes:
             self.declared.notes.append(_HASHES)
-        given = {name for name, value in options.items() if value != self.defaults[name]}
+        given = {name for name, value in options.items() if value != self.reader.defaults[name]}
         if given - _KNOWN:
             option = " ".join(word for word in text.split() if not word.startswith("--hash"))
             advice = f"Use the managers' own settings; one index goes into {package_index.VARIABLE}"
@@ -202,23 +188,21 @@ class _Reader:
             self.declared.refuse(text, line)
         folder = (self.root / self.declared.file).parent
         inner = Path(os.path.relpath(folder / name, self.root)).as_posix()
-        is_source = inner in self.sources
+        is_source = inner in self.reader.sources
         if is_source and target[0] == GROUPS:
             group = group_named(inner)
             # the project's own dependencies are installed with every group
             if group not in {"", target[1]}:
-                entry = {"include-group": group}
-                self.declared.items.append(Item(target, entry, line, listed=True))
+                self.declared.put_entry(target, {"include-group": group}, line)
             return
         if not files.inside(self.root, self.root / inner).is_file():
             self.declared.refuse(f"It names {name}, and there is no such file", line)
-        if is_source or inner == self.declared.file or (inner, target) in self.seen:
+        seen = self.reader.seen
+        if is_source or inner == self.declared.file or (inner, target) in seen:
             return
-        self.seen.add((inner, target))
-        if len(self.seen) > _MOST_FILES:
+        if len(seen) > _MOST_FILES:
             self.declared.refuse(f"More than {_MOST_FILES} files are named", line)
-        known = (*self.sources, self.declared.file, inner)
-        self.named_files += read_file(self.root, inner, target, known, adds=True, seen=self.seen)
+        self.named_files += self.reader.file(inner, target, adds=True)
 
     def requirement(self, text: str, line: int, target: Target, *, editable: bool) -> None:
         """Read a requirement: by name, by address, or a folder or file of this machine."""

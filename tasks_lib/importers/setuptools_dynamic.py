@@ -34,4 +34,4 @@ class SetuptoolsDynamic(Importer):
         for name in files if isinstance(files, list) else [files]:
             if not isinstance(name, str):
                 declared.refuse(f"{name!r} is not a file", self.pyproject.line_of(*_FILES))
-            yield from read_file(self.root, name, MAIN, adds=True)
+            yield from read_file(self.root, name, MAIN)

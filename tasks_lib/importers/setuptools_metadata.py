@@ -110,7 +110,7 @@ class SetuptoolsFile(Importer):
                 text = _COMMENT.sub("", row).strip()
                 if text.startswith("file:"):
                     for file in text.removeprefix("file:").split(","):
-                        named_files += read_file(self.root, file.strip(), target, adds=True)
+                        named_files += read_file(self.root, file.strip(), target)
                 elif text:
                     declared.require(target, with_marker(text, marker), line)
         return named_files

@@ -170,7 +170,7 @@ def _target(
     elif not layer.applies(project):
         new, conda_text = conda_files.with_new_file(new, new.pyproject.name, had.minor)
         texts[new.conda_file.path] = conda_text
-    return Session(new, chosen, layer(new), new_manager(new), session.command), texts
+    return Session.of(new, chosen, session.command), texts
 
 
 def _out_of_conda(session: Session, *, leave_behind: bool) -> tuple[list[Declarations], str]:

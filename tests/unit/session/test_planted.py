@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks_lib.environments.venv import Venv
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution.plan import Step, Writes
-from tasks_lib.managers.uv import Uv
 from tasks_lib.results import Status
 from tasks_lib.session import combos, journal, transaction
 from tasks_lib.session.session import Session
@@ -149,7 +147,7 @@ def session(project: MakeProject, root: Path, home: Path, venv: Path, install: I
     (root / "env.yml").symlink_to(home / ".bashrc")
     (root / "away").symlink_to(home / "secrets")
     combo = combos.parse("pip_uv", "flag", "the test says so")
-    return Session(found, combo, Venv(found), Uv(found), "setup")
+    return Session.of(found, combo, "setup")
 
 
 def _tree(*tops: Path) -> dict[str, object]:

@@ -15,7 +15,6 @@ from tasks_lib.environments.venv import Venv
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import file_lock, process, state_folder
 from tasks_lib.execution.plan import Step, Writes
-from tasks_lib.managers.uv import Uv
 from tasks_lib.results import Status
 from tasks_lib.session import combos, journal, transaction
 from tasks_lib.session.session import Session
@@ -23,9 +22,10 @@ from tests.cases import cases
 from tests.unit.execution.test_plan import Log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from tasks_lib.results import Result
     from tests.conftest import MakeProject
     from tests.unit.conftest import Install
 
@@ -38,13 +38,7 @@ NAMES = (*FILES, MADE)
 def session(project: MakeProject) -> Session:
     """Return a session of pip and uv, in a folder with manifests of the test's own."""
     found = project(files=FILES)
-    return Session(
-        found,
-        combos.parse("pip_uv", "flag", "the test says so"),
-        Venv(found),
-        Uv(found),
-        "deps.add",
-    )
+    return Session.of(found, combos.parse("pip_uv", "flag", "the test says so"), "deps.add")
 
 
 def _change(root: Path) -> None:
@@ -73,6 +67,20 @@ def _carry_out(
         manifests=[root / name for name in NAMES],
         kept=[root / name for name in kept],
     )
+
+
+def _be_killed(session: Session) -> None:
+    """Leave the journal and the changes of a run that did not end."""
+    root = session.project.root
+    manifests = [root / name for name in NAMES]
+    journal.Journal.of(session, manifests).save(root, manifests=manifests)
+    _change(root)
+
+
+def _run_again(root: Path) -> Sequence[Result]:
+    """Begin another run, and return what it put right."""
+    with transaction.alone(root, "setup", lambda _: None) as found:
+        return found
 
 
 def _texts(root: Path) -> dict[str, str]:
@@ -105,7 +113,7 @@ def test_every_failure_puts_all_back(session: Session, root: Path, error: BaseEx
     untouched = _place(root / SAME)
     with pytest.raises(type(error)):
         _carry_out(session, _fail(root, error))
-    assert _texts(root) == {CHANGED: "# mine\nold\r\n", DELETED: "old", SAME: "same"}
+    assert _texts(root) == FILES
     assert _place(root / SAME) == untouched
     assert not journal.exists(root)
 
@@ -151,16 +159,13 @@ def test_next_run_puts_right_what_a_killed_one_left_and_says_so(
     session: Session, root: Path, venv: Path, install: Install
 ) -> None:
     install(venv, "pip", "26.0")
-    manifests = [root / name for name in NAMES]
-    before = journal.Journal.of(session, manifests)
-    before.save(root, manifests=manifests)
-    _change(root)
+    _be_killed(session)
     (root / f".{CHANGED}.0123abcd").touch()  # a write that was cut short
     said: list[str] = []
     with transaction.alone(root, "setup", said.append) as found:
         assert [(result.id, result.status) for result in found] == [("recovered", Status.PASS)]
     assert "deps.add (process " in said[0]
-    assert _texts(root) == {CHANGED: "# mine\nold\r\n", DELETED: "old", SAME: "same"}
+    assert _texts(root) == FILES
     assert [path.name for path in state_folder.of_checkout(root).iterdir()] == ["checkout"]
     assert not (root / f".{CHANGED}.0123abcd").exists()
     with transaction.alone(root, "setup", said.append) as found:
@@ -171,19 +176,16 @@ def test_next_run_puts_right_what_a_killed_one_left_and_says_so(
 def test_copies_stay_where_the_next_run_cannot_put_them_back_either(
     session: Session, root: Path
 ) -> None:
-    manifests = [root / name for name in NAMES]
-    journal.Journal.of(session, manifests).save(root, manifests=manifests)
-    _change(root)
+    _be_killed(session)
     (root / CHANGED).unlink()
     (root / CHANGED).mkdir()
     for _ in range(2):
         with pytest.raises(LabError, match=r"cannot be restored: conda\.yml") as caught:
-            transaction.alone(root, "setup", lambda _: None).__enter__()
+            _run_again(root)
         assert "before" in str(caught.value.remedy)
     (root / CHANGED).rmdir()
-    with transaction.alone(root, "setup", lambda _: None):
-        pass
-    assert _texts(root) == {CHANGED: "# mine\nold\r\n", DELETED: "old", SAME: "same"}
+    _run_again(root)
+    assert _texts(root) == FILES
 
 
 def test_what_a_run_wrote_that_left_its_journal_is_not_a_persons(
@@ -195,34 +197,27 @@ def test_what_a_run_wrote_that_left_its_journal_is_not_a_persons(
         journal.Journal.of(session, manifests).save(root, manifests=manifests)
         os.utime(journal.place(root), (10**9, 10**9))  # long ago, as the run began
         _change(root)
-    with transaction.alone(root, "setup", lambda _: None) as found:
-        assert [result.status for result in found] == [Status.PASS]
-    assert _texts(root)[CHANGED] == "# mine\nold\r\n"
+    assert [result.status for result in _run_again(root)] == [Status.PASS]
+    assert _texts(root)[CHANGED] == FILES[CHANGED]
 
 
 def test_what_a_person_wrote_after_the_death_of_a_run_stays(session: Session, root: Path) -> None:
-    manifests = [root / name for name in NAMES]
-    journal.Journal.of(session, manifests).save(root, manifests=manifests)
-    _change(root)
+    _be_killed(session)
     lock = state_folder.made(root) / transaction.LOCK
     lock.write_text("1\nsetup\n")
     for path in (lock, root / MADE):
         os.utime(path, (10**9, 10**9))  # long ago
-    with transaction.alone(root, "setup", lambda _: None) as found:
-        (result,) = found
+    (result,) = _run_again(root)
     assert (result.id, result.status) == ("recovered", Status.WARN)
     assert "conda.yml was changed since, and is left as it is" in result.detail
     assert _texts(root) == {CHANGED: "new", DELETED: "old", SAME: "same"}
 
 
 def test_putting_right_can_itself_be_cut_short(session: Session, root: Path) -> None:
-    manifests = [root / name for name in NAMES]
-    journal.Journal.of(session, manifests).save(root, manifests=manifests)
-    _change(root)
+    _be_killed(session)
     shutil.move(journal.copies(root) / CHANGED, root / CHANGED)  # done already
-    with transaction.alone(root, "setup", lambda _: None):
-        pass
-    assert _texts(root) == {CHANGED: "# mine\nold\r\n", DELETED: "old", SAME: "same"}
+    _run_again(root)
+    assert _texts(root) == FILES
 
 
 @pytest.mark.parametrize("touched", [True, False])
@@ -232,8 +227,7 @@ def test_environment_that_was_not_made_to_its_end_is_discarded(
     before = journal.Journal.of(session, [])
     replace(before, touched=touched).save(root)
     (root / ".venv" / "bin").mkdir(parents=True)  # no pyvenv.cfg yet
-    with transaction.alone(root, "setup", lambda _: None):
-        pass
+    _run_again(root)
     assert (root / ".venv").exists() is not touched
 
 
@@ -245,8 +239,7 @@ def test_new_environment_that_is_whole_stays_where_it_may(
     (venv / "bin/activate").write_text(f"VIRTUAL_ENV={venv}\n")
     before = journal.Journal.of(session, [], stays=stays)
     replace(before, state=State.ABSENT, packages={}, touched=True).save(root)
-    with transaction.alone(root, "migrate", lambda _: None):
-        pass
+    _run_again(root)
     assert venv.exists() is stays
 
 
@@ -256,8 +249,7 @@ def test_environment_of_another_machine_is_left_alone(session: Session, root: Pa
     before.save(root)
     (root / ".venv").mkdir()
     (root / ".venv" / "thesis.tex").touch()
-    with transaction.alone(root, "setup", lambda _: None):
-        pass
+    _run_again(root)
     assert (root / ".venv" / "thesis.tex").exists()
 
 
@@ -326,11 +318,8 @@ def test_journal_that_is_none_is_a_clear_error(
     assert journal.read(root) is not None
     path = journal.place(root)
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
-    with (
-        pytest.raises(LabError, match="is damaged") as caught,
-        transaction.alone(root, "setup", lambda _: None),
-    ):
-        pass
+    with pytest.raises(LabError, match="is damaged") as caught:
+        _run_again(root)
     assert "delete" in str(caught.value.remedy)
     assert path.exists()
 

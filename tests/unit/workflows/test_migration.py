@@ -9,10 +9,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution.plan import Step
-from tasks_lib.managers import MANAGERS
 from tasks_lib.report.progress import Progress
 from tasks_lib.results import Result, Status
 from tasks_lib.session import combos, transaction
@@ -35,13 +33,7 @@ def _session(made: MakeProject, combo: str) -> Session:
         made(conda=CONDA_YML, files={"uv.lock": "version = 1\n"}),
         combos.parse(combo, "flag", "asked"),
     )
-    return Session(
-        found,
-        chosen,
-        ENVIRONMENTS[chosen.environment](found),
-        MANAGERS[chosen.manager](found),
-        "migrate",
-    )
+    return Session.of(found, chosen, "migrate")
 
 
 def _moved(
