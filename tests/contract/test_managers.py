@@ -10,7 +10,6 @@ import pytest
 from tasks_lib.environments.base import Activation
 from tasks_lib.errors import LabError
 from tasks_lib.execution import process
-from tasks_lib.execution.process import Command, Outcome
 from tasks_lib.managers import MANAGERS
 from tasks_lib.managers.base import Place
 from tasks_lib.results import Status
@@ -18,11 +17,13 @@ from tasks_lib.tools import executables
 from tasks_lib.tools.variables import Use
 from tests.cases import cases
 from tests.contract.third_manager import Pdm
+from tests.steps import ended, outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tasks_lib.execution.process import Command
     from tasks_lib.managers.base import Manager
     from tests.conftest import MakeProject
 
@@ -232,23 +233,16 @@ def test_checks_only_read_and_answer_for_manifest_and_lock(
 def test_fresh_lock_passes_and_an_unknown_failure_is_an_error_never_a_pass(
     manager: Manager,
 ) -> None:
-    reads = manager.fresh(None).reads
-    assert reads is not None
-    good = [
-        one for one in reads(Outcome(Command(("x",)), 0, "", "", 0.1)) if one.id == "lock.fresh"
-    ]
-    bad = [
-        one for one in reads(Outcome(Command(("x",)), 1, "", "boom", 0.1)) if one.id == "lock.fresh"
-    ]
-    assert [one.status for one in good] == [Status.PASS]
-    assert [one.status for one in bad] == [Status.ERROR]
+    for code, stderr, status in ((0, "", Status.PASS), (1, "boom", Status.ERROR)):
+        found = ended(manager.fresh(None), code, stderr=stderr)
+        assert [one.status for one in found if one.id == "lock.fresh"] == [status]
 
 
 def test_newer_versions_by_normalised_name_and_a_failure_is_raised(manager: Manager) -> None:
     said = '[{"name": "Typing_Extensions", "version": "4.0", "latest_version": "4.9"}]'
-    assert manager.newer(Outcome(Command(("x",)), 0, said, "", 0.1)) == {"typing-extensions": "4.9"}
+    assert manager.newer(outcome(0, said)) == {"typing-extensions": "4.9"}
     with pytest.raises(LabError, match="boom"):
-        manager.newer(Outcome(Command(("x",)), 1, "", "boom", 0.1))
+        manager.newer(outcome(1, stderr="boom"))
 
 
 def test_lock_lies_in_the_project(manager: Manager) -> None:

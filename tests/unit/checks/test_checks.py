@@ -9,11 +9,11 @@ import pytest
 from tasks_lib import checks
 from tasks_lib.checks import tools
 from tasks_lib.checks.selection import Selection
-from tasks_lib.execution.process import Command, Outcome
 from tasks_lib.managers import pyproject_rules
 from tasks_lib.results import Result, Status
 from tasks_lib.session.session import Session
 from tests.cases import cases
+from tests.steps import done, ended
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,8 +78,7 @@ def test_conda_file_is_checked(
         for step in tools.manifest(_session(project, conda=conda))
         if step.id == "check.config.conda"
     )
-    assert step.work is not None
-    (result,) = step.work() or ()
+    (result,) = done(step)
     assert (result.id, result.status, result.file, result.line) == (
         "config.conda",
         status,
@@ -96,8 +95,7 @@ def test_project_without_a_conda_file_has_nothing_to_check_of_it(project: MakePr
 
 def _doctor(session: Session) -> list[Result]:
     step = next(step for step in tools.doctor(session) if step.id == "check.doctor")
-    assert step.work is not None
-    return list(step.work() or ())
+    return done(step)
 
 
 @pytest.mark.parametrize("combo", ["pip_uv", "conda_uv"])
@@ -115,8 +113,7 @@ def test_section_that_conda_ignores_is_a_warning(
 ) -> None:
     session = _session(project, conda=f"{CONDA}{section}: [six]\n")
     step = next(one for one in checks.steps(session, ("config",)) if one.id == "check.config.conda")
-    assert step.work is not None
-    (result,) = step.work() or ()
+    (result,) = done(step)
     assert (result.status, result.line) == (Status.WARN, 3)
     assert repr(section) in result.detail
     assert remedy in str(result.remedy)
@@ -185,11 +182,7 @@ def test_answers_of_uv_pip_check(
     project: MakeProject, code: int, stdout: str, stderr: str, expected: list[tuple[Status, str]]
 ) -> None:
     (step,) = tools.compat(_session(project))
-    assert step.reads is not None
-    outcome = Outcome(
-        Command(("uv", "pip", "check", "--python", ".venv/bin/python")), code, stdout, stderr, 0.1
-    )
-    results = list(step.reads(outcome))
+    results = ended(step, code, stdout, stderr)
     assert [result.status for result in results] == [status for status, _ in expected]
     assert all(words in result.detail for result, (_, words) in zip(results, expected, strict=True))
 
@@ -207,8 +200,7 @@ def test_what_an_environment_comes_with_decides_no_verdict(
     wanted = requires.format(seed=seed)
     (step,) = tools.compat(_session(project, pyproject=f"{HEAD}dependencies = [{wanted}]\n"))
     said = f"The package `{seed}` requires `packaging>=24.0`, but `23.2` is installed\n"
-    assert step.reads is not None
-    (result,) = step.reads(Outcome(Command(("uv", "pip", "check")), 1, "", said, 0.1))
+    (result,) = ended(step, 1, stderr=said)
     assert result.status is (Status.FAIL if requires else Status.PASS)
     assert said.strip() in result.detail
 

@@ -17,9 +17,9 @@ from tasks_lib.environments.conda_config import Condarc
 from tasks_lib.environments.conda_folders import envs_dirs, is_base
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.execution.plan import Installs
-from tasks_lib.execution.process import Command, Outcome
 from tasks_lib.tools import executables
 from tests.cases import cases
+from tests.steps import argv, done, ended, outcome
 
 if TYPE_CHECKING:
     from tests.conftest import MakeProject
@@ -82,8 +82,7 @@ def test_rattler_makes_it_and_installs_the_pip_section_behind(
     environment = Conda(project(conda=PIP))
     create, pip = environment.creation()
     prefix = home / ".conda/envs/demo"
-    assert create.command is not None
-    assert create.command.argv[2:] == (
+    assert argv(create)[2:] == (
         "install",
         "--prefix",
         str(prefix),
@@ -92,8 +91,7 @@ def test_rattler_makes_it_and_installs_the_pip_section_behind(
         "--spec=python=3.11",
         "--spec=six",
     )
-    assert pip.command is not None
-    assert pip.command.argv == (
+    assert argv(pip) == (
         executables.uv(),
         "pip",
         "install",
@@ -104,6 +102,7 @@ def test_rattler_makes_it_and_installs_the_pip_section_behind(
         "-e",
         "./x y",
     )
+    assert pip.command
     assert pip.command.cwd == root
     assert "env.create" in pip.needs
     assert create.undo == pip.undo == environment.discard
@@ -116,8 +115,7 @@ def test_conda_makes_it_and_does_not_install_the_pip_section_unasked(
     assert environment.engine == "conda"
     create, pip = environment.creation()
     prefix = condabin.parents[1] / "envs" / "demo"
-    assert create.command is not None
-    assert create.command.argv == (
+    assert argv(create) == (
         str(condabin),
         "create",
         "--yes",
@@ -146,13 +144,8 @@ def test_python_that_was_asked_for_takes_the_files_place(
 ) -> None:
     assert condabin.exists()
     (create,) = Conda(project(conda=conda, python="3.12", engine=engine)).creation()
-    assert create.command is not None
-    specs = [
-        word.removeprefix("--spec=")
-        for word in create.command.argv
-        if "six" in word or "python=" in word
-    ]
-    assert sorted(specs) == ["python=3.12", "six"]
+    words = [word for word in argv(create) if "six" in word or "python=" in word]
+    assert sorted(word.removeprefix("--spec=") for word in words) == ["python=3.12", "six"]
 
 
 def test_broken_one_is_cleared_first(project: MakeProject, conda_env: Path) -> None:
@@ -162,8 +155,7 @@ def test_broken_one_is_cleared_first(project: MakeProject, conda_env: Path) -> N
     clear, create = environment.creation()
     assert (clear.id, create.id) == ("env.clear", "env.create")
     assert "env.clear" in create.needs
-    assert clear.work is not None
-    clear.work()
+    done(clear)
     assert environment.state() is State.ABSENT
 
 
@@ -182,8 +174,7 @@ def test_present_one_is_brought_to_what_the_file_says(
     assert environment.lacking() == ("six", "click>=8", "./x y")
     update, pip = environment.creation()
     assert (update.id, pip.id) == ("env.update", "env.pip")
-    assert update.command is not None
-    assert [word for word in update.command.argv if word.startswith("--spec")] == ["--spec=six"]
+    assert [word for word in argv(update) if word.startswith("--spec")] == ["--spec=six"]
     assert update.undo is None
     assert pip.undo is None
     link(conda_env, "six", "1.17.0")
@@ -294,14 +285,13 @@ def test_base_is_recognised_through_a_link(root: Path, home: Path) -> None:
 
 
 def _made(environment: Conda) -> None:
-    reads = environment.creation()[0].reads
-    assert reads is not None
+    create = environment.creation()[0]
     prefix = environment.prefix
     (prefix / "conda-meta").mkdir(parents=True, exist_ok=True)
     (prefix / "bin").mkdir(exist_ok=True)
     if not (prefix / "bin/python").exists():
         (prefix / "bin/python").symlink_to("/bin/sh")
-    list(reads(Outcome(Command(("x",)), 0, "", "", 0.1)))
+    ended(create)
 
 
 def test_environment_is_entered_in_condas_list_once_and_taken_off_again(
@@ -332,27 +322,27 @@ def test_list_without_a_last_line_break_is_not_spoilt(project: MakeProject, home
 
 def test_environment_without_a_python_is_refused(project: MakeProject) -> None:
     environment = Conda(project(conda=CONDA.replace("  - python=3.11\n", "")))
-    reads = environment.creation()[0].reads
-    assert reads is not None
     with pytest.raises(LabError, match="does not contain Python") as caught:
-        list(reads(Outcome(Command(("x",)), 0, "", "", 0.1)))
+        ended(environment.creation()[0])
     assert caught.value.file == "conda.yml"
 
 
 def test_doctor_is_the_engines_where_it_has_one(project: MakeProject, condabin: Path) -> None:
     assert Conda(project(conda=CONDA)).doctor() is None
     environment = Conda(project(conda=CONDA, engine="conda"))
-    step = environment.doctor()
-    assert step is not None
-    assert step.command is not None
-    assert step.command.argv == (str(condabin), "doctor", "--prefix", str(environment.prefix))
+    assert argv(environment.doctor()) == (
+        str(condabin),
+        "doctor",
+        "--prefix",
+        str(environment.prefix),
+    )
 
 
 def test_variables_of_the_file_are_written_into_the_environment(
     project: MakeProject, conda_env: Path
 ) -> None:
     environment = Conda(project(conda=f"{CONDA}variables: {{KEY: hunter2}}\n"))
-    list(environment._created(Outcome(Command(("rattler",)), 0, "", "", 0.0)))  # noqa: SLF001 - what creation reads with
+    list(environment._created(outcome()))  # noqa: SLF001 - what creation reads with
     assert environment.activation().variables["KEY"] == "hunter2"
     assert (conda_env / "conda-meta/state").is_file()
 

@@ -16,16 +16,18 @@ from tasks_lib.environments import conda_engines
 from tasks_lib.environments.conda_variables import VARIABLES
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.execution import process
-from tasks_lib.execution.process import Command, Outcome
 from tasks_lib.project.conda_file import CondaFile
 from tasks_lib.tools.pip_variables import PIP
 from tasks_lib.tools.variables import Use
 from tests import tiny_channel
 from tests.cases import cases
+from tests.steps import outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from tasks_lib.execution.process import Command
 
 
 CONDA: dict[str, tuple[str, ...]] = {
@@ -345,19 +347,14 @@ def test_root_of_a_conda_is_above_its_program(
 
 
 def test_a_preview_that_cannot_be_read_is_never_taken_for_nothing_to_do() -> None:
-    command = Command(("conda", "install"))
     said = '{"success": true, "actions": {"LINK": [{"name": "six", "version": "1.17.0"}]}}'
-    assert conda_engines.linked(Outcome(command, 0, said, "", 0.0)) == [("six", "1.17.0")]
-    assert (
-        conda_engines.linked(
-            Outcome(command, 0, '{"message": "All requested packages already installed."}', "", 0.0)
-        )
-        == []
-    )
+    assert conda_engines.linked(outcome(0, said)) == [("six", "1.17.0")]
+    said = '{"message": "All requested packages already installed."}'
+    assert conda_engines.linked(outcome(0, said)) == []
     for code, text in (
         (0, "Proceed?"),
         (1, '{"error": "PackagesNotFoundError: x\\n  - nope"}'),
         (1, "{}"),
     ):
         with pytest.raises(LabError):
-            conda_engines.linked(Outcome(command, code, text, "", 0.0))
+            conda_engines.linked(outcome(code, text))

@@ -14,6 +14,7 @@ from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.results import Status
 from tasks_lib.tools import executables
 from tests.cases import cases
+from tests.steps import argv, done
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,8 +114,8 @@ def test_command_that_makes_it(  # noqa: PLR0913, PLR0917 - one case a row
     assert pythons is None
     environment = Venv(project(_pyproject(requires), python=python))
     (step,) = environment.creation()
-    assert step.command is not None
-    assert step.command.argv == (executables.uv(), "venv", "--seed", *expected, str(root / ".venv"))
+    assert argv(step) == (executables.uv(), "venv", "--seed", *expected, str(root / ".venv"))
+    assert step.command
     assert step.command.cwd == root
     assert step.undo == environment.discard
 
@@ -122,8 +123,7 @@ def test_command_that_makes_it(  # noqa: PLR0913, PLR0917 - one case a row
 def test_pin_of_the_project_is_taken(project: MakeProject, pythons: None) -> None:
     assert pythons is None
     (step,) = Venv(project(files={".python-version": "# ours\n3.12\n"})).creation()
-    assert step.command is not None
-    assert step.command.argv[3:5] == ("--python", "3.12")
+    assert argv(step)[3:5] == ("--python", "3.12")
 
 
 #: who names a Python on which the project may not run
@@ -163,8 +163,7 @@ def test_broken_one_is_made_anew(project: MakeProject, venv: Path) -> None:
     environment = Venv(project())
     clear, create = environment.creation()
     assert (clear.id, create.needs) == ("env.clear", ("env.clear",))
-    assert clear.work is not None
-    assert not clear.work()
+    assert not done(clear)
     assert not venv.exists()
     environment.bring_back()
     assert (venv / "pyvenv.cfg").is_file()

@@ -11,9 +11,9 @@ from tasks_lib import bootstrap
 from tasks_lib.environments.venv import Venv
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution.process import Command, Outcome
-from tasks_lib.managers import poetry_messages
 from tasks_lib.managers.poetry import Poetry
 from tasks_lib.results import Result, Status
+from tests.steps import ended
 
 if TYPE_CHECKING:
     from tests.conftest import MakeProject
@@ -26,10 +26,7 @@ STALE = (
 
 
 def _answers(manager: Poetry, code: int, stdout: str, stderr: str) -> list[Result]:
-    reads = manager.fresh(None).reads
-    assert reads is not None
-    command = Command(("poetry", "check", "--lock"), failures=poetry_messages.FAILURES)
-    return list(reads(Outcome(command, code, stdout, stderr, 0.5)))
+    return ended(manager.fresh(None), code, stdout, stderr)
 
 
 @pytest.mark.parametrize(

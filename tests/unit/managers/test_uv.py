@@ -13,20 +13,20 @@ from tasks_lib.managers.uv import Uv
 from tasks_lib.results import Result, Status
 from tasks_lib.tools import uv
 from tests.cases import cases
+from tests.steps import ended, outcome
 
 if TYPE_CHECKING:
     from tests.conftest import MakeProject
 
 
-def _outcome(code: int, stderr: str) -> Outcome:
+def _ended(code: int, stderr: str) -> Outcome:
     command = Command(("uv", "lock", "--check"), failures=uv.FAILURES)
-    return Outcome(command, code, "", stderr, 0.1)
+    return outcome(code, stderr=stderr, command=command)
 
 
 def _answer(manager: Uv, code: int, stderr: str) -> Result:
-    reads = manager.fresh(None).reads
-    assert reads is not None
-    (result,) = [one for one in reads(_outcome(code, stderr)) if one.id == "lock.fresh"]
+    found = ended(manager.fresh(None), code, stderr=stderr)
+    (result,) = [one for one in found if one.id == "lock.fresh"]
     return result
 
 
@@ -129,7 +129,7 @@ Would install 1 package
 def test_preview_gives_what_would_be_installed_and_replaced(project: MakeProject) -> None:
     found = {
         change.name: (change.before, change.after)
-        for change in Uv(project()).changes(_outcome(0, PREVIEW))
+        for change in Uv(project()).changes(_ended(0, PREVIEW))
     }
     assert list(found) == ["click", "colorama", "demo", "six"]
     assert found["click"] == ("8.5.1", "8.1.8")
@@ -138,22 +138,20 @@ def test_preview_gives_what_would_be_installed_and_replaced(project: MakeProject
 
 
 def test_distribution_from_an_address_is_no_removal(project: MakeProject) -> None:
-    (change,) = Uv(project()).changes(_outcome(0, REINSTALL))
+    (change,) = Uv(project()).changes(_ended(0, REINSTALL))
     assert (change.name, change.before) == ("demo", "0.1.0")
     assert change.after
 
 
 def test_preview_of_nothing_is_empty(project: MakeProject) -> None:
     said = "Resolved 4 packages in 4ms\nWould make no changes\n"
-    assert Uv(project()).changes(_outcome(0, said)) == []
+    assert Uv(project()).changes(_ended(0, said)) == []
 
 
 def test_preview_that_failed_is_never_taken_for_nothing_to_do(project: MakeProject) -> None:
     with pytest.raises(LabError, match="does not fit pyproject"):
         Uv(project()).changes(
-            _outcome(
-                1, "error: The lockfile at `uv.lock` needs to be updated, but `--locked` was\n"
-            )
+            _ended(1, "error: The lockfile at `uv.lock` needs to be updated, but `--locked` was\n")
         )
 
 
@@ -258,7 +256,7 @@ def test_index_is_never_written_to_the_manifest(
 
 def test_dry_run_in_unknown_words_is_never_taken_for_nothing_to_do(project: MakeProject) -> None:
     command = Command(("uv", "sync", "--dry-run"), failures=uv.FAILURES)
+    said = "Resolved 4 packages in 4ms\n"
     with pytest.raises(LabError, match="does not say what would change"):
-        Uv(project()).changes(Outcome(command, 0, "", "Resolved 4 packages in 4ms\n", 0.1))
-    said = "Resolved 4 packages in 4ms\nWould make no changes\n"
-    assert Uv(project()).changes(Outcome(command, 0, "", said, 0.1)) == []
+        Uv(project()).changes(outcome(0, "", said, command))
+    assert Uv(project()).changes(outcome(0, "", f"{said}Would make no changes\n", command)) == []

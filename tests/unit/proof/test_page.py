@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks_lib.errors import LabError
-from tasks_lib.execution.process import Command, Outcome
 from tasks_lib.proof import cell, matrix, overview, page
 from tasks_lib.proof.cell import Cell
 from tasks_lib.results import Status
 from tasks_lib.tools import executables
 from tests.proofs import failed, package, proof, write
+from tests.steps import outcome
 
 if TYPE_CHECKING:
     from tests.conftest import MakeProject
@@ -117,7 +117,7 @@ def test_a_cell_is_what_its_proof_says_and_a_pass_needs_both(tmp_path: Path) -> 
     wanted, file = Cell("pip_uv", "uv", "3.11"), write(tmp_path, proof())[0]
 
     def said(code: int, stdout: str = "") -> tuple[Status, str]:
-        _, result = matrix.judged(wanted, file, Outcome(Command(("x",)), code, stdout, "boom", 1))
+        _, result = matrix.judged(wanted, file, outcome(code, stdout, "boom"))
         return result.status, result.detail
 
     assert said(0)[0] is Status.PASS

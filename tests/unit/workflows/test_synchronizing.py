@@ -11,6 +11,7 @@ from tasks_lib.report.progress import Progress
 from tasks_lib.session.session import Session
 from tasks_lib.workflows import editing, synchronizing, updating
 from tests.cases import cases
+from tests.steps import argv, done
 from tests.unit.workflows.conftest import CONDA_YML, LOCK, PYPROJECT
 
 if TYPE_CHECKING:
@@ -48,8 +49,7 @@ def test_sync_removes_strays_alone(
         install(venv, name, "1.0")
     steps = synchronizing.sync(session, Progress(), dry_run=True).steps
     assert [step.id for step in steps] == ["deps.install", "deps.prune"]
-    assert steps[1].command is not None
-    assert steps[1].command.argv[-1:] == ("by-hand",)
+    assert argv(steps[1])[-1:] == ("by-hand",)
     assert tools.ran == []
 
 
@@ -76,11 +76,10 @@ def test_what_the_lock_no_longer_names_is_uninstalled(
         install(venv, name, "1.0")
     step = synchronizing.uninstall_step(session, ["click"])
     assert step.shown.endswith(" click")
-    assert step.work is not None
-    step.work()
+    done(step)
     assert tools.ran == []
     session.manager.lock_path.write_text("version = 1\n")
-    step.work()
+    done(step)
     assert [command.split()[-1] for command in tools.ran] == ["click"]
 
 
@@ -108,8 +107,7 @@ def test_update_upgrades_what_was_named(
 ) -> None:
     answer = updating.update_dependencies(session, Progress(), packages, group=group, dry_run=True)
     assert [step.id for step in answer.steps] == ["deps.lock", "deps.install"]
-    assert answer.steps[0].command is not None
-    assert list(answer.steps[0].command.argv[2:-2]) == expected
+    assert list(argv(answer.steps[0])[2:-2]) == expected
 
 
 @pytest.mark.usefixtures("venv")
