@@ -35,6 +35,21 @@ _ADD = ("deps.add", "toolz==1.0.0")
 _FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 
 
+@pytest.fixture(params=_CASES, ids=str)
+def case(request: pytest.FixtureRequest) -> Case:
+    """Return each combo that is tried."""
+    chosen: Case = request.param
+    return chosen
+
+
+@pytest.fixture
+def one(shops: Callable[[Case], Counter], case: Case) -> Iterator[Counter]:
+    """Return a lab with a shop, and delete its home at the end, since all of them are large."""
+    made = shops(case)
+    yield made
+    shutil.rmtree(made.lab.home)
+
+
 def _mount(*words: str) -> None:
     """Run `mount` or `umount`; a machine that forbids it cannot try this."""
     done = subprocess.run(words, check=False, capture_output=True, text=True)
@@ -111,12 +126,10 @@ def _disk(one: Counter, which: str) -> Path:
 
 
 @pytest.mark.parametrize("which", ["project", "environment", "caches"])
-@pytest.mark.parametrize("case", _CASES, ids=str)
-def test_full_disk(shops: Callable[[Case], Counter], case: Case, which: str, tried: Tried) -> None:
+def test_full_disk(one: Counter, case: Case, which: str, tried: Tried) -> None:
     if which == "environment" and case.layer == "pip":
         # its environment is in the project: here a whole setup, where `project` tries a change
         which = "project"
-    one = shops(case)
     lab = one.lab
     folder = _disk(one, which)
     with _small(folder, 400):
@@ -139,12 +152,9 @@ def test_full_disk(shops: Callable[[Case], Counter], case: Case, which: str, tri
             if not failed.code:
                 lab.ok("deps.remove", "toolz")
         _sound(lab, *_ADD)
-    shutil.rmtree(lab.home)
 
 
-@pytest.mark.parametrize("case", _CASES, ids=str)
-def test_read_only_project(shops: Callable[[Case], Counter], case: Case, tried: Tried) -> None:
-    one = shops(case)
+def test_read_only_project(one: Counter, tried: Tried) -> None:
     lab = one.lab
     tried("read-only project", 4)
     before = _looked(lab)
@@ -160,12 +170,9 @@ def test_read_only_project(shops: Callable[[Case], Counter], case: Case, tried: 
             _held(lab, failed := lab(*task), before)
             assert failed.code == 4, failed
     _sound(lab, *_ADD)
-    shutil.rmtree(lab.home)
 
 
-@pytest.mark.parametrize("case", _CASES, ids=str)
-def test_read_only_cache(shops: Callable[[Case], Counter], case: Case, tried: Tried) -> None:
-    one = shops(case)
+def test_read_only_cache(one: Counter, tried: Tried) -> None:
     lab = one.lab
     _sound(lab, "setup")
     for clear in (False, True):
@@ -180,13 +187,10 @@ def test_read_only_cache(shops: Callable[[Case], Counter], case: Case, tried: Tr
                 _held(lab, lab(*task), before)
                 before = _looked(lab)
         _sound(lab, "setup")
-    shutil.rmtree(lab.home)
 
 
-@pytest.mark.parametrize("case", _CASES, ids=str)
-def test_damaged_cache(shops: Callable[[Case], Counter], case: Case, tried: Tried) -> None:
+def test_damaged_cache(one: Counter, case: Case, tried: Tried) -> None:
     """With any cache, `setup` reports the damage or makes a sound environment, no broken one."""
-    one = shops(case)
     lab = one.lab
     _sound(lab, "setup")
     want = lab.installed()
@@ -206,7 +210,6 @@ def test_damaged_cache(shops: Callable[[Case], Counter], case: Case, tried: Trie
         if lab.prefix.exists():
             lab.ok("env.remove")
         _sound(lab, "setup")
-    shutil.rmtree(lab.home)
 
 
 def _damage(caches: Path, chance: random.Random, number: int) -> list[str]:
@@ -230,14 +233,10 @@ def _damage(caches: Path, chance: random.Random, number: int) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("case", _CASES, ids=str)
-def test_clock_that_jumps(
-    shops: Callable[[Case], Counter], case: Case, tmp_path: Path, tried: Tried
-) -> None:
+def test_clock_that_jumps(one: Counter, tmp_path: Path, tried: Tried) -> None:
     """Let the clock jump in mid-run, years ahead and back."""
     if _FAKETIME is None:
         pytest.skip("libfaketime is not on this machine (apt-get install faketime)")
-    one = shops(case)
     lab = one.lab
     clock = tmp_path / "clock"
     fake = {
@@ -258,15 +257,10 @@ def test_clock_that_jumps(
         _sound(lab, "setup")
         lab.ok("deps.remove", "toolz")
         lab.ok("env.remove")
-    shutil.rmtree(lab.home)
 
 
 @pytest.mark.parametrize("moved", [False, True], ids=["deleted", "moved"])
-@pytest.mark.parametrize("case", _CASES, ids=str)
-def test_environment_goes_away(
-    shops: Callable[[Case], Counter], case: Case, tried: Tried, *, moved: bool
-) -> None:
-    one = shops(case)
+def test_environment_goes_away(one: Counter, tried: Tried, *, moved: bool) -> None:
     lab = one.lab
     _sound(lab, "setup")
     started = time.monotonic()
@@ -296,15 +290,10 @@ def test_environment_goes_away(
         assert lab.manifests() == (begin if answer.code else ended), answer
         _sound(lab, "setup")
         _sound(lab, *_ADD)
-    shutil.rmtree(lab.home)
 
 
-@pytest.mark.parametrize("case", _CASES, ids=str)
-def test_manifests_that_are_links(
-    shops: Callable[[Case], Counter], case: Case, tried: Tried
-) -> None:
+def test_manifests_that_are_links(one: Counter, case: Case, tried: Tried) -> None:
     """A manifest that is a link stays one, when a run ends well and when it fails."""
-    one = shops(case)
     lab = one.lab
     _sound(lab, "setup")
     kept = lab.project / "kept"
@@ -333,7 +322,6 @@ def test_manifests_that_are_links(
         assert links() == names
         assert b"six" in (kept / "conda.yml").read_bytes()
     _sound(lab, "setup")
-    shutil.rmtree(lab.home)
 
 
 @pytest.mark.parametrize("name", ["folder", "journal", "lock"])

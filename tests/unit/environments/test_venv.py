@@ -103,15 +103,14 @@ def pythons(monkeypatch: pytest.MonkeyPatch) -> None:
         "nothing said": ("", "", ("--python", executables.base_python())),
     },
 )
-def test_command_that_makes_it(  # noqa: PLR0913, PLR0917 - one case a row
+@pytest.mark.usefixtures("pythons")
+def test_command_that_makes_it(
     project: MakeProject,
     root: Path,
-    pythons: None,
     requires: str,
     python: str,
     expected: tuple[str, ...],
 ) -> None:
-    assert pythons is None
     environment = Venv(project(_pyproject(requires), python=python))
     (step,) = environment.creation()
     assert argv(step) == (executables.uv(), "venv", "--seed", *expected, str(root / ".venv"))
@@ -120,8 +119,8 @@ def test_command_that_makes_it(  # noqa: PLR0913, PLR0917 - one case a row
     assert step.undo == environment.discard
 
 
-def test_pin_of_the_project_is_taken(project: MakeProject, pythons: None) -> None:
-    assert pythons is None
+@pytest.mark.usefixtures("pythons")
+def test_pin_of_the_project_is_taken(project: MakeProject) -> None:
     (step,) = Venv(project(files={".python-version": "# ours\n3.12\n"})).creation()
     assert argv(step)[3:5] == ("--python", "3.12")
 
@@ -134,25 +133,24 @@ REFUSED = {
 
 
 @cases("requires, python, files, said", REFUSED)
-def test_python_that_does_not_fit_is_refused_before_anything_is_made(  # noqa: PLR0913, PLR0917 - one case a row
+@pytest.mark.usefixtures("pythons")
+def test_python_that_does_not_fit_is_refused_before_anything_is_made(
     project: MakeProject,
-    pythons: None,
     requires: str,
     python: str,
     files: dict[str, str],
     said: str,
 ) -> None:
-    assert pythons is None
     environment = Venv(project(_pyproject(requires), python=python, files=files))
     with pytest.raises(LabError, match=said) as caught:
         environment.creation()
     assert caught.value.code is ErrorCode.WRONG_PYTHON
 
 
+@pytest.mark.usefixtures("pythons", "venv")
 def test_program_that_is_no_python_is_refused(
-    project: MakeProject, venv: Path, pythons: None
+    project: MakeProject,
 ) -> None:
-    assert (pythons, venv.exists()) == (None, True)
     environment = Venv(project(python="/bin/sh"))
     with pytest.raises(LabError, match="/bin/sh is not a Python"):
         environment.lacking()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tomllib
 from dataclasses import replace
 from typing import TYPE_CHECKING
-from unittest.mock import Mock
 
 import pytest
 
@@ -18,6 +17,7 @@ from tasks_lib.session.session import Answer, Session
 from tasks_lib.workflows import migration
 from tasks_lib.workflows.migration_comparison import Installed, compare
 from tests.lab import CONDA_YML
+from tests.steps import done, outcome
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,11 +29,8 @@ HAD = Installed("3.11.7", {"a": "1"}, {}, frozenset({"a"}), frozenset(), "demo")
 
 
 def _session(made: MakeProject, combo: str) -> Session:
-    found, chosen = (
-        made(conda=CONDA_YML, files={"uv.lock": "version = 1\n"}),
-        combos.parse(combo, "flag", "asked"),
-    )
-    return Session.of(found, chosen, "migrate")
+    found = made(conda=CONDA_YML, files={"uv.lock": "version = 1\n"})
+    return Session.of(found, combos.parse(combo, "flag", "asked"), "migrate")
 
 
 def _moved(
@@ -70,8 +67,11 @@ def test_removal_that_fails_leaves_the_move_made(
 ) -> None:
     session = _session(project, "pip_uv")
 
-    error = LabError("it is in use.", ErrorCode.TOOL_FAILED)
-    monkeypatch.setattr(session.environment, "set_aside", Mock(side_effect=error))
+    def set_aside() -> None:
+        text = "it is in use."
+        raise LabError(text, ErrorCode.TOOL_FAILED)
+
+    monkeypatch.setattr(session.environment, "set_aside", set_aside)
     moved, _, removal = _moved(session, _session(project, "conda_uv"), monkeypatch).results
     assert (moved.id, moved.status) == ("migrate.same", Status.PASS)
     assert (removal.id, removal.status, removal.detail) == (
@@ -135,8 +135,8 @@ def test_remedy_fits_what_differs(  # noqa: PLR0913 - fixtures and cases
 def test_nothing_is_installed_where_an_index_would_give_what_came_from_elsewhere(
     project: MakeProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session, said = _session(project, "pip_uv"), Mock(ok=True)
-    monkeypatch.setattr(session.manager, "ended", Mock(return_value=()))
+    session, said = _session(project, "pip_uv"), outcome()
+    monkeypatch.setattr(session.manager, "ended", lambda _: ())
     had = replace(HAD, sources={"a": "a @ https://h/a.zip"})
     with pytest.raises(LabError, match="a would come from an index"):
         migration._locked(session, had, said)  # noqa: SLF001 - the step that reads what the lock's command left
@@ -155,16 +155,19 @@ def test_pin_holds_for_this_python_alone_where_the_lock_has_several(
         f'[[package]]\nname = "{name}"\nversion = "{version}"\n{source}\n' for name, version in rows
     ]
     session.manager.lock_path.write_text("version = 1\n" + "\n".join(tables))
-    carried = Mock(return_value=[])
+    steps: list[Step] = []
+
+    def carry_out(_: Session, planned: list[Step], *__: object, **___: object) -> list[Result]:
+        steps.extend(planned)
+        return []
+
     had = replace(HAD, versions={"a": "1", "b": "1"})
     monkeypatch.setattr(Installed, "of", lambda _: had)
-    monkeypatch.setattr(transaction, "carry_out", carried)
+    monkeypatch.setattr(transaction, "carry_out", carry_out)
     with Progress() as progress:
         migration.migrate(
             session, progress, "pip_poetry", leave_behind=False, remove_old=False, dry_run=False
         )
-    first = carried.call_args[0][1][0]
-    assert first.work is not None
-    first.work()
+    done(steps[0])
     groups = tomllib.loads(session.project.pyproject.path.read_text("utf-8"))["dependency-groups"]
     assert groups["mlops-lab-migration"] == ["a==1 ; python_version == '3.11'", "b==1"]

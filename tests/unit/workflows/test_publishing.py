@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -25,6 +25,13 @@ WHEEL, SDIST = "demo_x-1.0-py3-none-any.whl", "demo_x-1.0.tar.gz"
 
 def _session(project: MakeProject, text: str = HEAD + BUILD, manager: str = "uv") -> Session:
     return Session.open(combo=f"pip_{manager}", start=project(text).root)
+
+
+def _plan(session: Session, to: str, dist: str = ".") -> dict[str, Any]:
+    """Return the one step with which files would be published."""
+    answer = publishing.publish(session, Progress(), to=to, dist=dist, dry_run=True)
+    (step,) = answer.data["plan"]
+    return dict(step)
 
 
 def _wheel(root: Path, *lines: str) -> Path:
@@ -148,8 +155,7 @@ def test_a_login_never_goes_where_a_repository_says(
             with pytest.raises(LabError, match="a project's do not count"):
                 publishing.publish(session, Progress(), to=name, dist=".")
             continue
-        answer = publishing.publish(session, Progress(), to=name, dist=".", dry_run=True)
-        assert "evil" not in str(answer.data)
+        assert "evil" not in str(_plan(session, name))
 
 
 def test_a_repository_of_poetrys_own_settings(
@@ -158,8 +164,7 @@ def test_a_repository_of_poetrys_own_settings(
     monkeypatch.setenv("POETRY_CONFIG_DIR", str(home))
     (home / "config.toml").write_text('[repositories.lab]\nurl = "https://h/up"\n')
     (root / WHEEL).touch()
-    plan = publishing.publish(_session(project), Progress(), to="lab", dist=".", dry_run=True).data
-    assert "--publish-url https://h/up" in plan["plan"][0]["command"]
+    assert "--publish-url https://h/up" in _plan(_session(project), "lab")["command"]
 
 
 #: whole commands, since a word too many could publish elsewhere
@@ -200,19 +205,15 @@ def test_publishing_is_shown_without_the_login(
     with pytest.raises(LabError, match="PUBLISH_PASSWORD is not set"):
         publishing.publish(session, Progress(), to=to, dist="built")
     monkeypatch.setenv("MLOPS_LAB_PUBLISH_PASSWORD", "pw")
-    (step,) = publishing.publish(session, Progress(), to=to, dist="built", dry_run=True).data[
-        "plan"
-    ]
-    shown = step["command"]
-    for key, value in (("POETRY_VIRTUALENVS_PATH", "="), ("VIRTUAL_ENV", "=")):
-        shown = " ".join(word for word in shown.split(" ") if not word.startswith(key + value))
+    step = _plan(session, to, "built")
+    unset = ("POETRY_VIRTUALENVS_PATH=", "VIRTUAL_ENV=")
+    words = step["command"].split(" ")
+    shown = " ".join(word for word in words if not word.startswith(unset))
     expected = COMMANDS[manager, to].format(f"'{folder / WHEEL}' '{folder / SDIST}'")
     assert shown.startswith(expected), shown
     assert "pw" not in step["argv"]
     monkeypatch.setenv("MLOPS_LAB_PUBLISH_TOKEN", "a-token")
-    (step,) = publishing.publish(session, Progress(), to=to, dist="built", dry_run=True).data[
-        "plan"
-    ]
+    step = _plan(session, to, "built")
     assert "TOKEN" in step["command"]
     assert "PASSWORD" not in step["command"]
     assert "a-token" not in str(step)
