@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.cases import cases
 from tests.lab import ENTRY, PYTHON, Answer, expect_contract, expect_no_traceback, untouched
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def test_a_dry_run_of_invoke_changes_nothing(lab: Lab) -> None:
         assert (answer.code, answer.error()["code"]) == (2, "bad_command_line")
 
 
-@pytest.mark.parametrize("broken", [True, False], ids=["broken", "hostile"])
+@cases("broken", {"broken": True, "hostile": False})
 def test_settings_of_invoke_change_nothing(lab: Lab, *, broken: bool) -> None:
     yaml = "a: [" if broken else "tasks: {executor_class: taken.Executor}\nrun: {dry: true}\n"
     lab.write("invoke.yaml", yaml)
@@ -99,7 +100,7 @@ def test_a_broken_tasks_py(lab: Lab, text: str, line: int) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-@pytest.mark.parametrize("stream", [">/dev/full", ">&-"], ids=["full", "closed"])
+@cases("stream", {"full": ">/dev/full", "closed": ">&-"})
 @pytest.mark.parametrize("words", [["env.list", "--json"], ["--list"]], ids=" ".join)
 def test_an_answer_that_cannot_be_written(lab: Lab, stream: str, words: list[str]) -> None:
     script = f'exec "$@" {stream}'
@@ -121,10 +122,12 @@ def test_talk_that_cannot_be_written_changes_no_answer(lab: Lab, stream: str) ->
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")
-@pytest.mark.parametrize(
-    ("number", "module"),
-    [(signal.SIGINT, "tasks_lib.execution.streams"), (signal.SIGTERM, "hashlib")],
-    ids=["Ctrl-C", "SIGTERM"],
+@cases(
+    "number, module",
+    {
+        "Ctrl-C": (signal.SIGINT, "tasks_lib.execution.streams"),
+        "SIGTERM": (signal.SIGTERM, "hashlib"),
+    },
 )
 def test_stopped_as_it_starts(lab: Lab, number: int, module: str) -> None:
     """The signal comes as that module is looked for."""

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.processes
 CONDA = ("--combo", "conda_uv", "--engine", "rattler")
 
 
-@pytest.mark.parametrize("json", [True, False], ids=["json", "text"])
+@cases("json", {"json": True, "text": False})
 @pytest.mark.parametrize("task", ["setup", "env.list", "check.all", "deps.lock"])
 def test_no_pyproject(lab: Lab, task: str, *, json: bool) -> None:
     (lab.project / "pyproject.toml").unlink()
@@ -185,7 +185,7 @@ def test_credentials_are_never_shown(lab: Lab) -> None:
             assert "swordfish" not in answer.stdout + answer.stderr, args
 
 
-@pytest.mark.parametrize("address", ["file:///nonexistent", DEAD], ids=["folder", "host"])
+@cases("address", {"folder": "file:///nonexistent", "host": DEAD})
 def test_a_channel_that_does_not_answer(lab: Lab, address: str) -> None:
     lab.write("conda.yml", CONDA_YML)
     (lab.home / ".condarc").write_text(f"channels: [conda-forge]\nchannel_alias: {address}\n")

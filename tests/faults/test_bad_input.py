@@ -20,6 +20,7 @@ from tasks_lib.project import conda_edit, manifests
 from tasks_lib.project.conda_file import CondaFile
 from tasks_lib.project.manifests import PyProject
 from tasks_lib.workflows import snapshot_file
+from tests.cases import cases
 from tests.faults import fuzz_manifests, sandbox, targets
 from tests.faults.mutations import ODD, TOKENS
 from tests.faults.sandbox import Sandbox
@@ -548,7 +549,7 @@ package = false
 """
 
 
-@pytest.mark.parametrize("ending", ["\n", "\r\n"], ids=["LF", "CRLF"])
+@cases("ending", {"LF": "\n", "CRLF": "\r\n"})
 @pytest.mark.parametrize("manager", ["uv", "poetry"])
 def test_the_managers_keep_comments_and_order(lab: Lab, manager: str, ending: str) -> None:
     del lab.env["UV_OFFLINE"]

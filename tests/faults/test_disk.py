@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cases import cases
 from tests.faults.conftest import FULL
 from tests.lab import INSTALLED, SAMPLE, Answer, Case, expect_contract, expect_no_traceback, tree
 
@@ -259,7 +260,7 @@ def test_clock_that_jumps(one: Counter, tmp_path: Path, tried: Tried) -> None:
         lab.ok("env.remove")
 
 
-@pytest.mark.parametrize("moved", [False, True], ids=["deleted", "moved"])
+@cases("moved", {"deleted": False, "moved": True})
 def test_environment_goes_away(one: Counter, tried: Tried, *, moved: bool) -> None:
     lab = one.lab
     _sound(lab, "setup")

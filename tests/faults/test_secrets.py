@@ -210,7 +210,7 @@ def test_a_login_of_any_kind(lab: Lab, port: int, login: str) -> None:
     _silent(lab, *(lab("deps.lock", "--combo", f"pip_{manager}") for manager in ("uv", "poetry")))
 
 
-@pytest.mark.parametrize("login", [f"{USER}:{SECRET}", SECRET], ids=["password", "token"])
+@cases("login", {"password": f"{USER}:{SECRET}", "token": SECRET})
 @pytest.mark.parametrize("manager", ["uv", "poetry"])
 def test_an_index_that_wants_a_login_and_gets_it(
     lab: Lab, port: int, manager: str, login: str
@@ -260,7 +260,7 @@ CONDA_PLACES = {
 }
 
 
-@pytest.mark.parametrize("path", [f"t/{SECRET}/closed", "closed"], ids=["token", "login"])
+@cases("path", {"token": f"t/{SECRET}/closed", "login": "closed"})
 @pytest.mark.parametrize("place", CONDA_PLACES)
 def test_a_channel_that_refuses(lab: Lab, port: int, place: str, path: str) -> None:
     login = "" if SECRET in path else f"{USER}:{SECRET}@"

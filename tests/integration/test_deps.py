@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from packaging.requirements import Requirement
 
+from tests.cases import cases
 from tests.lab import (
     CONDA_YML,
     LAYERS,
@@ -252,7 +253,7 @@ def test_conda_yml_that_cannot_be_written(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("made", SAMPLE, ids=str, indirect=True)
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+@cases("number", {"Ctrl-C": signal.SIGINT, "SIGTERM": signal.SIGTERM})
 def test_stopped_while_it_installs(lab: Lab, number: int) -> None:
     manifests, installed = lab.manifests(), lab.installed()
     marker = lab.project / "local" / "builds"

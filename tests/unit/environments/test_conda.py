@@ -130,14 +130,13 @@ def test_conda_makes_it_and_does_not_install_the_pip_section_unasked(
 
 
 @pytest.mark.parametrize("engine", ["rattler", "conda"])
-@pytest.mark.parametrize(
+@cases(
     "conda",
-    [
-        CONDA,
-        CONDA.replace("python=3.11", "conda-forge::python >=3.11"),
-        CONDA.replace("  - python=3.11\n", ""),
-    ],
-    ids=["python", "python of a channel", "no python"],
+    {
+        "python": CONDA,
+        "python of a channel": CONDA.replace("python=3.11", "conda-forge::python >=3.11"),
+        "no python": CONDA.replace("  - python=3.11\n", ""),
+    },
 )
 def test_python_that_was_asked_for_takes_the_files_place(
     project: MakeProject, condabin: Path, engine: str, conda: str
@@ -185,10 +184,13 @@ def test_present_one_is_brought_to_what_the_file_says(
     assert environment.creation() == ()
 
 
-@pytest.mark.parametrize(
-    ("python", "lacks"),
-    [("3.11", ()), ("3.12", ("python=3.12",)), ("3.1", ("python=3.1",))],
-    ids=["fits", "other", "shorter"],
+@cases(
+    "python, lacks",
+    {
+        "fits": ("3.11", ()),
+        "other": ("3.12", ("python=3.12",)),
+        "shorter": ("3.1", ("python=3.1",)),
+    },
 )
 def test_python_that_was_asked_for_is_lacking(
     project: MakeProject, conda_env: Path, link: Link, python: str, lacks: tuple[str, ...]

@@ -54,9 +54,7 @@ def test_whole_environment_is_present(project: MakeProject, venv: Path) -> None:
     assert environment.require().python == venv / "bin/python"
 
 
-@pytest.mark.parametrize(
-    "target", ["/no/such/python", "/etc/passwd"], ids=["link to nowhere", "no program"]
-)
+@cases("target", {"link to nowhere": "/no/such/python", "no program": "/etc/passwd"})
 def test_environment_without_a_working_interpreter_is_broken(
     project: MakeProject, venv: Path, target: str
 ) -> None:
@@ -210,9 +208,7 @@ def test_discard_cuts_a_link_and_leaves_what_it_points_to(
     assert (shared / "pyvenv.cfg").is_file()
 
 
-@pytest.mark.parametrize(
-    "prepare", [lambda _: None, lambda p: p.mkdir()], ids=["nothing", "folder"]
-)
+@cases("prepare", {"nothing": lambda _: None, "folder": lambda p: p.mkdir()})
 def test_discard_leaves_nothing(project: MakeProject, prepare: Callable[[Path], object]) -> None:
     environment = Venv(project())
     prepare(environment.prefix)

@@ -882,20 +882,21 @@ def test_demand_lets_a_good_outcome_through_and_raises_for_a_bad_one() -> None:
         failures.demand(_outcome("uv", "No space left on device"), title="x")
 
 
-@pytest.mark.parametrize(
-    ("command", "address"),
-    [
-        pytest.param(
+@cases(
+    "command, address",
+    {
+        "of the index": pytest.param(
             Command(("uv", "sync"), env={"UV_DEFAULT_INDEX": "https://me:pw@host/simple"}),
             "host/simple",
         ),
-        pytest.param(
+        "of the channel": pytest.param(
             Command(("python", "worker.py", "--channel", "https://host/forge")),
             "https://host/forge",
         ),
-        pytest.param(Command(("conda", "install"), source="conda-forge"), "conda-forge"),
-    ],
-    ids=["of the index", "of the channel", "as conda knows it"],
+        "as conda knows it": pytest.param(
+            Command(("conda", "install"), source="conda-forge"), "conda-forge"
+        ),
+    },
 )
 def test_a_file_that_was_cut_off_is_told_with_its_address(command: Command, address: str) -> None:
     said = "No solution found when resolving dependencies\n cause: six==1 has an invalid package format"

@@ -263,15 +263,14 @@ def test_dry_run_shows_the_step(step: Step, expected: dict[str, object]) -> None
     assert step.as_dict() == expected
 
 
-@pytest.mark.parametrize(
-    ("step", "changes"),
-    [
-        (Step("x", "X"), True),
-        (Step("x", "X", writes=Writes.NEW_ENVIRONMENT), True),
-        (Step("x", "X", writes=Writes.PROJECT), False),
-        (Step("x", "X", check=True), False),
-    ],
-    ids=["unless said otherwise", "new environment", "project", "check"],
+@cases(
+    "step, changes",
+    {
+        "unless said otherwise": (Step("x", "X"), True),
+        "new environment": (Step("x", "X", writes=Writes.NEW_ENVIRONMENT), True),
+        "project": (Step("x", "X", writes=Writes.PROJECT), False),
+        "check": (Step("x", "X", check=True), False),
+    },
 )
 def test_step_says_whether_it_changes_the_environment(step: Step, *, changes: bool) -> None:
     assert step.changes_environment is changes

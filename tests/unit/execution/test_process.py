@@ -18,6 +18,7 @@ from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
 from tasks_lib.execution import file_lock, process
 from tasks_lib.execution.failure_rules import Rule
 from tasks_lib.execution.process import FOREIGN, Children, Command, Interrupted, environment, run
+from tests.cases import cases
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,10 +118,13 @@ def test_lines_are_handed_on_as_they_come() -> None:
 
 
 @pytest.mark.processes
-@pytest.mark.parametrize(
+@cases(
     "name",
-    ["no-such-program-anywhere", "/no/such/program", "./no such program"],
-    ids=["name", "path", "relative path"],
+    {
+        "name": "no-such-program-anywhere",
+        "path": "/no/such/program",
+        "relative path": "./no such program",
+    },
 )
 def test_missing_program_is_named(name: str) -> None:
     with pytest.raises(LabError) as caught:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import tomllib
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tasks_lib.managers import own_project
 from tasks_lib.project.manifests import PyProject
 from tests.cases import cases
@@ -57,7 +55,7 @@ def _differences(root: Path, venv: Path, install: Install, text: str, old: str =
     return own_project.differences(made, venv)
 
 
-@pytest.mark.parametrize("text", [STANDARD, POETRY], ids=["standard", "poetry"])
+@cases("text", {"standard": STANDARD, "poetry": POETRY})
 def test_unchanged_project_is_as_declared(
     root: Path, venv: Path, install: Install, text: str
 ) -> None:

@@ -13,6 +13,7 @@ from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution.process import Command, Outcome
 from tasks_lib.managers.poetry import Poetry
 from tasks_lib.results import Result, Status
+from tests.cases import cases
 from tests.steps import ended
 
 if TYPE_CHECKING:
@@ -29,66 +30,62 @@ def _answers(manager: Poetry, code: int, stdout: str, stderr: str) -> list[Resul
     return ended(manager.fresh(None), code, stdout, stderr)
 
 
-@pytest.mark.parametrize(
-    ("code", "stdout", "stderr", "config", "lock", "words"),
-    [
-        pytest.param(0, "All set!\n", "", Status.PASS, Status.PASS, "", id="sound"),
-        pytest.param(
+@cases(
+    "code, stdout, stderr, config, lock, words",
+    {
+        "sound": (0, "All set!\n", "", Status.PASS, Status.PASS, ""),
+        "stale": (
             1,
             "",
             f"\nError: {STALE}\n",
             Status.PASS,
             Status.FAIL,
             "pyproject.toml was changed",
-            id="stale",
         ),
-        pytest.param(
+        "no lock": (
             1,
             "",
             "\nError: poetry.lock was not found.\n",
             Status.PASS,
             Status.FAIL,
             "was not found",
-            id="no lock",
         ),
-        pytest.param(
+        "no README": (
             1,
             "",
             "\nError: Declared README file does not exist: README.md\n",
             Status.FAIL,
             Status.PASS,
             "README.md",
-            id="no README",
         ),
-        pytest.param(
+        "no README and stale": (
             1,
             "",
             f"\nError: Declared README file does not exist: README.md\nError: {STALE}\n",
             Status.FAIL,
             Status.FAIL,
             "README.md",
-            id="no README and stale",
         ),
-        pytest.param(
+        "warning": (
             0,
             "",
             "\nWarning: [project.license] is not set. It is recommended to set it.\n",
             Status.WARN,
             Status.PASS,
             "license",
-            id="warning",
         ),
-        pytest.param(
+        "no requirement": (
             1,
             "",
-            "\nThe requirement is invalid: Unexpected character at column 5\n\nnot a req!!\n    ^\n"
-            "",
+            (
+                "\nThe requirement is invalid: Unexpected character at column 5\n\n"
+                "not a req!!\n    ^\n"
+            ),
             Status.FAIL,
             Status.SKIP,
             "not a req!!",
-            id="no requirement",
         ),
-    ],
+    },
 )
 def test_faults_of_the_lock_are_told_from_those_of_the_manifest(  # noqa: PLR0913, PLR0917 - the columns of the table
     project: MakeProject,
@@ -283,23 +280,20 @@ def test_who_asks_is_the_manifest_and_what_is_locked(project: MakeProject) -> No
     assert (asked_by("six"), asked_by("mine")) == (("pyproject.toml",), ())
 
 
-@pytest.mark.parametrize(
-    ("file", "more", "line"),
-    [
-        pytest.param("games/__init__.py", "", 'packages = [{ include = "games" }]', id="another"),
-        pytest.param(
+@cases(
+    "file, more, line",
+    {
+        "another": ("games/__init__.py", "", 'packages = [{ include = "games" }]'),
+        "another in src": (
             "src/games/__init__.py",
             "",
             'packages = [{ include = "games", from = "src" }]',
-            id="another in src",
         ),
-        pytest.param("tests/__init__.py", "", 'packages = [{ include = "FOLDER" }]', id="none"),
-        pytest.param("hx_code/__init__.py", "", "", id="its own"),
-        pytest.param(
-            "games/__init__.py", '[tool.poetry]\npackages = [{include = "games"}]\n', "", id="named"
-        ),
-        pytest.param("games/__init__.py", "[tool.poetry]\npackage-mode = false\n", "", id="off"),
-    ],
+        "none": ("tests/__init__.py", "", 'packages = [{ include = "FOLDER" }]'),
+        "its own": ("hx_code/__init__.py", "", ""),
+        "named": ("games/__init__.py", '[tool.poetry]\npackages = [{include = "games"}]\n', ""),
+        "off": ("games/__init__.py", "[tool.poetry]\npackage-mode = false\n", ""),
+    },
 )
 @pytest.mark.usefixtures("venv")
 def test_a_package_that_poetry_does_not_find_is_refused_before_it_runs(

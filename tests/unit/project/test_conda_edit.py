@@ -125,10 +125,9 @@ ODD = {
 
 
 @cases("text", ODD)
-@pytest.mark.parametrize(
-    ("spec", "drop"),
-    [("six=1.17", False), ("six", True), ("numpy", False)],
-    ids=["set", "drop", "add"],
+@cases(
+    "spec, drop",
+    {"set": ("six=1.17", False), "drop": ("six", True), "add": ("numpy", False)},
 )
 def test_odd_shapes_are_edited_rightly_or_refused(text: str, spec: str, drop: bool) -> None:
     path = Path("conda.yml")

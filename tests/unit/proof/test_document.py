@@ -10,6 +10,7 @@ import pytest
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.proof import claims, document, verify
 from tasks_lib.results import Status
+from tests.cases import cases
 from tests.proofs import package, proof
 
 if TYPE_CHECKING:
@@ -152,16 +153,15 @@ def _passed(made: dict[str, Any]) -> None:
     made["verdict"]["status"] = "pass"
 
 
-@pytest.mark.parametrize(
-    ("change", "fails", "why"),
-    [
-        (_negative_memory, "schema", "peak_memory_bytes"),
-        (_negative_size, "schema", "bytes"),
-        (_other_reason, "verdict", "worded in another way"),
-        (_reversed, "verdict", "worded in another way"),
-        (_passed, "verdict", "the verdict is fail, not pass"),
-    ],
-    ids=["memory", "size", "reason", "order", "status"],
+@cases(
+    "change, fails, why",
+    {
+        "memory": (_negative_memory, "schema", "peak_memory_bytes"),
+        "size": (_negative_size, "schema", "bytes"),
+        "reason": (_other_reason, "verdict", "worded in another way"),
+        "order": (_reversed, "verdict", "worded in another way"),
+        "status": (_passed, "verdict", "the verdict is fail, not pass"),
+    },
 )
 def test_a_wrong_shape_or_verdict_is_found_although_the_digest_fits(
     change: Callable[[dict[str, Any]], None], fails: str, why: str, root: Path

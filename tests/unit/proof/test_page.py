@@ -15,6 +15,7 @@ from tasks_lib.proof import cell, matrix, overview, page
 from tasks_lib.proof.cell import Cell
 from tasks_lib.results import Status
 from tasks_lib.tools import executables
+from tests.cases import cases
 from tests.proofs import failed, package, proof, write
 from tests.steps import outcome
 
@@ -90,14 +91,13 @@ def test_the_worst_verdict_and_every_reason_reach_the_summary_and_the_badge(tmp_
     assert drawn.findtext("{http://www.w3.org/2000/svg}title") == f"{hostile}: 1 of 3 pass"
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("{", "not a JSON"),
-        ('{"schema": "other"}', "not a JSON"),
-        (json.dumps(proof(seconds="5")), "does not match"),
-    ],
-    ids=["broken", "other", "schema"],
+@cases(
+    "text, said",
+    {
+        "broken": ("{", "not a JSON"),
+        "other": ('{"schema": "other"}', "not a JSON"),
+        "schema": (json.dumps(proof(seconds="5")), "does not match"),
+    },
 )
 def test_a_file_that_is_no_proof_is_refused_and_named(text: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(text)
@@ -182,14 +182,13 @@ def test_a_combo_without_its_manifest_is_left_out_and_says_so(project: MakeProje
 
 
 @pytest.mark.usefixtures("machine")
-@pytest.mark.parametrize(
-    ("choice", "code", "said"),
-    [
-        (matrix.Choice(combos=("nix_uv",)), 2, "no combo 'nix_uv'"),
-        (matrix.Choice(engines=("conda",)), 3, "conda is not on PATH"),
-        (matrix.Choice(engines=("guix",)), 2, "no engine 'guix'"),
-    ],
-    ids=["combo", "engine-missing", "engine"],
+@cases(
+    "choice, code, said",
+    {
+        "combo": (matrix.Choice(combos=("nix_uv",)), 2, "no combo 'nix_uv'"),
+        "engine-missing": (matrix.Choice(engines=("conda",)), 3, "conda is not on PATH"),
+        "engine": (matrix.Choice(engines=("guix",)), 2, "no engine 'guix'"),
+    },
 )
 def test_a_choice_that_cannot_be_is_refused(
     choice: matrix.Choice, code: int, said: str, project: MakeProject

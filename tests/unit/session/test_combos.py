@@ -9,6 +9,7 @@ import pytest
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.execution import state_folder
 from tasks_lib.session import combos
+from tests.cases import cases
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -115,8 +116,8 @@ EVIDENCE = {
 }
 
 
-@pytest.mark.parametrize("has_conda", [False, True], ids=["", "conda on PATH"])
-@pytest.mark.parametrize("row", EVIDENCE.values(), ids=EVIDENCE)
+@cases("has_conda", {"": False, "conda on PATH": True})
+@cases("row", EVIDENCE)
 def test_files_of_the_project_choose_before_the_machine(
     project: MakeProject,
     request: pytest.FixtureRequest,
@@ -134,14 +135,14 @@ def test_files_of_the_project_choose_before_the_machine(
 
 
 @pytest.mark.usefixtures("conda_on_path")
-@pytest.mark.parametrize(
-    ("manifest", "names", "expected"),
-    [
-        pytest.param(NOTHING, (), "conda_poetry", id="nothing else"),
-        pytest.param(NOTHING, ("uv.lock",), "conda_uv", id="uv.lock"),
-        pytest.param(UV_TABLE, (), "conda_uv", id="a table of uv"),
-        pytest.param(UV_TABLE, ("poetry.lock",), "conda_poetry", id="poetry.lock"),
-    ],
+@cases(
+    "manifest, names, expected",
+    {
+        "nothing else": (NOTHING, (), "conda_poetry"),
+        "uv.lock": (NOTHING, ("uv.lock",), "conda_uv"),
+        "a table of uv": (UV_TABLE, (), "conda_uv"),
+        "poetry.lock": (UV_TABLE, ("poetry.lock",), "conda_poetry"),
+    },
 )
 def test_conda_file_and_conda_choose_the_layer_and_files_the_manager(
     project: MakeProject, manifest: str, names: tuple[str, ...], expected: str
@@ -157,14 +158,14 @@ def test_conda_file_without_conda_is_named_in_the_reason(project: MakeProject) -
     assert "no conda is on PATH for conda.yml" in found.reason
 
 
-@pytest.mark.parametrize(
-    ("locks", "expected"),
-    [
-        pytest.param((), "pip_uv", id="no lock"),
-        pytest.param(("uv.lock",), "pip_uv", id="uv.lock"),
-        pytest.param(("poetry.lock",), "pip_poetry", id="poetry.lock"),
-        pytest.param(("uv.lock", "poetry.lock"), "pip_uv", id="both"),
-    ],
+@cases(
+    "locks, expected",
+    {
+        "no lock": ((), "pip_uv"),
+        "uv.lock": (("uv.lock",), "pip_uv"),
+        "poetry.lock": (("poetry.lock",), "pip_poetry"),
+        "both": (("uv.lock", "poetry.lock"), "pip_uv"),
+    },
 )
 def test_existing_virtual_environment_is_taken_with_the_lock_beside_it(
     project: MakeProject, venv: Path, locks: tuple[str, ...], expected: str

@@ -16,6 +16,7 @@ from tasks_lib.session import combos, transaction
 from tasks_lib.session.session import Answer, Session
 from tasks_lib.workflows import migration
 from tasks_lib.workflows.migration_comparison import Installed, compare
+from tests.cases import cases
 from tests.lab import CONDA_YML
 from tests.steps import done, outcome
 
@@ -94,27 +95,30 @@ def test_remedy_of_what_differs(
     assert remedy in str(caught.value.remedy)
 
 
-@pytest.mark.parametrize(
-    ("had", "made", "remedies"),
-    [
-        (
+@cases(
+    "had, made, remedies",
+    {
+        "place": (
             replace(HAD, sources={"a": "a @ https://h/a.zip"}),
             True,
             "Declare its exact source in pyproject.toml",
         ),
-        (replace(HAD, versions={}), True, "Declare what is new before the move: invoke deps.add a"),
-        (
+        "new": (
+            replace(HAD, versions={}),
+            True,
+            "Declare what is new before the move: invoke deps.add a",
+        ),
+        "new in what was there": (
             replace(HAD, versions={}),
             False,
             "the virtual environment .venv existed already; remove it and migrate again",
         ),
-        (
+        "Python": (
             replace(HAD, versions={}, strays=frozenset("a"), python="3.10.1"),
             True,
             "Write python=3.10 to the conda file",
         ),
-    ],
-    ids=["place", "new", "new in what was there", "Python"],
+    },
 )
 def test_remedy_fits_what_differs(  # noqa: PLR0913 - fixtures and cases
     project: MakeProject,
