@@ -30,34 +30,22 @@ if TYPE_CHECKING:
     from tasks_lib.execution.process import Command
 
 
+_PACKAGES = (
+    "--yes",
+    "--prefix",
+    "{prefix}",
+    "--channel",
+    "a",
+    "--channel",
+    "b",
+    "--override-channels",
+    "six",
+    "x y",
+)
 CONDA: dict[str, tuple[str, ...]] = {
     "create": ("env", "create", "--yes", "--file", "{file}", "--prefix", "{prefix}"),
-    "new": (
-        "create",
-        "--yes",
-        "--prefix",
-        "{prefix}",
-        "--channel",
-        "a",
-        "--channel",
-        "b",
-        "--override-channels",
-        "six",
-        "x y",
-    ),
-    "install": (
-        "install",
-        "--yes",
-        "--prefix",
-        "{prefix}",
-        "--channel",
-        "a",
-        "--channel",
-        "b",
-        "--override-channels",
-        "six",
-        "x y",
-    ),
+    "new": ("create", *_PACKAGES),
+    "install": ("install", *_PACKAGES),
     "uninstall": ("remove", "--yes", "--prefix", "{prefix}", "six"),
     "explicit": ("create", "--yes", "--prefix", "{prefix}", "--file", "{listed}"),
     "doctor": ("doctor", "--prefix", "{prefix}"),
@@ -75,14 +63,10 @@ ARGUMENTS: dict[str, dict[str, tuple[str, ...]]] = {
             "{worker}", "install", "--prefix", "{prefix}", "--channel", "a", "--channel", "b",
             "--spec=python", "--spec=six",
         ),
-        "new": (
+        **dict.fromkeys(("new", "install"), (
             "{worker}", "install", "--prefix", "{prefix}", "--channel", "a", "--channel", "b",
             "--spec=six", "--spec=x y",
-        ),
-        "install": (
-            "{worker}", "install", "--prefix", "{prefix}", "--channel", "a", "--channel", "b",
-            "--spec=six", "--spec=x y",
-        ),
+        )),
         "uninstall": (
             "{worker}", "install", "--prefix", "{prefix}", "--channel", "a", "--channel", "b",
             "--drop=six", "--spec=python", "--spec=six",
