@@ -169,8 +169,17 @@ class Case:
         return f"{self.manager}.lock"
 
 
-#: the real conda is that of real_conda.py; the others are tried where the machine has them
-ENGINES = ("rattler", "conda", *(name for name in ("mamba", "micromamba") if shutil.which(name)))
+#: A folder with a conda, mamba or micromamba, which the tests use instead of the conda that they
+#: make (real_conda.py) and of what is on PATH.
+GIVEN = os.environ.get("MLOPS_LAB_TEST_CONDA", "")
+if GIVEN:
+    _CLIS = tuple(name for name in ("conda", "mamba", "micromamba") if Path(GIVEN, name).exists())
+    assert _CLIS, f"MLOPS_LAB_TEST_CONDA: {GIVEN} has no conda, mamba or micromamba"
+else:
+    _CLIS = ("conda", *(name for name in ("mamba", "micromamba") if shutil.which(name)))
+ENGINES = ("rattler", *_CLIS)
+#: the one command line, for tests where any does
+CLI = _CLIS[0]
 CASES = tuple(
     Case(f"{layer}_{manager}", engine)
     for layer, engines in (("pip", ("",)), ("conda", ENGINES))
@@ -183,8 +192,7 @@ MANAGERS = tuple(case for case in CASES if case.layer == "pip")
 LAYERS = (
     MANAGERS[-1],
     Case("conda_poetry", "rattler"),
-    Case("conda_uv", "conda"),
-    *(Case("conda_uv", engine) for engine in ENGINES[2:]),
+    *(Case("conda_uv", engine) for engine in _CLIS),
 )
 SAMPLE = (MANAGERS[0], *LAYERS)
 

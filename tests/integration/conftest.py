@@ -18,7 +18,18 @@ from tasks_lib import bootstrap
 from tasks_lib.project import trust
 from tests import browser as browsers
 from tests import real_conda
-from tests.lab import CASES, CONDA_YML, PYPROJECT, PYTHON, ROOT, Case, Lab, tools, variables
+from tests.lab import (
+    CASES,
+    CONDA_YML,
+    GIVEN,
+    PYPROJECT,
+    PYTHON,
+    ROOT,
+    Case,
+    Lab,
+    tools,
+    variables,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -79,7 +90,9 @@ def channel(cache: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def condabin(cache: Path) -> Path:
-    """Return the folder of the real conda."""
+    """Return the folder of the real conda: the given one, or one that is made."""
+    if Path(GIVEN, "conda").exists():
+        return Path(GIVEN)
     return real_conda.make(cache, uv=tools() / "uv")
 
 
@@ -106,10 +119,11 @@ def new_lab(
             "RATTLER_CACHE_DIR": str(cache / f"rattler-{channel.name}"),
             "CONDA_PKGS_DIRS": str(cache / f"pkgs-{channel.name}-{worker_id}"),
         }
-        if case.engine == "conda":
-            lab.env["PATH"] = f"{lab.condabin}:{lab.env['PATH']}"
+        if case.engine != "rattler":
+            lab.env["PATH"] = f"{GIVEN or lab.condabin}:{lab.env['PATH']}"
         settings = f"channels: [conda-forge]\nchannel_alias: {channel.as_uri()}\nsolver: classic\n"
-        (home / ".condarc").write_text(settings)
+        # by default an installed conda keeps environments in its own folder, which all tests share
+        (home / ".condarc").write_text(f"{settings}envs_dirs: [~/.conda/envs]\n")
         lab.write("conda.yml", CONDA_YML)
         return lab
 

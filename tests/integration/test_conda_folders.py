@@ -30,7 +30,7 @@ def lab(request: pytest.FixtureRequest, copied: Callable[..., Lab]) -> Lab:
     one: Lab = copied(request.param, _created)
     settings = (one.home / ".condarc").read_text("utf-8")
     first, second = one.home / "eins", one.prefix.parent
-    text = f"{settings}envs_dirs: ['{first}', '{second}']\n"
+    text = settings.replace("[~/.conda/envs]", f"['{first}', '{second}']")
     (one.home / ".condarc").write_text(text, encoding="utf-8")
     return one
 

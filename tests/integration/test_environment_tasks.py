@@ -11,6 +11,7 @@ import pytest
 
 from tests.lab import (
     CASES,
+    CLI,
     CONDA_YML,
     ENGINES,
     INSTALLED,
@@ -294,9 +295,8 @@ def test_base_is_refused_where_settings_lead_to_it(
     assert lab.condabin is not None
     root: Path = lab.condabin.parent
     settings = (lab.home / ".condarc").read_text("utf-8")
-    (lab.home / ".condarc").write_text(
-        f"{settings}envs_dirs: ['{root.parent}']\n", encoding="utf-8"
-    )
+    text = settings.replace("[~/.conda/envs]", f"['{root.parent}']")
+    (lab.home / ".condarc").write_text(text, encoding="utf-8")
     text = (lab.project / "conda.yml").read_text("utf-8").replace("tiny_env", root.name)
     lab.write("conda.yml", text)
     lab.write(lab.lock.name, "")
@@ -326,9 +326,7 @@ def misled(made: Lab) -> Iterator[tuple[Lab, Path]]:
     (made.project / ".venv").unlink(missing_ok=True)
 
 
-CONDA_MADE = [
-    case for case in CASES if case.layer == "conda" and case.engine in {"rattler", "conda"}
-]
+CONDA_MADE = [case for case in CASES if case.layer == "conda" and case.engine in {"rattler", CLI}]
 
 
 @pytest.mark.parametrize("made", CONDA_MADE, ids=str, indirect=True)

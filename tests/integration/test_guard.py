@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab import CASES, CONDA_YML, Case, Lab, differences, tools, untouched, wheel
+from tests.lab import CASES, CLI, CONDA_YML, Case, Lab, differences, tools, untouched, wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -226,7 +226,7 @@ def test_the_same_version_from_elsewhere_is_a_replacement_too(sound: Lab) -> Non
 
 
 @pytest.mark.parametrize(
-    "sound", [Case("conda_poetry", "rattler"), Case("conda_uv", "conda")], ids=str, indirect=True
+    "sound", [Case("conda_poetry", "rattler"), Case("conda_uv", CLI)], ids=str, indirect=True
 )
 def test_a_package_of_condas_that_names_its_source_is_left_alone(sound: Lab) -> None:
     """Both managers install over it at an equal version, as it is not from an index to them."""
@@ -246,7 +246,7 @@ def test_a_package_of_condas_that_names_its_source_is_left_alone(sound: Lab) -> 
 
 
 @pytest.mark.parametrize(
-    "sound", [Case("conda_poetry", "rattler"), Case("conda_uv", "conda")], ids=str, indirect=True
+    "sound", [Case("conda_poetry", "rattler"), Case("conda_uv", CLI)], ids=str, indirect=True
 )
 def test_marks_against_changes(sound: Lab) -> None:
     """An externally managed environment takes what the lock names, and a frozen one nothing."""
@@ -270,7 +270,7 @@ def test_marks_against_changes(sound: Lab) -> None:
 
 
 @pytest.mark.parametrize(
-    "sound", [Case("conda_poetry", "rattler"), Case("conda_uv", "conda")], ids=str, indirect=True
+    "sound", [Case("conda_poetry", "rattler"), Case("conda_uv", CLI)], ids=str, indirect=True
 )
 def test_no_installation_writes_into_a_cache(sound: Lab) -> None:
     """Engines link the files of their caches into an environment, and a wheel may have such one."""

@@ -14,6 +14,7 @@ import pytest
 from tasks_lib.tools import executables
 from tests.lab import (
     CASES,
+    CLI,
     CONDA_YML,
     DEAD,
     INSTALLED,
@@ -170,9 +171,7 @@ def test_as_text(new_lab: Callable[[Case], Lab]) -> None:
     assert dry.code == 0, dry
 
 
-@pytest.mark.parametrize(
-    "case", [Case("conda_uv", "rattler"), Case("conda_poetry", "conda")], ids=str
-)
+@pytest.mark.parametrize("case", [Case("conda_uv", "rattler"), Case("conda_poetry", CLI)], ids=str)
 def test_the_pip_section(new_lab: Callable[[Case], Lab], case: Case) -> None:
     lab = new_lab(case)
     (lab.project / "wheels").mkdir()
@@ -195,9 +194,7 @@ def test_the_pip_section(new_lab: Callable[[Case], Lab], case: Case) -> None:
     assert lab("setup").error()["code"] == "conflicting_versions"
 
 
-@pytest.mark.parametrize(
-    "case", [Case("conda_uv", engine) for engine in ("rattler", "conda")], ids=str
-)
+@pytest.mark.parametrize("case", [Case("conda_uv", engine) for engine in ("rattler", CLI)], ids=str)
 def test_a_pip_section_that_fails_leaves_no_environment(
     new_lab: Callable[[Case], Lab], case: Case
 ) -> None:
@@ -211,9 +208,7 @@ def test_a_pip_section_that_fails_leaves_no_environment(
     assert "tiny_env" not in listed(lab)
 
 
-@pytest.mark.parametrize(
-    "case", [Case("conda_uv", engine) for engine in ("rattler", "conda")], ids=str
-)
+@pytest.mark.parametrize("case", [Case("conda_uv", engine) for engine in ("rattler", CLI)], ids=str)
 def test_the_pip_section_comes_from_the_index_that_was_chosen(
     new_lab: Callable[[Case], Lab], case: Case
 ) -> None:
@@ -236,7 +231,7 @@ def test_the_pip_section_comes_from_the_index_that_was_chosen(
 
 
 @pytest.mark.parametrize(
-    "case", [Case("pip_uv"), Case("conda_uv", "rattler"), Case("conda_uv", "conda")], ids=str
+    "case", [Case("pip_uv"), Case("conda_uv", "rattler"), Case("conda_uv", CLI)], ids=str
 )
 def test_a_broken_environment_is_made_anew(new_lab: Callable[[Case], Lab], case: Case) -> None:
     lab = new_lab(case)
@@ -252,7 +247,7 @@ def test_a_broken_environment_is_made_anew(new_lab: Callable[[Case], Lab], case:
         assert list(listed(lab).values()).count(lab.prefix) == 1
 
 
-@pytest.mark.parametrize("case", [Case("conda_uv", "rattler"), Case("conda_uv", "conda")], ids=str)
+@pytest.mark.parametrize("case", [Case("conda_uv", "rattler"), Case("conda_uv", CLI)], ids=str)
 def test_what_conda_yml_asks_for_now_is_installed(
     new_lab: Callable[[Case], Lab], case: Case
 ) -> None:
@@ -334,7 +329,7 @@ def test_another_python(new_lab: Callable[[Case], Lab], case: Case) -> None:
 
 
 @pytest.mark.parametrize(
-    "case", [Case("pip_uv"), *(Case("conda_uv", e) for e in ("rattler", "conda"))], ids=str
+    "case", [Case("pip_uv"), *(Case("conda_uv", e) for e in ("rattler", CLI))], ids=str
 )
 def test_a_python_that_is_nowhere(new_lab: Callable[[Case], Lab], case: Case) -> None:
     lab = new_lab(case)
@@ -372,9 +367,7 @@ def test_a_failed_lock_leaves_nothing(fresh: Lab) -> None:
     fresh.imports(*INSTALLED.values())
 
 
-@pytest.mark.parametrize(
-    "case", [Case("conda_uv", engine) for engine in ("rattler", "conda")], ids=str
-)
+@pytest.mark.parametrize("case", [Case("conda_uv", engine) for engine in ("rattler", CLI)], ids=str)
 def test_a_conda_package_that_is_nowhere(new_lab: Callable[[Case], Lab], case: Case) -> None:
     lab = new_lab(case)
     lab.write("conda.yml", f"{CONDA_YML}  - no-such-package-at-all\n")
