@@ -100,7 +100,7 @@ def rerun(argv: "list[str]") -> None:
         from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy  # noqa: PLC0415
 
         text = f"The tool environment {sys.prefix} lacks packages that tasks.py needs."
-        remedy = Remedy("Delete that folder, then run this again", ("rm", "-r", sys.prefix))
+        remedy = Remedy("Delete that folder, then run python3 -m tasks_lib")
         code = ErrorCode.TOOL_ENVIRONMENT_FAILED
         raise LabError(text, code, remedy=remedy, exit_code=ExitCode.TOOL_MISSING)
     raise SystemExit(main(argv, own_tasks=False, typed="invoke"))

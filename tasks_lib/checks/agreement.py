@@ -17,6 +17,7 @@ from tasks_lib.checks.base import (
 )
 from tasks_lib.environments.base import SEEDS
 from tasks_lib.errors import LabError, Remedy
+from tasks_lib.execution import files
 from tasks_lib.managers import MANAGERS
 from tasks_lib.ownership import declarations, exclusions
 from tasks_lib.project.conda_file import OTHER_ON_PYPI, PYPI
@@ -110,9 +111,8 @@ def _locks(facts: Facts) -> Iterable[Finding]:
                 differ.append(f"{name} ({mine.lock_name}: {here}, {other.lock_name}: {there})")
         if differ:
             text = f"The locks pin different versions: {listed(differ)}."
-            remedy = Remedy(
-                "Keep one lock: delete the one that nobody installs from", ("rm", other.lock_name)
-            )
+            argv = ("rm", files.typed(other.lock_path))
+            remedy = Remedy("Keep one lock: delete the one that nobody installs from", argv)
             yield Finding(text, other.lock_name, count=len(differ), remedy=remedy)
 
 

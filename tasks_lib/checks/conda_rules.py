@@ -126,11 +126,9 @@ def _pip_section(facts: Facts) -> Iterable[Finding]:
     entries = facts.pip_entries
     if entries:
         text = f"The pip: section lists {listed(entries)}, which no lock pins."
-        names = sorted(facts.pip_names)
         remedy = None
-        if names:
-            said = f"Delete the pip: section from {conda_line(facts, 'pip:')[0]}, then declare them"
-            remedy = Remedy(said, ("invoke", "deps.add", *names))
+        if facts.conda_layer:
+            remedy = Remedy("Move the pip: section to pyproject.toml", ("invoke", "init"))
         yield Finding(text, *conda_line(facts, "pip:"), count=len(entries), remedy=remedy)
 
 

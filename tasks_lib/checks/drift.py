@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tasks_lib.checks.base import FactCheck, Finding, has_conda_file, has_environment, listed
 from tasks_lib.environments.base import SEEDS
-from tasks_lib.errors import Remedy
+from tasks_lib.errors import LabError, Remedy
 from tasks_lib.managers import own_project
 from tasks_lib.ownership import graph
 from tasks_lib.ownership.owners import Owner
@@ -98,6 +98,11 @@ def _interrupted(facts: Facts) -> Iterable[Finding]:
         return
     if transaction.is_held(root):
         yield Finding("Another run is changing the project.", status=Status.WARN)
+        return
+    try:
+        journal.read(root)
+    except LabError as error:  # `setup` would stop at it
+        yield Finding(error.message, remedy=error.remedy)
     else:
         yield Finding(f"{journal.place(root).parent} has the record of a run that did not end.")
 

@@ -161,10 +161,7 @@ CHECKS = (
         "a conda to repair it "
         "with. Base is recognised from the folder itself, since variables and names can say "
         "anything.",
-        Remedy(
-            "Give the environment another name in the conda file, or use another folder",
-            ("invoke", "setup"),
-        ),
+        Remedy("Give the environment another name in the conda file, or use another folder"),
         look=_base,
         applies=has_environment,
     ),

@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 from tasks_lib.environments import distribution_health, health_checks, site_packages
 from tasks_lib.environments.base import Owned
 from tasks_lib.errors import ErrorCode, LabError, Remedy
-from tasks_lib.execution import files
+from tasks_lib.execution import files, shell_words
 from tasks_lib.execution.redaction import without_logins
 from tasks_lib.results import Check, Result, Status
 
@@ -360,5 +360,7 @@ def read_doctor(prefix: Path, outcome: Outcome) -> Iterator[Result]:
         yield check.result(Status.PASS, f"{marks} checks")
     else:
         said = (outcome.said.splitlines() or ["it printed nothing"])[-1]
-        remedy = Remedy("Read what it says", ("conda", "doctor"))
+        remedy = Remedy(
+            f"Run it yourself to see what it says: {shell_words.joined(outcome.command.argv)}"
+        )
         yield check.result(Status.ERROR, f"conda doctor could not answer: {said}", remedy=remedy)

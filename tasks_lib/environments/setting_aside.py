@@ -123,5 +123,5 @@ def _is_kept(path: str, folder: os.stat_result) -> bool:
 
 def _undeletable(place: Path, part: Path | str, why: str) -> LabError:
     text = f"{place} cannot be deleted: {why} ({part})."
-    remedy = Remedy("Delete it as a user who may", ("rm", "-r", str(place)))
+    remedy = Remedy(f"Make that possible, or delete {place} as a user who may")
     return LabError(text, ErrorCode.CANNOT_DELETE, remedy=remedy)

@@ -111,7 +111,7 @@ CANNOT_WRITE = Rule(
 VERSION_EXISTS = Rule(
     ErrorCode.VERSION_EXISTS,
     "The index has a file of this version already, and accepts no other in its place.",
-    Remedy("Raise the version in pyproject.toml and build again", ("invoke", "pkg.build")),
+    Remedy("Raise the version in pyproject.toml, then build and publish that"),
     (r"\b400\b[^\n]*File already exists",),
 )
 LOGIN_REFUSED = Rule(

@@ -98,6 +98,11 @@ def too_large(shown: str, most: str = f"larger than {LARGEST >> 20} MiB") -> Lab
     return LabError(text, ErrorCode.FILE_TOO_LARGE, file=shown, remedy=remedy)
 
 
+def typed(path: Path) -> str:
+    """Return a path as a user types it in the current folder."""
+    return os.path.relpath(path)
+
+
 def leads_inside(root: Path, path: Path) -> bool:
     """Return whether `path` ends in the folder `root`, links followed."""
     try:

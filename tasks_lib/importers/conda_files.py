@@ -20,11 +20,12 @@ from tasks_lib.project.manifests import read_text
 from tasks_lib.project.version_ranges import conda_specifiers, minor, overlap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from tasks_lib.project.project import Project
 
+_USUAL = "environment.yml"
 #: the minor versions of Python that a new conda file may ask for, the newest first
 _MINORS = tuple(f"3.{minor}" for minor in range(14, 7, -1))
 _CHANNELS = re.compile(r"^channels\s*:", re.MULTILINE)
@@ -41,8 +42,9 @@ class CondaFiles(Importer):
     def read(self) -> Iterator[Declarations]:
         """Yield the Python and the `pip:` section of the conda file."""
         path = CondaFile.find(self.root)
-        for name in others(self.root):
-            remedy = Remedy("Rename it to environment.yml and run init again", ("invoke", "init"))
+        names = others(self.root)
+        for name in names:
+            remedy = renaming(self.root, names)
             if path:
                 remedy = Remedy(f"Merge it into {path.name}, which is read")
             yield _unread(name, "it is a conda file, and is not read", remedy)
@@ -65,6 +67,14 @@ class CondaFiles(Importer):
             yield from read_pip(self.root, file, declared)
         else:
             yield declared
+
+
+def renaming(root: Path, names: Sequence[str]) -> Remedy:
+    """Return what makes conda's file of another name the project's, where none is."""
+    if len(names) == 1:
+        text = f"Give {names[0]} a name that is read, then run init again"
+        return Remedy(text, ("mv", "--", files.typed(root / names[0]), files.typed(root / _USUAL)))
+    return Remedy(f"Rename one of {', '.join(names)} to {_USUAL}, then run init again")
 
 
 def _unread(name: str, text: str, remedy: Remedy) -> Declarations:

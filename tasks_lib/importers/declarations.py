@@ -196,9 +196,8 @@ class Declarations:
 
     def without_extra(self, text: str, extra: str, line: int | None) -> None:
         """Report that the project is installed without an extra of its own."""
-        argv = ("invoke", "deps.add", "PACKAGE", "--group", "dev")
         said = f"'{text}': the project itself is installed without its extra {extra}"
-        self.warn(said, line, Remedy("Add what the extra requires to a group", argv))
+        self.warn(said, line, Remedy("Add what the extra requires to a group"))
 
     def read(self, root: Path) -> str:
         """Return the text of the file."""

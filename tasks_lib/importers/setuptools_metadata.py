@@ -9,11 +9,11 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from tasks_lib.errors import Remedy
 from tasks_lib.importers.base import Importer
 from tasks_lib.importers.declarations import (
     DYNAMIC,
     EXTRAS,
+    GROUPS,
     MAIN,
     Declarations,
     Target,
@@ -94,18 +94,14 @@ class SetuptoolsFile(Importer):
 
     def _requirements(self, declared: Declarations, settings: Settings) -> list[Declarations]:
         """Take the requirements over; return the files that have more."""
-        tests = settings.values["tests_require"]
-        if tests:
-            needed = [_COMMENT.sub("", row).strip() for _, row in tests]
-            remedy = Remedy("Add them", ("invoke", "deps.add", *needed, "--group", "test"))
-            declared.warn("tests_require is not taken over", tests[0][0], remedy)
         named_files: list[Declarations] = []
-        lists = {"": settings.values["install_requires"], **settings.extras}
-        for name, rows in lists.items():
+        lists = [(MAIN, "", settings.values["install_requires"])]
+        for name, rows in settings.extras.items():
             extra, _, marker = name.partition(":")  # the marker is for the whole list
-            target = MAIN
-            if extra:
-                target = (*EXTRAS, distribution(extra) or "extra")
+            target = (*EXTRAS, distribution(extra) or "extra") if extra else MAIN
+            lists.append((target, marker, rows))
+        lists.append(((GROUPS, "test"), "", settings.values["tests_require"]))
+        for target, marker, rows in lists:
             for line, row in rows:
                 text = _COMMENT.sub("", row).strip()
                 if text.startswith("file:"):

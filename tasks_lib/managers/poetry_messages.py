@@ -57,7 +57,7 @@ FAILURES = (
         ErrorCode.WRONG_PYTHON,
         "The environment's Python {what} does not satisfy requires-python.",
         Remedy(
-            "Change the Python in pyproject.toml or conda.yml, then complete the environment",
+            "Create one with a Python that does; where conda.yml names the Python, change it first",
             ("invoke", "setup"),
         ),
         (r"Current Python version \((?P<what>[^)]+)\) is not allowed by the project",),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import functools
 import os
 import re
+import stat
 import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -108,7 +110,7 @@ def read_text(path: Path, shown: str = "", *, wide: bool = False, bom: bool = Fa
     except files.TooLargeError:
         raise files.too_large(shown) from None
     except OSError as error:
-        raise unreadable(shown, str(error.strerror)) from None
+        raise unreadable(path, shown, str(error.strerror)) from None
     is_wide = wide and data.startswith(UTF16)
     encoding = "utf-8" if bom else "utf-8-sig"
     try:
@@ -121,10 +123,14 @@ def read_text(path: Path, shown: str = "", *, wide: bool = False, bom: bool = Fa
         raise LabError(text, ErrorCode.NOT_UTF8, file=shown, line=line, remedy=remedy) from None
 
 
-def unreadable(shown: str, reason: str) -> LabError:
+def unreadable(path: Path, shown: str, reason: str) -> LabError:
     """Return the error for a file that exists and cannot be read."""
-    argv = ("chmod", "u+r", shown) if os.name == "posix" else ()
-    remedy = Remedy("Make it readable", argv)
+    remedy = Remedy(f"Make {path} readable for this user")
+    with contextlib.suppress(OSError):
+        facts = path.stat()
+        is_closed = hasattr(os, "geteuid") and not facts.st_mode & stat.S_IRUSR
+        if is_closed and facts.st_uid == os.geteuid():
+            remedy = Remedy("Make it readable", ("chmod", "u+r", files.typed(path)))
     text = f"{shown} cannot be read: {reason}."
     return LabError(text, ErrorCode.CANNOT_READ, file=shown, remedy=remedy)
 
@@ -215,8 +221,8 @@ class PyProject:
         if not path.is_file():
             text = f"There is no {PYPROJECT} in {path.parent}."
             remedy = Remedy(
-                "Go to the project's folder, or start one with uv init --bare, or adopt this one",
-                ("invoke", "init"),
+                "Go to the project's folder, adopt this one with init, or begin a new project with "
+                "uv init --bare"
             )
             raise LabError(text, ErrorCode.NO_PYPROJECT, file=PYPROJECT, remedy=remedy)
         self = cls(path, *read_toml(path))

@@ -51,7 +51,7 @@ def read(path: Path) -> dict[str, Any]:
         proof = None
     if not isinstance(proof, dict) or proof.get("schema") != SCHEMA:
         message = f"This is not a JSON document of the schema {SCHEMA}."
-        remedy = Remedy("Create a proof", ("invoke", "proof.run"))
+        remedy = Remedy("Name a file that proof.run has written")
         raise LabError(message, ErrorCode.INVALID_PROOF, remedy=remedy, file=path)
     return proof
 

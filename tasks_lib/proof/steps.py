@@ -168,8 +168,7 @@ def imports(proof: Proof) -> str:
     if failed:
         reasons = listed(f"{module} ({why})" for module, why in failed.items())
         text = f"{len(failed)} modules cannot be imported: {reasons}"
-        command = f"import {next(iter(failed))}"
-        remedy = Remedy("Try it", ("invoke", "env.run", "--", "python", "-c", command))
+        remedy = Remedy("Import them in the environment (env.run) to see why")
         raise Unproven(text, remedy)
     if not imported:
         text = f"{proof.session.manager.lock_name} pins nothing that is installed"

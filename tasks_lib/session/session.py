@@ -66,7 +66,7 @@ class Session:
         session = cls.of(project, combos.resolve(project), command)
         lock = session.manager.lock_path
         if lock.exists() and not os.access(lock, os.R_OK):
-            raise unreadable(lock.name, "no permission")
+            raise unreadable(lock, lock.name, "no permission")
         return session
 
     @classmethod

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tasks_lib import bootstrap
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import process
 from tasks_lib.tools.uv_variables import UV
@@ -23,7 +25,7 @@ def tool(name: str) -> str:
         path = Path(sys.prefix, "Scripts", f"{name}.exe")
     if not path.is_file():
         text = f"{name} is missing from the tool environment {sys.prefix}."
-        remedy = Remedy("Run it in its tool environment", ("python3", "-m", "tasks_lib"))
+        remedy = Remedy(f"Unset {bootstrap.TOOLS}, or install it there")
         raise LabError(text, ErrorCode.TOOL_MISSING, remedy=remedy)
     return str(path)
 
@@ -31,6 +33,11 @@ def tool(name: str) -> str:
 def uv() -> str:
     """Return the path of uv."""
     return tool("uv")
+
+
+def typed(name: str) -> str:
+    """Return what a user types for a program: the tool environment's, where PATH has none."""
+    return name if shutil.which(name) else tool(name)
 
 
 def itself(task: str, *words: str) -> tuple[str, ...]:

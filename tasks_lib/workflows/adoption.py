@@ -30,6 +30,7 @@ from tasks_lib.importers.declarations import (
     expect_requirements,
 )
 from tasks_lib.importers.merging import Merged
+from tasks_lib.importers.metadata import distribution
 from tasks_lib.importers.poetry_tables import PoetryTables
 from tasks_lib.importers.registry import read_all
 from tasks_lib.managers import MANAGERS
@@ -177,9 +178,11 @@ def _expect_something(project: Project, found: Sequence[Declarations]) -> None:
     text = f"Nothing in {project.root} tells what the project needs."
     files = "requirements.txt, environment.yml, setup.py, Pipfile or pyproject.toml"
     advice = f"Go to the folder with its {files}, or begin a new project"
+    name = distribution(project.root.name) or "project"
+    argv = (executables.typed("uv"), "init", "--bare", "--name", name)
+    remedy = Remedy(advice, argv)
     if unread:
-        advice = f"Rename {unread[0]} to environment.yml, which is read; or begin a new project"
-    remedy = Remedy(advice, ("uv", "init", "--bare"))
+        remedy = conda_files.renaming(project.root, unread)
     raise LabError(text, ErrorCode.NOTHING_TO_ADOPT, remedy=remedy)
 
 

@@ -319,7 +319,6 @@ def _expect_installed(session: Session, outcome: Outcome) -> None:
     text = f"{name} says that it installed {names}, but {where} does not have it."
     remedy = Remedy(
         f"Clear the cache of {name}, which may know another environment by this path, then create "
-        "the environment again",
-        ("invoke", "setup", "--recreate"),
+        "the environment again with setup --recreate"
     )
     raise LabError(text, ErrorCode.INSTALLED_ELSEWHERE, remedy=remedy)

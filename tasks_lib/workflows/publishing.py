@@ -140,7 +140,12 @@ def publish(  # noqa: PLR0913 - the options of the task
         raise LabError(text, ErrorCode.NOT_OFFLINE, remedy=Remedy(f"Unset {bootstrap.OFFLINE}"))
     member = session.manager.member(package)
     pyproject = _require_package(session, member)
-    found = _built(_folder(session.project.root, dist), pyproject)
+    build = ["invoke", "pkg.build"]
+    for option, value in (("--package", package), ("--dist", dist)):
+        build += [option, value] if value else []
+    found = _built(
+        _folder(session.project.root, dist), pyproject, Remedy("Build it first", tuple(build))
+    )
     index = address or PUBLIC
     step = Step(
         "pkg.publish",
@@ -234,8 +239,8 @@ def _fits(pyproject: PyProject, name: str, version: str) -> bool:
     return same_version and canonicalize_name(name) == canonicalize_name(pyproject.name)
 
 
-def _built(folder: Path, pyproject: PyProject) -> list[Path]:
-    """Return the built files of the manifest's name and version."""
+def _built(folder: Path, pyproject: PyProject, remedy: Remedy) -> list[Path]:
+    """Return the built files of the manifest's name and version; the remedy builds them."""
     found: dict[str, list[Path]] = defaultdict(list)
     for path in _distributions(folder):
         with contextlib.suppress(InvalidSdistFilename, InvalidWheelFilename):
@@ -246,7 +251,6 @@ def _built(folder: Path, pyproject: PyProject) -> list[Path]:
         return next(iter(found.values()))
     what = f"{pyproject.name} {pyproject.version}".strip()
     text = f"{folder} has no file of {what}."
-    remedy = Remedy("Build it first", ("invoke", "pkg.build"))
     if found:
         text = f"{folder} has files of several versions of {what}."
         remedy = Remedy("Move the others away")

@@ -53,7 +53,7 @@ def export(session: Session, output: str) -> Answer:
     session.manager.require_lock()
     if members := session.manager.members():
         text = f"One file cannot hold the members of this project: {', '.join(members)}."
-        remedy = Remedy("Copy the project, and create the environment there", ("invoke", "setup"))
+        remedy = Remedy("Copy the project, and set it up there")
         raise LabError(text, ErrorCode.WORKSPACE, remedy=remedy)
     texts = _manifests(session)
     refuse_secrets(session, texts)
@@ -163,7 +163,7 @@ def _missing_files(session: Session, described: Description) -> list[str]:
             f"{described.path.name} describes an environment for {described.platform}, "
             f"and this machine is {here}."
         )
-        remedy = Remedy("Create one for this platform", ("invoke", "setup"))
+        remedy = Remedy("Set the project up here, and export that for this platform")
         raise LabError(said, ErrorCode.OTHER_PLATFORM, remedy=remedy)
     return missing
 

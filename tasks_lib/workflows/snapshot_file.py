@@ -144,5 +144,5 @@ def _faults(data: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _invalid(path: Path, text: str) -> LabError:
-    remedy = Remedy("Write it again where the environment is", ("invoke", "env.export"))
+    remedy = Remedy("Write it again with env.export, where the environment is")
     return LabError(text, ErrorCode.INVALID_SNAPSHOT, file=path, remedy=remedy)

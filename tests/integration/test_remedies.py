@@ -37,6 +37,15 @@ def typed(lab: Lab, row: dict[str, Any]) -> Answer:
     return answer
 
 
+def mended(lab: Lab, task: str, what: str, *argv: str) -> None:
+    """Type the remedy of what a task finds, a result or an error, after which it does not."""
+    rows = [row for row in wrong(lab, *task.split()) if what in {row["id"], row.get("code")}]
+    assert rows[0]["remedy_argv"][-len(argv) :] == list(argv), rows
+    typed(lab, rows[0])
+    again = [row for row in wrong(lab, *task.split()) if what in {row["id"], row.get("code")}]
+    assert again == []
+
+
 def followed(lab: Lab) -> list[str]:
     """Type the remedy of the first thing that is wrong until nothing is; return their checks."""
     seen: list[str] = []
@@ -125,6 +134,7 @@ TYPED_WRONGLY = (
     ("deps.why", "nothing"),
     ("env.list", "--name", "nothing"),
     ("env.run",),
+    ("nonsense",),
 )
 
 
@@ -132,4 +142,35 @@ def test_what_was_typed_wrongly_has_a_command_that_works(new_lab: Callable[[Case
     lab = new_lab(Case("pip_uv"))
     for words in TYPED_WRONGLY:
         typed(lab, lab(*words).error())
+    shutil.rmtree(lab.home)
+
+
+def test_a_folder_in_which_nothing_is_read(new_lab: Callable[[Case], Lab]) -> None:
+    lab = new_lab(Case("pip_uv"))
+    (lab.project / "pyproject.toml").unlink()
+    other = lab.write("my-env.yaml", CONDA_YML)
+    mended(lab, "init", "nothing_to_adopt", "mv", "--", "my-env.yaml", "environment.yml")
+    (lab.project / "environment.yml").unlink()
+    (lab.project / "pyproject.toml").unlink()
+    assert not other.exists()
+    mended(lab, "init", "nothing_to_adopt", "init", "--bare", "--name", "mon-projet")
+    shutil.rmtree(lab.home)
+
+
+def test_what_is_in_the_way_of_a_run(new_lab: Callable[[Case], Lab]) -> None:
+    lab = new_lab(Case("pip_uv"))
+    mended(lab, "check.doctor", "env.exists", "setup")
+    old = lab.project / ".mlops-lab"
+    old.mkdir()
+    mended(lab, "deps.lock", "leftover", "rm", "-r", str(old))
+    aside = lab.project / ".mlops-lab-aside-.venv"
+    aside.mkdir()
+    mended(lab, "setup --recreate", "path_occupied", "mv", str(aside), f"{aside}.old")
+    assert lab.run([str(tools() / "uv"), "pip", "uninstall", "iniconfig"]).code == 0
+    mended(lab, "check.all --select drift.lock", "drift.lock", "deps.sync")
+    lab.lock.write_text(f"{lab.lock.read_text('utf-8')}{MARKER}", "utf-8")
+    mended(lab, "deps.install", "damaged_lock", "deps.lock")
+    (note,) = lab.home.glob(".local/state/mlops-lab/checkouts/*/checkout")
+    note.with_name("journal.json").write_text("{}")
+    mended(lab, "setup", "damaged_journal", "rm", "-r", str(note.parent))
     shutil.rmtree(lab.home)

@@ -380,7 +380,7 @@ def test_rerun_does_not_go_round_in_circles(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(LabError, match="lacks packages") as raised:
         entry.rerun(["setup"])
     assert raised.value.exit_code == ExitCode.TOOL_MISSING
-    assert raised.value.remedy.argv == ("rm", "-r", sys.prefix)
+    assert raised.value.remedy == Remedy("Delete that folder, then run python3 -m tasks_lib")
 
 
 def test_the_list_names_no_address() -> None:

@@ -606,9 +606,15 @@ def test_a_run_in_progress_is_not_an_interrupted_one(sound: Path, look: Look, ro
         Status.WARN,
         "Another run is changing the project.",
     )
-    write(journal.place(root), "{}")
+    session = Session.open(combo="pip_uv", start=root)
+    journal.Journal.of(session, []).save(root)
     (result,) = look("drift.interrupted")
     assert (result.status, "a run that did not end" in result.detail) == (Status.FAIL, True)
+    assert result.remedy.argv == ("invoke", "setup")
+    write(journal.place(root), "{}")
+    (result,) = look("drift.interrupted")
+    assert (result.status, "is damaged" in result.detail) == (Status.FAIL, True)
+    assert result.remedy.argv == ("rm", "-r", str(journal.place(root).parent))
 
 
 def test_threshold_allows_findings(sound: Path, root: Path) -> None:

@@ -135,6 +135,18 @@ def test_requirement_is_taken_over(root: Path, name: str, row: str, expected: st
 
 
 @pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("setup.py", "setup(name='a', tests_require=['b>1'])"),
+        ("setup.cfg", "[metadata]\nname = a\n[options]\ntests_require = b>1\n"),
+    ],
+)
+def test_what_tests_require_is_a_group(root: Path, name: str, text: str) -> None:
+    _init(root, {name: text})
+    assert _data(root)["dependency-groups"] == {"test": ["b>1"]}
+
+
+@pytest.mark.parametrize(
     ("files", "line", "said"),
     [
         pytest.param(
@@ -262,16 +274,6 @@ def test_what_is_wrong_is_one_error_with_its_place(
             id="computed",
         ),
         pytest.param(
-            {"setup.py": "setup(name='a', tests_require=['b>1'])"},
-            "deps.add 'b>1' --group test",
-            id="tests_require",
-        ),
-        pytest.param(
-            {"setup.cfg": "[metadata]\nname = a\n[options]\ntests_require = b\n"},
-            "setup.cfg:4 ",
-            id="in setup.cfg",
-        ),
-        pytest.param(
             {"setup.py": "setup(**given)", "requirements.txt": "a"}, "** is computed", id="keywords"
         ),
         pytest.param(
@@ -318,7 +320,8 @@ def test_what_is_wrong_is_one_error_with_its_place(
         pytest.param(
             {"requirements.txt": "a", "environment-dev.yml": "dependencies: [b]"},
             "environment-dev.yml needs a look it is a conda file, and is not read "
-            "Rename it to environment.yml",
+            "Give environment-dev.yml a name that is read, then run init again: "
+            "mv -- environment-dev.yml environment.yml",
             id="a conda file of another name",
         ),
         pytest.param(
