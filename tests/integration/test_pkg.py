@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration.test_members import BETA, workspace
-from tests.lab import PYPROJECT, SAMPLE, Case, untouched
+from tests.lab import ENTRY, PYPROJECT, PYTHON, SAMPLE, Case, untouched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -99,7 +99,9 @@ def test_build_publish_install(case: Case, new_lab: Callable[[Case], Lab], serve
     lab.write("dist/old-1.0.tar.gz", "old")
     with untouched(lab):
         lab.ok("pkg.build", *one, "--dry-run")
-    built = lab.ok("pkg.build", *one)
+    words = lab("pkg.publish", *one, "--index", server.url).error()["remedy_argv"]
+    assert words[-2:] == list(one)
+    built = lab.run([PYTHON, str(ENTRY), *words[3:], "--json"])
     dist = lab.project / "dist"
     rows = {row["file"]: row for row in built.data["files"]}
     assert set(rows) == {"tiny_beta-0.2.0-py3-none-any.whl", "tiny_beta-0.2.0.tar.gz"}

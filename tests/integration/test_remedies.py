@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -173,4 +174,24 @@ def test_what_is_in_the_way_of_a_run(new_lab: Callable[[Case], Lab]) -> None:
     (note,) = lab.home.glob(".local/state/mlops-lab/checkouts/*/checkout")
     note.with_name("journal.json").write_text("{}")
     mended(lab, "setup", "damaged_journal", "rm", "-r", str(note.parent))
+    shutil.rmtree(lab.home)
+
+
+@pytest.mark.parametrize(
+    ("variable", "task", "what"),
+    [
+        ("PYTHONPATH", "check.all --select leak.pythonpath", "leak.pythonpath"),
+        ("MLOPS_LAB_TIMEOUT", "deps.lock", "invalid_option"),
+    ],
+)
+def test_a_variable_is_unset_in_the_shell_that_has_it(
+    new_lab: Callable[[Case], Lab], variable: str, task: str, what: str
+) -> None:
+    lab = new_lab(Case("pip_uv"))
+    lab.env[variable] = "/elsewhere"
+    (row,) = [row for row in wrong(lab, *task.split()) if what in {row["id"], row.get("code")}]
+    again = [shlex.join(row["remedy_argv"]), shlex.join(lab.argv(*task.split(), json=True))]
+    answer = lab.run(["bash", "-c", " && ".join(again)])
+    assert answer.code == 0, answer
+    assert [row for row in answer.results if row["id"] == what and row["status"] != "pass"] == []
     shutil.rmtree(lab.home)

@@ -69,6 +69,7 @@ REPLACED = f"{TYPED}test_all_that_is_wrong_where_a_manager_replaced_condas_packa
 ALIGNED = f"{TYPED}test_a_lock_that_disagrees_with_conda_is_aligned"
 NOTHING_READ = f"{TYPED}test_a_folder_in_which_nothing_is_read"
 IN_THE_WAY = f"{TYPED}test_what_is_in_the_way_of_a_run"
+UNSET = f"{TYPED}test_a_variable_is_unset_in_the_shell_that_has_it"
 LOCK = f"{TYPED}test_a_damaged_lock_is_locked_again"
 #: each command of a remedy, by its module: the test that types it in the state that prints it
 TESTED = {
@@ -93,6 +94,12 @@ TESTED = {
     ("workflows/explanation.py", "('invoke', 'explain', 'setup')"): WRONG_WORD,
     ("workflows/explanation.py", "ALONE[task]"): WRONG_WORD,
     ("workflows/exports.py", "('invoke', 'deps.export', '--to', 'requirements')"): WRONG_WORD,
+    ("checks/leaks.py", "_UNSET"): UNSET,
+    ("execution/time_limit.py", "('unset', VARIABLE)"): UNSET,
+    (
+        "workflows/publishing.py",
+        "tuple(build)",
+    ): "integration/test_pkg.py::test_build_publish_install",
     ("cli/program.py", "('invoke', '--list')"): WRONG_WORD,
     ("report/remedies.py", "argv"): WRONG_WORD,
     ("report/remedies.py", "tuple(words)"): ALIGNED,
@@ -114,11 +121,9 @@ UNTESTED = {
     ("checks/conda_rules.py", "('invoke', 'init')"),
     ("checks/drift.py", "('invoke', 'env.create')"),
     ("checks/drift.py", "('invoke', 'setup')"),
-    ("checks/leaks.py", "_UNSET"),
     ("checks/ownership.py", "('invoke', 'env.create', '--share')"),
     ("environments/claims.py", "('invoke', 'env.create', '--share')"),
     ("environments/claims.py", "('rm', str(mark))"),
-    ("execution/time_limit.py", "('unset', VARIABLE)"),
     ("managers/poetry_messages.py", "('invoke', 'setup')"),
     ("managers/poetry_settings.py", "('poetry', 'env', 'remove', '--all')"),
     ("ownership/guard.py", "('invoke', 'deps.remove', package, '--layer', 'conda')"),
@@ -138,7 +143,6 @@ UNTESTED = {
     ("workflows/migration.py", "removal(session)"),
     ("workflows/migration_comparison.py", "argv"),
     ("workflows/publishing.py", "('invoke', 'setup')"),
-    ("workflows/publishing.py", "tuple(build)"),
     ("workflows/snapshot.py", "('invoke', 'env.remove')"),
     ("workflows/updating.py", "('invoke', 'setup', '--recreate')"),
 }
