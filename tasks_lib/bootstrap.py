@@ -90,7 +90,7 @@ _FAILURES = (
         "connection broken by|Could not fetch URL|Max retries exceeded|ConnectionError|timed out",
         "no_answer",
         "The package index ({index}) does not answer{reason}.",
-        f"Check the network, or set {INDEX} to an index that answers",
+        f"Check the network, set {INDEX} to an index that answers, or PIP_DEFAULT_TIMEOUT higher",
     ),
     (
         "No matching",
@@ -288,21 +288,22 @@ def _build(home: str, requirements: str) -> None:
     url = os.environ.get(INDEX)
     if url:
         install += ["--index-url", url]
-    if "retries=" not in _run([*pip, "config", "list"], home):  # a user who set it had a reason
+    settings = _run([*pip, "config", "list"], home)
+    if "retries=" not in settings:  # a user who set it had a reason
         install += ["--retries", "2"]
-    _run(install, home)
+    _run(install, home, source=url or settings or "the package index")
     found = fingerprint(home)
     # half a marker is a wrong one
     with open(os.path.join(home, _MARKER), "w", encoding="ascii") as file:
         file.write(found)
 
 
-def _run(argv: list[str], home: str) -> str:
+def _run(argv: list[str], home: str, source: str = "") -> str:
     """Run one step to its end and return what it printed."""
     from tasks_lib.execution import process
 
     env: dict[str, str | None] = {**dict.fromkeys(_NO_PIP), "PIP_USER": "0"}
-    outcome = process.run(process.Command(tuple(argv), env=env))
+    outcome = process.run(process.Command(tuple(argv), env=env, source=source))
     if not outcome.ok:
         raise refusal(outcome.said, home)
     return outcome.stdout
@@ -313,12 +314,13 @@ def refusal(said: str, home: str) -> LabError:
     import re
 
     from tasks_lib.errors import ErrorCode, LabError, Remedy
+    from tasks_lib.execution import redaction
 
     found = re.search(_REASON, said)
     errors = re.findall("(?m)^ERROR: (.+)", said) or said.splitlines() or ["it did not say why"]
     index = "see `python3 -m pip config list`"
     if os.environ.get(INDEX):
-        index = f"the one that {INDEX} names"
+        index = f"{' '.join(redaction.addresses(os.environ[INDEX]))}, from {INDEX}"
     facts = {
         "cache": os.path.dirname(home),
         "python": _base(),

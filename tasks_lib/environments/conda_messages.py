@@ -16,6 +16,7 @@ from tasks_lib.execution.failure_rules import (
     Rule,
 )
 
+_LIMIT = "CONDA_REMOTE_READ_TIMEOUT_SECS"
 #: In this order: the first rule that matches is the reason.
 FAILURES = (
     Rule(
@@ -55,7 +56,7 @@ FAILURES = (
         r"HTTPConnectionError|could not fetch|HTTP status \w+ error|"
         r"error sending request for url|"
         r"error following redirect)[^\n]*?(?P<what>(?:https?|file)://[^\s`'\")<>]+|[\w.-]+:\d+)",
-    ),
+    ).limited_by(_LIMIT),
     Rule(  # the pip that installs the section `pip:`
         ErrorCode.NO_ANSWER,
         "{host}:{port} does not answer.",
@@ -71,7 +72,7 @@ FAILURES = (
     BROKEN_DOWNLOAD.saying(
         *BROKEN_DOWNLOAD.patterns,
         r"failed to parse repodata|error reading a body|error decoding response body",
-    ),
+    ).limited_by(_LIMIT),
     CANNOT_WRITE.saying(
         *CANNOT_WRITE.patterns,
         r"EnvironmentNotWritable|NotWritableError|Unable to create prefix directory|"

@@ -20,7 +20,8 @@ class Rule:
     remedy's text may name the pattern's groups, `{said}` (the lines that tell why) and `{source}`
     (the address of the download). The group `what` is the source where a pattern has no such group;
     `{VIRTUAL}` is the group `virtual` in capitals. With `online`, the tool may have looked at its
-    caches alone; offline, the error is that of `NOT_CACHED`.
+    caches alone; offline, the error is that of `NOT_CACHED`. `limit` is the tool's own variable for
+    how long it waits.
     """
 
     code: ErrorCode
@@ -28,10 +29,15 @@ class Rule:
     remedy: Remedy
     patterns: tuple[str, ...]
     online: bool = False
+    limit: str = ""
 
     def saying(self, *patterns: str) -> Rule:
         """Return the same rule for a tool's own words."""
         return replace(self, patterns=patterns)
+
+    def limited_by(self, variable: str) -> Rule:
+        """Return the same rule for a tool that has this variable for how long it waits."""
+        return replace(self, limit=variable)
 
     def search(self, said: str) -> re.Match[str] | None:
         """Return the first match in what a tool printed."""

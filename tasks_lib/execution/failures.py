@@ -19,7 +19,8 @@ _LINES = 6
 _NOISE = re.compile(r"\d+│|^\s*at .+ in \w+$|hint: .*`--frozen`")
 #: Lines that tell why; a solver prints the cause as a leaf of a tree.
 _TELLING = re.compile("error|cause|because|conflict|fail|denied|cannot|─ |->", re.IGNORECASE)
-_ADDRESS = re.compile(r"(?:https?|file)://[^\s`'\")<>#]+")
+#: how a tool says that it waited too long; Poetry has one sentence for every kind of no answer
+_TIMED_OUT = re.compile(r"time(?:d )?-?out|is not responding", re.IGNORECASE)
 
 
 def explain(outcome: Outcome, *, title: str = "") -> LabError:
@@ -61,16 +62,18 @@ def _error(rule: Rule, found: re.Match[str], said: str, command: Command) -> Lab
         words[name] = " ".join((source if text is None else text).split())
         words[name.upper()] = words[name].upper()
     message = rule.message.format(**words, said=telling, source=source)
-    remedy = rule.remedy._replace(text=rule.remedy.text.format(**words))
+    text = rule.remedy.text.format(**words)
+    if rule.limit and _TIMED_OUT.search(said):
+        text += f"; {rule.limit} sets how many seconds the tool waits"
+    remedy = rule.remedy._replace(text=text)
     return LabError(message, rule.code, remedy=remedy)
 
 
 def _source(command: Command, said: str) -> str:
     """Return the address of a download: as the tool printed it, else as the command has it."""
-    given = [*filter(None, command.env.values()), *command.argv, command.source]
-    found = _ADDRESS.findall(said) or _ADDRESS.findall(redaction.without_secrets("\n".join(given)))
+    found = redaction.addresses(said) or redaction.addresses(command.addressed)
     if found:
-        return str(found[-1])
+        return found[-1]
     return redaction.without_secrets(command.source) or "the index or channel"
 
 

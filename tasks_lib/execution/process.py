@@ -84,6 +84,11 @@ class Command:
         return any(value and name.endswith(_OFFLINE) for name, value in self.env.items())
 
     @property
+    def addressed(self) -> str:
+        """Return all that may name an address which it asks, on a line each."""
+        return "\n".join((*filter(None, self.env.values()), *self.argv, self.source))
+
+    @property
     def program(self) -> str:
         """Return the program as a user would type it."""
         return Path(self.argv[0]).name.removesuffix(".exe")
@@ -267,7 +272,7 @@ def run(
     """
     children = children or Children()
     limit = timeout
-    if limit is None and command.failures:
+    if limit is None and (command.failures or command.source):
         limit = time_limit.seconds()
     with _turn(command, children, on_line) as kept:
         started = time.perf_counter()
@@ -282,9 +287,11 @@ def run(
             out.join(_GRACE)
             err.join(_GRACE)
         except subprocess.TimeoutExpired:
+            asked = time_limit.connections(child.pid)
             _end(child)
             if timeout is None and limit:
-                raise time_limit.exceeded(command.program, limit) from None
+                known = f"{out.text}\n{err.text}\n{command.addressed}"
+                raise time_limit.exceeded(command.program, limit, asked, known) from None
             text = f"{command.program} did not end within {timeout:.0f} s."
             raise LabError(text, ErrorCode.TOOL_TIMEOUT) from None
         except BaseException:

@@ -26,6 +26,7 @@ _PASSWORD = re.compile(r"://[^/\s]*?:([^/\s]+)@|https?://[^/\s]+/t/([^/\s]+)")
 #: what an address can do without, and who uses it has in a file of their own; `git@` of ssh is no
 #: login
 _LOGIN = re.compile(r"(?<=tp://)[^/@\s]+@|(?<=tps://)[^/@\s]+@|(?<=://)[^/@\s:]*:[^/@\s]+@")
+_ADDRESS = re.compile(r"(?:https?|file)://[^\s`'\")<>#]+")
 _TOKEN = re.compile(r"(https?://[^/\s]+/)t/[^/\s]+/")
 _SHORTEST = 6  # what is shorter stands in too many words
 
@@ -37,6 +38,11 @@ def without_secrets(text: str) -> str:
     for secret in _held(tuple(os.environ.items())):
         text = text.replace(secret, "***")
     return text
+
+
+def addresses(text: str) -> list[str]:
+    """Return the addresses in a text, without their credentials, each once."""
+    return list(dict.fromkeys(_ADDRESS.findall(without_secrets(text))))
 
 
 def without_logins(text: str, *, tokens: bool = False) -> str:

@@ -17,6 +17,7 @@ from tasks_lib.execution.failure_rules import (
 )
 from tasks_lib.managers.locks import LOCK_AGAIN
 
+_LIMIT = "POETRY_REQUESTS_TIMEOUT"
 #: In this order: the first rule that matches is the reason.
 FAILURES = (
     DISK_FULL,
@@ -37,8 +38,8 @@ FAILURES = (
         r"attempts to connect to[^\n]*?(?P<what>(?:https?|file)://[^\s`'\")<>]+|[\w.-]+:\d+)",
         *NO_ANSWER.patterns,
         "Error connecting to repository",
-    ),
-    BROKEN_DOWNLOAD,
+    ).limited_by(_LIMIT),
+    BROKEN_DOWNLOAD.limited_by(_LIMIT),
     CANNOT_WRITE,
     Rule(
         ErrorCode.UNKNOWN_VERSION,

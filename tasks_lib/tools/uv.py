@@ -67,12 +67,12 @@ FAILURES = (
         r"(?:Failed to fetch|error sending request for url|could not fetch|HTTP status \w+ error|"
         r"error following redirect)[^\n]*?(?P<what>(?:https?|file)://[^\s`'\")<>]+|[\w.-]+:\d+)",
         *NO_ANSWER.patterns,
-    ),
+    ).limited_by("UV_HTTP_TIMEOUT"),
     BROKEN_DOWNLOAD.saying(  # uv calls the request unsolvable where a file was cut off
         r"invalid package format|Failed to extract archive|Failed to read from zip file|"
         r"error decoding response body|error reading a body",
         *BROKEN_DOWNLOAD.patterns,
-    ),
+    ).limited_by("UV_HTTP_TIMEOUT"),
     CANNOT_WRITE,
     Rule(
         ErrorCode.UNKNOWN_PACKAGE,

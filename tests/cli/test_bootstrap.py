@@ -28,6 +28,7 @@ FILES = (
     "execution/__init__.py",
     "execution/file_lock.py",
     "execution/process.py",
+    "execution/redaction.py",
     "execution/streams.py",
     "execution/time_limit.py",
 )

@@ -23,10 +23,14 @@ if TYPE_CHECKING:
 USER, SECRET = "ada", "s3cr3t-w0rd"
 #: how an answer goes wrong
 FAULTS = ("gone", "stalled", "500", "404", "truncated", "altered", "loop")
+#: how it makes a tool wait that has no limit of its own: a byte a second, or an hour (RFC 9110,
+#: 10.2.3)
+WAITS = ("byte a second", "in an hour")
 #: which answers do: what lists packages (a page of the index, a channel's repodata), or the
 #: packages themselves
 PLACES = ("list", "package")
 _PACKAGES = (".whl", ".conda", ".tar.bz2")
+_LONG = b"<!DOCTYPE html>" * 10
 _BIT = 0x40
 _DRIP = 20
 
@@ -129,6 +133,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(HTTPStatus.UNAUTHORIZED, b"no")
             return
         body = shop.body(path)
+        if body is None and shop.fault in WAITS:
+            body = _LONG
         place = "package" if path.endswith(_PACKAGES) else "list"
         if body is not None and shop.fault and place == shop.place:
             shop.struck += 1
@@ -155,6 +161,17 @@ class _Handler(BaseHTTPRequestHandler):
         half = len(body) // 2
         if fault in {"404", "500"}:
             self._send(HTTPStatus(int(fault)), b"no")
+        elif fault == "in an hour":
+            self.send_response(HTTPStatus.TOO_MANY_REQUESTS)
+            self.send_header("Retry-After", "3600")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        elif fault == "byte a second":
+            self._head(path, len(body))
+            for byte in body:
+                self.wfile.write(bytes([byte]))
+                if self.server.shop.closing.wait(1):
+                    break
         elif fault == "loop":
             self.send_response(HTTPStatus.FOUND)
             self.send_header("Location", self.path)
