@@ -13,6 +13,7 @@ import platformdirs
 from tasks_lib import bootstrap
 from tasks_lib.environments import (
     conda_activation,
+    conda_doctor,
     conda_engines,
     conda_folders,
     conda_health,
@@ -23,7 +24,6 @@ from tasks_lib.environments import (
 )
 from tasks_lib.environments.base import (
     CREATION_IS_SAFE,
-    MADE,
     Activation,
     Environment,
     Owned,
@@ -366,16 +366,7 @@ class Conda(Environment):
     def doctor(self) -> Step | None:
         """Return the step that runs the engine's own doctor, where it has one."""
         command = self.maker.doctor(self.prefix)
-        if command is None:
-            return None
-        return Step(
-            "check.doctor.tool",
-            f"{self.engine} doctor",
-            command,
-            reads=partial(conda_health.read_doctor, self.prefix),
-            needs=MADE,
-            check=True,
-        )
+        return conda_doctor.step(self.prefix, command) if command else None
 
     def refuse_base(self) -> None:
         """Raise an error where the environment is conda's base."""

@@ -1,4 +1,4 @@
-"""What `conda-meta` records, whether that is what exists, and what `conda doctor` says of it."""
+"""What `conda-meta` records, and whether that is what exists."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 from tasks_lib.environments import distribution_health, health_checks, site_packages
 from tasks_lib.environments.base import Owned
 from tasks_lib.errors import ErrorCode, LabError, Remedy
-from tasks_lib.execution import files, shell_words
+from tasks_lib.execution import files
 from tasks_lib.execution.redaction import without_logins
 from tasks_lib.results import Check, Result, Status
 
@@ -28,13 +28,8 @@ if TYPE_CHECKING:
 
     import rattler
 
-    from tasks_lib.execution.process import Outcome
-
-_SHOWN = 5
 #: the files are hashed in so many parts at once, since there are thousands
 _SHARES = 8
-#: how conda doctor counts the damaged files of a package: `python-3.11.7-0_cpython: 1`
-_DAMAGED = re.compile(r"(?P<package>\S+-[^\s-]+-[^\s-]+):\s+(?P<files>\d+)")
 _EXTRAS = re.compile(r"\[[^\]=]*\]")
 _RECORD = re.compile(
     r".*site-packages/(?P<name>[^/]+?)-(?P<version>[^-/]+)(?:-py[\d.]+)?\.(?:dist|egg)-info(?=/|$)"
@@ -334,33 +329,3 @@ def health(prefix: Path) -> Iterator[Result]:
     for one in itertools.chain(verify(prefix), found):
         is_again = one.remedy == health_checks.CREATE_AGAIN
         yield replace(one, remedy=again) if is_again else one
-
-
-def read_doctor(prefix: Path, outcome: Outcome) -> Iterator[Result]:
-    """Read what `conda doctor` printed: it exits 0 whatever it found, so its crosses count."""
-    check = health_checks.CONDA_DOCTOR
-    wrong: list[str] = []
-    marks = 0
-    heading = ""
-    for line in outcome.stdout.splitlines():
-        is_bad = "❌" in line
-        marks += is_bad or "✅" in line
-        text = line.replace("✅", "").replace("❌", "").strip()
-        found = _DAMAGED.fullmatch(text)
-        if found:
-            wrong.append(f"{heading}: {found['package']} ({found['files']})")
-        elif text.endswith(":"):
-            heading = text.rstrip(":").lower()
-        if is_bad and not text.endswith("Files:"):
-            wrong.append(text.rstrip(":"))
-    if wrong:
-        text = "; ".join(wrong[: _SHOWN * 2])
-        yield check.result(Status.FAIL, text, remedy=renewal(prefix))
-    elif outcome.ok and marks:
-        yield check.result(Status.PASS, f"{marks} checks")
-    else:
-        said = (outcome.said.splitlines() or ["it printed nothing"])[-1]
-        remedy = Remedy(
-            f"Run it yourself to see what it says: {shell_words.joined(outcome.command.argv)}"
-        )
-        yield check.result(Status.ERROR, f"conda doctor could not answer: {said}", remedy=remedy)

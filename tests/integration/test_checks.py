@@ -189,8 +189,12 @@ def test_a_file_of_conda_that_was_altered(made: Lab) -> None:
 def test_a_damaged_record_of_conda(made: Lab) -> None:
     (record,) = (made.prefix / "conda-meta").glob("pip-*.json")
     for data in (b"{", b"[]", b"{}"):
-        with instead(record, data):
-            fails(made, "check.doctor", "doctor.conda-meta")
+        with instead(record, data), untouched(made):
+            answer = made("check.doctor")
+        assert "doctor.conda-meta" in answer.ids("fail"), answer
+        # conda's own checks crash on it, or take it for a package without files
+        assert answer.ids("error") <= doctor_tool(made), answer
+        assert answer.code == (4 if answer.ids("error") else 1), answer
 
 
 @pytest.mark.parametrize("made", LAYERS[1:], ids=str, indirect=True)

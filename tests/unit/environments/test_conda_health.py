@@ -1,20 +1,19 @@
-"""Whether a conda environment is sound: each kind of damage, and the output of `conda doctor`."""
+"""Whether a conda environment is sound: each kind of damage."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tasks_lib.environments import conda_health
 from tasks_lib.errors import LabError
-from tasks_lib.execution.process import Command, Outcome
 from tasks_lib.results import Result, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.unit.conftest import Link
 
@@ -261,59 +260,3 @@ def test_damaged_record_is_a_clear_error(sound: Path, text: str) -> None:
     ):
         with pytest.raises(LabError, match=r"six-1\.17\.0-py_0\.json is damaged"):
             action()
-
-
-def _doctor(stdout: str, stderr: str = "", code: int = 0) -> Result:
-    (result,) = conda_health.read_doctor(
-        Path("nowhere"), Outcome(Command(("conda", "doctor")), code, stdout, stderr, 1.0)
-    )
-    return result
-
-
-#: what conda 24.7.1 printed, with exit code 0 each time
-SOUND = (
-    "Environment Health Report for: /envs/demo\n\nAltered Files:\n\n"
-    "✅ There are no packages with altered files.\n\n"
-    "Environment listed in environments.txt file: ✅\n\nMissing Files:\n\n"
-    "✅ There are no packages with missing files.\n\n"
-)
-DAMAGED = (
-    "Environment Health Report for: /envs/demo\n\nAltered Files:\n\npython-3.11.7-0_cpython: 1\n\n"
-    "Environment listed in environments.txt file: ✅\n\nMissing Files:\n\nsix-1.17.0-py_0: 1\n\n"
-)
-UNLISTED = SOUND.replace("file: ✅", "file: ❌")
-
-
-def test_sound_report_of_conda_doctor_passes() -> None:
-    assert (_doctor(SOUND).id, _doctor(SOUND).status) == ("doctor.conda", Status.PASS)
-
-
-def test_damage_is_read_though_the_exit_code_is_0() -> None:
-    result = _doctor(DAMAGED)
-    assert result.status is Status.FAIL
-    assert "altered files: python-3.11.7-0_cpython (1)" in result.detail
-    assert "missing files: six-1.17.0-py_0 (1)" in result.detail
-
-
-def test_environment_that_conda_does_not_list_fails() -> None:
-    assert _doctor(UNLISTED).status is Status.FAIL
-    assert "environments.txt" in _doctor(UNLISTED).detail
-
-
-@pytest.mark.parametrize(
-    ("stdout", "stderr", "code"),
-    [
-        pytest.param("", "", 0, id="nothing printed"),
-        pytest.param("Environment Health Report for: /envs/demo\n", "", 0, id="no check made"),
-        pytest.param(
-            "", "CommandNotFoundError: No command 'conda doctor'.\n", 1, id="no such command"
-        ),
-        pytest.param(SOUND, "boom\n", 1, id="ended badly"),
-    ],
-)
-def test_report_that_answers_nothing_is_an_error_and_never_a_pass(
-    stdout: str, stderr: str, code: int
-) -> None:
-    result = _doctor(stdout, stderr, code)
-    assert result.status is Status.ERROR
-    assert "conda doctor could not answer" in result.detail
