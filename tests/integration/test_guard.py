@@ -264,7 +264,9 @@ def test_marks_against_changes(sound: Lab) -> None:
         said = refused(sound, *task)
         assert "Its reason: In production. " in said, task
         assert str(frozen) in said
-    frozen.unlink()
+    argv = sound("env.remove").error()["remedy_argv"]
+    assert argv == ["rm", str(frozen)]
+    assert sound.run(argv).code == 0
     sound.ok("deps.remove", "iniconfig")
     assert differences(before, conda_files(sound)) == {}
 

@@ -195,3 +195,12 @@ def test_a_variable_is_unset_in_the_shell_that_has_it(
     assert answer.code == 0, answer
     assert [row for row in answer.results if row["id"] == what and row["status"] != "pass"] == []
     shutil.rmtree(lab.home)
+
+
+def test_an_environment_that_differs_from_its_description(new_lab: Callable[[Case], Lab]) -> None:
+    lab = new_lab(Case("pip_uv"))
+    lab.ok("setup")
+    lab.ok("env.export")
+    assert lab.run([str(tools() / "uv"), "pip", "uninstall", "iniconfig"]).code == 0
+    mended(lab, "env.create --from mlops-lab.export.json", "env.equal", "env.remove")
+    shutil.rmtree(lab.home)
