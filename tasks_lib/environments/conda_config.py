@@ -44,7 +44,7 @@ def for_conda(options: Options) -> dict[str, str]:
     """Return the variables that make conda follow the run's options; it inherits the others."""
     env: dict[str, str] = {}
     if options.offline:
-        env["CONDA_OFFLINE"] = "true"
+        env |= {"CONDA_OFFLINE": "true", "MAMBA_OFFLINE": "true"}
     if options.channel_alias.source is Source.SETTINGS:
         env[CHANNEL_ALIAS] = options.channel_alias.value
     return env

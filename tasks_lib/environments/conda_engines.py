@@ -318,7 +318,8 @@ def linked(outcome: Outcome) -> list[tuple[str, str]]:
         raise failures.explain(outcome, title=title) from None
     if not outcome.ok:
         # with --json conda writes into the answer what it prints otherwise
-        text = str(said.get("error") or said.get("message") or outcome.said)
+        logged = [str(entry.get("message")) for entry in said.get("log_history") or ()]  # mamba
+        text = str(said.get("error") or said.get("message") or "\n".join(logged) or outcome.said)
         raise failures.explain(replace(outcome, stdout="", stderr=text), title=title)
     records = (said.get("actions") or {}).get("LINK", ())
     return [(record["name"], str(record["version"])) for record in records]

@@ -1,6 +1,8 @@
 """What conda, mamba, py-rattler, and the pip that conda starts say when they fail.
 
-The words are those of conda 24 and 26, mamba 2 and py-rattler 0.28, each taken from a real failure.
+The words are those of conda 24 and 26, mamba 2 and py-rattler 0.28, each taken from a real failure,
+or from the source: `conda/exceptions.py` of conda 26.7.1; of mamba 2.8.1 `problems_graph.cpp`,
+`unsolvable.cpp`, `version.cpp` and `downloader.cpp`.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ FAILURES = (
         (
             # In conda's long lists of what needs a virtual package, most entries are no cause.
             (
-                r"(?:nothing provides (?:requested )?|PackagesNotFoundError[^\n]*\n+\s*-\s*|"
+                r"(?:nothing provides (?:requested )?|PackagesNotFound\w*Error[^\n]*\n+\s*-\s*|"
                 r"(?=[^\n]*(?:no candidates were found|missing on the system|"
                 r"\n+Your installed version is: not available))(?:─|->) )"
                 r"(?P<what>__(?P<virtual>\w+)(?:(?! needed by|\s*, )[^\n])*)"
@@ -55,7 +57,8 @@ FAILURES = (
         r"could not find subdir|"
         r"HTTPConnectionError|could not fetch|HTTP status \w+ error|"
         r"error sending request for url|"
-        r"error following redirect)[^\n]*?(?P<what>(?:https?|file)://[^\s`'\")<>]+|[\w.-]+:\d+)",
+        r"error following redirect|Download error \(\d+\))"
+        r"[^\n]*?(?P<what>(?:https?|file)://[^\s`'\")<>\]]+|[\w.-]+:\d+)",
     ).limited_by(_LIMIT),
     Rule(  # the pip that installs the section `pip:`
         ErrorCode.NO_ANSWER,
@@ -92,16 +95,23 @@ FAILURES = (
             r"No candidates were found for (?P<what>[^\n]+?)(?: \*)?\.?(?:\n|$)",
             r"No matching distribution found for (?P<what>[^\n]+)",
             r"ResolvePackageNotFound:\s*-?\s*(?P<what>[^\n]+)",
-            r"PackagesNotFoundError[^\n]*\n+\s*-\s*(?P<what>[^\n]+)",
+            r"PackagesNotFound\w*Error[^\n]*\n+\s*-\s*(?P<what>[^\n]+)",
+            r"─ (?P<what>[^\n]+?)(?: =?\*)*\s+does not exist \(perhaps a typo",
             r"nothing provides (?:requested )?(?P<what>[^\n,]+)",
         ),
         online=True,
     ),
     Rule(
         ErrorCode.UNSOLVABLE,
+        "{what} conflicts with a pin.",
+        Remedy("Change that, or the pin in conda-meta/pinned or .condarc"),
+        (r"SpecsConfigurationConflictError.*?requested specs:\s*-\s*(?P<what>[^\n]+)",),
+    ),
+    Rule(
+        ErrorCode.UNSOLVABLE,
         "No set of versions satisfies all requirements: {said}",
         Remedy("Loosen one of the requirements named above"),
-        ("UnsatisfiableError|cannot be solved",),
+        ("UnsatisfiableError|cannot be solved|Could not solve for environment specs",),
         online=True,
     ),
     Rule(
@@ -112,6 +122,13 @@ FAILURES = (
             r"invalid request: (?P<what>[^\n]+)",
             r"invalid package specification: (?P<what>[^\n]+)",
             r"Invalid spec (?P<what>[^\n]+)",
+            r"Error parsing version \"(?P<what>[^\"\n]*)\"",
         ),
+    ),
+    Rule(
+        ErrorCode.FROZEN_ENVIRONMENT,
+        "The environment {what} is marked as frozen, so nothing may change it.",
+        Remedy("Delete conda-meta/frozen in it, if the mark is yours"),
+        (r"Cannot modify '(?P<what>[^'\n]+)'\. The environment is marked as frozen",),
     ),
 )

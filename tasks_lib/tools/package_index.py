@@ -63,7 +63,7 @@ def for_programs(options: Options) -> dict[str, str | None]:
     """Return the variables for a program that a user starts, since any tool may run in it."""
     env = {**options.variables, **for_pip(options)}
     if options.offline:
-        env |= {"UV_OFFLINE": "1", "CONDA_OFFLINE": "true"}
+        env |= {"UV_OFFLINE": "1", "CONDA_OFFLINE": "true", "MAMBA_OFFLINE": "true"}
     return env
 
 

@@ -17,6 +17,7 @@ from tasks_lib.environments.conda_variables import VARIABLES
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.execution import process
 from tasks_lib.project.conda_file import CondaFile
+from tasks_lib.project.options import Options
 from tasks_lib.tools.pip_variables import PIP
 from tasks_lib.tools.variables import Use
 from tests import tiny_channel
@@ -342,3 +343,15 @@ def test_a_preview_that_cannot_be_read_is_never_taken_for_nothing_to_do() -> Non
     ):
         with pytest.raises(LabError):
             conda_engines.linked(outcome(code, text))
+
+
+def test_a_preview_of_mamba_says_in_its_log_why_it_failed() -> None:
+    said = "└─ no-such-zz =* * does not exist (perhaps a typo or a missing channel)."
+    with pytest.raises(LabError) as caught:
+        conda_engines.linked(outcome(1, json.dumps({"log_history": [{"message": said}]})))
+    assert caught.value.message.endswith(f": {said}")
+
+
+def test_offline_is_said_to_mamba_too() -> None:
+    command = conda_engines.Mamba("/x/mamba", Options(offline=True)).ask("look", "info")
+    assert (command.env["CONDA_OFFLINE"], command.env["MAMBA_OFFLINE"]) == ("true", "true")

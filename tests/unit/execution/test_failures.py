@@ -517,6 +517,74 @@ Because demo depends on pandas (3.0.0) which requires Python >=3.11, version sol
 }
 
 CONDA = {
+    "no such package, conda 26.7": Failure(
+        """
+PackagesNotFoundInChannelsError: The following packages are not available from current channels:
+
+  - no-such-zz
+
+Current channels:
+
+  - file:///srv/channel/conda-forge/linux-64
+""",
+        ("Package no-such-zz was not found",),
+        BAD,
+        "unknown package",
+        stdout=f"{_CONDA}failed\n",
+    ),
+    "pins, conda 26.7": Failure(
+        """
+SpecsConfigurationConflictError: Requested specs conflict with configured specs.
+  requested specs:
+    - python=3.12
+  pinned specs:
+    - python=3.11
+""",
+        ("python=3.12 conflicts with a pin",),
+        BAD,
+        "unsolvable",
+    ),
+    "frozen, conda 26.7": Failure(
+        "\nEnvironmentIsFrozenError: Cannot modify '/srv/envs/lab'. The environment is marked as "
+        "frozen. You can bypass these protections with the `--override-frozen` flag, at your own "
+        "risk.\n",
+        ("/srv/envs/lab is marked as frozen",),
+        ExitCode.GUARD_REFUSED,
+    ),
+    "no such package, mamba 2.8": Failure(
+        "error    libmamba Could not solve for environment specs\n"
+        "    The following package could not be installed\n"
+        "    └─ no-such-zz =* * does not exist (perhaps a typo or a missing channel).\n"
+        "critical libmamba Could not solve for environment specs\n",
+        ("Package no-such-zz was not found",),
+        BAD,
+        "unknown package",
+    ),
+    "conflict, mamba 2.8": Failure(
+        "critical libmamba Could not solve for environment specs\n",
+        ("Could not solve for environment specs",),
+        BAD,
+        "unsolvable",
+    ),
+    "no version, mamba 2.8": Failure(
+        'critical libmamba Error parsing version "1.x!y". Found invalid characters.\n',
+        ("cannot be read: 1.x!y",),
+        BAD,
+    ),
+    "no answer, mamba 2.8": Failure(
+        "critical libmamba Download error (7) Couldn't connect to server "
+        "[http://127.0.0.1:9/conda-forge/noarch/repodata.json]\n",
+        ("http://127.0.0.1:9/conda-forge/noarch/repodata.json does not answer",),
+        FAILED,
+        "no answer",
+    ),
+    "no folder, mamba 2.8": Failure(
+        "critical libmamba Download error (37) Couldn't read a file:// file "
+        "[file:///nowhere/noarch/repodata.json]\n",
+        ("file:///nowhere/noarch/repodata.json does not answer",),
+        FAILED,
+        "no answer",
+    ),
     "damaged package in the cache": Failure(
         """
 

@@ -196,7 +196,10 @@ def test_offline_is_told_to_every_tool_that_knows_of_it(
         **package_index.for_pip(made.options),
         **conda_config.for_conda(made.options),
     }
-    names = {"UV_OFFLINE": "1", "PIP_NO_INDEX": "1", "CONDA_OFFLINE": "true"} if offline else {}
+    told = ("CONDA_OFFLINE", "MAMBA_OFFLINE")
+    names = (
+        {"UV_OFFLINE": "1", "PIP_NO_INDEX": "1", **dict.fromkeys(told, "true")} if offline else {}
+    )
     own = {"MLOPS_LAB_OFFLINE": "1"} if offline else {}
     assert said == names
     assert package_index.for_programs(made.options) == {**own, **names}
