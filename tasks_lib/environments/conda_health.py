@@ -283,7 +283,7 @@ def _is_sound(path: str, item: Mapping[str, Any], found: str | None) -> bool:
 
 
 def _consistent(prefix: Path) -> Result:
-    """Check each package's `depends` against what is installed."""
+    """Check each package's `depends` and `constrains` against what is installed."""
     try:
         installed = _solver_records(prefix)
     except LabError as error:
@@ -294,6 +294,10 @@ def _consistent(prefix: Path) -> Result:
             # virtual packages are for the solver to judge
             if not text.startswith("__") and not _is_met(text, installed):
                 wrong[record.name.normalized] = f"{record.name.normalized} needs {text}"
+        for text in record.constrains:
+            others = [one for one in installed if one.name.normalized == text.partition(" ")[0]]
+            if others and not _is_met(text, others):
+                wrong[record.name.normalized] = f"{record.name.normalized} allows only {text}"
     unmet = [text for _, text in sorted(wrong.items())]
     return distribution_health.listed(
         health_checks.CONSISTENT, unmet, "unmet:", more="more packages"

@@ -160,6 +160,11 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "doctor.consistent",
         "tool needs python >=3.12",
     ),
+    "constraint that is not met": (
+        lambda p: _change(_record(p, "tool"), constrains=["absent >=9", "six <1"]),
+        "doctor.consistent",
+        "tool allows only six <1",
+    ),
     "dependency that is no spec": (
         lambda p: _change(_record(p, "tool"), depends=["python >=<"]),
         "doctor.consistent",
