@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _SERVER = Path(__file__).with_name("fork_server.py")
 _SECONDS = 300
+#: what Python and the system's loader read as an interpreter starts
+_EARLY = ("PYTHON", "LD_")
 
 
 def suits(variables: Mapping[str, str]) -> bool:
@@ -33,7 +35,7 @@ def suits(variables: Mapping[str, str]) -> bool:
         sys.platform == "linux"
         and not os.environ.get("MLOPS_LAB_FAULTS_FULL")
         and cache == bootstrap.cache_folder()
-        and not any(name.startswith("PYTHON") for name in variables)
+        and not any(name.startswith(_EARLY) for name in variables)
     )
 
 
