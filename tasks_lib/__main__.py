@@ -34,20 +34,17 @@ def main(argv: "list[str] | None" = None, *, own_tasks: bool = True, typed: str 
         return _refuse_old_python(argv)
     try:
         return _start(argv, own_tasks=own_tasks, typed=typed)
-    except KeyboardInterrupt:
-        return refuse(
-            argv,
-            "Interrupted; nothing was left half made.",
-            code="interrupted",
-            exit_code=_INTERRUPTED,
-            seconds=time.time() - began,
-        )
-    except Exception as error:
+    except (KeyboardInterrupt, Exception) as error:
         from tasks_lib.errors import LabError  # noqa: PLC0415 - 5 ms that only a refusal needs
 
+        seconds = time.time() - began
+        # Python 3.11 wraps what is raised in __set_name__: python/cpython#77757
+        if isinstance(error.__cause__ or error, KeyboardInterrupt):
+            text = "Interrupted; nothing was left half made."
+            return refuse(argv, text, code="interrupted", exit_code=_INTERRUPTED, seconds=seconds)
         if not isinstance(error, LabError):  # a fault of this program: its traceback is wanted
             raise
-        return refuse_error(argv, error, seconds=time.time() - began)
+        return refuse_error(argv, error, seconds=seconds)
 
 
 def _hold_stop_signals() -> None:

@@ -1,4 +1,4 @@
-"""What a test asks of a step: the words of its command, what its work finds, and what it reads."""
+"""What a test asks of a step: its words, what its work finds and reads, and where it is stopped."""
 
 from __future__ import annotations
 
@@ -37,3 +37,13 @@ def ended(step: Step, code: int = 0, stdout: str = "", stderr: str = "") -> list
     """Return what a step reads from its command when that ended so."""
     assert step.reads
     return list(step.reads(outcome(code, stdout, stderr, step.command)))
+
+
+class _Stopped:
+    def __set_name__(self, _owner: type, _name: str) -> None:
+        raise KeyboardInterrupt
+
+
+def make_a_class_and_be_interrupted() -> None:
+    """Raise what Python raises where Ctrl-C comes while a class is made (3.11 wraps it)."""
+    type("Made", (), {"field": _Stopped()})

@@ -82,6 +82,9 @@ class _Run:
         except (KeyboardInterrupt, Interrupted):
             return Answer([_interrupted()]), ExitCode.INTERRUPTED
         except Exception as error:  # noqa: BLE001 - the last resort: a fault of this program
+            # Python 3.11 wraps what is raised in __set_name__: python/cpython#77757
+            if isinstance(error.__cause__, (KeyboardInterrupt, Interrupted)):
+                return Answer([_interrupted()]), ExitCode.INTERRUPTED
             return Answer([_fault(error)]), ExitCode.TOOL_FAILED
         if found.code is not None:
             return found, found.code

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks_lib.checks.registry import FACT_CHECKS
+from tasks_lib.environments.base import State
+from tasks_lib.session.journal import Journal
 from tests.lab import (
     CASES,
     CONDA_YML,
@@ -133,8 +135,11 @@ def other_lock(lab: Lab) -> Broken:
 def interrupted(lab: Lab) -> Broken:
     """Write the journal of a run that did not end."""
     (note,) = lab.home.glob(".local/state/mlops-lab/checkouts/*/checkout")
+    assert lab.case
+    prefix = str(lab.prefix)
+    found = Journal("setup", lab.case.combo, lab.case.engine, "", prefix, State.PRESENT, files={})
     journal = note.with_name("journal.json")
-    journal.write_text("{}")
+    journal.write_text(found.text())
     yield {}
     journal.unlink()
 

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +14,10 @@ from tasks_lib import __main__ as entry
 from tasks_lib import bootstrap
 from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
 from tasks_lib.execution import process
+from tests.steps import make_a_class_and_be_interrupted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SETTINGS = (bootstrap.CACHE, bootstrap.INDEX, bootstrap.TOOLS, "XDG_CACHE_HOME", "PIP_RETRIES")
 
@@ -355,14 +360,18 @@ def test_a_refusal_is_one_json_document_and_one_line(
     }
 
 
-def test_interrupted_gives_130(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def interrupted(_: str) -> str:
-        raise KeyboardInterrupt
+def _interrupted() -> None:
+    raise KeyboardInterrupt
 
+
+@pytest.mark.parametrize("raises", [_interrupted, make_a_class_and_be_interrupted])
+def test_interrupted_gives_130(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    raises: Callable[[], None],
+) -> None:
     monkeypatch.setattr(bootstrap, "is_inside", lambda: False)
-    monkeypatch.setattr(bootstrap, "ensure", interrupted)
+    monkeypatch.setattr(bootstrap, "ensure", lambda _: raises())
     assert entry.main(["setup"]) == ExitCode.INTERRUPTED
     assert capsys.readouterr().out == ""
 

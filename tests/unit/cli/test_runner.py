@@ -11,6 +11,7 @@ from tasks_lib.cli import runner
 from tasks_lib.cli.request import Request, Scope
 from tasks_lib.errors import ErrorCode, ExitCode, LabError
 from tasks_lib.session.session import Answer
+from tests.steps import make_a_class_and_be_interrupted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +41,16 @@ def test_interrupted_run_whose_folder_is_gone_is_answered_too(
     assert runner.answer(COMPLETION, work) == ExitCode.INTERRUPTED  # type: ignore[arg-type]  # it never answers
     document = json.loads(capsys.readouterr().out)
     assert (document["project"], document["results"][0]["id"]) == ("", "error.interrupted")
+
+
+def test_interruption_while_a_class_is_made(capsys: pytest.CaptureFixture[str]) -> None:
+    def work(*_: object) -> Answer:
+        make_a_class_and_be_interrupted()
+        return Answer()
+
+    assert runner.answer(COMPLETION, work) == ExitCode.INTERRUPTED
+    document = json.loads(capsys.readouterr().out)
+    assert document["results"][0]["id"] == "error.interrupted"
 
 
 @pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), MemoryError()])
