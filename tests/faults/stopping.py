@@ -44,6 +44,14 @@ WAYS = (
 )
 
 
+def seconds_of_a_whole_run(lab: Lab, act: tuple[str, ...]) -> float:
+    """Run a task from its start to its end, started as those that are stopped, and time it."""
+    started = time.perf_counter()
+    answer = lab.run(lab.argv(*act, json=True))
+    assert answer.code == 0, answer
+    return time.perf_counter() - started
+
+
 def stopped_run(lab: Lab, act: tuple[str, ...], way: Way, after: float) -> Answer:
     """Start a task, and stop it `after` seconds."""
     child = lab.start(lab.argv(*act, json=True))

@@ -19,6 +19,7 @@ import pytest
 
 from tests.cases import cases
 from tests.faults.conftest import FULL
+from tests.faults.stopping import seconds_of_a_whole_run
 from tests.lab import INSTALLED, SAMPLE, Answer, Case, expect_contract, expect_no_traceback, tree
 
 if TYPE_CHECKING:
@@ -264,9 +265,7 @@ def test_clock_that_jumps(one: Counter, tmp_path: Path, tried: Tried) -> None:
 def test_environment_goes_away(one: Counter, tried: Tried, *, moved: bool) -> None:
     lab = one.lab
     _sound(lab, "setup")
-    started = time.monotonic()
-    lab.ok(*_ADD)
-    seconds = time.monotonic() - started
+    seconds = seconds_of_a_whole_run(lab, _ADD)
     ended = lab.manifests()
     moments = 8 if FULL else 1
     for moment in range(moments):

@@ -7,13 +7,12 @@ of one combo.
 from __future__ import annotations
 
 import shutil
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults.stopping import KILL, MOMENTS, WAYS, stopped_run
+from tests.faults.stopping import KILL, MOMENTS, WAYS, seconds_of_a_whole_run, stopped_run
 from tests.lab import CASES, CONDA_YML, PYPROJECT, tools
 
 if TYPE_CHECKING:
@@ -82,9 +81,7 @@ def test_run_that_is_stopped_is_put_right(lab: Lab, name: str) -> None:
     scenario.prepare(lab)
     prepare_again = _kept(lab)
     begin = lab.manifests()
-    started = time.perf_counter()
-    lab.ok(*scenario.act)
-    seconds = time.perf_counter() - started
+    seconds = seconds_of_a_whole_run(lab, scenario.act)
     end, installed = lab.manifests(), lab.installed()
     for moment in range(MOMENTS):
         prepare_again()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults.stopping import KILL, MOMENTS, WAYS, stopped_run
+from tests.faults.stopping import KILL, MOMENTS, WAYS, seconds_of_a_whole_run, stopped_run
 from tests.lab import ROOT, Case
 
 if TYPE_CHECKING:
@@ -45,9 +44,7 @@ def _stopped_and_run_again(
     """Stop a task at each moment, run it again, and compare with what an undisturbed run leaves."""
     prepare()
     begin = lab.manifests()
-    started = time.perf_counter()
-    lab.ok(*act)
-    seconds = time.perf_counter() - started
+    seconds = seconds_of_a_whole_run(lab, act)
     end, expected = lab.manifests(), whole()
     assert begin != end
     for moment in range(MOMENTS):
