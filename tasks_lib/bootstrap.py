@@ -39,26 +39,6 @@ PROGRAM = "MLOPS_LAB_PROGRAM"
 
 _MARKER = ".complete"
 _SECONDS = 20
-#: Settings of pip that would install elsewhere, or install other packages.
-_NO_PIP = (
-    "PIP_TARGET",
-    "PIP_PREFIX",
-    "PIP_ROOT",
-    "PIP_PYTHON",
-    "PIP_PLATFORM",
-    "PIP_PYTHON_VERSION",
-    "PIP_IMPLEMENTATION",
-    "PIP_ABI",
-    "PIP_REQUIREMENT",
-    "PIP_REQUIREMENTS_FROM_SCRIPT",
-    "PIP_GROUP",
-    "PIP_EDITABLE",
-    "PIP_ONLY_DEPS",
-    "PIP_ONLY_DEPENDENCIES",
-    "PIP_CONSTRAINT",
-    "PIP_DRY_RUN",
-    "PIP_NO_COMPILE",
-)
 #: What a step's output means: a pattern, the error's code, its sentence, and what helps. The first
 #: match counts.
 _FAILURES = (
@@ -189,8 +169,20 @@ def stop_signals() -> list[signal.Signals]:
 def cache_folder() -> str:
     """Return the cache folder: the user's choice, else the one that the system usually has."""
     chosen = os.environ.get(CACHE)
-    if chosen:
-        return os.path.abspath(os.path.expanduser(chosen))
+    return os.path.abspath(os.path.expanduser(chosen)) if chosen else _usual_cache()
+
+
+def own_cache() -> str:
+    """Return the cache folder, or the usual one where the chosen one is there only to be read."""
+    chosen = cache_folder()
+    return _usual_cache() if _is_read_only(chosen) else chosen
+
+
+def _is_read_only(folder: str) -> bool:
+    return os.path.isdir(folder) and not os.access(folder, os.W_OK)
+
+
+def _usual_cache() -> str:
     if os.name == "nt":
         local = os.environ.get("LOCALAPPDATA") or os.path.expanduser(r"~\AppData\Local")
         return os.path.join(local, "mlops-lab", "Cache")
@@ -203,15 +195,19 @@ def cache_folder() -> str:
 def lock_place(what: str) -> str:
     """Return the file by which all runs of this user wait for each other at the path `what`."""
     name = sha256(os.fsencode(what)).hexdigest()[:16]
-    return os.path.join(cache_folder(), "locks", f"{name}.lock")
+    return os.path.join(own_cache(), "locks", f"{name}.lock")
 
 
 def place(requirements: str) -> str:
-    """Return the folder of the tool environment for these requirements and this interpreter."""
+    """Return the folder of the environment for these requirements and this interpreter.
+
+    Only that of the tools may be in a cache folder that cannot be written.
+    """
     with open(requirements, "rb") as file:
         key = sha256(file.read() + os.fsencode(os.path.realpath(_base())))
     version = "{}.{}".format(*sys.version_info)
-    return os.path.join(cache_folder(), f"tools-{version}-{key.hexdigest()[:16]}")
+    folder = cache_folder() if requirements == REQUIREMENTS else own_cache()
+    return os.path.join(folder, f"tools-{version}-{key.hexdigest()[:16]}")
 
 
 def interpreter(home: str) -> str:
@@ -226,8 +222,10 @@ def fault(home: str) -> str | None:
     try:
         with open(os.path.join(home, _MARKER), encoding="ascii") as file:
             expected = file.read()
-    except (OSError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return "an earlier run did not finish it" if os.path.lexists(home) else ""
+    except OSError as error:
+        return f"it cannot be read ({error.strerror})"
     if not os.path.exists(interpreter(home)):
         return "the Python it was made with is gone"
     try:
@@ -240,7 +238,7 @@ def fault(home: str) -> str | None:
 def fingerprint(home: str) -> str:
     """Return a digest of the names and sizes of the files in `home`; bytecode does not count."""
     lines = []
-    folders = [home]
+    folders = [os.path.realpath(home)]
     while folders:
         with os.scandir(folders.pop()) as entries:
             for entry in entries:
@@ -248,7 +246,7 @@ def fingerprint(home: str) -> str:
                     lines.append(f"{entry.path} {entry.stat(follow_symlinks=False).st_size}")
                 elif entry.name != "__pycache__":
                     folders.append(entry.path)
-    marker = os.path.join(home, _MARKER) + " "
+    marker = os.path.join(os.path.realpath(home), _MARKER) + " "
     text = "\n".join(sorted(line for line in lines if not line.startswith(marker)))
     return sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
@@ -257,6 +255,8 @@ def _make(home: str, requirements: str) -> None:
     """Make the environment `home`, unless another process has just made it."""
     from tasks_lib.execution import file_lock
 
+    if _is_read_only(os.path.dirname(home)):
+        raise _unfit(home)
     try:
         with file_lock.held(f"{home}.lock", "the run that makes the tool environment", _say):
             why = fault(home)
@@ -267,6 +267,23 @@ def _make(home: str, requirements: str) -> None:
             _build_or_discard(home, requirements)
     except OSError as error:
         raise refusal(str(error), home) from None
+
+
+def _unfit(home: str) -> LabError:
+    """Return the error for a cache folder that is only read, and lacks what this run needs."""
+    from tasks_lib.errors import ErrorCode, LabError, Remedy
+
+    cache, why = os.path.dirname(home), fault(home)
+    version = "{}.{}.{}".format(*sys.version_info)
+    found = f"holds none for this version of mlops-lab with Python {version} ({_base()})"
+    if why:
+        found = f"holds one that cannot be used: {why}"
+    text = f"The tool environment cannot be made in {cache}, which is read-only and {found}."
+    remedy = Remedy(
+        f"Let the owner of {cache} make it there, with {CACHE}={cache} and this Python, or set "
+        f"{CACHE} to a folder that can be written, then run this again"
+    )
+    return LabError(text, ErrorCode.CACHE_NOT_WRITABLE, remedy=remedy)
 
 
 def _build_or_discard(home: str, requirements: str) -> None:
@@ -301,8 +318,11 @@ def _build(home: str, requirements: str) -> None:
 def _run(argv: list[str], home: str, source: str = "") -> str:
     """Run one step to its end and return what it printed."""
     from tasks_lib.execution import process
+    from tasks_lib.tools.pip_variables import PIP
 
-    env: dict[str, str | None] = {**dict.fromkeys(_NO_PIP), "PIP_USER": "0"}
+    # the list is complete and says each version: a constraint can only be in its way
+    own = {"PIP_USER": "0", "PIP_CONSTRAINT": None, "PIP_NO_COMPILE": None}
+    env: dict[str, str | None] = {**PIP.unset(), **own}
     outcome = process.run(process.Command(tuple(argv), env=env, source=source))
     if not outcome.ok:
         raise refusal(outcome.said, home)

@@ -346,7 +346,7 @@ class Poetry(Manager):
         own = executables.base_python()
         python = str(executables.fitting(self.project.pyproject) or own)
         key = hashlib.sha256(os.fsencode(f"{self.project.root}|{python}")).hexdigest()[:16]
-        folder = Path(bootstrap.cache_folder(), "poetry", key)
+        folder = Path(bootstrap.own_cache(), "poetry", key)
         if Path(bootstrap.interpreter(str(folder))).exists():
             return str(folder)
         try:

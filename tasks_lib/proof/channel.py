@@ -77,7 +77,7 @@ def _declared(layer: Conda) -> Channel:
     condarc = layer.maker.condarc
     settings = {**condarc.values, **_solver(layer)}
     settings.pop("pkgs_dirs", None)
-    caches = {"CONDA_PKGS_DIRS": str(Path(bootstrap.cache_folder(), "conda-pkgs"))}
+    caches = {"CONDA_PKGS_DIRS": str(Path(bootstrap.own_cache(), "conda-pkgs"))}
     return Channel("declared", condarc.channels(layer.file.channels), settings, caches, {})
 
 

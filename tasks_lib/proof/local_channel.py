@@ -36,7 +36,7 @@ def folder(project: Project, layer: Conda) -> Path:
     """Return the folder of the channel for this interpreter and these packages; build it once."""
     python = _interpreter(project, layer)
     wanted = requirements(layer.file.dependencies)
-    found = Path(bootstrap.cache_folder()) / "channels" / _key(python, wanted)
+    found = Path(bootstrap.own_cache()) / "channels" / _key(python, wanted)
     if found.is_dir():
         return found
     found.parent.mkdir(parents=True, exist_ok=True)

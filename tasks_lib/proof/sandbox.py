@@ -85,15 +85,15 @@ def _user_caches() -> dict[str, str]:
 
 def _own_variables(session: Session) -> dict[str, str | None]:
     """Return the variables for mlops-lab itself, the index and the Pythons."""
-    cache, chosen = bootstrap.cache_folder(), session.project.options
+    own, chosen = bootstrap.own_cache(), session.project.options
     found: dict[str, str | None] = {
         options.COMBO: session.combo.id,
         options.ENGINE: "auto",
         options.PYTHON: chosen.python or None,
-        bootstrap.CACHE: cache,
+        bootstrap.CACHE: bootstrap.cache_folder(),
         bootstrap.OWN_TASKS: "1",
         usage.VARIABLE: "1",
-        "UV_PYTHON_INSTALL_DIR": os.environ.get("UV_PYTHON_INSTALL_DIR") or f"{cache}/python",
+        "UV_PYTHON_INSTALL_DIR": os.environ.get("UV_PYTHON_INSTALL_DIR") or f"{own}/python",
     }
     if session.environment.choices():
         found[options.ENGINE] = session.environment.engine

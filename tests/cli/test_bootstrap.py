@@ -13,9 +13,12 @@ import sys
 import time
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PACKAGE = Path(__file__).parents[2] / "tasks_lib"
 FILES = (
@@ -31,6 +34,9 @@ FILES = (
     "execution/redaction.py",
     "execution/streams.py",
     "execution/time_limit.py",
+    "tools/__init__.py",
+    "tools/pip_variables.py",
+    "tools/variables.py",
 )
 PROGRAM = """
 import json, os, sys
@@ -85,7 +91,9 @@ class Checkout:
         (root / "tasks_lib/tasks.py").write_text("namespace = None\n")
         (root / "tasks_lib/tools.txt").write_text(f"tiny==1.0 --hash=sha256:{wheel(root)}\n")
         self.root, self.cache = root, cache
-        dropped = ("PIP_", "MLOPS_LAB_", "PYTHON", "VIRTUAL_ENV")
+        #: what is typed before Python
+        self.before: tuple[str, ...] = ()
+        dropped = ("PIP_", "MLOPS_LAB_", "PYTHON", "VIRTUAL_ENV", "XDG_")
         self.env = {
             name: value for name, value in os.environ.items() if not name.startswith(dropped)
         }
@@ -102,7 +110,7 @@ class Checkout:
     ) -> subprocess.Popen[str]:
         """Start Python on this checkout."""
         return subprocess.Popen(
-            [sys.executable, *how, *argv],
+            [*self.before, sys.executable, *how, *argv],
             cwd=self.root,
             env=self.env | env,
             stdout=subprocess.PIPE,
@@ -249,6 +257,53 @@ def test_a_cache_folder_that_cannot_be_written(fresh: Checkout) -> None:
     fresh.cache.write_text("")  # root may write into any folder, but into no file
     line = refused(fresh, 2, fresh.run("setup", "--json"))
     assert "cannot be written: File exists. Next: Set MLOPS_LAB_CACHE_DIR" in line
+
+
+@pytest.fixture
+def shared(made: tuple[Checkout, list[str]], tmp_path: Path) -> Iterator[Checkout]:
+    """Return a checkout of a user who may only read the cache in which an owner made it all."""
+    checkout = Checkout(tmp_path / "checkout", made[0].cache)
+    checkout.env |= {"HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": ""}
+    if os.geteuid():
+        folders = [checkout.cache, *(one for one in checkout.cache.rglob("*") if one.is_dir())]
+        for folder in folders:
+            folder.chmod(0o555)
+        yield checkout
+        for folder in folders:
+            folder.chmod(0o755)
+        return
+    mount = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"'
+    checkout.before = ("unshare", "-m", "sh", "-c", mount, str(checkout.cache))
+    if subprocess.run([*checkout.before, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("root may write everywhere, and a read-only mount is refused")
+    yield checkout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has neither of these two ways")
+def test_a_whole_one_in_a_cache_that_can_only_be_read(shared: Checkout) -> None:
+    before = sorted(shared.cache.rglob("*"))
+    seen = facts(shared.run("setup"))
+    assert (seen["prefix"], seen["argv"]) == (str(shared.home), ["setup"])
+    lock = "from tasks_lib import bootstrap; print(bootstrap.lock_place('an environment'))"
+    code, out, err = shared.run(how=("-c", lock))
+    assert (code, err) == (0, "")
+    assert Path(out).is_relative_to(Path(shared.env["HOME"], ".cache", "mlops-lab"))
+    assert sorted(shared.cache.rglob("*")) == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has neither of these two ways")
+def test_one_that_does_not_fit_in_a_cache_that_can_only_be_read(shared: Checkout) -> None:
+    home = shared.home
+    (shared.root / "tasks_lib/tools.txt").write_text("another==2.0\n")
+    code, out, err = shared.run("setup", "--json")
+    (result,) = json.loads(out)["results"]
+    assert (code, result["code"]) == (2, "cache_not_writable")
+    version = sys.version.split()[0]
+    assert f"{shared.cache}, which is read-only and holds none for this version" in err
+    assert f"with Python {version} (" in err
+    assert f"with MLOPS_LAB_CACHE_DIR={shared.cache} and this Python, or set" in err
+    assert err.count("\n") == 1
+    assert list(shared.cache.glob("tools-*[!k]")) == [home]
 
 
 def test_an_index_that_does_not_answer(fresh: Checkout) -> None:

@@ -164,11 +164,14 @@ def test_what_pip_is_told(  # noqa: PLR0913, PLR0917 - three columns of a table 
 ) -> None:
     runs.config = config
     monkeypatch.setenv(bootstrap.INDEX, index)
+    monkeypatch.setenv("PIP_TARGET", "/elsewhere")
+    monkeypatch.setenv("PIP_ONLY_DEPENDENCIES", "1")
     bootstrap.ensure(requirements)
     install = runs.commands[-1]
     assert install.argv[install.argv.index("-r") + 2 :] == expected
     assert install.env["PIP_USER"] == "0"
-    assert install.env["PIP_TARGET"] is None
+    for name in ("PIP_TARGET", "PIP_ONLY_DEPENDENCIES", "PIP_CONSTRAINT", "PIP_NO_COMPILE"):
+        assert install.env[name] is None
     # so that it ends in time, however slowly the index answers
     assert [bool(command.source) for command in runs.commands] == [False, False, True]
 

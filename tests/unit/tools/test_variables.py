@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tasks_lib import bootstrap
 from tasks_lib.execution.process import FOREIGN, Command, run
 from tasks_lib.managers.poetry_variables import POETRY
 from tasks_lib.tools import executables
@@ -82,14 +81,6 @@ def test_each_variable_has_one_use(table: Variables) -> None:
     names = list(table.named(*Use))
     assert len(names) == len(set(names))
     assert not {name for name in FOREIGN if table.classifies(name)}
-
-
-def test_first_start_unsets_what_leads_pip_elsewhere() -> None:
-    """Its other options are set there, or mean nothing with hashes and without dependencies."""
-    rows = [row.names.split() for row in PIP.rows if row.use is Use.UNSET]
-    elsewhere = {f"PIP_{name}" for name in rows[0][:5]} | {f"PIP_{name}" for name in rows[1]}
-    decided = {"PIP_USER", "PIP_NO_DEPS", "PIP_NO_DEPENDENCIES", "PIP_IGNORE_REQUIRES_PYTHON"}
-    assert elsewhere - decided <= set(bootstrap._NO_PIP)  # noqa: SLF001 - what it really does
 
 
 ROWS = (
