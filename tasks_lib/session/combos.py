@@ -56,10 +56,16 @@ def parts(name: str) -> tuple[str, str]:
     return environment, manager
 
 
-def parse(
-    name: str, source: str, reason: str, *, file: str | None = None, line: int | None = None
+def parse(  # noqa: PLR0913 - each says where the name was read
+    name: str,
+    source: str,
+    reason: str,
+    *,
+    option: str = "--combo",
+    file: str | None = None,
+    line: int | None = None,
 ) -> Combo:
-    """Return the combo of a name.
+    """Return the combo of a name, which was typed behind `option` or is in `file`.
 
     Raises:
         LabError: No combo has this name; the message lists those that exist.
@@ -69,7 +75,7 @@ def parse(
     if environment not in ENVIRONMENTS or manager not in MANAGERS:
         valid = names()
         text = f"There is no combo {name!r}; the combos are {', '.join(valid)}."
-        remedy = Remedy(f"Choose one, e.g. --combo {valid[-1]}")
+        remedy = Remedy(f"Choose one, e.g. {option} {valid[-1]}")
         raise LabError(text, ErrorCode.UNKNOWN_COMBO, remedy=remedy, file=file, line=line)
     return Combo(environment, manager, source, reason)
 

@@ -163,7 +163,10 @@ def outdated(session: Session) -> Answer:
         )
         results.append(Result("deps.outdated", Status.SKIP, title, detail))
     installed = sum(bool(one.version) for one in found.packages.values())
-    return Answer(results, {"outdated": rows, "asked_for": installed - len(unknown)})
+    data: dict[str, Any] = {"outdated": rows, "asked_for": installed - len(unknown)}
+    if not rows:
+        data["note"] = "nothing is outdated"
+    return Answer(results, data)
 
 
 def _ask_manager(

@@ -66,7 +66,7 @@ def migrate(  # noqa: PLR0913 - each is an option of the task
 
     What fails leaves everything as it was.
     """
-    chosen = combos.parse(to, "flag", "--to asked for it")
+    chosen = combos.parse(to, "flag", "--to asked for it", option="--to")
     here = session.combo
     if (chosen.environment, chosen.manager) == (here.environment, here.manager):
         result = Result("migrate", Status.PASS, f"The project is {chosen.id} already")

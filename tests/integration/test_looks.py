@@ -109,6 +109,13 @@ def test_outdated(seen: Lab) -> None:
     assert rows.keys() - {"toolz"} == {"iniconfig", *(["tiny-lib"] if is_conda(seen) else [])}
 
 
+def test_nothing_outdated_is_said(new_lab: Callable[[Case], Lab]) -> None:
+    lab = new_lab(Case("pip_uv"))
+    lab.ok("setup")
+    assert lab.ok("deps.outdated").data["outdated"] == []
+    assert lab("deps.outdated", json=False).stdout.endswith("\nnote: nothing is outdated\n")
+
+
 @pytest.mark.parametrize("seen", SAMPLE[2:], ids=str, indirect=True)
 def test_outdated_where_no_channel_answers(seen: Lab) -> None:
     channel = seen.home / "tiny"

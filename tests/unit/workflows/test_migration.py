@@ -47,6 +47,15 @@ def _moved(
         )
 
 
+def test_a_combo_that_does_not_exist_names_the_option_of_this_task(project: MakeProject) -> None:
+    session = _session(project, "pip_uv")
+    with pytest.raises(LabError, match="no combo 'pip_pety'") as caught, Progress() as progress:
+        migration.migrate(
+            session, progress, "pip_pety", leave_behind=False, remove_old=False, dry_run=True
+        )
+    assert str(caught.value.remedy) == "Choose one, e.g. --to conda_uv"
+
+
 def test_removal_of_the_old_environment_is_in_the_plan(
     project: MakeProject, venv: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
