@@ -288,6 +288,9 @@ def _consistent(prefix: Path) -> Result:
         installed = _solver_records(prefix)
     except LabError as error:
         return health_checks.CONSISTENT.result(Status.FAIL, error.message, remedy=error.remedy)
+    named = defaultdict(list)
+    for record in installed:
+        named[record.name.normalized].append(record)
     wrong: dict[str, str] = {}
     for record in installed:
         for text in record.depends:
@@ -295,7 +298,7 @@ def _consistent(prefix: Path) -> Result:
             if not text.startswith("__") and not _is_met(text, installed):
                 wrong[record.name.normalized] = f"{record.name.normalized} needs {text}"
         for text in record.constrains:
-            others = [one for one in installed if one.name.normalized == text.partition(" ")[0]]
+            others = named.get(text.partition(" ")[0])
             if others and not _is_met(text, others):
                 wrong[record.name.normalized] = f"{record.name.normalized} allows only {text}"
     unmet = [text for _, text in sorted(wrong.items())]

@@ -85,7 +85,7 @@ def _interpreter(project: Project, layer: Conda) -> Path:
     if fits:
         return base
     text = f"No channel answers, and no Python of this machine is {wanted} to build one from."
-    remedy = Remedy("Install one", (executables.typed("uv"), "python", "install", wanted))
+    remedy = executables.installing("one", wanted)
     raise LabError(text, ErrorCode.PYTHON_NOT_FOUND, remedy=remedy)
 
 

@@ -158,7 +158,7 @@ def _pythons(project: Project, asked: Sequence[str]) -> list[str]:
     for version in asked:
         if executables.find_python(version) is None:
             text = f"Python {version} is not on this machine."
-            remedy = _installing("it", version)
+            remedy = executables.installing("it", version)
             raise LabError(text, ErrorCode.PYTHON_NOT_FOUND, remedy=remedy)
     if asked:
         return list(dict.fromkeys(asked))
@@ -167,14 +167,9 @@ def _pythons(project: Project, asked: Sequence[str]) -> list[str]:
         found[minor(version)] = None
     if not found:
         text = f"No Python of this machine fits {project.pyproject.python_range!r}."
-        remedy = _installing("one", str(project.pyproject.pythons()[-1]))
+        remedy = executables.installing("one", str(project.pyproject.pythons()[-1]))
         raise LabError(text, ErrorCode.PYTHON_NOT_FOUND, remedy=remedy)
     return list(found)
-
-
-def _installing(what: str, version: str) -> Remedy:
-    """Return what installs a Python."""
-    return Remedy(f"Install {what}", (executables.typed("uv"), "python", "install", version))
 
 
 def room(asked: str, cells: int) -> int:

@@ -40,6 +40,11 @@ def typed(name: str) -> str:
     return name if shutil.which(name) else tool(name)
 
 
+def installing(what: str, python: str) -> Remedy:
+    """Return the remedy that installs a Python."""
+    return Remedy(f"Install {what}", (typed("uv"), "python", "install", python))
+
+
 def itself(task: str, *words: str) -> tuple[str, ...]:
     """Return the arguments that run a task of mlops-lab, which answers in JSON."""
     main = Path(__file__).parents[1] / "__main__.py"

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from tasks_lib.project.options import Options
     from tasks_lib.project.project import Project
 
+_LIMIT = "UV_HTTP_TIMEOUT"
 #: What uv 0.13 says, each taken from a real failure. The first rule that matches is the reason.
 FAILURES = (
     NOT_CACHED.saying("network was disabled|network connectivity is disabled"),
@@ -67,12 +68,12 @@ FAILURES = (
         r"(?:Failed to fetch|error sending request for url|could not fetch|HTTP status \w+ error|"
         r"error following redirect)[^\n]*?(?P<what>(?:https?|file)://[^\s`'\")<>]+|[\w.-]+:\d+)",
         *NO_ANSWER.patterns,
-    ).limited_by("UV_HTTP_TIMEOUT"),
+    ).limited_by(_LIMIT),
     BROKEN_DOWNLOAD.saying(  # uv calls the request unsolvable where a file was cut off
         r"invalid package format|Failed to extract archive|Failed to read from zip file|"
         r"error decoding response body|error reading a body",
         *BROKEN_DOWNLOAD.patterns,
-    ).limited_by("UV_HTTP_TIMEOUT"),
+    ).limited_by(_LIMIT),
     CANNOT_WRITE,
     Rule(
         ErrorCode.UNKNOWN_PACKAGE,

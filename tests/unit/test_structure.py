@@ -308,8 +308,6 @@ NAMES_A_MANAGER = {
     "project.manifests": "an older manifest has its name in Poetry's table, whatever the manager",
     "project.workspace": "a project's folder is found before its manager is chosen",
     "proof.build_channel": "a script that names the tool to install a Python",
-    "proof.local_channel": "uv runs a script",
-    "proof.matrix": "uv installs Pythons, whatever the manager",
     "proof.project_copy": "an older manifest names its readme in Poetry's table",
     "tools.executables": "uv is a tool, whatever the manager",
     "tools.package_index": "the configuration files of uv name an index for all tools",
