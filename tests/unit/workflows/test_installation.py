@@ -12,6 +12,7 @@ from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution.process import Outcome
 from tasks_lib.report.progress import Progress
 from tasks_lib.session.session import Session
+from tasks_lib.tools import executables
 from tasks_lib.workflows import installation
 from tests.unit.workflows.conftest import CONDA_YML, LOCK, PYPROJECT
 
@@ -170,7 +171,8 @@ def test_a_lock_that_cannot_be_read_is_written_from_scratch(
     (result,) = step.reads(failed)
     assert "written from scratch" in result.title
     assert not (root / "uv.lock").exists()
-    assert [typed.split()[1] for typed in tools.ran] == ["lock"]
+    python = root / ".venv" / "bin" / "python"
+    assert tools.ran == [f"{executables.uv()} lock --python {python}"]
 
 
 @pytest.mark.usefixtures("venv", "tools")
