@@ -96,9 +96,9 @@ class Environment(ABC):
     #: the variables by which a user steers what makes it
     variables: ClassVar[tuple[Variables, ...]] = ()
 
-    def __init__(self, project: Project) -> None:
-        """Keep the project; nothing is read yet."""
-        self.project = project
+    def __init__(self, project: Project, place: Path | None = None) -> None:
+        """Keep the project, and the folder where a killed run had it; nothing is read yet."""
+        self.project, self.place = project, place
 
     @classmethod
     @abstractmethod
@@ -356,9 +356,9 @@ class Environment(ABC):
         self._register()
 
     def discard_aside(self) -> None:
-        """Delete what was set aside."""
-        if self.is_aside():
-            setting_aside.delete(self.aside)
+        """Delete what was set aside, wherever that is."""
+        if left := setting_aside.left(self.project.root):
+            setting_aside.delete(left)
         setting_aside.forget(self.project.root)
 
     def discard(self) -> None:

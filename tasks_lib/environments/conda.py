@@ -193,6 +193,8 @@ class Conda(Environment):
         That is the first of conda's folders that can be written. An environment that a killed run
         had set aside keeps its place.
         """
+        if self.place:
+            return self.place
         conda_folders.expect_utf8(self.project.root)
         folders = conda_folders.envs_dirs(self.maker.condarc, self.maker.root)
         places = [folder / self.name for folder in folders]

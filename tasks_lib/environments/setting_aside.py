@@ -10,14 +10,11 @@ import contextlib
 import os
 import shutil
 import stat
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import state_folder
 from tasks_lib.execution.files import write
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _RECORD = "aside"
 
@@ -30,10 +27,18 @@ def place_for(prefix: Path) -> Path:
 def is_ours(place: Path, root: Path) -> bool:
     """Return whether a run of the project in `root` moved what is in this place there."""
     try:
-        record = (state_folder.of_checkout(root) / _RECORD).read_text("utf-8")
-        return record == _identity(place)
-    except (OSError, UnicodeDecodeError):
+        return _record(root)[0] == _identity(place)
+    except OSError:
         return False
+
+
+def left(root: Path) -> Path | None:
+    """Return the place where a run of the project in `root` left what it had moved, if any."""
+    try:
+        place = Path(_record(root)[1])
+    except OSError:
+        return None
+    return place if is_ours(place, root) else None
 
 
 def forget(root: Path) -> None:
@@ -57,7 +62,8 @@ def move(prefix: Path, place: Path, root: Path) -> None:
         text = f"{place} is in the way: {prefix} would be moved there."
         remedy = Remedy("Move it away", ("mv", str(place), f"{place}.old"))
         raise LabError(text, ErrorCode.PATH_OCCUPIED, remedy=remedy)
-    write(state_folder.made(root) / _RECORD, _identity(prefix).encode())
+    record = f"{_identity(prefix)}\n{place}"
+    write(state_folder.made(root) / _RECORD, os.fsencode(record))
     bring(prefix, place)
 
 
@@ -80,6 +86,13 @@ def delete(place: Path) -> None:
             shutil.rmtree(place)
     except OSError as error:
         raise _undeletable(place, error.filename or place, str(error.strerror)) from None
+
+
+def _record(root: Path) -> tuple[str, str]:
+    """Return the identity of what was moved, and the place where it was moved to."""
+    text = os.fsdecode((state_folder.of_checkout(root) / _RECORD).read_bytes())
+    identity, _, place = text.partition("\n")
+    return identity, place
 
 
 def _identity(place: Path) -> str:

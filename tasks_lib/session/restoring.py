@@ -6,9 +6,10 @@ Each function returns what it could not restore, as phrases for one sentence.
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks_lib.environments import distribution_health, site_packages
+from tasks_lib.environments import claims, distribution_health, setting_aside, site_packages
 from tasks_lib.environments.base import State
 from tasks_lib.errors import LabError
 from tasks_lib.execution import files, process, redaction, shell_words
@@ -17,7 +18,6 @@ from tasks_lib.session import journal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
     from typing import Any
 
     from tasks_lib.environments.base import Environment
@@ -55,12 +55,28 @@ def restore_manifests(
 
 def restore_environment(session: Session, before: Journal) -> list[str]:
     """Restore the environment, or delete one that did not exist."""
-    if not before.is_ours or str(session.environment.prefix) != before.prefix:
+    if not before.is_ours:
         return []
+    others = claims.of_others(session.environment)
+    if others:
+        return [f"{before.prefix} is the environment of {others[0]} now"]
     try:
         return _restored(session, before)
     except LabError as error:
         return [error.message]
+
+
+def bring_back(root: Path, before: Journal) -> None:
+    """Move what was set aside to its place again, where nothing else is known of the environment.
+
+    Raises:
+        LabError: It cannot be moved.
+
+    """
+    left = setting_aside.left(root)
+    if before.is_ours and left:
+        setting_aside.bring(left, Path(before.prefix))
+        setting_aside.forget(root)
 
 
 def _restored(session: Session, before: Journal) -> list[str]:

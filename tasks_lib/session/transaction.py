@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks_lib.environments import claims
@@ -20,12 +21,11 @@ from tasks_lib.execution.plan import execute, say_with
 from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.results import Result, Status
 from tasks_lib.session import journal
-from tasks_lib.session.restoring import restore_environment, restore_manifests
+from tasks_lib.session.restoring import bring_back, restore_environment, restore_manifests
 from tasks_lib.session.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from tasks_lib.execution.plan import Step, Watcher
     from tasks_lib.session.journal import Journal
@@ -189,9 +189,13 @@ def _recover_environment(
             offline=offline,
             start=root,
         )
+        # where it was: another folder may come first now, or the conda file has another name
+        environment = type(session.environment)(session.project, Path(before.prefix))
+        session = replace(session, environment=environment)
         with environment_alone(session, say):
             return restore_environment(session, before)
     except LabError as error:
+        bring_back(root, before)
         return [f"the environment was not looked at ({error.message})"]
 
 

@@ -57,7 +57,7 @@ def test_one_that_cannot_be_created_again_stays(lab: Lab) -> None:
     assert tree(lab.prefix) == before
 
 
-def test_one_that_a_killed_run_had_set_aside_is_found_again(lab: Lab) -> None:
+def _killed_removing(lab: Lab) -> None:
     aside = lab.prefix.with_name(f".mlops-lab-aside-{lab.prefix.name}")
     child = lab.start(lab.argv("env.remove", json=True))
     while not aside.exists():
@@ -65,6 +65,23 @@ def test_one_that_a_killed_run_had_set_aside_is_found_again(lab: Lab) -> None:
         time.sleep(0.001)
     os.killpg(child.pid, signal.SIGKILL)
     child.communicate()
+
+
+def test_one_that_a_killed_run_had_set_aside_is_found_again(lab: Lab) -> None:
+    _killed_removing(lab)
     lab.ok("setup")
     assert _environments(lab) == [lab.prefix]
     assert lab.imports("click") == lab.prefix
+
+
+def test_one_comes_back_to_its_place_though_the_first_folder_has_that_name_by_then(
+    lab: Lab,
+) -> None:
+    before = tree(lab.prefix)
+    _killed_removing(lab)
+    appeared = lab.home / "eins" / lab.prefix.name
+    (appeared / "conda-meta").mkdir(parents=True)
+    (appeared / "conda-meta/history").touch()
+    assert "recovered" in {result["id"] for result in lab.ok("deps.lock").results}
+    assert _environments(lab) == sorted([appeared, lab.prefix])
+    assert tree(lab.prefix) == before
