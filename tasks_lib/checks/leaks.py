@@ -90,8 +90,8 @@ def _ignored(facts: Facts) -> Iterable[Finding]:
 def _diverted(facts: Facts) -> Iterable[Finding]:
     """Ask the manager what makes it, typed by hand, leave the environment."""
     manager = facts.session.manager
-    for text, file in manager.diversions(in_project=not facts.conda_layer):
-        yield Finding(text, file or None)
+    for text, file, remedy in manager.diversions(in_project=not facts.conda_layer):
+        yield Finding(text, file or None, remedy=remedy)
 
 
 def _of_managers() -> Iterator[FactCheck]:

@@ -130,8 +130,8 @@ class Manager(ABC):
         is_own = cls.backend and backend.startswith(cls.backend)
         return f"the build backend {backend}" if is_own else ""
 
-    def diversions(self, *, in_project: bool) -> Iterable[tuple[str, str]]:
-        """Yield why a typed command would use another environment, and the file that causes it.
+    def diversions(self, *, in_project: bool) -> Iterable[tuple[str, str, Remedy]]:
+        """Yield why a typed command would use another environment, the cause's file and its end.
 
         `in_project` says whether the environment is a .venv in the project.
         """

@@ -96,7 +96,7 @@ class Poetry(Manager):
             "POETRY_CACHE_DIR": str(platformdirs.user_cache_path("pypoetry", appauthor=False)),
         }
 
-    def diversions(self, *, in_project: bool) -> Iterable[tuple[str, str]]:
+    def diversions(self, *, in_project: bool) -> Iterable[tuple[str, str, Remedy]]:
         """Look at Poetry's own settings and records."""
         return poetry_settings.diversions(self.project, in_project=in_project)
 

@@ -12,7 +12,7 @@ import platformdirs
 from tasks_lib.errors import Remedy
 from tasks_lib.project.manifests import read_toml
 from tasks_lib.results import Check, Status
-from tasks_lib.tools import package_index
+from tasks_lib.tools import executables, package_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tasks_lib.project.options import Options
     from tasks_lib.project.project import Project
 
+_IN_PROJECT = "virtualenvs.in-project"
+_VARIABLE = "POETRY_VIRTUALENVS_IN_PROJECT"
 LEAK_POETRY = Check(
     "leak.poetry",
     "Poetry finds this environment when you type a command",
@@ -30,16 +32,13 @@ LEAK_POETRY = Check(
     "and virtualenvs.in-project = false makes Poetry ignore .venv. The tasks ignore both; a "
     "command that you type "
     "does not.",
-    Remedy(
-        "Remove the entry, or unset the setting with poetry config --unset virtualenvs.in-project",
-        ("poetry", "env", "remove", "--all"),
-    ),
+    Remedy("Remove the entry, or unset the setting"),
     Status.WARN,
 )
 
 
-def diversions(project: Project, *, in_project: bool) -> Iterator[tuple[str, str]]:
-    """Yield what leads Poetry elsewhere, and the file that says so.
+def diversions(project: Project, *, in_project: bool) -> Iterator[tuple[str, str, Remedy]]:
+    """Yield what leads Poetry elsewhere, the file that says so, and what ends it.
 
     See `EnvManager.get` of Poetry 2.
 
@@ -47,7 +46,7 @@ def diversions(project: Project, *, in_project: bool) -> Iterator[tuple[str, str
     """
     try:
         settings = _settings(project.root)
-        ignores_venv = settings.get("virtualenvs.in-project") is False
+        ignores_venv = settings.get(_IN_PROJECT) is False
         records = settings.virtualenvs_path / "envs.toml"
     except (AttributeError, TypeError, ValueError):
         return  # a setting of the wrong type: `poetry check` reports it
@@ -56,7 +55,7 @@ def diversions(project: Project, *, in_project: bool) -> Iterator[tuple[str, str
             text = (
                 "virtualenvs.in-project is false, so Poetry ignores .venv where it is not active."
             )
-            yield text, ""
+            yield text, "", _unsetting()
     elif records.is_file():
         name = environment_name(project)
         if read_toml(records, str(records))[0].get(name):
@@ -64,7 +63,17 @@ def diversions(project: Project, *, in_project: bool) -> Iterator[tuple[str, str
                 f"An old `poetry env use` leads Poetry to a virtual environment: [{name}] in "
                 f"{records}."
             )
-            yield text, str(records)
+            argv = (executables.typed("poetry"), "env", "use", "system")
+            yield text, str(records), Remedy("Remove the entry; this deletes no environment", argv)
+
+
+def _unsetting() -> Remedy:
+    """Return what unsets `virtualenvs.in-project` where it is set; the user's own goes first."""
+    if _VARIABLE in os.environ:
+        return Remedy("Unset the variable", ("unset", _VARIABLE))
+    words = ("config", "--unset", _IN_PROJECT)
+    of_project = () if _settings().get(_IN_PROJECT) is False else ("--local",)
+    return Remedy("Unset the setting", (executables.typed("poetry"), *words, *of_project))
 
 
 def environment_name(project: Project) -> str:

@@ -38,8 +38,8 @@ def is_task(remedy: Remedy) -> bool:
 
 
 def with_options(remedy: Remedy, options: Sequence[str]) -> Remedy:
-    """Return a remedy whose tasks have these options too."""
-    if not options or not is_task(remedy):
+    """Return a remedy whose tasks have these options too, unless it names its combo."""
+    if not options or not is_task(remedy) or "--combo" in remedy.argv:
         return remedy
     words: list[str] = []
     for word in remedy.argv:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tasks_lib import checks
 from tasks_lib.environments import claims, shells, site_packages
-from tasks_lib.environments.base import MADE, State
+from tasks_lib.environments.base import CREATE, MADE, State
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import process, shell_words
 from tasks_lib.execution.plan import Step, Writes, execute
@@ -254,7 +254,9 @@ def lock_step(
     elif executables.fitting(pyproject) is None:
         if not after_environment:
             text = f"The project needs Python {pyproject.python_range}, and this machine has none."
-            remedy = Remedy("Install one, or create the environment first", ("invoke", "setup"))
+            remedy = executables.installing("one", str(pyproject.pythons()[-1]))
+            if environment.owns_packages:  # it brings its own
+                remedy = CREATE
             raise LabError(text, ErrorCode.PYTHON_NOT_FOUND, remedy=remedy)
         activation = environment.activation()
         needs = _AFTER_ENV

@@ -40,6 +40,7 @@ from tasks_lib.workflows.migration_comparison import (
     Installed,
     compare,
     distribution,
+    of_combo,
     removal,
 )
 
@@ -94,14 +95,14 @@ def migrate(  # noqa: PLR0913 - each is an option of the task
     except DiffersError as error:
         result = Result("migrate.same", Status.FAIL, error.title, error.message, error.remedy)
         return Answer([result])
-    note = ""
     if leaving:
         results += _removed(leaving, watcher)
-    elif stays:
+    if stays and had.strays:
+        results.append(_strays(target, had))
+    note = ""
+    if stays and session.environment.exists():
         command = typable(Remedy(argv=removal(session)))
         note = f"{session.environment.where} stays; remove it: {command}"
-    if stays and had.strays:
-        results.append(_strays(had))
     return Answer(results, {"note": note})
 
 
@@ -129,15 +130,17 @@ def _removed(session: Session, watcher: Progress) -> Sequence[Result]:
         return installation.remove(session, watcher).results
     except LabError as error:
         title = f"{session.environment.where} is not removed"
-        remedy = Remedy("Remove it", removal(session))
-        return [Result("env.remove", Status.WARN, title, error.message, remedy)]
+        return [Result("env.remove", Status.WARN, title, error.message, error.remedy)]
 
 
-def _strays(had: Installed) -> Result:
+def _strays(target: Session, had: Installed) -> Result:
     """Return the report of what no manifest declares."""
     title = "what was installed by hand did not come along"
-    text = f"no manifest declares {', '.join(sorted(had.strays))}"
-    remedy = Remedy("Declare it", ("invoke", "deps.add", *sorted(had.strays)))
+    text = f"no manifest declares {', '.join(sorted(had.strays.values()))}"
+    remedy = Remedy("Declare what you still need with deps.add, by its address or folder")
+    if all(one.startswith(f"{name}==") for name, one in had.strays.items()):
+        argv = ("invoke", "deps.add", *sorted(had.strays), *of_combo(target))
+        remedy = Remedy("Declare what you still need", argv)
     return Result("migrate.strays", Status.WARN, title, text, remedy)
 
 

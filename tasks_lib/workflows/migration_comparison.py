@@ -40,14 +40,16 @@ class Installed:
     """What the old environment has.
 
     `versions` must be there again. `sources` maps what comes from no index to a requirement of
-    exactly that. `strays` are declared nowhere.
+    exactly that. `strays` are declared nowhere; each is mapped to what installs it. `absent` is
+    locked and not installed.
     """
 
     python: str
     versions: dict[str, str]
     sources: dict[str, str]
     required: frozenset[str]
-    strays: frozenset[str]
+    strays: dict[str, str]
+    absent: frozenset[str]
     own: str
 
     @property
@@ -80,7 +82,8 @@ class Installed:
             versions=versions,
             sources={name: asked[name] for name in elsewhere},
             required=frozenset(required.intersection(versions)),
-            strays=frozenset(facts.installed.keys() - known),
+            strays={name: asked[name] for name in facts.installed.keys() - known},
+            absent=frozenset(locked.keys() - facts.installed.keys()),
             own=facts.own_name,
         )
 
@@ -175,7 +178,10 @@ def _refuse(
         texts.append(f"Declare its exact source in {PYPROJECT}, e.g. a repository's rev")
     if made and differences.python:
         texts.append(f"Write python={had.minor} to the conda file")
-    if made and differences.new:
+    if made and had.absent.issuperset(differences.new):
+        texts += ["Install what the lock lists before the move"] if differences.new else []
+        argv = ("invoke", "deps.install") if differences.new else ()
+    elif made:
         texts.append("Declare what is new before the move")
         argv = ("invoke", "deps.add", *differences.new)
     if not made and (differences.new or differences.python or by_hand):
@@ -187,4 +193,10 @@ def _refuse(
 
 def removal(session: Session) -> tuple[str, ...]:
     """Return the command that removes the environment of a session."""
-    return ("invoke", "env.remove", "--combo", session.combo.id)
+    return ("invoke", "env.remove", *of_combo(session))
+
+
+def of_combo(session: Session) -> tuple[str, ...]:
+    """Return the options by which a task works on the environment of a session."""
+    engine = session.project.options.engine
+    return ("--combo", session.combo.id, *(() if engine == "auto" else ("--engine", engine)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import tomllib
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from tests import tiny_channel
+from tests.integration.test_remedies import typed
 from tests.lab import ROOT, VERSION, Case, Lab, tools, untouched
 
 if TYPE_CHECKING:
@@ -274,7 +276,11 @@ def test_migrate(traveller: Lab) -> None:
         ]
     assert {"migrate.lock", "deps.lock", "migrate.same"} <= set(plan)
     for to in _JOURNEY:
-        answer = lab.ok("migrate", "--to", to, "--remove-old", "--combo", combo)
+        asked = [] if combo == "pip_uv" else ["--remove-old"]
+        answer = lab.ok("migrate", "--to", to, *asked, "--combo", combo)
+        if not asked:
+            command = answer.data["note"].partition("remove it: ")[2]
+            typed(lab, {"remedy_argv": shlex.split(command)})
         assert "migrate.same" in answer.ids("pass")
         lab.ok("check.all")
         combo = to
@@ -320,7 +326,12 @@ def test_migrate_there_and_back_within_one_environment(
 
 def test_what_cannot_be_moved_changes_nothing(traveller: Lab) -> None:
     lab = traveller
-    lab.ok("migrate", "--to", "conda_uv", "--combo", "pip_uv")
+    uv = [str(tools() / "uv"), "pip", "install", "--python", str(lab.project / ".venv/bin/python")]
+    assert lab.run([*uv, "six"]).code == 0
+    moved = lab.ok("migrate", "--to", "conda_uv", "--combo", "pip_uv")
+    (stray,) = [row for row in moved.results if row["id"] == "migrate.strays"]
+    typed(lab, stray)
+    assert '"six>=' in (lab.project / "pyproject.toml").read_text("utf-8")
     url = tiny_channel.add(lab.home / "tiny", "tiny-tool", "1.0")
     conda_yml = (lab.project / "conda.yml").read_text("utf-8")
     lab.write(
@@ -334,15 +345,7 @@ def test_what_cannot_be_moved_changes_nothing(traveller: Lab) -> None:
     assert "tiny-tool" in answer.error()["detail"]
 
     # .venv still exists; it now has something that conda's environment does not have
-    argv = [
-        str(tools() / "uv"),
-        "pip",
-        "install",
-        "toolz==0.12.0",
-        "--python",
-        str(lab.project / ".venv/bin/python"),
-    ]
-    assert lab.run(argv).code == 0
+    assert lab.run([*uv, "toolz==0.12.0"]).code == 0
     before = lab.manifests()
     answer = lab("migrate", "--to", "pip_poetry", "--leave-behind")
     assert answer.code == 1
@@ -357,7 +360,7 @@ def test_what_cannot_be_moved_changes_nothing(traveller: Lab) -> None:
     text = record.read_text("utf-8").replace("Version: 2.0.0", "Version: 2.0.0.post9")
     record.unlink()  # it is a link into uv's cache
     record.write_text(text, "utf-8")
-    lab.ok("env.remove", "--combo", "pip_uv")
+    typed(lab, result)
     answer = lab("migrate", "--to", "pip_uv", "--leave-behind")  # no such version is in the index
     assert not (lab.project / ".venv").exists()  # it would mark the project as one of pip
     assert answer.code in {2, 4}

@@ -141,7 +141,7 @@ def interrupted(lab: Lab) -> Broken:
     journal = note.with_name("journal.json")
     journal.write_text(found.text())
     yield {}
-    journal.unlink()
+    journal.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

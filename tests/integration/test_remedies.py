@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tasks_lib.environments.base import State
+from tasks_lib.project.manifests import PYPROJECT
+from tasks_lib.session.journal import Journal
 from tests.lab import CONDA_YML, ENTRY, MANAGERS, PYTHON, Answer, Case, Lab, tools
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 pytestmark = pytest.mark.processes
 
@@ -158,6 +163,17 @@ def test_a_folder_in_which_nothing_is_read(new_lab: Callable[[Case], Lab]) -> No
     shutil.rmtree(lab.home)
 
 
+def _interrupted(lab: Lab, records: Path) -> None:
+    """Leave the record of a run after which somebody changed a manifest."""
+    found = Journal(
+        "setup", "pip_uv", "", "", str(lab.prefix), State.PRESENT, files={PYPROJECT: True}
+    )
+    (records / "before").mkdir(parents=True)
+    (records / "before" / PYPROJECT).write_text("[project]")
+    (records / "journal.json").write_text(found.text())
+    os.utime(records / "journal.json", (0, 0))
+
+
 def test_what_is_in_the_way_of_a_run(new_lab: Callable[[Case], Lab]) -> None:
     lab = new_lab(Case("pip_uv"))
     mended(lab, "check.doctor", "env.exists", "setup")
@@ -174,21 +190,27 @@ def test_what_is_in_the_way_of_a_run(new_lab: Callable[[Case], Lab]) -> None:
     (note,) = lab.home.glob(".local/state/mlops-lab/checkouts/*/checkout")
     note.with_name("journal.json").write_text("{}")
     mended(lab, "setup", "damaged_journal", "rm", "-r", str(note.parent))
+    text = (lab.project / "pyproject.toml").read_text("utf-8")
+    _interrupted(lab, note.parent)
+    mended(lab, "deps.lock", "recovered", "setup", "--recreate")
+    lab.write("pyproject.toml", f'{text}\n[tool.poetry.group.docs.dependencies]\nsix = "*"\n')
+    mended(lab, "migrate --to pip_poetry --dry-run", "not_adopted", "init")
     shutil.rmtree(lab.home)
 
 
 @pytest.mark.parametrize(
-    ("variable", "task", "what"),
+    ("line", "task", "what"),
     [
-        ("PYTHONPATH", "check.all --select leak.pythonpath", "leak.pythonpath"),
-        ("MLOPS_LAB_TIMEOUT", "deps.lock", "invalid_option"),
+        ("PYTHONPATH=/elsewhere", "check.all --select leak.pythonpath", "leak.pythonpath"),
+        ("MLOPS_LAB_TIMEOUT=never", "deps.lock", "invalid_option"),
+        ("POETRY_VIRTUALENVS_IN_PROJECT=false", "check.all --select leak.poetry", "leak.poetry"),
     ],
 )
 def test_a_variable_is_unset_in_the_shell_that_has_it(
-    new_lab: Callable[[Case], Lab], variable: str, task: str, what: str
+    new_lab: Callable[[Case], Lab], line: str, task: str, what: str
 ) -> None:
-    lab = new_lab(Case("pip_uv"))
-    lab.env[variable] = "/elsewhere"
+    lab = new_lab(Case("pip_poetry"))
+    variable, _, lab.env[variable] = line.partition("=")
     (row,) = [row for row in wrong(lab, *task.split()) if what in {row["id"], row.get("code")}]
     again = [shlex.join(row["remedy_argv"]), shlex.join(lab.argv(*task.split(), json=True))]
     answer = lab.run(["bash", "-c", " && ".join(again)])

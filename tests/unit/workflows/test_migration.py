@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.conftest import MakeProject
     from tests.unit.conftest import Install
 
-HAD = Installed("3.11.7", {"a": "1"}, {}, frozenset({"a"}), frozenset(), "demo")
+HAD = Installed("3.11.7", {"a": "1"}, {}, frozenset({"a"}), {}, frozenset(), "demo")
 
 
 def _session(made: MakeProject, combo: str) -> Session:
@@ -117,13 +117,18 @@ def test_remedy_of_what_differs(
             True,
             "Declare what is new before the move: invoke deps.add a",
         ),
+        "locked and not installed": (
+            replace(HAD, versions={}, absent=frozenset({"a", "b"})),
+            True,
+            "Install what the lock lists before the move: invoke deps.install",
+        ),
         "new in what was there": (
             replace(HAD, versions={}),
             False,
             "the virtual environment .venv existed already; remove it and migrate again",
         ),
         "Python": (
-            replace(HAD, versions={}, strays=frozenset("a"), python="3.10.1"),
+            replace(HAD, versions={}, strays={"a": "a==2"}, python="3.10.1"),
             True,
             "Write python=3.10 to the conda file",
         ),
