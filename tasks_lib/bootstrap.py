@@ -378,4 +378,7 @@ def _base() -> str:
 
 
 def _say(text: str) -> None:
-    streams.tell(f"mlops-lab: {text}")
+    """Report what takes its time, unless the task is to be quiet."""
+    words = sys.argv[: sys.argv.index("--")] if "--" in sys.argv else sys.argv
+    if not {"--quiet", "-q"} & {*words}:
+        streams.tell(f"mlops-lab: {text}")

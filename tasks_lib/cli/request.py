@@ -21,7 +21,7 @@ class Request:
     A task that `changes` its project has it for itself meanwhile. `source` is a file of env.export
     that describes the project. What stdout gets of a task `is_for_eval` of a shell, or is nothing.
     One that runs its code says that the user `trusts` it, as the option `trust` does; that is
-    remembered of a task that changes the project.
+    remembered of a task that changes the project. The current folder is `project` meanwhile.
     """
 
     command: str
@@ -39,6 +39,13 @@ class Request:
     json: bool = False
     format: str = ""
     output: str = ""
+    project: str = ""
+    quiet: bool = False
+
+    @property
+    def acts(self) -> bool:
+        """Return whether the task does something, and does not only look."""
+        return self.changes or self.trusts
 
     @property
     def is_for_this_folder(self) -> bool:

@@ -15,7 +15,8 @@ from tasks_lib import report
 from tasks_lib.cli.request import Scope
 from tasks_lib.cli.stop_signals import StopSignals
 from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
-from tasks_lib.execution import files, streams, usage
+from tasks_lib.execution import files, shell_words, streams, usage
+from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Interrupted
 from tasks_lib.project import trust
 from tasks_lib.project.manifests import PYPROJECT
@@ -28,7 +29,7 @@ from tasks_lib.session.session import Answer, Session
 from tasks_lib.tools import executables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
     from tasks_lib.cli.request import Request
@@ -52,8 +53,13 @@ def answer(request: Request, work: Work) -> int:
         made = run.report(found, code, time.perf_counter() - started)
         if run.saved:
             made = _save(made, run.saved, Path(request.output))
+        if request.project:  # another task of this command line may be about another folder
+            with contextlib.suppress(OSError):
+                os.chdir(run.typed_in)
+        if request.quiet and request.acts and run.shown == "text":
+            made = replace(made, data={})
         try:
-            report.show(made, run.shown, is_for_eval=request.is_for_eval)
+            report.show(made, run.shown, is_for_eval=request.is_for_eval, is_quiet=request.quiet)
         except LabError as error:
             streams.tell(f"mlops-lab: {error}")
             return error.exit_code
@@ -67,7 +73,9 @@ class _Run:
         """Open nothing yet."""
         self.request = request
         self.work = work
-        self.progress = Progress()
+        self.progress = Progress(is_quiet=request.quiet)
+        #: the folder that the user is in; the option `project` may be another one
+        self.typed_in = _here()
         self.session: Session | None = None
         #: the formats for stdout and for the file `output`
         self.shown = "json" if request.json else "text"
@@ -95,6 +103,8 @@ class _Run:
         self.shown, self.saved = report.choose(
             json=request.json, asked=request.format, output=request.output
         )
+        if request.project:
+            _go_to(request.project)
         executables.refuse_home_file()
         # the renderer is imported while the tools run
         threading.Thread(target=report.renderer, args=(self.shown,), daemon=True).start()
@@ -113,14 +123,28 @@ class _Run:
                 trust.give(self.session.project.root)  # what is refused says nothing
         return replace(found, results=(*recovered, *found.results))
 
-    def _with_options(self, session: Session, results: tuple[Result, ...]) -> tuple[Result, ...]:
-        """Return results whose remedies work on the same environment; flags reads the project."""
-        if not any(is_task(one.remedy) for one in results):
-            return results
-        options = combos.flags(session.project, session.combo)
-        if self.request.engine:
-            options = (*options, "--engine", self.request.engine)
-        return tuple(replace(one, remedy=with_options(one.remedy, options)) for one in results)
+    def _typable(self, results: Sequence[Result]) -> tuple[Result, ...]:
+        """Return results whose remedies work where the user is, and on the same environment."""
+        options: tuple[str, ...] = ()
+        # flags reads the project again
+        if self.session and any(is_task(one.remedy) for one in results):
+            options = combos.flags(self.session.project, self.session.combo)
+            if self.request.engine:
+                options = (*options, "--engine", self.request.engine)
+        place = self.request.project
+        return tuple(
+            replace(one, remedy=with_options(one.remedy, options, place)) for one in results
+        )
+
+    def _plan(self, plan: Sequence[object]) -> list[object]:
+        """Return the rows of a plan, the first of which goes to the project's folder."""
+        root = self.session.project.root if self.session else Path(self.typed_in)
+        if not plan or str(root) == self.typed_in:
+            return [*plan]
+        command = shell_words.joined(["cd", os.path.relpath(root, self.typed_in or None)])
+        why = "the commands below are for the project's folder"
+        first = Step("project.folder", why, shown=command)
+        return [first.as_dict(), *plan]
 
     def report(self, found: Answer, code: int, seconds: float) -> Report:
         """Return the report of an answer."""
@@ -128,11 +152,12 @@ class _Run:
         if os.environ.get(usage.VARIABLE):
             data["measured"] = usage.measured(self.progress.timeline)
         project, combo = _here(), None
-        results = tuple(found.results)
+        results = self._typable(found.results)
         if self.session:
             project = str(self.session.project.root)
             combo = self.session.combo.as_dict()
-            results = self._with_options(self.session, results)
+        if "plan" in data:
+            data["plan"] = self._plan(data["plan"])
         return Report(
             command=self.request.command,
             project=project,
@@ -154,6 +179,15 @@ def _save(made: Report, form: str, path: Path) -> Report:
         results = (*made.results, from_error(error))
         return replace(made, code=error.exit_code, results=results)
     return made
+
+
+def _go_to(folder: str) -> None:
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        text = f"{folder}, which --project names, cannot be entered: {error.strerror}."
+        remedy = Remedy("Name the folder of a project")
+        raise LabError(text, ErrorCode.NO_SUCH_PATH, remedy=remedy) from None
 
 
 def _here() -> str:
@@ -193,13 +227,12 @@ def _opened(request: Request) -> Session:
         session = snapshot.opened(request.source, **flags)
     else:
         session = Session.open(**flags)
-    session = replace(session, command=request.command)
     root = session.project.root
     if request.trust:
         trust.give(root)
-    if request.trusts or trust.is_given(root):
-        return session
-    return session.untrusting()
+    if not (request.trusts or trust.is_given(root)):
+        session = session.untrusting()
+    return replace(session, command=request.command, place=request.project)
 
 
 def _interrupted() -> Result:

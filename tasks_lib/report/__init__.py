@@ -46,10 +46,11 @@ def choose(*, json: bool, asked: str, output: str) -> tuple[str, str]:
     return asked or plain, ""
 
 
-def show(report: Report, name: str, *, is_for_eval: bool = False) -> None:
+def show(report: Report, name: str, *, is_for_eval: bool = False, is_quiet: bool = False) -> None:
     """Print a report on stdout; what went wrong `is_for_eval` of a shell goes to stderr.
 
-    Documents are UTF-8 everywhere, a script has the bytes of its paths.
+    Documents are UTF-8 everywhere, a script has the bytes of its paths. A text that `is_quiet` says
+    nothing of what went well.
 
     Raises:
         LabError: `cannot_write`.
@@ -64,7 +65,9 @@ def show(report: Report, name: str, *, is_for_eval: bool = False) -> None:
         pager.show(str(report.data["markdown"]))
         return
     encoding = sys.stdout.encoding if name == "text" and report.script is None else "utf-8"
-    error = streams.put(renderer(name)(report).encode(encoding, _unencodable(report)))
+    options = {"is_quiet": True} if name == "text" and is_quiet else {}
+    data = renderer(name)(report, **options).encode(encoding, _unencodable(report))
+    error = streams.put(data)
     if error is not None:
         text = f"The answer cannot be written to stdout: {error.strerror}."
         raise LabError(text, ErrorCode.CANNOT_WRITE, remedy=Remedy("Send it elsewhere"))

@@ -20,14 +20,15 @@ if TYPE_CHECKING:
 class Progress:
     """A watcher of a plan's steps; as a context it owns the terminal's last line."""
 
-    def __init__(self) -> None:
-        """Show nothing before the first step begins."""
+    def __init__(self, *, is_quiet: bool = False) -> None:
+        """Show nothing before the first step begins, and nothing at all where it `is_quiet`."""
+        self._is_quiet = is_quiet
         self._lock = threading.Lock()
         #: each step that ended, as it would be typed, with its beginning (seconds since 1970)
         self.timeline: list[dict[str, Any]] = []
         self._running: dict[str, str] = {}
         self._spinner: Spinner | None = None
-        self._live = sys.stderr.isatty()
+        self._live = sys.stderr.isatty() and not is_quiet
 
     def __enter__(self) -> Self:
         """Start the live line, where there is a terminal."""
@@ -50,6 +51,8 @@ class Progress:
 
     def say(self, text: str) -> None:
         """Write one line."""
+        if self._is_quiet:
+            return
         with self._lock:
             streams.tell(without_secrets(text))
 

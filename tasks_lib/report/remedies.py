@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 #: the tasks in remedies that work on a project
-_TASK = re.compile(r"setup|init|(?:check|deps|env|pkg)\.[a-z]+")
+_TASK = re.compile(r"setup|init|migrate|(?:check|deps|env|pkg)\.[a-z]+|proof\.(?:run|matrix)")
 
 
 def program() -> str:
@@ -37,13 +37,20 @@ def is_task(remedy: Remedy) -> bool:
     return remedy.argv[:1] == ("invoke",)
 
 
-def with_options(remedy: Remedy, options: Sequence[str]) -> Remedy:
-    """Return a remedy whose tasks have these options too, unless it names its combo."""
-    if not options or not is_task(remedy) or "--combo" in remedy.argv:
-        return remedy
+def with_options(remedy: Remedy, options: Sequence[str], place: str = "") -> Remedy:
+    """Return a remedy whose tasks have these options too, unless it names its combo.
+
+    It is for the folder `place`, where that is not the one the user is in.
+    """
+    if not is_task(remedy):
+        text = f"{remedy.text}, in the folder {place}"
+        return remedy._replace(text=text) if place and remedy.argv else remedy
+    added = ["--project", place] if place else []
+    if "--combo" not in remedy.argv:
+        added += options
     words: list[str] = []
     for word in remedy.argv:
         words.append(word)
         if _TASK.fullmatch(word):
-            words += options
+            words += added
     return Remedy(remedy.text, tuple(words))

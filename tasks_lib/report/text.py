@@ -45,22 +45,28 @@ def console(*, stderr: bool = False, plain: bool = False) -> Console:
     )
 
 
-def render(report: Report, *, plain: bool = False, stderr: bool = False) -> str:
-    """Return what a user reads, `plain` for a file; scripts and pages are returned as they are."""
+def render(
+    report: Report, *, plain: bool = False, stderr: bool = False, is_quiet: bool = False
+) -> str:
+    """Return what a user reads, `plain` for a file; scripts and pages are returned as they are.
+
+    A text that `is_quiet` says nothing of what passed.
+    """
     if report.script is not None:
         return report.script
     if "markdown" in report.data:
         return str(report.data["markdown"])
     out = console(plain=plain, stderr=stderr)
     with out.capture() as captured:
-        _print(out, report)
+        _print(out, report, is_quiet=is_quiet)
     return captured.get()
 
 
-def _print(out: Console, report: Report) -> None:
+def _print(out: Console, report: Report, *, is_quiet: bool) -> None:
     data = shaped(report.data)
     for result in report.results:
-        _result(out, result)
+        if not (is_quiet and result.status is Status.PASS):
+            _result(out, result)
     if "layers" in data:
         out.print(layers.tree(data))
         return

@@ -42,6 +42,8 @@ class Session:
     environment: Environment
     manager: Manager
     command: str = ""
+    #: the folder that `--project` named
+    place: str = ""
 
     @classmethod
     def open(  # noqa: PLR0913 - each flag is one option
@@ -74,6 +76,11 @@ class Session:
         """Return the session of a project and a combo that are known already."""
         environment = ENVIRONMENTS[combo.environment](project)
         return cls(project, combo, environment, MANAGERS[combo.manager](project), command)
+
+    def flags(self) -> tuple[str, ...]:
+        """Return the options with which later commands take this project and this combo too."""
+        place = ("--project", self.place) if self.place else ()
+        return (*place, *combos.flags(self.project, self.combo))
 
     @property
     def trusted(self) -> bool:

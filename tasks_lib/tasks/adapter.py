@@ -44,7 +44,10 @@ SHARED = {
         "write that format to this file, and the text (or the JSON of --json) to stdout", ""
     ),
     "trust": Option(help="run this repository's code where that is needed, from now on"),
+    "project": Option("work in this folder, as if that were typed there", ""),
+    "quiet": Option(help="print what went wrong, and what was asked for, and no more"),
 }
+EVERYWHERE = ("project", "quiet")
 PROJECT = ("combo", "engine", "trust")
 ANSWER = ("json", "format", "output")
 CHANGES = ("dry_run", "offline")
@@ -126,7 +129,7 @@ def lab_task(
     `is_for_eval` is that of the request.
     A task that changes something runs code of the repository, unless `trusts` is false.
     """
-    names = {*also, *ANSWER}
+    names = {*also, *ANSWER, *EVERYWHERE}
     if scope is not Scope.ANYWHERE:
         names.update(PROJECT)
     if changes:

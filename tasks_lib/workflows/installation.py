@@ -91,11 +91,11 @@ def _remembered(session: Session) -> Iterator[None]:
 def _activate(session: Session) -> str:
     """Return the line that a user types to activate the environment."""
     shell = shell_words.of_user()
+    flags = session.flags()
     if shell not in shells.SHELLS:  # such as tcsh, for which there is no script
-        return f"{program()} env.shell --shell bash"
+        return f"{program()} {shell_words.joined(['env.shell', '--shell', 'bash', *flags])}"
     line = shells.hint(shell, program())
-    task = " ".join(("env.activate", *combos.flags(session.project, session.combo)))
-    return line.replace("env.activate", task)
+    return line.replace("env.activate", shell_words.joined(["env.activate", *flags]))
 
 
 def _answered(step: Step, known: Mapping[str, Sequence[Result]]) -> Step:

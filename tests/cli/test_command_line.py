@@ -99,6 +99,31 @@ def test_a_broken_tasks_py(lab: Lab, text: str, line: int) -> None:
     assert lab("env.list", "--combo", "pip_uv").code == 0
 
 
+def test_a_task_works_in_another_folder(lab: Lab) -> None:
+    folder = lab.project.name  # with a space, as seen from the home
+    broken = lab.write("tasks.py", "raise SystemExit('it was run')\n")
+    (lab.home / "other.py").write_text("")
+    words = ("--combo", "pip_uv", "--project", folder)
+    planned = lab("setup", "--dry-run", *words, cwd=lab.home)
+    assert planned.data["plan"][0]["command"] == f"cd '{folder}'"
+    no_environment = lab("env.activate", *words, cwd=lab.home)
+    assert no_environment.document["project"] == str(lab.project)
+    remedy = no_environment.error()["remedy_argv"]
+    assert remedy == ["python3", "-m", "tasks_lib", "setup", *words[2:]]
+    done = lab(*remedy[3:], json=False, cwd=lab.home)
+    assert done.code == 0
+    hint = f"env.activate --project '{folder}'"
+    assert hint in done.stdout
+    env = {"PYTHONPATH": str(ENTRY.parents[1])}
+    argv = [PYTHON, "-c", INVOKED, "env.run", "--project", folder, "--", "pwd"]
+    assert lab.run(argv, cwd=lab.home, env=env).stdout == f"{lab.project}\n"
+    quiet = lab("setup", "--quiet", "--project", folder, json=False, cwd=lab.home)
+    assert (quiet.code, quiet.stdout, quiet.stderr) == (0, "", "")
+    for wrong in ("nowhere", f"{folder}/{broken.name}"):
+        answer = lab("check.all", "--project", wrong, cwd=lab.home)
+        assert (answer.code, answer.error()["code"]) == (2, "no_such_path")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 @cases("stream", {"full": ">/dev/full", "closed": ">&-"})
 @pytest.mark.parametrize("words", [["env.list", "--json"], ["--list"]], ids=" ".join)

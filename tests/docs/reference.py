@@ -38,6 +38,8 @@ _SHARED = (
     "offline",
     "strict",
     "trust",
+    "project",
+    "quiet",
     "json",
     "format",
     "output",

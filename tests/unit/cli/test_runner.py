@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,11 +12,12 @@ import pytest
 from tasks_lib.cli import runner
 from tasks_lib.cli.request import Request, Scope
 from tasks_lib.errors import ErrorCode, ExitCode, LabError
+from tasks_lib.results import Result, Status
 from tasks_lib.session.session import Answer
 from tests.steps import make_a_class_and_be_interrupted
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from tasks_lib.report.progress import Progress
 
 COMPLETION = Request("completion", Scope.ANYWHERE, json=True)
 
@@ -25,6 +28,41 @@ def test_task_that_needs_no_project_needs_no_folder_either(
     root.rmdir()
     assert runner.answer(COMPLETION, lambda *_: Answer()) == ExitCode.DONE
     assert json.loads(capsys.readouterr().out)["project"] == ""
+
+
+def test_each_task_of_a_command_line_has_a_folder_of_its_own(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("one", "two"):
+        (root / name).mkdir()
+        request = replace(COMPLETION, project=name)
+        assert runner.answer(request, lambda *_: Answer()) == ExitCode.DONE
+        assert json.loads(capsys.readouterr().out)["project"] == str(root / name)
+    assert Path.cwd() == root
+
+
+def test_a_quiet_text_has_what_went_wrong_and_what_was_asked_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    results = [Result(status, status, f"it is {status}") for status in Status]
+    found = Answer(results, {"packages": [{"name": "rich"}]})
+
+    def work(_: None, progress: Progress) -> Answer:
+        progress.say("it goes on")
+        return found
+
+    request = Request("check.all", Scope.ANYWHERE, quiet=True)
+    assert runner.answer(request, work) == ExitCode.TOOL_FAILED
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    for status in Status:
+        assert (f"it is {status}\n" in printed.out) == (status is not Status.PASS)
+    assert "2 of 5 failed (exit code 4)" in printed.out
+    assert "rich" in printed.out
+    runner.answer(replace(request, changes=True), work)
+    assert "rich" not in capsys.readouterr().out
+    runner.answer(replace(request, json=True), work)
+    assert len(json.loads(capsys.readouterr().out)["results"]) == len(results)
 
 
 def test_interrupted_run_whose_folder_is_gone_is_answered_too(
