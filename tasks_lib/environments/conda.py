@@ -15,6 +15,7 @@ from tasks_lib.environments import (
     conda_activation,
     conda_doctor,
     conda_engines,
+    conda_files,
     conda_folders,
     conda_health,
     conda_platforms,
@@ -160,7 +161,8 @@ class Conda(Environment):
 
     def hashes(self, prefix: Path | None = None) -> dict[str, str]:
         """Return the SHA-256 of each file that conda recorded and that exists."""
-        return conda_health.hashes(prefix or self.prefix)
+        place = prefix or self.prefix
+        return conda_files.hashes(place, conda_health.packages(place))
 
     def python_version(self, prefix: Path | None = None) -> str:
         """Return the version of conda's package of Python."""

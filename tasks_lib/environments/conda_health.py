@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
-import os
 import re
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
-from tasks_lib.environments import distribution_health, health_checks, site_packages
+from tasks_lib.environments import conda_files, distribution_health, health_checks, site_packages
 from tasks_lib.environments.base import Owned
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import files
 from tasks_lib.execution.redaction import without_logins
-from tasks_lib.results import Check, Result, Status
+from tasks_lib.results import Result, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -28,8 +24,6 @@ if TYPE_CHECKING:
 
     import rattler
 
-#: the files are hashed in so many parts at once, since there are thousands
-_SHARES = 8
 _EXTRAS = re.compile(r"\[[^\]=]*\]")
 _RECORD = re.compile(
     r".*site-packages/(?P<name>[^/]+?)-(?P<version>[^-/]+)(?:-py[\d.]+)?\.(?:dist|egg)-info(?=/|$)"
@@ -49,7 +43,8 @@ def packages(prefix: Path) -> dict[str, dict[str, Any]]:
         try:
             record = json.loads(files.regular(path))
             words = [record["name"], record["version"]]
-            words += [item["_path"] for item in _listed(record)]
+            words += [item["_path"] for item in conda_files.listed(record)]
+            words += record.get("files") or ()
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise _damaged(path) from None
         if not all(isinstance(word, str) for word in words):
@@ -81,12 +76,6 @@ def _solver_records(prefix: Path) -> list[rattler.PrefixRecord]:
     return found
 
 
-def _listed(record: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return a record's files, each as a mapping with its `_path`."""
-    data = record.get("paths_data") or {}
-    return data.get("paths") or [{"_path": name} for name in record.get("files") or ()]
-
-
 def public(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a record says of its package, without its files and the login in its address."""
     kept = {key: value for key, value in record.items() if key not in _LOCAL}
@@ -97,7 +86,7 @@ def public(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def size(record: dict[str, Any]) -> int:
     """Return the sum of the sizes of a package's files in bytes, as it recorded them."""
-    numbers = [item.get("size_in_bytes") for item in _listed(record)]
+    numbers = [item.get("size_in_bytes") for item in conda_files.listed(record)]
     return sum(number for number in numbers if isinstance(number, int))
 
 
@@ -189,97 +178,8 @@ def verify(prefix: Path) -> Iterator[Result]:
         yield health_checks.CONDA_META.result(Status.FAIL, error.message, remedy=error.remedy)
         return
     yield health_checks.CONDA_META.result(Status.PASS, f"{len(installed)} packages")
-    there, places = hashes(prefix, installed), _places(prefix)
-    missing: dict[str, list[str]] = defaultdict(list)
-    altered: dict[str, list[str]] = defaultdict(list)
-    listed = {name: _paths(record, places) for name, record in sorted(installed.items())}
-    sound = set()
-    for items in listed.values():
-        for item in items:
-            path = item["_path"]
-            if _is_sound(f"{prefix}/{path}", item, there.get(path)):
-                sound.add(path)  # whichever of the packages that list it brought it
-    for name, items in listed.items():
-        for path in (item["_path"] for item in items):
-            if path not in sound:
-                wrong = altered if path in there else missing
-                wrong[name].append(path)
-    yield _by_package(health_checks.MISSING_FILES, "missing", missing)
-    yield _by_package(health_checks.ALTERED_FILES, "altered", altered)
+    yield from conda_files.verify(prefix, installed)
     yield _consistent(prefix)
-
-
-def _by_package(check: Check, text: str, wrong: Mapping[str, Sequence[str]]) -> Result:
-    found = [f"{name} {len(files)} ({files[0]})" for name, files in wrong.items()]
-    return distribution_health.listed(check, found, text, more="more packages")
-
-
-def hashes(prefix: Path, installed: Mapping[str, dict[str, Any]] | None = None) -> dict[str, str]:
-    """Return the SHA-256 of every recorded file that exists, by its path in the environment.
-
-    Of a link it is that of the path to which it points.
-    """
-    if installed is None:
-        installed = packages(prefix)
-    places = _places(prefix)
-    paths = {item["_path"] for record in installed.values() for item in _paths(record, places)}
-    names = sorted(paths)
-    shares = [names[start::_SHARES] for start in range(_SHARES)]
-    found: dict[str, str] = {}
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        for part in pool.map(partial(_hashes_of, prefix), shares):
-            found |= part
-    return dict(sorted(found.items()))
-
-
-def _hashes_of(prefix: Path, names: Sequence[str]) -> dict[str, str]:
-    found = {}
-    for name in names:
-        path = f"{prefix}/{name}"
-        if os.path.islink(path):  # noqa: PTH114 - pathlib is too slow for thousands of files
-            target = os.fsencode(os.readlink(path))  # noqa: PTH115 - the same
-            found[name] = hashlib.sha256(target).hexdigest()
-            continue
-        digest = distribution_health.digest(path)
-        if digest is not None:
-            found[name] = digest.hex()
-    return found
-
-
-def _places(prefix: Path) -> dict[str, str]:
-    """Return where the two folders of a noarch Python package are in this environment."""
-    packages = site_packages.site_packages(prefix)
-    return {
-        "site-packages": packages.relative_to(prefix).as_posix() if packages else "",
-        "python-scripts": "Scripts" if (prefix / "Scripts").is_dir() else "bin",
-    }
-
-
-def _paths(record: dict[str, Any], places: dict[str, str]) -> list[dict[str, Any]]:
-    """Return the record's files where they are here, less bytecode, which Python rewrites."""
-    kept = []
-    for item in _listed(record):
-        path = item["_path"]
-        # bytecode comes and goes: https://github.com/conda/conda/issues/13370
-        if path.endswith(".pyc"):
-            continue
-        if record.get("noarch") == "python":
-            top, slash, rest = path.partition("/")
-            path = f"{places.get(top, top)}{slash}{rest}"
-        kept.append({**item, "_path": path})
-    return kept
-
-
-def _is_sound(path: str, item: Mapping[str, Any], found: str | None) -> bool:
-    """Return whether a recorded file is there as it was; a link is, wherever it points."""
-    expected = item.get("sha256_in_prefix") or item.get("sha256")
-    if found and found == expected:
-        return True
-    is_link = os.path.islink(path)  # noqa: PTH114 - pathlib is too slow for thousands of files
-    has_content = item.get("path_type") not in {"softlink", "directory"} and not is_link
-    if expected and has_content:
-        return False
-    return os.path.lexists(path)
 
 
 def _consistent(prefix: Path) -> Result:

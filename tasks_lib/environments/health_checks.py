@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tasks_lib.errors import Remedy
 from tasks_lib.results import Check, Status
 
@@ -31,6 +33,12 @@ ALTERED_FILES = Check(
     "no file that conda installed was changed",
     "A changed file does something else than its version says.",
     CREATE_AGAIN,
+)
+#: what ALTERED_FILES says where it cannot tell
+UNKNOWN_FILES = replace(
+    ALTERED_FILES,
+    remedy=Remedy("Install these packages again, unless you know that the files are as they were"),
+    severity=Status.WARN,
 )
 CONSISTENT = Check(
     "doctor.consistent",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import pytest
 from tasks_lib.environments import conda_health
 from tasks_lib.errors import LabError
 from tasks_lib.results import Result, Status
+from tests.cases import cases
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,9 +35,12 @@ def sound(conda_env: Path, link: Link) -> Path:
         conda_env,
         "tool",
         "1.0",
-        files={"bin/tool": "#!/bin/sh\n", "lib/tool.txt": "a"},
+        files={"bin/tool": "#!/bin/sh\n", "lib/tool.txt": "a", "lib/tool.so": "a"},
         depends=("python >=3.11",),
     )
+    _links(conda_env / "lib/tool.so", "tool.txt")
+    digest = hashlib.sha256(b"a").hexdigest()
+    _item(conda_env, "tool", "lib/tool.so", path_type="softlink", sha256=digest)
     files = {
         "site-packages/six.py": "six",
         "site-packages/six-1.17.0.dist-info/METADATA": "Name: six",
@@ -115,6 +120,31 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "doctor.altered-files",
         "six 1",
     ),
+    "file that became a link to another one": (
+        lambda p: _links(p / "lib/tool.txt", "libpython.so"),
+        "doctor.altered-files",
+        "tool 1 (lib/tool.txt)",
+    ),
+    "link that leads to another file of the package": (
+        lambda p: _links(p / "lib/tool.so", "../bin/tool"),
+        "doctor.altered-files",
+        "tool 1 (lib/tool.so)",
+    ),
+    "link that leads to a file that no package brought": (
+        lambda p: _links(p / "lib/tool.so", "/etc/passwd"),
+        "doctor.altered-files",
+        "tool 1 (lib/tool.so)",
+    ),
+    "dangling link": (
+        lambda p: _links(p / "lib/tool.so", "tool.so.1"),
+        "doctor.missing-files",
+        "tool 1 (lib/tool.so)",
+    ),
+    "missing file that paths_data leaves out": (
+        lambda p: _left_out(p).unlink(),
+        "doctor.missing-files",
+        "tool 1 (share/left-out)",
+    ),
     "record cut off": (
         lambda p: _record(p, "six").write_text("{"),
         "doctor.conda-meta",
@@ -184,10 +214,69 @@ def test_each_damage_fails_its_own_check(
     assert results[check].remedy
 
 
-def test_bytecode_and_links_are_no_damage(sound: Path) -> None:
+def test_bytecode_that_is_gone_is_no_damage(sound: Path) -> None:
     (sound / "lib/python3.11/x.pyc").unlink()
-    (sound / "lib/tool.txt").unlink()
-    (sound / "lib/tool.txt").symlink_to("libpython.so")
+    assert {result.status for result in found(sound).values()} == {Status.PASS}
+
+
+def _item(prefix: Path, name: str, path: str, **values: object) -> None:
+    """Let a record describe one more file, or another way."""
+    record = _record(prefix, name)
+    data = json.loads(record.read_text())
+    items = [one for one in data["paths_data"]["paths"] if one["_path"] != path]
+    data["paths_data"]["paths"] = [*items, {"_path": path, **values}]
+    data["files"] = sorted({*data["files"], path})
+    record.write_text(json.dumps(data))
+
+
+def _links(path: Path, target: str) -> None:
+    path.unlink()
+    path.symlink_to(target)
+
+
+def _left_out(prefix: Path) -> Path:
+    """Return a file that `files` names and `paths_data` leaves out."""
+    record = _record(prefix, "tool")
+    _change(record, files=[*json.loads(record.read_text())["files"], "share/left-out"])
+    (prefix / "share").mkdir()
+    (prefix / "share/left-out").write_text("a")
+    return prefix / "share/left-out"
+
+
+def test_a_file_without_a_hash_is_named_and_others_are_not(sound: Path) -> None:
+    # as conda 26.7.1 and 24.7.1 record what they make themselves as a package is linked
+    _item(sound, "tool", "bin/entry", path_type="unix_python_entry_point", size_in_bytes=1)
+    (sound / "bin/entry").write_text("x")
+    assert found(sound)["doctor.altered-files"].status is Status.PASS
+    _left_out(sound)
+    result = found(sound)["doctor.altered-files"]
+    assert (result.status, result.detail) == (
+        Status.WARN,
+        "no hash is recorded of tool 1 (share/left-out).",
+    )
+    (sound / "lib/tool.txt").write_text("b")
+    statuses = [one.status for one in conda_health.verify(sound) if "altered" in one.id]
+    assert statuses == [Status.FAIL, Status.WARN]
+
+
+@cases(
+    "target, recorded",
+    {
+        # the content of what it led to as the package was built, as conda-build records it
+        "to a file of the package": ("tool.txt", "a"),
+        "to a file of another package, whichever its version": ("libpython.so", "elf of yesterday"),
+        "to a folder, or to what another package brings": ("nowhere", ""),
+        "to a file outside with this content, as of conda's always_softlink": ("{outside}", "out"),
+        # the path to which it leads, as rattler records it
+        "anywhere that rattler recorded": ("nowhere", "nowhere"),
+    },
+)
+def test_a_link_is_sound(sound: Path, home: Path, target: str, recorded: str) -> None:
+    (home / "outside").write_text("out")
+    link = sound / "lib/tool.so"
+    _links(link, target.format(outside=home / "outside"))
+    digest = hashlib.sha256(recorded.encode()).hexdigest()
+    _item(sound, "tool", "lib/tool.so", path_type="softlink", sha256=digest)
     assert {result.status for result in found(sound).values()} == {Status.PASS}
 
 
