@@ -81,9 +81,12 @@ class Conda(Environment):
     @classmethod
     def on_machine(cls) -> list[tuple[str, Path]]:
         """Return the names and folders of the environments that `conda env list` shows."""
-        engines = [conda_engines.choose(name) for name in conda_engines.on_path()]
+        engines = [conda_engines.choose(name) for name in cls.choices()]
         roots = [engine.root for engine in engines if engine.root is not None]
-        found = conda_folders.prefixes(roots)
+        folders: list[Path] = []
+        for engine in engines:
+            folders += conda_folders.envs_dirs(engine.condarc, engine.root)
+        found = conda_folders.prefixes(roots, folders)
         return [("base" if is_base(prefix) else prefix.name, prefix) for prefix in found]
 
     @classmethod

@@ -22,7 +22,7 @@ from tasks_lib.project.options import CHANNEL_ALIAS, Source
 from tasks_lib.tools import executables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tasks_lib.project.options import Options
 
@@ -57,19 +57,25 @@ class Condarc:
     values: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, variables: Mapping[str, str], root: Path | None = None) -> Condarc:
+    def load(
+        cls,
+        variables: Mapping[str, str],
+        root: Path | None = None,
+        files: Iterable[Path] | None = None,
+    ) -> Condarc:
         """Read and merge the files that conda would read, then the `CONDA_*` variables.
 
-        `root` is the folder of the conda installation, which may have a file of its own.
+        `root` is the folder of the conda installation, which may have a file of its own; `files`
+        are those of a program that reads others.
         """
         merged: dict[str, Any] = {}
-        for path in _files(variables, root):
+        for path in filter(Path.is_file, files or search_path(variables, root)):
             _merge(merged, _read(path))
         _merge(merged, _from_variables(variables))
         expanded = {key: _expanded(value) for key, value in merged.items()}
         for key in _FOLDERS:
             if key in expanded:
-                expanded[key] = [_user_path(text) for text in expanded[key]]
+                expanded[key] = [user_path(text) for text in expanded[key]]
         return cls(expanded)
 
     def urls(self, channel: str) -> tuple[str, ...]:
@@ -137,23 +143,42 @@ class Condarc:
         return {self._url(name): mirrors[name] for name in names if name in mirrors}
 
 
-def _files(variables: Mapping[str, str], root: Path | None) -> Iterator[Path]:
-    """Return the files of conda's search path that exist, the weakest first."""
-    home = Path(variables.get("HOME") or executables.home())
-    config = Path(variables.get("XDG_CONFIG_HOME") or home / ".config")
+def home_folder(variables: Mapping[str, str]) -> Path:
+    """Return the user's home."""
+    return Path(variables.get("HOME") or executables.home())
+
+
+def config_folder(variables: Mapping[str, str]) -> Path:
+    """Return the folder of the user's settings."""
+    return Path(variables.get("XDG_CONFIG_HOME") or home_folder(variables) / ".config")
+
+
+def search_path(variables: Mapping[str, str], root: Path | None, beside: str = "") -> list[Path]:
+    """Return the files of settings that may exist, the weakest first.
+
+    `beside` names a file that is read with those of the machine and of `root`.
+    """
+    home, found = home_folder(variables), list[Path]()
     folders = [Path("/etc/conda"), Path("/var/lib/conda")]
     if sys.platform == "win32":
         folders = [Path("C:/ProgramData/conda")]
     if root:
         folders.append(root)
-    found: list[Path] = []
-    for folder in (*folders, config / "conda", home / ".conda"):
-        found += (folder / ".condarc", folder / "condarc")
-        found += sorted((folder / "condarc.d").glob("*.y*ml"))
+    for folder in folders:
+        found += in_folder(folder)
+        if beside:
+            found.append(folder / beside)
+    for folder in (config_folder(variables) / "conda", home / ".conda"):
+        found += in_folder(folder)
     found.append(home / ".condarc")
     if variables.get("CONDARC"):
-        found.append(Path(_user_path(variables["CONDARC"])))
-    return filter(Path.is_file, found)
+        found.append(Path(user_path(variables["CONDARC"])))
+    return found
+
+
+def in_folder(folder: Path, name: str = "condarc") -> list[Path]:
+    """Return the files of settings of one folder."""
+    return [folder / f".{name}", folder / name, *sorted((folder / f"{name}.d").glob("*.y*ml"))]
 
 
 def _is_address(channel: str) -> bool:
@@ -162,7 +187,7 @@ def _is_address(channel: str) -> bool:
     return "://" in channel or is_path
 
 
-def _user_path(text: str) -> str:
+def user_path(text: str) -> str:
     """Expand `~`; `Path.expanduser` raises an error where the user does not exist."""
     return os.path.expanduser(text)  # noqa: PTH111 - see above
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tasks_lib import bootstrap
-from tasks_lib.environments import conda_config
+from tasks_lib.environments import conda_config, mamba_config
 from tasks_lib.environments.conda_config import Condarc
 from tasks_lib.environments.conda_health import solver_spec
 from tasks_lib.environments.conda_messages import FAILURES
@@ -23,7 +23,7 @@ from tasks_lib.execution.files import write
 from tasks_lib.execution.process import Command
 from tasks_lib.project.conda_file import spec_name
 from tasks_lib.project.options import Options, is_version
-from tasks_lib.tools import executables, package_index
+from tasks_lib.tools import package_index
 from tasks_lib.tools.pip_variables import PIP
 
 if TYPE_CHECKING:
@@ -77,7 +77,11 @@ class Engine:
     def condarc(self) -> Condarc:
         """Return the user's settings of conda, with the options of the run laid over them."""
         variables = {**os.environ, **conda_config.for_conda(self.options)}
-        return Condarc.load(variables, self.root)
+        return Condarc.load(variables, files=self._files(variables))
+
+    def _files(self, variables: Mapping[str, str]) -> list[Path]:
+        """Return the files of settings that it reads, the weakest first; not all need exist."""
+        return conda_config.search_path(variables, self.root)
 
     @property
     def root(self) -> Path | None:
@@ -179,18 +183,28 @@ class Mamba(Engine):
     has_doctor: ClassVar[bool] = False
     solver_plugin: ClassVar[str] = ""
 
+    @property
+    def root(self) -> Path | None:
+        """Return the root that is named by a variable or recognised, else its installation."""
+        installation = Path(self.program).resolve().parent.parent
+        return mamba_config.installed_root(os.environ, installation) or installation
+
+    def _files(self, variables: Mapping[str, str]) -> list[Path]:
+        return mamba_config.search_path(variables, self.root)
+
 
 class Micromamba(Mamba):
-    """The `micromamba` on PATH; its folder of environments is named by a variable."""
+    """The `micromamba` on PATH, a program that may lie anywhere."""
 
     name: ClassVar[str] = "micromamba"
     creates: ClassVar[tuple[str, ...]] = ("create",)
 
     @property
     def root(self) -> Path | None:
-        """Return MAMBA_ROOT_PREFIX, or micromamba's own default."""
-        named = os.environ.get("MAMBA_ROOT_PREFIX")
-        return Path(named) if named else executables.home() / ".local/share/mamba"
+        """Return the root that is named by a variable or recognised, else that of the user."""
+        folder = Path(self.program).parent.parent.resolve()
+        root = mamba_config.installed_root(os.environ, folder)
+        return root or mamba_config.default_root(os.environ)
 
 
 class Rattler(Engine):

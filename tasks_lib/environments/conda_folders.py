@@ -6,13 +6,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks_lib.environments.conda_config import Condarc
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import files
 from tasks_lib.tools import executables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from tasks_lib.environments.conda_config import Condarc
 
 
 def expect_utf8(root: Path) -> None:
@@ -44,7 +45,7 @@ def envs_dirs(condarc: Condarc, root: Path | None = None) -> list[Path]:
     """
     folders = [Path(text) for text in condarc.values.get("envs_dirs", ())]
     user = executables.home() / ".conda" / "envs"
-    if root is not None and os.access(root, os.W_OK):
+    if root is not None and is_writable(root):
         folders += [root / "envs", user]
     elif root is not None:
         folders += [user, root / "envs"]
@@ -78,13 +79,12 @@ def deregister(prefix: Path) -> None:
         files.write(known, "".join(rest).encode("utf-8", "surrogateescape"))
 
 
-def prefixes(roots: Sequence[Path]) -> list[Path]:
-    """Return what `conda env list` shows: the base of `roots`, conda's list, then its folders."""
+def prefixes(roots: Sequence[Path], folders: Sequence[Path]) -> list[Path]:
+    """Return what `conda env list` shows: the base of `roots`, conda's list, then `folders`."""
     known = _list_of_environments()
     text = files.regular(known).decode("utf-8", "surrogateescape") if known.is_file() else ""
     found = [*roots, *(Path(line) for line in text.splitlines() if line.strip())]
-    root = roots[0] if roots else None
-    for folder in envs_dirs(Condarc.load(os.environ, root), root):
+    for folder in folders:
         if folder.is_dir():
             found += sorted(folder.iterdir())
     return [prefix for prefix in dict.fromkeys(found) if (prefix / "conda-meta").is_dir()]

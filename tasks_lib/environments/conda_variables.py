@@ -50,7 +50,7 @@ _ROWS = (
     Row(
         Use.PERSONAL,
         "where environments and conda itself are",
-        "ENVS_DIRS ENVS_PATH ROOT_PREFIX ROOT_DIR",
+        "ENVS_DIRS ENVS_PATH ROOT_PREFIX ROOT_DIR DEFAULT_ROOT_PREFIX",
     ),
     Row(Use.PERSONAL, "network and certificates", "OFFLINE SSL_VERIFY VERIFY_SSL"),
     Row(
@@ -87,7 +87,11 @@ _ROWS = (
 VARIABLES = (
     Variables("conda", "CONDA_", _ROWS),
     Variables("mamba and micromamba", "MAMBA_", _ROWS),
-    Variables("conda", "", (Row(Use.PERSONAL, "conda's own file of settings", "CONDARC"),)),
+    Variables(
+        "conda",
+        "",
+        (Row(Use.PERSONAL, "a file of settings of conda's, and of mamba's", "CONDARC MAMBARC"),),
+    ),
     Variables(
         "rattler",
         "RATTLER_",
