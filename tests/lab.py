@@ -195,6 +195,8 @@ LAYERS = (
     *(Case("conda_uv", engine) for engine in _CLIS),
 )
 SAMPLE = (MANAGERS[0], *LAYERS)
+#: where a conda layer and a manager do: each manager and each engine once
+HYBRIDS = LAYERS[1:]
 
 
 @dataclass

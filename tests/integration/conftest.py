@@ -19,12 +19,12 @@ from tasks_lib.project import trust
 from tests import browser as browsers
 from tests import real_conda
 from tests.lab import (
-    CASES,
     CONDA_YML,
     GIVEN,
     PYPROJECT,
     PYTHON,
     ROOT,
+    SAMPLE,
     Case,
     Lab,
     tools,
@@ -162,17 +162,17 @@ def copied(
     return make
 
 
-@pytest.fixture(params=CASES, ids=str)
+@pytest.fixture(params=SAMPLE, ids=str)
 def fresh(request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]) -> Iterator[Lab]:
-    """Yield a lab of each combo and engine where nothing was set up yet."""
+    """Yield a lab of each combo where nothing was set up yet."""
     lab = new_lab(request.param)
     yield lab
     shutil.rmtree(lab.home)
 
 
-@pytest.fixture(scope="module", params=CASES, ids=str)
+@pytest.fixture(scope="module", params=SAMPLE, ids=str)
 def made(request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]) -> Iterator[Lab]:
-    """Yield a lab of each combo and engine that was set up; each test leaves it as it was."""
+    """Yield a lab of each combo that was set up; each test leaves it as it was."""
     lab = new_lab(request.param)
     lab.ok("setup")
     yield lab

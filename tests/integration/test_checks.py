@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cases import cases
-from tests.lab import LAYERS, MANAGERS, SAMPLE, Answer, Lab, tree, untouched
+from tests.lab import HYBRIDS, LAYERS, MANAGERS, SAMPLE, Answer, Lab, tree, untouched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,7 +150,7 @@ def test_an_invalid_conda_yml(made: Lab, text: str) -> None:
         assert (result["file"], result["line"] is None) == ("conda.yml", False)
 
 
-@pytest.mark.parametrize("made", LAYERS[1:], ids=str, indirect=True)
+@pytest.mark.parametrize("made", HYBRIDS, ids=str, indirect=True)
 def test_no_conda_yml(made: Lab) -> None:
     with away(made.project / "conda.yml"), untouched(made):
         answer = made("check.config")
@@ -166,7 +166,7 @@ def test_a_file_that_is_gone(made: Lab) -> None:
         fails(made, "check.doctor", "doctor.installed-files")
 
 
-@pytest.mark.parametrize("made", LAYERS[1:], ids=str, indirect=True)
+@pytest.mark.parametrize("made", HYBRIDS, ids=str, indirect=True)
 def test_a_file_of_conda_that_is_gone(made: Lab) -> None:
     for name in ("lib/python3.11/abc.py", "bin/python"):
         with away(
@@ -177,7 +177,7 @@ def test_a_file_of_conda_that_is_gone(made: Lab) -> None:
             assert doctor_tool(made) <= answer.ids("fail"), answer
 
 
-@pytest.mark.parametrize("made", LAYERS[1:], ids=str, indirect=True)
+@pytest.mark.parametrize("made", HYBRIDS, ids=str, indirect=True)
 def test_a_file_of_conda_that_was_altered(made: Lab) -> None:
     file = site_packages(made).parent / "abc.py"
     with instead(file, file.read_bytes() + b"\n"):
@@ -185,7 +185,7 @@ def test_a_file_of_conda_that_was_altered(made: Lab) -> None:
         assert doctor_tool(made) <= answer.ids("fail"), answer
 
 
-@pytest.mark.parametrize("made", LAYERS[1:], ids=str, indirect=True)
+@pytest.mark.parametrize("made", HYBRIDS, ids=str, indirect=True)
 def test_a_damaged_record_of_conda(made: Lab) -> None:
     (record,) = (made.prefix / "conda-meta").glob("pip-*.json")
     for data in (b"{", b"[]", b"{}"):
@@ -197,7 +197,7 @@ def test_a_damaged_record_of_conda(made: Lab) -> None:
         assert answer.code == (4 if answer.ids("error") else 1), answer
 
 
-@pytest.mark.parametrize("made", LAYERS[1:], ids=str, indirect=True)
+@pytest.mark.parametrize("made", HYBRIDS, ids=str, indirect=True)
 def test_a_need_of_condas_that_is_not_met(made: Lab) -> None:
     (record,) = (made.prefix / "conda-meta").glob("pip-*.json")
     found = json.loads(record.read_text("utf-8"))

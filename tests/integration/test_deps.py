@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from tests.cases import cases
 from tests.lab import (
     CONDA_YML,
-    LAYERS,
+    HYBRIDS,
     MANAGERS,
     SAMPLE,
     Answer,
@@ -153,7 +153,7 @@ def test_update_lock_and_install(lab: Lab) -> None:
     lab.ok("check.lock")
 
 
-@pytest.mark.parametrize("made", LAYERS[1:], ids=str, indirect=True)
+@pytest.mark.parametrize("made", HYBRIDS, ids=str, indirect=True)
 def test_the_conda_layer(lab: Lab) -> None:
     before = lab.installed()
     with untouched(lab):
@@ -197,7 +197,7 @@ def test_adding_what_cannot_be_solved(lab: Lab) -> None:
     assert "iniconfig" in error["detail"]
 
 
-@pytest.mark.parametrize("made", LAYERS[1:], ids=str, indirect=True)
+@pytest.mark.parametrize("made", HYBRIDS, ids=str, indirect=True)
 def test_adding_to_the_conda_layer_what_is_nowhere(lab: Lab) -> None:
     for word in ("--group=dev", "--package=x"):
         refused(lab, "deps.add", "six", "--layer", "conda", word)
@@ -241,7 +241,7 @@ def test_a_failing_installation_is_undone(lab: Lab) -> None:
     assert "local" in error["detail"]
 
 
-@pytest.mark.parametrize("made", LAYERS[1:], ids=str, indirect=True)
+@pytest.mark.parametrize("made", HYBRIDS, ids=str, indirect=True)
 def test_conda_yml_that_cannot_be_written(lab: Lab) -> None:
     if lab.run(["chattr", "+i", "conda.yml"]).code:
         pytest.skip("no file can be made unwritable here: chattr is refused")

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab import (
-    CASES,
-    CLI,
     CONDA_YML,
     ENGINES,
+    HYBRIDS,
     INSTALLED,
     LAYERS,
     MANAGERS,
@@ -205,7 +204,7 @@ def test_run_hands_on_what_the_command_says(made: Lab) -> None:
     assert made("env.run").code == 2
 
 
-@pytest.mark.parametrize("made", LAYERS[1:], ids=str, indirect=True)
+@pytest.mark.parametrize("made", HYBRIDS, ids=str, indirect=True)
 def test_nothing_ever_runs_conda_run(made: Lab) -> None:
     assert made.case is not None
     # a conda that does not exist cannot be called
@@ -326,10 +325,7 @@ def misled(made: Lab) -> Iterator[tuple[Lab, Path]]:
     (made.project / ".venv").unlink(missing_ok=True)
 
 
-CONDA_MADE = [case for case in CASES if case.layer == "conda" and case.engine in {"rattler", CLI}]
-
-
-@pytest.mark.parametrize("made", CONDA_MADE, ids=str, indirect=True)
+@pytest.mark.parametrize("made", HYBRIDS, ids=str, indirect=True)
 def test_nothing_leads_into_base(misled: tuple[Lab, Path]) -> None:
     lab, base = misled
     records = lab.home / "des envs"

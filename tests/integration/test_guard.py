@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab import CASES, CLI, CONDA_YML, Case, Lab, differences, tools, untouched, wheel
+from tests.lab import CASES, CONDA_YML, HYBRIDS, Case, Lab, differences, tools, untouched, wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.processes
 
-CONDA_CASES = [case for case in CASES if case.layer == "conda"]
+ALL_HYBRIDS = [case for case in CASES if case.layer == "conda"]
 #: the manifest's own dependency brings click, and needs another than the channel's
 OLDER = "click-default-group>=1.2"
 PIN = 'dependencies = ["click<8.2", "click-default-group>=1.2"]'
@@ -49,7 +49,7 @@ def set_up(lab: Lab) -> None:
     lab.ok("setup")
 
 
-@pytest.fixture(params=CONDA_CASES, ids=str)
+@pytest.fixture(params=HYBRIDS, ids=str)
 def lab(request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]) -> Iterator[Lab]:
     """Yield a lab whose conda layer has click and six, and whose manifest needs an older click."""
     made = new_lab(request.param)
@@ -58,7 +58,7 @@ def lab(request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]) -> Itera
     shutil.rmtree(made.home)
 
 
-@pytest.fixture(params=CONDA_CASES, ids=str)
+@pytest.fixture(params=HYBRIDS, ids=str)
 def sound(
     request: pytest.FixtureRequest, copied: Callable[[Case, Callable[[Lab], object]], Lab]
 ) -> Iterator[Lab]:
@@ -83,6 +83,7 @@ def conda_files(lab: Lab) -> dict[str, object]:
     return {name: tree.get(f"{root}/{name}") for name in names}
 
 
+@pytest.mark.parametrize("lab", ALL_HYBRIDS, ids=str, indirect=True)
 def test_refuses_then_align_solves_it(lab: Lab) -> None:
     refused = lab("setup")
     assert refused.code == 5, refused
@@ -225,9 +226,6 @@ def test_the_same_version_from_elsewhere_is_a_replacement_too(sound: Lab) -> Non
         assert "required by pyproject.toml" in said
 
 
-@pytest.mark.parametrize(
-    "sound", [Case("conda_poetry", "rattler"), Case("conda_uv", CLI)], ids=str, indirect=True
-)
 def test_a_package_of_condas_that_names_its_source_is_left_alone(sound: Lab) -> None:
     """Both managers install over it at an equal version, as it is not from an index to them."""
     (info,) = sound.prefix.glob("lib/python*/site-packages/six-*.dist-info")
@@ -245,9 +243,6 @@ def test_a_package_of_condas_that_names_its_source_is_left_alone(sound: Lab) -> 
     assert sound.ok("check.all", "--select", "ownership").ids("fail") == set()
 
 
-@pytest.mark.parametrize(
-    "sound", [Case("conda_poetry", "rattler"), Case("conda_uv", CLI)], ids=str, indirect=True
-)
 def test_marks_against_changes(sound: Lab) -> None:
     """An externally managed environment takes what the lock names, and a frozen one nothing."""
     before = conda_files(sound)
@@ -271,9 +266,6 @@ def test_marks_against_changes(sound: Lab) -> None:
     assert differences(before, conda_files(sound)) == {}
 
 
-@pytest.mark.parametrize(
-    "sound", [Case("conda_poetry", "rattler"), Case("conda_uv", CLI)], ids=str, indirect=True
-)
 def test_no_installation_writes_into_a_cache(sound: Lab) -> None:
     """Engines link the files of their caches into an environment, and a wheel may have such one."""
     files = {"six.py": "x = 1", "mine-1.data/data/share/mine": "new"}

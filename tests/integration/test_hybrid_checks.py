@@ -14,8 +14,8 @@ from tasks_lib.checks.registry import FACT_CHECKS
 from tasks_lib.environments.base import State
 from tasks_lib.session.journal import Journal
 from tests.lab import (
-    CASES,
     CONDA_YML,
+    HYBRIDS,
     MANAGERS,
     PYPROJECT,
     PYTHON,
@@ -35,20 +35,18 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.processes
 
-CONDA_CASES = [case for case in CASES if case.layer == "conda"]
 MANIFEST = PYPROJECT.replace('["click-default-group>=1.2"]  # brings click', '["iniconfig>=2"]')
 
 
-@pytest.fixture(scope="module", params=CONDA_CASES, ids=str)
+@pytest.fixture(scope="module", params=HYBRIDS, ids=str)
 def lab(request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]) -> Iterator[Lab]:
     """Yield a sound hybrid: conda has click and six, iniconfig is locked by both managers."""
     made = new_lab(request.param)
     made.write("conda.yml", f"{CONDA_YML}  - click\n  - six\n")
     made.write("pyproject.toml", MANIFEST)
     made.ok("setup")
-    for case in CONDA_CASES:
-        if case.combo != request.param.combo and case.engine == request.param.engine:
-            made.ok("deps.lock", "--combo", case.combo, "--engine", case.engine)
+    (other,) = (case.manager for case in MANAGERS if case.manager != request.param.manager)
+    made.ok("deps.lock", "--combo", f"conda_{other}", "--engine", request.param.engine)
     yield made
     shutil.rmtree(made.home)
 

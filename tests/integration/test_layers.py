@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tasks_lib.project.conda_file import CondaFile
-from tests.lab import CASES, CONDA_YML, Case, Lab, tools, untouched
+from tests.lab import CONDA_YML, SAMPLE, Case, Lab, tools, untouched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ def uv(lab: Lab, *words: str) -> str:
     return answer.stderr
 
 
-@pytest.fixture(scope="module", params=CASES, ids=str)
+@pytest.fixture(scope="module", params=SAMPLE, ids=str)
 def mixed(request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]) -> Iterator[Lab]:
     """Return a lab where conda owns click and six, the lock others, and one is a stray."""
     lab = new_lab(request.param)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import tiny_channel
-from tests.lab import CONDA_YML, INSTALLED, PYPROJECT, SAMPLE, Case, Lab, tools, untouched
+from tests.lab import CONDA_YML, HYBRIDS, INSTALLED, PYPROJECT, SAMPLE, Case, Lab, tools, untouched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -116,7 +116,7 @@ def test_nothing_outdated_is_said(new_lab: Callable[[Case], Lab]) -> None:
     assert lab("deps.outdated", json=False).stdout.endswith("\nnote: nothing is outdated\n")
 
 
-@pytest.mark.parametrize("seen", SAMPLE[2:], ids=str, indirect=True)
+@pytest.mark.parametrize("seen", HYBRIDS, ids=str, indirect=True)
 def test_outdated_where_no_channel_answers(seen: Lab) -> None:
     channel = seen.home / "tiny"
     channel.rename(seen.home / "away")
@@ -130,7 +130,7 @@ def test_outdated_where_no_channel_answers(seen: Lab) -> None:
     ]
 
 
-@pytest.mark.parametrize("seen", SAMPLE[2:], ids=str, indirect=True)
+@pytest.mark.parametrize("seen", HYBRIDS, ids=str, indirect=True)
 def test_a_library_that_is_not_python(seen: Lab) -> None:
     conda_yml = (seen.project / "conda.yml").read_text("utf-8")
     channel = seen.home / "tiny"

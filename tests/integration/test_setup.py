@@ -127,6 +127,7 @@ def test_an_environment_is_created_again_in_the_combo_that_was_chosen(
     shutil.rmtree(lab.home)
 
 
+@pytest.mark.parametrize("fresh", CASES, ids=str, indirect=True)
 def test_from_nothing(fresh: Lab) -> None:
     with untouched(fresh):
         plan = fresh.ok("setup", "--dry-run").data["plan"]

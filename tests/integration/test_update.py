@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import tiny_channel
-from tests.lab import CONDA_YML, PYPROJECT, SAMPLE, Case, Lab, tools, untouched
+from tests.lab import CONDA_YML, HYBRIDS, PYPROJECT, SAMPLE, Case, Lab, tools, untouched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,7 +78,7 @@ def test_update(changed: Lab) -> None:
     assert changed.ok("setup").data["changed"] == []
 
 
-@pytest.mark.parametrize("changed", SAMPLE[2:], ids=str, indirect=True)
+@pytest.mark.parametrize("changed", HYBRIDS, ids=str, indirect=True)
 def test_what_fails_or_is_refused_changes_nothing(changed: Lab) -> None:
     sound = (changed.project / "conda.yml").read_text("utf-8")
     manifests, installed = changed.manifests(), changed.installed()
@@ -104,7 +104,7 @@ def test_what_fails_or_is_refused_changes_nothing(changed: Lab) -> None:
     assert "six" in answer.error()["detail"]
 
 
-@pytest.mark.parametrize("case", SAMPLE[2:], ids=str)
+@pytest.mark.parametrize("case", HYBRIDS, ids=str)
 def test_a_channels_name_before_a_package(new_lab: Callable[[Case], Lab], case: Case) -> None:
     """The home's `.condarc` has a channel alias."""
     lab = new_lab(case)
