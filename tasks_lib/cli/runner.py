@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tasks_lib import report
 from tasks_lib.cli.request import Scope
 from tasks_lib.cli.stop_signals import StopSignals
+from tasks_lib.environments import claims
 from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
 from tasks_lib.execution import files, shell_words, streams, usage
 from tasks_lib.execution.plan import Step
@@ -120,7 +121,7 @@ class _Run:
                     held.enter_context(transaction.environment_alone(self.session, say))
             found = self.work(self.session, self.progress)
             if request.changes and request.trusts and self.session:
-                trust.give(self.session.project.root)  # what is refused says nothing
+                _trust(self.session)  # what is refused says nothing
         return replace(found, results=(*recovered, *found.results))
 
     def _typable(self, results: Sequence[Result]) -> tuple[Result, ...]:
@@ -227,12 +228,20 @@ def _opened(request: Request) -> Session:
         session = snapshot.opened(request.source, **flags)
     else:
         session = Session.open(**flags)
-    root = session.project.root
     if request.trust:
-        trust.give(root)
-    if not (request.trusts or trust.is_given(root)):
+        _trust(session)
+    if not (request.trusts or _trusts(session)):
         session = session.untrusting()
     return replace(session, command=request.command, place=request.project)
+
+
+def _trust(session: Session) -> None:
+    """Remember that the user trusts the checkout, with the environment that it has now."""
+    trust.give(session.project.root, claims.identity(session.environment))
+
+
+def _trusts(session: Session) -> bool:
+    return trust.is_given(session.project.root, claims.identity(session.environment))
 
 
 def _interrupted() -> Result:

@@ -7,13 +7,15 @@ project's own folder needs none; one without, made by hand, belongs to the first
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
-from tasks_lib.execution import files
+from tasks_lib.execution import files, git
 from tasks_lib.execution.files import write
 from tasks_lib.project.project import Project
 
@@ -73,6 +75,30 @@ def claim(environment: Environment, *, share: bool = False) -> None:
     text = json.dumps({"schema": _SCHEMA, "projects": projects}, indent=1)
     with contextlib.suppress(OSError, LabError):  # one that cannot be written cannot be changed
         write(environment.prefix / RECORD, text.encode())
+
+
+def identity(environment: Environment) -> str:
+    """Return what tells an environment in the project's folder from one that comes in its place.
+
+    Installing keeps it. A pull that adds files to one changes what git tracks of it. It is empty
+    for an environment elsewhere, where no repository can put anything, and where there is none.
+    """
+    root = Path(os.path.realpath(environment.project.root))
+    try:
+        prefix, python = environment.prefix, environment.python
+    except LabError:  # such as a conda file that names none
+        return ""
+    places = [Path(os.path.realpath(prefix.parent), prefix.name), Path(os.path.realpath(prefix))]
+    inside = [place for place in places if place.is_relative_to(root)]
+    if not inside or not os.path.lexists(prefix):
+        return ""
+    facts = [git.tracked(root, inside)]
+    for place in (*places, environment.marker, python):
+        with contextlib.suppress(OSError):
+            found = place.lstat()
+            is_folder = stat.S_ISDIR(found.st_mode)  # what is installed changes its time
+            facts.append(f"{found.st_ino} {is_folder or found.st_mtime_ns}")
+    return hashlib.sha256("\n".join(facts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _is_own(environment: Environment) -> bool:

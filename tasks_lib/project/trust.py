@@ -10,30 +10,39 @@ import os
 from typing import TYPE_CHECKING
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
-from tasks_lib.execution import state_folder
+from tasks_lib.execution import files, state_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 #: The variable by which a user trusts every checkout, e.g. in CI.
 VARIABLE = "MLOPS_LAB_TRUST"
-NOBODY = "nobody has said yet that this checkout is trusted"
+NOBODY = "nobody has said yet that this checkout is trusted with the environment in it"
 WHY = f"it runs code of this repository, and {NOBODY}"
 REMEDY = Remedy("Set it up if you trust its code, or add --trust", ("invoke", "setup"))
 _NAME = "trusted"
 
 
-def is_given(root: Path) -> bool:
-    """Return whether the user has trusted the checkout in `root`, or trusts all of them."""
-    return bool(os.environ.get(VARIABLE)) or (state_folder.of_checkout(root) / _NAME).is_file()
+def is_given(root: Path, environment: str = "") -> bool:
+    """Return whether the user has trusted the checkout in `root`, or trusts all of them.
+
+    An `environment` in its folder is told from those that came since by its `claims.identity`.
+    """
+    if os.environ.get(VARIABLE):
+        return True
+    try:
+        known = files.regular_text(state_folder.of_checkout(root) / _NAME)
+    except OSError:
+        return False
+    return environment in {"", known}
 
 
-def give(root: Path) -> None:
+def give(root: Path, environment: str = "") -> None:
     """Remember that the user trusts the checkout in `root`, where that can be written."""
-    if is_given(root):
+    if is_given(root, environment):
         return
     with contextlib.suppress(LabError, OSError):
-        (state_folder.made(root) / _NAME).touch()
+        files.write(state_folder.made(root) / _NAME, environment.encode())
 
 
 def demand(what: str, *, given: bool) -> None:

@@ -15,9 +15,7 @@ from packaging.utils import canonicalize_name
 from tasks_lib import __version__
 from tasks_lib.environments import ENVIRONMENTS, site_packages
 from tasks_lib.environments.base import SEEDS
-from tasks_lib.errors import LabError
-from tasks_lib.execution import files, process
-from tasks_lib.execution.process import Command
+from tasks_lib.execution import files, git, process
 from tasks_lib.managers import MANAGERS
 from tasks_lib.ownership import graph, layers
 from tasks_lib.ownership.facts import Facts
@@ -140,7 +138,7 @@ def surroundings(session: Session) -> Row:
         "engine": session.environment.engine,
         "platform": _platform(),
         "tools": _tools(session),
-        "project": {"name": project.name, "commit": _commit(root)},
+        "project": {"name": project.name, "commit": git.commit(root) or None},
         "manifests": manifests,
     }
 
@@ -210,14 +208,3 @@ def _tools(session: Session) -> dict[str, str]:
     if asked is not None:
         found[session.environment.engine] = process.run(asked).stdout.split()[-1]
     return found
-
-
-def _commit(root: Path) -> str | None:
-    """Return the commit of the repository, nothing where there is none."""
-    options = ("--always", "--dirty", "--abbrev=40", "--exclude=*")
-    argv = ("git", "--no-optional-locks", "-C", str(root), "describe", *options)
-    try:
-        outcome = process.run(Command(argv, "ask git for the commit"))
-    except LabError:  # git is not on this machine
-        return None
-    return outcome.stdout.strip() or None

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tasks_lib.environments import ENVIRONMENTS
+from tasks_lib.environments import ENVIRONMENTS, claims
 from tasks_lib.environments.base import State
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import files
@@ -24,7 +24,7 @@ from tasks_lib.importers.merging import Merged
 from tasks_lib.importers.poetry_tables import PoetryTables
 from tasks_lib.managers import MANAGERS
 from tasks_lib.ownership import guard
-from tasks_lib.project import conda_edit
+from tasks_lib.project import conda_edit, trust
 from tasks_lib.project.conda_file import spec_name
 from tasks_lib.project.manifests import PYPROJECT, PyProject
 from tasks_lib.project.version_ranges import conda_specifiers
@@ -92,6 +92,7 @@ def migrate(  # noqa: PLR0913 - each is an option of the task
             results = transaction.carry_out(
                 target, steps, watcher, manifests=manifests, stays=False
             )
+            trust.give(session.project.root, claims.identity(target.environment))
     except DiffersError as error:
         result = Result("migrate.same", Status.FAIL, error.title, error.message, error.remedy)
         return Answer([result])

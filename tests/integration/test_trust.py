@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shutil
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab import MANAGERS, Lab, untouched
+from tests.faults.hostile import Hostile, environment
+from tests.lab import MANAGERS, PYTHON, VERSION, Lab, untouched
+from tests.repository import Git
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +43,8 @@ READING = (
     ("explain setup", 0),
     ("deps.export", 2),
 )
+#: what starts the environment's interpreter in a checkout that is trusted
+STARTING = (("check.all", 0), ("deps.outdated", 0), ("deps.export", 0))
 
 
 @pytest.fixture
@@ -103,6 +108,40 @@ def test_a_clone_without_trust_answers_all_the_same(made: Lab) -> None:
     assert {row["name"] for row in made.ok("deps.outdated").data["outdated"]} <= {
         row["name"] for row in rows
     }
+
+
+@pytest.mark.parametrize("made", MANAGERS, ids=str, indirect=True)
+def test_an_environment_that_came_since_is_not_started(made: Lab, tmp_path: Path) -> None:
+    assert not installs(made)  # the one that `setup` made is trusted
+    hostile = Hostile(made, tmp_path)
+    name = made.python.parent.parent / "lib" / f"python{VERSION}" / "site-packages" / "hostile.pth"
+    repository = Git(made.project)
+    repository.run("init", "--quiet")
+    repository.commit(str(name.relative_to(made.project)), hostile.code("pth"))
+    for task, code in STARTING:
+        assert made(*task.split()).code == code, task
+    assert installs(made)
+    assert hostile.fired == set()
+    made.ok("setup")
+    assert not installs(made)
+    made.imports("os")  # uv remembers an interpreter that it has asked
+    assert hostile.fired == {"pth"}
+    hostile.forget()
+    shutil.rmtree(made.project / ".git")
+    shutil.rmtree(made.prefix)
+    environment(hostile, made.prefix, Path(PYTHON).parent)
+    for task, _ in STARTING:
+        made(*task.split())
+    assert installs(made)
+    assert hostile.fired == set()
+    made.ok("setup", "--recreate")
+    assert not installs(made)
+
+
+def installs(lab: Lab) -> bool:
+    """Return whether the plan of `setup` installs: without trust, no environment is asked."""
+    plan = lab.ok("setup", "--dry-run").data["plan"]
+    return "deps.install" in {step["id"] for step in plan}
 
 
 def test_check_config_does_not_wait_for_a_resolution(dynamic: Lab) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,7 @@ from tasks_lib.project import trust
 from tasks_lib.session.session import Answer
 from tasks_lib.tasks import namespace
 from tasks_lib.tasks.adapter import LabTask
+from tests.repository import Git
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,6 +89,66 @@ def test_a_copy_and_another_repository_at_the_same_place_are_not_trusted(
     project()
     assert not trust.is_given(root)
     assert not trust.is_given(moved)
+
+
+@pytest.fixture
+def origin(project: MakeProject, root: Path) -> Git:
+    """Return a repository from which the project was cloned."""
+    origin = Git(root.with_name("origin"))
+    origin.path.mkdir()
+    origin.run("init", "--quiet")
+    origin.commit(".gitignore", ".venv/\n")
+    project()
+    for words in (["init", "--quiet"], ["remote", "add", "origin", str(origin.path)]):
+        Git(root).run(*words)
+    return origin
+
+
+@pytest.mark.processes
+def test_an_environment_that_a_pull_brings_is_not_trusted(origin: Git, root: Path) -> None:
+    trust.give(root)
+    origin.commit(".venv/bin/python", "#!/bin/sh\n")
+    Git(root).pull()
+    assert (root / ".venv" / "bin" / "python").exists()
+    assert not seen_by(Request("check.all"))
+    assert seen_by(Request("check.all", trust=True))
+    assert seen_by(Request("check.all"))
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("name", ["sitecustomize.py", "hostile.pth"])
+def test_a_file_that_a_pull_puts_into_the_own_environment_ends_the_trust(
+    origin: Git, root: Path, venv: Path, name: str
+) -> None:
+    changing = Request("setup", combo="pip_uv", changes=True, trusts=True)
+    assert seen_by(changing)  # the environment was made by hand
+    assert seen_by(Request("check.all"))
+    (venv / "lib" / "python3.11" / "site-packages" / "installed.py").touch()
+    assert seen_by(Request("check.all"))
+    origin.commit(f".venv/lib/python3.11/site-packages/{name}", "import evil\n")
+    Git(root).pull()
+    assert list(venv.rglob(name))
+    assert not seen_by(Request("check.all"))
+    assert seen_by(changing)
+    assert seen_by(Request("check.all"))
+
+
+@pytest.mark.parametrize("what", ["interpreter", "all of it", "a link to another"])
+def test_an_environment_in_the_place_of_the_own_one_is_not_trusted(
+    project: MakeProject, root: Path, venv: Path, what: str
+) -> None:
+    project()
+    assert seen_by(Request("check.all", trust=True))
+    if what == "interpreter":
+        (venv / "bin" / "python").unlink()
+        (venv / "bin" / "python").write_text("#!/bin/sh\n")
+    else:
+        old = venv.rename(root / "old")
+        if what == "all of it":
+            shutil.copytree(old, venv, symlinks=True)
+        else:
+            venv.symlink_to(old)
+    assert not seen_by(Request("check.all"))
 
 
 def test_a_repository_cannot_bring_trust_along(
