@@ -269,10 +269,14 @@ class Remedy(NamedTuple):
 
     def __str__(self) -> str:
         """Return both for a reader."""
+        return ": ".join(part for part in (self.text, self.command) if part)
+
+    @property
+    def command(self) -> str:
+        """Return the command as it is typed."""
         import shlex  # noqa: PLC0415 - only an error needs it
 
-        command = shlex.join(self.argv) if self.shown is None else self.shown
-        return ": ".join(part for part in (self.text, command) if part)
+        return shlex.join(self.argv) if self.shown is None else self.shown
 
 
 NO_REMEDY = Remedy()

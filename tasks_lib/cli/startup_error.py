@@ -33,8 +33,8 @@ def refuse(  # noqa: PLR0913 - each is one part of an answer
     next_step = ": ".join(part for part in (text, typed) if part)
     said = "mlops-lab: " + message
     if next_step:
-        said += " Next: " + next_step
-    streams.tell(said)
+        said += " Next: " + next_step[: len(next_step) - len(typed)].rstrip()
+    streams.tell(said.rstrip(), typed)
     if not wants_json(argv):
         return exit_code
     import json  # noqa: PLC0415 - 10 ms that only a refusal needs

@@ -48,8 +48,10 @@ HIDDEN = "***"
 _LOGINS = ("POETRY_HTTP_BASIC", "POETRY_PYPI_TOKEN", "UV_PUBLISH")
 #: The seconds that a process has to end, and its last output to arrive.
 _GRACE = 5.0
-#: The width of what is read: a tool would break addresses at that of the user's terminal.
-_WIDTH = "10000"
+#: What is read has no colours, whatever the user forces, and a width of its own: a tool would break
+#: addresses at that of the user's terminal.
+_READ = {"COLUMNS": "10000", "NO_COLOR": "1"}
+_COLOURS = ("FORCE_COLOR", "CLICOLOR_FORCE", "PY_COLORS", "PYTHON_COLORS", "TTY_COMPATIBLE")
 _POSIX = os.name == "posix"
 #: Who ends what this run started, where it changes something.
 _KEEPERS: set[Keeper] = set()
@@ -347,7 +349,7 @@ def _start(command: Command, *, piped: bool, kept: tuple[int, ...] = ()) -> subp
     inherited = (*file_lock.INHERITED, *kept) if _POSIX else ()
     env = {**command.defaults, **environment(command.env)}
     if piped:
-        env["COLUMNS"] = _WIDTH
+        env = {key: value for key, value in env.items() if key not in _COLOURS} | _READ
     if piped and _POSIX and locale.getencoding() != "UTF-8" and "PYTHONUTF8" not in command.env:
         env["PYTHONUTF8"] = "1"  # a tool could not name a path with an accent
     try:

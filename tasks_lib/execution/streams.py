@@ -50,9 +50,50 @@ def document(text: str) -> str:
     return text.replace("##[", "##\\u005b")
 
 
-def tell(text: str) -> None:
-    """Write a line to stderr, however it came here."""
-    tell_printable(printable(text))
+def folded(text: str, width: int, hang: str = "") -> str:
+    """Return a text whose lines have at most `width` columns, as far as its words allow that.
+
+    A line is broken between words alone, and what stands in backticks is one word: it can be
+    pasted. What follows a break begins with `hang`.
+    """
+    import re  # noqa: PLC0415 - 5 ms that the first start does not need
+
+    lines = []
+    for line in text.split("\n"):
+        made = ""
+        words = re.findall(r"\s*(?:`[^`]*`|\S)+", line) if len(line) > width else [line]
+        for word in words:
+            if made.strip() and len(made) + len(word.rstrip()) > width:
+                lines.append(made)
+                made = hang + word.lstrip()
+            else:
+                made += word
+        lines.append(made)
+    return "\n".join(lines)
+
+
+def columns(stream: "TextIO") -> int:
+    """Return the width of a terminal, 0 where the stream is none or does not say."""
+    said = os.environ.get("COLUMNS", "")
+    try:
+        if not stream.isatty():
+            return 0
+        return int(said) if said.isdecimal() else os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        return 0
+
+
+def tell(text: str, command: str = "") -> None:
+    """Write a line to stderr, however it came here; a terminal gets it in lines of its width.
+
+    The `command` at its end is never broken, so that it can be pasted.
+    """
+    text, command = printable(text), printable(command)
+    whole = " ".join(part for part in (text, command) if part)
+    width = columns(sys.stderr)
+    if 0 < width < len(whole):
+        whole = "\n".join(part for part in (folded(text, width), command) if part)
+    tell_printable(whole)
 
 
 def tell_printable(text: str) -> None:

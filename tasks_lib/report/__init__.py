@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import files, streams
 from tasks_lib.execution.redaction import without_secrets
-from tasks_lib.report.remedies import typable
+from tasks_lib.report.remedies import Told, typable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,7 +110,7 @@ def _presentable(report: Report) -> Report:
 def presentable(value: Any) -> Any:  # noqa: ANN401 - what a document may hold
     """Return a document without the secrets in its texts; a remedy becomes a text."""
     if isinstance(value, Remedy):
-        return str(typable(value))
+        return Told(value)
     if isinstance(value, str):
         return without_secrets(value)
     if isinstance(value, dict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from tasks_lib.execution.plan import Step
 
+_SPINNER = 2  # the columns before what it says
+
 
 class Progress:
     """A watcher of a plan's steps; as a context it owns the terminal's last line."""
@@ -28,7 +31,8 @@ class Progress:
         self.timeline: list[dict[str, Any]] = []
         self._running: dict[str, str] = {}
         self._spinner: Spinner | None = None
-        self._live = sys.stderr.isatty() and not is_quiet
+        is_live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._live = is_live and not is_quiet
 
     def __enter__(self) -> Self:
         """Start the live line, where there is a terminal."""
@@ -80,4 +84,6 @@ class Progress:
             shown = text or " · ".join(list(self._running.values()))
             from rich.text import Text  # noqa: PLC0415 - imported already by then
 
-            self._spinner.update(Text(printable(without_secrets(shown)[:110])))
+            line = Text(printable(without_secrets(shown)))
+            line.truncate(self._spinner.console.width - _SPINNER, overflow="ellipsis")
+            self._spinner.update(line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from tasks_lib.errors import Remedy
 from tasks_lib.execution import shell_words
@@ -30,6 +30,19 @@ def typable(remedy: Remedy) -> Remedy:
         words[:1] = program().split()
     argv = tuple(without_secrets(word) for word in words)
     return Remedy(without_secrets(remedy.text), argv, shell_words.joined(argv))
+
+
+class Told(str):  # noqa: SLOT000 - mypy knows no attribute that is in slots alone
+    """A remedy as a text, which knows its command: that is never broken into lines."""
+
+    command: str
+
+    def __new__(cls, remedy: Remedy) -> Self:
+        """Return the text of a remedy, as this user types it."""
+        shown = typable(remedy)
+        made = super().__new__(cls, shown)
+        made.command = shown.command
+        return made
 
 
 def is_task(remedy: Remedy) -> bool:

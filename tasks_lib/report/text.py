@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from tasks_lib.execution.streams import printable
+from tasks_lib.execution.streams import columns, folded, printable
 from tasks_lib.report import layers
+from tasks_lib.report.remedies import Told
 from tasks_lib.report.tables import are_rows, cell, shaped
 from tasks_lib.results import Report, Result, Status, counts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from rich.console import ConsoleOptions
 
 _MARKS = {
     Status.PASS: ("✓", "ok", "green"),
@@ -27,21 +32,31 @@ _MARKS = {
     Status.ERROR: ("✗", "ERROR", "red"),
 }
 _LEAST_SHOWN = 0.05
+_INDENT = 4 * " "
+#: the columns of what is no terminal: a pipe is read by programs, and nothing is folded
+_ENDLESS = 1 << 20
+_PASTED = {"command", "path"}
+_LINES = 25  # rich wants both, or takes 80 columns on a dumb terminal
 
 
 def console(*, stderr: bool = False, plain: bool = False) -> Console:
-    """Return a console that wraps and colours only on a terminal, and never if `plain`."""
+    """Return a console that folds and colours only on a terminal, and never if `plain`.
+
+    What is printed on it is folded already, at words: see `folded`.
+    """
     stream = sys.stderr if stderr else sys.stdout
     if plain:
         stream = io.TextIOWrapper(io.BytesIO(), "utf-8")
-    width = None if stream.isatty() else 1000  # a pipe is read by programs: no folding there
+    size: dict[str, Any] = {}  # as the terminal says, from time to time
+    if not stream.isatty() or os.environ.get("TERM") == "dumb":
+        size = {"width": columns(stream) or _ENDLESS, "height": _LINES}
     return Console(
         file=stream,
         soft_wrap=True,
         highlight=False,
         emoji=False,
-        width=width,
         color_system=None if plain else "auto",
+        **size,
     )
 
 
@@ -68,7 +83,7 @@ def _print(out: Console, report: Report, *, is_quiet: bool) -> None:
         if not (is_quiet and result.status is Status.PASS):
             _result(out, result)
     if "layers" in data:
-        out.print(layers.tree(data))
+        out.print(layers.tree(data), soft_wrap=False, overflow="ignore", crop=False)
         return
     if "plan" in data:
         _plan(out, data.pop("plan"))
@@ -78,25 +93,41 @@ def _print(out: Console, report: Report, *, is_quiet: bool) -> None:
     failed = counts.get(Status.FAIL, 0) + counts.get(Status.ERROR, 0)
     if failed:
         text = f"{failed} of {len(report.results)} failed (exit code {int(report.code)})"
-        out.print(Text(text, style="bold red"))
+        _say(out, text, style="bold red")
 
 
 def _result(out: Console, result: Result) -> None:
     symbol, word, style = _MARKS[result.status]
     unicode = (out.encoding or "").lower().startswith("utf")
-    text = Text.assemble((symbol if unicode else word, style), " ", printable(result.title))
-    if result.seconds >= _LEAST_SHOWN:
-        text.append(f"  {result.seconds:.1f} s", style="dim")
+    mark = symbol if unicode else word
+    took = f"  {result.seconds:.1f} s" if result.seconds >= _LEAST_SHOWN else ""
+    title = folded(printable(f"{mark} {result.title}"), out.width - len(took), "  ")
+    text = Text(title).append(took, "dim")
+    text.stylize(style, 0, len(mark))
     out.print(text)
     if result.status is Status.PASS:
         if result.detail and result.id.startswith("env."):
-            out.print(_text(f"    {result.detail}", "dim"))
+            _say(out, result.detail, _INDENT, "dim")
         return
     if result.detail:
         place = f"{result.place}: " if result.place else ""
-        out.print(_text(f"    {place}{result.detail}"))
+        _say(out, f"{place}{result.detail}", _INDENT)
     if result.next:
-        out.print(_text(f"    {result.next}", "bold"))
+        _remedy(out, _INDENT, result.next, result.remedy.command, "bold")
+
+
+def _remedy(out: Console, indent: str, text: str, command: str, style: str = "") -> None:
+    """Print what to do; where it is too long for a line, its command has one of its own."""
+    if command and len(indent + text) > out.width:
+        _say(out, text.removesuffix(command).rstrip(), indent, style)
+        out.print(_text(_INDENT + command, style))
+    else:
+        _say(out, text, indent, style)
+
+
+def _say(out: Console, text: str, indent: str = "", style: str = "") -> None:
+    """Print text in lines of the terminal's width."""
+    out.print(_text(folded(indent + printable(text), out.width, indent), style))
 
 
 def _text(text: str, style: str = "") -> Text:
@@ -109,21 +140,61 @@ def _plan(out: Console, plan: Sequence[Mapping[str, Any]]) -> None:
         out.print("nothing to do")
     for step in plan:
         why = str(step["why"]).replace("\n", " ")  # a second line would be no comment
-        out.print(_text(f"# {why}", "dim"))
+        out.print(_text(folded(printable(f"# {why}"), out.width, "# "), "dim"))
         if step["command"]:
             out.print(_text(str(step["command"])))
 
 
 def _value(out: Console, name: str, value: object) -> None:
     if are_rows(value):
-        out.print(_table(value))
+        _rows(out, value)
         return
     if isinstance(value, dict):
         value = [f"{key} {inner}" for key, inner in value.items()]
     if isinstance(value, list):
         value = ", ".join(map(str, value))
-    if value not in (None, ""):
-        out.print(_text(f"{name}: {value}"))
+    if isinstance(value, Told):
+        _remedy(out, "", f"{name}: {value}", value.command)
+    elif value not in (None, ""):
+        _named(out, "", name, str(value))
+
+
+def _named(out: Console, indent: str, name: str, value: str) -> None:
+    """Print a value; what can be pasted is whole."""
+    if name in _PASTED:
+        out.print(_text(f"{indent}{name}: {value}"))
+    else:
+        _say(out, f"{name}: {value}", indent)
+
+
+def _rows(out: Console, rows: Sequence[Mapping[str, object]]) -> None:
+    """Print a table, or each row below the other where the table would break words or commands."""
+    table = _table(rows)
+    needed = Measurement.get(out, out.options.update(width=_ENDLESS), table)
+    if out.width >= (needed.maximum if "command" in rows[0] else needed.minimum):
+        out.print(_Trimmed(table))
+        return
+    for row in rows:
+        head, *rest = row.items()
+        if cell(head[1]):  # else the row goes on
+            _say(out, cell(head[1]), style="bold")
+        for name, value in rest:
+            if cell(value):
+                _named(out, _INDENT, name, cell(value))
+
+
+class _Trimmed:
+    """A table without the blanks that fill its last column."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def __rich_console__(self, out: Console, options: ConsoleOptions) -> Iterator[Text]:
+        """Yield each line."""
+        for line in out.render_lines(self._table, options, pad=False):
+            text = Text.assemble(*((one.text, one.style or "") for one in line))
+            text.rstrip()
+            yield text
 
 
 def _table(rows: Sequence[Mapping[str, object]]) -> Table:

@@ -129,7 +129,9 @@ def _step(path: Path, text: str) -> Step:
     rows = difflib.unified_diff(
         old.splitlines(), text.splitlines(), path.name, path.name, lineterm=""
     )
-    return Step("env.files", f"write {path.name}", shown="\n".join(rows))
+    # a blank alone stands for an empty line; what reads a difference takes nothing for it too
+    shown = "\n".join(row if row.strip() else "" for row in rows)
+    return Step("env.files", f"write {path.name}", shown=shown)
 
 
 def _plan(session: Session) -> tuple[list[Declarations], dict[Path, str]]:

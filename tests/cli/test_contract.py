@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tasks_lib.errors import Remedy
+from tasks_lib.report import FORMATS, renderer
+from tasks_lib.results import Report, Result, Status
 from tasks_lib.tasks import namespace, project
 from tests.lab import (
     ANYWHERE,
@@ -90,6 +95,19 @@ def with_combo(task: tuple[str, ...], combo: str) -> tuple[str, ...]:
     return (task[0], "--combo", combo, *task[1:])
 
 
+def expect_no_trailing_blanks(document: dict[str, Any]) -> None:
+    """Check that no format pads the lines of what a task has answered, as a table may."""
+    results = []
+    for row in document["results"]:
+        one = Result(row["id"], Status(row["status"]), row["title"], row["detail"])
+        results.append(replace(one, remedy=Remedy(row["remedy"]), seconds=row["seconds"]))
+    data = {name: value for name, value in document.get("data", {}).items() if name != "script"}
+    report = Report(document["command"], document["project"], results, data=data)
+    for name in FORMATS:
+        for line in renderer(name)(report).splitlines():
+            assert line == line.rstrip(), (document["command"], name, line)
+
+
 def test_every_task_answers_with_one_document(lab: Lab) -> None:
     with untouched(lab):
         for task in TASKS:  # there is no environment yet
@@ -102,6 +120,7 @@ def test_every_task_answers_with_one_document(lab: Lab) -> None:
         for task in TASKS:
             answer = lab.ok(*with_combo(task, "pip_uv"))
             assert answer.document["command"] == task[0]
+            expect_no_trailing_blanks(answer.document)
     (lab.project / "pyproject.toml").write_text("[", encoding="utf-8")
     for task in TASKS:
         answer = lab(*with_combo(task, "pip_uv"))

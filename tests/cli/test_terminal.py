@@ -11,20 +11,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.lab import PYTHON
+
 if TYPE_CHECKING:
     from tests.lab import Lab
 
+termios = pytest.importorskip("termios", reason="this system has no terminals")
 pty = pytest.importorskip("pty", reason="this system has no pseudo-terminals")
 pytestmark = pytest.mark.processes
 
 _TIME = 30
 
 
-def on_terminal(lab: Lab, *words: str, typed: str = "") -> str:
+def on_terminal(lab: Lab, *words: str, typed: str = "", columns: int = 80) -> str:
     """Run a task on a terminal of its own, type there, and return all that was written to it."""
     argv = lab.argv(*words, json=False)
     child, terminal = pty.fork()
     if child == 0:
+        termios.tcsetwinsize(1, (24, columns))
         os.chdir(lab.project)
         env = {**lab.env, "TERM": "xterm"}
         os.execve(argv[0], argv, env)  # noqa: S606 - the terminal is what pty.fork is for
@@ -52,6 +56,19 @@ def test_a_child_has_the_terminal_to_itself(lab: Lab) -> None:
     assert "BEGINEND" in said, repr(said)
     _, _, after = said.partition("BEGINEND")
     assert not re.search("[\u2800-\u28ff]|\x1b\\[2K|\x1b\\[1A", after), repr(after)
+
+
+def test_at_40_columns_no_word_is_broken(lab: Lab) -> None:
+    lab.env.pop("COLUMNS", None)
+    said = on_terminal(lab, "env.list", "--combo", "pip_uv", columns=40)
+    said = re.sub("\x1b\\[[0-9;?]*[A-Za-z]", "", said).replace("\r\n", "\n")
+    assert (
+        f".venv\n    kind: pip\n    state: absent\n    project: yes\n    path: {lab.prefix}\n"
+        in said
+    )
+    said = on_terminal(lab, "check.all", "--comb", "pip_uv", columns=40)
+    lines = [line for line in said.splitlines() if " " in line]
+    assert all(len(line) <= 40 or line.startswith(PYTHON) for line in lines), lines
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows says it in variables")

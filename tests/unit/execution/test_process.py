@@ -18,6 +18,7 @@ from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
 from tasks_lib.execution import file_lock, process
 from tasks_lib.execution.failure_rules import Rule
 from tasks_lib.execution.process import FOREIGN, Children, Command, Interrupted, environment, run
+from tasks_lib.tools import executables
 from tests.cases import cases
 
 if TYPE_CHECKING:
@@ -179,6 +180,23 @@ def test_what_is_read_is_as_wide_as_it_needs(root: Path, monkeypatch: pytest.Mon
     assert int(run(command).stdout) > 1000
     shown = python("import os; assert os.environ['COLUMNS'] == '40'", cwd=root)
     assert process.run_attached(shown) == 0
+
+
+@pytest.mark.processes
+def test_what_is_read_has_no_colours_though_they_are_forced(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With FORCE_COLOR, uv and Poetry put escapes between the words that say why they failed."""
+    for name in ("FORCE_COLOR", "CLICOLOR_FORCE"):
+        monkeypatch.setenv(name, "1")
+    asked = "os.environ.get('NO_COLOR', ''), [name for name in os.environ if 'FORCE' in name]"
+    assert run(python(f"import os; print({asked})", cwd=root)).stdout == "1 []\n"
+    asked = "'NO_COLOR' in os.environ or os.environ['FORCE_COLOR'] != '1'"
+    assert process.run_attached(python(f"import os, sys; sys.exit({asked})", cwd=root)) == 0
+    uv = Command((executables.uv(), "pip", "install", "--offline", "--target", "x", "no-such-one"))
+    told = run(replace(uv, cwd=root))
+    assert "no-such-one" in told.stderr
+    assert "\x1b" not in told.stderr
 
 
 RULES = (Rule(ErrorCode.TOOL_FAILED, "no", Remedy("no"), ()),)

@@ -195,6 +195,7 @@ def test_data_is_printed_by_its_kind(capsys: pytest.CaptureFixture[str]) -> None
         "text",
     )
     out = capsys.readouterr().out
+    assert out == "\n".join(map(str.rstrip, out.split("\n"))), "a table is not padded"
     assert [line.split() for line in out.splitlines()] == [
         ["name", "active"],
         ["[a]", "yes"],
