@@ -6,6 +6,7 @@ from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 
@@ -251,6 +252,11 @@ class ErrorCode(StrEnum):
     WRONG_SETTING = "wrong_setting", 2, "A setting of [tool.mlops-lab] is not valid."
 
 
+#: how like a word must be to be suggested, and how like the last part of one; how many are
+_NEAR, _VERY_NEAR = 0.65, 0.75
+_FEW = 3
+
+
 class Remedy(NamedTuple):
     """What to do next: a sentence, and the command that does it.
 
@@ -280,6 +286,47 @@ class Remedy(NamedTuple):
 
 
 NO_REMEDY = Remedy()
+
+
+def nearest(typed: str, known: Iterable[str]) -> list[str]:
+    """Return the known words that a mistyped one may stand for, the likeliest first; often none.
+
+    Case, the order of a word's parts, and what stands between these count as nothing: `UV-pip` is
+    `pip_uv`. A part stands for the whole: `add` for `deps.add`.
+    """
+    import difflib  # noqa: PLC0415 - only an error needs it
+
+    words = {word: _parts(word) for word in known}
+    parts = _parts(typed)
+    same = [word for word, own in words.items() if sorted(own) == sorted(parts)]
+    wider = [word for word, own in words.items() if parts and {*parts} <= {*own}]
+    if same or 0 < len(wider) <= _FEW:
+        return same[:1] or wider
+    whole = {".".join(own): word for word, own in words.items()}
+    last = {own[-1]: word for word, own in words.items() if own}
+    for cutoff, rows in ((_NEAR, whole), (_VERY_NEAR, last)):
+        near = difflib.get_close_matches(".".join(parts), rows, n=1, cutoff=cutoff)
+        if near:
+            return [rows[near[0]]]
+    return []
+
+
+def meant(typed: str, known: Iterable[str], otherwise: Remedy, *command: str) -> Remedy:
+    """Return the remedy that names the known word nearest to `typed`; if none is near, `otherwise`.
+
+    That word completes the `command`, where there is one.
+    """
+    near = nearest(typed, known)
+    if not near:
+        return otherwise
+    text = f"Did you mean {' or '.join(near)}?"
+    return Remedy(f"{text} Type", (*command, near[0])) if command else Remedy(text)
+
+
+def _parts(word: str) -> list[str]:
+    import re  # noqa: PLC0415 - only an error needs it
+
+    return re.findall(r"[^\W_]+", word.lower())
 
 
 class LabError(Exception):

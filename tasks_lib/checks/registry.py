@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tasks_lib.checks import agreement, conda_rules, drift, leaks, ownership, tools
 from tasks_lib.environments import ENVIRONMENTS
-from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.errors import ErrorCode, LabError, Remedy, meant, nearest
 from tasks_lib.managers import MANAGERS
 from tasks_lib.results import Check, Fix
 
@@ -59,8 +59,12 @@ def find(check: str) -> Check:
         LabError: `unknown_check`, with the ids that exist.
     """
     if check not in KNOWN:
-        remedy = Remedy("Try one", ("invoke", "check.explain", next(iter(FACT_CHECKS))))
-        text = f"There is no check {check!r}. {listing()}"
+        command = ("invoke", "check.explain")
+        remedy = Remedy("Try one", (*command, next(iter(FACT_CHECKS))))
+        remedy = meant(check, KNOWN, remedy, *command)
+        text = f"There is no check {check!r}."
+        if not nearest(check, KNOWN):
+            text += f" {listing()}"
         raise LabError(text, ErrorCode.UNKNOWN_CHECK, remedy=remedy)
     return KNOWN[check]
 

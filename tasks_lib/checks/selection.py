@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib.checks.registry import FACT_CHECKS, KNOWN, families, family, listing
-from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.errors import ErrorCode, LabError, Remedy, meant, nearest
 from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.results import Status
 
@@ -91,7 +91,8 @@ def _settings(project: Project) -> dict[str, Any]:
     for name, value in table.items():
         if name not in settings:
             text = f"{_TABLE} has no setting {name!r}. The settings are {', '.join(settings)}."
-            raise _wrong(project, name, text)
+            remedy = meant(name, settings, Remedy(f"Fix {PYPROJECT}"))
+            raise _wrong(project, name, text, str(remedy))
         try:
             fastjsonschema.validate(settings[name], value)
         except fastjsonschema.JsonSchemaValueException:
@@ -137,9 +138,9 @@ def _refuse_unknown(
     groups = families()
     for name in names:
         if name not in KNOWN and name not in groups:
-            text = (
-                f"{where}: there is no check {name!r}. The families are {', '.join(groups)}. "
-                f"{listing()}"
-            )
+            text = f"{where}: there is no check {name!r}."
+            if not nearest(name, (*KNOWN, *groups)):
+                text += f" The families are {', '.join(groups)}. {listing()}"
             remedy = Remedy("Correct the name; check.explain says what one of them does")
+            remedy = meant(name, (*KNOWN, *groups), remedy)
             raise LabError(text, ErrorCode.UNKNOWN_CHECK, remedy=remedy, file=file, line=line)

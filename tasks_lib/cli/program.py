@@ -25,7 +25,7 @@ from invoke.util import helpline
 from tasks_lib import __version__, bootstrap, report
 from tasks_lib.cli import completion
 from tasks_lib.cli.startup_error import refuse_error, wants_json
-from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
+from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy, meant
 from tasks_lib.execution import streams
 from tasks_lib.report.remedies import typable
 from tasks_lib.results import Report
@@ -96,6 +96,7 @@ class _Program(Program):
         if self.list_format not in _LIST_FORMATS:
             text = f"There is no list format {self.list_format!r}."
             remedy = Remedy(f"Choose one of {', '.join(_LIST_FORMATS)}")
+            remedy = meant(self.list_format, _LIST_FORMATS, remedy)
             raise LabError(text, ErrorCode.INVALID_OPTION, remedy=remedy)
         if not self.json:
             super().list_tasks()

@@ -17,7 +17,7 @@ from tasks_lib.environments.conda_config import Condarc
 from tasks_lib.environments.conda_health import solver_spec
 from tasks_lib.environments.conda_messages import FAILURES
 from tasks_lib.environments.conda_variables import VARIABLES
-from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 from tasks_lib.execution import failures
 from tasks_lib.execution.files import write
 from tasks_lib.execution.process import Command
@@ -359,9 +359,10 @@ def with_python(specs: Sequence[str], python: str) -> list[str]:
 
 def expect(name: str) -> None:
     """Raise an error where no engine has this name."""
-    if name not in {AUTO, *ENGINES}:
-        text = f"There is no engine {name!r}. The engines are {AUTO}, {', '.join(ENGINES)}."
-        remedy = Remedy("Choose one, e.g. with --engine rattler")
+    known = (AUTO, *ENGINES)
+    if name not in known:
+        text = f"There is no engine {name!r}. The engines are {', '.join(known)}."
+        remedy = meant(name, known, Remedy("Choose one, e.g. with --engine rattler"))
         raise LabError(text, ErrorCode.UNKNOWN_ENGINE, remedy=remedy)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks_lib.environments.base import WINDOWS
-from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 from tasks_lib.execution import shell_words
 from tasks_lib.execution.process import FOREIGN, Command
 
@@ -299,7 +299,7 @@ def hint(shell_name: str, program: str) -> str:
 def _shell(name: str) -> Shell:
     if name not in SHELLS:
         text = f"{name!r} is not a supported shell. There are: {', '.join(SHELLS)}."
-        remedy = Remedy(f"Choose one, e.g. --shell {next(iter(SHELLS))}")
+        remedy = meant(name, SHELLS, Remedy(f"Choose one, e.g. --shell {next(iter(SHELLS))}"))
         raise LabError(text, ErrorCode.UNKNOWN_SHELL, remedy=remedy)
     return SHELLS[name]
 

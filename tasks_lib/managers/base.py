@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from packaging.utils import canonicalize_name
 
-from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 from tasks_lib.execution import failures, files
 from tasks_lib.managers.locks import LOCK_AGAIN, LockedPackage, Origin
 from tasks_lib.managers.tables import ManagerTables
@@ -218,7 +218,7 @@ class Manager(ABC):
         if member is None:
             names = ", ".join(known) or "none"
             text = f"This project has no member {name!r}; {self.name} knows {names}."
-            remedy = self.member_remedy
+            remedy = meant(name, known, self.member_remedy)
             raise LabError(text, ErrorCode.UNKNOWN_MEMBER, file=PYPROJECT, remedy=remedy)
         return member
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import yaml
 
-from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 from tasks_lib.project.bounded_yaml import BREAK, compose
 from tasks_lib.project.conda_file import CondaFile, spec_name
 from tasks_lib.project.manifests import read_text
@@ -80,7 +80,9 @@ def remove(path: Path, text: str, specs: Iterable[str]) -> str:
         others = tuple(one for one in file.dependencies if spec_name(one) != name)
         if others == file.dependencies:
             message = f"{name!r} is not among the dependencies of {path.name}."
-            raise LabError(message, ErrorCode.NOT_DECLARED, file=path.name)
+            known = map(spec_name, file.dependencies)
+            remedy = meant(name, known, Remedy("Check the spelling"))
+            raise LabError(message, ErrorCode.NOT_DECLARED, file=path.name, remedy=remedy)
         edits = _removals(path, text, name)
         text = _edited(text, edits, replace(file, dependencies=others), remedy)
     return text

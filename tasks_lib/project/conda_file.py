@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import yaml
 
-from tasks_lib.errors import Remedy
+from tasks_lib.errors import Remedy, nearest
 from tasks_lib.execution import files
 from tasks_lib.project.bounded_yaml import compose
 from tasks_lib.project.manifests import BAD_TEXT, invalid, read_text
@@ -98,7 +97,7 @@ def spec_name(spec: str) -> str:
 def ignored(section: str) -> tuple[str, Remedy]:
     """Return a sentence on a section that conda ignores, and what to do."""
     text = f"conda ignores the section {section!r}: it knows {', '.join(SECTIONS)}."
-    near = difflib.get_close_matches(section.lower(), SECTIONS, n=1)
+    near = nearest(section, SECTIONS)
     return text, Remedy(f"Call it {near[0]}" if near else "Remove the section")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 from tasks_lib.execution.redaction import without_logins
 from tasks_lib.project.manifests import PYPROJECT
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _WORDS = ("combo", "engine", "python")
 _TABLES = ("checks", "mirror")
 _MIRRORS = ("index", "channel")
+_CORRECT = Remedy("Correct the setting in pyproject.toml")
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Settings:
         for key in table:
             if key not in known:
                 why = f"has no setting {key!r}; it has {', '.join(known)}"
-                raise _wrong(pyproject, key, why)
+                raise _wrong(pyproject, key, why, meant(key, known, _CORRECT))
         for key in _WORDS:
             if not isinstance(table.get(key, ""), str):
                 why = f"{key} must be a string, and it is {table[key]!r:.60}"
@@ -64,7 +65,7 @@ def _expect_address(pyproject: PyProject, key: str, value: object) -> None:
     """
     if key not in _MIRRORS:
         why = f"mirror has no setting {key!r}; it has {', '.join(_MIRRORS)}"
-        raise _wrong(pyproject, "mirror", why)
+        raise _wrong(pyproject, "mirror", why, meant(key, _MIRRORS, _CORRECT))
     if not isinstance(value, str) or "://" not in value:
         why = f"mirror {key} must be an address, and it is {value!r:.60}"
         raise _wrong(pyproject, key, why)
@@ -73,11 +74,11 @@ def _expect_address(pyproject: PyProject, key: str, value: object) -> None:
         raise _wrong(pyproject, key, why)
 
 
-def _wrong(pyproject: PyProject, key: str, why: str) -> LabError:
+def _wrong(pyproject: PyProject, key: str, why: str, remedy: Remedy = _CORRECT) -> LabError:
     return LabError(
         f"[tool.mlops-lab] {why}.",
         ErrorCode.WRONG_SETTING,
         file=PYPROJECT,
         line=pyproject.line_of("mlops-lab", key),
-        remedy=Remedy("Correct the setting in pyproject.toml"),
+        remedy=remedy,
     )

@@ -11,7 +11,7 @@ from tasks_lib import bootstrap
 from tasks_lib.environments import site_packages
 from tasks_lib.environments.conda import Conda
 from tasks_lib.environments.conda_engines import Rattler
-from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 from tasks_lib.execution import process, redaction
 from tasks_lib.proof import local_channel
 
@@ -46,7 +46,7 @@ def expect_mode(mode: str) -> None:
     """Refuse an unknown mode."""
     if mode not in MODES:
         text = f"There is no channel mode {mode!r}; the modes are {', '.join(MODES)}."
-        remedy = Remedy("Choose one, such as --channel auto")
+        remedy = meant(mode, MODES, Remedy("Choose one, such as --channel auto"))
         raise LabError(text, ErrorCode.UNKNOWN_CHANNEL_MODE, remedy=remedy)
 
 

@@ -150,7 +150,7 @@ def chosen(project: Project, choice: Choice) -> tuple[list[Cell], list[Result]]:
 
 def _layer(name: str) -> type[Environment]:
     """Return the environment layer of a combo."""
-    return ENVIRONMENTS[combos.parse(name, "flag", "").environment]
+    return ENVIRONMENTS[combos.parse(name, "flag", "", option="--only").environment]
 
 
 def _pythons(project: Project, asked: Sequence[str]) -> list[str]:

@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 from tasks_lib.execution import files, streams
 from tasks_lib.execution.redaction import without_secrets
 from tasks_lib.report.remedies import Told, typable
@@ -35,7 +35,8 @@ def choose(*, json: bool, asked: str, output: str) -> tuple[str, str]:
     """
     if asked and asked not in FORMATS:
         text = f"There is no format {asked!r}. The formats are {', '.join(FORMATS)}."
-        raise LabError(text, ErrorCode.UNKNOWN_FORMAT, remedy=Remedy("Choose one of them"))
+        remedy = meant(asked, FORMATS, Remedy("Choose one of them"))
+        raise LabError(text, ErrorCode.UNKNOWN_FORMAT, remedy=remedy)
     plain = "json" if json else "text"
     if output:
         return plain, asked or plain

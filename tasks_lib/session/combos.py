@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tasks_lib.environments import ENVIRONMENTS, claims, site_packages
 from tasks_lib.environments.base import SEEDS
-from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 from tasks_lib.execution import files, state_folder
 from tasks_lib.managers import DEFAULT, MANAGERS
 from tasks_lib.project.manifests import PYPROJECT
@@ -75,7 +75,7 @@ def parse(  # noqa: PLR0913 - each says where the name was read
     if environment not in ENVIRONMENTS or manager not in MANAGERS:
         valid = names()
         text = f"There is no combo {name!r}; the combos are {', '.join(valid)}."
-        remedy = Remedy(f"Choose one, e.g. {option} {valid[-1]}")
+        remedy = meant(name, valid, Remedy(f"Choose one, e.g. {option} {valid[-1]}"))
         raise LabError(text, ErrorCode.UNKNOWN_COMBO, remedy=remedy, file=file, line=line)
     return Combo(environment, manager, source, reason)
 

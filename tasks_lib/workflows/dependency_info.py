@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from packaging.utils import canonicalize_name
 
 from tasks_lib.environments import site_packages
-from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 from tasks_lib.execution import failures, process
 from tasks_lib.ownership import graph
 from tasks_lib.ownership.facts import Facts
@@ -126,10 +125,8 @@ def why(session: Session, name: str) -> Answer:
 
 def _unknown(found: Graph, name: str) -> LabError:
     names = sorted({one.name for one in found.packages.values()})
-    near = difflib.get_close_matches(canonicalize_name(name), names, n=3)
     remedy = Remedy("See what is installed", ("invoke", "deps.list"))
-    if near:
-        remedy = Remedy(f"Did you mean {' or '.join(near)}?")
+    remedy = meant(name, names, remedy, "invoke", "deps.why")
     text = f"Neither the environment nor the lock has a package {name!r}."
     return LabError(text, ErrorCode.UNKNOWN_PACKAGE, remedy=remedy)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 from tasks_lib.session.session import Answer
 
 if TYPE_CHECKING:
@@ -62,8 +62,9 @@ def show(topic: str) -> Answer:
     if topic == INDEX:
         return _index(list(found.values()))
     if topic not in found:
-        text = f"The documentation has no topic {topic!r}. The topics are {', '.join(found)}."
+        text = f"The documentation has no topic {topic!r}."
         remedy = Remedy("See the list of pages", ("invoke", "docs"))
+        remedy = meant(topic, found, remedy, "invoke", "docs")
         raise LabError(text, ErrorCode.UNKNOWN_TOPIC, remedy=remedy)
     page = found[topic]
     return Answer(data={"topic": topic, "title": page.title, "markdown": page.text})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.environments.site_packages import spelt
-from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
+from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy, meant
 from tasks_lib.execution import shell_words
 from tasks_lib.execution.files import write_texts
 from tasks_lib.execution.plan import Step, Writes
@@ -62,7 +62,8 @@ def edit(
     known = layers()
     if how.layer not in known:
         text = f"There is no layer {how.layer!r}; the layers are {' and '.join(known)}."
-        raise LabError(text, ErrorCode.UNKNOWN_LAYER, remedy=Remedy("Choose one of them"))
+        remedy = meant(how.layer, known, Remedy("Choose one of them"))
+        raise LabError(text, ErrorCode.UNKNOWN_LAYER, remedy=remedy)
     given = {"--package": how.package, "--group": how.group, "--editable": how.editable}
     for option, value in given.items():
         if value:

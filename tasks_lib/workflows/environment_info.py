@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks_lib.environments import ENVIRONMENTS, conda_health, foreign, shells
 from tasks_lib.environments.base import State
-from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 from tasks_lib.execution import process, shell_words
 from tasks_lib.managers import MANAGERS
 from tasks_lib.ownership import graph
@@ -53,6 +53,7 @@ def listing(session: Session, name: str = "") -> Answer:
         names = ", ".join(row["name"] for row in rows.values())
         text = f"There is no environment {name!r}; there are {names}."
         remedy = Remedy("See all of them", ("invoke", "env.list"))
+        remedy = meant(name, (row["name"] for row in rows.values()), remedy)
         raise LabError(text, ErrorCode.UNKNOWN_ENVIRONMENT, remedy=remedy)
     return Answer(data={"environments": found})
 

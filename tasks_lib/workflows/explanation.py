@@ -6,7 +6,7 @@ import itertools
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 from tasks_lib.session import combos
 from tasks_lib.session.session import Answer, Session
 from tasks_lib.workflows import adoption, editing, installation, publishing, synchronizing, updating
@@ -59,6 +59,7 @@ def explain(session: Session, watcher: Watcher, task: str) -> Answer:
     if task not in PLANNED:
         text = f"There is no plan of {task!r} to explain; there is one of {', '.join(PLANNED)}."
         remedy = Remedy("Choose one", ("invoke", "explain", "setup"))
+        remedy = meant(task, PLANNED, remedy, "invoke", "explain")
         raise LabError(text, ErrorCode.UNKNOWN_TASK, remedy=remedy)
     reasons: dict[str, str] = {}
     plans = [_rows(session, watcher, task, name, reasons) for name in combos.names()]

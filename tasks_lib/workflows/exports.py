@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import yaml
 from packaging.utils import canonicalize_name
 
-from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 from tasks_lib.execution import failures, files, process, redaction
 from tasks_lib.execution.plan import look, unknown
 from tasks_lib.project import trust
@@ -38,7 +38,8 @@ def export(session: Session, to: str, output: str) -> Answer:
     """
     if to not in FORMS:
         text = f"There is no export format {to!r}; the formats are {', '.join(FORMS)}."
-        remedy = Remedy("Choose one", ("invoke", "deps.export", "--to", "requirements"))
+        command = ("invoke", "deps.export", "--to")
+        remedy = meant(to, FORMS, Remedy("Choose one", (*command, "requirements")), *command)
         raise LabError(text, ErrorCode.UNKNOWN_FORMAT, remedy=remedy)
     session.manager.require_lock()
     text = _environment(session) if to == _ENVIRONMENT else _exported(session, _FILES[to])

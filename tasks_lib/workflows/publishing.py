@@ -25,7 +25,7 @@ from packaging.utils import (
 from packaging.version import Version
 
 from tasks_lib import bootstrap
-from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 from tasks_lib.execution import files, redaction, shell_words
 from tasks_lib.execution.plan import Step, execute
 from tasks_lib.managers import MANAGERS
@@ -287,7 +287,7 @@ def _address(to: str) -> str:
     if to:
         text = f"Your own settings have no index {to!r} to publish to; a project's do not count."
     text += f" Give an address, or one of {', '.join([PUBLIC, *named])}."
-    remedy = Remedy("Name an index by --index and its address")
+    remedy = meant(to, (PUBLIC, *named), Remedy("Name an index by --index and its address"))
     raise LabError(text, ErrorCode.NO_INDEX, remedy=remedy)
 
 

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from tasks_lib import bootstrap
-from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
+from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy, meant
 from tasks_lib.execution import process
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def run(root: Path, only: str, words: Sequence[str]) -> int:
                 return ExitCode.CHECK_FAILED
     elif only not in PARTS:
         text = f"There is no part {only!r} of the tests; the parts are {', '.join(PARTS)}."
-        remedy = Remedy("Choose one, e.g. --only unit")
+        remedy = meant(only, PARTS, Remedy("Choose one, e.g. --only unit"))
         raise LabError(text, ErrorCode.INVALID_OPTION, remedy=remedy)
     places = [f"tests/{part}" for part in PARTS if only in {"", part}]
     workers = str(WORKERS_PER_CORE * (os.cpu_count() or 1))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tasks_lib.environments.base import SEEDS
-from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 from tasks_lib.execution.plan import Step
 from tasks_lib.ownership import graph
 from tasks_lib.ownership.facts import Facts
@@ -54,7 +54,8 @@ def _names_in_group(session: Session, group: str) -> list[str]:
     if group not in groups:
         known = ", ".join(groups) or "none"
         text = f"pyproject.toml has no dependency group {group!r}; its groups: {known}."
-        raise LabError(text, ErrorCode.UNKNOWN_GROUP, file="pyproject.toml")
+        remedy = meant(group, groups, Remedy("Correct --group"))
+        raise LabError(text, ErrorCode.UNKNOWN_GROUP, file="pyproject.toml", remedy=remedy)
     return requirements.names([entry.strip() for entry in groups[group] if isinstance(entry, str)])
 
 

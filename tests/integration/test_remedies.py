@@ -133,6 +133,8 @@ TYPED_WRONGLY = (
     ("deps.export",),
     ("deps.sync",),
     ("docs", "gaurd"),
+    ("docs", "nothing"),
+    ("check.explain", "lock.frehs"),
     ("explain", "nothing"),
     ("explain", "check.fix"),
     ("check.explain", "nothing"),

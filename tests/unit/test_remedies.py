@@ -79,7 +79,8 @@ LOCK = f"{TYPED}test_a_damaged_lock_is_locked_again"
 #: each command of a remedy, by its module: the test that types it in the state that prints it
 TESTED = {
     ("checks/drift.py", "('invoke', 'deps.align', 'deps.sync')"): ALIGNED,
-    ("checks/registry.py", "('invoke', 'check.explain', next(iter(FACT_CHECKS)))"): WRONG_WORD,
+    ("errors.py", "(*command, near[0])"): WRONG_WORD,
+    ("checks/registry.py", "(*command, next(iter(FACT_CHECKS)))"): WRONG_WORD,
     ("checks/tools.py", "('invoke', 'deps.lock', 'deps.sync')"): BROKEN_VENV,
     ("environments/base.py", "('invoke', 'setup')"): WRONG_WORD,
     ("environments/health_checks.py", "('invoke', 'setup', '--recreate')"): BROKEN_VENV,
@@ -98,7 +99,7 @@ TESTED = {
     ("workflows/environment_info.py", "('invoke', 'env.run', '--', 'python', '-V')"): WRONG_WORD,
     ("workflows/explanation.py", "('invoke', 'explain', 'setup')"): WRONG_WORD,
     ("workflows/explanation.py", "ALONE[task]"): WRONG_WORD,
-    ("workflows/exports.py", "('invoke', 'deps.export', '--to', 'requirements')"): WRONG_WORD,
+    ("workflows/exports.py", "(*command, 'requirements')"): WRONG_WORD,
     ("checks/leaks.py", "_UNSET"): UNSET,
     ("execution/time_limit.py", "('unset', VARIABLE)"): UNSET,
     (

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 from tasks_lib.execution import process
 from tasks_lib.execution.files import write
 from tasks_lib.project.manifests import read_text
@@ -96,7 +96,7 @@ def install(shell: str, *, undo: bool = False, show: bool = False) -> Answer:
     """
     if shell not in SHELLS:
         text = f"There is no completion for {shell!r}; there is one for {', '.join(SHELLS)}."
-        remedy = Remedy("Choose one, e.g. --shell bash")
+        remedy = meant(shell, SHELLS, Remedy("Choose one, e.g. --shell bash"))
         raise LabError(text, ErrorCode.UNKNOWN_SHELL, remedy=remedy)
     script, start_file = SHELLS[shell]
     if show:

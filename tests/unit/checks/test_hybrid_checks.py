@@ -645,8 +645,14 @@ def test_explanation(check: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["python3 -m tasks_lib"])  # a remedy is what this user types
     shown = presentable(data)["remedy"]
     assert shown == str(KNOWN[check].remedy).replace("invoke ", "python3 -m tasks_lib ")
-    with pytest.raises(LabError, match=r"lock\.fresh"):
+    with pytest.raises(LabError) as refused:
         fixing.explain(f"{check}x")
+    assert refused.value.remedy.argv == ("invoke", "check.explain", check)
+
+
+def test_explanation_of_no_check_lists_them() -> None:
+    with pytest.raises(LabError, match=r"lock\.fresh"):
+        fixing.explain("nothing")
 
 
 def test_tables_agree() -> None:
