@@ -230,7 +230,7 @@ def _opened(request: Request) -> Session:
         session = Session.open(**flags)
     if request.trust:
         _trust(session)
-    if not (request.trusts or _trusts(session)):
+    if not (request.trusts or request.trust or _trusts(session)):
         session = session.untrusting()
     return replace(session, command=request.command, place=request.project)
 

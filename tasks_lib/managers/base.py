@@ -266,6 +266,9 @@ class Manager(ABC):
     def fresh(self, activation: Activation | None) -> Step:
         """Return the one of `checks` that finds whether the lock matches the manifest."""
 
+    def refuse_project(self) -> None:  # noqa: B027 - not every manager has such a rule
+        """Raise an error where it would not find the project's own module."""
+
     def refuse_odd_files(self) -> None:
         """Raise an error where what the manager reads is not a file: it would wait for a pipe."""
         for name in (self.lock_name, *self.config_files, ".python-version"):

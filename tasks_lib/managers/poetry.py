@@ -108,20 +108,23 @@ class Poetry(Manager):
         return self._command(["update", "--lock", *upgrade], activation, why)
 
     def install(self, activation: Activation, groups: Sequence[str] = ()) -> Command:
-        """Run `poetry install`, which removes nothing; `poetry sync` would.
+        """Run `poetry install`, which removes nothing; `poetry sync` would."""
+        self.refuse_project()
+        argv = ["install", *_with(groups)]
+        why = "install what poetry.lock lists, and remove nothing"
+        command = self._command(argv, activation, why)
+        return replace(command, through=(sys.executable, "-P", str(_INSTALLER)))
+
+    def refuse_project(self) -> None:
+        """Raise an error where Poetry would not find the module, as another build backend may.
 
         Raises:
-            LabError: Poetry would not find the project's own module, which another build backend
-            may.
+            LabError: `no_module`, with the line to write.
 
         """
         is_built = self.installs_project and self.project.pyproject.table("build-system")
         if is_built and not poetry_tables.has_module(self.project):
             raise poetry_tables.no_module(self.project)
-        argv = ["install", *_with(groups)]
-        why = "install what poetry.lock lists, and remove nothing"
-        command = self._command(argv, activation, why)
-        return replace(command, through=(sys.executable, "-P", str(_INSTALLER)))
 
     def preview(self, activation: Activation, groups: Sequence[str] = ()) -> Command:
         """Run `poetry install --dry-run`; with plugins it would install those of the project."""

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tasks_lib.execution.process import Outcome
+    from tasks_lib.project.project import Project
     from tasks_lib.report.progress import Progress
 
 _PINS = (GROUPS, "mlops-lab-migration")
@@ -72,7 +73,7 @@ def migrate(  # noqa: PLR0913 - each is an option of the task
     if (chosen.environment, chosen.manager) == (here.environment, here.manager):
         result = Result("migrate", Status.PASS, f"The project is {chosen.id} already")
         return Answer([result], {"note": "nothing to do"})
-    _expect_movable(session)
+    _expect_movable(session, chosen)
     had = Installed.of(session)
     target, texts = _target(session, had, chosen, leave_behind=leave_behind)
     steps = _steps(session, target, had, texts)
@@ -107,10 +108,8 @@ def migrate(  # noqa: PLR0913 - each is an option of the task
     return Answer(results, {"note": note})
 
 
-def _expect_movable(session: Session) -> None:
-    """Raise the error for a project that is not set up, not adopted, or a workspace."""
-    session.environment.require()
-    session.manager.require_lock()
+def _expect_movable(session: Session, chosen: combos.Combo) -> None:
+    """Raise the error for a project that no move can work for, or that is not set up."""
     tables = PoetryTables(session.project, keeps_places=True)
     if any(declared.items for declared in tables.read()):
         text = f"{PYPROJECT} has Poetry's old tables, which only Poetry can read."
@@ -123,6 +122,13 @@ def _expect_movable(session: Session) -> None:
         advice = "Name the members for the other manager, lock, and set [tool.mlops-lab] combo"
         remedy = Remedy(advice)
         raise LabError(text, ErrorCode.WORKSPACE, file=PYPROJECT, remedy=remedy)
+    project = _with_manifest(session, chosen, [])
+    MANAGERS[chosen.manager](project).refuse_project()
+    layer = ENVIRONMENTS[chosen.environment]
+    if layer.applies(project):
+        layer(project).refuse_foreign()
+    session.environment.require()
+    session.manager.require_lock()
 
 
 def _removed(session: Session, watcher: Progress) -> Sequence[Result]:
@@ -150,31 +156,38 @@ def _target(
 ) -> tuple[Session, dict[Path, str]]:
     """Return the session of the project as it will be, and the new text of each manifest."""
     project = session.project
-    pyproject = project.pyproject
     layer = ENVIRONMENTS[chosen.environment]
-    new_manager = MANAGERS[chosen.manager]
     found: list[Declarations] = []
     texts: dict[Path, str] = {}
-    if chosen.manager != session.combo.manager:
-        found.append(sources.for_other(pyproject, session.manager, new_manager(project)))
     if session.environment.owns_packages and not layer.owns_packages:
-        declared, text = _out_of_conda(session, leave_behind=leave_behind)
-        found += declared
+        found, text = _out_of_conda(session, leave_behind=leave_behind)
         texts[project.conda_file.path] = text
-    merged = Merged(pyproject.data)
-    for one in found:
-        merged.take(one)
-    complete(project, session.manager, merged, chosen.id)
-    old = pyproject.text.replace("\r\n", "\n")
-    text = toml_document.with_value(writer.written(old, old, merged), COMBO, chosen.id)
-    texts[pyproject.path] = text
-    new = replace(project, pyproject=PyProject(pyproject.path, tomllib.loads(text), text))
+    new = _with_manifest(session, chosen, found)
+    texts[new.pyproject.path] = new.pyproject.text
     if not layer.owns_packages:
         new = replace(new, options=replace(project.options, python=had.minor))
     elif not layer.applies(project):
         new, conda_text = conda_files.with_new_file(new, new.pyproject.name, had.minor)
         texts[new.conda_file.path] = conda_text
     return Session.of(new, chosen, session.command), texts
+
+
+def _with_manifest(
+    session: Session, chosen: combos.Combo, found: Sequence[Declarations]
+) -> Project:
+    """Return the project with `pyproject.toml` as it will be, where what is found is taken over."""
+    project = session.project
+    pyproject = project.pyproject
+    merged = Merged(pyproject.data)
+    if chosen.manager != session.combo.manager:
+        new_manager = MANAGERS[chosen.manager](project)
+        merged.take(sources.for_other(pyproject, session.manager, new_manager))
+    for one in found:
+        merged.take(one)
+    complete(project, session.manager, merged, chosen.id)
+    old = pyproject.text.replace("\r\n", "\n")
+    text = toml_document.with_value(writer.written(old, old, merged), COMBO, chosen.id)
+    return replace(project, pyproject=PyProject(pyproject.path, tomllib.loads(text), text))
 
 
 def _out_of_conda(session: Session, *, leave_behind: bool) -> tuple[list[Declarations], str]:

@@ -56,6 +56,48 @@ def test_a_combo_that_does_not_exist_names_the_option_of_this_task(project: Make
     assert str(caught.value.remedy) == "Choose one, e.g. --to conda_uv"
 
 
+#: shared/cases/24-hatch-module-name
+HATCH = """\
+[project]
+name = "hx-code"
+version = "1.0.0"
+requires-python = ">=3.11"
+dependencies = ["toolz"]
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+[tool.hatch.build.targets.wheel]
+packages = ["games"]
+"""
+#: the line that Poetry 2.5 advises to write for a module of another name
+NAMED = '[tool.poetry]\npackages = [{ include = "games" }]\n'
+
+
+@cases(
+    "more, occupied, expected",
+    {
+        "module": ("", False, (ErrorCode.NO_MODULE, 'packages = [{ include = "games" }]')),
+        "place": (NAMED, True, (ErrorCode.PATH_OCCUPIED, ".venv")),
+        "none": (NAMED, False, (ErrorCode.NO_ENVIRONMENT, "setup")),
+    },
+)
+def test_what_cannot_be_moved_is_refused_without_an_environment(
+    project: MakeProject, root: Path, more: str, occupied: bool, expected: tuple[ErrorCode, str]
+) -> None:
+    made = project(HATCH + more)
+    (root / "games").mkdir()
+    (root / "games" / "__init__.py").touch()
+    if occupied:
+        (root / ".venv").touch()
+    session = Session.of(made, combos.parse("pip_uv", "flag", "asked"), "migrate")
+    with pytest.raises(LabError) as caught, Progress() as progress:
+        migration.migrate(
+            session, progress, "pip_poetry", leave_behind=False, remove_old=False, dry_run=True
+        )
+    assert caught.value.code is expected[0]
+    assert expected[1] in str(caught.value.remedy)
+
+
 def test_removal_of_the_old_environment_is_in_the_plan(
     project: MakeProject, venv: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
