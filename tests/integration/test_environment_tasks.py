@@ -351,14 +351,12 @@ def test_nothing_leads_into_base(misled: tuple[Lab, Path]) -> None:
         "a .venv beside": ({}, lambda: (lab.project / ".venv").symlink_to(base)),
     }
     before = tree(base)
-    for way, (env, lead) in ways.items():
+    for number, (way, (env, lead)) in enumerate(ways.items()):
         lab.env |= env
         lead()
         before_it = lab.installed()
-        lab.ok("deps.add", "toolz")
-        assert lab.installed().keys() - before_it.keys() == {"toolz"}, way
-        lab.ok("deps.remove", "toolz")
-        assert lab.installed() == before_it, way
+        lab.ok("deps.remove" if number % 2 else "deps.add", "toolz")
+        assert lab.installed().keys() ^ before_it.keys() == {"toolz"}, way
         assert differences(before, tree(base)) == {}, way
     for task in ("setup", "deps.install", "deps.update", "deps.sync"):  # all of them at once
         lab.ok(task)
