@@ -26,14 +26,10 @@ _EARLY = ("PYTHON", "LD_")
 
 
 def suits(variables: Mapping[str, str]) -> bool:
-    """Return whether a fork does the same as a start: no variable is read before the tasks are.
-
-    The full tests of faults start every task.
-    """
+    """Return whether a fork does the same as a start: no variable is read before the tasks are."""
     cache = variables.get(bootstrap.CACHE)
     return (
         sys.platform == "linux"
-        and not os.environ.get("MLOPS_LAB_FAULTS_FULL")
         and cache == bootstrap.cache_folder()
         and not any(name.startswith(_EARLY) for name in variables)
     )

@@ -17,7 +17,7 @@ import pytest
 
 from tests.faults.loopback import Shop, serving
 from tests.integration.conftest import cache, channel, condabin, fresh, locked, made, new_lab
-from tests.lab import variables
+from tests.lab import SAMPLE, variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,6 +29,8 @@ __all__ = ["cache", "channel", "condabin", "fresh", "made", "new_lab"]
 #: Every fault in every place, instead of the few that the ordinary tests have time for; `nox -s
 #: faults` sets it.
 FULL = bool(os.environ.get("MLOPS_LAB_FAULTS_FULL"))
+#: The combos for what is tried at many moments; the ordinary tests have time for one of each layer.
+OFTEN = SAMPLE if FULL else SAMPLE[1:3]
 #: As in test_killed.py, whose tests try so many moments each.
 MOMENTS = int(os.environ.get("MLOPS_LAB_MOMENTS", "2"))
 WHEELS = (
@@ -49,7 +51,6 @@ IMPATIENT = {
     "CONDA_REMOTE_READ_TIMEOUT_SECS": "4",
     "CONDA_REMOTE_MAX_RETRIES": "1",
 }
-_EARLY = {"pip_uv", "conda_poetry-rattler"}
 _CACHES = ("UV_CACHE_DIR", "POETRY_CACHE_DIR", "RATTLER_CACHE_DIR", "CONDA_PKGS_DIRS")
 
 
@@ -68,23 +69,6 @@ def tried(request: pytest.FixtureRequest) -> Tried:
         request.node.user_properties.append(("tried", (kind, number)))
 
     return count
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what the ordinary tests have no time for; pytest prints how many those are."""
-    late = [
-        item
-        for item in items
-        if not FULL and item.path.name == "test_killed.py" and not _is_early(item)
-    ]
-    items[:] = [item for item in items if item not in late]
-    if late:
-        config.hook.pytest_deselected(items=late)
-
-
-def _is_early(item: pytest.Item) -> bool:
-    """Return whether the ordinary tests stop this run: one combo of each layer and manager."""
-    return not hasattr(item, "callspec") or str(item.callspec.params.get("lab")) in _EARLY
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

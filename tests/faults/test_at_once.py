@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults.conftest import FULL
+from tests.faults.conftest import FULL, OFTEN
 from tests.lab import (
-    CASES,
     INSTALLED,
     PYPROJECT,
-    SAMPLE,
     Answer,
     Case,
     expect_contract,
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 
 #: how many at once; the ordinary tests have the time for a few, of one case of each layer
 NUMBER = 8 if FULL else 3
-_CASES = CASES if FULL else (SAMPLE[1], SAMPLE[2])
 _PATIENCE = 900
 
 
@@ -62,7 +59,7 @@ def _expect_sound(lab: Lab) -> None:
     assert not {name for name in beside if name.startswith(".")}, beside
 
 
-@pytest.mark.parametrize("case", _CASES, ids=str)
+@pytest.mark.parametrize("case", OFTEN, ids=str)
 def test_setup_on_one_project(new_lab: Callable[[Case], Lab], case: Case, tried: Tried) -> None:
     tried("setup at once on one project", NUMBER)
     lab = new_lab(case)
@@ -73,7 +70,7 @@ def test_setup_on_one_project(new_lab: Callable[[Case], Lab], case: Case, tried:
     shutil.rmtree(lab.home)
 
 
-@pytest.mark.parametrize("case", _CASES, ids=str)
+@pytest.mark.parametrize("case", OFTEN, ids=str)
 def test_setup_on_projects_that_share_the_caches(
     new_lab: Callable[[Case], Lab], case: Case, tmp_path: Path, tried: Tried
 ) -> None:
@@ -91,7 +88,7 @@ def test_setup_on_projects_that_share_the_caches(
         shutil.rmtree(lab.home)
 
 
-@pytest.mark.parametrize("case", [case for case in _CASES if case.layer == "conda"], ids=str)
+@pytest.mark.parametrize("case", [case for case in OFTEN if case.layer == "conda"], ids=str)
 def test_setup_on_projects_that_share_an_environment(
     new_lab: Callable[[Case], Lab], case: Case, tried: Tried
 ) -> None:

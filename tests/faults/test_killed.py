@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.faults.conftest import OFTEN
 from tests.faults.stopping import KILL, MOMENTS, WAYS, seconds_of_a_whole_run, stopped_run
-from tests.lab import CASES, CONDA_YML, PYPROJECT, tools
+from tests.lab import CONDA_YML, PYPROJECT, tools
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,7 +67,7 @@ SCENARIOS = {
 }
 
 
-@pytest.fixture(scope="module", params=CASES, ids=str)
+@pytest.fixture(scope="module", params=OFTEN, ids=str)
 def lab(request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]) -> Iterator[Lab]:
     """Return a lab of each combo and engine, set up."""
     one = new_lab(request.param)
