@@ -224,6 +224,7 @@ class ErrorCode(StrEnum):
     UNKNOWN_COMBO = "unknown_combo", 2, "No combo has this name."
     UNKNOWN_ENGINE = "unknown_engine", 2, "No conda engine has this name."
     UNKNOWN_ENVIRONMENT = "unknown_environment", 2, "No environment has this name."
+    UNKNOWN_EXTRA = "unknown_extra", 2, "The project has no such extra."
     UNKNOWN_FORMAT = "unknown_format", 2, "No output or export format has this name."
     UNKNOWN_GROUP = "unknown_group", 2, "pyproject.toml has no dependency group of this name."
     UNKNOWN_LAYER = "unknown_layer", 2, "No layer has this name."

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Scope(Enum):
@@ -39,6 +43,9 @@ class Request:
     json: bool = False
     format: str = ""
     output: str = ""
+    extra: Sequence[str] = ()
+    dev: bool = False
+    no_dev: bool = False
     project: str = ""
     quiet: bool = False
 

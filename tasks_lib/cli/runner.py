@@ -19,7 +19,7 @@ from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
 from tasks_lib.execution import files, shell_words, streams, usage
 from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Interrupted
-from tasks_lib.project import trust
+from tasks_lib.project import included, trust
 from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.project.project import root_of
 from tasks_lib.report.progress import Progress
@@ -120,6 +120,8 @@ class _Run:
                 if request.changes:
                     held.enter_context(transaction.environment_alone(self.session, say))
             found = self.work(self.session, self.progress)
+            if request.changes and self.session and self.session.project.chosen:
+                included.remember(self.session.project.root, self.session.project.chosen)
             if request.changes and request.trusts and self.session:
                 _trust(self.session)  # what is refused says nothing
         return replace(found, results=(*recovered, *found.results))
@@ -230,6 +232,11 @@ def _opened(request: Request) -> Session:
         session = Session.open(**flags)
     if request.trust:
         _trust(session)
+    if request.extra or request.dev or request.no_dev:
+        before, known = session.project.included, session.manager.extras()
+        session = session.choosing(
+            included.choose(before, known, request.extra, dev=request.dev, no_dev=request.no_dev)
+        )
     if not (request.trusts or request.trust or _trusts(session)):
         session = session.untrusting()
     return replace(session, command=request.command, place=request.project)

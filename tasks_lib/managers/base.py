@@ -35,19 +35,23 @@ AFTER_LOCK = ("deps.lock", "env.create")
 
 @dataclass(frozen=True)
 class Place:
-    """Where packages are declared, and whether they stay editable.
+    """Where packages are declared, with which extras of theirs, and whether they stay editable.
 
-    A place is a group, a member's manifest, or by default the project's own dependencies.
+    A place is a group, an extra (`optional`), a member's manifest, or by default the project's own
+    dependencies.
     """
 
     group: str | None = None
+    optional: str = ""
+    extras: tuple[str, ...] = ()
     member: Member | None = None
     editable: bool = False
 
     @property
     def options(self) -> list[str]:
-        """Return the options for the group and for what stays editable, alike in all managers."""
+        """Return the options for the table and for what stays editable, alike in all managers."""
         words = ["--group", self.group] if self.group else []
+        words += ["--optional", self.optional] if self.optional else []
         return [*words, "--editable"] if self.editable else words
 
 
@@ -147,7 +151,7 @@ class Manager(ABC):
 
     @abstractmethod
     def install(self, activation: Activation, groups: Sequence[str] = ()) -> Command:
-        """Install what the lock lists, with the default groups and `groups`; remove nothing."""
+        """Install what the lock lists, with what was chosen and `groups`; remove nothing."""
 
     @abstractmethod
     def preview(self, activation: Activation, groups: Sequence[str] = ()) -> Command:
@@ -195,6 +199,21 @@ class Manager(ABC):
     @abstractmethod
     def default_groups(self) -> set[str]:
         """Return the dependency groups that it installs without being told."""
+
+    def chosen_groups(self) -> set[str]:
+        """Return those of the default groups that this checkout has."""
+        return self.default_groups() if self.project.included.dev else set()
+
+    def extras(self) -> dict[str, str]:
+        """Return the project's extras by normalised name, as they are spelt."""
+        return self.project.pyproject.extras
+
+    def chosen_extras(self) -> list[str]:
+        """Return the extras that this checkout has; one that was chosen long ago may be gone."""
+        known, chosen = self.extras(), self.project.included.extras
+        if self.project.chosen:  # one of them may be declared only in this run
+            return [known.get(name, name) for name in chosen]
+        return [known[name] for name in chosen if name in known]
 
     @property
     @abstractmethod

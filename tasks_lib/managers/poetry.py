@@ -110,7 +110,7 @@ class Poetry(Manager):
     def install(self, activation: Activation, groups: Sequence[str] = ()) -> Command:
         """Run `poetry install`, which removes nothing; `poetry sync` would."""
         self.refuse_project()
-        argv = ["install", *_with(groups)]
+        argv = ["install", *self._selected(groups)]
         why = "install what poetry.lock lists, and remove nothing"
         command = self._command(argv, activation, why)
         return replace(command, through=(sys.executable, "-P", str(_INSTALLER)))
@@ -128,8 +128,23 @@ class Poetry(Manager):
 
     def preview(self, activation: Activation, groups: Sequence[str] = ()) -> Command:
         """Run `poetry install --dry-run`; with plugins it would install those of the project."""
-        argv = ["install", "--dry-run", "--no-plugins", *_with(groups)]
+        argv = ["install", "--dry-run", "--no-plugins", *self._selected(groups)]
         return self._command(argv, activation, "see what would be installed")
+
+    def _selected(self, groups: Sequence[str]) -> list[str]:
+        """Return the options for groups and extras; `--only main` would ignore `--with`."""
+        words = _with(groups)
+        without = [] if self.project.included.dev else [*self.default_groups() - {*groups}]
+        if without:
+            words += ["--without", ",".join(sorted(without))]
+        for name in self.chosen_extras():
+            words += ["--extras", name]
+        return words
+
+    def extras(self) -> dict[str, str]:
+        """Return those of the standard table and of Poetry's own."""
+        own = self.project.pyproject.table("tool", "poetry", "extras")
+        return super().extras() | {canonicalize_name(name): name for name in own}
 
     def changes(self, outcome: Outcome) -> list[Change]:
         """Read the lines of operations, and the one of the project itself.
@@ -177,9 +192,9 @@ class Poetry(Manager):
     def add(self, activation: Activation, packages: Sequence[str], place: Place = MAIN) -> Command:
         """Run `poetry add --lock`."""
         member = place.member
-        if member and place.group:
-            text = f"Poetry does not install the groups of the member {member.name}."
-            remedy = Remedy("Leave out --group or --package")
+        if member and (place.group or place.optional):
+            text = f"Poetry does not install the groups and extras of the member {member.name}."
+            remedy = Remedy("Leave out --package, or --group and --optional")
             raise LabError(text, ErrorCode.NOT_SUPPORTED, remedy=remedy)
         for package in packages:
             if package.startswith("git+file:"):
@@ -371,4 +386,6 @@ def _with(groups: Sequence[str]) -> list[str]:
 def _in(place: Place) -> list[str]:
     """Return the options that say which table of which manifest is edited, and how."""
     words = ["--project", place.member.place] if place.member else []
+    for name in place.extras:
+        words += ["--extras", name]
     return words + place.options

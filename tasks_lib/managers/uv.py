@@ -118,8 +118,12 @@ class Uv(Manager):
         pyproject = self.project.pyproject
         if self.installs_project and own_project.is_outdated(pyproject, activation.prefix):
             argv += ["--reinstall-package", canonicalize_name(pyproject.name)]
+        if not self.project.included.dev:
+            argv.append("--no-default-groups")
         for name in groups:
             argv += ["--group", name]
+        for name in self.chosen_extras():
+            argv += ["--extra", name]
         return self._command(argv, activation, "install what uv.lock lists, and remove nothing")
 
     def preview(self, activation: Activation, groups: Sequence[str] = ()) -> Command:
@@ -176,6 +180,13 @@ class Uv(Manager):
         The key `package` decides, and without it the build system.
         """
         return bool(self._table.get("package", "build-system" in self.project.pyproject.data))
+
+    def extras(self) -> dict[str, str]:
+        """Return those of all members: `uv sync` installs them together."""
+        found = super().extras()
+        for member in self.members().values():
+            found = member.pyproject.extras | found
+        return found
 
     def folders(self) -> Iterable[Path]:
         """Return those of `[tool.uv.sources]`, and of `NAME @ file:…`."""
@@ -384,4 +395,6 @@ def _locked_package(row: dict[str, Any]) -> LockedPackage:
 def _in(place: Place) -> list[str]:
     """Return the options that say which table of which manifest is edited, and how."""
     words = ["--package", place.member.name] if place.member else []
+    for name in place.extras:
+        words += ["--extra", name]
     return words + place.options

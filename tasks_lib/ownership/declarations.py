@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
+
 from tasks_lib.project.manifests import PYPROJECT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
 
     from packaging.requirements import Requirement
 
@@ -30,9 +32,12 @@ class Declaration:
     requirement: Requirement
     group: str | None
     member: bool = False
+    extra: str = ""
 
-    def is_installed_with(self, groups: set[str]) -> bool:
-        """Return whether an installation with these groups includes the requirement."""
+    def is_installed_with(self, groups: Container[str], extras: Container[str]) -> bool:
+        """Return whether an installation with these includes the requirement."""
+        if self.extra:
+            return self.extra in extras and not self.member
         return self.group == "" or (self.group in groups and not self.member)
 
 
@@ -60,10 +65,11 @@ def read(facts: Facts) -> Iterator[Declaration]:
 
 
 def default(facts: Facts) -> Iterator[Declaration]:
-    """Yield what an installation without options takes of the manifests."""
-    groups = {"", *facts.session.manager.default_groups()}
+    """Yield what an installation takes of the manifests, with what was chosen for the checkout."""
+    manager = facts.session.manager
+    groups, extras = {"", *manager.chosen_groups()}, facts.project.included.extras
     for one in read(facts):
-        if one.is_installed_with(groups):
+        if one.is_installed_with(groups, extras):
             yield one
 
 
@@ -72,6 +78,10 @@ def _of_manifest(pyproject: PyProject, name: str, *, member: bool) -> Iterator[D
         requirement = parse(text)
         if requirement:
             yield Declaration(f"{name}{table}", requirement, group, member)
+    for extra, entries in pyproject.table("project", "optional-dependencies").items():
+        for requirement in filter(None, map(parse, _list(entries))):
+            table = f"{name} (extra {extra})"
+            yield Declaration(table, requirement, None, member, canonicalize_name(extra))
 
 
 def _entries(pyproject: PyProject) -> Iterator[tuple[str, str | None, object]]:
@@ -82,9 +92,6 @@ def _entries(pyproject: PyProject) -> Iterator[tuple[str, str | None, object]]:
     for group, entries in pyproject.table("dependency-groups").items():
         for text in _list(entries):
             yield f" (group {group})", group, text
-    for extra, entries in pyproject.table("project", "optional-dependencies").items():
-        for text in _list(entries):
-            yield f" (extra {extra})", None, text
     poetry = pyproject.table("tool", "poetry", "dependencies")
     yield from _of_poetry("", "", poetry)
     for group in pyproject.table("tool", "poetry", "group"):

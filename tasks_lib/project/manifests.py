@@ -345,6 +345,12 @@ class PyProject:
             found |= names_of(entries)
         return found
 
+    @property
+    def extras(self) -> dict[str, str]:
+        """Return the extras of the standard table by normalised name, as they are spelt."""
+        table = self.table("project", "optional-dependencies")
+        return {canonicalize_name(name): name for name in table}
+
     def allows(self, python: str) -> bool:
         """Return whether the project may run on this version, be it a pre-release."""
         return any(one.contains(python, prereleases=True) for one in self.pythons())

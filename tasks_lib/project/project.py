@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.project import included
 from tasks_lib.project.conda_file import CondaFile
 from tasks_lib.project.manifests import PYPROJECT, PyProject, read_text
 from tasks_lib.project.options import Options, is_version
@@ -16,6 +17,8 @@ from tasks_lib.project.workspace import root_above
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from tasks_lib.project.included import Included
 
 #: the file by which pyenv and uv choose a Python in a folder
 PIN = ".python-version"
@@ -30,6 +33,8 @@ class Project:
     options: Options = field(default_factory=Options)
     #: the conda file, where it is known before it is in the folder
     planned_conda_file: CondaFile | None = None
+    #: the optional parts that this run asks for; else those that were chosen before
+    chosen: Included | None = None
 
     @classmethod
     def load(  # noqa: PLR0913 - each flag is one option
@@ -71,6 +76,11 @@ class Project:
         """Return the settings of `[tool.mlops-lab]`."""
         return Settings.read(self.pyproject)
 
+    @cached_property
+    def included(self) -> Included:
+        """Return the optional parts that this checkout has, or is going to have."""
+        return self.chosen or included.remembered(self.root)
+
     @property
     def pinned_python(self) -> str:
         """Return the version in `.python-version`, empty for none; a name there is pyenv's own."""
@@ -102,7 +112,13 @@ class Project:
         if self.conda_path:
             file = replace(self.conda_file, path=root / self.conda_path.name)
         pyproject = replace(self.pyproject, path=root / PYPROJECT)
-        return replace(self, root=root, pyproject=pyproject, planned_conda_file=file)
+        return replace(
+            self,
+            root=root,
+            pyproject=pyproject,
+            planned_conda_file=file,
+            chosen=self.included,
+        )
 
 
 def root_of(start: Path) -> Path:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tasks_lib.environments.base import Environment
     from tasks_lib.execution.plan import Step
     from tasks_lib.managers.base import Manager
+    from tasks_lib.project.included import Included
     from tasks_lib.session.combos import Combo
 
 
@@ -86,6 +87,11 @@ class Session:
     def trusted(self) -> bool:
         """Return whether code of the repository may run."""
         return self.project.options.trusted
+
+    def choosing(self, chosen: Included) -> Session:
+        """Return the session for these optional parts of the project."""
+        project = replace(self.project, chosen=chosen)
+        return replace(self.of(project, self.combo, self.command), place=self.place)
 
     def untrusting(self) -> Session:
         """Return the session in which no code of the repository may run."""

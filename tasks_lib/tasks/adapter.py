@@ -25,9 +25,11 @@ class Option:
     """An option that many tasks have; one whose default is `False` takes no value."""
 
     help: str
-    default: str | bool = False
+    default: str | bool | None = False
 
 
+#: the options that may be given again
+_LISTS = {"extra"}
 #: The shared options, in the order in which Invoke hands out their short names.
 SHARED = {
     "dry_run": Option(help="print the commands of exactly this plan, and change nothing"),
@@ -44,6 +46,13 @@ SHARED = {
         "write that format to this file, and the text (or the JSON of --json) to stdout", ""
     ),
     "trust": Option(help="run this repository's code where that is needed, from now on"),
+    "extra": Option(
+        "install this extra of the project too, from now on; may be given again, or several with "
+        "commas ('' for none)",
+        None,
+    ),
+    "no_dev": Option(help="leave out the groups that are installed unasked, from now on"),
+    "dev": Option(help="install these groups again"),
     "project": Option("work in this folder, as if that were typed there", ""),
     "quiet": Option(help="print what went wrong, and what was asked for, and no more"),
 }
@@ -51,6 +60,7 @@ EVERYWHERE = ("project", "quiet")
 PROJECT = ("combo", "engine", "trust")
 ANSWER = ("json", "format", "output")
 CHANGES = ("dry_run", "offline")
+SELECTION = ("extra", "no_dev", "dev")
 
 
 class LabTask(Task[Any]):
@@ -139,6 +149,7 @@ def lab_task(
     request = Request(command, scope, changes=changes, is_for_eval=is_for_eval, trusts=runs_code)
     texts = {name: SHARED[name].help for name in names} | (help or {})
     name = command.rpartition(".")[2]
+    settings["iterable"] = [*settings.get("iterable", ()), *sorted(names & _LISTS)]
 
     def make(work: Callable[..., Answer]) -> LabTask:
         return LabTask(work, request, tuple(names), name=name, help=texts, **settings)

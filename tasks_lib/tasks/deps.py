@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks_lib.tasks.adapter import behind_dashes, lab_task
+from tasks_lib.tasks.adapter import SELECTION, behind_dashes, lab_task
 
 if TYPE_CHECKING:
     from tasks_lib.report.progress import Progress
@@ -61,7 +61,7 @@ def lock(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
     return installation.lock(session, progress, dry_run=dry_run)
 
 
-@lab_task("deps.install", changes=True, help={"group": _GROUP})
+@lab_task("deps.install", changes=True, also=SELECTION, help={"group": _GROUP})
 def install(session: Session, progress: Progress, group: str = "", dry_run: bool = False) -> Answer:
     """Install what the lock names into the environment, and remove nothing."""
     from tasks_lib.workflows import installation
@@ -71,7 +71,7 @@ def install(session: Session, progress: Progress, group: str = "", dry_run: bool
     )
 
 
-@lab_task("deps.sync", changes=True)
+@lab_task("deps.sync", changes=True, also=SELECTION)
 def sync(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
     """Make the environment exactly what the lock says, and leave conda's packages alone."""
     from tasks_lib.workflows import synchronizing
@@ -117,12 +117,20 @@ def update(
 @lab_task(
     "deps.add",
     changes=True,
-    help={**_PACKAGES, "editable": "install folders so that they can be edited in place"},
+    help={
+        **_PACKAGES,
+        "editable": "install folders so that they can be edited in place",
+        "optional": "declare them in this extra of the project, and install that from now on",
+        "extra": "with this extra of theirs; may be given again, or several with commas",
+    },
+    iterable=["extra"],
 )
 def add(
     session: Session,
     progress: Progress,
     packages: str,
+    extra: list[str],
+    optional: str = "",
     group: str = "",
     layer: str = "python",
     editable: bool = False,
@@ -130,11 +138,18 @@ def add(
     dry_run: bool = False,
 ) -> Answer:
     """Declare packages, lock and install them; `--layer conda` writes them to conda.yml instead."""
-    from tasks_lib.project import requirements
+    from tasks_lib.project import included, requirements
     from tasks_lib.workflows import editing
 
     names = requirements.words(packages, behind_dashes(), session.project.root)
-    how = editing.Edit(layer, group or None, editable=editable, package=package)
+    how = editing.Edit(
+        layer,
+        group or None,
+        editable=editable,
+        package=package,
+        optional=optional,
+        extras=tuple(included.names(extra)),
+    )
     return editing.edit(session, progress, names, how, dry_run=dry_run)
 
 

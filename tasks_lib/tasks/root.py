@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tasks_lib.cli.request import Scope
-from tasks_lib.tasks.adapter import lab_task
+from tasks_lib.tasks.adapter import SELECTION, lab_task
 
 if TYPE_CHECKING:
     from tasks_lib.report.progress import Progress
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @lab_task(
     "setup",
     changes=True,
-    also=("python",),
+    also=("python", *SELECTION),
     help={"recreate": "make the environment from scratch; the old one goes when that ended well"},
 )
 def setup(

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
+
 from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.environments.site_packages import spelt
 from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy, meant
@@ -14,7 +16,7 @@ from tasks_lib.execution.files import write_texts
 from tasks_lib.execution.plan import Step, Writes
 from tasks_lib.managers.base import Place
 from tasks_lib.ownership import guard
-from tasks_lib.project import requirements
+from tasks_lib.project import included, requirements
 from tasks_lib.project.manifests import read_text
 from tasks_lib.workflows.changes import change
 from tasks_lib.workflows.installation import edit_step, install_steps, lock_step
@@ -34,13 +36,19 @@ PYTHON = "python"
 
 @dataclass(frozen=True)
 class Edit:
-    """How packages are declared, or removed (`drop`); `package` names a member of the project."""
+    """How packages are declared, or removed (`drop`).
+
+    `package` names a member of the project, `optional` an extra of the project, and `extras` those
+    of the packages.
+    """
 
     layer: str = PYTHON
     group: str | None = None
     drop: bool = False
     editable: bool = False
     package: str = ""
+    optional: str = ""
+    extras: tuple[str, ...] = ()
 
 
 def layers() -> list[str]:
@@ -64,7 +72,13 @@ def edit(
         text = f"There is no layer {how.layer!r}; the layers are {' and '.join(known)}."
         remedy = meant(how.layer, known, Remedy("Choose one of them"))
         raise LabError(text, ErrorCode.UNKNOWN_LAYER, remedy=remedy)
-    given = {"--package": how.package, "--group": how.group, "--editable": how.editable}
+    given = {
+        "--package": how.package,
+        "--group": how.group,
+        "--editable": how.editable,
+        "--optional": how.optional,
+        "--extra": how.extras,
+    }
     for option, value in given.items():
         if value:
             text = f"{option} does not apply to the manifest of the {how.layer} layer."
@@ -87,7 +101,14 @@ def _edit_python(
     _expect_packages(packages)
     if how.editable:
         requirements.expect_editable(packages, session.project.root)
-    place = Place(how.group, member, how.editable)
+    if how.optional and how.group:
+        text = "A package is declared in an extra (--optional) or in a group (--group)."
+        raise LabError(text, ErrorCode.INVALID_OPTION, remedy=Remedy("Leave out one of them"))
+    place = Place(how.group, how.optional, how.extras, member=member, editable=how.editable)
+    if how.optional:
+        chosen = session.project.included
+        extras = dict.fromkeys([*chosen.extras, canonicalize_name(how.optional)])
+        session = session.choosing(replace(chosen, extras=tuple(extras)))
     if how.drop:
         title = f"remove {', '.join(packages)}"
         command = manager.remove(activation, packages, place)
@@ -102,7 +123,10 @@ def _edit_python(
         steps.append(uninstall_step(session, removed, member))
     groups = [how.group] if how.group and not how.drop else []
     steps += install_steps(session, groups)
-    return change(session, watcher, steps, member=member, dry_run=dry_run)
+    answer = change(session, watcher, steps, member=member, dry_run=dry_run)
+    if how.optional and not dry_run:
+        included.remember(session.project.root, session.project.included)
+    return answer
 
 
 def _corrections(session: Session, member: Member | None, packages: Sequence[str]) -> list[Step]:

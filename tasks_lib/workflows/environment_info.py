@@ -114,6 +114,9 @@ def info(session: Session) -> Answer:
         data["packages"] = owners.total()
         shown = [owner for owner in Owner if owner is not Owner.PIP or owners[owner]]
         data["packages_by_owner"] = {owner: owners[owner] for owner in shown}
+    data["extras"] = session.manager.chosen_extras()
+    if not session.project.included.dev:
+        data["left_out"] = sorted(session.manager.default_groups())
     data["lock"] = f"no {lock.name}"
     if lock.is_file():
         data["lock"] = f"{lock.name} ({len(session.manager.locked())} packages)"

@@ -65,6 +65,8 @@ def export(session: Session, output: str) -> Answer:
         "platform": this_platform(),
         "python": session.environment.python_version(),
         "groups": installed_groups(session),
+        "extras": list(session.project.included.extras),
+        "dev": session.project.included.dev,
         "packages": [one.identity for one in packages],
         "conda": [conda_health.public(record) for record in records],
         "files": {name: {"sha256": digest(text), "text": text} for name, text in texts.items()},
@@ -119,7 +121,8 @@ def opened(source: str, *, combo: str, engine: str, python: str, offline: bool =
             (folder / file).write_bytes(text.encode())
         read = Project.load(folder, os.environ, engine=engine, offline=offline)
         project = replace(read, options=replace(read.options, python=described.python))
-        return Session.of(project.moved(root_of(Path.cwd())), chosen)
+        moved = Session.of(project.moved(root_of(Path.cwd())), chosen)
+        return moved.choosing(described.included)
 
 
 def rebuild(session: Session, watcher: Watcher, source: str, *, dry_run: bool = False) -> Answer:

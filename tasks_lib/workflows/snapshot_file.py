@@ -17,6 +17,7 @@ from tasks_lib.execution import files
 from tasks_lib.managers import MANAGERS
 from tasks_lib.ownership.owners import Owner
 from tasks_lib.project.conda_file import CONDA_FILES
+from tasks_lib.project.included import Included
 from tasks_lib.project.manifests import PYPROJECT, read_text
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Description:
     platform: str
     python: str
     groups: tuple[str, ...]
+    included: Included
     files: Mapping[str, str]
     conda: tuple[Mapping[str, Any], ...]
     packages: frozenset[tuple[str, ...]]
@@ -71,6 +73,7 @@ class Description:
             platform=data["platform"],
             python=data["python"],
             groups=tuple(data["groups"]),
+            included=Included(tuple(data.get("extras", ())), dev=data.get("dev", True)),
             files={name: entry["text"] for name, entry in data["files"].items()},
             conda=tuple(data["conda"]),
             packages=frozenset(map(tuple, data["packages"])),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,8 @@ from tasks_lib.errors import LabError
 from tasks_lib.execution import process
 from tasks_lib.managers import MANAGERS
 from tasks_lib.managers.base import Place
+from tasks_lib.project import included
+from tasks_lib.project.included import Included
 from tasks_lib.results import Status
 from tasks_lib.tools import executables
 from tasks_lib.tools.variables import Use
@@ -151,6 +154,52 @@ def test_exact_words(
     left = list(command.argv[1:])
     at = next(n for n in range(len(left)) if tuple(left[n : n + len(ending)]) == ending)
     assert (*left[:at], *left[at + len(ending) :]) == words
+
+
+@cases(
+    "name, groups, words",
+    {
+        "uv": ("uv", (), "sync --inexact --locked --no-default-groups --extra Web_X --extra new"),
+        "uv, a group": (
+            "uv",
+            ("dev",),
+            "sync --inexact --locked --no-default-groups --group dev --extra Web_X --extra new",
+        ),
+        "poetry": ("poetry", (), "install --without dev,lint --extras Web_X --extras new"),
+        "poetry, a group": (
+            "poetry",
+            ("dev",),
+            "install --with dev --without lint --extras Web_X --extras new",
+        ),
+    },
+)
+def test_words_for_what_was_chosen(
+    project: MakeProject, activation: Activation, name: str, groups: tuple[str, ...], words: str
+) -> None:
+    tables = "optional-dependencies = {Web_X = []}\n[dependency-groups]\ndev = []\nlint = []\n"
+    found = project(f'[project]\nname = "demo"\nversion = "1"\n{tables}')
+    chosen = Included(("web-x", "new"), dev=False)  # `new` is declared in the same run
+    command = MANAGERS[name](replace(found, chosen=chosen)).install(activation, groups)
+    assert " ".join(command.argv[1:]).startswith(words)
+    included.remember(found.root, chosen)
+    later = MANAGERS[name](project(found.pyproject.text)).install(activation, groups)
+    assert "Web_X" in later.argv
+    assert "new" not in later.argv
+
+
+@cases(
+    "name, words",
+    {
+        "uv": ("uv", "add --no-sync --extra x --optional web"),
+        "poetry": ("poetry", "add --lock --extras x --optional web"),
+    },
+)
+def test_words_for_an_extra(
+    project: MakeProject, activation: Activation, name: str, words: str
+) -> None:
+    place = Place(optional="web", extras=("x",))
+    command = MANAGERS[name](project()).add(activation, ("six",), place)
+    assert " ".join(command.argv[1:]).startswith(words)
 
 
 @pytest.mark.parametrize("action", ACTIONS)

@@ -21,6 +21,7 @@ from tests.lab import (
     MANAGERS,
     SAMPLE,
     Answer,
+    Case,
     Lab,
     expect_contract,
     expect_no_traceback,
@@ -135,6 +136,35 @@ def test_groups(lab: Lab) -> None:
     lab.ok("deps.remove", "toolz", "--group", "extra")
     assert lab.installed() == before
     assert "toolz" not in declared(lab, "extra")
+
+
+@pytest.mark.parametrize("case", SAMPLE, ids=str)
+def test_what_was_chosen_is_installed_and_stays_chosen(
+    new_lab: Callable[[Case], Lab], case: Case
+) -> None:
+    lab = new_lab(case)
+    text = (lab.project / "pyproject.toml").read_text("utf-8")
+    lab.write("pyproject.toml", f'{text}\n[project.optional-dependencies]\nWeb_X = ["toolz"]\n')
+    wrong = lab("setup", "--extra", "webx")
+    assert (wrong.code, wrong.error()["code"]) == (2, "unknown_extra")
+    assert not lab.prefix.exists()
+    lab.ok("setup", "--extra", "web-x", "--no-dev")
+    chosen = lab.installed()
+    assert "toolz" in chosen
+    assert "iniconfig" not in chosen
+    assert lab.ok("setup").data["note"] == "nothing to do"
+    lab.ok("deps.sync")
+    assert lab.ok("check.all", "--strict", "--ignore", "agreement,leak").ids("warn") == set()
+    lab.ok("deps.add", "markupsafe", "--optional", "srv")
+    assert lab.installed().keys() == {*chosen, "markupsafe"}
+    manifest = tomllib.loads((lab.project / "pyproject.toml").read_text("utf-8"))
+    (entry,) = manifest["project"]["optional-dependencies"]["srv"]
+    assert Requirement(entry).name == "markupsafe"
+    lab.run([str(lab.python), "-m", "pip", "uninstall", "--yes", "markupsafe", "toolz"])
+    assert lab("check.all").ids("fail") >= {"drift.lock"}
+    lab.ok("setup", "--dev")
+    assert lab.installed().keys() == {*chosen, "markupsafe", "iniconfig"}
+    shutil.rmtree(lab.home)
 
 
 @pytest.mark.parametrize("made", MANAGERS, ids=str, indirect=True)

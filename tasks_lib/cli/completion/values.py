@@ -48,6 +48,10 @@ def _groups() -> Iterable[str]:
     return Session.open().project.pyproject.table("dependency-groups")
 
 
+def _extras() -> Iterable[str]:
+    return Session.open().manager.extras().values()
+
+
 def _members() -> list[str]:
     return [member.name for member in Session.open().manager.members().values()]
 
@@ -88,6 +92,9 @@ _VALUES: dict[str, Callable[[], Iterable[str]]] = {
     "ignore": _checks,
     "check": _checks,
     "group": _groups,
+    "extra": _extras,
+    "deps.add extra": tuple,  # of the packages that are added
+    "optional": _extras,
     "package": _packages,
     "deps.add package": _members,
     "deps.remove package": _members,

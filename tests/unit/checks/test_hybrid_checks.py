@@ -17,6 +17,8 @@ from tasks_lib.checks.tools import FAMILIES
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.managers import poetry_settings
 from tasks_lib.ownership.facts import Facts
+from tasks_lib.project import included
+from tasks_lib.project.included import Included
 from tasks_lib.report import presentable
 from tasks_lib.results import Fix, Result, Status
 from tasks_lib.session import journal, transaction
@@ -224,6 +226,24 @@ def test_what_an_environment_comes_with_is_not_drift(sound: Path, look: Look) ->
     write(project, project.read_text().replace("dependencies = [", 'dependencies = ["wheel", ', 1))
     (result,) = look("drift.lock")
     assert "wheel 0.2 (uv.lock: 0.1" in result.detail
+
+
+@pytest.mark.usefixtures("sound")
+def test_drift_is_judged_by_what_was_chosen_for_the_checkout(look: Look) -> None:
+    lock, project = Path("uv.lock"), Path("pyproject.toml")
+    for name in ("iniconfig", "toolz"):
+        write(lock, f'{lock.read_text()}\n[[package]]\nname = "{name}"\nversion = "1.0"\n')
+    tables = '[project.optional-dependencies]\nWeb_X = ["toolz"]\n'
+    groups = '[dependency-groups]\ndev = ["iniconfig"]\n'
+    write(project, f"{project.read_text()}\n{tables}{groups}")
+    for chosen, said in (
+        (Included(), ["Not installed: iniconfig."]),
+        (Included(dev=False), [""]),
+        (Included(("web-x",), dev=False), ["Not installed: toolz."]),
+        (Included(("web-x", "gone")), ["Not installed: iniconfig, toolz."]),
+    ):
+        included.remember(Path.cwd(), chosen)
+        assert [result.detail for result in look("drift.lock")] == said
 
 
 def test_base_is_known_by_its_folders(sound: Path, look: Look) -> None:

@@ -141,8 +141,8 @@ def test_why(session: Session) -> None:
     assert [(row["manifest"], row["chain"]) for row in chains] == [
         ("pyproject.toml", ["http-x", "core", "six"]),
         ("pyproject.toml (group dev)", ["six"]),
-        ("pyproject.toml (extra more)", ["six"]),
         ("pyproject.toml (group old)", ["http-x", "core", "six"]),
+        ("pyproject.toml (extra more)", ["six"]),
         ("conda.yml (pip:)", ["by-pip", "core", "six"]),
     ]
     assert "by hand" in dependency_info.why(session, "its_own").data["note"]

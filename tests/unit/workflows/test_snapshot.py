@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tasks_lib.errors import LabError
+from tasks_lib.project.included import Included
 from tasks_lib.workflows.snapshot_file import Description
 from tests.cases import cases
 
@@ -47,6 +48,9 @@ def test_sound(root: Path) -> None:
     found = read(root, document())
     assert found.strays == ["toolz==1.0"]
     assert found.files == {"pyproject.toml": TEXT}
+    assert found.included == Included()  # of a file that an older version wrote
+    chosen = read(root, document() | {"extras": ["web"], "dev": False}).included
+    assert chosen == Included(("web",), dev=False)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +90,7 @@ ALTERED: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
         "must match pattern",
     ),
     "an option for a group": (lambda d: d["groups"].append("--all"), "must match pattern"),
+    "an option for an extra": (lambda d: d.update(extras=["--all"]), "must match pattern"),
     "an option for a Python": (lambda d: d.update(python="-x"), "must match pattern"),
 }
 
