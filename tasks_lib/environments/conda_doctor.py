@@ -28,6 +28,9 @@ _GOOD, _BAD = "✅", "❌"
 #: conda 24.7.1 `conda/plugins/subcommands/doctor/health_checks.py` (headings without a mark, and
 #: no check of consistency), and `health_checks/*.py` beside it in 26.7.1 and in main at 0f64223.
 _DAMAGE = {"missing files", "altered files", "the environment is not consistent"}
+#: A server that answers has accepted the certificates, though a channel has no page at its address:
+#: 26.7.1 `health_checks/requests_ca_bundle.py`. So it says of each channel in a folder.
+_ANSWERED = re.compile(r"verifying `REQUESTS_CA_BUNDLE`: \d{3} (?:Client|Server) Error")
 #: on stderr, for a check that raised an error: 24.7.1 `conda/plugins/manager.py`
 #: (`invoke_health_checks`), 26.7.1 `conda/plugins/subcommands/doctor/__init__.py` (`execute`)
 _CRASHED = re.compile(r"Error running health check: (.+)")
@@ -80,7 +83,7 @@ def read(prefix: Path, outcome: Outcome) -> Iterator[Result]:
         text = f"conda doctor could not answer: {said}"
         yield check.result(Status.ERROR, text, remedy=again)
         return
-    parts = _parts(outcome.stdout)
+    parts = [part for part in _parts(outcome.stdout) if not _ANSWERED.search(part.heading)]
     damage = [str(part) for part in parts if part.is_damage]
     others = [str(part) for part in parts if part.is_bad and not part.is_damage]
     crashed = _CRASHED.findall(outcome.stderr)

@@ -122,7 +122,12 @@ class Engine:
         return Command((self.program, *words), why, env=self._env())
 
     def create(self, prefix: Path, file: CondaFile) -> Command:
-        """Return the command that creates the environment of a conda file."""
+        """Return the command that creates the environment of a conda file.
+
+        `conda env create` of conda 26.7.1 takes `nodefaults` for a channel, and `create` does not.
+        """
+        if "nodefaults" in file.channels:
+            return self.install(prefix, file, file.dependencies, new=True)
         why = f"create the conda environment that {file.path.name} describes"
         words = (*self.creates, "--yes", "--file", str(file.path), "--prefix", str(prefix))
         return self._command(why, file, *words)

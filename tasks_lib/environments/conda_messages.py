@@ -38,7 +38,8 @@ FAILURES = (
         ),
     ),
     NOT_CACHED.saying(  # a report of conda has the row `offline mode : False`
-        r"no usable repodata cache|offline, and not in the cache|OfflineError|Offline mode(?! :)"
+        r"no usable repodata cache|offline, and not in the cache|OfflineError|Offline mode(?! :)|"
+        r"failed to open file `[^`]*/cache/\w+\.json`"  # the solver conda-rattler-solver 0.2.0
     ),
     DISK_FULL,
     Rule(
@@ -74,7 +75,8 @@ FAILURES = (
     ),
     BROKEN_DOWNLOAD.saying(
         *BROKEN_DOWNLOAD.patterns,
-        r"failed to parse repodata|error reading a body|error decoding response body",
+        r"failed to parse repodata|error reading a body|error decoding response body|"
+        r"JSONDecodeError|EOF while parsing",
     ).limited_by(_LIMIT),
     CANNOT_WRITE.saying(
         *CANNOT_WRITE.patterns,

@@ -19,6 +19,8 @@ _LINES = 6
 _NOISE = re.compile(r"\d+│|^\s*at .+ in \w+$|hint: .*`--frozen`")
 #: Lines that tell why; a solver prints the cause as a leaf of a tree.
 _TELLING = re.compile("error|cause|because|conflict|fail|denied|cannot|─ |->", re.IGNORECASE)
+#: a traceback but for its last line, in a tool's report of its own crash
+_FRAMES = re.compile(r"^( *)Traceback \(most recent call last\):\n(?:\1 .*\n)*", re.MULTILINE)
 #: how a tool says that it waited too long; Poetry has one sentence for every kind of no answer
 _TIMED_OUT = re.compile(r"time(?:d )?-?out|is not responding", re.IGNORECASE)
 
@@ -79,7 +81,7 @@ def _source(command: Command, said: str) -> str:
 
 def _telling(said: str, pattern: re.Pattern[str] = _TELLING) -> str:
     """Return the last lines that tell why: on errors and causes, or that match, else all."""
-    lines = [line.strip() for line in said.splitlines()]
+    lines = [line.strip() for line in _FRAMES.sub("", said).splitlines()]
     lines = [line for line in lines if line and not _NOISE.search(line)]
     telling = [line for line in lines if _TELLING.search(line) or pattern.search(line)]
     return " ".join((telling or lines)[-_LINES:])

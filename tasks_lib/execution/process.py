@@ -40,7 +40,7 @@ FOREIGN = (
     "__PYVENV_LAUNCHER__",
 )
 #: How the variables begin that are shown; others are the user's own, and may be secrets.
-_SHOWN = ("PATH", "VIRTUAL_ENV", "CONDA_", "UV_", "POETRY_", "PIP_", "PYTHON", "MLOPS_LAB_")
+_SHOWN = ("PATH", "VIRTUAL_ENV", "CONDA_", "MAMBA_", "UV_", "POETRY_", "PIP_", "PYTHON")
 #: How the variables end by which a tool is told to stay offline.
 _OFFLINE = ("_OFFLINE", "_NO_INDEX")
 #: What is shown in place of a secret.
@@ -101,7 +101,7 @@ def visible(key: str, value: str) -> tuple[str, str]:
 
     The present PATH is `PATH` itself. A variable of the user's own may be a secret.
     """
-    if not key.startswith(_SHOWN) or key.startswith(_LOGINS):
+    if not key.startswith((*_SHOWN, "MLOPS_LAB_")) or key.startswith(_LOGINS):
         return HIDDEN, ""
     behind = f"{os.pathsep}{os.environ.get('PATH', '')}"
     if key == "PATH" and value.endswith(behind):

@@ -49,10 +49,11 @@ def layer(lab: Lab) -> str:
 @pytest.mark.parametrize(
     "fresh", [Case("conda_uv", engine) for engine in ENGINES], ids=str, indirect=True
 )
-def test_channel_in_a_spec_is_read_by_the_alias(fresh: Lab) -> None:
-    fresh.write("conda.yml", f"{CONDA_YML}  - conda-forge::click\n")
+def test_channel_in_a_spec_is_read_by_the_alias_and_nodefaults_is_none(fresh: Lab) -> None:
+    text = CONDA_YML.replace("  - conda-forge\n", "  - conda-forge\n  - nodefaults\n")
+    fresh.write("conda.yml", f"{text}  - conda-forge::click\n")
     fresh.ok("env.create")
-    fresh.write("conda.yml", f"{CONDA_YML}  - conda-forge::click\n  - conda-forge::six\n")
+    fresh.write("conda.yml", f"{text}  - conda-forge::click\n  - conda-forge::six\n")
     fresh.ok("env.update")
     (record,) = fresh.prefix.glob("conda-meta/six-*.json")
     asked = json.loads(record.read_text("utf-8"))

@@ -35,6 +35,11 @@ DAMAGED_26 = (
     f"{TOP}❌ Altered Files:\n\npython-3.11.7-0_cpython: 1\n\n"
     "❌ The environment is not consistent.\n\n❌ Missing Files:\n\nsix-1.17.0-py_0: 1\n\n"
 )
+#: what 26.7.1 printed of a channel in a folder, with that variable set
+FOLDER = (
+    f"{SOUND_26}❌ The following error occured while verifying `REQUESTS_CA_BUNDLE`: "
+    "404 Client Error: None for url: file:///srv/channel/linux-64\n\n"
+)
 PINS = "The following specs in /envs/demo/conda-meta/pinned are maybe malformed"
 CERTIFICATE = "Env var `REQUESTS_CA_BUNDLE` is pointing to a non existent file"
 CHANNEL = "The following error occured while verifying `REQUESTS_CA_BUNDLE`: Max retries exceeded"
@@ -61,7 +66,9 @@ def _read(stdout: str, stderr: str = "", code: int = 0) -> list[Result]:
     return list(conda_doctor.read(Path("nowhere"), Outcome(COMMAND, code, stdout, stderr, 1.0)))
 
 
-@pytest.mark.parametrize(("text", "checks"), [(SOUND, "3 checks"), (SOUND_26, "6 checks")])
+@pytest.mark.parametrize(
+    ("text", "checks"), [(SOUND, "3 checks"), (SOUND_26, "6 checks"), (FOLDER, "6 checks")]
+)
 def test_sound_report_passes(text: str, checks: str) -> None:
     (result,) = _read(text)
     assert (result.id, result.status, result.detail) == ("doctor.conda", Status.PASS, checks)

@@ -39,7 +39,6 @@ _PACKAGES = (
     "a",
     "--channel",
     "b",
-    "--override-channels",
     "six",
     "x y",
 )
@@ -90,10 +89,7 @@ TABLE = {
 def file(root: Path) -> CondaFile:
     """Return a conda file with all that an engine reads."""
     path = root / "conda.yml"
-    text = (
-        "name: demo\nchannels: [a, b, nodefaults]\n"
-        "dependencies: [python, six]\nvariables: {K: v w}\n"
-    )
+    text = "name: demo\nchannels: [a, b]\ndependencies: [python, six]\nvariables: {K: v w}\n"
     path.write_text(text)
     return CondaFile.read(path)
 
@@ -102,6 +98,18 @@ def _engine(name: str) -> conda_engines.Engine:
     return conda_engines.ENGINES[name](
         sys.executable if name == "rattler" else f"/opt/c/bin/{name}"
     )
+
+
+@pytest.mark.parametrize("name", ["conda", "mamba", "micromamba"])
+def test_nodefaults_is_no_channel(name: str, file: CondaFile, root: Path) -> None:
+    engine = _engine(name)
+    file = replace(file, channels=("a", "nodefaults"))
+    for command, verb, specs in (
+        (engine.create(root, file), "create", ("python", "six")),
+        (engine.install(root, file, ("six",)), "install", ("six",)),
+    ):
+        words = (verb, "--yes", "--prefix", str(root), "--channel", "a", "--override-channels")
+        assert command.argv == (engine.program, *words, *specs)
 
 
 @cases("name, action, expected", TABLE)
@@ -159,6 +167,7 @@ def test_rattler_gets_what_the_users_condarc_says(file: CondaFile, home: Path, r
         "channel_alias: file:///mirror\nchannels: [mine]\nmirrored_channels: {a: [http://m1, http://m2]}\n"
         "channel_priority: disabled\nssl_verify: false\noffline: true\n"
     )
+    file = replace(file, channels=("a", "b", "nodefaults"))
     argv = _engine("rattler").install(root, file, ("c::six",)).argv
     assert argv[2:] == (
         "install", "--prefix", str(root), "--channel", "file:///mirror/a", "--channel", "file:///mirror/b",

@@ -516,7 +516,44 @@ Because demo depends on pandas (3.0.0) which requires Python >=3.11, version sol
     ),
 }
 
+#: how conda 26.7.1 reports a crash, here a short one
+_CRASH = """
+# >>>>>>>>>>>>>>>>>>>>>> ERROR REPORT <<<<<<<<<<<<<<<<<<<<<<
+
+    Traceback (most recent call last):
+      File "/opt/conda/lib/python3.11/site-packages/urllib3/response.py", line 949, in _error_catcher
+        with self._error_catcher():
+             ^^^^^^^^^^^^^^^^^^^^^
+    {}
+
+`$ conda create --yes --prefix /srv/envs/t --channel badjson --override-channels bb`
+
+An unexpected error has occurred. Conda has prepared the above report.
+"""
 CONDA = {
+    "index cut off, conda 26.7": Failure(
+        _CRASH.format(
+            "json.decoder.JSONDecodeError: Unterminated string starting at: line 1 column 45 (char 44)"
+        ),
+        ("did not send a complete file: # >", "JSONDecodeError: Unterminated string"),
+        FAILED,
+        "broken download",
+    ),
+    "index cut off, conda-rattler-solver": Failure(
+        _CRASH.format("OSError: EOF while parsing a string at line 1 column 51"),
+        ("did not send a complete file: # >", "EOF while parsing"),
+        FAILED,
+        "broken download",
+    ),
+    "offline, conda-rattler-solver": Failure(
+        _CRASH.format(
+            "FileNotFoundError: failed to open file `/srv/pkgs/cache/7cd2fddd.json`: No such file or "
+            "directory (os error 2)"
+        ),
+        ("not in the caches", "leave out --offline"),
+        FAILED,
+        "not cached",
+    ),
     "no such package, conda 26.7": Failure(
         """
 PackagesNotFoundInChannelsError: The following packages are not available from current channels:

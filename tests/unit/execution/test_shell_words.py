@@ -94,6 +94,14 @@ def test_a_line_break_that_cmd_cannot_hold_leaves_the_sentence(
                 "cmd": "set UV_A=1& set UV_B=x y& uv",
             },
         ),
+        "a setting of mamba's": (
+            Command(("mamba",), env={"MAMBA_OFFLINE": "true"}),
+            {
+                "bash": "MAMBA_OFFLINE=true mamba",
+                "powershell": "$Env:MAMBA_OFFLINE = 'true'; mamba",
+                "cmd": "set MAMBA_OFFLINE=true& mamba",
+            },
+        ),
         "a variable of a user's": (
             Command(("uv",), env={"KEY": "hunter2"}),
             {
