@@ -8,7 +8,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from tasks_lib.checks.base import FactCheck, Finding, conda_line, has_conda_file, listed
-from tasks_lib.environments import conda_health
+from tasks_lib.environments import conda_consistency
 from tasks_lib.errors import Remedy
 from tasks_lib.project.manifests import read_text
 from tasks_lib.results import Status
@@ -117,7 +117,7 @@ def _cuda(facts: Facts) -> Iterable[Finding]:
         for text in record.get("depends") or ():
             if text.split()[:1] == ["__cuda"]:
                 needed.setdefault(name, f"{name} {record['version']} needs __cuda")
-    if needed and "__cuda" not in conda_health.virtual_packages():
+    if needed and "__cuda" not in conda_consistency.virtual_packages():
         for name, text in needed.items():
             yield Finding(f"{text}, and this machine has no CUDA driver.", *conda_line(facts, name))
 

@@ -13,6 +13,7 @@ import platformdirs
 from tasks_lib import bootstrap
 from tasks_lib.environments import (
     conda_activation,
+    conda_consistency,
     conda_doctor,
     conda_engines,
     conda_files,
@@ -146,7 +147,7 @@ class Conda(Environment):
 
     def details(self) -> dict[str, Any]:
         """Return the virtual packages, which say what the machine offers to conda's packages."""
-        return {"virtual_packages": conda_health.virtual_packages()}
+        return {"virtual_packages": conda_consistency.virtual_packages()}
 
     def packages(self, prefix: Path | None = None) -> dict[str, dict[str, Any]]:
         """Return conda's records by package name.

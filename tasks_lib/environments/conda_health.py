@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
-from tasks_lib.environments import conda_files, distribution_health, health_checks, site_packages
+from tasks_lib.environments import (
+    conda_consistency,
+    conda_files,
+    distribution_health,
+    health_checks,
+    site_packages,
+)
 from tasks_lib.environments.base import Owned
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import files
@@ -159,63 +165,26 @@ def unsatisfied(prefix: Path, specs: Sequence[str]) -> tuple[str, ...]:
     return tuple(lacking)
 
 
-def virtual_packages() -> dict[str, str]:
-    """Return what the solver assumes of this machine (`__cuda`, `__glibc`) and CONDA_OVERRIDE_*."""
-    import rattler  # noqa: PLC0415 - costs 0.05 s, which only the conda layer should pay
-
-    found = {}
-    for package in rattler.VirtualPackage.detect(rattler.VirtualPackageOverrides.from_env()):
-        name, version = str(package.into_generic()).split("=", 1)
-        found[name] = version.removesuffix("=0")
-    return found
-
-
 def verify(prefix: Path) -> Iterator[Result]:
-    """Check that every recorded file exists and has its SHA-256, and every recorded dependency."""
+    """Check every recorded file, and that the packages go together and with this machine."""
     try:
-        installed = packages(prefix)
+        installed, records = packages(prefix), _solver_records(prefix)
     except LabError as error:
         yield health_checks.CONDA_META.result(Status.FAIL, error.message, remedy=error.remedy)
         return
-    yield health_checks.CONDA_META.result(Status.PASS, f"{len(installed)} packages")
+    versions: dict[str, list[str]] = defaultdict(list)
+    for record in records:
+        versions[record.name.normalized].append(str(record.version))
+    twice = []
+    for name, found in versions.items():
+        if len(found) > 1:
+            twice.append(f"{name} ({' and '.join(found)})")
+    if twice:
+        yield distribution_health.listed(health_checks.CONDA_META, twice, "recorded twice:")
+    else:
+        yield health_checks.CONDA_META.result(Status.PASS, f"{len(installed)} packages")
     yield from conda_files.verify(prefix, installed)
-    yield _consistent(prefix)
-
-
-def _consistent(prefix: Path) -> Result:
-    """Check each package's `depends` and `constrains` against what is installed."""
-    try:
-        installed = _solver_records(prefix)
-    except LabError as error:
-        return health_checks.CONSISTENT.result(Status.FAIL, error.message, remedy=error.remedy)
-    named = defaultdict(list)
-    for record in installed:
-        named[record.name.normalized].append(record)
-    wrong: dict[str, str] = {}
-    for record in installed:
-        for text in record.depends:
-            # virtual packages are for the solver to judge
-            if not text.startswith("__") and not _is_met(text, installed):
-                wrong[record.name.normalized] = f"{record.name.normalized} needs {text}"
-        for text in record.constrains:
-            others = named.get(text.partition(" ")[0])
-            if others and not _is_met(text, others):
-                wrong[record.name.normalized] = f"{record.name.normalized} allows only {text}"
-    unmet = [text for _, text in sorted(wrong.items())]
-    return distribution_health.listed(
-        health_checks.CONSISTENT, unmet, "unmet:", more="more packages"
-    )
-
-
-def _is_met(text: str, installed: Sequence[rattler.PrefixRecord]) -> bool:
-    import rattler  # noqa: PLC0415 - costs 0.05 s, which only the conda layer should pay
-    from rattler.exceptions import InvalidMatchSpecError  # noqa: PLC0415 - the same
-
-    try:
-        spec = rattler.MatchSpec(text)
-    except InvalidMatchSpecError:
-        return False
-    return any(map(spec.matches, installed))
+    yield from conda_consistency.verify(prefix, records)
 
 
 def renewal(prefix: Path) -> Remedy:

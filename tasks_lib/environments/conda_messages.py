@@ -111,6 +111,12 @@ FAILURES = (
     ),
     Rule(
         ErrorCode.UNSOLVABLE,
+        "The pin {what} excludes what was named.",
+        Remedy("Change what you typed, or the pin in conda-meta/pinned"),
+        (r"the constraint (?P<what>[^\n\[]+)(?:\[[^\n]*\])? cannot be fulfilled",),
+    ),
+    Rule(
+        ErrorCode.UNSOLVABLE,
         "No set of versions satisfies all requirements: {said}",
         Remedy("Loosen one of the requirements named above"),
         ("UnsatisfiableError|cannot be solved|Could not solve for environment specs",),

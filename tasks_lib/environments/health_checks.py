@@ -46,6 +46,22 @@ CONSISTENT = Check(
     "A forced update can leave a package without what it needs.",
     CREATE_AGAIN,
 )
+MACHINE = Check(
+    "doctor.machine",
+    "conda's packages are for this machine",
+    "conda chooses packages for one platform and for what the machine has: its C library, its CUDA "
+    "driver. On another machine they may not start. CONDA_OVERRIDE_GLIBC and its like tell conda, "
+    "and this check, about another machine.",
+    CREATE_AGAIN,
+)
+PINNED = Check(
+    "doctor.pinned",
+    "what is installed meets the environment's pins",
+    "conda-meta/pinned limits the versions of every later conda command, which then changes what "
+    "does not meet it. `conda doctor` reports a pin of what is not installed: it may be misspelt.",
+    Remedy("Correct the pin in conda-meta/pinned, or install what it names"),
+    Status.WARN,
+)
 CONDA_DOCTOR = Check(
     "doctor.conda",
     "conda doctor finds nothing wrong",
@@ -109,6 +125,8 @@ OF_CONDA = (
     MISSING_FILES,
     ALTERED_FILES,
     CONSISTENT,
+    MACHINE,
+    PINNED,
     CONDA_DOCTOR,
     *OF_DISTRIBUTIONS,
 )

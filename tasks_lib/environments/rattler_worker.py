@@ -191,6 +191,7 @@ async def install(options: argparse.Namespace) -> int:
         locked_packages=[one for one in installed if one.name.normalized not in options.drop],
         virtual_packages=rattler.VirtualPackage.detect(rattler.VirtualPackageOverrides.from_env()),
         channel_priority=priority,
+        constraints=[await meant(pin, options, reader) for pin in _pins(options.prefix)],
     )
     say(f"solved: {len(records)} packages")
     if options.dry_run:
@@ -198,6 +199,16 @@ async def install(options: argparse.Namespace) -> int:
     else:
         await link(options, records, specs)
     return 0
+
+
+def _pins(prefix: Path) -> list[rattler.MatchSpec]:
+    """Return what `conda-meta/pinned` limits, where there is such a file."""
+    try:
+        lines = (prefix / "conda-meta" / "pinned").read_text("utf-8", "replace").splitlines()
+    except FileNotFoundError:
+        return []
+    texts = filter(None, map(str.strip, lines))
+    return [rattler.MatchSpec(text) for text in texts if not text.startswith("#")]
 
 
 def _print_difference(

@@ -110,6 +110,13 @@ def test_a_channels_name_before_a_package(new_lab: Callable[[Case], Lab], case: 
     lab = new_lab(case)
     lab.write("conda.yml", CONDA_YML.replace("- pip\n", "- conda-forge::pip\n"))
     lab.ok("setup")
+    if case.engine == "rattler":  # conda 24.7.1 takes what was typed over a pin, 26 refuses it
+        pinned = lab.prefix / "conda-meta" / "pinned"
+        pinned.write_text("# too old\nconda-forge::setuptools <1\n")
+        error = lab("deps.add", "conda-forge::setuptools", "--layer", "conda").error()
+        assert (error["code"], error["detail"][:21]) == ("unsolvable", "The pin setuptools <1")
+        assert lab.ok("check.doctor").ids("warn") == {"doctor.pinned"}
+        pinned.unlink()
     lab.ok("deps.add", "conda-forge::setuptools", "--layer", "conda")
     conda_yml = (lab.project / "conda.yml").read_text("utf-8")
     assert "conda-forge::setuptools" in conda_yml

@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 
     from tests.unit.conftest import Link
 
-CHECKS = ["doctor.conda-meta", "doctor.missing-files", "doctor.altered-files", "doctor.consistent"]
+CHECKS = [
+    "doctor.conda-meta",
+    "doctor.missing-files",
+    "doctor.altered-files",
+    "doctor.consistent",
+    "doctor.machine",
+    "doctor.pinned",
+]
 
 
 @pytest.fixture
@@ -195,6 +202,31 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "doctor.consistent",
         "tool allows only six <1",
     ),
+    "package that is recorded twice": (
+        lambda p: _again(p, "tool"),
+        "doctor.conda-meta",
+        "tool (0 and 1.0)",
+    ),
+    "C library that is too old": (
+        lambda p: _change(_record(p, "tool"), depends=["__glibc >=99"]),
+        "doctor.machine",
+        "tool needs __glibc >=99",
+    ),
+    "C library that is excluded": (
+        lambda p: _change(_record(p, "tool"), constrains=["__glibc <2"]),
+        "doctor.machine",
+        "tool allows only __glibc <2",
+    ),
+    "dependency on another system": (
+        lambda p: _change(_record(p, "tool"), depends=["__win"]),
+        "doctor.machine",
+        "tool needs __win",
+    ),
+    "package for another processor": (
+        lambda p: _change(_record(p, "tool"), subdir="linux-aarch64", noarch=None),
+        "doctor.machine",
+        "tool is for linux-aarch64",
+    ),
     "dependency that is no spec": (
         lambda p: _change(_record(p, "tool"), depends=["python >=<"]),
         "doctor.consistent",
@@ -212,6 +244,48 @@ def test_each_damage_fails_its_own_check(
     assert results[check].status is Status.FAIL
     assert words in results[check].detail
     assert results[check].remedy
+
+
+def _again(prefix: Path, name: str) -> None:
+    """Write a second record of a package, for its version 0."""
+    record = {**json.loads(_record(prefix, name).read_text()), "version": "0"}
+    (prefix / f"conda-meta/{name}-0-py_0.json").write_text(json.dumps(record))
+
+
+@cases(
+    "depends, override, status",
+    {
+        "no driver": ("__cuda >=12", "", Status.WARN),
+        "a driver that is too old": ("__cuda >=12", "11.8", Status.WARN),
+        "a driver": ("__cuda >=12", "12.4", Status.PASS),
+        "another processor of the same kind": ("__archspec 1=nothing", "", Status.WARN),
+        "what a plugin of conda's tells": ("__conda >=4", "", Status.PASS),
+    },
+)
+def test_what_another_machine_may_have_is_a_warning(
+    sound: Path, monkeypatch: pytest.MonkeyPatch, depends: str, override: str, status: Status
+) -> None:
+    _change(_record(sound, "tool"), depends=[depends])
+    monkeypatch.setenv("CONDA_OVERRIDE_CUDA", override)
+    result = found(sound)["doctor.machine"]
+    assert (result.status, depends in result.detail) == (status, status is Status.WARN)
+
+
+@cases(
+    "pin, detail",
+    {
+        "met": ("six 1.*", ""),
+        "met, with a channel and a comment": ("# why\n\n conda-forge::six >=1 \n", ""),
+        "not met": ("six <1", "not met: six <1 (1.17.0 is installed)."),
+        # conda 26.7.1 `health_checks/pinned.py`: "maybe malformed"
+        "of what is not installed": ("sixx", "not met: sixx (not installed)."),
+        "no spec": ("six >=<", "not met: six >=< (which conda cannot read)."),
+    },
+)
+def test_a_pin(sound: Path, pin: str, detail: str) -> None:
+    (sound / "conda-meta/pinned").write_text(pin)
+    result = found(sound)["doctor.pinned"]
+    assert (result.status, result.detail) == (Status.WARN if detail else Status.PASS, detail)
 
 
 def test_bytecode_that_is_gone_is_no_damage(sound: Path) -> None:

@@ -782,6 +782,14 @@ RATTLER = {
         BAD,
         "unknown package",
     ),
+    "a pin, py-rattler 0.28": Failure(
+        "rattler: cannot be solved: Cannot solve the request because of: The following packages "
+        "are incompatible\n└─ click * can be installed with any of the following options:\n"
+        "   └─ click 8.5.1\n└─ the constraint click <8 cannot be fulfilled\n\n",
+        ("The pin click <8 excludes",),
+        BAD,
+        "unsolvable",
+    ),
     "wrong spec": Failure(
         "rattler: invalid request: unable to parse version spec: >=<3\n",
         (">=<3", "conda.yml"),
