@@ -114,6 +114,12 @@ CANNOT_WRITE = Rule(
     Remedy("Check free space and permissions"),
     (r"Permission denied|Read-only file system|os error 13\b|os error 30\b",),
 )
+WRONG_PYTHON = Rule(
+    ErrorCode.WRONG_PYTHON,
+    "The environment's Python {what} does not satisfy requires-python.",
+    Remedy("Create one with a Python that does; a conda file has to name it", ("invoke", "setup")),
+    (),
+)
 VERSION_EXISTS = Rule(
     ErrorCode.VERSION_EXISTS,
     "The index has a file of this version already, and accepts no other in its place.",

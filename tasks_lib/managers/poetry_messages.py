@@ -13,6 +13,7 @@ from tasks_lib.execution.failure_rules import (
     UNKNOWN_REPOSITORY,
     UNKNOWN_REVISION,
     VERSION_EXISTS,
+    WRONG_PYTHON,
     Rule,
 )
 from tasks_lib.managers.locks import LOCK_AGAIN
@@ -54,14 +55,8 @@ FAILURES = (
         Remedy("Check the spelling and the group"),
         (r"The following packages were not found: (?P<what>[^\n]+)",),
     ),
-    Rule(
-        ErrorCode.WRONG_PYTHON,
-        "The environment's Python {what} does not satisfy requires-python.",
-        Remedy(
-            "Create one with a Python that does; where conda.yml names the Python, change it first",
-            ("invoke", "setup"),
-        ),
-        (r"Current Python version \((?P<what>[^)]+)\) is not allowed by the project",),
+    WRONG_PYTHON.saying(
+        r"Current Python version \((?P<what>[^)]+)\) is not allowed by the project"
     ),
     Rule(
         ErrorCode.PYTHON_RANGE_TOO_WIDE,

@@ -108,7 +108,8 @@ def draw(places: Sequence[str], folder: str) -> Answer:
             files.append(place)
     if not files:
         text = f"No proof lies in {', '.join(places)}."
-        remedy = Remedy("Create one", ("invoke", "proof.run"))
+        file = str(Path(places[0]) / "proof.json")
+        remedy = Remedy("Create one", ("invoke", "proof.run", "--proof", file))
         raise LabError(text, ErrorCode.INVALID_PROOF, remedy=remedy)
     cells = ordered(read_cells(files))
     results = []

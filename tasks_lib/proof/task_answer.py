@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib.errors import ExitCode, Remedy
-from tasks_lib.execution import shell_words
 from tasks_lib.results import Result, Status
 
 if TYPE_CHECKING:
@@ -32,8 +31,9 @@ def failure(task: str, outcome: Outcome) -> Result:
             status = Status.FAIL if failed else Status.ERROR
             parts = (row["title"], row["file"], row["detail"])
             detail = ": ".join(filter(None, parts))
-            argv = tuple(row["remedy_argv"])
-            text = row["remedy"].removesuffix(shell_words.joined(argv)).removesuffix(": ")
-            return Result(task, status, task, detail, Remedy(text, argv))
+            remedy = row["remedy"]
+            if row["remedy_argv"]:  # it is for the copy, which is gone
+                remedy = f"In the project itself, after a setup: {remedy}"
+            return Result(task, status, task, detail, Remedy(remedy))
     said = f"it ended with exit code {outcome.code} and no answer: {outcome.said[-300:]}"
     return Result(task, Status.ERROR, task, said)

@@ -27,6 +27,7 @@ from tasks_lib.execution.failure_rules import (
     UNKNOWN_REPOSITORY,
     UNKNOWN_REVISION,
     VERSION_EXISTS,
+    WRONG_PYTHON,
     Rule,
 )
 from tasks_lib.execution.process import Command
@@ -107,20 +108,9 @@ FAILURES = (
         (r"No matching distribution found for (?P<what>[^\n]+)",),
         online=True,
     ),
-    Rule(
-        ErrorCode.WRONG_PYTHON,
-        "The environment's Python {what} does not satisfy requires-python.",
-        Remedy(
-            "Create one with a Python that does; where conda.yml names the Python, change it first",
-            ("invoke", "setup"),
-        ),
-        (
-            (
-                r"requested interpreter resolved to Python (?P<what>\S+), which is incompatible "
-                r"with "
-                r"the project"
-            ),
-        ),
+    WRONG_PYTHON.saying(
+        r"requested interpreter resolved to Python (?P<what>\S+), which is incompatible "
+        r"with the project"
     ),
     Rule(
         ErrorCode.PYTHON_NOT_FOUND,

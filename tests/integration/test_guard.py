@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.integration.test_remedies import typed
 from tests.lab import CASES, CONDA_YML, HYBRIDS, Case, Lab, differences, tools, untouched, wheel
 
 if TYPE_CHECKING:
@@ -238,7 +239,7 @@ def test_a_package_of_condas_that_names_its_source_is_left_alone(sound: Lab) -> 
     assert "would become one from elsewhere (required by pyproject.toml): its direct_url" in said
     assert sound.case is not None
     assert f"deps.remove --engine {sound.case.engine} six --layer conda" in said
-    sound.ok("deps.remove", "six", "--layer", "conda")
+    typed(sound, sound("deps.add", "six").error())
     sound.ok("deps.add", "six")
     assert sound.ok("check.all", "--select", "ownership").ids("fail") == set()
 
@@ -305,14 +306,12 @@ def test_conda_takes_over_nothing_that_the_lock_owns(lab: Lab) -> None:
     lab.write("conda.yml", f"{CONDA_YML}  - six\n  - click-default-group\n")  # by hand
     for task in (("setup",), ("env.create",), ("check.fix",)):
         assert owner in refused(lab, *task)
-    missing = lab("deps.add", "no-such-package-anywhere", "--layer", "conda")
-    assert (missing.code, missing.error()["title"]) == (2, "unknown package")
-
-    lab.write("conda.yml", f"{CONDA_YML}  - six\n")
-    lab.ok("deps.remove", "click")
-    lab.ok("deps.add", "click-default-group", "--layer", "conda")
+    typed(lab, lab("setup").error())
+    lab.ok("setup")
     assert lab.installed()["click"] != version
     lab.ok("check.doctor")
+    missing = lab("deps.add", "no-such-package-anywhere", "--layer", "conda")
+    assert (missing.code, missing.error()["title"]) == (2, "unknown package")
 
 
 def test_a_pip_section_replaces_nothing_of_condas(sound: Lab) -> None:

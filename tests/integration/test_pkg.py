@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import shutil
 import socket
 import subprocess
 import sys
@@ -17,7 +18,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.integration.test_hybrid_checks import interrupted
 from tests.integration.test_members import BETA, workspace
+from tests.integration.test_remedies import mended
 from tests.lab import ENTRY, PYPROJECT, PYTHON, SAMPLE, Case, untouched
 
 if TYPE_CHECKING:
@@ -134,6 +137,15 @@ def test_build_publish_install(case: Case, new_lab: Callable[[Case], Lab], serve
         answers.append(lab("pkg.publish", *one, *to))
         assert (answers[-1].code, answers[-1].error()["title"]) == (2, "version exists")
     _silent(lab, *answers)
+
+
+def test_a_build_after_a_run_that_was_cut_short(new_lab: Callable[[Case], Lab]) -> None:
+    lab = workspace(new_lab(Case("pip_uv")))
+    lab.ok("setup")
+    with interrupted(lab):
+        task = "pkg.build --package tiny-beta --dry-run"
+        mended(lab, task, "project_changing", "setup")
+    shutil.rmtree(lab.home)
 
 
 @pytest.mark.parametrize("case", SAMPLE[:2], ids=str)

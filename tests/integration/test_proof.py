@@ -332,8 +332,16 @@ def test_a_project_that_only_poetrys_own_table_names_is_proven_and_is_no_stray(
     text = f'{table}[tool.poetry.dependencies]\npython = ">=3.11,<4"\nsix = "*"\n{backend}'
     (ground.project / "pyproject.toml").write_text(text)
     (ground.project / "tiny.py").touch()
-    document = ground.prove("pip_poetry")
+    (ground.project / "conda.yml").unlink()
+    proofs = ground.project / "mes preuves"
+    proofs.mkdir()
+    page = [PYTHON, str(ENTRY), "proof.page", "--json", str(proofs)]
+    (empty,) = answer(page, ground.project, ground.env)["results"]
+    words = [PYTHON, str(ENTRY), *empty["remedy_argv"][3:], "--json"]
+    document = answer(words, ground.project, ground.env)
     passed(document)
+    assert document["combo"]["id"] == "pip_poetry"
+    assert answer(page, ground.project, ground.env)["exit_code"] == 0
     made = proof_of(document)
     assert made["project"]["name"] == "tiny"
     assert {row["name"]: row["owner"] for row in made["installed"]}["tiny"] == "project"

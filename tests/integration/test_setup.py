@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tasks_lib.tools import executables
+from tests.integration.test_remedies import mended
 from tests.lab import (
     CASES,
     CLI,
@@ -407,20 +407,21 @@ python = "~{}"
 
 @pytest.mark.parametrize("fresh", MANAGERS, ids=str, indirect=True)
 def test_python_that_the_project_needs_is_found_before_anything_is_made(fresh: Lab) -> None:
-    others = {version.rpartition(".")[0]: path for version, path in executables.pythons()}
-    others.pop(VERSION, None)
     fresh.write("pyproject.toml", ANOTHER_PYTHON.format("3.4"))
     error = fresh("deps.lock").error()
     assert (error["code"], sorted(fresh.manifests())) == ("python_not_found", ["pyproject.toml"])
-    if not others:
-        pytest.skip("no second Python is on this machine")
-    version, path = max(others.items())
-    fresh.env["PATH"] += f"{os.pathsep}{path.parent}"
+    other = other_python()
+    if other is None:
+        pytest.skip("there is no other Python on this machine that is new enough")
+    version = other.name.removeprefix("python")
+    fresh.env["PATH"] += f"{os.pathsep}{other.parent}"
     fresh.write("pyproject.toml", ANOTHER_PYTHON.format(version))
     fresh.ok("deps.lock")
     fresh.ok("setup")
     assert fresh.run([str(fresh.python), "-V"]).stdout.startswith(f"Python {version}.")
     assert fresh.ok("setup").data["changed"] == []
+    fresh.write("pyproject.toml", ANOTHER_PYTHON.format(VERSION))
+    mended(fresh, "deps.lock", "wrong_python", "setup")
 
 
 PACKAGE = """

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.faults.hostile import Hostile, environment
+from tests.integration.test_remedies import mended
 from tests.lab import MANAGERS, PYTHON, VERSION, Lab, untouched
 from tests.repository import Git
 
@@ -89,6 +90,7 @@ def test_dynamic_dependencies_are_told_by_code_alone(dynamic: Lab) -> None:
         (result,) = dynamic.ok("check.lock").results
     assert result["status"] == "skip"
     assert "nobody has said yet that this checkout is trusted" in result["detail"]
+    mended(dynamic, "check.lock", "lock.fresh", "setup")
 
 
 @pytest.mark.parametrize("made", MANAGERS, ids=str, indirect=True)

@@ -143,23 +143,43 @@ TESTED = {
         "managers/poetry_settings.py",
         "(executables.typed('poetry'), *words, *of_project)",
     ): "integration/test_hybrid_remedies.py::test_poetry_finds_the_environment_again",
+    (
+        "execution/failure_rules.py",
+        "('invoke', 'setup')",
+    ): "integration/test_setup.py::"
+    "test_python_that_the_project_needs_is_found_before_anything_is_made",
+    (
+        "ownership/guard.py",
+        "('invoke', 'deps.remove', package, '--layer', 'conda')",
+    ): "integration/test_guard.py::test_a_package_of_condas_that_names_its_source_is_left_alone",
+    (
+        "ownership/guard.py",
+        "argv",
+    ): "integration/test_guard.py::test_conda_takes_over_nothing_that_the_lock_owns",
+    (
+        "project/manifests.py",
+        "('chmod', 'u+r', files.typed(path))",
+    ): "unit/project/test_manifests.py::test_a_file_that_its_owner_may_not_read_is_made_readable",
+    (
+        "project/trust.py",
+        "('invoke', 'setup')",
+    ): "integration/test_trust.py::test_dynamic_dependencies_are_told_by_code_alone",
+    (
+        "proof/matrix.py",
+        "('invoke', 'proof.run', '--proof', file)",
+    ): "integration/test_proof.py::"
+    "test_a_project_that_only_poetrys_own_table_names_is_proven_and_is_no_stray",
+    (
+        "workflows/publishing.py",
+        "('invoke', 'setup')",
+    ): "integration/test_pkg.py::test_a_build_after_a_run_that_was_cut_short",
     ("workflows/migration.py", "argv"): MOVED,
     ("workflows/migration_comparison.py", "argv"): MOVED,
 }
-#: Those that no test types yet; whoever writes a new one writes its test, and adds nothing here.
-#: `uv python install` cannot be: it downloads a Python. `task_answer.py` hands a task's own on.
+#: what downloads a Python is not typed
 UNTESTED = {
-    ("managers/poetry_messages.py", "('invoke', 'setup')"),
-    ("ownership/guard.py", "('invoke', 'deps.remove', package, '--layer', 'conda')"),
-    ("ownership/guard.py", "argv"),
-    ("project/manifests.py", "('chmod', 'u+r', files.typed(path))"),
-    ("project/trust.py", "('invoke', 'setup')"),
     ("proof/build_channel.py", "('uv', 'python', 'install', '3.11')"),
-    ("proof/matrix.py", "('invoke', 'proof.run')"),
-    ("proof/task_answer.py", "argv"),
     ("tools/executables.py", "(typed('uv'), 'python', 'install', python)"),
-    ("tools/uv.py", "('invoke', 'setup')"),
-    ("workflows/publishing.py", "('invoke', 'setup')"),
 }
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import stat
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks_lib.errors import ExitCode, LabError
+from tasks_lib.errors import ExitCode, LabError, Remedy
 from tasks_lib.project.conda_file import CondaFile
-from tasks_lib.project.manifests import PyProject, read_text
+from tasks_lib.project.manifests import PyProject, read_text, unreadable
 from tests.cases import cases
 
 if TYPE_CHECKING:
@@ -23,6 +26,18 @@ def test_folder_in_the_place_of_a_manifest_is_an_error_with_its_name(root: Path)
     with pytest.raises(LabError, match="cannot be read") as caught:
         read_text(root / "conda.yml")
     assert caught.value.file == "conda.yml"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes of POSIX")
+def test_a_file_that_its_owner_may_not_read_is_made_readable(tmp_path: Path) -> None:
+    path = tmp_path / "it's mine.toml"
+    path.touch(0o200)
+    facts = path.stat()
+    error = unreadable(path, path.name, "Permission denied")
+    assert error.remedy.argv[:2] == ("chmod", "u+r")
+    subprocess.run(error.remedy.argv, check=True)
+    assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE(facts.st_mode) | stat.S_IRUSR
+    assert unreadable(path, path.name, "no").remedy == Remedy(f"Make {path} readable for this user")
 
 
 HEAD = '[project]\nname = "demo"\n'
