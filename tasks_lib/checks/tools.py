@@ -72,9 +72,13 @@ def manifest(session: Session) -> Iterable[Step]:
 
 
 def _activation(session: Session) -> Activation | None:
-    """Return the activation, `None` without an environment that may be used."""
+    """Return the activation, `None` without an environment that may be used.
+
+    Where the project names no Python, `setup` has locked for that of the environment it makes.
+    """
+    made = session.command == "setup" and not session.project.pyproject.python_range
     try:
-        if session.trusted and session.environment.exists():
+        if session.trusted and (made or session.environment.exists()):
             return session.environment.activation()
     except LabError:
         pass  # `config.conda` reports it

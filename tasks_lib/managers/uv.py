@@ -277,18 +277,20 @@ class Uv(Manager):
             "check.lock",
             "check uv.lock",
             command,
-            known=partial(self._compared, command),
+            known=partial(self._compared, command, activation),
             reads=self._read_lock_check,
             needs=AFTER_LOCK,
             check=True,
         )
 
-    def _compared(self, command: Command, children: process.Children) -> list[Result] | None:
+    def _compared(
+        self, command: Command, activation: Activation | None, children: process.Children
+    ) -> list[Result] | None:
         """Return the results that need no code of the project; None where the command must tell.
 
         What has to be built for an answer is built in a copy: a build backend leaves files.
         """
-        outcome = uv_lock_check.outcome(self, children)
+        outcome = uv_lock_check.outcome(self, activation, children)
         found = uv_lock_check.fits(outcome) if outcome else None
         if found is not None:
             fault = "" if found else _LOCK_FAULTS["needs to be updated"]

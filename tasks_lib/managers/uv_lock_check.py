@@ -28,6 +28,7 @@ from tasks_lib.tools import executables, uv
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tasks_lib.environments.base import Activation
     from tasks_lib.execution.process import Outcome
     from tasks_lib.managers.base import Manager
 
@@ -61,11 +62,17 @@ _ALONE: dict[str, str | None] = {
 }
 
 
-def outcome(manager: Manager, children: process.Children) -> Outcome | None:
+def outcome(
+    manager: Manager, activation: Activation | None, children: process.Children
+) -> Outcome | None:
     """Run `uv lock --check` on copies; return None where the copies cannot be made."""
     argv = [manager.program, "lock", "--check", "--verbose"]
-    if manager.project.pyproject.allows(executables.running_python()):
-        argv += ["--python", executables.base_python()]
+    pyproject = manager.project.pyproject
+    python = executables.fitting(pyproject)
+    if activation and not (python and pyproject.python_range):
+        python = activation.python  # uv locks for that one and newer ones
+    if python:
+        argv += ["--python", str(python)]
     command = Command(tuple(argv), "compare uv.lock with the manifests", failures=uv.FAILURES)
     command = replace(command, env=uv.variables(manager.project))
     with tempfile.TemporaryDirectory(prefix="mlops-lab-") as name:

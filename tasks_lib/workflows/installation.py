@@ -239,8 +239,8 @@ def lock_step(
     """Return the step that writes the lock.
 
     It runs beside the creation of the environment (`after_environment`), unless only that
-    environment's Python fits the project. `upgrade` names the packages to upgrade; an empty one
-    upgrades all.
+    environment's Python fits the project, or the project names none: then uv locks for the one
+    that it is run with. `upgrade` names the packages to upgrade; an empty one upgrades all.
 
     Raises:
         LabError: There is no environment, and no Python of this machine fits.
@@ -251,15 +251,16 @@ def lock_step(
     needs: tuple[str, ...] = ()
     if not after_environment and environment.exists():
         activation = environment.activation()
-    elif executables.fitting(pyproject) is None:
-        if not after_environment:
+    elif executables.fitting(pyproject) is None or not pyproject.python_range:
+        if after_environment:
+            activation = environment.activation()
+            needs = _AFTER_ENV
+        elif pyproject.python_range:
             text = f"The project needs Python {pyproject.python_range}, and this machine has none."
             remedy = executables.installing("one", str(pyproject.pythons()[-1]))
             if environment.owns_packages:  # it brings its own
                 remedy = CREATE
             raise LabError(text, ErrorCode.PYTHON_NOT_FOUND, remedy=remedy)
-        activation = environment.activation()
-        needs = _AFTER_ENV
     command = session.manager.lock(activation, upgrade)
     return Step(
         "deps.lock",

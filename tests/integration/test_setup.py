@@ -420,8 +420,23 @@ def test_python_that_the_project_needs_is_found_before_anything_is_made(fresh: L
     fresh.ok("setup")
     assert fresh.run([str(fresh.python), "-V"]).stdout.startswith(f"Python {version}.")
     assert fresh.ok("setup").data["changed"] == []
-    fresh.write("pyproject.toml", ANOTHER_PYTHON.format(VERSION))
-    mended(fresh, "deps.lock", "wrong_python", "setup")
+
+
+def test_a_lock_is_for_the_python_that_the_environment_has(new_lab: Callable[[Case], Lab]) -> None:
+    other, lab = other_python(), new_lab(MANAGERS[-1])
+    if other is None:
+        pytest.skip("there is no other Python on this machine that is new enough")
+    lab.env["PATH"] += f"{os.pathsep}{other.parent}"
+    text = ANOTHER_PYTHON.partition("[tool.poetry.dep")[0]
+    lab.write("pyproject.toml", text)  # uv locks for the Python with which it runs, and newer ones
+    lab.ok("setup", "--python", other.name.removeprefix("python"))
+    lab.ok("deps.lock")
+    lab.ok("check.lock")
+    lab.write(
+        "pyproject.toml", text.replace("[tool", f'requires-python = "=={VERSION}.*"\n[tool', 1)
+    )
+    mended(lab, "deps.lock", "wrong_python", "setup")
+    shutil.rmtree(lab.home)
 
 
 PACKAGE = """

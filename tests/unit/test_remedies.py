@@ -146,8 +146,7 @@ TESTED = {
     (
         "execution/failure_rules.py",
         "('invoke', 'setup')",
-    ): "integration/test_setup.py::"
-    "test_python_that_the_project_needs_is_found_before_anything_is_made",
+    ): "integration/test_setup.py::test_a_lock_is_for_the_python_that_the_environment_has",
     (
         "ownership/guard.py",
         "('invoke', 'deps.remove', package, '--layer', 'conda')",
