@@ -254,10 +254,7 @@ class Uv(Manager):
         return self._command(argv, activation, why)
 
     def checks(self, activation: Activation | None) -> tuple[Step, ...]:
-        """Check what the manifest declares.
-
-        A second step runs `uv lock --check`, which finds too whether uv can read the manifest.
-        """
+        """Check what the manifest declares; the lock's check finds too whether uv can read it."""
         rules = Step(
             "check.config",
             "check what pyproject.toml declares",
