@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tasks_lib.errors import LabError
 from tasks_lib.ownership.owners import Owner
 from tasks_lib.project.version_ranges import minor
 from tasks_lib.proof import claims, document
@@ -108,7 +109,13 @@ class Cell:
 
 def read(paths: Iterable[Path]) -> list[Cell]:
     """Read proofs. The system is named where there are several; a repeated cell is numbered."""
-    cells = [_of(document.load(path)) for path in paths]
+    cells = []
+    for path in paths:
+        try:
+            cells.append(_of(document.load(path)))
+        except LabError as error:
+            error.file = error.file or str(path)
+            raise
     several = len({cell.machine for cell in cells}) > 1
     seen: Counter[str] = Counter()
     for at, cell in enumerate(cells):
@@ -121,6 +128,7 @@ def read(paths: Iterable[Path]) -> list[Cell]:
 
 
 def _of(proof: Proof) -> Cell:
+    claims.combo_of(proof["combo"])
     problem = ""
     if document.digest(proof) != proof["digest"]:
         problem = "it was changed after it was made"

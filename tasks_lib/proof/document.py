@@ -46,7 +46,7 @@ def read(path: Path) -> dict[str, Any]:
     """
     text = read_text(path, str(path))
     try:
-        proof = json.loads(text)
+        proof = json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
         proof = None
     if not isinstance(proof, dict) or proof.get("schema") != SCHEMA:
@@ -54,6 +54,15 @@ def read(path: Path) -> dict[str, Any]:
         remedy = Remedy("Name a file that proof.run has written")
         raise LabError(message, ErrorCode.INVALID_PROOF, remedy=remedy, file=path)
     return proof
+
+
+def _refuse(name: str) -> None:
+    """Refuse what Python reads and JSON does not have: `NaN`, `Infinity` and `-Infinity`.
+
+    Raises:
+        ValueError: always.
+    """
+    raise ValueError(name)
 
 
 def load(path: Path) -> dict[str, Any]:

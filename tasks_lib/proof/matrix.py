@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 #: bytes that one proof may need at its peak: a solver, and the tool that started it
 _MEMORY = 1_000_000_000
+#: the proofs of one page: drawing one takes 0.03 s, and all of them have a minute
+_MOST = 300
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,9 @@ def draw(places: Sequence[str], folder: str) -> Answer:
         file = str(Path(places[0]) / "proof.json")
         remedy = Remedy("Create one", ("invoke", "proof.run", "--proof", file))
         raise LabError(text, ErrorCode.INVALID_PROOF, remedy=remedy)
+    if len(files) > _MOST:
+        text = f"One page shows at most {_MOST} proofs, and these are {len(files)}."
+        raise LabError(text, ErrorCode.INVALID_OPTION, remedy=Remedy("Name fewer of them"))
     cells = ordered(read_cells(files))
     results = []
     for cell in cells:

@@ -12,7 +12,7 @@ from tasks_lib.environments import site_packages
 from tasks_lib.environments.base import SEEDS
 from tasks_lib.execution import failures, process, shell_words
 from tasks_lib.execution.plan import Step, execute
-from tasks_lib.ownership import graph, guard
+from tasks_lib.ownership import declarations, graph, guard
 from tasks_lib.ownership.facts import Facts
 from tasks_lib.ownership.owners import Owner
 from tasks_lib.session.session import Answer, passed
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 def align(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
     """Pin in pyproject.toml the versions that conda owns and the lock would replace, and lock.
 
-    The guard looks again afterwards: what it still refuses is not changed.
+    The guard looks again afterwards: what it still refuses is not changed. The answer's `pins` has
+    a row for each package: what was declared `before` (empty where nothing was), and the pin.
 
     Raises:
         LabError: There is no environment or no lock, or the pins cannot be satisfied.
@@ -44,9 +45,17 @@ def align(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answe
     if not wanted:
         execute([replace(look, needs=())], watcher)
         return passed("deps.align", "the lock and conda agree already")
+    declared: dict[str, str] = {}
+    for one in declarations.read(Facts(session)):
+        if one.group == "" and not one.member:
+            declared[canonicalize_name(one.requirement.name)] = str(one.requirement)
     pins = [f"{name}=={version}" for name, version in wanted.items()]
+    rows = []
+    for name, pin in zip(wanted, pins, strict=True):
+        rows.append({"name": name, "before": declared.get(name, ""), "after": pin})
     edit = edit_step(session, f"pin {', '.join(pins)}", session.manager.add(activation, pins))
-    return change(session, watcher, [edit, look], dry_run=dry_run)
+    answer = change(session, watcher, [edit, look], dry_run=dry_run)
+    return replace(answer, data={**answer.data, "pins": rows})
 
 
 def sync(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:

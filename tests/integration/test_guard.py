@@ -99,7 +99,9 @@ def test_refuses_then_align_solves_it(lab: Lab) -> None:
     before = conda_files(lab)
     assert None not in before.values()
 
-    lab.ok("deps.align")
+    pins = [{"name": "click", "before": "click<8.2", "after": f"click=={version}"}]
+    assert lab.ok("deps.align", "--dry-run", "--trust").data["pins"] == pins
+    assert lab.ok("deps.align").data["pins"] == pins
     assert f"click=={version}" in (lab.project / "pyproject.toml").read_text("utf-8").replace(
         " (", ""
     ).replace(")", "")

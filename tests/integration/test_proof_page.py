@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks_lib.proof import cell, page
+from tasks_lib.errors import ErrorCode, LabError
+from tasks_lib.proof import cell, figures, page
 from tests.browser import TAB
 from tests.lab import VERSION, Lab, variables
 from tests.proofs import claim, failed, package, proof, write
@@ -170,6 +171,16 @@ def test_hostile_proofs_run_nothing_and_the_policy_is_in_force(
     assert browser.console() == []
     browser.run("document.body.insertAdjacentHTML('beforeend', '<img src=\"x.png\">')")
     assert [line for line in browser.console() if "Content Security Policy" in line["message"]]
+
+
+def test_charts_that_take_too_long_are_one_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "_LIMIT", 0.05)  # less than any interpreter needs to start
+    with pytest.raises(LabError, match="did not end within 0 s") as raised:
+        page.write(cell.read(write(tmp_path, proof())), tmp_path / "out")
+    assert raised.value.code is ErrorCode.TOOL_TIMEOUT
+    assert not (tmp_path / "out" / "page.html").exists()
 
 
 def test_a_real_matrix_where_one_manager_fails_proves_the_other(
