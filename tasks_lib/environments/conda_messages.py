@@ -87,7 +87,7 @@ FAILURES = (
         ErrorCode.NOT_DECLARED,
         "{what} is not in the environment, so it cannot be removed.",
         Remedy("Check the spelling"),
-        (r"missing from the target environment:\s*-\s*(?P<what>[^\n]+)",),
+        (r"missing from the target environment:(?:\s*prefix: [^\n]+)?\s*-\s*(?P<what>[^\n]+)",),
     ),
     Rule(
         ErrorCode.UNKNOWN_PACKAGE,

@@ -1,6 +1,6 @@
 """What a user reads when a tool failed: every text here was printed by the real tool.
 
-uv 0.13.9, Poetry 2.5.1, conda 24.7.1 and py-rattler 0.28, each run once into the failure that its row names.
+uv 0.13.9, Poetry 2.5.1, conda 24.7.1 and 26.7.1, and py-rattler 0.28, each run once into the failure that its row names.
 """
 
 from __future__ import annotations
@@ -583,8 +583,8 @@ SpecsConfigurationConflictError: Requested specs conflict with configured specs.
     ),
     "frozen, conda 26.7": Failure(
         "\nEnvironmentIsFrozenError: Cannot modify '/srv/envs/lab'. The environment is marked as "
-        "frozen. You can bypass these protections with the `--override-frozen` flag, at your own "
-        "risk.\n",
+        "frozen. Reason:\n\n    In production.\n\nYou can bypass these protections with the "
+        "`--override-frozen` flag, at your own risk.\n",
         ("/srv/envs/lab is marked as frozen",),
         ExitCode.GUARD_REFUSED,
     ),
@@ -705,6 +705,13 @@ Current channels:
         ("absent",),
         BAD,
         stdout=f"{_CONDA}failed\n",
+    ),
+    "nothing to remove, conda 26.7": Failure(
+        "\nPackagesNotFoundInPrefixError: The following packages are missing from the target environment:\n"
+        "  prefix: /srv/envs/t\n\n  - absent-zz\n\n\n",
+        ("absent-zz is not in the environment",),
+        BAD,
+        "not declared",
     ),
     "wrong spec": Failure(
         "\nCondaValueError: invalid package specification: click >=<3\n\n", ("click >=<3",), BAD
