@@ -30,7 +30,7 @@ CONFIG_CONDA = Check(
     "config.conda",
     "the conda file is valid",
     "conda reads a broken file in its own way, or fails late.",
-    Remedy("Fix the file at the line that the result names"),
+    Remedy("Correct the conda file"),
 )
 ENV_EXISTS = Check(
     "env.exists",

@@ -52,7 +52,7 @@ _CHECK_NETWORK = Remedy("Check the network and the address, then run it again")
 NOT_CACHED = Rule(
     ErrorCode.NOT_CACHED,
     "What is needed is not in the caches: {said}",
-    Remedy("Leave out --offline"),
+    Remedy("Leave out --offline, or unset MLOPS_LAB_OFFLINE"),
     (),
     online=True,
 )

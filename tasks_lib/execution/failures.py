@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from typing import TYPE_CHECKING
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
@@ -35,10 +36,15 @@ def explain(outcome: Outcome, *, title: str = "") -> LabError:
             return _error(rule, found, said, command)
     last = _telling(said) or "it printed nothing."
     message = f"{command.program} ended with exit code {outcome.code}: {last}"
-    shown = redaction.without_secrets(shell_words.shown(command))
-    remedy = Remedy(f"Run it yourself to see all that it prints: {shown}")
     title = f"{title} failed" if title else ""
-    return LabError(message, ErrorCode.TOOL_FAILED, remedy=remedy, title=title)
+    return LabError(message, ErrorCode.TOOL_FAILED, remedy=by_hand(command), title=title)
+
+
+def by_hand(command: Command) -> Remedy:
+    """Return what shows all that a command prints, also where PATH has no such program."""
+    program = command.program if shutil.which(command.program) else command.argv[0]
+    shown = redaction.without_secrets(shell_words.shown(command, program=program))
+    return Remedy(f"Run it yourself to see all that it prints: {shown}")
 
 
 def demand(outcome: Outcome, *, title: str) -> Outcome:

@@ -122,8 +122,8 @@ def joined(words: Sequence[str], shell: str = "") -> str:
     return " ".join(typed)
 
 
-def shown(command: process.Command, shell: str = "") -> str:
-    """Return a command with its variables as a user types it.
+def shown(command: process.Command, shell: str = "", program: str = "") -> str:
+    """Return a command with its variables as a user types it, its program by its name or as given.
 
     The present PATH is the shell's own variable, and a user's own variables are not shown.
     """
@@ -132,7 +132,7 @@ def shown(command: process.Command, shell: str = "") -> str:
     for key, value in sorted(command.env.items()):
         if value is not None:
             settings.append(_setting(name, key, *process.visible(key, value)))
-    return "".join([*settings, joined([command.program, *command.argv[1:]], name)])
+    return "".join([*settings, joined([program or command.program, *command.argv[1:]], name)])
 
 
 def _setting(shell: str, name: str, value: str, behind: str) -> str:

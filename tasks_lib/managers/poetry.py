@@ -339,7 +339,7 @@ class Poetry(Manager):
         """
         if self.project.options.offline and argv[0] in _ONLINE and "--dry-run" not in argv:
             text = f"poetry {argv[0]} needs the network: it asks the index always."
-            remedy = Remedy("Leave out --offline, or use uv")
+            remedy = Remedy("Leave out --offline, or unset MLOPS_LAB_OFFLINE, or use uv")
             raise LabError(text, ErrorCode.NOT_OFFLINE, remedy=remedy)
         self.refuse_odd_files()
         env = {**PIP.unset(), **POETRY.unset()}

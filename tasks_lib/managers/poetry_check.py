@@ -21,7 +21,7 @@ CONFIG_POETRY = Check(
     "config.poetry",
     "poetry check finds nothing wrong",
     "Poetry refuses to work on a manifest that it finds invalid.",
-    Remedy("Fix pyproject.toml at the line that the result names"),
+    Remedy("Correct pyproject.toml"),
 )
 
 

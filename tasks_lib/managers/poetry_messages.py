@@ -81,7 +81,7 @@ FAILURES = (
         ErrorCode.INVALID_MANIFEST,
         "pyproject.toml cannot be read: {said}",
         Remedy("Correct pyproject.toml"),
-        ("Invalid TOML",),
+        ("Invalid TOML|The Poetry configuration is invalid|^- ",),  # and its list,
     ),
     Rule(
         ErrorCode.DAMAGED_LOCK,

@@ -19,7 +19,7 @@ CONFIG_PYPROJECT = Check(
     "config.pyproject",
     "pyproject.toml is valid",
     "uv reads a declaration only when it locks, so that a mistake shows late.",
-    Remedy("Fix pyproject.toml at the line that the result names"),
+    Remedy("Correct pyproject.toml"),
 )
 _NAME = re.compile(r"[A-Z0-9](?:[A-Z0-9._-]*[A-Z0-9])?", re.IGNORECASE)
 #: The types of the `[project]` table (PyPA's specification of pyproject.toml), without the keys

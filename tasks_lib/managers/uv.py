@@ -64,7 +64,7 @@ CONFIG_UV = Check(
     "config.uv",
     "uv can read pyproject.toml",
     "What uv cannot read, it can neither lock nor install.",
-    Remedy("Fix pyproject.toml at the line that the result names"),
+    Remedy("Correct pyproject.toml"),
 )
 
 

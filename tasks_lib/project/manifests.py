@@ -221,8 +221,7 @@ class PyProject:
         if not path.is_file():
             text = f"There is no {PYPROJECT} in {path.parent}."
             remedy = Remedy(
-                "Go to the project's folder, adopt this one with init, or begin a new project with "
-                "uv init --bare"
+                "Go to the project's folder; else init adopts this one, or says how to begin one"
             )
             raise LabError(text, ErrorCode.NO_PYPROJECT, file=PYPROJECT, remedy=remedy)
         self = cls(path, *read_toml(path))

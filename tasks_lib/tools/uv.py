@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
-from tasks_lib.execution import failures, files, shell_words
+from tasks_lib.execution import failures, files
 from tasks_lib.execution.failure_rules import (
     BROKEN_DOWNLOAD,
     CANNOT_WRITE,
@@ -152,6 +152,12 @@ FAILURES = (
     ),
     Rule(
         ErrorCode.INVALID_MANIFEST,
+        "{what} cannot be read: {said}",
+        Remedy("Correct {what}"),
+        (r"Failed to parse: `?(?P<what>[^`\n]*\buv\.toml)",),
+    ),
+    Rule(
+        ErrorCode.INVALID_MANIFEST,
         "pyproject.toml cannot be read: {said}",
         Remedy("Correct pyproject.toml"),
         ("Failed to parse: `?pyproject.toml`?|TOML parse error",),
@@ -255,7 +261,5 @@ def changes(outcome: Outcome) -> list[Change]:
     names = dict.fromkeys([*before, *after])
     if not names and "--dry-run" in outcome.command.argv and _NO_CHANGES not in said:
         text = "uv's dry run does not say what would change."
-        command = shell_words.shown(outcome.command)
-        remedy = Remedy(f"Run it yourself to see all that it prints: {command}")
-        raise LabError(text, ErrorCode.TOOL_FAILED, remedy=remedy)
+        raise LabError(text, ErrorCode.TOOL_FAILED, remedy=failures.by_hand(outcome.command))
     return [Change(name, before.get(name, ""), after.get(name, "")) for name in names]

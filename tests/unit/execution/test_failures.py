@@ -6,6 +6,7 @@ uv 0.13.9, Poetry 2.5.1, conda 24.7.1 and 26.7.1, and py-rattler 0.28, each run 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +17,9 @@ from tasks_lib.execution.process import Command, Outcome
 from tasks_lib.managers import poetry_messages
 from tasks_lib.tools import uv
 from tests.cases import cases
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BAD, FAILED, MISSING = ExitCode.BAD_REQUEST, ExitCode.TOOL_FAILED, ExitCode.TOOL_MISSING
 
@@ -279,6 +283,17 @@ project. Consider limiting your project's supported Python versions using `requi
         ("/nope/python", "--python"),
         MISSING,
     ),
+    "broken uv.toml": Failure(
+        """error: Failed to parse: uv.toml
+  cause: TOML parse error at line 1, column 9
+           |
+         1 | index = 5
+           |         ^
+         invalid type: integer `5`, expected a sequence
+""",
+        ("uv.toml cannot be read", "Correct uv.toml"),
+        BAD,
+    ),
     "broken TOML": Failure(
         """error: Failed to parse: pyproject.toml
   cause: TOML parse error at line 11, column 8
@@ -488,6 +503,12 @@ Because demo depends on pandas (3.0.0) which requires Python >=3.11, version sol
     "broken TOML": Failure(
         "\nInvalid TOML file /p/pyproject.toml: Unexpected character: '\\n' at line 11 col 7\n",
         ("pyproject.toml", "line 11"),
+        BAD,
+    ),
+    "configuration that Poetry refuses": Failure(
+        "\nThe Poetry configuration is invalid:\n  - tool.poetry.dependencies.foo must be valid"
+        " exactly by one definition (0 matches found)\n\n",
+        ("pyproject.toml", "tool.poetry.dependencies.foo", "Correct pyproject.toml"),
         BAD,
     ),
     "no requirement": Failure(
@@ -940,7 +961,7 @@ def test_offline_what_is_not_there_may_be_missing_in_the_caches_alone() -> None:
         assert (found.title, found.exit_code, str(found.remedy)) == (
             "not cached",
             FAILED,
-            "Leave out --offline",
+            "Leave out --offline, or unset MLOPS_LAB_OFFLINE",
         )
     assert failures.explain(_outcome("uv", "No space left on device")).title == "disk full"
 
@@ -950,10 +971,16 @@ def test_way_round_the_lock_is_no_advice() -> None:
         assert "--frozen" not in str(failures.explain(_outcome("uv", failure.stderr)))
 
 
-def test_unknown_failure_shows_what_was_printed_and_how_to_see_more() -> None:
+def test_unknown_failure_shows_what_was_printed_and_how_to_see_more(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
     found = failures.explain(_outcome("uv", "a strange thing\n\nhappened\n"), title="lock")
     assert found.message == "uv ended with exit code 1: a strange thing happened"
-    assert str(found.remedy) == "Run it yourself to see all that it prints: uv do it"
+    remedy = "Run it yourself to see all that it prints"
+    assert str(found.remedy) == f"{remedy}: /tools/bin/uv do it"
+    (tmp_path / "uv").touch(0o755)
+    assert str(failures.explain(_outcome("uv", "strange")).remedy) == f"{remedy}: uv do it"
     assert (found.title, found.exit_code) == ("lock failed", FAILED)
 
 

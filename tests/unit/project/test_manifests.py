@@ -134,7 +134,7 @@ def test_missing_pyproject_says_where_and_what_to_type(root: Path) -> None:
     with pytest.raises(LabError) as caught:
         PyProject.read(root / "pyproject.toml")
     assert str(root) in caught.value.message
-    assert "uv init" in str(caught.value.remedy)
+    assert "else init adopts this one" in str(caught.value.remedy)
 
 
 TEXTS = st.text(st.sampled_from("ab:-#[]{}&*!|>'\"%@`,?\\/=~. \t\n\r\0\x85\u2028é1"), max_size=60)
