@@ -296,10 +296,9 @@ class Uv(Manager):
         if any(result.status is Status.FAIL for result in results):
             return results
         if self.project.options.trusted:
-            built = outcome and uv_lock_check.in_a_copy(
-                self.project.root, command, outcome, children
-            )
-            return list(self._read_lock_check(built)) if built else None
+            if outcome is None:
+                return None
+            return uv_lock_check.built(self, command, outcome, children, self._read_lock_check)
         return [self.lock_result(Status.SKIP, f"uv cannot tell: {trust.WHY}.", trust.REMEDY)]
 
     def _read_lock_check(self, outcome: Outcome) -> Iterable[Result]:

@@ -8,9 +8,11 @@ build backend that does not exist, it answers in 20 ms and runs no code of the p
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import shutil
+import stat
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -18,15 +20,16 @@ from typing import TYPE_CHECKING, Any
 
 import tomlkit
 
-from tasks_lib.errors import ErrorCode, LabError
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import files, process
 from tasks_lib.execution.process import Command
 from tasks_lib.project import trust, workspace
 from tasks_lib.project.manifests import PYPROJECT, PyProject, read_text, read_toml
+from tasks_lib.results import Result, Status
 from tasks_lib.tools import executables, uv
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from tasks_lib.environments.base import Activation
     from tasks_lib.execution.process import Outcome
@@ -49,6 +52,8 @@ _DIFFERS = re.compile(
 #: The keys of a source in uv.lock that name a folder or file.
 _LOCAL = ("editable", "virtual", "directory", "path")
 _LARGEST_COPY = 1 << 28
+#: A larger file is linked into a copy: data, and nothing that a build writes.
+_LARGEST_FILE = 1 << 20
 _IGNORED = shutil.ignore_patterns(
     ".git", ".hg", ".svn", ".nox", ".tox", "__pycache__", ".*_cache", "node_modules", "conda-meta"
 )
@@ -83,21 +88,40 @@ def outcome(
         return process.run(command, children=children)
 
 
-def in_a_copy(
+def built(
+    manager: Manager,
+    command: Command,
+    told: Outcome,
+    children: process.Children,
+    read: Callable[[Outcome], Iterable[Result]],
+) -> list[Result] | None:
+    """Return what is `read` of a build in a copy, where uv has told that it needs one."""
+    try:
+        outcome = _in_a_copy(manager.project.root, command, told, children)
+    except OSError as error:
+        why = error.strerror or "some of its files cannot be read"
+        text = f"uv cannot tell: it has to build a copy of the project, and {why}."
+        remedy = Remedy("Move what no build needs out of the project's folder")
+        return [manager.lock_result(Status.SKIP, text, remedy)]
+    return list(read(outcome)) if outcome else None
+
+
+def _in_a_copy(
     root: Path, command: Command, told: Outcome, children: process.Children
 ) -> Outcome | None:
-    """Run a command in a copy of the project, where uv has told that it has to build something.
+    """Run a command in a copy; return None where uv has told that it needs no build.
 
-    Return None for other reasons, and for a project that is too large to be copied.
+    Raises:
+        OSError: The project is too large, or cannot be read.
+
     """
-    if _NO_BACKEND not in told.stderr or _size(root) > _LARGEST_COPY:
+    if _NO_BACKEND not in told.stderr:
         return None
+    if _size(root) > _LARGEST_COPY:
+        raise files.TooLargeError(errno.EFBIG, f"it has more than {_LARGEST_COPY >> 20} MiB")
     with tempfile.TemporaryDirectory(prefix="mlops-lab-") as name:
         folder = Path(name, root.name or "project")
-        try:
-            shutil.copytree(root, folder, symlinks=True, ignore=_left_out)
-        except OSError:  # such as a pipe, which no build needs, or a file that cannot be read
-            return None
+        shutil.copytree(root, folder, symlinks=True, ignore=_left_out, copy_function=_copy)
         if (root / ".git").is_dir():  # a backend may compute the version from it
             (folder / ".git").symlink_to(root / ".git")
         env = {**command.env, "GIT_OPTIONAL_LOCKS": "0"}
@@ -110,14 +134,24 @@ def _left_out(folder: str, names: list[str]) -> set[str]:
     return found | {name for name in names if Path(folder, name, "pyvenv.cfg").exists()}
 
 
+def _copy(source: str, target: str) -> None:
+    """Copy a file, or link to a large one; a pipe is nothing that a build needs."""
+    found = os.lstat(source)
+    if found.st_size > _LARGEST_FILE:
+        Path(target).symlink_to(source)
+    elif stat.S_ISREG(found.st_mode):
+        shutil.copy2(source, target)
+
+
 def _size(root: Path) -> int:
-    """Return the bytes in a folder that a copy would have."""
+    """Return the bytes that a copy of a folder would have."""
     total = 0
     for folder, folders, names in os.walk(root):
         left_out = _left_out(folder, folders)
         folders[:] = [name for name in folders if name not in left_out]
         for name in names:
-            total += os.lstat(os.path.join(folder, name)).st_size  # noqa: PTH118 - thousands
+            size = os.lstat(os.path.join(folder, name)).st_size  # noqa: PTH118 - thousands
+            total += size if size <= _LARGEST_FILE else 0
     return total
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from pathlib import Path
@@ -81,6 +82,18 @@ def test_dynamic_dependencies_are_told_by_code_alone(dynamic: Lab) -> None:
         shutil.rmtree(left)
     with untouched(dynamic):
         assert dynamic.ok("check.lock").ids("pass") == {"lock.fresh"}
+    data = dynamic.write("docs/0", "")
+    os.truncate(data, 1 << 30)
+    os.mkfifo(data.with_name("pipe"))
+    with untouched(dynamic):
+        assert dynamic.ok("check.lock").ids("pass") == {"lock.fresh"}
+    for number in range(1, 258):
+        os.truncate(dynamic.write(f"docs/{number}", ""), 1 << 20)
+    with untouched(dynamic):
+        (result,) = dynamic.ok("check.lock").results
+    assert result["status"] == "skip"
+    assert "it has more than 256 MiB" in result["detail"]
+    shutil.rmtree(data.parent)
     needs = dynamic.write("needs.txt", "iniconfig\ntoolz\n")
     with untouched(dynamic):
         assert dynamic("check.lock").ids("fail") == {"lock.fresh"}
