@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from invoke.config import Config
 from invoke.exceptions import (
@@ -23,7 +24,8 @@ from invoke.program import Program
 from invoke.util import helpline
 
 from tasks_lib import __version__, bootstrap, report
-from tasks_lib.cli import completion
+from tasks_lib.cli import command_line, completion
+from tasks_lib.cli.command_line import DEFAULT_WORDS
 from tasks_lib.cli.startup_error import refuse_error, wants_json
 from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy, meant
 from tasks_lib.execution import streams
@@ -34,12 +36,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from invoke.collection import Collection
+    from invoke.parser import Parser
     from invoke.parser.argument import Argument
 
 #: what a shell's completion begins with, before the words up to the cursor
 COMPLETE = ["--complete", "--"]
-#: The word that a task takes where the user gives none: Invoke has no optional words.
-_DEFAULT_WORDS = {"docs": "index"}
 #: The options of Invoke that mean something here. The others are about the commands that Invoke
 #: starts itself, and about where it finds tasks and settings.
 _CORE = {"help", "list", "list-depth", "list-format", "version"}
@@ -81,6 +82,24 @@ class _Program(Program):
             found[name] = given
         return found
 
+    def _make_parser(self) -> Parser:
+        """Return the parser of the tasks; it knows the former names of options too."""
+        parser = super()._make_parser()
+        for name, task in parser.contexts.items():
+            for former, option in getattr(self.collection[name], "former", {}).items():
+                task.flags[former] = task.flags[option]
+        return parser
+
+    def print_task_help(self, name: str) -> None:
+        """Print how a task is typed, what it does, and its options."""
+        task = self.parser.contexts[name]
+        behind = getattr(self.collection[name], "behind", "")
+        about = inspect.getdoc(self.collection[name]) or ""
+        lines = [f"Usage: {self.binary} {name} [--options]{command_line.usage(task, behind)}", ""]
+        lines += [f"{self.leading_indent}{line}".rstrip() for line in about.splitlines()]
+        sys.stdout.writelines(f"{line}\n" for line in (*lines, "", "Options:"))
+        self.print_columns(command_line.options(task))
+
     def load_collection(self) -> None:
         """Load `tasks.py`; what it prints goes to stderr."""
         try:
@@ -90,6 +109,15 @@ class _Program(Program):
             raise
         except Exception as error:  # noqa: BLE001 - whatever the user's file may raise
             raise _broken_tasks(error) from None
+
+    def parse_cleanup(self) -> None:
+        """Print what Invoke prints itself; `--list` may name a group of tasks."""
+        group = self.args.list.value
+        if isinstance(group, str) and group.partition(".")[0] not in self.collection.collections:
+            remedy = meant(group, self.collection.collections, command_line.LIST)
+            text = f"There is no group of tasks {group!r}."
+            raise LabError(text, ErrorCode.BAD_COMMAND_LINE, remedy=remedy)
+        super().parse_cleanup()
 
     def list_tasks(self) -> None:
         """Print the tasks, with `--json` as a document of the usual form."""
@@ -161,7 +189,10 @@ def _run(program: _Program, argv: list[str]) -> int:
         _parse(program, argv)
         program.update_config()
         program.execute()
-    except (AmbiguousEnvVar, CollectionNotFound, ParseError, UncastableEnvVar) as error:
+    except ParseError as error:
+        tasks = program.collection.to_contexts()
+        return _refuse(argv, command_line.wrong(error, program.core.unparsed, tasks))
+    except (AmbiguousEnvVar, CollectionNotFound, UncastableEnvVar) as error:
         return _refuse(argv, _wrong_command_line(str(error)))
     except LabError as error:  # of a task that has no project to answer for
         return _refuse(argv, error)
@@ -188,6 +219,10 @@ def _parse(program: _Program, argv: list[str]) -> None:
         sys.dont_write_bytecode = writes_no_bytecode
         _parse_tasks(program)
         program.parse_cleanup()
+        for task in program.tasks:
+            fault = command_line.fault(task)
+            if fault and hasattr(program.collection[task.name], "request"):
+                raise fault
     except Exit as left:
         if left.message:
             raise _wrong_command_line(left.message) from None
@@ -224,11 +259,20 @@ def _parse_tasks(program: Program) -> None:
         program.parse_tasks()
     except ParseError as error:
         task = error.context
-        if task is None or not task.missing_positional_args or task.name not in _DEFAULT_WORDS:
+        if task and command_line.wants_help(task):
+            _help(program, task)
+        if not task or not task.missing_positional_args or task.name not in DEFAULT_WORDS:
             raise
         words = program.core.unparsed
-        words.insert(words.index(task.name) + 1, _DEFAULT_WORDS[task.name])
+        words.insert(words.index(task.name) + 1, DEFAULT_WORDS[task.name])
         program.parse_tasks()
+    for task in filter(command_line.wants_help, program.tasks):
+        _help(program, task)
+
+
+def _help(program: Program, task: ParserContext) -> NoReturn:
+    program.print_task_help(str(task.name))
+    raise Exit
 
 
 def _broken_tasks(error: Exception) -> LabError:
@@ -246,12 +290,7 @@ def _broken_tasks(error: Exception) -> LabError:
 
 def _wrong_command_line(text: str) -> LabError:
     """Return the error for words that Invoke cannot read."""
-    text = text.replace("No idea what", "There is no task or option named")
-    text = text.replace(" is!", ".")
-    remedy = Remedy("List the tasks", ("invoke", "--list"))
-    if "'--dry'" in text or "'-R'" in text:
-        remedy = Remedy("Write --dry-run behind the task")
-    return LabError(text, ErrorCode.BAD_COMMAND_LINE, remedy=remedy)
+    return LabError(text, ErrorCode.BAD_COMMAND_LINE, remedy=command_line.LIST)
 
 
 def _refuse(argv: list[str], error: LabError) -> int:

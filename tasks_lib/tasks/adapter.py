@@ -13,7 +13,7 @@ from invoke.tasks import Task
 from tasks_lib.cli.request import Request, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from invoke.context import Context
 
@@ -30,7 +30,7 @@ class Option:
 
 #: the options that may be given again
 _LISTS = {"extra"}
-#: The shared options, in the order in which Invoke hands out their short names.
+#: The shared options.
 SHARED = {
     "dry_run": Option(help="print the commands of exactly this plan, and change nothing"),
     "combo": Option("pip_poetry, pip_uv, conda_poetry or conda_uv", ""),
@@ -56,6 +56,20 @@ SHARED = {
     "project": Option("work in this folder, as if that were typed there", ""),
     "quiet": Option(help="print what went wrong, and what was asked for, and no more"),
 }
+#: The short options: each letter means the same for every task, and Invoke's own are -h, -l, -D, -F
+#: and -V. What removes something or trusts someone has none.
+SHORT = {
+    "combo": "c",
+    "dry_run": "d",
+    "engine": "e",
+    "format": "f",
+    "group": "g",
+    "json": "j",
+    "output": "o",
+    "python": "p",
+    "quiet": "q",
+    "strict": "s",
+}
 EVERYWHERE = ("project", "quiet")
 PROJECT = ("combo", "engine", "trust")
 ANSWER = ("json", "format", "output")
@@ -77,17 +91,25 @@ class LabTask(Task[Any]):
         shared: Sequence[str],
         *,
         source: str = "",
+        behind: str = "",
+        former: Mapping[str, str] | None = None,
         **settings: Any,
     ) -> None:
         """Keep what every run of the task has in common.
 
-        `source` names the own option that is the request's `source`; `settings` are Invoke's.
+        `source` names the own option that is the request's `source`, `behind` what the task takes
+        behind `--`, and `former` its options by names that they had; `settings` are Invoke's.
         """
         self.request = request
         self.source = source
+        self.behind = behind
+        self.former = former or {}
         self.shared = [name for name in SHARED if name in shared]
         _session, _progress, *self.seen = inspect.signature(work).parameters.values()
-        super().__init__(work, **settings)
+        self.texts = dict(settings.get("help") or {})  # Invoke forgets them as it reads them
+        words = [one.name for one in self.seen if one.default is one.empty]
+        words = [name for name in words if name not in settings.get("iterable", ())]
+        super().__init__(work, positional=words, auto_shortflags=False, **settings)
 
     def argspec(self, body: Callable[..., Any]) -> inspect.Signature:
         """Return the parameters of which Invoke makes options: own ones, then shared ones."""
@@ -98,6 +120,15 @@ class LabTask(Task[Any]):
             inspect.Parameter(name, keyword, default=SHARED[name].default) for name in self.shared
         ]
         return inspect.Signature([*own, *shared])
+
+    def arg_opts(self, name: str, default: str, taken_names: set[str]) -> dict[str, Any]:
+        """Return what Invoke makes an option of, with its short name."""
+        found = super().arg_opts(name, default, taken_names)
+        found["help"] = self.texts.get(name)
+        if found.get("kind") is list:
+            found["default"] = []
+        found["names"] = [*found["names"], *SHORT.get(name, "")]
+        return found
 
     def __call__(self, context: Context, **options: Any) -> None:
         """Answer for the task with these options; what Invoke itself calls a dry run is one too."""

@@ -90,7 +90,10 @@ def align(session: Session, progress: Progress, dry_run: bool = False) -> Answer
 @lab_task(
     "deps.export",
     without=("output",),
-    help={"to": "requirements, pylock or environment", "output": "the file to write"},
+    help={
+        "to": "requirements, pylock or environment",
+        "output": "write the export to this file, and to stdout only that it was written",
+    },
 )
 def export(session: Session, _: Progress, to: str = "requirements", output: str = "") -> Answer:
     """Write requirements.txt with hashes or pylock.toml, or both layers as environment.yml."""
@@ -117,6 +120,7 @@ def update(
 @lab_task(
     "deps.add",
     changes=True,
+    behind="PACKAGE…",
     help={
         **_PACKAGES,
         "editable": "install folders so that they can be edited in place",
@@ -153,7 +157,7 @@ def add(
     return editing.edit(session, progress, names, how, dry_run=dry_run)
 
 
-@lab_task("deps.remove", changes=True, help=_PACKAGES)
+@lab_task("deps.remove", changes=True, behind="PACKAGE…", help=_PACKAGES)
 def remove(
     session: Session,
     progress: Progress,

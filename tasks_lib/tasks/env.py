@@ -75,7 +75,7 @@ def layers(session: Session, _: Progress, mermaid: bool = False) -> Answer:
 @lab_task(
     "env.export",
     without=("output",),
-    help={"output": "where to; mlops-lab.export.json if left out"},
+    help={"output": "write the description to this file"},
 )
 def export(session: Session, _: Progress, output: str = "mlops-lab.export.json") -> Answer:
     """Write a description of both layers, from which env.create --from makes them again."""
@@ -104,7 +104,11 @@ def shell(session: Session, progress: Progress, shell: str = "") -> Answer:
     return environment_info.shell(session, progress, shell)
 
 
-@lab_task("env.run", help={"command": "the command as one quoted word; better give it behind --"})
+@lab_task(
+    "env.run",
+    behind="COMMAND…",
+    help={"command": "the command as one quoted word; better give it behind --"},
+)
 def run(
     session: Session, progress: Progress, command: str = "", json: bool = False, format: str = ""
 ) -> Answer:

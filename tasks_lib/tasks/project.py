@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@task(help={"only": "unit, contract, cli, integration or faults"})
+@task(auto_shortflags=False, help={"only": "unit, contract, cli, integration or faults"})
 def test(_: Context, only: str = "") -> None:  # noqa: PT028 - an Invoke task, no test
     """Run the linters and the tests; what stands behind -- goes to pytest."""
     from tasks_lib.workflows import self_test
@@ -40,7 +40,10 @@ def faults(_: Context) -> None:
     finish(self_test.faults(ROOT, behind_dashes()))
 
 
-@task(help={"examples": "run the console blocks, and put their real output into the pages"})
+@task(
+    auto_shortflags=False,
+    help={"examples": "run the console blocks, and put their real output into the pages"},
+)
 def write_docs(_: Context, examples: bool = False) -> None:
     """Write the pages of the documentation that are made from the code."""
     from tasks_lib.workflows import self_test

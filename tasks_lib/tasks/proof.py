@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from tasks_lib.session.session import Answer, Session
 
 _CHANNEL = "local, strict, or auto (a local channel where none of conda.yml's answers)"
+#: `--output` is a file, for every task
+_FORMER = {"--output": "--folder"}
 _RUN = {
     "channel": _CHANNEL,
     "proof": "the file to write the proof to; else one in .nox/proofs",
@@ -55,7 +57,7 @@ _MATRIX = {
     "engine": "this engine alone; may be given again",
     "python": "this Python, e.g. 3.12, and not all that are found; may be given again",
     "jobs": "how many at once; else by cores and memory",
-    "output": "the folder for the proofs and their page; else .nox/proofs",
+    "folder": "the folder for the proofs and their page; else .nox/proofs",
 }
 
 
@@ -66,6 +68,7 @@ _MATRIX = {
     without=("engine", "output"),
     help=_MATRIX,
     iterable=["only", "engine", "python"],
+    former=_FORMER,
 )
 def matrix(
     session: Session,
@@ -75,13 +78,13 @@ def matrix(
     python: list[str],
     jobs: str = "",
     channel: str = "auto",
-    output: str = "",
+    folder: str = "",
     dry_run: bool = False,
 ) -> Answer:
     """Prove every combo with every engine and Python found here; write one page and badges."""
     from tasks_lib.proof.matrix import Choice, run
 
-    choice = Choice(only, engine, python, jobs, channel, output)
+    choice = Choice(only, engine, python, jobs, channel, folder)
     return run(session, progress, choice, dry_run=dry_run)
 
 
@@ -91,11 +94,13 @@ def matrix(
     without=("output",),
     help={
         "proofs": "a file, or a folder of them; more: behind --",
-        "output": "the folder to write to",
+        "folder": "the folder to write to",
     },
+    behind="PROOF…",
+    former=_FORMER,
 )
-def page(_: None, __: Progress, proofs: str, output: str = ".nox/proofs") -> Answer:
+def page(_: None, __: Progress, proofs: str, folder: str = ".nox/proofs") -> Answer:
     """Write proofs that were made before as one page, as Markdown and as badges."""
     from tasks_lib.proof.matrix import draw
 
-    return draw([proofs, *behind_dashes()], output)
+    return draw([proofs, *behind_dashes()], folder)

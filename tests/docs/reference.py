@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib.checks import registry
+from tasks_lib.cli import command_line
 from tasks_lib.cli.request import Scope
 from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.errors import ErrorCode, ExitCode
@@ -103,10 +104,11 @@ def _tasks() -> str:
     """Return the options that many tasks share once, then each task with its own."""
     tasks = namespace().to_contexts()
     shared = {}
+    rows = []
     for name in _SHARED:
         example = next(task for task in tasks if name in task.args)
         shared[name] = str(example.args[name].help)
-    rows = [(f"`--{name}`", text) for name, text in shared.items()]
+        rows.append((_flags(example.args[name]), shared[name]))
     blocks = ["## Options of many tasks", _table(("option", "meaning"), rows)]
     group = None
     for task in sorted(tasks, key=_group):
@@ -123,7 +125,8 @@ def _group(task: ParserContext) -> str:
 
 def _task(task: ParserContext, shared: Mapping[str, str]) -> list[str]:
     """Return the blocks of one task: what it does, how it is typed, and its options."""
-    typed = f"invoke {task.name}"
+    behind = getattr(namespace()[str(task.name)], "behind", "")
+    typed = f"invoke {task.name}{command_line.usage(task, behind)}"
     rows = []
     also = []
     for option in task.args.values():
@@ -131,8 +134,10 @@ def _task(task: ParserContext, shared: Mapping[str, str]) -> list[str]:
         if shared.get(name) == option.help:
             also.append(_flags(option))
         elif option.positional:
-            typed += f" {name.upper()}"
-            rows.append((f"`{name.upper()}`, {_flags(option)}", option.help, "required"))
+            required = "" if task.name in command_line.DEFAULT_WORDS else "required"
+            rows.append(
+                (f"`{command_line.shown(option)}`, {_flags(option)}", option.help, required)
+            )
         else:
             rows.append((_flags(option), option.help, _code(option.default or "")))
     blocks = [f"### {task.name}", str(namespace()[str(task.name)].__doc__), f"`{typed}`"]

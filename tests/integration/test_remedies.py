@@ -143,6 +143,9 @@ TYPED_WRONGLY = (
     ("env.list", "--name", "nothing"),
     ("env.run",),
     ("nonsense",),
+    ("help",),
+    ("deps.ad", "click"),
+    ("deps.add", "--comb", "pip_uv", "click"),
 )
 
 
