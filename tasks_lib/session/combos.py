@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tasks_lib.environments import ENVIRONMENTS, claims, site_packages
 from tasks_lib.environments.base import SEEDS
-from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
+from tasks_lib.errors import ErrorCode, LabError, Remedy, nearest
 from tasks_lib.execution import files, state_folder
 from tasks_lib.managers import DEFAULT, MANAGERS
 from tasks_lib.project.manifests import PYPROJECT
@@ -75,7 +75,9 @@ def parse(  # noqa: PLR0913 - each says where the name was read
     if environment not in ENVIRONMENTS or manager not in MANAGERS:
         valid = names()
         text = f"There is no combo {name!r}; the combos are {', '.join(valid)}."
-        remedy = meant(name, valid, Remedy(f"Choose one, e.g. {option} {valid[-1]}"))
+        remedy = Remedy(f"Choose one, e.g. {option} {valid[-1]}")
+        if near := nearest(name, valid):
+            remedy = Remedy(f"Did you mean {option} {near[0]}?")
         raise LabError(text, ErrorCode.UNKNOWN_COMBO, remedy=remedy, file=file, line=line)
     return Combo(environment, manager, source, reason)
 
@@ -196,6 +198,24 @@ def _manager(project: Project, environment: Environment) -> tuple[str, str]:
     if installer:
         return installer, f"{installer} installed what is in it"
     return "", ""
+
+
+def expect_reader(project: Project, chosen: Combo) -> None:
+    """Raise an error where only another manager reads what the manifest requires.
+
+    The chosen one would lock and install nothing, and end well.
+    """
+    if project.pyproject.table("project") or MANAGERS[chosen.manager](project).required_names():
+        return
+    readers = [name for name, manager in MANAGERS.items() if manager(project).required_names()]
+    if readers:
+        other = f"{chosen.environment}_{readers[0]}"
+        text = f"There is no [project] table, and {chosen.manager} reads no other."
+        remedy = Remedy(
+            f"Use {readers[0]}, which does; 'migrate' moves the project later",
+            ("invoke", "setup", "--combo", other),
+        )
+        raise LabError(text, ErrorCode.NOT_SUPPORTED, file=PYPROJECT, remedy=remedy)
 
 
 def _installer(environment: Environment, choices: Collection[str]) -> str:

@@ -243,8 +243,10 @@ def lock_step(
     that it is run with. `upgrade` names the packages to upgrade; an empty one upgrades all.
 
     Raises:
-        LabError: There is no environment, and no Python of this machine fits.
+        LabError: There is no environment, and no Python of this machine fits; or the manager does
+            not read what the manifest requires.
     """
+    combos.expect_reader(session.project, session.combo)
     environment = session.environment
     pyproject = session.project.pyproject
     activation = None

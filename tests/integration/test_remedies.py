@@ -27,6 +27,15 @@ CONDA_UV = Case("conda_uv", "rattler")
 #: the manifest's own dependency brings click, and needs another than the channel's
 OLDER = 'dependencies = ["click<8.2", "click-default-group>=1.2"]'
 
+POETRYS = """\
+[tool.poetry]
+package-mode = false
+
+[tool.poetry.dependencies]
+python = ">=3.11"
+six = "*"
+"""
+
 
 def wrong(lab: Lab, *task: str) -> list[dict[str, Any]]:
     """Return the results of a task that have a remedy."""
@@ -89,6 +98,21 @@ def test_a_damaged_lock_is_locked_again(case: Case, new_lab: Callable[[Case], La
     assert row["status"] == "fail"
     typed(lab, row)
     lab.ok("check.lock")
+    shutil.rmtree(lab.home)
+
+
+def test_a_manifest_that_only_the_other_manager_reads(new_lab: Callable[[Case], Lab]) -> None:
+    """Of such a manifest, uv 0.13.9 locks and installs nothing, and ends well."""
+    lab = new_lab(Case("pip_uv"))
+    lab.write("pyproject.toml", POETRYS)
+    (row,) = wrong(lab, "setup")
+    assert (row["code"], row["detail"]) == (
+        "not_supported",
+        "There is no [project] table, and uv reads no other.",
+    )
+    assert [path.name for path in lab.project.iterdir()] == ["pyproject.toml"]
+    typed(lab, row)
+    assert "six" in lab.installed()
     shutil.rmtree(lab.home)
 
 

@@ -75,6 +75,7 @@ HYBRID = (
     "integration/test_hybrid_remedies.py::test_each_command_of_a_check_leaves_what_the_check_found"
 )
 MOVED = "integration/test_adopt.py::test_what_cannot_be_moved_changes_nothing"
+OTHER_MANAGER = f"{TYPED}test_a_manifest_that_only_the_other_manager_reads"
 LOCK = f"{TYPED}test_a_damaged_lock_is_locked_again"
 #: each command of a remedy, by its module: the test that types it in the state that prints it
 TESTED = {
@@ -89,6 +90,7 @@ TESTED = {
         "('invoke', 'deps.align', 'setup', '--recreate')",
     ): REPLACED,
     ("managers/locks.py", "('invoke', 'deps.lock')"): LOCK,
+    ("session/combos.py", "('invoke', 'setup', '--combo', other)"): OTHER_MANAGER,
     (
         "ownership/guard.py",
         "('invoke', 'deps.align')",

@@ -53,7 +53,7 @@ def test_a_combo_that_does_not_exist_names_the_option_of_this_task(project: Make
         migration.migrate(
             session, progress, "pip_pety", leave_behind=False, remove_old=False, dry_run=True
         )
-    assert str(caught.value.remedy) == "Choose one, e.g. --to conda_uv"
+    assert str(caught.value.remedy) == "Did you mean --to pip_poetry?"
 
 
 #: shared/cases/24-hatch-module-name
