@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks_lib.environments.base import MADE, State
+from tasks_lib.environments.health_checks import STARTS
 from tasks_lib.errors import LabError, Remedy
 from tasks_lib.execution import failures
 from tasks_lib.execution.plan import Step, unknown
+from tasks_lib.execution.process import Command
 from tasks_lib.ownership import graph
 from tasks_lib.ownership.facts import Facts
 from tasks_lib.project import conda_file, trust
@@ -47,7 +51,9 @@ COMPAT = Check(
     Remedy("Install what the lock lists, and remove strays", ("invoke", "deps.lock", "deps.sync")),
 )
 #: the rows of this module; environments and managers have their own
-CHECKS = (CONFIG_CONDA, ENV_EXISTS, COMPAT)
+CHECKS = (CONFIG_CONDA, ENV_EXISTS, COMPAT, STARTS)
+#: what Python's `site` says on stderr of a line that fails (3.9 to 3.14, `addpackage`)
+_PTH = re.compile(r"Error processing line (\d+) of ([^\n]+):\n(.*?)\nRemainder of file", re.DOTALL)
 
 
 def config(session: Session) -> Iterable[Step]:
@@ -107,6 +113,43 @@ def doctor(session: Session) -> Iterable[Step]:
         yield tool
     title = f"verify every file that the records of {environment.where} name"
     yield Step("check.doctor", title, work=lambda: _health(environment), needs=MADE, check=True)
+
+    yield _start(session)
+
+
+def _start(session: Session) -> Step:
+    """Return the step that starts the environment's interpreter, which runs its .pth files."""
+    why = "see whether the interpreter starts, and what its .pth files say"
+    python = str(session.environment.python)
+    return Step(
+        "check.doctor.start",
+        "start the interpreter",
+        Command((python, "-I", "-B", "-c", ""), why),
+        reads=_started,
+        known=lambda _: _not_started(session),
+        needs=MADE,
+        check=True,
+    )
+
+
+def _not_started(session: Session) -> Iterable[Result] | None:
+    if session.environment.state() is not State.PRESENT:
+        return ()  # `env.exists` reports it
+    if session.trusted:
+        return None
+    return [STARTS.result(Status.SKIP, f"{trust.WHY}.", remedy=trust.REMEDY)]
+
+
+def _started(outcome: Outcome) -> Iterable[Result]:
+    """Read what was said: Python goes on where a line of a .pth file fails."""
+    for line, path, said in _PTH.findall(outcome.stderr):
+        reason = said.strip().splitlines()[-1].strip()
+        yield STARTS.result(Status.FAIL, f"Line {line} of {Path(path).name} fails: {reason}")
+    if not outcome.ok:
+        said = (outcome.said.splitlines() or ["it printed nothing"])[-1]
+        yield STARTS.result(Status.FAIL, f"The interpreter does not start: {said}")
+    elif not _PTH.search(outcome.stderr):
+        yield STARTS.result(Status.PASS)
 
 
 def _health(environment: Environment) -> Iterable[Result]:

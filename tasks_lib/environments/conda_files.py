@@ -151,6 +151,26 @@ def _hashes_in(item: Mapping[str, Any]) -> set[str]:
     return {item[key] for key in ("sha256", "sha256_in_prefix") if item.get(key)}
 
 
+def entry_points(prefix: Path, installed: Mapping[str, dict[str, Any]]) -> dict[str, bool]:
+    """Return the scripts that conda's packages have, and whether conda generated each."""
+    places, found = _places(prefix), {}
+    for record in installed.values():
+        for item in _paths(record, places):
+            folder, _, name = item["_path"].rpartition("/")
+            if folder == "bin":
+                found[name] = item.get("path_type") == "unix_python_entry_point"
+    return found
+
+
+def compiled(prefix: Path, installed: Mapping[str, dict[str, Any]]) -> list[str]:
+    """Return the paths of the bytecode that was compiled as packages were linked."""
+    found: list[str] = []
+    for record in installed.values():
+        made = [one["_path"] for one in listed(record) if one.get("path_type") == "pyc_file"]
+        found += [f"{prefix}/{path}" for path in made]
+    return found
+
+
 def verify(prefix: Path, installed: Mapping[str, dict[str, Any]]) -> Iterator[Result]:
     """Check that every recorded file exists, and that it is as it was installed."""
     places = _places(prefix)

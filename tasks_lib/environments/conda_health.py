@@ -179,12 +179,34 @@ def verify(prefix: Path) -> Iterator[Result]:
     for name, found in versions.items():
         if len(found) > 1:
             twice.append(f"{name} ({' and '.join(found)})")
+    lost = _lost(prefix, installed)
     if twice:
         yield distribution_health.listed(health_checks.CONDA_META, twice, "recorded twice:")
-    else:
+    if lost:
+        text = "conda installed these, and has no record of them:"
+        yield distribution_health.listed(health_checks.CONDA_META, lost, text)
+    if not twice and not lost:
         yield health_checks.CONDA_META.result(Status.PASS, f"{len(installed)} packages")
     yield from conda_files.verify(prefix, installed)
     yield from conda_consistency.verify(prefix, records)
+    scripts = conda_files.entry_points(prefix, installed)
+    generated = [name for name, is_generated in scripts.items() if is_generated]
+    yield distribution_health.moved(prefix, generated, scripts.keys() - {*generated})
+
+
+def _lost(prefix: Path, installed: Mapping[str, dict[str, Any]]) -> list[str]:
+    """Return the distributions that conda installed, by their own record, and does not know."""
+    known = set()
+    for record in installed.values():
+        for file in record.get("files") or ():
+            match = _RECORD.match(file)
+            if match:
+                known.add(match[0].rpartition("/")[2])
+    by = site_packages.installers(prefix)
+    found = site_packages.distributions(prefix)
+    return [
+        one.name for one in found if by.get(one.name) == "conda" and one.folder.name not in known
+    ]
 
 
 def renewal(prefix: Path) -> Remedy:
@@ -201,7 +223,11 @@ def health(prefix: Path) -> Iterator[Result]:
     """Check all records of an environment; each result has the remedy that works in it."""
     owned = owned_or_none(prefix)
     again = _renewal(owned)
-    found = distribution_health.health(prefix, owned)
+    try:
+        compiled = conda_files.compiled(prefix, packages(prefix))
+    except LabError:
+        compiled = []  # `verify` reports it
+    found = distribution_health.health(prefix, owned, compiled)
     for one in itertools.chain(verify(prefix), found):
         is_again = one.remedy == health_checks.CREATE_AGAIN
         yield replace(one, remedy=again) if is_again else one

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import os
 import re
@@ -13,7 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks_lib.environments import health_checks
-from tasks_lib.environments.site_packages import Distribution, distributions, record_rows
+from tasks_lib.environments.site_packages import (
+    Distribution,
+    distributions,
+    record_rows,
+    site_packages,
+)
 from tasks_lib.execution import files
 from tasks_lib.results import Check, Result, Status
 
@@ -26,14 +32,20 @@ if TYPE_CHECKING:
 
 _SHEBANG_READ = 512
 _SHEBANG = re.compile(rb"#!(?:/bin/sh\s*\n'''exec' )?['\"]?(/[^\n'\"]*?/bin/python[\d.]*)")
+_CACHED = re.compile(
+    r"(?P<folder>.*/)__pycache__/(?P<name>[^/]+?)\.cpython-(?P<version>\d+)t?(?:\.opt-[12])?\.pyc"
+)
 _SHOWN = 5
 _SHA256 = "sha256="
 
 
-def health(prefix: Path, verified: Collection[str] = ()) -> Iterator[Result]:
+def health(
+    prefix: Path, verified: Collection[str] = (), compiled: Iterable[str] = ()
+) -> Iterator[Result]:
     """Check for damaged and duplicate records, and for recorded files that are gone or changed.
 
-    Changed files of the distributions in `verified` are found by others: conda has its own records.
+    Changed files of the distributions in `verified` are found by others: conda has its own records,
+    which also name the bytecode that is `compiled`.
     """
     found = list(distributions(prefix))
     records = {one.folder: record_rows(one) for one in found}
@@ -63,6 +75,9 @@ def health(prefix: Path, verified: Collection[str] = ()) -> Iterator[Result]:
         if len(known) > 1 or "" in known:
             twice.append(f"{os.path.relpath(path, prefix)} ({' and '.join(sorted(hashes))})")
     yield listed(health_checks.SHARED_FILES, twice, "only one of them has its file:")
+    bytecode = [*compiled, *_compiled(found, records)]
+    left = [os.path.relpath(path, prefix) for path in bytecode if _is_left_over(prefix, path)]
+    yield listed(health_checks.BYTECODE, left, "left over:")
 
 
 def damaged(prefix: Path) -> dict[str, Distribution]:
@@ -89,6 +104,28 @@ def _missing(distribution: Distribution, rows: _Rows | None) -> list[str] | None
         if not name.endswith(".pyc") and not os.access(_path(root, name), os.F_OK):
             missing.append(name)
     return missing
+
+
+def _compiled(found: Iterable[Distribution], records: _Records) -> Iterator[str]:
+    """Yield the bytecode that an installer compiled: what a wheel brings has a hash."""
+    for one in found:
+        root = str(one.folder.parent)
+        for name, recorded, _ in records[one.folder] or ():
+            if name.endswith(".pyc") and not recorded:
+                yield os.path.normpath(_path(root, name))
+
+
+def _is_left_over(prefix: Path, path: str) -> bool:
+    """Return whether bytecode exists without its source, or for another Python than this one."""
+    found = _CACHED.fullmatch(path)
+    folder = site_packages(prefix)
+    if found is None or folder is None or not os.access(path, os.F_OK):
+        return False
+    if not path.startswith(f"{folder.parent}{os.sep}"):
+        return False
+    ours = "".join(filter(str.isdecimal, folder.parent.name))
+    source = f"{found['folder']}{found['name']}.py"
+    return found["version"] != ours or not os.access(source, os.F_OK)
 
 
 def _path(root: str, name: str) -> str:
@@ -144,10 +181,14 @@ def digest(path: str) -> bytes | None:
         return None
 
 
-def moved(prefix: Path) -> Result:
-    """Check whether the folder was moved: scripts name the interpreter by its old place."""
+def moved(prefix: Path, generated: Collection[str] = (), ignored: Collection[str] = ()) -> Result:
+    """Check whether the folder was moved: scripts name the interpreter by its old place.
+
+    Those that are `generated` for this environment name no other one on purpose, and what is
+    `ignored` says what its author wrote.
+    """
     for script in sorted((prefix / "bin").glob("*")):
-        if not script.is_file() or script.is_symlink():
+        if not script.is_file() or script.is_symlink() or script.name in ignored:
             continue
         with files.opened(script) as stream:
             found = _SHEBANG.match(stream.read(_SHEBANG_READ))
@@ -156,10 +197,17 @@ def moved(prefix: Path) -> Result:
         interpreter = Path(found[1].decode("utf-8", "replace"))
         if any(interpreter.is_relative_to(place) for place in (prefix, prefix.resolve())):
             continue
+        with contextlib.suppress(OSError):
+            if interpreter.parent.parent.samefile(prefix):
+                continue
         # a script may name the system's Python on purpose
-        is_environment = (interpreter.parent.parent / "pyvenv.cfg").exists()
-        if is_environment or not interpreter.exists():
-            detail = f"{script.name} names the interpreter {interpreter}: the folder was moved."
+        marks = ("pyvenv.cfg", "conda-meta")
+        is_environment = any((interpreter.parent.parent / mark).exists() for mark in marks)
+        if script.name in generated or is_environment or not interpreter.exists():
+            detail = (
+                f"{script.name} names the interpreter {interpreter}, which is not this "
+                "environment's: the folder was moved, or the file was changed."
+            )
             return health_checks.MOVED.result(Status.FAIL, detail)
     return health_checks.MOVED.result(Status.PASS)
 

@@ -77,10 +77,25 @@ INTERPRETER = Check(
 )
 MOVED = Check(
     "doctor.moved",
-    "the environment is where it was created",
+    "every script starts the environment's own interpreter",
     "The scripts of an environment name the interpreter by its path, which is wrong after a move "
     "or a copy.",
     CREATE_AGAIN,
+)
+STARTS = Check(
+    "doctor.start",
+    "the interpreter starts without a complaint",
+    "Python runs the `import` lines of every .pth file as it starts, and goes on where one fails: "
+    "what that line was to prepare is missing.",
+    CREATE_AGAIN,
+)
+BYTECODE = Check(
+    "doctor.bytecode",
+    "no bytecode of an installed package is left over",
+    "Bytecode that an installer compiled is of no use without its source, or for another Python. "
+    "It is left where files were deleted by hand, or where the interpreter was replaced.",
+    CREATE_AGAIN,
+    Status.WARN,
 )
 RECORDS = Check(
     "doctor.records",
@@ -119,7 +134,14 @@ SHARED_FILES = Check(
     Status.WARN,
 )
 #: the checks of Python's own records, which every layer has
-OF_DISTRIBUTIONS = (RECORDS, DUPLICATES, INSTALLED_FILES, INSTALLED_ALTERED, SHARED_FILES)
+OF_DISTRIBUTIONS = (
+    RECORDS,
+    DUPLICATES,
+    INSTALLED_FILES,
+    INSTALLED_ALTERED,
+    SHARED_FILES,
+    BYTECODE,
+)
 OF_CONDA = (
     CONDA_META,
     MISSING_FILES,
@@ -128,6 +150,7 @@ OF_CONDA = (
     MACHINE,
     PINNED,
     CONDA_DOCTOR,
+    MOVED,
     *OF_DISTRIBUTIONS,
 )
 OF_VENV = (INTERPRETER, MOVED, *OF_DISTRIBUTIONS)

@@ -137,8 +137,10 @@ def record_rows(distribution: Distribution) -> list[list[str]] | None:
         rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
     except (OSError, UnicodeDecodeError, csv.Error):
         return None
-    is_record = rows and all(len(row) == _COLUMNS for row in rows)
-    return rows if is_record else None
+    # every installer ends each row, and lists the RECORD itself: one that was cut off lacks either
+    own = f"{distribution.folder.name}/RECORD"
+    is_whole = text.endswith("\n") and any(row[0].endswith(own) for row in rows)
+    return rows if is_whole and all(len(row) == _COLUMNS for row in rows) else None
 
 
 def size(distribution: Distribution) -> int:

@@ -9,6 +9,7 @@ import pytest
 from tasks_lib import checks
 from tasks_lib.checks import tools
 from tasks_lib.checks.selection import Selection
+from tasks_lib.execution.process import Children
 from tasks_lib.managers import pyproject_rules
 from tasks_lib.results import Result, Status
 from tasks_lib.session.session import Session
@@ -50,7 +51,10 @@ def test_all_families_together_take_each_step_once_and_look_after_the_changes(
 def test_family_takes_its_own_steps_alone(project: MakeProject) -> None:
     session = _session(project)
     assert [step.id for step in checks.steps(session, ("compat",))] == ["check.compat"]
-    assert [step.id for step in checks.steps(session, ("doctor",))] == ["check.doctor"]
+    assert [step.id for step in checks.steps(session, ("doctor",))] == [
+        "check.doctor",
+        "check.doctor.start",
+    ]
 
 
 def test_only_the_families_asked_for_are_answered() -> None:
@@ -132,6 +136,57 @@ def test_environment_is_checked(project: MakeProject, venv: Path) -> None:
     assert {result.status for result in results} == {Status.PASS}
     (venv / "bin/python").unlink()
     assert Status.FAIL in {result.status for result in _doctor(_session(project))}
+
+
+def test_an_interpreter_is_started_only_where_code_is_trusted(
+    project: MakeProject, venv: Path
+) -> None:
+    session = _session(project)
+    *_, step = tools.doctor(session.untrusting())
+    results = step.known(Children())
+    assert [one.status for one in results or ()] == [Status.SKIP]
+    *_, step = tools.doctor(session)
+    assert step.known(Children()) is None
+    assert step.command
+    assert step.command.argv == (str(venv / "bin/python"), "-I", "-B", "-c", "")
+    (venv / "bin/python").unlink()
+    assert step.known(Children()) == ()
+
+
+@cases(
+    "code, stderr, expected",
+    {
+        "silent": (0, "", [""]),
+        "a warning of its own": (0, "<string>:1: DeprecationWarning: x\n", [""]),
+        # CPython 3.11.7
+        "a line of a .pth": (
+            0,
+            (
+                "Error processing line 1 of /e/lib/python3.11/site-packages/zz.pth:\n\n"
+                "  Traceback (most recent call last):\n"
+                '    File "<frozen site>", line 201, in addpackage\n'
+                '    File "<string>", line 1, in <module>\n'
+                "  ModuleNotFoundError: No module named 'nowhere'\n\nRemainder of file ignored\n"
+            ),
+            ["Line 1 of zz.pth fails: ModuleNotFoundError: No module named 'nowhere'"],
+        ),
+        "no library": (
+            1,
+            (
+                "Fatal Python error: init_fs_encoding: failed to get the Python codec of the "
+                "filesystem encoding\nModuleNotFoundError: No module named 'encodings'\n"
+            ),
+            ["The interpreter does not start: ModuleNotFoundError: No module named 'encodings'"],
+        ),
+    },
+)
+def test_what_an_interpreter_says_as_it_starts(
+    project: MakeProject, code: int, stderr: str, expected: list[str]
+) -> None:
+    *_, step = tools.doctor(_session(project))
+    results = ended(step, code, "", stderr)
+    assert [one.detail for one in results] == expected
+    assert {one.status for one in results} == {Status.FAIL if expected[0] else Status.PASS}
 
 
 @cases(

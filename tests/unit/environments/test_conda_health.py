@@ -26,6 +26,7 @@ CHECKS = [
     "doctor.consistent",
     "doctor.machine",
     "doctor.pinned",
+    "doctor.moved",
 ]
 
 
@@ -207,6 +208,25 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "doctor.conda-meta",
         "tool (0 and 1.0)",
     ),
+    "record of a distribution that is gone": (
+        lambda p: (
+            (_site(p) / "six-1.17.0.dist-info/INSTALLER").write_text("conda\n"),
+            _record(p, "six").rename(p / "away"),
+        ),
+        "doctor.conda-meta",
+        "has no record of them: six",
+    ),
+    "entry point of another interpreter": (
+        lambda p: _entry(p, "#!/usr/bin/python3\n"),
+        "doctor.moved",
+        "entry names the interpreter /usr/bin/python3",
+    ),
+    "entry point of a place that it was in": (
+        # a long or spaced path, as conda 26.7.1 writes it
+        lambda p: _entry(p, '#!/bin/sh\n\'\'\'exec\' "/an old/place/bin/python" "$0" "$@"\n'),
+        "doctor.moved",
+        "/an old/place/bin/python",
+    ),
     "C library that is too old": (
         lambda p: _change(_record(p, "tool"), depends=["__glibc >=99"]),
         "doctor.machine",
@@ -288,6 +308,14 @@ def test_a_pin(sound: Path, pin: str, detail: str) -> None:
     assert (result.status, result.detail) == (Status.WARN if detail else Status.PASS, detail)
 
 
+def test_a_script_as_its_author_wrote_it_is_sound(sound: Path) -> None:
+    text = "#!/home/builder/bin/python\n"
+    (sound / "bin/script").write_text(text)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    _item(sound, "tool", "bin/script", path_type="hardlink", sha256=digest)
+    assert {result.status for result in found(sound).values()} == {Status.PASS}
+
+
 def test_bytecode_that_is_gone_is_no_damage(sound: Path) -> None:
     (sound / "lib/python3.11/x.pyc").unlink()
     assert {result.status for result in found(sound).values()} == {Status.PASS}
@@ -301,6 +329,16 @@ def _item(prefix: Path, name: str, path: str, **values: object) -> None:
     data["paths_data"]["paths"] = [*items, {"_path": path, **values}]
     data["files"] = sorted({*data["files"], path})
     record.write_text(json.dumps(data))
+
+
+def _site(prefix: Path) -> Path:
+    return prefix / "lib/python3.11/site-packages"
+
+
+def _entry(prefix: Path, text: str) -> None:
+    """Write an entry point that conda generated."""
+    _item(prefix, "tool", "bin/entry", path_type="unix_python_entry_point")
+    (prefix / "bin/entry").write_text(text)
 
 
 def _links(path: Path, target: str) -> None:

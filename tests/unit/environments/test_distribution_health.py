@@ -43,6 +43,7 @@ def test_sound_environment_passes_every_check(sound: Path) -> None:
             "installed-files",
             "installed-altered",
             "shared-files",
+            "bytecode",
         )
     }
     assert {result.status for result in results.values()} == {Status.PASS}
@@ -78,6 +79,16 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "six-1.17.0.dist-info",
     ),
     "empty RECORD": (lambda p: (_six(p) / "RECORD").write_text(""), "doctor.records", "six-1.17.0"),
+    "RECORD that ends between two rows": (
+        lambda p: (_six(p) / "RECORD").write_text("six.py,,\nsix-1.17.0.dist-info/METADATA,,\n"),
+        "doctor.records",
+        "six-1.17.0",
+    ),
+    "RECORD that ends in a number": (
+        lambda p: (_six(p) / "RECORD").write_text("six-1.17.0.dist-info/RECORD,,\nsix.py,,3"),
+        "doctor.records",
+        "six-1.17.0",
+    ),
     "RECORD that is not UTF-8": (
         lambda p: (_six(p) / "RECORD").write_bytes(b"\xff\n"),
         "doctor.records",
@@ -154,6 +165,30 @@ def test_bytecode_that_is_gone_is_no_damage(sound: Path) -> None:
     with (_six(sound) / "RECORD").open("a") as record:
         record.write("__pycache__/six.cpython-311.pyc,,\n")
     assert {result.status for result in found(sound).values()} == {Status.PASS}
+
+
+@cases(
+    "name, row, left",
+    {
+        "of its source": ("six.cpython-311", "", False),
+        "of its source, optimised": ("six.cpython-311.opt-2", "", False),
+        "without its source": ("old.cpython-311", "", True),
+        "for another Python": ("six.cpython-310", "", True),
+        # as wheels do that were built without care
+        "for another Python, brought by a wheel": ("six.cpython-310", "sha256=x", False),
+        "that nobody recorded": ("old.cpython-311", "none", False),
+    },
+)
+def test_bytecode_that_is_left_over(sound: Path, *, name: str, row: str, left: bool) -> None:
+    path = f"__pycache__/{name}.pyc"
+    (_site(sound) / "__pycache__").mkdir()
+    (_site(sound) / path).write_text("code")
+    if row != "none":
+        with (_six(sound) / "RECORD").open("a") as record:
+            record.write(f"{path},{row},\n")
+    result = found(sound)["doctor.bytecode"]
+    assert result.status is (Status.WARN if left else Status.PASS)
+    assert (path in result.detail) == left
 
 
 def test_long_lists_are_cut(venv: Path, install: Install) -> None:

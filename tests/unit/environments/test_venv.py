@@ -227,6 +227,7 @@ def test_sound_environment_is_healthy(project: MakeProject, venv: Path, install:
         "doctor.installed-files",
         "doctor.installed-altered",
         "doctor.shared-files",
+        "doctor.bytecode",
     ]
     assert {result.status for result in results} == {Status.PASS}
 
