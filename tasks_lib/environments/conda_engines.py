@@ -318,6 +318,14 @@ def preview(command: Command) -> Command:
     return replace(command, argv=(*command.argv, *words), why="see what would be installed")
 
 
+def in_words(outcome: Outcome) -> Command | None:
+    """Return the same preview without JSON, in which mamba 2.8.1 does not name what is missing."""
+    if outcome.ok or "solver_problems" not in outcome.stdout:
+        return None
+    argv = tuple(word for word in outcome.command.argv if word != "--json")
+    return replace(outcome.command, argv=argv)
+
+
 def write_explicit_list(path: Path, packages: Sequence[Mapping[str, Any]]) -> None:
     """Write a list of packages that conda links without solving: addresses, with their MD5."""
     rows = ["@EXPLICIT"]

@@ -7,6 +7,8 @@ or from the source: `conda/exceptions.py` of conda 26.7.1; of mamba 2.8.1 `probl
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tasks_lib.errors import ErrorCode, Remedy
 from tasks_lib.execution.failure_rules import (
     BROKEN_DOWNLOAD,
@@ -51,7 +53,7 @@ FAILURES = (
     HASH_MISMATCH.saying(
         *HASH_MISMATCH.patterns,
         r"ChecksumMismatch|Data corruption detected|CondaVerificationError|InvalidArchiveError|"
-        r"Invalid checksum",
+        r"Invalid checksum|doesn't match expectation",
     ),
     NO_ANSWER.saying(
         r"(?:channel does not answer|CondaHTTPError|UnavailableInvalidChannel|"
@@ -60,7 +62,13 @@ FAILURES = (
         r"error sending request for url|"
         r"error following redirect|Download error \(\d+\))"
         r"[^\n]*?(?P<what>(?:https?|file)://[^\s`'\")<>\]]+|[\w.-]+:\d+)",
+        r"Transfer finalized, status: [45]\d\d \[(?P<what>[^\]\n]+)",
     ).limited_by(_LIMIT),
+    replace(
+        BROKEN_DOWNLOAD,
+        message="{what} did not send a complete index.",
+        patterns=(r"Subdir (?P<what>\S+) not loaded!",),
+    ),
     Rule(  # the pip that installs the section `pip:`
         ErrorCode.NO_ANSWER,
         "{host}:{port} does not answer.",
@@ -81,7 +89,7 @@ FAILURES = (
     CANNOT_WRITE.saying(
         *CANNOT_WRITE.patterns,
         r"EnvironmentNotWritable|NotWritableError|Unable to create prefix directory|"
-        r"CondaError: Failed to write to",
+        r"CondaError: Failed to write to|filesystem error: cannot (?:create|rename|remove)",
     ),
     Rule(
         ErrorCode.NOT_DECLARED,
@@ -99,7 +107,7 @@ FAILURES = (
             r"ResolvePackageNotFound:\s*-?\s*(?P<what>[^\n]+)",
             r"PackagesNotFound\w*Error[^\n]*\n+\s*-\s*(?P<what>[^\n]+)",
             r"─ (?P<what>[^\n]+?)(?: =?\*)*\s+does not exist \(perhaps a typo",
-            r"nothing provides (?:requested )?(?P<what>[^\n,]+)",
+            r"nothing provides (?:requested )?(?P<what>(?:(?! needed by)[^\n,])+)",
         ),
         online=True,
     ),

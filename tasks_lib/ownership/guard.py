@@ -258,7 +258,8 @@ def before_conda(session: Session, change: Step) -> list[Step]:
 
     def read(outcome: Outcome) -> Iterable[Result]:
         planned = {}
-        for package, version in conda_engines.linked(outcome):
+        again = conda_engines.in_words(outcome)
+        for package, version in conda_engines.linked(process.run(again) if again else outcome):
             planned[PYPI.get(package, canonicalize_name(package))] = version
         taken = sorted(ours.keys() & planned.keys())
         if taken:

@@ -6,12 +6,14 @@ import contextlib
 import json
 import os
 import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tasks_lib.checks.registry import FACT_CHECKS
 from tasks_lib.environments.base import State
+from tasks_lib.environments.conda_variables import VARIABLES
 from tasks_lib.session.journal import Journal
 from tests.lab import (
     CONDA_YML,
@@ -36,6 +38,15 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.processes
 
 MANIFEST = PYPROJECT.replace('["click-default-group>=1.2"]  # brings click', '["iniconfig>=2"]')
+
+
+def test_every_setting_of_the_real_conda_is_in_its_table(condabin: Path) -> None:
+    asked = [str(condabin / "conda"), "config", "--describe", "--json"]
+    said = subprocess.run(asked, capture_output=True, check=True, encoding="utf-8").stdout
+    names = {name for one in json.loads(said) for name in (one["name"], *one["aliases"])}
+    assert len(names) > 50
+    table = {name: f"CONDA_{name.upper()}" for name in names - {"conda-build"}}
+    assert [name for name in table if not VARIABLES[0].classifies(table[name])] == []
 
 
 @pytest.fixture(scope="module", params=HYBRIDS, ids=str)

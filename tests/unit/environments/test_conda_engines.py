@@ -16,6 +16,7 @@ from tasks_lib.environments import conda_engines
 from tasks_lib.environments.conda_variables import VARIABLES
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.execution import process
+from tasks_lib.execution.process import Command, Outcome
 from tasks_lib.project.conda_file import CondaFile
 from tasks_lib.project.options import Options
 from tasks_lib.tools.pip_variables import PIP
@@ -27,8 +28,6 @@ from tests.steps import outcome
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    from tasks_lib.execution.process import Command
 
 
 _PACKAGES = (
@@ -359,6 +358,16 @@ def test_a_preview_of_mamba_says_in_its_log_why_it_failed() -> None:
     with pytest.raises(LabError) as caught:
         conda_engines.linked(outcome(1, json.dumps({"log_history": [{"message": said}]})))
     assert caught.value.message.endswith(f": {said}")
+
+
+def test_a_preview_of_mamba_without_a_name_is_asked_for_again_in_words() -> None:
+    command = conda_engines.preview(Command(("/x/micromamba", "install", "zz")))
+    said = '{"solver_problems": ["unsupported request"], "success": false}'  # micromamba 2.8.1
+    again = conda_engines.in_words(Outcome(command, 1, said, "", 0.1))
+    assert again is not None
+    assert again.argv == ("/x/micromamba", "install", "zz", "--dry-run")
+    for code, text in ((0, said), (1, '{"error": "PackagesNotFoundError: x"}')):
+        assert conda_engines.in_words(Outcome(command, code, text, "", 0.1)) is None
 
 
 def test_offline_is_said_to_mamba_too() -> None:

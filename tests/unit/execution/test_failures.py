@@ -1,6 +1,6 @@
 """What a user reads when a tool failed: every text here was printed by the real tool.
 
-uv 0.13.9, Poetry 2.5.1, conda 24.7.1 and 26.7.1, and py-rattler 0.28, each run once into the failure that its row names.
+uv 0.13.9, Poetry 2.5.1, conda 24.7.1 and 26.7.1, micromamba 2.8.1 and py-rattler 0.28, each run once into the failure that its row names.
 """
 
 from __future__ import annotations
@@ -551,6 +551,13 @@ _CRASH = """
 
 An unexpected error has occurred. Conda has prepared the above report.
 """
+#: what micromamba 2.8.1 prints below an index that it could not load
+_REPEATED = (
+    "    If you run into this error repeatedly, your package cache may be corrupted.\n"
+    "    Please try running `mamba clean -a` to remove this cache before retrying the operation.\n"
+    "    \n    If you still are having issues, please report the error on `mamba-org/mamba`'s issue "
+    "tracker:\n    https://github.com/mamba-org/mamba/issues/new?assignees=&labels=&projects=&template=bug.yml\n"
+)
 CONDA = {
     "index cut off, conda 26.7": Failure(
         _CRASH.format(
@@ -642,6 +649,42 @@ SpecsConfigurationConflictError: Requested specs conflict with configured specs.
         ("file:///nowhere/noarch/repodata.json does not answer",),
         FAILED,
         "no answer",
+    ),
+    "needed by another, micromamba 2.8": Failure(
+        "nothing provides no-such-dep needed by needsnone-1.0-0\n",
+        ("Package no-such-dep was not found",),
+        BAD,
+        "unknown package",
+    ),
+    "no such channel, micromamba 2.8": Failure(
+        "critical libmamba Multiple errors occurred:\n"
+        "    Transfer finalized, status: 404 [http://127.0.0.1:33923/x/noarch/repodata.json] 330 bytes\n"
+        f"    Subdir http://127.0.0.1:33923/x/noarch not loaded!\n{_REPEATED}",
+        ("http://127.0.0.1:33923/x/noarch/repodata.json does not answer",),
+        FAILED,
+        "no answer",
+    ),
+    "index cut off, micromamba 2.8": Failure(
+        "warning  libmamba Encountered malformed repodata.json cache. Redownloading.\n"
+        f"critical libmamba Subdir http://127.0.0.1:33923/cut/noarch not loaded!\n{_REPEATED}",
+        ("http://127.0.0.1:33923/cut/noarch did not send a complete index.",),
+        FAILED,
+        "broken download",
+    ),
+    "wrong hash, micromamba 2.8": Failure(
+        "error    libmamba File not valid: SHA256 doesn't match expectation "
+        '"/srv/pkgs/file//srv/chan/forge/noarch/wronghash-1.0-0.tar.bz2"\n'
+        f"    Expected: {'0' * 64}\n    Actual: 0f4a23d80d2ee8\n    \n"
+        "critical libmamba Found incorrect downloads. Aborting\n",
+        ("wronghash-1.0-0.tar.bz2",),
+        FAILED,
+        "hash mismatch",
+    ),
+    "no folder, micromamba 2.8": Failure(
+        "critical libmamba filesystem error: cannot create directories: Not a directory [/dev/null/x/conda-meta]\n",
+        ("/dev/null/x/conda-meta", "cannot be written"),
+        FAILED,
+        "cannot write",
     ),
     "damaged package in the cache": Failure(
         """
