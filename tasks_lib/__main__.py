@@ -13,6 +13,8 @@ OLDEST = (3, 11)
 #: The newest minor version that is looked for where the running Python is too old.
 _NEWEST_MINOR = 20
 _INTERRUPTED = 130
+#: what every shell takes as it is
+_PLAIN = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-")
 _TOOL_MISSING = 3
 
 
@@ -83,6 +85,7 @@ def _start(argv: "list[str]", *, own_tasks: bool, typed: str) -> int:
     handed_on = {}
     if own_tasks:
         handed_on[bootstrap.OWN_TASKS] = "1"
+    typed = typed or _typed_module("tasks_lib")
     if typed:
         handed_on[bootstrap.PROGRAM] = typed
     return bootstrap.go_on(python, argv, handed_on)
@@ -100,7 +103,35 @@ def rerun(argv: "list[str]") -> None:
         remedy = Remedy("Delete that folder, then run python3 -m tasks_lib")
         code = ErrorCode.TOOL_ENVIRONMENT_FAILED
         raise LabError(text, code, remedy=remedy, exit_code=ExitCode.TOOL_MISSING)
-    raise SystemExit(main(argv, own_tasks=False, typed="invoke"))
+    raise SystemExit(main(argv, own_tasks=False, typed=_typed_invoke()))
+
+
+def _typed_invoke() -> str:
+    """Return how the user started Invoke: by one of its two names, or as a module."""
+    name = os.path.splitext(os.path.basename(sys.argv[0]))[0]
+    return _typed_module("invoke") or (name if name == "inv" else "invoke")
+
+
+def _typed_module(module: str) -> str:
+    """Return how the user started a module by a Python; empty where it was started otherwise.
+
+    The Python is named as on PATH, where it is found there.
+    """
+    words = getattr(sys, "orig_argv", [])  # a Python that is too old has none
+    if words[1:3] != ["-m", module]:
+        return ""
+    typed = words[0]
+    name = os.path.basename(typed)
+    for folder in os.environ.get("PATH", "").split(os.pathsep):
+        found = os.path.join(folder, name)
+        if os.path.isfile(found):
+            typed = name if found == typed else typed
+            break
+    if not set(typed) <= _PLAIN:
+        import shlex  # noqa: PLC0415 - only an unusual path needs it
+
+        typed = shlex.quote(typed)
+    return f"{typed} -m {module}"
 
 
 def _refuse_old_python(argv: "list[str]") -> int:

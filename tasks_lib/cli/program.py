@@ -29,7 +29,7 @@ from tasks_lib.cli.command_line import DEFAULT_WORDS
 from tasks_lib.cli.startup_error import refuse_error, wants_json
 from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy, meant
 from tasks_lib.execution import streams
-from tasks_lib.report.remedies import typable
+from tasks_lib.report import remedies
 from tasks_lib.results import Report
 
 if TYPE_CHECKING:
@@ -62,7 +62,11 @@ class _Program(Program):
     def __init__(self, argv: list[str], namespace: Collection | None) -> None:
         """Keep the command line, which says how a list of the tasks is answered."""
         super().__init__(
-            version=__version__, name="mlops-lab", namespace=namespace, config_class=_Settings
+            version=__version__,
+            name="mlops-lab",
+            binary=remedies.program(),
+            namespace=namespace,
+            config_class=_Settings,
         )
         self.json = wants_json(argv)
 
@@ -94,7 +98,9 @@ class _Program(Program):
         """Print how a task is typed, what it does, and its options."""
         task = self.parser.contexts[name]
         behind = getattr(self.collection[name], "behind", "")
-        about = inspect.getdoc(self.collection[name]) or ""
+        about = (inspect.getdoc(self.collection[name]) or "").replace(
+            "invoke env.", f"{self.binary} env."
+        )
         lines = [f"Usage: {self.binary} {name} [--options]{command_line.usage(task, behind)}", ""]
         lines += [f"{self.leading_indent}{line}".rstrip() for line in about.splitlines()]
         sys.stdout.writelines(f"{line}\n" for line in (*lines, "", "Options:"))
@@ -144,10 +150,12 @@ def main(argv: list[str], bundled: Callable[[], Collection], *, own_tasks: bool)
     typed = os.environ.pop(bootstrap.PROGRAM, "python3 -m tasks_lib")
     if own_tasks:
         typed = "mlops-lab"
-    is_ours = Path(_TASKS).resolve().parent == Path(bootstrap.REQUIREMENTS).resolve().parents[1]
-    is_loaded = not own_tasks and (typed == "invoke" or is_ours) and Path(_TASKS).is_file()
-    program = _Program(argv, None if is_loaded else bundled())
     sys.argv = [typed, *argv]
+    is_ours = Path(_TASKS).resolve().parent == Path(bootstrap.REQUIREMENTS).resolve().parents[1]
+    is_loaded = (
+        not own_tasks and (not typed.endswith("tasks_lib") or is_ours) and Path(_TASKS).is_file()
+    )
+    program = _Program(argv, None if is_loaded else bundled())
     if argv[:2] == COMPLETE:
         return _complete(program, argv[2:])
     try:
@@ -294,5 +302,5 @@ def _wrong_command_line(text: str) -> LabError:
 
 
 def _refuse(argv: list[str], error: LabError) -> int:
-    error.remedy = typable(error.remedy)
+    error.remedy = remedies.typable(error.remedy)
     return refuse_error(argv, error, title="bad request")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from typing import TYPE_CHECKING, Self
 
@@ -15,19 +16,21 @@ if TYPE_CHECKING:
 
 #: the tasks in remedies that work on a project
 _TASK = re.compile(r"setup|init|migrate|(?:check|deps|env|pkg)\.[a-z]+|proof\.(?:run|matrix)")
+#: the ways in: Invoke by its two names, the installed command, and both as a module
+_PROGRAM = re.compile(r"inv|mlops-lab|.+ -m (?:tasks_lib|invoke)")
 
 
 def program() -> str:
     """Return what the user types to run a task, as they typed it this time."""
     typed = sys.argv[0]
-    return typed if typed.startswith(("python3 ", "mlops-lab")) else "invoke"
+    return typed if _PROGRAM.fullmatch(typed) else "invoke"
 
 
 def typable(remedy: Remedy) -> Remedy:
     """Return a remedy without secrets, as this user runs tasks and as their shell quotes words."""
     words = list(remedy.argv)
     if words[:1] == ["invoke"]:
-        words[:1] = program().split()
+        words[:1] = shlex.split(program())
     argv = tuple(without_secrets(word) for word in words)
     return Remedy(without_secrets(remedy.text), argv, shell_words.joined(argv))
 

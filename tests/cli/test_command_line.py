@@ -84,6 +84,18 @@ def test_settings_of_invoke_change_nothing(lab: Lab, *, broken: bool) -> None:
     assert not (lab.project / "taken").exists()
 
 
+def test_the_next_command_is_for_the_program_that_was_typed(lab: Lab) -> None:
+    lab.write("tasks.py", "from tasks_lib.tasks import namespace\nns = namespace()\n")
+    env = {"PYTHONPATH": str(ENTRY.parents[1])}
+    inv = INVOKED.replace("rerun(", "sys.argv[0] = '/opt/bin/inv'; rerun(")
+    for argv, typed in (
+        (["-c", inv], "inv"),
+        (["-m", "tasks_lib"], f"{PYTHON} -m tasks_lib"),
+    ):
+        answer = lab.run([PYTHON, *argv, "nonsense"], env={**env, "PATH": "/nonexistent"})
+        assert answer.stderr.endswith(f" Next: List the tasks: {typed} --list\n")
+
+
 @pytest.mark.parametrize(("text", "line"), [("\nraise ValueError('x')\n", 2), ("\n\nx = (\n", 3)])
 def test_a_broken_tasks_py(lab: Lab, text: str, line: int) -> None:
     lab.write("tasks.py", text)

@@ -14,6 +14,7 @@ from tasks_lib import __main__ as entry
 from tasks_lib import bootstrap
 from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
 from tasks_lib.execution import process
+from tests.cases import cases
 from tests.steps import make_a_class_and_be_interrupted
 
 if TYPE_CHECKING:
@@ -401,3 +402,44 @@ def test_the_list_names_no_address() -> None:
     text = Path(bootstrap.REQUIREMENTS).read_text(encoding="utf-8")
     assert "://" not in text
     assert "--index" not in text
+
+
+@cases(
+    "words, expected",
+    {
+        "a name": (["python3.12", "-m", "tasks_lib", "setup"], "python3.12 -m tasks_lib"),
+        "on PATH": (["{bin}/python3", "-m", "tasks_lib"], "python3 -m tasks_lib"),
+        "elsewhere": (
+            ["/opt/py/bin/python3", "-m", "tasks_lib"],
+            "/opt/py/bin/python3 -m tasks_lib",
+        ),
+        "a blank": (["/opt/my py/python3", "-m", "tasks_lib"], "'/opt/my py/python3' -m tasks_lib"),
+        "a file": (["python3", "tasks_lib/__main__.py"], ""),
+        "another module": (["python3", "-m", "invoke"], ""),
+    },
+)
+def test_a_module_is_named_as_it_was_typed(
+    words: list[str], expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "python3").touch()
+    monkeypatch.setenv("PATH", f"/nonexistent{os.pathsep}{tmp_path}")
+    monkeypatch.setattr(sys, "orig_argv", [word.format(bin=tmp_path) for word in words])
+    assert entry._typed_module("tasks_lib") == expected  # noqa: SLF001 - what main hands on
+
+
+@cases(
+    "argv, original, expected",
+    {
+        "invoke": ("/opt/bin/invoke", ["python3", "/opt/bin/invoke"], "invoke"),
+        "inv": ("/opt/bin/inv", ["python3", "/opt/bin/inv"], "inv"),
+        "Windows": ("inv.exe", ["python.exe", "inv.exe"], "inv"),
+        "a module": ("/x/invoke/__main__.py", ["py3", "-m", "invoke"], "py3 -m invoke"),
+        "another program": ("-c", ["python3", "-c", "x"], "invoke"),
+    },
+)
+def test_invoke_is_named_as_it_was_typed(
+    argv: str, original: list[str], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", [argv])
+    monkeypatch.setattr(sys, "orig_argv", original)
+    assert entry._typed_invoke() == expected  # noqa: SLF001 - what rerun hands on

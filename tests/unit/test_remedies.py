@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -265,6 +266,9 @@ def test_error_codes_are_unique_and_in_order() -> None:
         ("/usr/bin/invoke", ("invoke", "setup")),
         ("python3 -m tasks_lib", ("python3", "-m", "tasks_lib", "setup")),
         ("mlops-lab", ("mlops-lab", "setup")),
+        ("inv", ("inv", "setup")),
+        ("python3.12 -m invoke", ("python3.12", "-m", "invoke", "setup")),
+        ("'/my py/python' -m tasks_lib", ("/my py/python", "-m", "tasks_lib", "setup")),
     ],
 )
 def test_a_remedy_is_what_this_user_types(
@@ -272,7 +276,7 @@ def test_a_remedy_is_what_this_user_types(
 ) -> None:
     monkeypatch.setattr("sys.argv", [typed])
     typable = remedies.typable(Remedy("Do it", ("invoke", "setup")))
-    assert typable == Remedy("Do it", expected, " ".join(expected))
+    assert typable == Remedy("Do it", expected, shlex.join(expected))
     other = Remedy("Do it", ("conda", "doctor"))
     assert remedies.typable(other) == Remedy("Do it", ("conda", "doctor"), "conda doctor")
 
