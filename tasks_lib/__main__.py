@@ -16,6 +16,7 @@ _INTERRUPTED = 130
 #: what every shell takes as it is
 _PLAIN = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-")
 _TOOL_MISSING = 3
+_TOOL_FAILED = 4
 
 
 def main(argv: "list[str] | None" = None, *, own_tasks: bool = True, typed: str = "") -> int:
@@ -37,6 +38,9 @@ def main(argv: "list[str] | None" = None, *, own_tasks: bool = True, typed: str 
     try:
         return _start(argv, own_tasks=own_tasks, typed=typed)
     except (KeyboardInterrupt, Exception) as error:
+        if streams.lacks_memory(error):
+            del error  # and with it all that its frames hold
+            return _end_without_memory(argv)
         from tasks_lib.errors import LabError  # noqa: PLC0415 - 5 ms that only a refusal needs
 
         seconds = time.time() - began
@@ -47,6 +51,26 @@ def main(argv: "list[str] | None" = None, *, own_tasks: bool = True, typed: str 
         if not isinstance(error, LabError):  # a fault of this program: its traceback is wanted
             raise
         return refuse_error(argv, error, seconds=seconds)
+
+
+def _end_without_memory(argv: "list[str]") -> int:
+    """Report that there is no memory, and end at once: Python's own end may need some."""
+    from tasks_lib.cli.startup_error import refuse  # noqa: PLC0415 - it is imported already
+    from tasks_lib.execution import streams  # noqa: PLC0415 - it is imported already
+
+    remedy = (streams.RAISE_LIMITS, (), None)  # type: tuple[str, tuple[str, ...], str | None]
+    try:
+        refuse(
+            argv,
+            streams.NO_MEMORY,
+            code="system_error",
+            exit_code=_TOOL_FAILED,
+            remedy=remedy,
+            title="system",
+        )
+    except Exception:  # noqa: BLE001 - what that imports may not fit either
+        os.write(2, ("mlops-lab: " + streams.NO_MEMORY + "\n").encode())
+    os._exit(_TOOL_FAILED)
 
 
 def _hold_stop_signals() -> None:

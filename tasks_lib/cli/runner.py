@@ -269,10 +269,9 @@ def _fault(error: Exception) -> Result:
     """Return the result for an error that nobody expected."""
     if os.environ.get("MLOPS_LAB_DEBUG"):
         traceback.print_exc()
-    if isinstance(error, MemoryError) or "can't start new thread" in str(error):
-        text = "The system gives this process no more memory, or no more threads."
-        remedy = Remedy("Raise the limits (`ulimit -v`, `ulimit -u`), or close other programs")
-        title, code = "the system refused", ErrorCode.SYSTEM_ERROR
+    title, code = "the system refused", ErrorCode.SYSTEM_ERROR
+    if streams.lacks_memory(error):
+        text, remedy = streams.NO_MEMORY, Remedy(streams.RAISE_LIMITS)
         return Result("error.system", Status.ERROR, title, text, remedy, code=code)
     if isinstance(error, OSError):
         text = str(error.strerror or error)
@@ -281,7 +280,6 @@ def _fault(error: Exception) -> Result:
         remedy = Remedy()
         if isinstance(error, PermissionError):
             remedy = Remedy(f"Check the permissions of {error.filename or 'the current folder'}")
-        title, code = "the system refused", ErrorCode.SYSTEM_ERROR
         return Result("error.system", Status.ERROR, title, f"{text}.", remedy, code=code)
     return Result(
         "error.internal",

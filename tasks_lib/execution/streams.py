@@ -8,6 +8,24 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 
+NO_MEMORY = "The system gives this process no more memory, or no more threads."
+RAISE_LIMITS = "Raise the limits (`ulimit -v`, `ulimit -u`), or close other programs"
+#: what the loader, threads and Python itself say where memory is at its end
+_NO_MEMORY_SAYS = (
+    "can't start new thread",
+    "failed to map segment",
+    "Cannot allocate memory",
+    "cannot allocate memory",
+    "error return without exception set",
+)
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Return whether an error only says that the system gives no more memory, or no threads."""
+    said = str(error)
+    return isinstance(error, MemoryError) or any(words in said for words in _NO_MEMORY_SAYS)
+
+
 def open_closed() -> None:
     """Open what was closed before the start, so that no file takes a standard stream's number.
 

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tasks_lib.errors import ExitCode
 from tests.cases import cases
-from tests.lab import CONDA_YML, DEAD, PYPROJECT, Lab, differences, tree, untouched
+from tests.lab import (
+    CONDA_YML,
+    DEAD,
+    ENTRY,
+    PYPROJECT,
+    Lab,
+    differences,
+    expect_no_traceback,
+    tree,
+    untouched,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -272,3 +286,32 @@ def test_the_project_is_found_from_a_folder_inside(lab: Lab) -> None:
     inside.mkdir(parents=True)
     answer = lab("env.list", "--combo", "pip_uv", cwd=inside)
     assert Path(answer.document["project"]) == lab.project
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing limits the address space")
+@cases(
+    "megabytes", {"no task": 26, "no runner": 36, "no threads": 48, "no tool": 90, "enough": 400}
+)
+def test_without_memory_there_is_one_clear_error(lab: Lab, megabytes: int) -> None:
+    argv = lab.argv("check.all", "--combo", "pip_uv", json=False)
+    limited = f'ulimit -v {megabytes}000; exec "$@"'
+    answer = lab.run(["/bin/sh", "-c", limited, "sh", *argv])
+    expect_no_traceback(answer)
+    assert answer.code in {1, 4}, answer  # there is no environment yet
+    lacks = "The system gives this process no more memory, or no more threads."
+    assert (lacks in answer.stdout + answer.stderr) is (answer.code == 4), answer
+    assert answer.code == 4 or megabytes == 400
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a signal of POSIX")
+def test_ctrl_c_as_it_starts_is_no_traceback_of_ours(lab: Lab) -> None:
+    argv = lab.argv("env.info", "--combo", "pip_uv", json=False)
+    for milliseconds in range(0, 60, 6):
+        child = lab.start(argv)
+        time.sleep(milliseconds / 1000)
+        child.send_signal(signal.SIGINT)
+        said = "".join(child.communicate(timeout=60))
+        assert str(ENTRY.parent) not in said, said
+        # before our first line Python answers as it does: by the signal, or by what it was doing
+        by_python = child.returncode == -signal.SIGINT or "KeyboardInterrupt" in said
+        assert by_python or child.returncode == ExitCode.INTERRUPTED, (child.returncode, said)

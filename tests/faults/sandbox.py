@@ -68,6 +68,10 @@ class Sandbox:
         sound = {
             "project/pyproject.toml": PYPROJECT.encode(),
             "project/conda.yml": CONDA.encode(),
+            "project/requirements.txt": b"toolz\n",  # conda.yml names it, else init ends there
+            "project/more.txt": b"toolz\n",
+            "project/constraints.txt": b"click<9\n",
+            "project/README.md": b"# tiny\n",
             "project/uv.lock": UV_LOCK,
             "project/poetry.lock": POETRY_LOCK,
             "home/.condarc": CONDARC.encode(),
@@ -149,7 +153,7 @@ class Sandbox:
         """Run one task on what is there, and say all that was wrong with what it did."""
         before, peak = self._tree(), _peak()
         self.writes.clear()
-        request = Request(look.command, format=form, combo=combo, engine="rattler")
+        request = Request(look.command, look.scope, format=form, combo=combo, engine="rattler")
         if look.source:
             request = Request(look.command, format=form, source=look.source)
         out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()

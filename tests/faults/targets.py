@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from tasks_lib import checks
 from tasks_lib.checks.registry import FACT_CHECKS, family
+from tasks_lib.cli.request import Scope
 from tasks_lib.environments.base import State
 from tasks_lib.ownership import layers
 from tasks_lib.session import journal
 from tasks_lib.session.session import Answer
 from tasks_lib.workflows import (
+    adoption,
     editing,
     environment_info,
     installation,
@@ -106,6 +108,76 @@ dependencies:
 variables:
   KEY: "value"
 prefix: ../../envs/demo
+"""
+REQUIREMENTS = """\
+# what the course needs
+-r more.txt
+-c constraints.txt
+--index-url https://index.example/simple
+click>=8 ; python_version > "3"  # the command line
+six[extra]==1.17.0 \\
+    --hash=sha256:0000000000000000000000000000000000000000000000000000000000000000
+toolz @ https://files.example/toolz-1-py3-none-any.whl
+git+https://git.example/b.git@1#egg=b
+-e .
+"""
+SETUP_CFG = """\
+[metadata]
+name = tiny-lab
+version = attr: tiny.__version__
+description = a small project
+author = A. Student
+author_email = a@example.org
+classifiers =
+    Programming Language :: Python :: 3
+long_description = file: README.md
+
+[options]
+packages = find:
+python_requires = >=3.11
+install_requires =
+    click>=8
+    six[extra]==1.* ; python_version > "3"
+
+[options.extras_require]
+plot = matplotlib
+
+[options.entry_points]
+console_scripts =
+    tiny = tiny:main
+"""
+SETUP_PY = """\
+from setuptools import find_packages, setup
+
+NEEDS = ["click>=8", "six[extra]==1.*"]
+setup(
+    name="tiny-lab",
+    version="0.1.0",
+    packages=find_packages(),
+    python_requires=">=3.11",
+    install_requires=NEEDS + ['toolz ; python_version > "3"'],
+    extras_require={"plot": ["matplotlib"]},
+    entry_points={"console_scripts": ["tiny = tiny:main"]},
+    author="A. Student",
+)
+"""
+PIPFILE = """\
+[[source]]
+url = "https://index.example/simple"
+verify_ssl = true
+name = "mine"
+
+[packages]
+click = ">=8"
+six = { version = "==1.*", extras = ["extra"], markers = "python_version > '3'", index = "mine" }
+b = { git = "https://git.example/b.git", ref = "1" }
+own = { path = ".", editable = true }
+
+[dev-packages]
+iniconfig = "*"
+
+[requires]
+python_version = "3.11"
 """
 CONDA_ALIASES = """\
 name: demo
@@ -216,6 +288,7 @@ class Look:
     work: Callable[[Session, Progress], Answer]
     source: str = ""
     slow: bool = False
+    scope: Scope = Scope.PROJECT
 
 
 _READING = ",".join(dict.fromkeys(family(check) for check in FACT_CHECKS))
@@ -241,6 +314,7 @@ UPDATE = Look(
 SYNC = Look("deps.sync", lambda s, p: synchronizing.sync(s, p, dry_run=True))
 ADD_CONDA = Look("deps.add", _conda_edit(drop=False))
 DROP_CONDA = Look("deps.remove", _conda_edit(drop=True))
+INIT = Look("init", lambda s, p: adoption.init(s, p, dry_run=True), scope=Scope.FOLDER)
 REBUILD = Look(
     "env.create", lambda s, p: snapshot.rebuild(s, p, EXPORT, dry_run=True), source=EXPORT
 )
@@ -263,7 +337,7 @@ class Target:
     """A file that a user may write, and the tasks that must bear whatever it holds."""
 
     path: str  # in the sandbox
-    kind: str  # toml, yaml or json: how its structure is damaged
+    kind: str  # toml, yaml or json: how its structure is damaged; text has none
     seeds: tuple[bytes, ...]
     looks: tuple[Look, ...]
     managers: tuple[str, ...] = ("uv", "uv", "poetry")
@@ -273,9 +347,9 @@ class Target:
 
 _LOCK_LOOKS = (INFO, LAYERS, HYBRIDS, HYBRIDS, SYNC, LOCK)
 _PYPROJECTS = (PYPROJECT.encode(), POETRY_STYLE.encode(), (PYPROJECT + SETTINGS).encode())
-_MANIFEST_LOOKS = (INFO, LIST, CONFIG, HYBRIDS, HYBRIDS, CREATE, SETUP, UPDATE)
+_MANIFEST_LOOKS = (INFO, LIST, CONFIG, HYBRIDS, HYBRIDS, CREATE, SETUP, UPDATE, INIT)
 _CONFIG_LOOKS = (INFO, HYBRIDS, HYBRIDS, CONFIG, CREATE)
-_CONDA_LOOKS = (INFO, LIST, CONFIG, HYBRIDS, CREATE, SETUP, ADD_CONDA, ADD_CONDA, DROP_CONDA)
+_CONDA_LOOKS = (INFO, LIST, CONFIG, HYBRIDS, CREATE, SETUP, ADD_CONDA, ADD_CONDA, DROP_CONDA, INIT)
 
 TARGETS: dict[str, Target] = {
     "pyproject.toml": Target("project/pyproject.toml", "toml", _PYPROJECTS, _MANIFEST_LOOKS),
@@ -302,6 +376,12 @@ TARGETS: dict[str, Target] = {
         (REBUILD,),
         repair=_rehashed,
     ),
+    "requirements.txt": Target(
+        "project/requirements.txt", "text", (REQUIREMENTS.encode(),), (INIT,)
+    ),
+    "setup.cfg": Target("project/setup.cfg", "text", (SETUP_CFG.encode(),), (INIT,)),
+    "setup.py": Target("project/setup.py", "text", (SETUP_PY.encode(),), (INIT,)),
+    "Pipfile": Target("project/Pipfile", "toml", (PIPFILE.encode(),), (INIT,)),
     "journal": Target(
         "record/journal.json",
         "json",
