@@ -63,6 +63,8 @@ class Pipfile(Importer):
             if path and (self.root / str(path)).resolve() == self.root.resolve():
                 declared.is_project(name, line)
                 continue
+            if not isinstance(options.get("extras", []), list):
+                declared.refuse(f"{name}: extras must be a list", line)
             requirement = _requirement(name, options)
             parsed = declared.require(target, requirement, line, f"{name} = {wanted!r}")
             _place(declared, parsed, options, target, line)

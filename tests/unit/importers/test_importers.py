@@ -188,6 +188,12 @@ def test_what_tests_require_is_a_group(root: Path, name: str, text: str) -> None
         pytest.param({"setup.py": "setup(\n  name=)\n"}, 2, "not valid Python", id="setup.py"),
         pytest.param({"Pipfile": "[packages]\na = 1 2\n"}, 2, "not valid TOML", id="Pipfile"),
         pytest.param(
+            {"Pipfile": "[packages]\na = {extras = 1}\n"},
+            2,
+            "a: extras must be",
+            id="Pipfile extras",
+        ),
+        pytest.param(
             {"Pipfile": "[packages]\na = 'x'\n"}, 2, "is not a requirement", id="Pipfile entry"
         ),
         pytest.param({"pyproject.toml": f"{OLD}a = '2 || ^3'\n"}, 6, "a = '2 || ^3'", id="choice"),
