@@ -355,7 +355,7 @@ class Conda(Environment):
         return (*specs, *pip)
 
     def _lacking(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        specs = conda_health.unsatisfied(self.prefix, self._wanted())
+        specs = conda_health.unsatisfied(self.prefix, self._wanted(), self.file.path.name)
         section = pip_section.read(self.file)
         return specs, site_packages.unsatisfied(self.prefix, section, self.python_version())
 

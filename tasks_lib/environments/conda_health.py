@@ -146,8 +146,8 @@ def solver_spec(text: str) -> str:
     return _EXTRAS.sub("", text)
 
 
-def unsatisfied(prefix: Path, specs: Sequence[str]) -> tuple[str, ...]:
-    """Return the specs that no installed package satisfies."""
+def unsatisfied(prefix: Path, specs: Sequence[str], file: str) -> tuple[str, ...]:
+    """Return the specs, which are in the conda file `file`, that no installed package satisfies."""
     import rattler  # noqa: PLC0415 - costs 0.05 s, which only the conda layer should pay
     from rattler.exceptions import InvalidMatchSpecError  # noqa: PLC0415 - the same
 
@@ -157,9 +157,9 @@ def unsatisfied(prefix: Path, specs: Sequence[str]) -> tuple[str, ...]:
         try:
             spec = rattler.MatchSpec(solver_spec(text.rpartition("::")[2]))
         except InvalidMatchSpecError as error:
-            said, remedy = f"{text!r} is not a conda spec: {error}.", Remedy("Fix the conda file")
+            said, remedy = f"{text!r} is not a conda spec: {error}.", Remedy(f"Correct {file}")
             code = ErrorCode.INVALID_SPEC
-            raise LabError(said, code, file="conda.yml", remedy=remedy) from None
+            raise LabError(said, code, file=file, remedy=remedy) from None
         if not any(map(spec.matches, installed)):
             lacking.append(text)
     return tuple(lacking)

@@ -100,7 +100,7 @@ FAILURES = (
     Rule(
         ErrorCode.UNKNOWN_PACKAGE,
         "Package {what} was not found.",
-        Remedy("Check its spelling, its version, and the channels in conda.yml"),
+        Remedy("Check its spelling, its version, and the channels in the conda file"),
         (
             r"No candidates were found for (?P<what>[^\n]+?)(?: \*)?\.?(?:\n|$)",
             r"No matching distribution found for (?P<what>[^\n]+)",
@@ -133,7 +133,7 @@ FAILURES = (
     Rule(
         ErrorCode.INVALID_SPEC,
         "This cannot be read: {what}",
-        Remedy("Correct what you typed, or conda.yml"),
+        Remedy("Correct what you typed, or the conda file"),
         (
             r"invalid request: (?P<what>[^\n]+)",
             r"invalid package specification: (?P<what>[^\n]+)",

@@ -199,7 +199,7 @@ class Poetry(Manager):
         for package in packages:
             if package.startswith("git+file:"):
                 text = f"Poetry needs a name for a git+file address: {package!r}."
-                remedy = Remedy(f"Write its name before it, as in 'six @ {package}'")
+                remedy = Remedy(f"Write the name of its package before it: 'NAME @ {package}'")
                 raise LabError(text, ErrorCode.NO_PROJECT_NAME, remedy=remedy)
         if member:
             packages = [self._seen_from(member, package) for package in packages]

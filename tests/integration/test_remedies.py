@@ -162,6 +162,7 @@ TYPED_WRONGLY = (
     ("explain", "nothing"),
     ("explain", "check.fix"),
     ("check.explain", "nothing"),
+    ("check.explain",),
     ("deps.export", "--to", "nothing"),
     ("deps.why", "nothing"),
     ("env.list", "--name", "nothing"),

@@ -449,12 +449,13 @@ def test_owner_of_each_distribution_is_known_by_its_files(sound: Path, link: Lin
     ],
 )
 def test_spec_is_met_or_not(sound: Path, spec: str, met: bool) -> None:
-    assert conda_health.unsatisfied(sound, [spec]) == (() if met else (spec,))
+    assert conda_health.unsatisfied(sound, [spec], "env.yml") == (() if met else (spec,))
 
 
 def test_spec_that_is_none_is_a_clear_error(sound: Path) -> None:
-    with pytest.raises(LabError, match=r"'six >=<3' is not a conda spec"):
-        conda_health.unsatisfied(sound, ["six >=<3"])
+    with pytest.raises(LabError, match=r"'six >=<3' is not a conda spec") as caught:
+        conda_health.unsatisfied(sound, ["six >=<3"], "env.yml")
+    assert (caught.value.file, caught.value.remedy.text) == ("env.yml", "Correct env.yml")
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}"])
@@ -462,7 +463,7 @@ def test_damaged_record_is_a_clear_error(sound: Path, text: str) -> None:
     _record(sound, "six").write_text(text)
     for action in (
         lambda: conda_health.packages(sound),
-        lambda: conda_health.unsatisfied(sound, ["six"]),
+        lambda: conda_health.unsatisfied(sound, ["six"], "env.yml"),
     ):
         with pytest.raises(LabError, match=r"six-1\.17\.0-py_0\.json is damaged"):
             action()

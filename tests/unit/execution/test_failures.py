@@ -739,7 +739,7 @@ Your installed version is: not available
     ),
     "no such package": Failure(
         "\nResolvePackageNotFound: \n  - zz-nothing\n\n",
-        ("zz-nothing", "conda.yml"),
+        ("zz-nothing", "conda file"),
         BAD,
         stdout=f"{_CONDA}failed\n",
     ),
@@ -863,7 +863,7 @@ RATTLER = {
     ),
     "wrong spec": Failure(
         "rattler: invalid request: unable to parse version spec: >=<3\n",
-        (">=<3", "conda.yml"),
+        (">=<3", "conda file"),
         BAD,
         "invalid spec",
     ),
