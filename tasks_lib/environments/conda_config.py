@@ -19,7 +19,7 @@ from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.project.bounded_yaml import YAML, parse_yaml
 from tasks_lib.project.manifests import BAD_TEXT, read_text
 from tasks_lib.project.options import CHANNEL_ALIAS, Source
-from tasks_lib.tools import executables
+from tasks_lib.tools import executables, package_index
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -44,7 +44,7 @@ def for_conda(options: Options) -> dict[str, str]:
     """Return the variables that make conda follow the run's options; it inherits the others."""
     env: dict[str, str] = {}
     if options.offline:
-        env |= {"CONDA_OFFLINE": "true", "MAMBA_OFFLINE": "true"}
+        env |= package_index.OFFLINE["conda"]
     if options.channel_alias.source is Source.SETTINGS:
         env[CHANNEL_ALIAS] = options.channel_alias.value
     return env

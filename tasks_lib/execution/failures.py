@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 from typing import TYPE_CHECKING
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
@@ -35,7 +36,7 @@ def explain(outcome: Outcome, *, title: str = "") -> LabError:
         if found:
             return _error(rule, found, said, command)
     last = _telling(said) or "it printed nothing."
-    message = f"{command.program} ended with exit code {outcome.code}: {last}"
+    message = f"{command.program} {_end(outcome.code)}: {last}"
     title = f"{title} failed" if title else ""
     return LabError(message, ErrorCode.TOOL_FAILED, remedy=by_hand(command), title=title)
 
@@ -45,6 +46,13 @@ def by_hand(command: Command) -> Remedy:
     program = command.program if shutil.which(command.program) else command.argv[0]
     shown = redaction.without_secrets(shell_words.shown(command, program=program))
     return Remedy(f"Run it yourself to see all that it prints: {shown}")
+
+
+def _end(code: int) -> str:
+    """Return how a process ended; a negative code is the signal that killed it."""
+    if code < 0:
+        return f"was killed by signal {-code} ({signal.strsignal(-code)})"
+    return f"ended with exit code {code}"
 
 
 def demand(outcome: Outcome, *, title: str) -> Outcome:

@@ -26,7 +26,7 @@ from tasks_lib.execution.process import Command
 from tasks_lib.project import trust, workspace
 from tasks_lib.project.manifests import PYPROJECT, PyProject, read_text, read_toml
 from tasks_lib.results import Result, Status
-from tasks_lib.tools import executables, uv
+from tasks_lib.tools import executables, package_index, uv
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -59,7 +59,7 @@ _IGNORED = shutil.ignore_patterns(
 )
 _NO_BACKEND = "mlops_lab_builds_nothing"
 _ALONE: dict[str, str | None] = {
-    "UV_OFFLINE": "1",
+    **package_index.OFFLINE["uv"],
     "UV_NO_BUILD": "1",
     "UV_KEYRING_PROVIDER": "disabled",
     "UV_PYTHON_DOWNLOADS": "never",

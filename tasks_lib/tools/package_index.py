@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from tasks_lib.project.options import Options
 
 VARIABLE = bootstrap.INDEX
+#: the variables that keep each tool off the network; Poetry and rattler have none
+OFFLINE = {
+    "pip": {"PIP_NO_INDEX": "1"},
+    "uv": {"UV_OFFLINE": "1"},
+    "conda": {"CONDA_OFFLINE": "true", "MAMBA_OFFLINE": "true"},
+}
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,7 @@ def for_pip(options: Options) -> dict[str, str | None]:
     """
     env: dict[str, str | None] = {}
     if options.offline:
-        env["PIP_NO_INDEX"] = "1"
+        env |= OFFLINE["pip"]
     if options.index.source is Source.SETTINGS:
         env["PIP_INDEX_URL"] = options.index.value
     return env
@@ -63,7 +69,7 @@ def for_programs(options: Options) -> dict[str, str | None]:
     """Return the variables for a program that a user starts, since any tool may run in it."""
     env = {**options.variables, **for_pip(options)}
     if options.offline:
-        env |= {"UV_OFFLINE": "1", "CONDA_OFFLINE": "true", "MAMBA_OFFLINE": "true"}
+        env |= {**OFFLINE["uv"], **OFFLINE["conda"]}
     return env
 
 

@@ -200,7 +200,7 @@ def variables(project: Project) -> dict[str, str | None]:
 def _variables(options: Options, *, has_own_index: bool) -> dict[str, str | None]:
     env = UV.unset()
     if options.offline:
-        env["UV_OFFLINE"] = "1"
+        env |= package_index.OFFLINE["uv"]
     found = None if has_own_index else package_index.resolve(options)
     if found and found.source and not found.source.startswith("UV_"):
         env["UV_DEFAULT_INDEX"] = found.url

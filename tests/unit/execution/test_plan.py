@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks_lib.errors import ErrorCode, LabError
-from tasks_lib.execution import process
+from tasks_lib.errors import ErrorCode, ExitCode, LabError
+from tasks_lib.execution import failures, process
 from tasks_lib.execution.plan import Step, Writes, execute
 from tasks_lib.execution.process import Command, Outcome
 from tasks_lib.results import Result, Status
@@ -17,6 +18,7 @@ from tests.cases import cases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
 _PATIENCE = 5.0
 
@@ -274,3 +276,53 @@ def test_dry_run_shows_the_step(step: Step, expected: dict[str, object]) -> None
 )
 def test_step_says_whether_it_changes_the_environment(step: Step, *, changes: bool) -> None:
     assert step.changes_environment is changes
+
+
+#: kills itself as a solver does that crashes, as often as the first word says
+CRASHING = """
+import os, signal, sys
+from pathlib import Path
+times = Path(sys.argv[2])
+times.write_text(times.read_text() + "x" if times.exists() else "x")
+if len(times.read_text()) <= int(sys.argv[1]):
+    os.kill(os.getpid(), getattr(signal, sys.argv[3]))
+print("solved")
+"""
+
+
+def _crashing(root: Path, crashes: int, signal: str, *, check: bool) -> tuple[Step, Log]:
+    argv = (sys.executable, "-c", CRASHING, str(crashes), str(root / "times"), signal)
+
+    def read(outcome: Outcome) -> list[Result]:
+        failures.demand(outcome, title="look")
+        return [Result("look", Status.PASS, outcome.stdout.strip())]
+
+    return Step("look", "look", Command(argv), reads=read, check=check), Log()
+
+
+@pytest.mark.processes
+@cases(
+    "signal, words",
+    {
+        "crashed": ("SIGSEGV", "signal 11 (Segmentation fault)"),
+        "killed": ("SIGKILL", "signal 9 (Killed)"),
+    },
+)
+def test_a_look_that_a_signal_killed_is_tried_once_more(
+    root: Path, signal: str, words: str
+) -> None:
+    step, log = _crashing(root, 1, signal, check=True)
+    assert [result.title for result in execute([step], log)] == ["solved"]
+    assert any(f"was killed by {words}: it is started once more" in line for line in log.heard)
+
+
+@pytest.mark.processes
+@cases("crashes, check, started", {"it again": (2, True, 2), "what changes": (1, False, 1)})
+def test_a_signal_that_kills_is_an_error_that_names_it(
+    root: Path, crashes: int, started: int, *, check: bool
+) -> None:
+    step, log = _crashing(root, crashes, "SIGSEGV", check=check)
+    with pytest.raises(LabError, match="was killed by signal 11 ") as caught:
+        execute([step], log)
+    assert caught.value.exit_code is ExitCode.TOOL_FAILED
+    assert len((root / "times").read_text()) == started
