@@ -12,11 +12,13 @@ import argparse
 import asyncio
 import json
 import os
+import re
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 import rattler
 from rattler.exceptions import GatewayError, InvalidChannelError, InvalidMatchSpecError, SolverError
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 _DAY = 24 * 60 * 60
 #: a channel's list may take so many times as long as a package may be silent
 _LISTS = 5
+_LOGIN = re.compile(r"://(?P<login>[^/@]+)@(?P<host>[^/=]+)")
+_TOKEN = re.compile(r"(?P<host>\w+://[^/=]+/)t/[^/]+/(?P<path>.*)")
 
 
 class Reporter(InstallerReporter):
@@ -151,9 +155,13 @@ def client(options: argparse.Namespace, seconds: float = 0) -> Client:
         lines.append("[mirrors]")
     for address, urls in mirrors.items():
         lines.append(f"{json.dumps(address)} = {json.dumps(urls)}")
-    config = rattler.Config.from_toml("\n".join(lines))
     timeout = round(seconds or _LISTS * options.timeout)
-    return Client.from_config(config, max_retries=options.retries, timeout=timeout)
+    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as logins:
+        json.dump(options.logins, logins)
+        logins.flush()
+        lines.insert(0, f"authentication-override-file = {json.dumps(logins.name)}")
+        config = rattler.Config.from_toml("\n".join(lines))
+        return Client.from_config(config, max_retries=options.retries, timeout=timeout)
 
 
 def _refuse(host: str, path: str) -> dict[str, str]:
@@ -339,6 +347,30 @@ def finish(meta: Path) -> None:
             path.write_text(json.dumps(record, indent=2), encoding="utf-8")
 
 
+def hide_secrets(options: argparse.Namespace) -> None:
+    """Take logins and conda's tokens out of the addresses: rattler stores those with its lists.
+
+    A login comes back by its host, as from a `.netrc`; a token as a mirror, when a request is made.
+    """
+    options.logins = {}
+
+    def without_login(found: re.Match[str]) -> str:
+        user, _, password = map(unquote, found["login"].partition(":"))
+        entry = {"BasicHTTP": {"username": user, "password": password}}
+        options.logins.setdefault(urlsplit(f"//{found['host']}").hostname, entry)
+        return f"://{found['host']}"
+
+    def without_token(found: re.Match[str]) -> str:
+        bare = found["host"] + found["path"]
+        options.mirror.append(f"{bare}={found[0]}")
+        return bare
+
+    for texts in (options.mirror, options.channel, options.meaning):
+        texts[:] = [_LOGIN.sub(without_login, text) for text in texts]
+    for texts in (options.channel, options.meaning):
+        texts[:] = [_TOKEN.sub(without_token, text) for text in texts]
+
+
 _ACTIONS = {"install": install, "explicit": explicit, "probe": probe, "search": search}
 #: what an error of rattler's means, in the words that `conda_messages` knows
 _MEANINGS: dict[type[Exception], str] = {
@@ -353,6 +385,7 @@ _MEANINGS: dict[type[Exception], str] = {
 def main() -> int:
     """Run one action; an error is one line on stderr, which `conda_messages` reads."""
     options = parser().parse_args()
+    hide_secrets(options)
     try:
         return asyncio.run(_ACTIONS[options.action](options))
     except Exception as error:  # noqa: BLE001 - rattler raises many kinds; each becomes one line

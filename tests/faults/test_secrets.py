@@ -7,20 +7,29 @@ import contextlib
 import hashlib
 import io
 import json
+import sys
 import threading
 import zipfile
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
 from tasks_lib import report
+from tasks_lib.environments import conda_health
+from tasks_lib.environments.conda_engines import Rattler
+from tasks_lib.execution import process
+from tasks_lib.project.conda_file import CondaFile
+from tests import tiny_channel
 from tests.cases import cases
 from tests.lab import CONDA_YML, PYPROJECT, Answer, Lab, variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from tasks_lib.execution.process import Command
 
 pytestmark = pytest.mark.processes
 
@@ -48,12 +57,19 @@ def _wheel(name: str) -> bytes:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """An index with every package for who has the password; nothing for anybody under /closed."""
+    """An index with every package for who has the password; nothing for anybody under /closed.
+
+    `channel` is what is offered under /ch, and with the secret as a token of conda's too.
+    """
+
+    channel: ClassVar[Path]
 
     def do_GET(self) -> None:
         """Answer."""
         parts = self.path.strip("/").split("/")
-        if parts[0] == "closed" or self.headers.get("Authorization") not in {
+        if parts[:2] == ["t", SECRET] and parts[2] == "ch":
+            self._send_file(self.channel.joinpath(*parts[3:]))
+        elif parts[0] == "closed" or self.headers.get("Authorization") not in {
             f"Basic {_BASIC}",
             f"Basic {_TOKEN}",
         }:
@@ -67,12 +83,18 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(
                 200, f"<!DOCTYPE html><html><body>{link}</body></html>".encode(), "text/html"
             )
+        elif parts[0] == "ch":
+            self._send_file(self.channel.joinpath(*parts[1:]))
         elif parts[0] == "files":
             self._send(200, _wheel(parts[1]), "application/octet-stream")
         else:
             self._send(404, b"none", "text/plain")
 
     do_HEAD = do_GET  # noqa: N815 - the name that http.server calls
+
+    def _send_file(self, path: Path) -> None:
+        body = path.read_bytes() if path.is_file() else b""
+        self._send(200 if body else 404, body, "application/octet-stream")
 
     def _send(self, code: int, body: bytes, kind: str) -> None:
         self.send_response(code)
@@ -276,6 +298,38 @@ def test_a_channel_that_refuses(lab: Lab, port: int, place: str, path: str) -> N
     answers = [failed, lab("env.create", *options, json=False), lab("setup", "--dry-run", *options)]
     answers += [lab("setup", "--dry-run", *options, json=False), lab("check.config", *options)]
     _silent(lab, *answers, ours=("conda.yml", ".condarc"))
+
+
+@cases("address", {"login": "{user}:{secret}@{host}/ch", "token": "{host}/t/{secret}/ch"})
+def test_a_channel_with_a_login_leaves_none_in_the_environment(
+    tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    """The second installation solves for what the first one recorded, and links it from scratch."""
+    for name, needs in (("tiny-a", ()), ("tiny-b", ("tiny-a",))):
+        tiny_channel.add(tmp_path / "ch", name, "1.0", depends=needs)
+    monkeypatch.setattr(_Handler, "channel", tmp_path / "ch", raising=False)
+    url = "http://" + address.format(user=USER, secret=SECRET, host=f"127.0.0.1:{port}")
+    path = tmp_path / "conda.yml"
+    path.write_text(f"name: demo\nchannels: ['{url}', nodefaults]\ndependencies: [tiny-b]\n")
+    engine, file, prefix = Rattler(sys.executable), CondaFile.read(path), tmp_path / "env"
+    listed = tmp_path / "packages.json"
+
+    def run(command: Command, cache: str) -> str:
+        folders = {"HOME": str(tmp_path), "RATTLER_CACHE_DIR": str(tmp_path / cache)}
+        outcome = process.run(replace(command, env={**command.env, **folders}))
+        assert outcome.ok, outcome
+        return outcome.stderr
+
+    run(engine.create(prefix, file), "cache")
+    assert "linking" not in run(engine.install(prefix, file, ("tiny-b",)), "cache")
+    records = [json.loads(one.read_text()) for one in (prefix / "conda-meta").glob("*.json")]
+    assert {record["url"] for record in records} == {
+        f"http://127.0.0.1:{port}/ch/noarch/tiny-{name}-1.0-0.tar.bz2" for name in "ab"
+    }
+    listed.write_text(json.dumps({"conda": [conda_health.public(one) for one in records]}))
+    assert "downloading" in run(engine.explicit(prefix, file, listed), "another cache")
+    kept = [one for one in tmp_path.rglob("*") if one.is_file() and one != path]
+    assert [one for one in kept if SECRET.encode() in one.read_bytes()] == []
 
 
 def test_a_variable_of_the_conda_file(lab: Lab) -> None:
