@@ -21,6 +21,7 @@ from tasks_lib.environments import (
     conda_health,
     conda_platforms,
     health_checks,
+    package_cache,
     setting_aside,
     site_packages,
 )
@@ -235,7 +236,8 @@ class Conda(Environment):
         if state is State.ABSENT:
             return self._new()
         reason = "" if state is State.PRESENT else " has no working interpreter, so it"
-        return (self.clearing(f"{self.where}{reason} is created again"), *self._new())
+        clear = self.clearing(f"{self.where}{reason} is created again").after("env.cache")
+        return (*package_cache.clearing(self.prefix), clear, *self._new())
 
     def _new(self) -> tuple[Step, ...]:
         """Return the steps that create it where there is none."""

@@ -20,6 +20,8 @@ from tasks_lib.execution.failure_rules import (
     Rule,
 )
 
+#: a package's folder in a cache: its name, its version and its build
+_PACKAGE = r"/[^\n]*/[\w.]+-[\w.+!-]+-\w+"
 _LIMIT = "CONDA_REMOTE_READ_TIMEOUT_SECS"
 #: In this order: the first rule that matches is the reason.
 FAILURES = (
@@ -47,8 +49,15 @@ FAILURES = (
     Rule(
         ErrorCode.HASH_MISMATCH,
         "A package in the cache is damaged: {what}.",
-        Remedy("Delete this folder and the archive of that name beside it, then run it again"),
-        (r"located\s+at\s+(?P<what>[^\n]+?)\s+appears\s+to\s+be\s+corrupted",),
+        Remedy(
+            "Delete it there, then run it again",
+            ("rm", "-rf", "--", "{what}", "{what}.conda", "{what}.tar.bz2"),
+        ),
+        (
+            rf"located\s+at\s+(?P<what>{_PACKAGE}?)\s+appears\s+to\s+be\s+corrupted",
+            rf"Error with archive (?P<what>{_PACKAGE}?)(?:\.conda|\.tar\.bz2)\.",
+            rf"failed to copy file from (?P<what>{_PACKAGE}?)/[^\n]*No such file",
+        ),
     ),
     HASH_MISMATCH.saying(
         *HASH_MISMATCH.patterns,

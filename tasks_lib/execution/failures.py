@@ -81,7 +81,8 @@ def _error(rule: Rule, found: re.Match[str], said: str, command: Command) -> Lab
     text = rule.remedy.text.format(**words)
     if rule.limit and _TIMED_OUT.search(said):
         text += f"; {rule.limit} sets how many seconds the tool waits"
-    remedy = rule.remedy._replace(text=text)
+    argv = tuple(word.format(**words) for word in rule.remedy.argv)
+    remedy = rule.remedy._replace(text=text, argv=argv)
     return LabError(message, rule.code, remedy=remedy)
 
 

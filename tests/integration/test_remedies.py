@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,11 +14,10 @@ import pytest
 from tasks_lib.environments.base import State
 from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.session.journal import Journal
-from tests.lab import CONDA_YML, ENTRY, MANAGERS, PYTHON, Answer, Case, Lab, tools
+from tests.lab import CONDA_YML, ENGINES, ENTRY, MANAGERS, PYTHON, Answer, Case, Lab, tools
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 pytestmark = pytest.mark.processes
 
@@ -255,4 +256,35 @@ def test_an_environment_that_differs_from_its_description(new_lab: Callable[[Cas
     lab.ok("env.export")
     assert lab.run([str(tools() / "uv"), "pip", "uninstall", "iniconfig"]).code == 0
     mended(lab, "env.create --from mlops-lab.export.json", "env.equal", "env.remove")
+    shutil.rmtree(lab.home)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_damaged_package_cache(engine: str, new_lab: Callable[[Case], Lab]) -> None:
+    """What is edited in an environment may be the cache's file too, by a hard link."""
+    lab = new_lab(Case("conda_uv", engine))
+    for name in ("RATTLER_CACHE_DIR", "CONDA_PKGS_DIRS"):
+        lab.env[name] = str(lab.home / name)
+    lab.ok("setup")
+    (record,) = (lab.prefix / "conda-meta").glob("pip-*.json")
+    folder = Path(json.loads(record.read_text("utf-8"))["extracted_package_dir"])
+    (broken,) = folder.glob("**/pip/__init__.py")
+
+    def damage() -> None:
+        text = broken.read_bytes()
+        broken.unlink()
+        broken.write_bytes(text[: len(text) // 2])
+
+    (installed,) = lab.prefix.glob("lib/*/site-packages/pip/__init__.py")
+    damage()
+    installed.unlink()
+    installed.hardlink_to(broken)
+    mended(lab, "check.doctor", "doctor.altered-files", "--recreate")
+    damage()
+    lab.ok("env.remove")
+    (row,) = wrong(lab, "setup")  # conda refuses it, and rattler links it unseen
+    assert row["code"] == "hash_mismatch" or row["id"] == "doctor.altered-files"
+    typed(lab, row)
+    lab.ok("setup")
+    assert wrong(lab, "check.doctor") == []
     shutil.rmtree(lab.home)

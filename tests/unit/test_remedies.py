@@ -125,6 +125,10 @@ TESTED = {
     ): NOTHING_READ,
     ("checks/tools.py", "('invoke', 'setup')"): IN_THE_WAY,
     ("session/transaction.py", "('rm', '-r', str(old))"): IN_THE_WAY,
+    (
+        "environments/conda_messages.py",
+        "('rm', '-rf', '--', '{what}', '{what}.conda', '{what}.tar.bz2')",
+    ): f"{TYPED}test_a_damaged_package_cache",
     ("environments/setting_aside.py", "('mv', str(place), f'{place}.old')"): IN_THE_WAY,
     ("checks/drift.py", "('invoke', 'deps.sync')"): IN_THE_WAY,
     ("tools/uv.py", "('invoke', 'deps.lock')"): IN_THE_WAY,

@@ -696,7 +696,11 @@ has an incorrect size.
   actual size: 18421 bytes
 
 """,
-        ("damaged: /home/student/pkgs/python-3.11.7-0_cpython.", "delete this folder"),
+        (
+            "damaged: /home/student/pkgs/python-3.11.7-0_cpython.",
+            "rm -rf -- /home/student/pkgs/python-3.11.7-0_cpython /home/",
+            "/home/student/pkgs/python-3.11.7-0_cpython.tar.bz2",
+        ),
         FAILED,
         "hash mismatch",
         stdout=f"{_CONDA}failed\n",
