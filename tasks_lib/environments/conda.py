@@ -225,8 +225,7 @@ class Conda(Environment):
 
         A `pip:` section is a step of its own, behind the guard.
         """
-        is_there = self.state() is State.PRESENT
-        return tuple(self._updates()) if is_there else self.creation_again()
+        return tuple(self._updates()) if self.exists() else self.creation_again()
 
     def creation_again(self) -> tuple[Step, ...]:
         """Return the steps that create it from scratch, in place of one that exists."""
@@ -236,8 +235,8 @@ class Conda(Environment):
         if state is State.ABSENT:
             return self._new()
         reason = "" if state is State.PRESENT else " has no working interpreter, so it"
-        clear = self.clearing(f"{self.where}{reason} is created again").after("env.cache")
-        return (*package_cache.clearing(self.prefix), clear, *self._new())
+        clear = self.clearing(f"{self.where}{reason} is created again")
+        return (*package_cache.before(clear, self.prefix), *self._new())
 
     def _new(self) -> tuple[Step, ...]:
         """Return the steps that create it where there is none."""

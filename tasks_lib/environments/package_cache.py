@@ -19,27 +19,29 @@ from tasks_lib.execution import files, shell_words
 from tasks_lib.execution.plan import Step, Writes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 _ARCHIVES = (".conda", ".tar.bz2")
 
 
-def clearing(prefix: Path) -> Iterator[Step]:
-    """Yield the step that deletes from the cache what is damaged of an environment's packages."""
+def before(step: Step, prefix: Path) -> tuple[Step, ...]:
+    """Put before a step the one that deletes from the cache what is damaged of its packages."""
     found: list[Path] = []
     with contextlib.suppress(LabError), ThreadPoolExecutor() as pool:  # damaged records name none
         for places in pool.map(_damaged, conda_health.packages(prefix).values()):
             found += places
-    if found:
-        yield Step(
-            "env.cache",
-            "delete damaged packages from the package cache",
-            work=partial(_delete, found),
-            shown=shell_words.joined(["rm", "-r", *map(str, found)]),
-            why="the new environment would have the same damage",
-            writes=Writes.PROJECT,
-            safe="the engine fetches or unpacks them again",
-        )
+    if not found:
+        return (step,)
+    delete = Step(
+        "env.cache",
+        "delete damaged packages from the package cache",
+        work=partial(_delete, found),
+        shown=shell_words.joined(["rm", "-r", *map(str, found)]),
+        why="the new environment would have the same damage",
+        writes=Writes.PROJECT,
+        safe="the engine fetches or unpacks them again",
+    )
+    return (delete, step.after(delete.id))
 
 
 def _delete(places: Sequence[Path]) -> None:

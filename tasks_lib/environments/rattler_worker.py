@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 _DAY = 24 * 60 * 60
 #: a channel's list may take so many times as long as a package may be silent
 _LISTS = 5
-_LOGIN = re.compile(r"://(?P<login>[^/@]+)@(?P<host>[^/=]+)")
-_TOKEN = re.compile(r"(?P<host>\w+://[^/=]+/)t/[^/]+/(?P<path>.*)")
+_LOGIN = re.compile(r"://([^/@]+)@([^/=]+)")
+_TOKEN = re.compile(r"(\w+://[^/=]+/)t/[^/]+/(.*)")
 
 
 class Reporter(InstallerReporter):
@@ -156,9 +156,8 @@ def client(options: argparse.Namespace, seconds: float = 0) -> Client:
     for address, urls in mirrors.items():
         lines.append(f"{json.dumps(address)} = {json.dumps(urls)}")
     timeout = round(seconds or _LISTS * options.timeout)
-    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as logins:
-        json.dump(options.logins, logins)
-        logins.flush()
+    with tempfile.NamedTemporaryFile(suffix=".json") as logins:
+        Path(logins.name).write_text(json.dumps(options.logins), encoding="utf-8")
         lines.insert(0, f"authentication-override-file = {json.dumps(logins.name)}")
         config = rattler.Config.from_toml("\n".join(lines))
         return Client.from_config(config, max_retries=options.retries, timeout=timeout)
@@ -188,9 +187,7 @@ async def install(options: argparse.Namespace) -> int:
             spec = rattler.MatchSpec(text)
             if spec.name.normalized not in replaced:
                 specs.append(spec)
-    priority = rattler.ChannelPriority.Strict
-    if options.any_channel:
-        priority = rattler.ChannelPriority.Disabled
+    priorities = rattler.ChannelPriority
     reader = gateway(options)
     records = await rattler.solve(
         [rattler.Channel(url) for url in options.channel],
@@ -198,7 +195,7 @@ async def install(options: argparse.Namespace) -> int:
         gateway=reader,
         locked_packages=[one for one in installed if one.name.normalized not in options.drop],
         virtual_packages=rattler.VirtualPackage.detect(rattler.VirtualPackageOverrides.from_env()),
-        channel_priority=priority,
+        channel_priority=priorities.Disabled if options.any_channel else priorities.Strict,
         constraints=[await meant(pin, options, reader) for pin in _pins(options.prefix)],
     )
     say(f"solved: {len(records)} packages")
@@ -314,8 +311,7 @@ async def search(options: argparse.Namespace) -> int:
     for url in options.channel:
         names = [name for name in options.spec if name not in found]
         for answer in await reader.query([rattler.Channel(url)], subdirs, names, recursive=False):
-            newest = _newest(answer)
-            for name, versions in newest.items():
+            for name, versions in _newest(answer).items():
                 found.setdefault(name, {}).update(versions)
     sys.stdout.write(json.dumps(found))
     return 0
@@ -355,15 +351,14 @@ def hide_secrets(options: argparse.Namespace) -> None:
     options.logins = {}
 
     def without_login(found: re.Match[str]) -> str:
-        user, _, password = map(unquote, found["login"].partition(":"))
+        user, _, password = map(unquote, found[1].partition(":"))
         entry = {"BasicHTTP": {"username": user, "password": password}}
-        options.logins.setdefault(urlsplit(f"//{found['host']}").hostname, entry)
-        return f"://{found['host']}"
+        options.logins.setdefault(urlsplit(f"//{found[2]}").hostname, entry)
+        return f"://{found[2]}"
 
     def without_token(found: re.Match[str]) -> str:
-        bare = found["host"] + found["path"]
-        options.mirror.append(f"{bare}={found[0]}")
-        return bare
+        options.mirror.append(f"{found[1]}{found[2]}={found[0]}")
+        return found[1] + found[2]
 
     for texts in (options.mirror, options.channel, options.meaning):
         texts[:] = [_LOGIN.sub(without_login, text) for text in texts]

@@ -217,8 +217,8 @@ def _findings(step: Step, watcher: Watcher, children: process.Children) -> list[
         watcher.line(step, redaction.without_secrets(text))
 
     outcome = process.run(step.command, children=children, on_line=tell)
-    if step.check and outcome.signal:  # nothing is changed by it, and solvers crash now and then
-        tell(f"{step.command.program} was killed by {outcome.signal}: it is started once more")
+    if step.check and outcome.code < 0:  # it changes nothing, and solvers crash now and then
+        tell(f"{step.command.program} was killed by signal {-outcome.code}: it is started again")
         outcome = process.run(step.command, children=children, on_line=tell)
     if step.reads:
         return list(step.reads(outcome))

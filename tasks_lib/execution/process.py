@@ -125,11 +125,6 @@ class Outcome:
         return self.code == 0
 
     @property
-    def signal(self) -> str:
-        """Return which signal killed the process, empty where none did."""
-        return f"signal {-self.code} ({signal.strsignal(-self.code)})" if self.code < 0 else ""
-
-    @property
     def said(self) -> str:
         """Return what it printed, errors last, for a message about a failure."""
         return f"{self.stdout.strip()}\n{self.stderr.strip()}".strip()

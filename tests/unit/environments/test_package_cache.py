@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tasks_lib.environments import package_cache
-from tasks_lib.execution.plan import Writes
+from tasks_lib.execution.plan import Step, Writes
 from tests.cases import cases
 from tests.steps import done
 
@@ -52,7 +52,8 @@ def named(conda_env: Path, link: Link, folder: Path) -> Callable[..., Path]:
 
 def _deleted(prefix: Path) -> list[str]:
     """Carry the step out, where there is one, and return what was deleted."""
-    steps = list(package_cache.clearing(prefix))
+    *steps, last = package_cache.before(Step("env.clear", "clear"), prefix)
+    assert last.needs == tuple(step.id for step in steps)
     for step in steps:
         assert (step.id, step.writes) == ("env.cache", Writes.PROJECT)
         done(step)

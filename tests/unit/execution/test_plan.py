@@ -304,8 +304,8 @@ def _crashing(root: Path, crashes: int, signal: str, *, check: bool) -> tuple[St
 @cases(
     "signal, words",
     {
-        "crashed": ("SIGSEGV", "signal 11 (Segmentation fault)"),
-        "killed": ("SIGKILL", "signal 9 (Killed)"),
+        "crashed": ("SIGSEGV", "signal 11"),
+        "killed": ("SIGKILL", "signal 9"),
     },
 )
 def test_a_look_that_a_signal_killed_is_tried_once_more(
@@ -313,7 +313,7 @@ def test_a_look_that_a_signal_killed_is_tried_once_more(
 ) -> None:
     step, log = _crashing(root, 1, signal, check=True)
     assert [result.title for result in execute([step], log)] == ["solved"]
-    assert any(f"was killed by {words}: it is started once more" in line for line in log.heard)
+    assert any(f"was killed by {words}: it is started again" in line for line in log.heard)
 
 
 @pytest.mark.processes
@@ -322,7 +322,7 @@ def test_a_signal_that_kills_is_an_error_that_names_it(
     root: Path, crashes: int, started: int, *, check: bool
 ) -> None:
     step, log = _crashing(root, crashes, "SIGSEGV", check=check)
-    with pytest.raises(LabError, match="was killed by signal 11 ") as caught:
+    with pytest.raises(LabError, match=r"was killed by signal 11 \(Segmentation fault\)") as caught:
         execute([step], log)
     assert caught.value.exit_code is ExitCode.TOOL_FAILED
     assert len((root / "times").read_text()) == started
