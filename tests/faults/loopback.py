@@ -133,9 +133,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(HTTPStatus.UNAUTHORIZED, b"no")
             return
         body = shop.body(path)
-        if body is None and shop.fault in WAITS:
-            body = _LONG
         place = "package" if path.endswith(_PACKAGES) else "list"
+        if body is None and shop.fault in WAITS and place == shop.place:
+            body = _LONG
         if body is not None and shop.fault and place == shop.place:
             shop.struck += 1
             self._misbehave(shop.fault, path, body)

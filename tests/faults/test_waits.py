@@ -89,11 +89,34 @@ def test_byte_a_second(waiting: Counter) -> None:
     assert waiting.shop.bare in said
 
 
+@pytest.mark.parametrize(("engine", "place"), [("conda", "list"), ("rattler", "package")])
+def test_byte_a_second_of_a_channel(
+    shops: Callable[[Case], Counter], engine: str, place: str
+) -> None:
+    one = shops(Case("conda_uv", engine))
+    with one.shop.broken("byte a second", place):
+        assert one.shop.bare in _expect_the_limit(one, "setup")
+
+
 def test_index_that_answers_in_an_hour(shops: Callable[[Case], Counter]) -> None:
-    """Poetry sleeps for so long; uv and rattler end at once."""
+    """Poetry sleeps for so long."""
     one = shops(Case("pip_poetry"))
     with one.shop.broken("in an hour", "list"):
         assert one.shop.bare in _expect_the_limit(one, "deps.lock")
+
+
+@pytest.mark.parametrize("case", _CASES[1:], ids=str)
+def test_who_does_not_wait_for_an_hour_says_so(
+    shops: Callable[[Case], Counter], case: Case
+) -> None:
+    """Uv and rattler end by themselves (RFC 9110, 10.2.3)."""
+    one = shops(case)
+    act = "deps.lock" if case in MANAGERS else "setup"
+    with one.shop.broken("in an hour", "list"):
+        said = _expect_an_end(one.lab, act, limit="", **{VARIABLE: "300"})
+    assert one.shop.struck
+    assert one.shop.bare in said
+    assert VARIABLE not in said
 
 
 @pytest.mark.parametrize("case", _CASES if FULL else _CASES[1:2], ids=str)
