@@ -71,6 +71,7 @@ FAILURES = (
         r"error sending request for url|"
         r"error following redirect|Download error \(\d+\))"
         r"[^\n]*?(?P<what>(?:https?|file)://[^\s`'\")<>\]]+|[\w.-]+:\d+)",
+        r"PathNotFoundError: (?P<what>[^\n]+\.(?:conda|tar\.bz2))",
         r"Transfer finalized, status: [45]\d\d \[(?P<what>[^\]\n]+)",
     ).limited_by(_LIMIT),
     replace(
@@ -98,7 +99,7 @@ FAILURES = (
     CANNOT_WRITE.saying(
         *CANNOT_WRITE.patterns,
         r"EnvironmentNotWritable|NotWritableError|Unable to create prefix directory|"
-        r"CondaError: Failed to write to|filesystem error: cannot (?:create|rename|remove)",
+        r"CondaError: Failed to write to|filesystem error: cannot (?:create|rename|remove|copy)",
     ),
     Rule(
         ErrorCode.NOT_DECLARED,

@@ -686,6 +686,19 @@ SpecsConfigurationConflictError: Requested specs conflict with configured specs.
         FAILED,
         "cannot write",
     ),
+    "full disk, micromamba 2.8": Failure(
+        "error    libmamba Unexpected error while linking package 'big': filesystem error: cannot copy: "
+        "Input/output error [/srv/pkgs/big-1.0-0/share/big.txt] [/srv/small/x/share/big.txt]\n",
+        ("/srv/small/x/share/big.txt", "check free space"),
+        FAILED,
+        "cannot write",
+    ),
+    "archive of a channel is gone, conda 26.7": Failure(
+        "\nPathNotFoundError: /srv/chan/forge/noarch/gone-1.0-0.tar.bz2\n\n",
+        ("/srv/chan/forge/noarch/gone-1.0-0.tar.bz2 does not answer",),
+        FAILED,
+        "no answer",
+    ),
     "damaged package in the cache": Failure(
         """
 
