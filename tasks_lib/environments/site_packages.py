@@ -137,9 +137,10 @@ def record_rows(distribution: Distribution) -> list[list[str]] | None:
         rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
     except (OSError, UnicodeDecodeError, csv.Error):
         return None
-    # every installer ends each row, and lists the RECORD itself: one that was cut off lacks either
-    own = f"{distribution.folder.name}/RECORD"
-    is_whole = text.endswith("\n") and any(row[0].endswith(own) for row in rows)
+    # one that was cut off lacks the end of a row, or a row that every installer writes
+    folder, ends = distribution.folder, {"/".join(row[0].split("/")[-2:]) for row in rows}
+    names = [name for name in ("RECORD", "WHEEL") if (folder / name).exists()]
+    is_whole = text.endswith("\n") and ends.issuperset(f"{folder.name}/{name}" for name in names)
     return rows if is_whole and all(len(row) == _COLUMNS for row in rows) else None
 
 

@@ -186,6 +186,28 @@ def test_a_file_of_conda_that_was_altered(made: Lab) -> None:
 
 
 @pytest.mark.parametrize("made", HYBRIDS, ids=str, indirect=True)
+def test_a_link_and_an_entry_point_that_lead_elsewhere(made: Lab) -> None:
+    link = made.prefix / "bin" / "python3"
+    for target, check in (("nowhere", "missing-files"), ("/bin/sh", "altered-files")):
+        with away(link):
+            link.symlink_to(target)
+            fails(made, "check.doctor", f"doctor.{check}")
+    with instead(made.prefix / "bin" / "pip", b"#!/usr/bin/python3\n"):
+        fails(made, "check.doctor", "doctor.moved")
+
+
+@pytest.mark.parametrize("made", LAYERS, ids=str, indirect=True)
+def test_a_pth_file_that_fails(made: Lab) -> None:
+    file = site_packages(made) / "zz.pth"
+    file.write_text("import nowhere_at_all\n")
+    try:
+        answer = fails(made, "check.doctor", "doctor.start")
+        assert "Line 1 of zz.pth fails: ModuleNotFoundError" in str(answer.results)
+    finally:
+        file.unlink()
+
+
+@pytest.mark.parametrize("made", HYBRIDS, ids=str, indirect=True)
 def test_a_damaged_record_of_conda(made: Lab) -> None:
     (record,) = (made.prefix / "conda-meta").glob("pip-*.json")
     for data in (b"{", b"[]", b"{}"):

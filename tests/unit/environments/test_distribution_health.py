@@ -84,6 +84,11 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "doctor.records",
         "six-1.17.0",
     ),
+    "RECORD that ends behind its own row": (
+        lambda p: (_six(p) / "WHEEL").write_text("Tag: py3-none-any\n"),
+        "doctor.records",
+        "six-1.17.0",
+    ),
     "RECORD that ends in a number": (
         lambda p: (_six(p) / "RECORD").write_text("six-1.17.0.dist-info/RECORD,,\nsix.py,,3"),
         "doctor.records",
