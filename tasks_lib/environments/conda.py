@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -35,7 +34,7 @@ from tasks_lib.environments.base import (
 from tasks_lib.environments.conda_folders import is_base
 from tasks_lib.environments.conda_variables import VARIABLES
 from tasks_lib.errors import ErrorCode, LabError, Remedy
-from tasks_lib.execution import failures, shell_words
+from tasks_lib.execution import failures
 from tasks_lib.execution.files import write
 from tasks_lib.execution.plan import Installs, Step, Writes
 from tasks_lib.project import conda_edit, pip_section
@@ -268,6 +267,7 @@ class Conda(Environment):
             "env.create",
             title,
             command,
+            shown=conda_folders.recording(self.prefix, self.file, unlisted=not self.maker.is_cli),
             reads=self._created,
             undo=self.discard,
             needs=("env.clear", "env.explicit"),
@@ -285,12 +285,11 @@ class Conda(Environment):
             command = self.maker.explicit(self.prefix, self.file, description)
             return (self._create_step(command, title),)
         listed = self.prefix.with_name(f".{self.name}.explicit.txt")
-        records, out = shell_words.joined([str(description)]), shell_words.joined([str(listed)])
         write_list = Step(
             "env.explicit",
             "write conda's explicit list",
             work=partial(conda_engines.write_explicit_list, listed, packages),
-            shown=f"""jq -r '"@EXPLICIT", (.conda[] | .url + "#" + .md5)' {records} > {out}""",
+            shown=conda_engines.writing_explicit_list(listed, description),
         )
 
         def discard() -> None:
@@ -320,8 +319,7 @@ class Conda(Environment):
         state = self.marker / "state"
         if self.file.variables and not state.exists():
             # on no command line, which every user of the machine can read
-            variables = {"version": 1, "env_vars": dict(self.file.variables)}
-            write(state, json.dumps(variables).encode())
+            write(state, conda_folders.state(self.file.variables).encode())
         self._register()
         return ()
 

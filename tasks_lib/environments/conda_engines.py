@@ -18,7 +18,7 @@ from tasks_lib.environments.conda_health import solver_spec
 from tasks_lib.environments.conda_messages import FAILURES
 from tasks_lib.environments.conda_variables import VARIABLES
 from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
-from tasks_lib.execution import failures
+from tasks_lib.execution import failures, shell_words
 from tasks_lib.execution.files import write
 from tasks_lib.execution.process import Command
 from tasks_lib.project.conda_file import spec_name
@@ -233,15 +233,15 @@ class Rattler(Engine):
         self, prefix: Path, file: CondaFile, specs: Sequence[str], *, new: bool = False
     ) -> Command:
         """Return the command that solves for `specs` and what is installed, and installs that."""
-        why = "install the conda packages with py-rattler"
+        why = "install the conda packages with py-rattler, as `conda install` would"
         if new:
-            why = "create the conda environment with py-rattler"
+            why = f"create with py-rattler what `conda env create -f {file.path.name}` would"
         return self._worker(why, file, "install", prefix, *_specs(specs))
 
     def uninstall(self, prefix: Path, file: CondaFile, names: Sequence[str]) -> Command:
         """Return the command that solves without `names`, and removes what is left over."""
         words = [*(f"--drop={name}" for name in names), *_specs(file.dependencies)]
-        why = "remove the conda packages with py-rattler"
+        why = "remove the conda packages with py-rattler, as `conda remove` would"
         return self._worker(why, file, "install", prefix, *words)
 
     def explicit(self, prefix: Path, file: CondaFile, listed: Path) -> Command:
@@ -334,6 +334,13 @@ def write_explicit_list(path: Path, packages: Sequence[Mapping[str, Any]]) -> No
         rows.append(f"{record['url']}#{md5}" if md5 else record["url"])
     path.parent.mkdir(parents=True, exist_ok=True)
     write(path, "\n".join(rows).encode())
+
+
+def writing_explicit_list(path: Path, description: Path) -> str:
+    """Return what a user types for `write_explicit_list`."""
+    rows = '"@EXPLICIT", (.conda[] | .url + if .md5 then "#" + .md5 else "" end)'
+    words = ["jq", "-r", rows, str(description)]
+    return f"{shell_words.joined(words)} > {shell_words.joined([str(path)])}"
 
 
 def linked(outcome: Outcome) -> list[tuple[str, str]]:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
-from tasks_lib.execution import files
+from tasks_lib.execution import files, shell_words
 from tasks_lib.tools import executables
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tasks_lib.environments.conda_config import Condarc
+    from tasks_lib.project.conda_file import CondaFile
+
+#: what prints the text that `state` returns
+_STATE = (
+    "import json, sys, yaml; file = open(sys.argv[1], encoding='utf-8'); "
+    "variables = yaml.load(file, yaml.BaseLoader)['variables']; "
+    "print(json.dumps({'version': 1, 'env_vars': variables}))"
+)
 
 
 def expect_utf8(root: Path) -> None:
@@ -67,6 +77,29 @@ def register(prefix: Path) -> None:
     # appended, since other projects may add theirs at this moment
     with known.open("a", encoding="utf-8") as stream:
         stream.write(f"{separator}{prefix}\n")
+
+
+def state(variables: Mapping[str, str]) -> str:
+    """Return the text of the file in which conda keeps an environment's variables."""
+    return json.dumps({"version": 1, "env_vars": dict(variables)})
+
+
+def recording(prefix: Path, file: CondaFile, *, unlisted: bool) -> str:
+    """Return what a user types for what is recorded of a new environment.
+
+    That is the variables of its file, whose values are shown nowhere, and its place where it is
+    `unlisted`: no conda made it.
+    """
+    lines = []
+    if file.variables:
+        path = prefix / "conda-meta" / "state"
+        written = shell_words.written([sys.executable, "-c", _STATE, str(file.path)], path)
+        lines.append(written and f"test -e {shell_words.joined([str(path)])} || {written}")
+    if unlisted:
+        known = _list_of_environments()
+        written = shell_words.written(["printf", "%s\\n", str(prefix)], known, behind=True)
+        lines.append(written and f"mkdir -p {shell_words.joined([str(known.parent)])} && {written}")
+    return "\n".join(filter(None, lines))
 
 
 def deregister(prefix: Path) -> None:

@@ -43,7 +43,8 @@ class Installs(Enum):
 class Step:
     """One thing to do: a command, or work in this process.
 
-    - `shown` describes the work to a user, as a command that does the same.
+    - `shown` describes the work to a user, as a command that does the same; beside a `command` it
+      is what is done after that.
     - `needs` names the steps that must end well first; one that is not in the plan is not waited
       for.
     - `reads` turns the outcome of the command into results. Without it, a command that fails raises
@@ -87,7 +88,8 @@ class Step:
         """Return the step as a dry run shows it."""
         shown, why, argv = self.shown, self.why, list[str]()
         if self.command:
-            shown, why = shell_words.shown(self.command), why or self.command.why
+            lines = [shell_words.shown(self.command), self.shown]
+            shown, why = "\n".join(filter(None, lines)), why or self.command.why
             argv = [redaction.without_secrets(word) for word in self.command.argv]
         return {
             "id": self.id,

@@ -125,14 +125,41 @@ def joined(words: Sequence[str], shell: str = "") -> str:
 def shown(command: process.Command, shell: str = "", program: str = "") -> str:
     """Return a command with its variables as a user types it, its program by its name or as given.
 
-    The present PATH is the shell's own variable, and a user's own variables are not shown.
+    The present PATH is the shell's own variable, and a user's own variables are not shown. Which
+    Python it is, only a path says.
     """
     name = shell or of_user()
     settings = []
     for key, value in sorted(command.env.items()):
         if value is not None:
             settings.append(_setting(name, key, *process.visible(key, value)))
-    return "".join([*settings, joined([program or command.program, *command.argv[1:]], name)])
+    program = program or command.program
+    if program.startswith("python"):
+        program = command.argv[0]
+    return "".join([*settings, joined([program, *command.argv[1:]], name)])
+
+
+def with_path(folder: str, shell: str = "") -> str:
+    """Return what puts a folder behind those in which the shell looks for programs."""
+    name = shell or of_user()
+    if name == "powershell":
+        return f"$Env:PATH += {powershell(os.pathsep + folder)}"
+    if name == "cmd":
+        return f"set PATH=%PATH%;{for_cmd(folder)}"
+    word = joined([folder], name)
+    return f"set PATH $PATH {word}" if name == "fish" else f"PATH=$PATH:{word}"
+
+
+def written(words: Sequence[str], path: Path, *, behind: bool = False, shell: str = "") -> str:
+    """Return what writes a command's output to a file, or `behind` what is in it.
+
+    It is empty for the shells that would write it in another encoding.
+    """
+    name = shell or of_user()
+    if name in {"powershell", "cmd"}:
+        return ""
+    sign = ">>" if behind else ">"
+    return f"{joined(words, name)} {sign} {joined([str(path)], name)}"
 
 
 def _setting(shell: str, name: str, value: str, behind: str) -> str:

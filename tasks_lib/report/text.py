@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from tasks_lib.execution import shell_words
 from tasks_lib.execution.streams import columns, folded, printable
 from tasks_lib.report import layers
 from tasks_lib.report.remedies import Told
@@ -138,11 +140,25 @@ def _text(text: str, style: str = "") -> Text:
 def _plan(out: Console, plan: Sequence[Mapping[str, Any]]) -> None:
     if not any(step["command"] for step in plan):
         out.print("nothing to do")
+    for folder, names in _off_path(plan).items():
+        out.print(_text(f"# for {', '.join(names)}, which your PATH does not have", "dim"))
+        out.print(_text(shell_words.with_path(folder)))
     for step in plan:
         why = str(step["why"]).replace("\n", " ")  # a second line would be no comment
         out.print(_text(folded(printable(f"# {why}"), out.width, "# "), "dim"))
         if step["command"]:
             out.print(_text(str(step["command"])))
+
+
+def _off_path(plan: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Return the programs that a shell would not find by their names, by their folders."""
+    programs = dict.fromkeys(step["argv"][0] for step in plan if step.get("argv"))
+    found: dict[str, list[str]] = {}
+    for folder, name in map(os.path.split, programs):
+        is_whole = name.startswith("python")  # as `shell_words.shown` writes it
+        if folder and not is_whole and shutil.which(name) is None:
+            found.setdefault(folder, []).append(name)
+    return found
 
 
 def _value(out: Console, name: str, value: object) -> None:

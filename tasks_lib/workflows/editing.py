@@ -154,7 +154,7 @@ def _correct_address(path: Path, manager: str) -> Step:
         "deps.address",
         f"correct the address in {path.name}: {manager} gives the repository a host, None",
         work=lambda: write_texts({path: spelt(read_text(path))}),
-        shown=f"write {path.name}",
+        shown=f"# write {path.name}",
         needs=("deps.edit",),
         writes=Writes.PROJECT,
         safe="the manifest is put back if the run fails",

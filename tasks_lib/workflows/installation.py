@@ -169,7 +169,7 @@ def create(
     environment = session.environment
     if share and dry_run:
         title = f"share {environment.where}"
-        shown = f"write {environment.prefix / claims.RECORD}"
+        shown = f"# write {environment.prefix / claims.RECORD}"
         return planned([Step("env.share", title, shown=shown)])
     if share:
         claims.claim(environment, share=True)

@@ -263,7 +263,7 @@ def _steps(session: Session, target: Session, had: Installed, texts: dict[Path, 
             "env.files",
             f"pin the {len(pins)} installed versions in a group of their own",
             work=partial(write_texts, pinned),
-            shown=f"write {', '.join(one.name for one in pinned)}",
+            shown=f"# write {', '.join(one.name for one in pinned)}",
             writes=Writes.PROJECT,
         )
     ]
@@ -307,7 +307,7 @@ def _lock_steps(
         "deps.edit",
         "take the pins out",
         work=partial(write_texts, texts),
-        shown=f"write {PYPROJECT}",
+        shown=f"# write {PYPROJECT}",
         needs=("migrate.lock",),
         writes=Writes.PROJECT,
     )

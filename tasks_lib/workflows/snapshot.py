@@ -184,7 +184,7 @@ def _steps(session: Session, described: Description, missing: Sequence[str]) -> 
             "env.files",
             title,
             work=lambda: write_texts(texts),
-            shown=title,
+            shown=f"# {title}",
             writes=Writes.PROJECT,
             safe="the manifests are deleted again if the run fails",
         )

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -61,14 +61,12 @@ def listed(lab: Lab) -> dict[str, Path]:
     return {row[0]: Path(row[1]) for row in rows if len(row) == 2}
 
 
-def typed(lab: Lab, plan: list[dict[str, Any]]) -> None:
-    """Type the commands of a plan, one after the other, into a shell in the project's folder."""
-    script = "\n".join(step["command"] for step in plan if step["argv"])
-    path = f"{tools()}:{lab.env['PATH']}"
+def typed(lab: Lab, script: str) -> None:
+    """Paste the text of a dry run into a shell in the project's folder."""
     done = subprocess.run(
         [BASH, "-e", "-c", script],
         cwd=lab.project,
-        env={**lab.env, "PATH": path},
+        env=lab.env,
         capture_output=True,
         encoding="utf-8",
         check=False,
@@ -131,6 +129,7 @@ def test_an_environment_is_created_again_in_the_combo_that_was_chosen(
 def test_from_nothing(fresh: Lab) -> None:
     with untouched(fresh):
         plan = fresh.ok("setup", "--dry-run").data["plan"]
+        shown = fresh("setup", "--dry-run", json=False).stdout
     answer = fresh.ok("setup")
     assert fresh.imports(*INSTALLED.values()) == fresh.prefix
     assert fresh.lock.is_file()
@@ -153,7 +152,7 @@ def test_from_nothing(fresh: Lab) -> None:
     fresh.lock.unlink()
     fresh.ok("env.remove")
     assert not fresh.prefix.exists()
-    typed(fresh, plan)
+    typed(fresh, shown)
     assert packages(fresh) == by_setup
     assert fresh.lock.is_file()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -347,6 +348,29 @@ def test_variables_of_the_file_are_written_into_the_environment(
     list(environment._created(outcome()))  # noqa: SLF001 - what creation reads with
     assert environment.activation().variables["KEY"] == "hunter2"
     assert (conda_env / "conda-meta/state").is_file()
+
+
+@pytest.mark.processes
+def test_what_a_creation_records_can_be_typed(
+    project: MakeProject, conda_env: Path, home: Path
+) -> None:
+    variables = "variables:\n  KEY: \"hunter2 'é' $x\"\n  NUMBER: 1\n  FLAG: true\n"
+    environment = Conda(project(conda=f"{CONDA}{variables}"))
+    (step,) = environment.creation_again()[-1:]
+    create, *recording = step.as_dict()["command"].splitlines()
+    assert create.startswith(sys.executable)
+    assert "hunter2" not in "".join(recording)
+    known, state = home / ".conda/environments.txt", conda_env / "conda-meta/state"
+    found = []
+    for do in (
+        lambda: subprocess.run(["/bin/bash", "-ec", "\n".join(recording)], check=True),
+        lambda: environment._created(outcome()),  # noqa: SLF001 - what creation reads with
+    ):
+        for path in (known, state):
+            path.unlink(missing_ok=True)
+        do()
+        found.append((known.read_text("utf-8"), json.loads(state.read_text("utf-8"))))
+    assert found[0] == found[1]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such paths")

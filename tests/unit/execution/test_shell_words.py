@@ -130,6 +130,22 @@ def test_a_command_is_shown_as_a_user_types_it(
 
 
 @cases(
+    "shell, path, written",
+    {
+        "bash": ("bash", "PATH=$PATH:'/a b'", "printf '%s\\n' 'x y' >> '/a b'"),
+        "zsh": ("zsh", "PATH=$PATH:'/a b'", "printf '%s\\n' 'x y' >> '/a b'"),
+        "fish": ("fish", "set PATH $PATH '/a b'", "printf '%s\\\\n' 'x y' >> '/a b'"),
+        "powershell": ("powershell", f"$Env:PATH += '{os.pathsep}/a b'", ""),
+        "cmd": ("cmd", "set PATH=%PATH%;/a b", ""),
+    },
+)
+def test_a_folder_of_programs_and_a_written_file(shell: str, path: str, written: str) -> None:
+    assert shell_words.with_path("/a b", shell) == path
+    words = ["printf", "%s\\n", "x y"]
+    assert shell_words.written(words, Path("/a b"), behind=True, shell=shell) == written
+
+
+@cases(
     "variables, expected",
     {
         "nothing": ({}, "bash"),

@@ -11,6 +11,7 @@ import pytest
 
 from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
 from tasks_lib.execution.plan import Step
+from tasks_lib.execution.process import Command
 from tasks_lib.report import show
 from tasks_lib.report.progress import Progress
 from tasks_lib.results import Report, Result, Status, from_error, verdict
@@ -177,6 +178,19 @@ def test_plan_is_printed_as_commands_with_their_reasons(capsys: pytest.CaptureFi
     assert capsys.readouterr().out == "# for 'a rm -r /'\nuv sync\n"
     show(_report(data={"plan": []}), "text")
     assert capsys.readouterr().out == "nothing to do\n"
+
+
+def test_a_plan_finds_the_programs_that_path_does_not_have(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = (("/a b/uv", "lock"), ("/a b/python", "x.py"), ("/bin/sh", "-c", ":"), ("/a b/uv", "x"))
+    plan = [Step("x", "x", Command(argv)).as_dict() for argv in words]
+    show(_report(data={"plan": plan}), "text")
+    assert capsys.readouterr().out.splitlines() == [
+        "# for uv, which your PATH does not have",
+        "PATH=$PATH:'/a b'",
+        *("# x", "uv lock", "# x", "'/a b/python' x.py", "# x", "sh -c :", "# x", "uv x"),
+    ]
 
 
 def test_data_is_printed_by_its_kind(capsys: pytest.CaptureFixture[str]) -> None:
