@@ -126,7 +126,8 @@ def _page(cells: Sequence[Cell]) -> str:
     heads, rows = overview.matrix(cells)
     anchors = {cell: f"cell{number}" for number, cell in enumerate(cells)}
     verdicts = [_row(names, found, anchors) for names, found in rows]
-    articles = [_article(cell, anchor, charts) for cell, anchor in anchors.items()]
+    worst = sorted(anchors, key=lambda cell: list(Status).index(cell.status), reverse=True)
+    articles = [_article(cell, anchors[cell], charts) for cell in worst]
     return html.filled(
         _TEMPLATES / "page.html",
         {"bundle": drawn["script"]},

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import html
 import re
+from itertools import zip_longest
 from pathlib import Path
 from string import Template
 from types import MappingProxyType
@@ -42,7 +43,7 @@ def render(report: Report) -> str:
         facts=listed(facts),
         buttons="".join(buttons),
         none="" if counts else "hidden",
-        results="\n".join(map(_result, report.results)),
+        results="\n".join(map(_result, _worst_first(report.results))),
         tables="\n".join(map(section, tables(report.data))),
     )
 
@@ -75,12 +76,21 @@ def _button(status: Status, count: int) -> str:
     )
 
 
+def _worst_first(results: Sequence[Result]) -> list[Result]:
+    statuses = list(Status)
+    return sorted(results, key=lambda one: statuses.index(one.status), reverse=True)
+
+
 def _result(result: Result) -> str:
     place = " · ".join(filter(None, (result.place, result.id)))
     paragraphs = []
     for kind, text in (("detail", result.detail), ("next", result.next), ("id", place)):
         if text:
             paragraphs.append(f'<p class="{kind}">{escaped(text)}</p>')
+    command = result.remedy.command
+    if command:
+        shown = escaped(result.next.removesuffix(command))
+        paragraphs[-2] = f'<p class="next">{shown}<code>{escaped(command)}</code></p>'
     return (
         f'<li class="{result.status}" data-status="{result.status}">'
         f'<span class="mark">{result.status}</span>'
@@ -105,16 +115,22 @@ def section(table: Table) -> str:
 
 def grid(table: Table) -> str:
     """Return a table that can be scrolled by keyboard."""
-    rows = "".join(_row("td", row) for row in table.rows)
+    commands = [name == "command" for name in table.columns]
+    rows = "".join(_row("td", row, commands) for row in table.rows)
     return (
         f'<div class="wide" tabindex="0" role="region" aria-label="{escaped(table.title)}">'
         f"<table><thead>{_row('th', table.columns)}</thead><tbody>{rows}</tbody></table></div>"
     )
 
 
-def _row(tag: str, values: Sequence[str]) -> str:
-    cells = "".join(f"<{tag}>{escaped(value)}</{tag}>" for value in values)
-    return f"<tr>{cells}</tr>"
+def _row(tag: str, values: Sequence[str], commands: Sequence[bool] = ()) -> str:
+    cells = []
+    for value, is_command in zip_longest(values, commands, fillvalue=False):
+        shown = escaped(value)
+        if is_command and value:
+            shown = f"<code>{shown}</code>"
+        cells.append(f"<{tag}>{shown}</{tag}>")
+    return f"<tr>{''.join(cells)}</tr>"
 
 
 def escaped(value: object) -> str:

@@ -109,7 +109,7 @@ def test_charts_are_drawn_from_the_numbers_and_told_in_words(browser: Browser, d
 
 def test_the_page_is_for_keyboard_paper_and_both_schemes(browser: Browser, drawn: Path) -> None:
     opened(browser, drawn / "page.html", 6)
-    browser.type(TAB, TAB)
+    browser.type(TAB, TAB, TAB)  # past both tables, which can be scrolled
     assert browser.run("document.activeElement.getAttribute('href')") == "#cell0"
     assert browser.run("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     browser.type("\ue007")
@@ -144,6 +144,24 @@ def test_the_page_is_for_keyboard_paper_and_both_schemes(browser: Browser, drawn
     assert browser.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     browser.media(media="")
     assert browser.console() == []
+
+
+def test_at_400_pixels_charts_are_not_made_smaller(browser: Browser, drawn: Path) -> None:
+    metrics = {"width": 400, "height": 900, "deviceScaleFactor": 1, "mobile": True}
+    command = "Emulation.setDeviceMetricsOverride"
+    browser("/goog/cdp/execute", {"cmd": command, "params": metrics})
+    opened(browser, drawn / "page.html", 6)
+    assert browser.run("document.documentElement.scrollWidth") == 400
+    heights = "[...document.querySelectorAll('svg text')].map((one) => one.getBBox().height)"
+    shown = "[...document.querySelectorAll('svg')].map((one) => one.getScreenCTM().a)"
+    assert min(browser.run(heights)) >= 10
+    assert min(browser.run(shown)) > 0.85
+    titles = "[...document.querySelectorAll('h2')].map((one) => one.innerText)"
+    found = browser.run(titles)
+    assert found[:2] == ["What did not come out well", "Verdicts"]
+    assert found[4:6] == ["conda_poetry rattler 3.12", "conda_uv rattler 3.12"], "the worst first"
+    metrics = {"width": 0, "height": 0, "deviceScaleFactor": 0, "mobile": False}
+    browser("/goog/cdp/execute", {"cmd": command, "params": metrics})
 
 
 def test_hostile_proofs_run_nothing_and_the_policy_is_in_force(

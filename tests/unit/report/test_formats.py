@@ -344,6 +344,18 @@ def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
         assert error.value.exit_code == ExitCode.TOOL_FAILED
 
 
+def test_a_page_has_the_worst_first_and_commands_in_a_fixed_font() -> None:
+    remedy = Remedy("Lock again", ("invoke", "deps.lock", "<b>"))
+    results = [Result(f"a.{one}", one, f"title {one}", "d", remedy) for one in Status]
+    plan = [{"why": "to <see>", "command": "uv 'a<b'"}, {"why": "by hand", "command": ""}]
+    page = renderer("html")(Report("x", "/p", results, data={"plan": plan}))
+    assert re.findall("<h3>title (.*?)</h3>", page) == ["error", "fail", "warn", "skip", "pass"]
+    command = "<code>invoke deps.lock &#x27;&lt;b&gt;&#x27;</code>"
+    assert page.count(f'<p class="next">next: Lock again: {command}</p>') == len(results)
+    assert "<td>to &lt;see&gt;</td><td><code>uv &#x27;a&lt;b&#x27;</code></td>" in page
+    assert "<td>by hand</td><td></td>" in page
+
+
 def test_rows_within_a_row_are_a_table_of_their_own() -> None:
     packages = [{"name": "click", "version": "8.1"}, {"name": "six", "version": "1.17"}]
     found = list(tables({"layers": [{"layer": "conda", "size": 5, "packages": packages}]}))
