@@ -353,8 +353,8 @@ def hide_secrets(options: argparse.Namespace) -> None:
     def without_login(found: re.Match[str]) -> str:
         user, _, password = map(unquote, found[1].partition(":"))
         entry = {"BasicHTTP": {"username": user, "password": password}}
-        options.logins.setdefault(urlsplit(f"//{found[2]}").hostname, entry)
-        return f"://{found[2]}"
+        known = options.logins.setdefault(urlsplit(f"//{found[2]}").hostname, entry)
+        return f"://{found[2]}" if known == entry else found[0]  # a host's second login stays
 
     def without_token(found: re.Match[str]) -> str:
         options.mirror.append(f"{found[1]}{found[2]}={found[0]}")
