@@ -8,14 +8,17 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
+
 from tasks_lib import checks
 from tasks_lib.environments import claims, shells, site_packages
 from tasks_lib.environments.base import CREATE, MADE, State
-from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.errors import ErrorCode, LabError, Remedy, meant, nearest
 from tasks_lib.execution import process, shell_words
 from tasks_lib.execution.plan import Step, Writes, execute
 from tasks_lib.ownership import exclusions, guard
 from tasks_lib.ownership.facts import Facts
+from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.report.remedies import program
 from tasks_lib.results import Result, Status
 from tasks_lib.session import combos
@@ -218,7 +221,23 @@ def install(
     """
     session.environment.require()
     session.manager.require_lock()
+    for group in groups:
+        _refuse_mistyped(session, group)
     return change(session, watcher, install_steps(session, groups), dry_run=dry_run)
+
+
+def _refuse_mistyped(session: Session, group: str) -> None:
+    """Refuse a group that is like one of the manifest; the manager knows which others there are."""
+    pyproject = session.project.pyproject
+    known = [
+        *pyproject.table("dependency-groups"),
+        *pyproject.table("tool", session.manager.name, "group"),
+    ]
+    same = {canonicalize_name(name) for name in (*known, "dev", "main")}
+    if canonicalize_name(group) not in same and nearest(group, known):
+        text = f"{PYPROJECT} has no dependency group {group!r}; its groups: {', '.join(known)}."
+        remedy = meant(group, known, Remedy())
+        raise LabError(text, ErrorCode.UNKNOWN_GROUP, file=PYPROJECT, remedy=remedy)
 
 
 def edit_step(session: Session, title: str, command: Command) -> Step:

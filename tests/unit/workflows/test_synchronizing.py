@@ -9,7 +9,7 @@ import pytest
 from tasks_lib.errors import LabError
 from tasks_lib.report.progress import Progress
 from tasks_lib.session.session import Session
-from tasks_lib.workflows import editing, synchronizing, updating
+from tasks_lib.workflows import editing, installation, synchronizing, updating
 from tests.cases import cases
 from tests.steps import argv, done
 from tests.unit.workflows.conftest import CONDA_YML, LOCK, PYPROJECT
@@ -127,3 +127,19 @@ def test_what_cannot_be_edited_is_refused(
 ) -> None:
     with pytest.raises(LabError, match=why):
         editing.edit(session, Progress(), packages, how, dry_run=True)
+
+
+@pytest.mark.usefixtures("venv")
+def test_a_mistyped_group_is_refused(session: Session) -> None:
+    with pytest.raises(LabError, match=r"Did you mean dev\?") as refused:
+        installation.install(session, Progress(), groups=["dve"], dry_run=True)
+    assert (refused.value.code, refused.value.file) == ("unknown_group", "pyproject.toml")
+    with pytest.raises(LabError, match=r"Did you mean dev\?"):
+        updating.update_dependencies(session, Progress(), [], group="dve", dry_run=True)
+
+
+@pytest.mark.usefixtures("venv")
+@pytest.mark.parametrize("group", ["dev", "DEV", "main", "nothing-like-it"])
+def test_a_group_that_the_manager_may_know_is_left_to_it(session: Session, group: str) -> None:
+    steps = installation.install(session, Progress(), groups=[group], dry_run=True).steps
+    assert [step.id for step in steps] == ["deps.install"]
