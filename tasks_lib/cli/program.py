@@ -33,7 +33,7 @@ from tasks_lib.report import remedies
 from tasks_lib.results import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from invoke.collection import Collection
     from invoke.parser import Parser
@@ -47,6 +47,15 @@ _CORE = {"help", "list", "list-depth", "list-format", "version"}
 _LIST_FORMATS = ("flat", "nested", "json")
 _AS_DOCUMENT = ("--json", "--format", "json", "--format=json")
 _TASKS = "tasks.py"
+
+
+#: the columns that the text beside a name needs
+_LEAST = 20
+
+
+def _width() -> int:
+    """Return the width of the terminal, the usual one for anything else."""
+    return streams.columns(sys.stdout) or 80
 
 
 class _Settings(Config):
@@ -103,8 +112,25 @@ class _Program(Program):
         )
         lines = [f"Usage: {self.binary} {name} [--options]{command_line.usage(task, behind)}", ""]
         lines += [f"{self.leading_indent}{line}".rstrip() for line in about.splitlines()]
-        sys.stdout.writelines(f"{line}\n" for line in (*lines, "", "Options:"))
+        for line in (*lines, "", "Options:"):
+            text = streams.folded(
+                line, streams.columns(sys.stdout) or len(line), self.leading_indent
+            )
+            sys.stdout.writelines((text, "\n"))
         self.print_columns(command_line.options(task))
+
+    def print_columns(self, tuples: Sequence[tuple[str, str | None]]) -> None:
+        """Print names and what they are: beside each other where there is room, else below."""
+        width = _width() - 1
+        names = max(len(name) for name, _ in tuples) + len(self.leading_indent) + self.col_padding
+        is_beside = width - names >= _LEAST
+        for name, about in tuples:
+            head = f"{self.leading_indent}{name}"
+            indent = " " * (names if is_beside else 3 * len(self.leading_indent))
+            text = streams.folded(f"{indent}{about or ''}", width, indent)
+            text = head.ljust(names) + text[names:] if is_beside else f"{head}\n{text}"
+            sys.stdout.writelines((text.rstrip(), "\n"))
+        sys.stdout.writelines("\n")
 
     def load_collection(self) -> None:
         """Load `tasks.py`; what it prints goes to stderr."""

@@ -71,6 +71,16 @@ def test_at_40_columns_no_word_is_broken(lab: Lab) -> None:
     assert all(len(line) <= 40 or line.startswith(PYTHON) for line in lines), lines
 
 
+@pytest.mark.parametrize("columns", [24, 40])
+@pytest.mark.parametrize("words", [("--help", "setup"), ("--list",)], ids=" ".join)
+def test_help_fits_a_narrow_terminal(lab: Lab, words: tuple[str, ...], columns: int) -> None:
+    lab.env.pop("COLUMNS", None)
+    said = on_terminal(lab, *words, columns=columns)
+    assert "setup" in said
+    for line in said.splitlines():
+        assert len(line) <= columns or len(line.split()) == 1 or line.startswith("  -"), said
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows says it in variables")
 def test_the_script_is_for_the_shell_that_asks(lab: Lab) -> None:
     lab.ok("env.create", "--combo", "pip_uv")
