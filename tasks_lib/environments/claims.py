@@ -42,11 +42,34 @@ def refuse_others(environment: Environment) -> None:
         f"{environment.where} ({environment.prefix}) was made for another project: {others[0]}. "
         "What one project installs or removes there changes the other."
     )
-    choice = "Use another environment"
-    if environment.manifest:
-        choice = f"Give it another name in {environment.manifest.name}"
-    remedy = Remedy(f"{choice}, or share it on purpose", ("invoke", "env.create", "--share"))
+    choice = f"{_another(environment)}, or share it on purpose"
+    remedy = Remedy(choice, ("invoke", "env.create", "--share"))
     raise LabError(text, ErrorCode.OTHER_PROJECT, remedy=remedy)
+
+
+def refuse_shared(environment: Environment) -> None:
+    """Raise an error where other projects use the environment together with this one.
+
+    Raises:
+        LabError: `other_project`, with the choices.
+
+    """
+    root = environment.project.root
+    others = [str(one) for one in _users(environment) if not _has([one], root)]
+    if others:
+        text = (
+            f"{environment.where} ({environment.prefix}) is shared with another project, which "
+            f"would lose it too: {', '.join(others)}."
+        )
+        choice = f"{_another(environment)}, or remove it for all"
+        remedy = Remedy(choice, ("invoke", "env.remove", "--shared"))
+        raise LabError(text, ErrorCode.OTHER_PROJECT, remedy=remedy)
+
+
+def _another(environment: Environment) -> str:
+    if environment.manifest:
+        return f"Give it another name in {environment.manifest.name}"
+    return "Use another environment"
 
 
 def refuse_frozen(environment: Environment) -> None:

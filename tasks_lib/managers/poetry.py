@@ -263,14 +263,16 @@ class Poetry(Manager):
     def publish(
         self, files: Sequence[Path], address: str, login: Mapping[str, str], member: Member | None
     ) -> Command:
-        """Run `poetry publish`.
+        """Run `poetry publish`, elsewhere: the project may have settings and plugins.
 
         Variables name the index, which would otherwise have to be in Poetry's settings.
         """
-        argv = ["publish", *_in(Place(member=member))]
+        name = (member or self.project.pyproject).name
+        folder = poetry_settings.publishing_folder(self.project.root, name, files)
+        argv = ["publish", "--directory", str(folder)]
         if address:
             argv += ["--repository", "lab"]
-        argv += ["--dist-dir", str(files[0].parent)]
+        argv += ["--dist-dir", str(folder)]
         command = self._command(argv, None, "upload the files")
         index = "LAB" if address else "PYPI"
         # without the login of a mirror

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import platformdirs
+from packaging.utils import canonicalize_name
 
+from tasks_lib import bootstrap
 from tasks_lib.errors import Remedy
-from tasks_lib.project.manifests import read_toml
+from tasks_lib.execution import files
+from tasks_lib.project.manifests import PYPROJECT, read_toml
 from tasks_lib.results import Check, Status
 from tasks_lib.tools import executables, package_index
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from poetry.config.config import Config
 
@@ -78,8 +83,7 @@ def _unsetting() -> Remedy:
 
 def environment_name(project: Project) -> str:
     """Return the name under which Poetry records the environment of a project."""
-    from packaging.utils import canonicalize_name  # noqa: PLC0415 - only this check needs both
-    from poetry.utils.env.env_manager import EnvManager  # noqa: PLC0415 - 0.3 s
+    from poetry.utils.env.env_manager import EnvManager  # noqa: PLC0415 - 0.3 s, and only this check needs it
 
     name = canonicalize_name(project.pyproject.name) or "non-package-mode"
     return EnvManager.generate_env_name(name, str(project.root))
@@ -93,6 +97,25 @@ def repositories() -> dict[str, str]:
         if isinstance(row, dict) and "url" in row:
             found[name] = str(row["url"])
     return found
+
+
+def publishing_folder(root: Path, name: str, built: Sequence[Path]) -> Path:
+    """Return a folder of the user's with these files, and with nothing of the project in `root`.
+
+    Its `poetry.toml` could turn off that certificates are checked, and its plugins see the login.
+    """
+    key = hashlib.sha256(os.fsencode(root)).hexdigest()[:16]
+    folder = Path(bootstrap.own_cache(), "poetry", f"publish-{key}")
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        text = f'[project]\nname = "{canonicalize_name(name)}"\nversion = "0"\n'
+        (folder / PYPROJECT).write_text(text, encoding="utf-8")
+        for path in built:
+            shutil.copy2(path, folder)
+    except OSError as error:
+        raise files.unwritable(folder, error) from None
+    return folder
 
 
 def _settings(root: Path | None = None) -> Config:

@@ -119,9 +119,16 @@ def run(
     return environment_info.run(session, progress, command, behind_dashes(), captured=is_document)
 
 
-@lab_task("env.remove", changes=True, trusts=False)
-def remove(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
+@lab_task(
+    "env.remove",
+    changes=True,
+    trusts=False,
+    help={"shared": "also one that another project shares, which loses it too"},
+)
+def remove(
+    session: Session, progress: Progress, shared: bool = False, dry_run: bool = False
+) -> Answer:
     """Delete the environment; the manifests and the lock stay."""
     from tasks_lib.workflows import installation
 
-    return installation.remove(session, progress, dry_run=dry_run)
+    return installation.remove(session, progress, shared=shared, dry_run=dry_run)

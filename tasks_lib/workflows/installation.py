@@ -187,10 +187,14 @@ def create(
         return carry_out(session, watcher, steps, dry_run=False)
 
 
-def remove(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
-    """Delete the environment; the manifests and the lock stay."""
+def remove(
+    session: Session, watcher: Watcher, *, shared: bool = False, dry_run: bool = False
+) -> Answer:
+    """Delete the environment, for all that use it where it is `shared`; manifests and lock stay."""
     environment = session.environment
     environment.refuse_foreign()
+    if not shared:
+        claims.refuse_shared(environment)
     if environment.state() is State.ABSENT:
         title = f"{environment.prefix} does not exist"
         return passed("env.remove", title, "nothing to remove")

@@ -54,6 +54,10 @@ def test_each_command_of_a_check_leaves_what_the_check_found(
     argv = ("--engine", "rattler", "toolz", "--layer", "conda")
     mended(lab, f"check.all --select {check}", check, *argv)
     assert followed(lab)[-1] == "drift.lock"
+    with hybrid.another(lab):
+        lab.ok("env.create", "--share")
+        mended(lab, "env.remove", "other_project", "env.remove", "--engine", "rattler", "--shared")
+    assert not lab.prefix.exists()
     shutil.rmtree(lab.home)
 
 

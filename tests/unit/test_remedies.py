@@ -141,6 +141,7 @@ TESTED = {
     ("checks/drift.py", "('invoke', 'setup')"): HYBRID,
     ("checks/ownership.py", "('invoke', 'env.create', '--share')"): HYBRID,
     ("environments/claims.py", "('invoke', 'env.create', '--share')"): HYBRID,
+    ("environments/claims.py", "('invoke', 'env.remove', '--shared')"): HYBRID,
     ("managers/poetry_settings.py", "argv"): HYBRID,
     ("workflows/updating.py", "('invoke', 'setup', '--recreate')"): HYBRID,
     (

@@ -92,6 +92,32 @@ def test_sharing_is_on_purpose_and_remembered(mine: Conda) -> None:
         other(mine, "third").refuse_change()
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_one_of_those_that_share_it_removes_it_for_all_only_on_purpose(
+    mine: Conda, dry_run: bool
+) -> None:
+    second = other(mine)
+    claims.claim(second, share=True)
+    session = Session.open(combo="conda_uv", engine="rattler", start=second.project.root)
+    with pytest.raises(LabError) as refused:
+        installation.remove(session, Progress(), dry_run=dry_run)
+    error = refused.value
+    assert (error.code, error.exit_code) == (ErrorCode.OTHER_PROJECT, ExitCode.GUARD_REFUSED)
+    assert f"would lose it too: {mine.project.root}." in error.message
+    assert error.remedy.argv == ("invoke", "env.remove", "--shared")
+    installation.remove(session, Progress(), shared=True, dry_run=dry_run)
+    assert mine.prefix.exists() is dry_run
+
+
+def test_one_alone_removes_it_unasked(mine: Conda) -> None:
+    second = other(mine)
+    claims.claim(second, share=True)
+    shutil.rmtree(second.project.root)
+    session = Session.open(combo="conda_uv", engine="rattler", start=mine.project.root)
+    installation.remove(session, Progress())
+    assert not mine.prefix.exists()
+
+
 def test_the_layer_is_not_chosen_for_an_environment_of_another_project(mine: Conda) -> None:
     assert combos.resolve(mine.project).environment == "conda"
     assert combos.resolve(other(mine).project).environment == "pip"

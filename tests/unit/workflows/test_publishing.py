@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,8 +15,6 @@ from tasks_lib.workflows import publishing
 from tests.cases import cases
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.conftest import MakeProject
 
 BUILD = '[build-system]\nrequires = ["poetry-core"]\n'
@@ -158,6 +157,21 @@ def test_a_login_never_goes_where_a_repository_says(
         assert "evil" not in str(_plan(session, name))
 
 
+def test_poetry_publishes_where_nothing_of_the_project_is(project: MakeProject, root: Path) -> None:
+    (root / "poetry.toml").write_text("[certificates.lab]\ncert = false\n")
+    for name in (WHEEL, "demo_x-2.0-py3-none-any.whl"):  # Poetry would take the newest
+        (root / name).touch()
+    plugin = '[tool.poetry.requires-plugins]\nhostile = { path = "plugin" }\n'
+    session = _session(project, HEAD + BUILD + plugin, "poetry")
+    argv = _plan(session, "https://h/up")["argv"]
+    folder = Path(argv[argv.index("--directory") + 1])
+    assert argv[argv.index("--dist-dir") + 1] == str(folder)
+    assert sorted(path.name for path in folder.iterdir()) == [WHEEL, "pyproject.toml"]
+    assert (folder / "pyproject.toml").read_text() == (
+        '[project]\nname = "demo-x"\nversion = "0"\n'
+    )
+
+
 def test_a_repository_of_poetrys_own_settings(
     project: MakeProject, root: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,11 +190,13 @@ COMMANDS = {
     ("uv", "lab"): f"{_UV} --publish-url https://h/up {{}}",
     ("uv", "pypi"): f"{_UV} {{}}",
     ("poetry", "lab"): "POETRY_HTTP_BASIC_LAB_PASSWORD=*** POETRY_HTTP_BASIC_LAB_USERNAME=*** "
-    "POETRY_REPOSITORIES_LAB_URL=https://h/up poetry publish --repository lab",
+    "POETRY_REPOSITORIES_LAB_URL=https://h/up poetry publish --directory {folder} --repository lab "
+    "--dist-dir {folder}",
     (
         "poetry",
         "pypi",
-    ): "POETRY_HTTP_BASIC_PYPI_PASSWORD=*** POETRY_HTTP_BASIC_PYPI_USERNAME=*** poetry publish",
+    ): "POETRY_HTTP_BASIC_PYPI_PASSWORD=*** POETRY_HTTP_BASIC_PYPI_USERNAME=*** poetry publish "
+    "--directory {folder} --dist-dir {folder}",
 }
 
 
@@ -209,7 +225,8 @@ def test_publishing_is_shown_without_the_login(
     unset = ("POETRY_VIRTUALENVS_PATH=", "VIRTUAL_ENV=")
     words = step["command"].split(" ")
     shown = " ".join(word for word in words if not word.startswith(unset))
-    expected = COMMANDS[manager, to].format(f"'{folder / WHEEL}' '{folder / SDIST}'")
+    (apart,) = home.rglob("poetry/publish-*") if manager == "poetry" else [folder]
+    expected = COMMANDS[manager, to].format(f"'{folder / WHEEL}' '{folder / SDIST}'", folder=apart)
     assert shown.startswith(expected), shown
     assert "pw" not in step["argv"]
     monkeypatch.setenv("MLOPS_LAB_PUBLISH_TOKEN", "a-token")
@@ -240,6 +257,7 @@ PERSONAL = {
 def test_a_login_for_another_index_goes_nowhere(
     project: MakeProject, root: Path, manager: str
 ) -> None:
+    (root / WHEEL).touch()
     session = _session(project, manager=manager)
     command = session.manager.publish([root / WHEEL], "", {"TOKEN": "mine"}, None)
     given = {name: value for name, value in command.env.items() if name in PERSONAL[manager]}
