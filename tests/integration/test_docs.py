@@ -62,7 +62,7 @@ def test_docs_lists_the_pages_and_shows_one(lab: Lab) -> None:
     page = ROOT / "tasks_lib" / "docs" / "explanation" / "transactions.md"
     assert lab("docs", "transactions", json=False).stdout == page.read_text(encoding="utf-8")
     error = lab("docs", "gaurd").error()
-    assert (error["code"], error["remedy_argv"][-1]) == ("unknown_topic", "docs")
+    assert (error["code"], error["remedy_argv"][-1]) == ("unknown_topic", "guard")
 
 
 @pytest.mark.skipif(shutil.which("script") is None, reason="no program `script` for a terminal")
