@@ -342,6 +342,16 @@ class Lab:
         """Return the manifests without the locks: a whole lock may stay when another step fails."""
         return {name: data for name, data in self.manifests().items() if not name.endswith(".lock")}
 
+    @property
+    def channel(self) -> Path:
+        """Return the folder of a channel of its own, without a space for mamba and micromamba.
+
+        Their 2.8.1 refuse a `file:` address whose path has one, however it is written.
+        """
+        if self.case and "mamba" in self.case.engine:
+            return self.home.parents[1] / f"tiny-{os.path.basename(self.home.parent)[-1]}"  # noqa: PTH119
+        return self.home / "tiny"
+
     def tree(self) -> dict[str, tuple[object, ...]]:
         """Describe every file of the home and the project, but caches and what runs record."""
         state = Path(".local", "state", "mlops-lab")

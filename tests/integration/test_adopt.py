@@ -332,7 +332,7 @@ def test_what_cannot_be_moved_changes_nothing(traveller: Lab) -> None:
     (stray,) = [row for row in moved.results if row["id"] == "migrate.strays"]
     typed(lab, stray)
     assert '"six>=' in (lab.project / "pyproject.toml").read_text("utf-8")
-    url = tiny_channel.add(lab.home / "tiny", "tiny-tool", "1.0")
+    url = tiny_channel.add(lab.channel, "tiny-tool", "1.0")
     conda_yml = (lab.project / "conda.yml").read_text("utf-8")
     lab.write(
         "conda.yml",

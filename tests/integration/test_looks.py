@@ -25,8 +25,8 @@ def seen(request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]) -> Iter
     lab.write("pyproject.toml", PYPROJECT.replace("iniconfig>=2", "iniconfig==2.0.0"))
     if request.param.layer == "conda":
         for version in ("1.9", "1.10"):
-            tiny_channel.add(lab.home / "tiny", "tiny-lib", version)
-        url = tiny_channel.add(lab.home / "tiny", "tiny-tool", "1.0", depends=("tiny-lib <1.10",))
+            tiny_channel.add(lab.channel, "tiny-lib", version)
+        url = tiny_channel.add(lab.channel, "tiny-tool", "1.0", depends=("tiny-lib <1.10",))
         conda_yml = CONDA_YML.replace("  - conda-forge\n", f"  - conda-forge\n  - {url}\n")
         lab.write("conda.yml", f"{conda_yml}  - tiny-tool\n")
     lab.ok("setup")
@@ -118,7 +118,7 @@ def test_nothing_outdated_is_said(new_lab: Callable[[Case], Lab]) -> None:
 
 @pytest.mark.parametrize("seen", HYBRIDS, ids=str, indirect=True)
 def test_outdated_where_no_channel_answers(seen: Lab) -> None:
-    channel = seen.home / "tiny"
+    channel = seen.channel
     channel.rename(seen.home / "away")
     try:
         answer = seen.ok("deps.outdated")
@@ -133,7 +133,7 @@ def test_outdated_where_no_channel_answers(seen: Lab) -> None:
 @pytest.mark.parametrize("seen", HYBRIDS, ids=str, indirect=True)
 def test_a_library_that_is_not_python(seen: Lab) -> None:
     conda_yml = (seen.project / "conda.yml").read_text("utf-8")
-    channel = seen.home / "tiny"
+    channel = seen.channel
     tiny_channel.add(channel, "tiny-c", "1.0")
     tiny_channel.add(channel, "tiny-cuda", "1.0", depends=("__cuda >=12",))
     for subdir in ("osx-arm64", "win-64"):

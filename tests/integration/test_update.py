@@ -20,7 +20,7 @@ pytestmark = pytest.mark.processes
 def change_manifests(lab: Lab) -> None:
     """Set a lab up, then change its manifests and install a package by hand."""
     if lab.case is not None and lab.case.layer == "conda":
-        channel = lab.home / "tiny"
+        channel = lab.channel
         for name, version in (("tiny-lib", "1.9"), ("tiny-lib", "1.10"), ("tiny-new", "1.0")):
             tiny_channel.add(channel, name, version)
         url = tiny_channel.add(channel, "tiny-tool", "1.0", depends=("tiny-lib <1.10",))
