@@ -380,5 +380,6 @@ def _base() -> str:
 def _say(text: str) -> None:
     """Report what takes its time, unless the task is to be quiet."""
     words = sys.argv[: sys.argv.index("--")] if "--" in sys.argv else sys.argv
-    if not {"--quiet", "-q"} & {*words}:
+    short = [word for word in words if word[:1] == "-" and set(word[1:]) <= set("dqsj")]
+    if "--quiet" not in words and "q" not in "".join(short):
         streams.tell(f"mlops-lab: {text}")

@@ -137,13 +137,14 @@ def _not_started(session: Session) -> Iterable[Result] | None:
         return ()  # `env.exists` reports it
     if session.trusted:
         return None
-    return [STARTS.result(Status.SKIP, f"{trust.WHY}.", remedy=trust.REMEDY)]
+    remedy = Remedy("Add --trust, if you trust its code")
+    return [STARTS.result(Status.SKIP, f"{trust.WHY}.", remedy=remedy)]
 
 
 def _started(outcome: Outcome) -> Iterable[Result]:
     """Read what was said: Python goes on where a line of a .pth file fails."""
     for line, path, said in _PTH.findall(outcome.stderr):
-        reason = said.strip().splitlines()[-1].strip()
+        reason = said.strip().rpartition("\n")[2].strip() or "it does not say why"
         yield STARTS.result(Status.FAIL, f"Line {line} of {Path(path).name} fails: {reason}")
     if not outcome.ok:
         said = (outcome.said.splitlines() or ["it printed nothing"])[-1]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tasks_lib.errors import ErrorCode, LabError, Remedy, meant, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from invoke.exceptions import ParseError
     from invoke.parser.argument import Argument
@@ -22,6 +22,8 @@ DEFAULT_WORDS = {"docs": "index"}
 _CORE = ("--help", "--list", "--version")
 #: what an argument is called in a usage line, where its name does not say it
 _SHOWN = {"packages": "PACKAGE", "proofs": "PROOF", "to": "COMBO"}
+#: the options that an empty value means something for: no extra at all
+_EMPTY = {"extra"}
 LIST = Remedy("List the tasks", ("invoke", "--list"))
 
 
@@ -49,7 +51,8 @@ def wrong(error: ParseError, words: Sequence[str], tasks: Sequence[ParserContext
     task = error.context if error.context and error.context.name else None
     unknown = re.fullmatch(r"(?s)No idea what .(.*). is!", said)
     option = re.match(r"Flag <Argument: ([\w-]+)", said)
-    found = fault(task) if task else None
+    found = given_twice(words, {str(one.name): one for one in tasks})
+    found = found or (fault(task) if task else None)
     if found:
         return found
     if unknown and not unknown[1].startswith("-"):
@@ -57,11 +60,34 @@ def wrong(error: ParseError, words: Sequence[str], tasks: Sequence[ParserContext
     if unknown:
         return _no_option(unknown[1], task) if task else _misplaced(unknown[1], tasks)
     if option:
-        return _refused(f"--{option[1]} needs a value.", task)
+        return _refused(f"--{option[1].strip('_').replace('_', '-')} needs a value.", task)
     if task and task.missing_positional_args:
         needed = [f"{shown(one)} (--{one.name})" for one in task.missing_positional_args]
         return _refused(f"{task.name} needs {' and '.join(needed)}.", task)
     return _refused(said, task)
+
+
+def given_twice(words: Sequence[str], tasks: Mapping[str, ParserContext]) -> LabError | None:
+    """Return the error for an option with one value that a task was given twice.
+
+    Invoke takes the second value for the task's own word, or for the next task.
+    """
+    task: ParserContext | None = None
+    seen: set[str] = set()
+    rest = iter(words)
+    for word in itertools.takewhile(lambda one: one != "--", rest):
+        flag, is_joined, _ = word.partition("=")
+        argument = task.flags[flag] if task and flag in task.flags else None
+        if argument is None:
+            if word in tasks:
+                task, seen = tasks[word], set()
+        elif argument.takes_value:
+            if not is_joined:
+                next(rest, None)
+            if argument.names[0] in seen:
+                return _refused(f"{flag} was given twice.", task)
+            seen |= {argument.names[0]} if argument.kind is not list else set()
+    return None
 
 
 def fault(task: ParserContext) -> LabError | None:
@@ -72,12 +98,12 @@ def fault(task: ParserContext) -> LabError | None:
         values = argument.value if argument.kind is list else [argument.raw_value]
         for value in values:
             why = ""
-            if value == "" and not argument.positional:
+            if value == "" and not argument.positional and argument.names[0] not in _EMPTY:
                 why = "this one is empty"
             elif str(value).startswith("--"):
                 why = f"{value} is an option"
             if why:
-                return _refused(f"--{argument.name} needs a value, and {why}.", task)
+                return _refused(f"--{argument.names[0]} needs a value, and {why}.", task)
     return None
 
 
@@ -112,15 +138,14 @@ def _no_task(
     word: str, task: ParserContext | None, words: Sequence[str], tasks: Sequence[ParserContext]
 ) -> LabError:
     """Return the error for a word that is no task, and that the task before it does not take."""
-    for flag, argument in (task.flags if task else {}).items():
-        pairs = itertools.pairwise(words)
-        if f"{flag}={word}" in words or (argument.takes_value and (flag, word) in pairs):
-            why = "was given twice" if argument.takes_value else "takes no value"
-            return _refused(f"{flag} {why}.", task)
+    for flag in task.flags if task else ():
+        if f"{flag}={word}" in words:
+            return _refused(f"{flag} takes no value.", task)
     text = f"There is no task {word!r}."
     if task and {"packages", "proofs"} & {*task.args}:
         text += f" {task.name} takes one word here, and more of them behind --."
-    elif task:
+        return _refused(text, task)
+    if task:
         text += f" {task.name} takes no such word either."
     names = [str(name) for one in tasks for name in (one.name, *one.aliases)]
     near = nearest(word, [*names, *_CORE])

@@ -45,7 +45,7 @@ COMPLETE = ["--complete", "--"]
 #: starts itself, and about where it finds tasks and settings.
 _CORE = {"help", "list", "list-depth", "list-format", "version"}
 _LIST_FORMATS = ("flat", "nested", "json")
-_AS_DOCUMENT = ("--json", "--format", "json", "--format=json")
+_AS_DOCUMENT = ("--json", "-j", "--format", "-f", "json", "--format=json")
 _TASKS = "tasks.py"
 
 
@@ -122,7 +122,8 @@ class _Program(Program):
     def print_columns(self, tuples: Sequence[tuple[str, str | None]]) -> None:
         """Print names and what they are: beside each other where there is room, else below."""
         width = _width() - 1
-        names = max(len(name) for name, _ in tuples) + len(self.leading_indent) + self.col_padding
+        longest = max((len(name) for name, _ in tuples), default=0)
+        names = longest + len(self.leading_indent) + self.col_padding
         is_beside = width - names >= _LEAST
         for name, about in tuples:
             head = f"{self.leading_indent}{name}"
@@ -224,7 +225,7 @@ def _run(program: _Program, argv: list[str]) -> int:
         program.update_config()
         program.execute()
     except ParseError as error:
-        tasks = program.collection.to_contexts()
+        tasks = list(dict.fromkeys(program.parser.contexts.values()))
         return _refuse(argv, command_line.wrong(error, program.core.unparsed, tasks))
     except (AmbiguousEnvVar, CollectionNotFound, UncastableEnvVar) as error:
         return _refuse(argv, _wrong_command_line(str(error)))
@@ -253,9 +254,14 @@ def _parse(program: _Program, argv: list[str]) -> None:
         sys.dont_write_bytecode = writes_no_bytecode
         _parse_tasks(program)
         program.parse_cleanup()
+        contexts = program.parser.contexts
+        ours = {name: contexts[name] for name in contexts if _is_ours(program, name)}
+        twice = command_line.given_twice(program.core.unparsed, ours)
+        if twice:
+            raise twice
         for task in program.tasks:
             fault = command_line.fault(task)
-            if fault and hasattr(program.collection[task.name], "request"):
+            if fault and _is_ours(program, str(task.name)):
                 raise fault
     except Exit as left:
         if left.message:
@@ -269,6 +275,11 @@ def _parse(program: _Program, argv: list[str]) -> None:
     if len(program.tasks) > 1 and any(_answers_alone(program, task) for task in program.tasks):
         text = "A document or a script is the whole answer of a run, and this run has two tasks."
         raise LabError(text, ErrorCode.BAD_COMMAND_LINE, remedy=Remedy("Run one after the other"))
+
+
+def _is_ours(program: Program, name: str) -> bool:
+    """Return whether a task is one of mlops-lab, and not of the user's own."""
+    return hasattr(program.collection[name], "request")
 
 
 def _answers_alone(program: Program, task: ParserContext) -> bool:

@@ -140,12 +140,20 @@ def _users(environment: Environment) -> list[Path]:
     """Return the projects on record that use the environment still, this one too if it does."""
     if _is_own(environment):
         return []
+    return [one for one in _recorded(environment.prefix) if _uses(one, environment)]
+
+
+def besides(root: Path, prefix: Path) -> list[Path]:
+    """Return the other projects on record in an environment, where nothing else is known of it."""
+    return [one for one in _recorded(prefix) if not _has([one], root)]
+
+
+def _recorded(prefix: Path) -> list[Path]:
     try:
-        data = json.loads(files.regular(environment.prefix / RECORD))
-        projects = [Path(one) for one in data["projects"]]
+        data = json.loads(files.regular(prefix / RECORD))
+        return [Path(one) for one in data["projects"]]
     except (OSError, ValueError, TypeError, KeyError):
         return []
-    return [one for one in projects if _uses(one, environment)]
 
 
 def _has(projects: list[Path], root: Path) -> bool:

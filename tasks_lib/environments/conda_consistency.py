@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tasks_lib.environments import health_checks
 from tasks_lib.environments.distribution_health import listed
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import files
 from tasks_lib.results import Status
 
@@ -31,9 +32,16 @@ _OF_OTHERS = {"__cuda", "__archspec"}
 def machine() -> list[rattler.PackageRecord]:
     """Return what the solver assumes of this machine (`__cuda`, `__glibc`) and CONDA_OVERRIDE_*."""
     import rattler  # noqa: PLC0415 - costs 0.05 s, which only the conda layer should pay
+    from rattler.exceptions import DetectVirtualPackageError  # noqa: PLC0415 - as above
 
     found = []
-    for package in rattler.VirtualPackage.detect(rattler.VirtualPackageOverrides.from_env()):
+    try:
+        detected = rattler.VirtualPackage.detect(rattler.VirtualPackageOverrides.from_env())
+    except DetectVirtualPackageError as error:
+        text = f"A variable CONDA_OVERRIDE_… has no version: {error}."
+        remedy = Remedy("Correct or unset it")
+        raise LabError(text, ErrorCode.INVALID_OPTION, remedy=remedy) from None
+    for package in detected:
         one = package.into_generic()
         name, version = one.name.normalized, str(one.version)
         found.append(rattler.PackageRecord(name, version, one.build_string, 0, "noarch"))
@@ -100,7 +108,7 @@ def _of_other_platforms(installed: Sequence[rattler.PrefixRecord], named: _Named
     platforms = {record.subdir for record in named.get("python", ())}
     found = {}
     for record in installed:
-        if platforms and record.subdir not in {*platforms, "noarch"}:
+        if platforms and record.subdir and record.subdir not in {*platforms, "noarch"}:
             name = record.name.normalized
             found[name] = f"{name} is for {record.subdir}"
     return found

@@ -117,8 +117,8 @@ class _Files:
             return self._state_of_link(package, path)
         if kind in {"softlink", "directory"}:  # a copy of an environment may have followed a link
             return State.SOUND if os.path.lexists(full) else State.MISSING
-        if found is None:
-            return State.MISSING
+        if found is None:  # else it is there, and this user may not read it
+            return State.UNKNOWN if os.path.isfile(full) else State.MISSING  # noqa: PTH113 - the same
         if expected:
             return State.ALTERED
         return State.UNKNOWN if kind in _BROUGHT else State.SOUND

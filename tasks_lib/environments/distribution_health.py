@@ -190,9 +190,10 @@ def moved(prefix: Path, generated: Collection[str] = (), ignored: Collection[str
     for script in sorted((prefix / "bin").glob("*")):
         if not script.is_file() or script.is_symlink() or script.name in ignored:
             continue
-        with files.opened(script) as stream:
+        found = None
+        with contextlib.suppress(OSError), files.opened(script) as stream:  # it may be of others
             found = _SHEBANG.match(stream.read(_SHEBANG_READ))
-        if found is None:
+        if found is None or b"\0" in found[1]:
             continue
         interpreter = Path(found[1].decode("utf-8", "replace"))
         if any(interpreter.is_relative_to(place) for place in (prefix, prefix.resolve())):
@@ -202,8 +203,10 @@ def moved(prefix: Path, generated: Collection[str] = (), ignored: Collection[str
                 continue
         # a script may name the system's Python on purpose
         marks = ("pyvenv.cfg", "conda-meta")
-        is_environment = any((interpreter.parent.parent / mark).exists() for mark in marks)
-        if script.name in generated or is_environment or not interpreter.exists():
+        folder = interpreter.parent.parent
+        is_environment = any(os.path.exists(folder / mark) for mark in marks)  # noqa: PTH110 - pathlib raises
+        is_there = os.path.lexists(interpreter)
+        if script.name in generated or is_environment or not is_there:
             detail = (
                 f"{script.name} names the interpreter {interpreter}, which is not this "
                 "environment's: the folder was moved, or the file was changed."

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -58,10 +59,12 @@ def _damaged(record: Mapping[str, Any]) -> list[Path]:
     name = f"{record.get('name')}-{record.get('version')}-{record.get('build')}"
     if folder.name != name or not (folder / "info").is_dir() or _is_sound(folder):
         return []
+    if not os.access(folder.parent, os.W_OK):  # of others, as a cache for a class is
+        return []
     found = [folder]
     for suffix in _ARCHIVES:
         archive, expected = folder.with_name(f"{name}{suffix}"), record.get("sha256")
-        if archive.is_file() and _digest(archive) != expected:
+        if expected and archive.is_file() and _digest(archive) != expected:
             found.append(archive)
     return found
 
@@ -75,7 +78,16 @@ def _is_sound(folder: Path) -> bool:
         return True
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return False
-    return all(_digest(folder / path) == expected for path, expected in named.items() if expected)
+    return all(
+        _digest(folder / path) == expected or _is_closed(folder / path)
+        for path, expected in named.items()
+        if expected
+    )
+
+
+def _is_closed(path: Path) -> bool:
+    """Return whether a file is there and this user may not read it, so that nothing can be told."""
+    return os.path.exists(path) and not os.access(path, os.R_OK)  # noqa: PTH110 - pathlib raises
 
 
 def _is_file(item: Mapping[str, Any]) -> bool:

@@ -12,18 +12,20 @@ import argparse
 import asyncio
 import json
 import os
-import re
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
 import rattler
 from rattler.exceptions import GatewayError, InvalidChannelError, InvalidMatchSpecError, SolverError
 from rattler.install import InstallerReporter
 from rattler.networking import AddHeadersMiddleware, Client
+
+sys.path.append(str(Path(__file__).resolve().parents[2]))  # a script has none of its own here
+
+from tasks_lib.environments import rattler_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +33,6 @@ if TYPE_CHECKING:
 _DAY = 24 * 60 * 60
 #: a channel's list may take so many times as long as a package may be silent
 _LISTS = 5
-_LOGIN = re.compile(r"://([^/@]+)@([^/=]+)")
-_TOKEN = re.compile(r"(\w+://[^/=]+/)t/[^/]+/(.*)")
 
 
 class Reporter(InstallerReporter):
@@ -157,8 +157,9 @@ def client(options: argparse.Namespace, seconds: float = 0) -> Client:
         lines.append(f"{json.dumps(address)} = {json.dumps(urls)}")
     timeout = round(seconds or _LISTS * options.timeout)
     with tempfile.NamedTemporaryFile(suffix=".json") as logins:
-        Path(logins.name).write_text(json.dumps(options.logins), encoding="utf-8")
-        lines.insert(0, f"authentication-override-file = {json.dumps(logins.name)}")
+        if options.logins:  # such a file takes the place of all that the user has
+            Path(logins.name).write_text(json.dumps(options.logins), encoding="utf-8")
+            lines.insert(0, f"authentication-override-file = {json.dumps(logins.name)}")
         config = rattler.Config.from_toml("\n".join(lines))
         return Client.from_config(config, max_retries=options.retries, timeout=timeout)
 
@@ -343,29 +344,6 @@ def finish(meta: Path) -> None:
             path.write_text(json.dumps(record, indent=2), encoding="utf-8")
 
 
-def hide_secrets(options: argparse.Namespace) -> None:
-    """Take logins and conda's tokens out of the addresses: rattler stores those with its lists.
-
-    A login comes back by its host, as from a `.netrc`; a token as a mirror, when a request is made.
-    """
-    options.logins = {}
-
-    def without_login(found: re.Match[str]) -> str:
-        user, _, password = map(unquote, found[1].partition(":"))
-        entry = {"BasicHTTP": {"username": user, "password": password}}
-        known = options.logins.setdefault(urlsplit(f"//{found[2]}").hostname, entry)
-        return f"://{found[2]}" if known == entry else found[0]  # a host's second login stays
-
-    def without_token(found: re.Match[str]) -> str:
-        options.mirror.append(f"{found[1]}{found[2]}={found[0]}")
-        return found[1] + found[2]
-
-    for texts in (options.mirror, options.channel, options.meaning):
-        texts[:] = [_LOGIN.sub(without_login, text) for text in texts]
-    for texts in (options.channel, options.meaning):
-        texts[:] = [_TOKEN.sub(without_token, text) for text in texts]
-
-
 _ACTIONS = {"install": install, "explicit": explicit, "probe": probe, "search": search}
 #: what an error of rattler's means, in the words that `conda_messages` knows
 _MEANINGS: dict[type[Exception], str] = {
@@ -380,7 +358,7 @@ _MEANINGS: dict[type[Exception], str] = {
 def main() -> int:
     """Run one action; an error is one line on stderr, which `conda_messages` reads."""
     options = parser().parse_args()
-    hide_secrets(options)
+    options.logins = rattler_secrets.hide(options.channel, options.meaning, options.mirror)
     try:
         return asyncio.run(_ACTIONS[options.action](options))
     except Exception as error:  # noqa: BLE001 - rattler raises many kinds; each becomes one line

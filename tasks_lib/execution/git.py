@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 #: What git starts as it reads; the filters of contents have names (`commit`).
 #: Source: https://git-scm.com/docs/git-config
 _OFF = ("core.fsmonitor=false", f"core.hooksPath={os.devnull}", "diff.ignoreSubmodules=all")
+_NAMES = ("--name-only", "--ignore-submodules=all", "--no-ext-diff", "--no-textconv")
 _ENV = {
     "GIT_ALLOW_PROTOCOL": "",  # a partial clone would fetch what it lacks
     "GIT_OPTIONAL_LOCKS": "0",
@@ -36,8 +37,10 @@ def commit(root: Path) -> str:
             off += [f"{section}.{one}={value}" for one, value in _FILTER.items()]
     if not listed or any("=" in setting.partition("=")[2] for setting in off):
         return ""  # git is too old to list them (2.26), or `-c` cannot name one
-    options = ("--always", "--dirty", "--abbrev=40", "--exclude=*")
-    return told(root, "describe", *options, off=off).strip()
+    found = told(root, "rev-parse", "--verify", "HEAD").strip()
+    # `describe --dirty` would start git in each submodule, whose settings count there
+    changed = told(root, "diff", *_NAMES, "HEAD", "--", off=off)
+    return f"{found}-dirty" if found and changed else found
 
 
 def tracked(root: Path, paths: list[Path]) -> str:

@@ -65,8 +65,8 @@ def with_options(remedy: Remedy, options: Sequence[str], place: str = "") -> Rem
     if "--combo" not in remedy.argv:
         added += options
     words: list[str] = []
-    for word in remedy.argv:
+    for before, word in zip(("", *remedy.argv), remedy.argv, strict=False):
         words.append(word)
-        if _TASK.fullmatch(word):
+        if _TASK.fullmatch(word) and before != "check.explain":  # an id may look like a task
             words += added
     return Remedy(remedy.text, tuple(words))

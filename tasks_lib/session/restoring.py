@@ -66,7 +66,7 @@ def restore_environment(session: Session, before: Journal) -> list[str]:
         return [error.message]
 
 
-def bring_back(root: Path, before: Journal) -> None:
+def bring_back(root: Path, before: Journal) -> list[str]:
     """Move what was set aside to its place again, where nothing else is known of the environment.
 
     Raises:
@@ -74,9 +74,14 @@ def bring_back(root: Path, before: Journal) -> None:
 
     """
     left = setting_aside.left(root)
+    prefix = Path(before.prefix)
+    others = claims.besides(root, prefix)
+    if others:
+        return [f"{prefix} is the environment of {others[0]} now"]
     if before.is_ours and left:
-        setting_aside.bring(left, Path(before.prefix))
+        setting_aside.bring(left, prefix)
         setting_aside.forget(root)
+    return []
 
 
 def _restored(session: Session, before: Journal) -> list[str]:

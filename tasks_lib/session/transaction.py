@@ -195,8 +195,7 @@ def _recover_environment(
         with environment_alone(session, say):
             return restore_environment(session, before)
     except LabError as error:
-        bring_back(root, before)
-        return [f"the environment was not looked at ({error.message})"]
+        return [*bring_back(root, before), f"the environment was not looked at ({error.message})"]
 
 
 def _changed_since(root: Path, before: Journal, died: float) -> list[str]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _CHANNEL = "local, strict, or auto (a local channel where none of conda.yml's answers)"
 #: `--output` is a file, for every task
-_FORMER = {"--output": "--folder"}
+_FORMER = {"--output": "--folder", "-o": "--folder"}
 _RUN = {
     "channel": _CHANNEL,
     "proof": "the file to write the proof to; else one in .nox/proofs",

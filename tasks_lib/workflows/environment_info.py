@@ -173,7 +173,12 @@ def run(
     Raises:
         LabError: No command was given, or there is no such program.
     """
-    argv = [*shlex.split(text), *words]
+    try:
+        argv = [*shlex.split(text), *words]
+    except ValueError:
+        remedy = Remedy("Close the quote, or give the command behind --")
+        message = f"The command is not one word list: {text!r}."
+        raise LabError(message, ErrorCode.INVALID_OPTION, remedy=remedy) from None
     if not argv:
         message = "No command was given."
         remedy = Remedy("Give one after --", ("invoke", "env.run", "--", "python", "-V"))

@@ -232,11 +232,11 @@ def install(
 
 def _refuse_mistyped(session: Session, group: str) -> None:
     """Refuse a group that is like one of the manifest; the manager knows which others there are."""
-    pyproject = session.project.pyproject
-    known = [
-        *pyproject.table("dependency-groups"),
-        *pyproject.table("tool", session.manager.name, "group"),
-    ]
+    known: list[str] = []
+    members = session.manager.members().values()
+    for pyproject in (session.project.pyproject, *(member.pyproject for member in members)):
+        known += pyproject.table("dependency-groups")
+        known += pyproject.table("tool", session.manager.name, "group")
     same = {canonicalize_name(name) for name in (*known, "dev", "main")}
     if canonicalize_name(group) not in same and nearest(group, known):
         text = f"{PYPROJECT} has no dependency group {group!r}; its groups: {', '.join(known)}."

@@ -39,8 +39,11 @@ six = "*"
 
 
 def wrong(lab: Lab, *task: str) -> list[dict[str, Any]]:
-    """Return the results of a task that have a remedy."""
-    return [row for row in lab(*task).results if row["remedy"]]
+    """Return the results of a task that have a remedy; what was skipped, with a command."""
+    rows = lab(*task).results
+    return [
+        row for row in rows if row["remedy_argv"] or (row["remedy"] and row["status"] != "skip")
+    ]
 
 
 def typed(lab: Lab, row: dict[str, Any]) -> Answer:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks_lib import bootstrap
-from tasks_lib.cli import command_line, program
+from tasks_lib.cli import command_line, program, startup_error
 from tasks_lib.tasks import namespace, project
 from tests.cases import cases
 
@@ -86,6 +86,23 @@ def tasks() -> list[ParserContext]:
         "no value, a mistake": (["setup", "--combo", "--jsn"], "--jsn is an option", "--help"),
         "before a package": (["deps.add", "--group", "--layr", "x", "y"], "--layr is an", "--help"),
         "twice": (["setup", "--combo", "x", "--combo", "y"], "--combo was given twice", "--help"),
+        "twice, then a word": (
+            ["deps.add", "--group", "dev", "-g", "test"],
+            "-g was given twice.",
+            "deps.add --help",
+        ),
+        "twice, then a task": (
+            ["deps.add", "x", "--group", "dev", "--group", "setup"],
+            "--group was given twice.",
+            "deps.add --help",
+        ),
+        "a former name too": (
+            ["proof.page", "x", "--folder=a", "--output=b"],
+            "--output was given twice.",
+            "proof.page --help",
+        ),
+        "a package like a task": (["deps.add", "twine", "build"], "behind --", "deps.add --help"),
+        "two words": (["env.create", "--from"], "--from needs a value.", "env.create --help"),
         "a flag": (["setup", "--json=yes", "--dry-run"], "--json takes no value", "setup --help"),
         "no package": (["deps.add"], "deps.add needs PACKAGE (--packages).", "deps.add --help"),
         "no combo": (["migrate"], "migrate needs COMBO (--to).", "mlops-lab migrate --help"),
@@ -129,6 +146,34 @@ def test_help_is_no_package(
     assert "  Declare packages, lock and install them;" in lines[1]
     assert any(line.startswith("  -c STRING, --combo=STRING ") for line in lines)
     assert requests == []
+
+
+def test_help_of_a_task_without_options(capsys: pytest.CaptureFixture[str]) -> None:
+    program._Program([], project.extend(namespace())).print_columns([])  # noqa: SLF001
+    assert capsys.readouterr().out == "\n"
+
+
+def test_no_extra_at_all_is_a_choice(requests: list[Request]) -> None:
+    assert run("setup", "--dev", "--extra", "") == 0
+    assert [request.command for request in requests] == ["setup"]
+
+
+@cases(
+    "words, expected",
+    {
+        "long": (["setup", "--json"], True),
+        "a format": (["setup", "--format=json"], True),
+        "short": (["setup", "-j"], True),
+        "short ones": (["setup", "-dj"], True),
+        "a short format": (["setup", "-f", "json"], True),
+        "joined": (["setup", "-fjson"], True),
+        "another format": (["setup", "-f", "junit"], False),
+        "of a program": (["env.run", "--", "x", "-j"], False),
+        "a negative": (["x", "-5j"], False),
+    },
+)
+def test_a_document_is_asked_for_by_each_form(words: list[str], *, expected: bool) -> None:
+    assert startup_error.wants_json(words) is expected
 
 
 @cases(

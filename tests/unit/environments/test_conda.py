@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -358,7 +359,7 @@ def test_what_a_creation_records_can_be_typed(
     environment = Conda(project(conda=f"{CONDA}{variables}"))
     (step,) = environment.creation_again()[-1:]
     create, *recording = step.as_dict()["command"].splitlines()
-    assert create.startswith(sys.executable)
+    assert create.startswith(shlex.quote(sys.executable))
     assert "hunter2" not in "".join(recording)
     known, state = home / ".conda/environments.txt", conda_env / "conda-meta/state"
     found = []

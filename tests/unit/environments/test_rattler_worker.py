@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from tasks_lib.environments import rattler_worker
+from typing import TYPE_CHECKING
+
+from tasks_lib.environments import rattler_secrets
 from tests.cases import cases
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
 
 _ADA = {"BasicHTTP": {"username": "ada", "password": "p@ss=/"}}
 
@@ -37,18 +44,40 @@ _ADA = {"BasicHTTP": {"username": "ada", "password": "p@ss=/"}}
 def test_secrets_leave_the_addresses(
     address: str, shown: str, logins: dict[str, object], mirrors: list[str]
 ) -> None:
-    argv = ["probe", "--channel", address, "--meaning", f"mine={address}"]
-    options = rattler_worker.parser().parse_args(argv)
-    rattler_worker.hide_secrets(options)
-    assert (options.channel, options.meaning) == ([shown], [f"mine={shown}"])
-    assert options.logins == logins
-    assert list(dict.fromkeys(options.mirror)) == mirrors
+    channels, meaning, found = [address], [f"mine={address}"], list[str]()
+    assert rattler_secrets.hide(channels, meaning, found) == logins
+    assert (channels, meaning) == ([shown], [f"mine={shown}"])
+    assert list(dict.fromkeys(found)) == mirrors
+
+
+def test_what_the_user_has_in_files_counts_beside_a_login_in_an_address(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rattler reads these files only where it is given no logins (py-rattler 0.28)."""
+    (home / ".netrc").write_text("machine n.example login eve password x\n")
+    (home / ".netrc").chmod(0o600)
+    store = home / "logins.json"
+    store.write_text('{"r.example": {"BearerToken": "t"}}')
+    monkeypatch.setenv("RATTLER_AUTH_FILE", str(store))
+    assert rattler_secrets.hide(["https://h.example/c"], [], []) == {}
+    assert rattler_secrets.hide(["https://ada:p%40ss=%2F@h.example/c"], [], []) == {
+        "n.example": {"BasicHTTP": {"username": "eve", "password": "x"}},
+        "r.example": {"BearerToken": "t"},
+        "h.example": _ADA,
+    }
+
+
+def test_a_mirror_is_for_the_address_without_its_token() -> None:
+    mirrors = ["https://h.example/t/TOKEN/c=https://m.example/c"]
+    rattler_secrets.hide(["https://h.example/t/TOKEN/c"], [], mirrors)
+    assert mirrors == [
+        "https://h.example/c=https://m.example/c",
+        "https://h.example/c=https://h.example/t/TOKEN/c",
+    ]
 
 
 def test_second_login_of_a_host_stays_where_it_is() -> None:
     """The logins go by their hosts."""
     urls = ["https://ada:one@h.example/a", "https://bob:two@h.example/b"]
-    argv = ["probe", *(f"--channel={url}" for url in urls)]
-    options = rattler_worker.parser().parse_args(argv)
-    rattler_worker.hide_secrets(options)
-    assert options.channel == ["https://h.example/a", urls[1]]
+    rattler_secrets.hide(urls, [], [])
+    assert urls == ["https://h.example/a", "https://bob:two@h.example/b"]

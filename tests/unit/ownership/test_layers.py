@@ -40,8 +40,9 @@ def clicked(conda_env: Path, link: Link) -> Path:
 def test_owner_version_and_size(clicked: Path, link: Link, install: Install) -> None:
     link(clicked, "libfoo", "1.0", files={"lib/libfoo.so": "12345"})
     record = install(clicked, "Locked_One", "2.0")
+    name = record.name
     (record / "RECORD").write_text(
-        "locked.py,sha256=x,40\nlocked.pyc,,\nlocked-2.0.dist-info/METADATA,,2\n"
+        f"locked.py,sha256=x,40\nlocked.pyc,,\n{name}/METADATA,,2\n{name}/RECORD,,\n"
     )
     install(clicked, "stray", "3.0")
     install(clicked, "my-own", "0.1")

@@ -1,0 +1,66 @@
+"""Keep logins and tokens out of the addresses that rattler stores beside its lists and packages."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import netrc
+import os
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from tasks_lib.execution import files
+
+_LOGIN = re.compile(r"://([^/@]+)@([^/=]+)")
+_TOKEN = re.compile(r"(\w+://[^/=]+/)t/[^/]+/([^=]*)")
+
+
+def hide(channels: list[str], meaning: list[str], mirrors: list[str]) -> dict[str, Any]:
+    """Take logins and conda's tokens out of these addresses; return the logins by their host.
+
+    A login comes back by its host, as from a `.netrc`; a token as a mirror, when a request is made.
+    What the user has in files counts too, since rattler reads either those or what it is given.
+    """
+    found: dict[str, Any] = {}
+
+    def without_login(match: re.Match[str]) -> str:
+        user, _, password = map(unquote, match[1].partition(":"))
+        host = str(urlsplit(f"//{match[2]}").hostname)
+        known = found.setdefault(host, _entry(user, password))
+        is_known = known == _entry(user, password)
+        return f"://{match[2]}" if is_known else match[0]  # a host's second login stays
+
+    tokens: list[str] = []
+
+    def without_token(match: re.Match[str]) -> str:
+        tokens.append(f"{match[1]}{match[2]}={match[0]}")
+        return match[1] + match[2]
+
+    for texts in (mirrors, channels, meaning):
+        texts[:] = [_LOGIN.sub(without_login, text) for text in texts]
+    for texts in (channels, meaning):
+        texts[:] = [_TOKEN.sub(without_token, text) for text in texts]
+    for number, pair in enumerate(mirrors):  # a mirror of an address that had a token
+        name, _, mirror = pair.partition("=")
+        public = _TOKEN.sub(r"\1\2", name)
+        mirrors[number] = f"{public}={mirror}"
+    mirrors += tokens
+    return {**_of_files(), **found} if found else {}
+
+
+def _entry(user: str, password: str) -> dict[str, dict[str, str]]:
+    return {"BasicHTTP": {"username": user, "password": password}}
+
+
+def _of_files() -> dict[str, Any]:
+    """Return the logins that rattler reads by default: of `.netrc` and of its own file."""
+    found: dict[str, Any] = {}
+    with contextlib.suppress(OSError, netrc.NetrcParseError):
+        for host, (user, _, password) in netrc.netrc(os.environ.get("NETRC")).hosts.items():
+            found[host] = _entry(user, password or "")
+    own = Path(os.environ.get("RATTLER_AUTH_FILE") or Path.home() / ".rattler/credentials.json")
+    with contextlib.suppress(OSError, ValueError):
+        found |= json.loads(files.regular_text(own))
+    return found
