@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import re
@@ -104,16 +105,21 @@ def owned(prefix: Path, installed: Mapping[str, dict[str, Any]] | None = None) -
     if installed is None:
         installed = packages(prefix)
     found: dict[str, Owned] = {}
+    for name, match in _brought(installed):
+        distribution = canonicalize_name(match["name"])
+        if distribution not in found:
+            folder = prefix / match[0]
+            found[distribution] = Owned(name, match["version"], folder.name, _is_whole(folder))
+    return found
+
+
+def _brought(installed: Mapping[str, dict[str, Any]]) -> Iterator[tuple[str, re.Match[str]]]:
+    """Yield each package's name beside the place of each distribution that it brought."""
     for name, record in installed.items():
         for file in record.get("files") or ():
             match = _RECORD.match(file)
-            if match is None:
-                continue
-            distribution = canonicalize_name(match["name"])
-            if distribution not in found:
-                folder = prefix / match[0]
-                found[distribution] = Owned(name, match["version"], folder.name, _is_whole(folder))
-    return found
+            if match:
+                yield name, match
 
 
 def _is_whole(record: Path) -> bool:
@@ -165,10 +171,15 @@ def unsatisfied(prefix: Path, specs: Sequence[str], file: str) -> tuple[str, ...
     return tuple(lacking)
 
 
-def verify(prefix: Path) -> Iterator[Result]:
-    """Check every recorded file, and that the packages go together and with this machine."""
+def verify(prefix: Path, installed: Mapping[str, dict[str, Any]] | None = None) -> Iterator[Result]:
+    """Check every recorded file, and that the packages go together and with this machine.
+
+    `installed` are the records of its packages, which are read if they are not given.
+    """
     try:
-        installed, records = packages(prefix), _solver_records(prefix)
+        if installed is None:
+            installed = packages(prefix)
+        records = _solver_records(prefix)
     except LabError as error:
         yield health_checks.CONDA_META.result(Status.FAIL, error.message, remedy=error.remedy)
         return
@@ -196,12 +207,7 @@ def verify(prefix: Path) -> Iterator[Result]:
 
 def _lost(prefix: Path, installed: Mapping[str, dict[str, Any]]) -> list[str]:
     """Return the distributions that conda installed, by their own record, and does not know."""
-    known = set()
-    for record in installed.values():
-        for file in record.get("files") or ():
-            match = _RECORD.match(file)
-            if match:
-                known.add(match[0].rpartition("/")[2])
+    known = {match[0].rpartition("/")[2] for _, match in _brought(installed)}
     by = site_packages.installers(prefix)
     found = site_packages.distributions(prefix)
     return [
@@ -221,13 +227,13 @@ def _renewal(owned: Mapping[str, Owned]) -> Remedy:
 
 def health(prefix: Path) -> Iterator[Result]:
     """Check all records of an environment; each result has the remedy that works in it."""
-    owned = owned_or_none(prefix)
-    again = _renewal(owned)
-    try:
-        compiled = conda_files.compiled(prefix, packages(prefix))
-    except LabError:
-        compiled = []  # `verify` reports it
-    found = distribution_health.health(prefix, owned, compiled)
-    for one in itertools.chain(verify(prefix), found):
+    installed: dict[str, dict[str, Any]] | None = None
+    with contextlib.suppress(LabError):  # `verify` reports it
+        installed = packages(prefix)
+    known = owned(prefix, installed or {})
+    again = _renewal(known)
+    compiled = conda_files.compiled(prefix, installed or {})
+    found = distribution_health.health(prefix, known, compiled)
+    for one in itertools.chain(verify(prefix, installed), found):
         is_again = one.remedy == health_checks.CREATE_AGAIN
         yield replace(one, remedy=again) if is_again else one
