@@ -379,7 +379,6 @@ def _base() -> str:
 
 def _say(text: str) -> None:
     """Report what takes its time, unless the task is to be quiet."""
-    words = sys.argv[: sys.argv.index("--")] if "--" in sys.argv else sys.argv
-    short = [word for word in words if word[:1] == "-" and set(word[1:]) <= set("dqsj")]
-    if "--quiet" not in words and "q" not in "".join(short):
+    words, letters = streams.own_words(sys.argv)
+    if "--quiet" not in words and "q" not in letters:
         streams.tell(f"mlops-lab: {text}")

@@ -105,8 +105,7 @@ def _joined(command: "tuple[str, ...]") -> str:
 
 def wants_json(argv: "list[str]") -> bool:
     """Return whether a document is asked for; what stands behind -- is another program's."""
-    own = argv[: argv.index("--")] if "--" in argv else argv
+    own, letters = streams.own_words(argv)
     line = " {} ".format(" ".join(own).replace("=", " "))
-    short = [word for word in own if word[:1] == "-" and set(word[1:]) <= set("dqsj")]
     forms = (" --json ", " --format json ", " -f json ", " -fjson ")
-    return "j" in "".join(short) or any(form in line for form in forms)
+    return "j" in letters or any(form in line for form in forms)

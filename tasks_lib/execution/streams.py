@@ -18,6 +18,18 @@ _NO_MEMORY_SAYS = (
     "cannot allocate memory",
     "error return without exception set",
 )
+#: the short options without a value, which can be typed together as in -dj
+_ALONE = set("dqsj")
+
+
+def own_words(argv: "list[str]") -> "tuple[list[str], str]":
+    """Return the words before `--`, and the letters of their short options without a value.
+
+    What stands behind `--` is another program's.
+    """
+    words = argv[: argv.index("--")] if "--" in argv else argv
+    short = [word[1:] for word in words if word[:1] == "-" and set(word[1:]) <= _ALONE]
+    return words, "".join(short)
 
 
 def lacks_memory(error: BaseException) -> bool:
