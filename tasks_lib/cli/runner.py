@@ -248,7 +248,9 @@ def _trust(session: Session) -> None:
 
 
 def _trusts(session: Session) -> bool:
-    return trust.is_given(session.project.root, claims.identity(session.environment))
+    """Return whether the checkout is trusted with its environment; else git is not asked."""
+    root = session.project.root
+    return trust.is_given(root) and trust.is_given(root, claims.identity(session.environment))
 
 
 def _interrupted() -> Result:
