@@ -59,6 +59,20 @@ def made(root: Path) -> Path:
     return place
 
 
+def kept(root: Path, name: str) -> str | None:
+    """Return what `keep` wrote, nothing where there is none or where it cannot be read."""
+    try:
+        return files.regular_text(of_checkout(root) / name)
+    except OSError:
+        return None
+
+
+def keep(root: Path, name: str, text: str) -> None:
+    """Write a file for later runs in the checkout; one that cannot be written is done without."""
+    with contextlib.suppress(LabError, OSError):
+        files.write(made(root) / name, text.encode())
+
+
 def before_move(root: Path, name: str) -> list[Path]:
     """Return each record `name` of a checkout that is gone from its path and may be `root` now."""
     inode = str(_inode(root))

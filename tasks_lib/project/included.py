@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
-from tasks_lib.execution import files, state_folder
+from tasks_lib.execution import state_folder
 from tasks_lib.project.manifests import PYPROJECT
 
 if TYPE_CHECKING:
@@ -32,18 +31,16 @@ class Included:
 def remembered(root: Path) -> Included:
     """Return what was last chosen for the checkout in `root`."""
     try:
-        data = json.loads(files.regular_text(state_folder.of_checkout(root) / _MEMORY))
+        data = json.loads(state_folder.kept(root, _MEMORY) or "")
         return Included(tuple(map(str, data["extras"])), dev=data["dev"] is not False)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return Included()
 
 
 def remember(root: Path, chosen: Included) -> None:
     """Keep for later runs in this checkout what was chosen, where that can be written."""
-    if chosen == remembered(root):
-        return
-    with contextlib.suppress(LabError):
-        files.write(state_folder.made(root) / _MEMORY, json.dumps(asdict(chosen)).encode())
+    if chosen != remembered(root):
+        state_folder.keep(root, _MEMORY, json.dumps(asdict(chosen)))
 
 
 def names(typed: Sequence[str]) -> list[str]:

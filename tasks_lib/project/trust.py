@@ -5,12 +5,11 @@ What reads runs nothing of a repository before that: see the page `trust` of the
 
 from __future__ import annotations
 
-import contextlib
 import os
 from typing import TYPE_CHECKING
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
-from tasks_lib.execution import files, state_folder
+from tasks_lib.execution import state_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,19 +29,14 @@ def is_given(root: Path, environment: str = "") -> bool:
     """
     if os.environ.get(VARIABLE):
         return True
-    try:
-        known = files.regular_text(state_folder.of_checkout(root) / _NAME)
-    except OSError:
-        return False
-    return environment in {"", known}
+    known = state_folder.kept(root, _NAME)
+    return known is not None and environment in {"", known}
 
 
 def give(root: Path, environment: str = "") -> None:
     """Remember that the user trusts the checkout in `root`, where that can be written."""
-    if is_given(root, environment):
-        return
-    with contextlib.suppress(LabError, OSError):
-        files.write(state_folder.made(root) / _NAME, environment.encode())
+    if not is_given(root, environment):
+        state_folder.keep(root, _NAME, environment)
 
 
 def demand(what: str, *, given: bool) -> None:

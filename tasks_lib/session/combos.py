@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tasks_lib.environments import ENVIRONMENTS, claims, site_packages
 from tasks_lib.environments.base import SEEDS
 from tasks_lib.errors import ErrorCode, LabError, Remedy, nearest
-from tasks_lib.execution import files, state_folder
+from tasks_lib.execution import state_folder
 from tasks_lib.managers import DEFAULT, MANAGERS
 from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.project.options import Source
@@ -114,9 +114,9 @@ def _asked(project: Project) -> Combo | None:
 def _remembered(project: Project) -> Combo | None:
     """Return the combo that was last chosen for this checkout, where the project still has it."""
     try:
-        name = (state_folder.of_checkout(project.root) / _MEMORY).read_text("utf-8")
+        name = state_folder.kept(project.root, _MEMORY) or ""
         found = parse(name, "remembered", "it was last chosen for this checkout")
-    except (OSError, UnicodeDecodeError, LabError):
+    except LabError:
         return None
     return found if ENVIRONMENTS[found.environment].applies(project) else None
 
@@ -128,8 +128,7 @@ def remember(project: Project, combo: Combo) -> None:
     last = _remembered(project)
     if last and (last.environment, last.manager) == (combo.environment, combo.manager):
         return
-    with contextlib.suppress(LabError):  # later runs choose by what exists
-        files.write(state_folder.made(project.root) / _MEMORY, combo.id.encode())
+    state_folder.keep(project.root, _MEMORY, combo.id)  # else later runs choose by what exists
 
 
 def flags(project: Project, chosen: Combo) -> tuple[str, ...]:
