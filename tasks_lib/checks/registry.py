@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tasks_lib.checks import agreement, conda_rules, drift, leaks, ownership, tools
 from tasks_lib.environments import ENVIRONMENTS
-from tasks_lib.errors import ErrorCode, LabError, Remedy, meant, nearest
+from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 from tasks_lib.managers import MANAGERS
 from tasks_lib.results import Check, Fix
 
@@ -60,10 +60,10 @@ def find(check: str) -> Check:
     """
     if check not in KNOWN:
         command = ("invoke", "check.explain")
-        remedy = Remedy("Try one", (*command, next(iter(FACT_CHECKS))))
-        remedy = meant(check, KNOWN, remedy, *command)
+        otherwise = Remedy("Try one", (*command, next(iter(FACT_CHECKS))))
+        remedy = meant(check, KNOWN, otherwise, *command)
         text = f"There is no check {check!r}."
-        if not nearest(check, KNOWN):
+        if remedy is otherwise:
             text += f" {listing()}"
         raise LabError(text, ErrorCode.UNKNOWN_CHECK, remedy=remedy)
     return KNOWN[check]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib.checks.registry import FACT_CHECKS, KNOWN, families, family, listing
-from tasks_lib.errors import ErrorCode, LabError, Remedy, meant, nearest
+from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.results import Status
 
@@ -139,8 +139,8 @@ def _refuse_unknown(
     for name in names:
         if name not in KNOWN and name not in groups:
             text = f"{where}: there is no check {name!r}."
-            if not nearest(name, (*KNOWN, *groups)):
+            otherwise = Remedy("Correct the name; check.explain says what one of them does")
+            remedy = meant(name, (*KNOWN, *groups), otherwise)
+            if remedy is otherwise:
                 text += f" The families are {', '.join(groups)}. {listing()}"
-            remedy = Remedy("Correct the name; check.explain says what one of them does")
-            remedy = meant(name, (*KNOWN, *groups), remedy)
             raise LabError(text, ErrorCode.UNKNOWN_CHECK, remedy=remedy, file=file, line=line)

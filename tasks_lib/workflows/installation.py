@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 from tasks_lib import checks
 from tasks_lib.environments import claims, shells, site_packages
 from tasks_lib.environments.base import CREATE, MADE, State
-from tasks_lib.errors import ErrorCode, LabError, Remedy, meant, nearest
+from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 from tasks_lib.execution import process, shell_words
 from tasks_lib.execution.plan import Step, Writes, execute
 from tasks_lib.ownership import exclusions, guard
@@ -238,9 +238,9 @@ def _refuse_mistyped(session: Session, group: str) -> None:
         known += pyproject.table("dependency-groups")
         known += pyproject.table("tool", session.manager.name, "group")
     same = {canonicalize_name(name) for name in (*known, "dev", "main")}
-    if canonicalize_name(group) not in same and nearest(group, known):
+    remedy = meant(group, known, Remedy())
+    if canonicalize_name(group) not in same and remedy.text:
         text = f"{PYPROJECT} has no dependency group {group!r}; its groups: {', '.join(known)}."
-        remedy = meant(group, known, Remedy())
         raise LabError(text, ErrorCode.UNKNOWN_GROUP, file=PYPROJECT, remedy=remedy)
 
 
