@@ -27,7 +27,7 @@ def main(argv: "list[str] | None" = None, *, own_tasks: bool = True, typed: str 
     """
     _hold_stop_signals()
     # the path is set first where this is run as a file
-    from tasks_lib.cli.startup_error import refuse, refuse_error  # noqa: PLC0415
+    import tasks_lib.cli.startup_error  # noqa: F401, PLC0415 - while there is memory for it
     from tasks_lib.execution import streams  # noqa: PLC0415
 
     streams.open_closed()
@@ -37,20 +37,28 @@ def main(argv: "list[str] | None" = None, *, own_tasks: bool = True, typed: str 
         return _refuse_old_python(argv)
     try:
         return _start(argv, own_tasks=own_tasks, typed=typed)
-    except (KeyboardInterrupt, Exception) as error:
-        if streams.lacks_memory(error):
-            del error  # and with it all that its frames hold
-            return _end_without_memory(argv)
-        from tasks_lib.errors import LabError  # noqa: PLC0415 - 5 ms that only a refusal needs
+    except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - a fault is raised again
+        try:
+            if not streams.lacks_memory(error):
+                return _refuse(argv, error, time.time() - began)
+        except MemoryError:  # what the answer imports may not fit
+            pass
+        del error  # and with it all that its frames hold
+    return _end_without_memory(argv)
 
-        seconds = time.time() - began
-        # Python 3.11 wraps what is raised in __set_name__: python/cpython#77757
-        if isinstance(error.__cause__ or error, KeyboardInterrupt):
-            text = "Interrupted; nothing was left half made."
-            return refuse(argv, text, code="interrupted", exit_code=_INTERRUPTED, seconds=seconds)
-        if not isinstance(error, LabError):  # a fault of this program: its traceback is wanted
-            raise
-        return refuse_error(argv, error, seconds=seconds)
+
+def _refuse(argv: "list[str]", error: BaseException, seconds: float) -> int:
+    """Report what ended the start or the run; a fault of this program is raised again."""
+    from tasks_lib.cli.startup_error import refuse, refuse_error  # noqa: PLC0415 - it is imported already
+    from tasks_lib.errors import LabError  # noqa: PLC0415 - 5 ms that only a refusal needs
+
+    # Python 3.11 wraps what is raised in __set_name__: python/cpython#77757
+    if isinstance(error.__cause__ or error, KeyboardInterrupt):
+        text = "Interrupted; nothing was left half made."
+        return refuse(argv, text, code="interrupted", exit_code=_INTERRUPTED, seconds=seconds)
+    if not isinstance(error, LabError):  # its traceback is wanted
+        raise error
+    return refuse_error(argv, error, seconds=seconds)
 
 
 def _end_without_memory(argv: "list[str]") -> int:

@@ -107,8 +107,7 @@ class _Run:
         if request.project:
             _go_to(request.project)
         executables.refuse_home_file()
-        # the renderer is imported while the tools run
-        threading.Thread(target=report.renderer, args=(self.shown,), daemon=True).start()
+        threading.Thread(target=report.import_ahead, args=(self.shown,), daemon=True).start()
         recovered: list[Result] = []
         with self.progress, contextlib.ExitStack() as held:
             if request.changes:

@@ -17,6 +17,7 @@ _NO_MEMORY_SAYS = (
     "Cannot allocate memory",
     "cannot allocate memory",
     "error return without exception set",
+    "returned NULL without setting an exception",
 )
 #: the short options without a value, which can be typed together as in -dj
 _ALONE = set("dqsj")

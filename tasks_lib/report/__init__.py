@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
 from dataclasses import replace
@@ -25,6 +26,12 @@ FORMATS = ("text", "json", "junit", "sarif", "github", "markdown", "html")
 def renderer(name: str) -> Callable[..., str]:
     """Import the one format that is used: rich takes 0.04 s."""
     return cast("Callable[..., str]", importlib.import_module(f"tasks_lib.report.{name}").render)
+
+
+def import_ahead(name: str) -> None:
+    """Import a renderer while the tools run; what fails is told where the answer is shown."""
+    with contextlib.suppress(Exception):
+        renderer(name)
 
 
 def choose(*, json: bool, asked: str, output: str) -> tuple[str, str]:
