@@ -221,6 +221,7 @@ ORDER = (
     "importers",
     "workflows",
     "proof",
+    "cohort",
     "cli",
     "tasks",
 )

@@ -1,0 +1,1 @@
+"""Many repositories, checked in one run."""

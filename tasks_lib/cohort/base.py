@@ -1,0 +1,99 @@
+"""What a class is made of: who handed in what, and what was found in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tasks_lib.results import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tasks_lib.results import Result
+
+
+@dataclass(frozen=True)
+class HandIn:
+    """One repository of a class.
+
+    `source` is a folder, an archive or an address. `ref` is a commit, branch or tag, `due` an ISO
+    8601 date or time; both may be empty. `columns` are all columns of the roster's row, as they
+    stand there.
+    """
+
+    id: str
+    source: str
+    ref: str = ""
+    due: str = ""
+    name: str = ""
+    email: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One result of a check in one repository, as it is stored: text and numbers alone."""
+
+    check: str
+    status: Status
+    title: str
+    detail: str = ""
+    remedy: str = ""
+    file: str = ""
+    line: int | None = None
+
+    @classmethod
+    def of(cls, result: Result) -> Finding:
+        """Return what is stored of a result."""
+        remedy, file = str(result.remedy), str(result.file or "")
+        return cls(result.id, result.status, result.title, result.detail, remedy, file, result.line)
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What was found in one repository; `content` is its commit or the hash of its files."""
+
+    id: str
+    findings: tuple[Finding, ...]
+    content: str = ""
+    combo: str = ""
+    evidence: str = ""
+    seconds: float = 0.0
+
+    @property
+    def status(self) -> Status:
+        """Return error, fail or pass for the whole."""
+        worst = max((one.status for one in self.findings), key=[*Status].index, default=Status.PASS)
+        return worst if worst in {Status.ERROR, Status.FAIL} else Status.PASS
+
+    def with_status(self, status: Status) -> list[Finding]:
+        """Return the findings of one status."""
+        return [one for one in self.findings if one.status is status]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """The points for one row of the rubric; `points` is `None` where it could not be judged."""
+
+    name: str
+    points: float | None
+    maximum: float
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Graded:
+    """The grade of one hand-in: its marks, and their sum after the late policy.
+
+    `score` is `None` where a mark could not be judged: that is nobody's fault, and no zero.
+    `penalty` is the number of points that the late policy took, which `score` already lacks.
+    """
+
+    hand_in: HandIn
+    examined: Examined
+    marks: tuple[Mark, ...]
+    score: float | None
+    maximum: float
+    penalty: float = 0.0
+    submitted: str = ""
