@@ -74,12 +74,17 @@ class Examined:
 
 @dataclass(frozen=True)
 class Mark:
-    """The points for one row of the rubric; `points` is `None` where it could not be judged."""
+    """The points for one row of the rubric; `points` is `None` where it could not be judged.
+
+    `text` says why, and `failed` which checks. What is only `advice` has a maximum of 0.
+    """
 
     name: str
     points: float | None
     maximum: float
     text: str = ""
+    failed: tuple[str, ...] = ()
+    advice: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,8 @@ class Graded:
     """The grade of one hand-in: its marks, and their sum after the late policy.
 
     `score` is `None` where a mark could not be judged: that is nobody's fault, and no zero.
-    `penalty` is the number of points that the late policy took, which `score` already lacks.
+    `penalty` is the number of points that the late policy took, which `score` already lacks;
+    `late` says why. `submitted` is the ISO 8601 time of what was examined, where that is known.
     """
 
     hand_in: HandIn
@@ -97,3 +103,4 @@ class Graded:
     maximum: float
     penalty: float = 0.0
     submitted: str = ""
+    late: str = ""
