@@ -250,7 +250,11 @@ class ErrorCode(StrEnum):
     WORKSPACE = "workspace", 2, "The task does not support workspaces."
     WRONG_PLATFORM = "wrong_platform", 3, "This is not possible on this operating system."
     WRONG_PYTHON = "wrong_python", 2, "The environment's Python does not satisfy requires-python."
-    WRONG_SETTING = "wrong_setting", 2, "A setting of [tool.mlops-lab] is not valid."
+    WRONG_SETTING = (
+        "wrong_setting",
+        2,
+        "A setting of [tool.mlops-lab] or of a cohort.toml is not valid.",
+    )
 
 
 #: how like a word must be to be suggested, and how like the last part of one; how many are

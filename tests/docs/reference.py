@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tasks_lib.checks import registry
 from tasks_lib.cli import command_line
 from tasks_lib.cli.request import Scope
+from tasks_lib.cohort import settings
 from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.errors import ErrorCode, ExitCode
 from tasks_lib.managers import MANAGERS
@@ -68,6 +69,7 @@ def written() -> dict[Path, str]:
         "reference/errors.md": _errors(),
         "reference/json.md": _json(),
         "reference/configuration.md": _configuration(),
+        "reference/cohort-toml.md": _cohort_toml(),
         "reference/variables.md": _variables(),
         "reference/tool-variables.md": _tool_variables(),
         "explanation/trust.md": _trust(),
@@ -200,6 +202,27 @@ def _configuration() -> str:
             others = _code(one.get("flag", "")), _code(one.get("variable", ""))
             rows.append((_code(one["key"]), *others, one["meaning"]))
     return _table(("key", "option", "variable", "meaning"), rows)
+
+
+def _cohort_toml() -> str:
+    """Return a table of the file's own keys, and one for each table in it."""
+    schema = settings.schema()["properties"]
+    blocks = [_keys_of_toml(schema)]
+    for name, value in schema.items():
+        table = value.get("items", value)
+        if "properties" in table:
+            head = f"[[{name}]]" if "items" in value else f"[{name}]"
+            blocks += [f"## {head}", value["description"], _keys_of_toml(table["properties"])]
+    return "\n\n".join(blocks)
+
+
+def _keys_of_toml(properties: Mapping[str, Any]) -> str:
+    rows = []
+    for name, value in properties.items():
+        if "properties" not in value.get("items", value):
+            default = _code(json.dumps(value["default"])) if "default" in value else ""
+            rows.append((_code(name), value["title"], default, value["description"]))
+    return _table(("key", "value", "without it", "meaning"), rows)
 
 
 def _variables() -> str:

@@ -105,6 +105,7 @@ READERS = (
     "tasks_lib/bootstrap.py",
     "tasks_lib/checks/selection.py",
     "tasks_lib/cli/",
+    "tasks_lib/cohort/settings.py",
     "tasks_lib/environments/conda_folders.py",
     "tasks_lib/environments/setting_aside.py",
     "tasks_lib/environments/rattler_worker.py",
