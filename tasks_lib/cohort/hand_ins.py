@@ -7,10 +7,10 @@ import io
 import os
 import re
 import unicodedata
-from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, NamedTuple
 
 from tasks_lib.cohort.base import HandIn
+from tasks_lib.cohort.rubric import moment
 from tasks_lib.errors import ErrorCode, LabError, Remedy, nearest
 from tasks_lib.execution.redaction import without_logins, without_secrets
 from tasks_lib.project.manifests import invalid, read_text, unreadable
@@ -67,19 +67,6 @@ def is_address(source: str) -> bool:
 def is_archive(source: str) -> bool:
     """Return whether a source's name is that of an archive."""
     return source.lower().endswith(ARCHIVES)
-
-
-def deadline(due: str) -> datetime:
-    """Return the moment of an ISO 8601 text: a day's last second; local time where it has no zone.
-
-    Raises:
-        ValueError: It is no date or time.
-
-    """
-    moment = datetime.fromisoformat(due)
-    if not re.search(r"[T ]", due):
-        moment = datetime.combine(moment, time(23, 59, 59))
-    return moment.astimezone(UTC)
 
 
 def _in_folder(folder: Path) -> Class:
@@ -197,8 +184,8 @@ def _expect(path: Path, line: int, known: Mapping[str, str]) -> None:
         code = ErrorCode.CONTAINS_LOGIN
         raise LabError(text, code, remedy=remedy, file=path, line=line)
     try:
-        deadline(due or "2000-01-01")
-    except (ValueError, OverflowError):
+        moment(due or "2000-01-01")
+    except LabError:
         text = f"The due of {id_} is no date or time by ISO 8601: {due!r:.60}."
         raise invalid(text, path, line, _VALID_DUE) from None
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks_lib.cohort.rubric import Late, Row
 from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 from tasks_lib.project.manifests import PyProject, read_toml
 from tasks_lib.session import combos
@@ -21,6 +23,7 @@ _SCHEMA = Path(__file__).with_name("cohort.schema.json")
 _PATHS = ("roster", "folder", "store", "checks")
 #: what a row of the rubric is about
 _SUBJECTS = ("check", "family", "own")
+_MINUTES = {"h": 60, "min": 1}
 _KEYS = Remedy("See the keys and their values", ("invoke", "docs", "cohort-toml"))
 #: a key of the file, or the number of a row
 Step = str | int
@@ -40,8 +43,8 @@ class Require:
 class Settings:
     """What counts for a whole class. `timeout` is in seconds, `memory` in MiB.
 
-    `rubric` and `late` are the tables as they stand in the file, valid by the schema. `file` has
-    the lines of the keys; it is `None` where there is no `cohort.toml`.
+    With `as_it_stood`, the last commit before its time is checked. `file` has the lines of the
+    keys; it is `None` where there is no `cohort.toml`.
     """
 
     roster: Path | None = None
@@ -54,8 +57,9 @@ class Settings:
     combo: tuple[str, ...] = ()
     checks: Path | None = None
     require: Require = field(default_factory=Require)
-    rubric: tuple[Mapping[str, Any], ...] = ()
-    late: Mapping[str, Any] = field(default_factory=dict)
+    rubric: tuple[Row, ...] = ()
+    late: Late | None = None
+    as_it_stood: bool = False
     file: PyProject | None = field(default=None, repr=False, compare=False)
 
     @classmethod
@@ -75,16 +79,20 @@ class Settings:
         data, text = read_toml(path, str(path))
         file = PyProject(path, data, text)
         _expect_valid(file)
+        _expect_sense(file)
         values: dict[str, Any] = dict(data)
         for key in _PATHS:
             if key in values:
                 values[key] = path.parent / values[key]
-        require = {key: _frozen(value) for key, value in data.get("require", {}).items()}
-        for key in ("combo", "rubric"):
-            values[key] = tuple(data.get(key, ()))
-        self = cls(**{**values, "require": Require(**require)}, file=file)
-        self._expect_sense()
-        return self
+        require: dict[str, Any] = {}
+        for key, value in data.get("require", {}).items():
+            require[key] = tuple(value) if isinstance(value, list) else value
+        values["require"] = Require(**require)
+        values["combo"] = tuple(data.get("combo", ()))
+        values["rubric"] = tuple(map(_row, data.get("rubric", ())))
+        values["late"] = _late(data.get("late", {}))
+        as_it_stood = data.get("late", {}).get("as_it_stood", False)
+        return cls(**values, as_it_stood=as_it_stood, file=file)
 
     @property
     def source(self) -> Path:
@@ -106,101 +114,125 @@ class Settings:
             return LabError(f"The request {text}.", ErrorCode.WRONG_SETTING)
         return _wrong(self.file, text, path, advice)
 
-    def _expect_sense(self) -> None:
-        """Refuse what the schema cannot tell."""
-        if self.roster and self.folder:
-            text = "names both a roster and a folder"
-            raise self.wrong(text, "folder", advice="Remove one of them")
-        self._expect_finite()
-        known = combos.names()
-        for name in self.combo:
-            if name not in known:
-                text = f"combo: there is no combo {name!r}; the combos are {', '.join(known)}"
-                raise self.wrong(text, "combo", advice=_meant(name, known))
-        self._expect_requirements()
-        names: set[str] = set()
-        for number, row in enumerate(self.rubric):
-            self._expect_row(number, row)
-            name = row.get("name", row[subject(row)])
-            if name in names:
-                text = f"rubric: {name!r:.60} is the name of a row above"
-                raise self.wrong(text, "rubric", number, "name", advice="Rename one of them")
-            names.add(name)
-        self._expect_late()
 
-    def _expect_requirements(self) -> None:
-        """Refuse a requirement or a range that cannot be read."""
-        from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - 0.03 s
-        from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415 - the same
+def _row(table: Mapping[str, Any]) -> Row:
+    """Return a row of the rubric; its name is what it is about unless it has one."""
+    subject = table[_subjects(table)[0]]
+    points = float(table.get("points", 0))
+    partial, advice = table.get("partial", False), table.get("advice", False)
+    return Row(table.get("name", subject), (subject,), points, partial=partial, advice=advice)
 
-        for package in self.require.packages:
-            try:
-                found = Requirement(package)
-            except InvalidRequirement:
-                found = None
-            if found is None or found.url:
-                text = f"packages: {package!r:.60} is no name with versions"
-                advice = 'Write it like "pandas>=2.2"'
-                raise self.wrong(text, "require", "packages", advice=advice)
+
+def _late(table: Mapping[str, Any]) -> Late | None:
+    """Return the late policy, `None` where lateness costs nothing."""
+    if "per_day" not in table:
+        return None
+    numbers = {}
+    for key in ("per_day", "maximum"):
+        if key in table:
+            numbers[key] = float(str(table[key]).rstrip("% "))
+    is_percent = isinstance(table["per_day"], str)
+    grace = 0
+    for number, unit in re.findall(r"([0-9]+) ?(h|min)", table.get("grace", "")):
+        grace += int(number) * _MINUTES[unit]
+    return Late(numbers["per_day"], is_percent, grace, numbers.get("maximum"))
+
+
+def _subjects(table: Mapping[str, Any]) -> list[str]:
+    """Return the keys of a rubric's row that say what the row is about."""
+    return [key for key in _SUBJECTS if key in table]
+
+
+def _expect_sense(file: PyProject) -> None:
+    """Refuse what the schema cannot tell."""
+    data = file.data
+    if "roster" in data and "folder" in data:
+        text = "names both a roster and a folder"
+        raise _wrong(file, text, ["folder"], "Remove one of them")
+    _expect_finite(file)
+    known = combos.names()
+    for name in data.get("combo", ()):
+        if name not in known:
+            text = f"combo: there is no combo {name!r}; the combos are {', '.join(known)}"
+            raise _wrong(file, text, ["combo"], _meant(name, known))
+    _expect_requirements(file, file.table("require"))
+    names: set[str] = set()
+    for number, table in enumerate(data.get("rubric", ())):
+        _expect_row(file, number, table)
+        name = _row(table).name
+        if name in names:
+            text = f"rubric: {name!r:.60} is the name of a row above"
+            raise _wrong(file, text, ["rubric", number, "name"], "Rename one of them")
+        names.add(name)
+    _expect_late(file, file.table("late"))
+
+
+def _expect_requirements(file: PyProject, table: Mapping[str, Any]) -> None:
+    """Refuse a requirement or a range that cannot be read."""
+    from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - 0.03 s
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415 - the same
+
+    for package in table.get("packages", ()):
         try:
-            SpecifierSet(self.require.python)
-        except InvalidSpecifier:
-            text = f"python: {self.require.python!r:.60} is no range of versions"
-            advice = 'Write it like ">=3.11,<3.14"'
-            raise self.wrong(text, "require", "python", advice=advice) from None
-
-    def _expect_finite(self) -> None:
-        """Refuse `inf` and `nan`, which TOML has."""
-        numbers: dict[tuple[Step, ...], object] = {("timeout",): self.timeout}
-        for number, row in enumerate(self.rubric):
-            numbers["rubric", number, "points"] = row.get("points")
-        for key, value in self.late.items():
-            numbers["late", key] = value
-        for path, value in numbers.items():
-            if isinstance(value, float) and not math.isfinite(value):
-                text = f"{_shown(path)}{value} is no number to count with"
-                raise self.wrong(text, *path)
-
-    def _expect_late(self) -> None:
-        """Refuse a late policy that takes nothing, or whose numbers are of two kinds."""
-        costs = [self.late[key] for key in ("per_day", "maximum") if key in self.late]
-        if self.late and "per_day" not in self.late and not self.late.get("as_it_stood"):
-            text = "late: has neither per_day nor as_it_stood = true"
-            raise self.wrong(text, "late")
-        if len({isinstance(one, str) for one in costs}) > 1:
-            text = "late: per_day and maximum must both be points or both be per cent"
-            raise self.wrong(text, "late", "maximum")
-
-    def _expect_row(self, number: int, row: Mapping[str, Any]) -> None:
-        """Refuse a row of the rubric that is about nothing or several things, or has no points."""
-        subjects = [key for key in _SUBJECTS if key in row]
-        if len(subjects) != 1:
-            has = " and ".join(subjects) or "none"
-            text = f"rubric: row {number + 1} needs one of {', '.join(_SUBJECTS)}, and has {has}"
-            raise self.wrong(text, "rubric", number, *subjects[1:2])
-        if "points" not in row and not row.get("advice"):
-            text = f"rubric: row {number + 1} has no points"
-            advice = "Add points, or advice = true"
-            raise self.wrong(text, "rubric", number, advice=advice)
-        if "own" in row and self.checks is None:
-            text = f"rubric: {row['own']!r:.60} is a check of your own, and checks names no file"
-            advice = 'Add a line such as checks = "our_checks.py" above the tables'
-            raise self.wrong(text, "rubric", number, "own", advice=advice)
+            found = Requirement(package)
+        except InvalidRequirement:
+            found = None
+        if found is None or found.url:
+            text = f"packages: {package!r:.60} is no name with versions"
+            advice = 'Write it like "pandas>=2.2"'
+            raise _wrong(file, text, ["require", "packages"], advice)
+    python = table.get("python", "")
+    try:
+        SpecifierSet(python)
+    except InvalidSpecifier:
+        text = f"python: {python!r:.60} is no range of versions"
+        advice = 'Write it like ">=3.11,<3.14"'
+        raise _wrong(file, text, ["require", "python"], advice) from None
 
 
-def subject(row: Mapping[str, Any]) -> str:
-    """Return which key of a rubric's row says what the row is about."""
-    return next(key for key in _SUBJECTS if key in row)
+def _expect_finite(file: PyProject) -> None:
+    """Refuse `inf` and `nan`, which TOML has."""
+    numbers: dict[tuple[Step, ...], object] = {("timeout",): file.data.get("timeout")}
+    for number, row in enumerate(file.data.get("rubric", ())):
+        numbers["rubric", number, "points"] = row.get("points")
+    for key, value in file.table("late").items():
+        numbers["late", key] = value
+    for path, value in numbers.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise _wrong(file, f"{_shown(path)}{value} is no number to count with", path)
+
+
+def _expect_late(file: PyProject, table: Mapping[str, Any]) -> None:
+    """Refuse a late policy that takes nothing, or whose numbers are of two kinds."""
+    if table and "per_day" not in table and not table.get("as_it_stood"):
+        raise _wrong(file, "late: has neither per_day nor as_it_stood = true", ["late"])
+    costs = [table[key] for key in ("per_day", "maximum") if key in table]
+    if len({isinstance(one, str) for one in costs}) > 1:
+        text = "late: per_day and maximum must both be points or both be per cent"
+        raise _wrong(file, text, ["late", "maximum"])
+
+
+def _expect_row(file: PyProject, number: int, table: Mapping[str, Any]) -> None:
+    """Refuse a row of the rubric that is about nothing or several things, or has no points."""
+    subjects = _subjects(table)
+    path: list[Step] = ["rubric", number, *subjects[-1:]]
+    if len(subjects) != 1:
+        has = " and ".join(subjects) or "none"
+        text = f"rubric: row {number + 1} needs one of {', '.join(_SUBJECTS)}, and has {has}"
+        raise _wrong(file, text, path)
+    if "points" not in table and not table.get("advice"):
+        text = f"rubric: row {number + 1} has no points"
+        raise _wrong(file, text, path, "Add points, or advice = true")
+    if "own" in table and "checks" not in file.data:
+        text = f"rubric: {table['own']!r:.60} is a check of your own, and checks names no file"
+        advice = 'Add a line such as checks = "our_checks.py" above the tables'
+        raise _wrong(file, text, path, advice)
 
 
 def schema() -> dict[str, Any]:
     """Return the JSON schema of the file."""
     found: dict[str, Any] = json.loads(_SCHEMA.read_text(encoding="utf-8"))
     return found
-
-
-def _frozen(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _expect_valid(file: PyProject) -> None:

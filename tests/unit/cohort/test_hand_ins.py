@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -138,21 +137,6 @@ def test_a_roster_of_another_encoding_is_refused(tmp_path: Path) -> None:
 )
 def test_what_git_takes_for_an_address(source: str, expected: bool) -> None:
     assert hand_ins.is_address(source) is expected
-
-
-@cases(
-    "due, moment",
-    {
-        "a day ends with its last second": ("2026-11-30", "2026-11-30T23:59:59"),
-        "a time": ("2026-11-30 12:00", "2026-11-30T12:00:00"),
-        "a zone": ("2026-11-30T12:00+01:00", "2026-11-30T11:00:00"),
-        "UTC": ("2026-11-30T12:00Z", "2026-11-30T12:00:00"),
-    },
-)
-def test_a_deadline(monkeypatch: pytest.MonkeyPatch, due: str, moment: str) -> None:
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    assert hand_ins.deadline(due) == datetime.fromisoformat(moment).replace(tzinfo=UTC)
 
 
 def test_a_roster_of_ten_thousand_rows_is_read_at_once(tmp_path: Path) -> None:

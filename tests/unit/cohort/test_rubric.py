@@ -55,7 +55,7 @@ def graded(text: str, *rubric: Row, due: str = "", **values: object) -> Graded:
             7,
         ),
         "thirds are rounded once, at the end": (
-            (Row("a", ("agreement",), 1, True), Row("b", ("agreement",), 1, True)),
+            (Row("a", ("agreement",), 1, partial=True), Row("b", ("agreement",), 1, partial=True)),
             "agreement.python=f agreement.locks=p agreement.both-layers=f",
             [0.33, 0.33],
             0.67,

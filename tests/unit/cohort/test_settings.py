@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tasks_lib.cohort import settings
+from tasks_lib.cohort.rubric import Late, Row
 from tasks_lib.cohort.settings import Settings
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.workflows.documentation import FOLDER
@@ -34,13 +35,34 @@ def test_the_example_of_the_reference_is_valid(cohort_toml: Path) -> None:
     assert found.require.packages == ("pandas>=2.2",)
     assert found.require.python == ">=3.11,<3.14"
     assert (found.level, found.timeout, found.memory) == ("read", 60, 1024)
-    assert [settings.subject(row) for row in found.rubric] == ["check", "family", "own", "family"]
-    assert found.late["per_day"] == "10 %"
+    assert found.rubric == (
+        Row("The lock is up to date", ("lock.fresh",), 4),
+        Row("Both layers agree", ("agreement",), 4, partial=True),
+        Row("It has a model card", ("our.model-card",), 2),
+        Row("leak", ("leak",), advice=True),
+    )
+    assert (found.late, found.as_it_stood) == (Late(10, is_percent=True, grace=30, most=50), False)
+
+
+@cases(
+    "text, late, as_it_stood",
+    {
+        "points": ('per_day = 1.5\ngrace = "1 h 30 min"', Late(1.5, grace=90), False),
+        "hours": ('per_day = 1\nmaximum = 4\ngrace = "2h"', Late(1, grace=120, most=4), False),
+        "as it stood": ("as_it_stood = true", None, True),
+    },
+)
+def test_a_late_policy(
+    cohort_toml: Path, text: str, late: Late | None, *, as_it_stood: bool
+) -> None:
+    cohort_toml.write_text(f"[late]\n{text}\n")
+    found = Settings.of(cohort_toml)
+    assert (found.late, found.as_it_stood) == (late, as_it_stood)
 
 
 def test_each_key_is_explained_and_is_an_attribute() -> None:
     known = settings.schema()["properties"]
-    assert {*known} == {*Settings.__dataclass_fields__} - {"file"}
+    assert {*known} == {*Settings.__dataclass_fields__} - {"file", "as_it_stood"}
     tables = [known, known["require"]["properties"], known["late"]["properties"]]
     for table in [*tables, known["rubric"]["items"]["properties"]]:
         assert not [key for key, value in table.items() if not value.get("description")]
@@ -93,7 +115,7 @@ ROW = '[[rubric]]\ncheck = "lock.fresh"\npoints = 1\n'
         "a range": ('[require]\npython = "3.11"\n', 2, "'3.11' is no range"),
         "a row about nothing": (f"{ROW}[[rubric]]\npoints = 1\n", 4, "row 2 needs one of check"),
         "a row about two": (f'{ROW}own = "x"\n', 4, "check and own"),
-        "a row without points": ('[[rubric]]\ncheck = "x"\n', 1, "row 1 has no points"),
+        "a row without points": ('[[rubric]]\ncheck = "x"\n', 2, "row 1 has no points"),
         "two rows of one name": (f'{ROW}name = "a"\n{ROW}name = "a"\n', 8, "name of a row above"),
         "two rows about one check": (f"{ROW}{ROW}", 4, "'lock.fresh' is the name of a row above"),
         "an own check without a file": ('[[rubric]]\nown = "x"\npoints = 1\n', 2, "names no file"),
