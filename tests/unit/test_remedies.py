@@ -181,6 +181,10 @@ TESTED = {
         "workflows/publishing.py",
         "('invoke', 'setup')",
     ): "integration/test_pkg.py::test_a_build_after_a_run_that_was_cut_short",
+    (
+        "cohort/settings.py",
+        "('invoke', 'docs', 'cohort-toml')",
+    ): "unit/cohort/test_settings.py::test_the_remedy_shows_the_keys",
     ("workflows/migration.py", "argv"): MOVED,
     ("workflows/migration_comparison.py", "argv"): MOVED,
 }

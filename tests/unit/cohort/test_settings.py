@@ -11,7 +11,7 @@ from tasks_lib.cohort import settings
 from tasks_lib.cohort.rubric import Late, Row
 from tasks_lib.cohort.settings import Settings
 from tasks_lib.errors import ErrorCode, LabError
-from tasks_lib.workflows.documentation import FOLDER
+from tasks_lib.workflows import documentation
 from tests.cases import cases
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def cohort_toml(tmp_path: Path) -> Path:
 
 
 def test_the_example_of_the_reference_is_valid(cohort_toml: Path) -> None:
-    page = (FOLDER / "reference" / "cohort-toml.md").read_text(encoding="utf-8")
+    page = (documentation.FOLDER / "reference" / "cohort-toml.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"(?s)```toml\n(.*?)```", page)
     cohort_toml.write_text(block, encoding="utf-8")
     found = Settings.of(cohort_toml)
@@ -133,6 +133,15 @@ def test_what_is_wrong_has_its_line(cohort_toml: Path, text: str, line: int, sai
     error: Any = caught.value
     assert (error.file, error.line) == (str(cohort_toml), line)
     assert error.code is ErrorCode.WRONG_SETTING
+
+
+def test_the_remedy_shows_the_keys(cohort_toml: Path) -> None:
+    cohort_toml.write_text('late = "no"')
+    with pytest.raises(LabError) as caught:
+        Settings.of(cohort_toml)
+    *_, task, topic = caught.value.remedy.argv
+    assert task == "docs"
+    assert "`as_it_stood`" in documentation.show(topic).data["markdown"]
 
 
 def test_what_is_no_toml_is_refused(cohort_toml: Path) -> None:
