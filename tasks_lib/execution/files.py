@@ -111,6 +111,14 @@ def leads_inside(root: Path, path: Path) -> bool:
         return True  # a loop of links or a NUL: whoever opens it gets the error
 
 
+def is_same_place(one: Path, other: Path) -> bool:
+    """Return whether two paths end in the same place, links followed."""
+    try:
+        return one.resolve() == other.resolve()
+    except (OSError, RuntimeError, ValueError):
+        return False  # a loop of links, or a NUL
+
+
 def inside(root: Path, path: Path, *, typed: bool = False) -> Path:
     """Return `path`; refuse one that leads out of the project in `root`, links followed.
 

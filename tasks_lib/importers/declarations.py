@@ -134,6 +134,7 @@ class Declarations:
 
     def parse(self, text: str, line: int | None, shown: str = "") -> Requirement:
         """Return a requirement; one that PEP 508 does not allow is an error with its line."""
+        self.expect_text(text, line)
         try:
             return Requirement(text)
         except InvalidRequirement as error:
@@ -151,6 +152,7 @@ class Declarations:
         editable: bool,
     ) -> None:
         """Tell every manager in which folder or file a requirement of a list is found."""
+        self.expect_text(path, line)
         place: dict[str, Any] = {"path": path}
         if editable:
             place["editable"] = True
@@ -207,9 +209,13 @@ class Declarations:
             raise too_large(self.file, _LONGEST_TEXT)
         bad = BAD_TEXT.search(text)
         if bad:
-            line = text.count("\n", 0, bad.start()) + 1
-            self.refuse("It has a character that no program can be given", line)
+            self.expect_text(text, text.count("\n", 0, bad.start()) + 1)
         return text
+
+    def expect_text(self, text: str, line: int | None) -> None:
+        """Refuse what no program can be given: a TOML file may have it behind a backslash."""
+        if BAD_TEXT.search(text):
+            self.refuse("It has a character that no program can be given", line)
 
     def warn(self, text: str, line: int | None = None, remedy: Remedy = NO_REMEDY) -> None:
         """Report what the user has to look at, without the logins in it."""

@@ -60,7 +60,7 @@ class Pipfile(Importer):
                 options = {"version": wanted}
             path = options.get("path")
             line = file.line_of(table, name) or file.line_of(table)
-            if path and (self.root / str(path)).resolve() == self.root.resolve():
+            if path and files.is_same_place(self.root / str(path), self.root):
                 declared.is_project(name, line)
                 continue
             if not isinstance(options.get("extras", []), list):

@@ -234,7 +234,7 @@ class _Lines:
         """Read a folder or a file of this machine."""
         path = parts["path"].strip()
         extras = parts["extras"] or ""
-        if (self.root / path).resolve() == self.root.resolve():
+        if files.is_same_place(self.root / path, self.root):
             self.declared.is_project(f"'{text}'", line)
             if extras.strip("[] "):
                 self.declared.without_extra(text, extras.strip("[] "), line)

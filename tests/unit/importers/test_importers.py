@@ -186,6 +186,18 @@ def test_what_tests_require_is_a_group(root: Path, name: str, text: str) -> None
         ),
         pytest.param({"requirements.txt": "a\n./b\0c\n"}, 2, "no program", id="zero byte"),
         pytest.param({"setup.py": "setup(\n  name=)\n"}, 2, "not valid Python", id="setup.py"),
+        pytest.param(
+            {"Pipfile": '[packages]\na = {path = "b\\u0000"}\n'},
+            2,
+            "a character that no program can be given",
+            id="a NUL in the path of a Pipfile",
+        ),
+        pytest.param(
+            {"Pipfile": '[packages]\na = {git = "https://b.example/\\u0000"}\n'},
+            2,
+            "a character that no program can be given",
+            id="a NUL in an address of a Pipfile",
+        ),
         pytest.param({"Pipfile": "[packages]\na = 1 2\n"}, 2, "not valid TOML", id="Pipfile"),
         pytest.param(
             {"Pipfile": "[packages]\na = {extras = 1}\n"},
