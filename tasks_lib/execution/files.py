@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _TOKEN = 4  # bytes, twice as many letters
 #: the largest file that is read, in bytes: to parse a larger one takes minutes
 LARGEST = 16 << 20
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 #: a pipe is opened without waiting for one who writes; Windows has no such pipes
 _READ_ONLY = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
@@ -140,17 +141,21 @@ def inside(root: Path, path: Path, *, typed: bool = False) -> Path:
     raise LabError(text, ErrorCode.OUTSIDE_PROJECT, remedy=remedy, file=shown)
 
 
-def write(path: Path, data: bytes) -> None:
-    """Replace a file whole; a link stays one, and what it points to is replaced."""
+def write(path: Path, data: bytes, *, private: bool = False) -> None:
+    """Replace a file whole; a link stays one, and what it points to is replaced.
+
+    What is `private` is only its owner's to read and write, at any moment.
+    """
     target = path.resolve()
     new = target.with_name(f".{target.name}.{secrets.token_hex(_TOKEN)}")
     try:
         try:
-            with new.open("xb") as stream:
+            descriptor = os.open(new, _NEW, 0o600 if private else 0o666)
+            with os.fdopen(descriptor, "wb") as stream:
                 stream.write(data)
                 stream.flush()
                 os.fsync(stream.fileno())
-            if target.exists():
+            if target.exists() and not private:
                 shutil.copymode(target, new)
             new.replace(target)
         finally:
