@@ -114,6 +114,11 @@ class ErrorCode(StrEnum):
     )
     INTERNAL_ERROR = "internal_error", 4, "A fault of mlops-lab itself."
     INTERRUPTED = "interrupted", 130, "The run was stopped."
+    INVALID_ARCHIVE = (
+        "invalid_archive",
+        2,
+        "An archive is damaged or encrypted, or has a part that is never unpacked.",
+    )
     INVALID_MANIFEST = "invalid_manifest", 2, "A manifest or configuration file is not valid."
     INVALID_METADATA = "invalid_metadata", 1, "The metadata of a built distribution is not valid."
     INVALID_OPTION = "invalid_option", 2, "An option or argument has a value that is not allowed."

@@ -106,6 +106,7 @@ READERS = (
     "tasks_lib/checks/selection.py",
     "tasks_lib/cli/",
     "tasks_lib/cohort/settings.py",
+    "tasks_lib/cohort/unpacking.py",
     "tasks_lib/environments/conda_folders.py",
     "tasks_lib/environments/setting_aside.py",
     "tasks_lib/environments/rattler_worker.py",
