@@ -183,7 +183,7 @@ class _Target:
         """Make the links; refuse one that leads out."""
         for path, to in self._links:
             name = str(path.relative_to(self._root))
-            if not 0 < len(to.encode()) < _LONGEST_TARGET or _BAD_NAME.search(to) or to[0] == "/":
+            if not 0 < len(to.encode()) < _LONGEST_TARGET or _BAD_NAME.search(to):
                 raise self.refused(name, "it is a link that leads out")
             path.symlink_to(to)
         for path, _ in self._links:
