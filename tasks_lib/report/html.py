@@ -43,7 +43,7 @@ def render(report: Report) -> str:
         facts=listed(facts),
         buttons="".join(buttons),
         none="" if counts else "hidden",
-        results="\n".join(map(_result, _worst_first(report.results))),
+        results="\n".join(map(item, _worst_first(report.results))),
         tables="\n".join(map(section, tables(report.data))),
     )
 
@@ -81,7 +81,8 @@ def _worst_first(results: Sequence[Result]) -> list[Result]:
     return sorted(results, key=lambda one: statuses.index(one.status), reverse=True)
 
 
-def _result(result: Result) -> str:
+def item(result: Result, *, timed: bool = True) -> str:
+    """Return a result as an item of a list."""
     place = " · ".join(filter(None, (result.place, result.id)))
     paragraphs = []
     for kind, text in (("detail", result.detail), ("next", result.next), ("id", place)):
@@ -91,11 +92,11 @@ def _result(result: Result) -> str:
     if command:
         shown = escaped(result.next.removesuffix(command))
         paragraphs[-2] = f'<p class="next">{shown}<code>{escaped(command)}</code></p>'
+    time = f'<span class="time">{result.seconds:.1f} s</span>' if timed else ""
     return (
         f'<li class="{result.status}" data-status="{result.status}">'
         f'<span class="mark">{result.status}</span>'
-        f"<div><h3>{escaped(result.title)}</h3>{''.join(paragraphs)}</div>"
-        f'<span class="time">{result.seconds:.1f} s</span></li>'
+        f"<div><h3>{escaped(result.title)}</h3>{''.join(paragraphs)}</div>{time}</li>"
     )
 
 
