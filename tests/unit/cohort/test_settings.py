@@ -38,7 +38,7 @@ def test_the_example_of_the_reference_is_valid(cohort_toml: Path) -> None:
     assert found.rubric == (
         Row("The lock is up to date", ("lock.fresh",), 4),
         Row("Both layers agree", ("agreement",), 4, partial=True),
-        Row("It has a model card", ("our.model-card",), 2),
+        Row("It has a model card", ("own.model-card",), 2),
         Row("leak", ("leak",), advice=True),
     )
     assert (found.late, found.as_it_stood) == (Late(10, is_percent=True, grace=30, most=50), False)

@@ -1,0 +1,197 @@
+"""A repository that is only read: what own checks and `[require]` see of it, and its identity."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import re
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.execution import files
+from tasks_lib.project.manifests import LOCK, read_text, read_toml, unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_MOST = 20_000
+_GIT = ".git"
+#: the longest name of a branch, and the largest list of branches, that is read
+_LONGEST_REF, _LARGEST_REFS = 512, 4 << 20
+_REF = re.compile(r"ref: (refs/[^\s\0]+)")
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_WILD = re.compile(r"[*?\[]")
+_CHUNK = 1 << 20
+
+
+class Repository:
+    """The files of a repository, each by its path from the folder `root`, as `docs/README.md`.
+
+    Every method refuses a path that leads out of the repository, links followed, with the error
+    `outside_project`. Nothing here opens a pipe or a device, or runs anything.
+    """
+
+    def __init__(self, root: Path) -> None:
+        """Read nothing yet."""
+        self.root = root
+
+    def exists(self, path: str) -> bool:
+        """Return whether there is a file or folder."""
+        place = self._place(path)
+        return place.is_file() or place.is_dir()
+
+    def text(self, path: str) -> str:
+        """Return the text of a file.
+
+        Raises:
+            LabError: There is none, or it is larger than 16 MiB or not UTF-8.
+
+        """
+        return read_text(self._place(path), path)
+
+    def toml(self, path: str) -> dict[str, Any]:
+        """Return the data of a file in TOML.
+
+        Raises:
+            LabError: as of `text`, or it is not valid TOML.
+
+        """
+        return read_toml(self._place(path), path, LOCK)[0]
+
+    def size(self, path: str) -> int:
+        """Return the size of a file in bytes.
+
+        Raises:
+            LabError: There is none.
+
+        """
+        place = self._place(path)
+        if not place.is_file():
+            text = f"There is no file {path}."
+            raise LabError(text, ErrorCode.FILE_MISSING, file=path)
+        return place.stat().st_size
+
+    def glob(self, pattern: str) -> tuple[str, ...]:
+        """Return the paths of the files and folders that match, sorted: `src/**/*.py`.
+
+        A link counts as what it leads to, and none is followed to what is below it.
+
+        Raises:
+            LabError: The repository has more than 20,000 files and folders.
+
+        """
+        if not _WILD.search(pattern):
+            path = pattern.rstrip("/")
+            return (path,) if self.exists(path) else ()
+        wanted = [part for part in pattern.split("/") if part not in {"", "."}]
+        return tuple(path for path in self._paths if _matches(path.split("/"), wanted))
+
+    @functools.cached_property
+    def _paths(self) -> tuple[str, ...]:
+        """Return the path of each file and folder."""
+        found = []
+        for number, entry in enumerate(_walked(self.root)):
+            if number == _MOST:
+                text = f"The repository has more than {_MOST} files and folders."
+                remedy = Remedy("Remove what is no source, such as a committed environment")
+                raise LabError(text, ErrorCode.FILE_TOO_LARGE, remedy=remedy)
+            if _is_part(self.root, entry):
+                found.append(os.path.relpath(entry.path, self.root).replace(os.sep, "/"))
+        return tuple(sorted(found))
+
+    def _place(self, path: str) -> Path:
+        return files.inside(self.root, self.root / path)
+
+
+def content(source: Path) -> str:
+    """Return what changes when a hand-in does: its commit, and a hash of all of its files.
+
+    The hash is that of an archive's bytes; for a folder, that of each file's path, size and time,
+    which costs no reading. So a copy of a folder may differ from it, and a change is always seen.
+
+    Raises:
+        LabError: It cannot be read.
+
+    """
+    made = hashlib.sha256()
+    try:
+        if not source.is_dir():
+            with files.opened(source) as stream:
+                while chunk := stream.read(_CHUNK):
+                    made.update(chunk)
+            return made.hexdigest()
+    except OSError as error:
+        raise unreadable(source, str(source), str(error.strerror)) from None
+    for number, entry in enumerate(_walked(source)):
+        facts = entry.stat(follow_symlinks=False)
+        made.update(os.fsencode(entry.path[len(str(source)) :]))
+        made.update(b"\0%d %d %d\0" % (facts.st_mode, facts.st_size, facts.st_mtime_ns))
+        if number == _MOST:
+            break
+    return "-".join(filter(None, (commit(source), made.hexdigest()[:16])))
+
+
+def commit(root: Path) -> str:
+    """Return the commit that a checkout is at, from git's plain files; empty where none is told."""
+    git = root / _GIT
+    head = _read(root, git / "HEAD", _LONGEST_REF).strip()
+    ref = _REF.fullmatch(head)
+    if ref:
+        head = _read(root, git / ref[1], _LONGEST_REF).strip() or _packed(root, ref[1])
+    return head if _COMMIT.fullmatch(head) else ""
+
+
+def _packed(root: Path, ref: str) -> str:
+    """Return the commit of a branch from git's list of them."""
+    for line in _read(root, root / _GIT / "packed-refs", _LARGEST_REFS).splitlines():
+        found, _, name = line.partition(" ")
+        if name == ref:
+            return found
+    return ""
+
+
+def _read(root: Path, path: Path, largest: int) -> str:
+    """Return the text of a file of the repository; nothing where it cannot be read."""
+    try:
+        return files.regular(files.inside(root, path), largest).decode("utf-8", "replace")
+    except (OSError, ValueError, LabError):
+        return ""
+
+
+def _walked(root: Path) -> Iterator[os.DirEntry[str]]:
+    """Yield each entry below a folder but `.git`, in a stable order; follow no link."""
+    folders = [str(root)]
+    while folders:
+        try:
+            entries = sorted(os.scandir(folders.pop()), key=lambda entry: entry.name)
+        except OSError:
+            continue  # a folder that nobody may open has no files to see
+        for entry in entries:
+            if entry.name != _GIT:
+                yield entry
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+
+
+def _is_part(root: Path, entry: os.DirEntry[str]) -> bool:
+    """Return whether an entry is a file or folder of the repository, or a link to one."""
+    if entry.is_symlink() and not files.leads_inside(root, Path(entry.path)):
+        return False
+    try:
+        return entry.is_file() or entry.is_dir()
+    except OSError:
+        return False
+
+
+def _matches(parts: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Return whether the parts of a path match those of a pattern; `**` is any number of parts."""
+    if not wanted:
+        return not parts
+    if wanted[0] == "**":
+        return _matches(parts, wanted[1:]) or (bool(parts) and _matches(parts[1:], wanted))
+    if not parts or not fnmatchcase(parts[0], wanted[0]):
+        return False
+    return _matches(parts[1:], wanted[1:])
