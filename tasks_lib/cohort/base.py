@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from tasks_lib.execution.redaction import without_secrets
 from tasks_lib.results import Status
 
 if TYPE_CHECKING:
@@ -104,3 +105,11 @@ class Graded:
     penalty: float = 0.0
     submitted: str = ""
     late: str = ""
+
+    def presentable(self) -> Graded:
+        """Return the grade without the secrets that a finding's texts may hold."""
+        findings = []
+        for one in self.examined.findings:
+            detail, remedy = without_secrets(one.detail), without_secrets(one.remedy)
+            findings.append(replace(one, detail=detail, remedy=remedy))
+        return replace(self, examined=replace(self.examined, findings=tuple(findings)))

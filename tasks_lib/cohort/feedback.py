@@ -1,4 +1,4 @@
-"""What one student reads: the grade with its reasons, and of each finding what, where, what next."""
+"""What one student reads: the grade with its reasons; of each finding what, where, what next."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _PARTS = (
 def files(graded: Sequence[Graded], title: str) -> dict[str, str]:
     """Return a Markdown and an HTML page for each student, by file name."""
     texts = {}
-    for one in graded:
+    for one in (row.presentable() for row in graded):
         name = file_name(one.hand_in.id)
         texts[f"{name}.md"] = page(one, title)
         texts[f"{name}.html"] = document(one, title)

@@ -71,7 +71,7 @@ def export(name: str, graded: Sequence[Graded], settings: Settings) -> Exported:
 
     """
     files: Callable[..., Exported] = _module(name, EXPORTS).files
-    return files(graded, settings)
+    return files([one.presentable() for one in graded], settings)
 
 
 def grade_one(name: str, graded: Graded, settings: Settings) -> str:
@@ -83,7 +83,7 @@ def grade_one(name: str, graded: Graded, settings: Settings) -> str:
 
     """
     one: Callable[..., str] = _module(name, SINGLE).one
-    return one(graded, settings)
+    return one(graded.presentable(), settings)
 
 
 def _module(name: str, known: Sequence[str]) -> ModuleType:
