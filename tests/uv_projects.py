@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 #: A project: the data of each manifest by its folder; and what is written behind the first one.
 Files = dict[str, dict[str, Any]]
+LOCK = "uv.lock"
 Change = Callable[[Files, Random], bool]
 
 _BOUNDS = {
@@ -84,6 +85,9 @@ def generate(rng: Random) -> Files:
     files: Files = {".": top}
     if rng.random() < 0.3:
         top["build-system"] = dict(_SETUPTOOLS)
+        if rng.random() < 0.15:
+            del project["version"]
+            project["dynamic"] = ["version"]
     for add in (_add_lists, _add_workspace, _add_folder, _add_settings, _add_indexes):
         add(files, uv, rng)
     if uv:
@@ -137,11 +141,18 @@ def _add_folder(files: Files, uv: dict[str, Any], rng: Random) -> None:
     files["libs/lib"] = {
         "project": {"name": "lib", "version": "0.2", "dependencies": _requirements(rng, 2)}
     }
-    files["."]["project"]["dependencies"].append("lib")
     entry: dict[str, Any] = {"path": rng.choice(("libs/lib", "./libs/lib/"))}
     if rng.random() < 0.6:
         entry["editable"] = True
+    if "packages/core" in files and rng.random() < 0.5:
+        core = files["packages/core"]
+        core["project"]["dependencies"].append("lib")
+        core["tool"] = {"uv": {"sources": {"lib": {**entry, "path": "../../libs/lib"}}}}
+        return
+    files["."]["project"]["dependencies"].append("lib")
     uv.setdefault("sources", {})["lib"] = entry
+    if rng.random() < 0.2:
+        files["libs/lib"]["tool"] = {"uv": {"package": False}}
 
 
 def _add_settings(files: Files, uv: dict[str, Any], rng: Random) -> None:
@@ -184,6 +195,11 @@ def _add_indexes(files: Files, uv: dict[str, Any], rng: Random) -> None:
         uv.setdefault("sources", {})["zipp"] = {"index": "pz", "marker": "sys_platform == 'linux'"}
         project["dependencies"] = [*_without(project["dependencies"], "zipp"), "zipp>=3.2"]
     extras = (project or {}).get("optional-dependencies", {})
+    is_free = "all" not in extras and "six" not in uv.get("sources", {})
+    if "cli" in extras and is_free and rng.random() < 0.3:
+        uv["index"] = [*uv.get("index", []), {"name": "px", "url": "https://pypi.org/simple"}]
+        uv.setdefault("sources", {})["six"] = [{"index": "px", "extra": "cli"}]
+        extras["cli"] = [*_without(extras["cli"], "six"), "six>=1.11"]
     if len(extras) > 1 and rng.random() < 0.2:
         uv["conflicts"] = [[{"extra": name} for name in sorted(extras)[:2] if name != "all"]]
         if len(uv["conflicts"][0]) < 2 or "all" in extras:
@@ -197,9 +213,20 @@ def _without(requirements: list[str], name: str) -> list[str]:
 def write(files: Files, root: Path, behind: str = "") -> None:
     """Write the manifests of a project."""
     for place, data in files.items():
+        if place == LOCK:
+            continue
         (root / place).mkdir(parents=True, exist_ok=True)
         text = tomlkit.dumps(data)
         (root / place / "pyproject.toml").write_text(text + (behind if place == "." else ""))
+
+
+def lock_again(files: Files, lock: str) -> str:
+    """Return the text of a lock after what was changed in it."""
+    revision = files.get(LOCK, {}).get("revision")
+    if revision is None:
+        return lock
+    line = f"revision = {revision}\n" if revision else ""
+    return re.sub(r"^revision = \d+\n", line, lock, flags=re.MULTILINE)
 
 
 def _project(files: Files) -> dict[str, Any]:
@@ -400,7 +427,19 @@ def _upper(text: str) -> str:
     return re.sub(r"^\w+", lambda found: found[0].title(), text)
 
 
+def _revision(number: int) -> Change:
+    def change(files: Files, rng: Random) -> bool:
+        del rng
+        files[LOCK] = {"revision": number}
+        return True
+
+    return change
+
+
 CHANGES: dict[str, Change] = {
+    "an older lock": _revision(3),
+    "a much older lock": _revision(1),
+    "a lock without a revision": _revision(0),
     "nothing": lambda _files, _rng: True,
     "another order": _reorder,
     "unrelated tables": _unrelated,
@@ -408,7 +447,7 @@ CHANGES: dict[str, Change] = {
     "the case of a name": lambda files, rng: _mapped(files, rng, _upper),
     "zeros behind a version": _zeros,
     "a version's zeros": _in_project(
-        "version", lambda value: f"{value}.0" if "rc" not in value else value
+        "version", lambda value: value and f"{value}.0".replace("rc1.0", "rc01")
     ),
     "the same Pythons": _in_project(
         "requires-python", lambda value: value and value.replace(",", " , ")

@@ -354,7 +354,7 @@ def _texts(wanted: Mapping[str, Sequence[Asked]], name: str) -> list[str]:
     """Return how the requirements of a group are shown: one without any is there too."""
     if name not in wanted:
         return []
-    return [one.text for one in wanted[name]] or ["an empty group"]
+    return [uv_requirement.shown(one.text) for one in wanted[name]] or ["an empty group"]
 
 
 def _names(locked: Mapping[str, Sequence[Mapping[str, Any]]], name: str) -> list[str]:

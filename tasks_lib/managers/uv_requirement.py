@@ -52,7 +52,7 @@ def unusable(reason: str) -> NoReturn:
 
 @dataclass(frozen=True)
 class Asked:
-    """A requirement: `source` has the kind of its source first, `text` is how it is shown."""
+    """A requirement: `source` has the kind of its source first, `text` is how it was written."""
 
     name: str
     extras: tuple[str, ...] = ()
@@ -261,7 +261,7 @@ def _row_text(row: Mapping[str, Any]) -> str:
             text += f" ({key} {row[key]})"
     if "marker" in row:
         text += f"; {row['marker']}"
-    return shown(text)
+    return text
 
 
 def differences(
@@ -281,11 +281,15 @@ def differences(
     for _, (here, there) in sorted(pairs.items()):
         same = _same(here, there, pythons)
         if same is None:
-            reason = f"whether {here[0].text!r} and {there[0].text!r} mean the same"
+            reason = f"whether {shown(here[0].text)!r} and {shown(there[0].text)!r} mean the same"
         if same is False:
-            yield sorted({one.text for one in here}), sorted({one.text for one in there})
+            yield _texts(here), _texts(there)
     if reason:
         unsure(reason)
+
+
+def _texts(found: Sequence[Asked]) -> list[str]:
+    return sorted({shown(one.text) for one in found})
 
 
 def _same(wanted: Sequence[Asked], locked: Sequence[Asked], pythons: str) -> bool | None:

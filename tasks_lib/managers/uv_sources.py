@@ -100,8 +100,6 @@ class Workspace:
         self.members: dict[str, Manifest] = {}
         if "project" in top.pyproject.data:
             self.members[top.name] = top
-        elif "workspace" not in top.uv:
-            unusable(f"{PYPROJECT} has no table [project]")
         for folder in _member_folders(root, top):
             self._add(folder)
         self.required = dict(self._required())
@@ -297,6 +295,6 @@ def _fits(entry: Mapping[str, Any], key: str, name: str) -> bool:
 
 
 def _shown(asked: Asked, entry: Mapping[str, Any]) -> str:
-    """Return how a requirement with its source is shown."""
+    """Return a requirement with its source as a text."""
     rest = " ".join(f"{key}={value}" for key, value in entry.items())
-    return uv_requirement.shown(f"{asked.text} ({rest})")
+    return f"{asked.text} ({rest})"

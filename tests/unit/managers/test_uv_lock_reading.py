@@ -263,6 +263,21 @@ def test_no_lock_and_a_damaged_one(tmp_path: Path) -> None:
 
 
 @cases(
+    "requirement, says",
+    {"the same": ("six", "has no requires-python"), "another": ("toml", "group dev: toml in")},
+)
+def test_a_manifest_without_a_project_has_groups_alone(
+    tmp_path: Path, requirement: str, says: str
+) -> None:
+    (tmp_path / TOP).write_text(f'[dependency-groups]\ndev = ["{requirement}"]\n')
+    (tmp_path / "uv.lock").write_text(
+        'version = 1\nrevision = 5\nrequires-python = ">=3.11"\n'
+        '[manifest.dependency-groups]\ndev = [{ name = "six" }]\n'
+    )
+    assert says in uv_lock_reading.judge(tmp_path).text
+
+
+@cases(
     "source, row, fits",
     {
         "a tag": ('git = "https://a.example/x", tag = "v1"', "https://a.example/x?tag=v1", True),
