@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from tasks_lib.execution.redaction import without_secrets
+from tasks_lib.execution.redaction import held, without_secrets
 from tasks_lib.results import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from tasks_lib.results import Result
 
@@ -106,10 +106,18 @@ class Graded:
     submitted: str = ""
     late: str = ""
 
-    def presentable(self) -> Graded:
-        """Return the grade without the secrets that a finding's texts may hold."""
+
+def presentable(graded: Iterable[Graded]) -> list[Graded]:
+    """Return the grades without the secrets that the texts of findings may hold."""
+    secrets = held()
+    shown = []
+    for one in graded:
         findings = []
-        for one in self.examined.findings:
-            detail, remedy = without_secrets(one.detail), without_secrets(one.remedy)
-            findings.append(replace(one, detail=detail, remedy=remedy))
-        return replace(self, examined=replace(self.examined, findings=tuple(findings)))
+        for finding in one.examined.findings:
+            detail = without_secrets(finding.detail, secrets)
+            remedy = without_secrets(finding.remedy, secrets)
+            if (detail, remedy) != (finding.detail, finding.remedy):
+                finding = replace(finding, detail=detail, remedy=remedy)  # noqa: PLW2901 - shown
+            findings.append(finding)
+        shown.append(replace(one, examined=replace(one.examined, findings=tuple(findings))))
+    return shown

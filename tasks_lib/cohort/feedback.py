@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tasks_lib.cohort.base import presentable
 from tasks_lib.cohort.exports.cells import number
 from tasks_lib.cohort.exports.documents import summary
 from tasks_lib.cohort.naming import file_name
@@ -31,7 +32,7 @@ _PARTS = (
 def files(graded: Sequence[Graded], title: str) -> dict[str, str]:
     """Return a Markdown and an HTML page for each student, by file name."""
     texts = {}
-    for one in (row.presentable() for row in graded):
+    for one in presentable(graded):
         name = file_name(one.hand_in.id)
         texts[f"{name}.md"] = page(one, title)
         texts[f"{name}.html"] = document(one, title)

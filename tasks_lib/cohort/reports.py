@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib.cohort import page
+from tasks_lib.cohort.base import presentable
 from tasks_lib.cohort.exports import cells
 from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 from tasks_lib.execution.streams import document, printable
@@ -48,7 +49,7 @@ def render(name: str, graded: Sequence[Graded], title: str) -> str:
         text = f"There is no format {name!r}. The formats are {', '.join(FORMATS)}."
         remedy = meant(name, FORMATS, Remedy("Choose one of them"))
         raise LabError(text, ErrorCode.UNKNOWN_FORMAT, remedy=remedy)
-    return FORMATS[name]([one.presentable() for one in graded], title)
+    return FORMATS[name](presentable(graded), title)
 
 
 def failing(graded: Sequence[Graded]) -> list[tuple[str, str, Counter[Status]]]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from tasks_lib.cohort.base import presentable
 from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def export(name: str, graded: Sequence[Graded], settings: Settings) -> Exported:
 
     """
     files: Callable[..., Exported] = _module(name, EXPORTS).files
-    return files([one.presentable() for one in graded], settings)
+    return files(presentable(graded), settings)
 
 
 def grade_one(name: str, graded: Graded, settings: Settings) -> str:
@@ -83,7 +84,7 @@ def grade_one(name: str, graded: Graded, settings: Settings) -> str:
 
     """
     one: Callable[..., str] = _module(name, SINGLE).one
-    return one(graded.presentable(), settings)
+    return one(*presentable([graded]), settings)
 
 
 def _module(name: str, known: Sequence[str]) -> ModuleType:
