@@ -70,6 +70,9 @@ def judge(root: Path) -> Freshness:
         return Freshness(None, f"{reason}.")
     except RecursionError:
         return Freshness(None, "A marker is nested too deeply.")
+    except (AttributeError, KeyError, TypeError, ValueError):
+        text = f"A value in {LOCK_NAME} or in a manifest is not of the kind that uv writes."
+        return Freshness(None, text)
 
 
 def _lock(path: Path) -> Mapping[str, Any]:
@@ -129,8 +132,6 @@ class _Comparison:
                 raise
             except UnsureError as reason:
                 self.reasons.append(str(reason))
-            except (AttributeError, KeyError, TypeError, ValueError):
-                _damaged("a table in it has another shape.")
         if self.differences:
             more = len(self.differences) - _MOST
             shown = self.differences[:_MOST]

@@ -80,20 +80,16 @@ class Settings:
                 yield f"{key}: {wanted} in the settings, {options.get(locked, default)} in uv.lock"
         if "prerelease-package" in options:
             unsure("uv.lock has prereleases by package")
-        wanted = self.values.get("exclude-newer")
+        wanted = self.values.get("exclude-newer") or None
         yield from _newer("exclude-newer", wanted, _locked_newer(options))
         packages = table(self.values, "exclude-newer-package")
         locked_packages = options.get("exclude-newer-package", {})
         here = {canonicalize_name(name): value for name, value in packages.items()}
         for name in sorted({*here, *locked_packages}):
             label = f"exclude-newer of {name}"
-            if (name in here) != (name in locked_packages):
-                place = "the settings" if name in here else "uv.lock"
-                yield f"{label}: only in {place}"
-                continue
-            row = locked_packages[name]
+            row = locked_packages.get(name)
             has = row.get("span") or row.get("timestamp") if isinstance(row, dict) else row
-            yield from _newer(label, here[name], has)
+            yield from _newer(label, here.get(name), has)
 
     def missing_indexes(self, used: Iterable[str], named: Sequence[str]) -> Iterator[str]:
         """Compare the indexes; uv asks no more of a lock where no index is configured.
@@ -159,23 +155,24 @@ def _locked_newer(options: Mapping[str, Any]) -> object:
 
 
 def _newer(label: str, wanted: object, has: object) -> Iterator[str]:
-    """Compare two limits: a time, a date of the machine's zone, or a span."""
+    """Compare two limits: a time, a date of the machine's zone, or a span.
+
+    Many users limit it in settings of their own, which no file of the project shows.
+    """
     if wanted == has:
         return
-    texts = isinstance(wanted, str) and isinstance(has, str)
-    if texts and (_span(wanted) is None) != (_span(has) is None):
-        texts = False
-    if not texts:
-        yield f"{label}: {wanted or 'nothing'} in the settings, {has or 'nothing'} in uv.lock"
-        return
-    if _span(wanted) is not None:
-        same: bool | None = _span(wanted) == _span(has)
-    else:
-        same = _same_time(str(wanted), str(has))
+    if wanted is None:
+        unsure(f"uv.lock was made with {label} = {has!s:.40}, which the project does not set")
+    if wanted is not False and not isinstance(wanted, str):
+        unusable(f"{label} is not a text")
+    same: bool | None = False
+    if isinstance(wanted, str) and isinstance(has, str):
+        spans = (_span(wanted), _span(has))
+        same = spans[0] == spans[1] if any(spans) else _same_time(wanted, has)
     if same is None:
         unsure(f"{label} depends on the time zone of the machine")
     if not same:
-        yield f"{label}: {wanted} in the settings, {has} in uv.lock"
+        yield f"{label}: {wanted} in the settings, {has or 'nothing'} in uv.lock"
 
 
 def _span(value: object) -> tuple[int, int] | None:
@@ -196,7 +193,7 @@ def _same_time(wanted: str, has: str) -> bool | None:
     except ValueError:
         unsure(f"the time {wanted!r:.40} is not known here")
     if not _DATE.fullmatch(wanted):
-        return time == locked
+        return time == locked if time.tzinfo else None
     time = time.replace(tzinfo=UTC) + timedelta(days=1)
     if time == locked:
         return True

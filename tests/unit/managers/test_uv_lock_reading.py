@@ -163,6 +163,12 @@ UNSURE: dict[str, tuple[*Row, str]] = {
         'https://mirror.example" }\n\n[[package]]\nname = "lib',
         "https://mirror.example",
     ),
+    "a limit that a user may set": (
+        TOP,
+        'exclude-newer = "2026-01-01T00:00:00Z"',
+        "",
+        "does not set",
+    ),
     "a date of some zone": ("uv.lock", "2026-01-01T00:00:00Z", "2026-01-01T23:00:00Z", "time zone"),
     "a package twice": (
         "uv.lock",
@@ -250,6 +256,31 @@ def test_what_reading_does_not_tell_has_its_reason(tmp_path: Path, row: tuple[*R
 def test_markers_are_compared_by_what_they_mean(one: str, other: str, same: bool | None) -> None:
     here, there = ([marker_equality.parse(text)] for text in (one, other))
     assert marker_equality.same_sets(here, there, ">=3.11") is same
+
+
+@cases(
+    "name, old, new",
+    {
+        "options": ("uv.lock", "[options]\nexclude-newer", "options = 3\n[other]\nexclude-newer"),
+        "a manifest": ("uv.lock", "[manifest]\n", "[[manifest]]\n"),
+        "members": ("uv.lock", 'members = [\n    "core"', "members = [3"),
+        "a row": ("uv.lock", '{ name = "core", editable = "packages/core" }', "3"),
+        "a specifier": ("uv.lock", 'specifier = "~=1.0"', 'specifier = "?"'),
+        "conflicts": ("uv.lock", "conflicts = [[", "conflicts = [3, ["),
+        "default groups": (TOP, '["dev", "lint"]', "[3]"),
+        "environments": (TOP, "environments = [", "environments = [3, "),
+        "sources": (TOP, "core = { workspace = true }", "core = 3"),
+        "a source": (TOP, "core = { workspace = true }", "core = { workspace = 'x', git = 3 }"),
+        "an index": (TOP, 'url = "https://pypi.org/simple"', "url = 3"),
+        "extras": (TOP, 'cli = ["pluggy~=1.0"]', "cli = 3"),
+        "an extra": (TOP, 'cli = ["pluggy~=1.0"]', "cli = [3]"),
+        "a time": (TOP, '"2026-01-01T00:00:00Z"', "2026-01-01"),
+        "a version": (TOP, '"0.1.0"', "3"),
+        "nested markers": (TOP, "python_version < '3.9'", f"{'(' * 900}os_name == 'a'{')' * 900}"),
+    },
+)
+def test_what_has_another_shape_is_not_told(tmp_path: Path, name: str, old: str, new: str) -> None:
+    assert uv_lock_reading.judge(changed(tmp_path, (name, old, new))).fits is None
 
 
 def test_no_lock_and_a_damaged_one(tmp_path: Path) -> None:
