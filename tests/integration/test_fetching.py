@@ -60,7 +60,7 @@ def _script(path: Path, mark: Path) -> str:
 
 @pytest.fixture
 def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Git:
-    """Return a repository with a commit on each of three days."""
+    """Return a repository with a commit on each of three days, and a branch merged on the last."""
     git = Git(tmp_path / "theirs")
     git.path.mkdir()
     git.run("init", "--quiet", "--initial-branch=main")
@@ -69,6 +69,12 @@ def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Git:
         git.commit("day.md", f"{number}\n")
     git.run("tag", "second", "HEAD~1")
     git.run("branch", "first", "HEAD~2")
+    git.run("checkout", "--quiet", "-b", "side", "second")
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-11-25T12:00:00+00:00")
+    git.commit("day.md", "1\nside\n")
+    git.run("checkout", "--quiet", "main")
+    monkeypatch.setenv("GIT_COMMITTER_DATE", DAYS[2])
+    git.run("merge", "--quiet", "--strategy-option=ours", "--message=side", "side")
     return git
 
 
@@ -152,22 +158,32 @@ def test_what_is_taken(theirs: Git, tmp_path: Path, ref: str, due: str, day: int
     assert one(tmp_path / "class", source, before_due=True) == found
 
 
-def test_a_second_run_fetches_what_is_new_and_mends_what_a_killed_one_left(
-    theirs: Git, tmp_path: Path
-) -> None:
+def test_a_second_run_fetches_what_is_new(theirs: Git, tmp_path: Path) -> None:
     source = HandIn("ada", f"file://{theirs.path}")
     clone = tmp_path / "class" / "ada"
     one(clone.parent, source)
-    (clone / ".git" / "index.lock").touch()
     (clone / "left").touch()
     theirs.commit("new.md", "new")
     theirs.run("rm", "--quiet", "day.md")
     theirs.run("commit", "--quiet", "--message", "less")
     one(clone.parent, source)
     assert {path.name for path in clone.iterdir()} == {".git", "new.md"}
-    (clone / ".git" / "HEAD").write_text("")
+
+
+@cases("left", {"a lock": "index.lock", "an empty file": "HEAD"})
+def test_what_a_killed_run_left_is_fetched_again(theirs: Git, tmp_path: Path, left: str) -> None:
+    outer = Git(tmp_path / "outer")
+    outer.path.mkdir()
+    outer.run("init", "--quiet")
+    outer.commit("day.md", "of the instructor")
+    (outer.path / "day.md").write_text("not committed")
+    source = HandIn("ada", f"file://{theirs.path}")
+    clone = outer.path / "class" / "ada"
+    one(clone.parent, source)
+    (clone / ".git" / left).write_text("")
     one(clone.parent, source)
     assert commit(clone) == theirs.run("rev-parse", "HEAD")
+    assert (outer.path / "day.md").read_text() == "not committed"
 
 
 def test_the_trouble_of_one_is_its_own(theirs: Git, tmp_path: Path) -> None:
