@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tasks_lib.cohort.hand_ins import is_address
+from tasks_lib.cohort.hand_ins import SUBMITTED, is_address
 from tasks_lib.cohort.rubric import moment
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import failures, file_lock, files, process
@@ -223,7 +223,7 @@ class _Clone:
         commit, submitted = self._found(before_due=before_due)
         self._git("checkout", "--quiet", "--force", "--detach", commit)
         self._git("clean", "--quiet", "-ffdx")
-        columns = {"submitted": submitted, **self.hand_in.columns}
+        columns = {SUBMITTED: submitted, **self.hand_in.columns}
         return replace(self.hand_in, source=str(self.path), columns=columns)
 
     def _found(self, *, before_due: bool) -> tuple[str, str]:

@@ -7,9 +7,11 @@ import io
 import os
 import re
 import unicodedata
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tasks_lib.cohort.base import HandIn
+from tasks_lib.cohort.commits import committed
 from tasks_lib.cohort.rubric import moment
 from tasks_lib.errors import ErrorCode, LabError, Remedy, nearest
 from tasks_lib.execution.redaction import without_logins, without_secrets
@@ -17,8 +19,9 @@ from tasks_lib.project.manifests import invalid, read_text, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
+#: the column with the time of what was handed in; a checkout's commit has it, if no column has
+SUBMITTED = "submitted"
 #: how the name of an archive ends
 ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
 #: what macOS puts beside the folders of an archive
@@ -30,7 +33,7 @@ _ADDRESS = re.compile(r"[^/\\:]{2,}:")
 #: an id becomes the name of a file
 _ID = re.compile(r"[^\s./\\][^/\\\x00-\x1f\x7f]{0,119}")
 _VALID_ID = "It has 1 to 120 characters, no slash, and begins with no dot or space"
-_VALID_DUE = "Write it like 2026-11-30 or 2026-11-30T23:59+01:00"
+_VALID_TIME = "Write it like 2026-11-30 or 2026-11-30T23:59+01:00"
 
 
 class Class(NamedTuple):
@@ -122,13 +125,14 @@ def _in_roster(path: Path) -> Iterator[HandIn]:
             raise invalid(text, path, line, "Put quotes around a value with a comma or semicolon")
         values = dict(zip(names, [*row, *[""] * len(names)], strict=False))
         known = {name: values[column].strip() for name, column in columns.items()}
-        _expect(path, line, known)
+        _expect(path, line, {SUBMITTED: values.get(SUBMITTED, "").strip(), **known})
         first = lines.setdefault(_compared(known["id"]), line)
         if first != line:
             text = f"The id {known['id']!r} is in line {first} already."
             raise invalid(text, path, line, "Give each row an id of its own; case does not count")
         if not is_address(known["source"]):
             known["source"] = os.path.normpath(path.parent / known["source"])
+            values.setdefault(SUBMITTED, committed(Path(known["source"])))
         yield HandIn(**known, columns=values)
     if not lines:
         text = "The roster has no rows below its first one."
@@ -171,7 +175,7 @@ def _columns(path: Path, line: int, names: list[str]) -> Mapping[str, str]:
 
 def _expect(path: Path, line: int, known: Mapping[str, str]) -> None:
     """Refuse a row whose values cannot be used."""
-    id_, source, due = known["id"], known["source"], known.get("due", "")
+    id_, source = known["id"], known["source"]
     if not _ID.fullmatch(id_):
         text = f"{id_!r:.60} cannot be an id." if id_ else "The row has no id."
         raise invalid(text, path, line, _VALID_ID)
@@ -183,11 +187,13 @@ def _expect(path: Path, line: int, known: Mapping[str, str]) -> None:
         remedy = Remedy("Remove it, and keep the login in git's credential helper")
         code = ErrorCode.CONTAINS_LOGIN
         raise LabError(text, code, remedy=remedy, file=path, line=line)
-    try:
-        moment(due or "2000-01-01")
-    except LabError:
-        text = f"The due of {id_} is no date or time by ISO 8601: {due!r:.60}."
-        raise invalid(text, path, line, _VALID_DUE) from None
+    for name in ("due", SUBMITTED):
+        told = known.get(name, "")
+        try:
+            moment(told or "2000-01-01")
+        except LabError:
+            text = f"The {name} of {id_} is no date or time by ISO 8601: {told!r:.60}."
+            raise invalid(text, path, line, _VALID_TIME) from None
 
 
 def _is_text(name: str) -> bool:

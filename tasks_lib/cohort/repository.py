@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks_lib.cohort.commits import GIT, commit
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import files
 from tasks_lib.project.manifests import LOCK, read_text, read_toml, unreadable
@@ -18,11 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _MOST = 20_000
-_GIT = ".git"
-#: the longest name of a branch, and the largest list of branches, that is read
-_LONGEST_REF, _LARGEST_REFS = 512, 4 << 20
-_REF = re.compile(r"ref: (refs/[^\s\0]+)")
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _WILD = re.compile(r"[*?\[]")
 _CHUNK = 1 << 20
 
@@ -134,33 +130,6 @@ def content(source: Path) -> str:
     return "-".join(filter(None, (commit(source), made.hexdigest()[:16])))
 
 
-def commit(root: Path) -> str:
-    """Return the commit that a checkout is at, from git's plain files; empty where none is told."""
-    git = root / _GIT
-    head = _read(root, git / "HEAD", _LONGEST_REF).strip()
-    ref = _REF.fullmatch(head)
-    if ref:
-        head = _read(root, git / ref[1], _LONGEST_REF).strip() or _packed(root, ref[1])
-    return head if _COMMIT.fullmatch(head) else ""
-
-
-def _packed(root: Path, ref: str) -> str:
-    """Return the commit of a branch from git's list of them."""
-    for line in _read(root, root / _GIT / "packed-refs", _LARGEST_REFS).splitlines():
-        found, _, name = line.partition(" ")
-        if name == ref:
-            return found
-    return ""
-
-
-def _read(root: Path, path: Path, largest: int) -> str:
-    """Return the text of a file of the repository; nothing where it cannot be read."""
-    try:
-        return files.regular(files.inside(root, path), largest).decode("utf-8", "replace")
-    except (OSError, ValueError, LabError):
-        return ""
-
-
 def _walked(root: Path) -> Iterator[os.DirEntry[str]]:
     """Yield each entry below a folder but `.git`, in a stable order; follow no link."""
     folders = [str(root)]
@@ -170,7 +139,7 @@ def _walked(root: Path) -> Iterator[os.DirEntry[str]]:
         except OSError:
             continue  # a folder that nobody may open has no files to see
         for entry in entries:
-            if entry.name != _GIT:
+            if entry.name != GIT:
                 yield entry
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(entry.path)

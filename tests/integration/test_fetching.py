@@ -15,7 +15,7 @@ import pytest
 
 from tasks_lib.cohort import fetching
 from tasks_lib.cohort.base import HandIn
-from tasks_lib.cohort.repository import commit
+from tasks_lib.cohort.commits import commit
 from tasks_lib.errors import ErrorCode, LabError
 from tests.cases import cases
 from tests.repository import Git

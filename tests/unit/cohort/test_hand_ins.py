@@ -11,6 +11,7 @@ import pytest
 from tasks_lib.cohort import hand_ins
 from tasks_lib.errors import ErrorCode, ExitCode, LabError
 from tests.cases import cases
+from tests.repository import Git
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,6 +78,23 @@ def test_a_roster(tmp_path: Path, text: str) -> None:
     assert (zoe.id, zoe.source, zoe.name) == ("zoë", "https://h/z.git", 'a "b"')
 
 
+@pytest.mark.processes
+def test_a_checkout_was_handed_in_when_its_commit_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-11-20T13:00:00+01:00")
+    git = Git(tmp_path / "ada")
+    git.path.mkdir()
+    git.run("init", "--quiet")
+    git.commit("a", "a")
+    path = tmp_path / "students.csv"
+    path.write_text("id,source\nada,ada\nbob,bob\n")
+    told = [one.columns["submitted"] for one in hand_ins.read(path).hand_ins]
+    assert told == ["2026-11-20T12:00:00+00:00", ""]
+    path.write_text("id,source,submitted\nada,ada,2026-11-01\n")
+    assert hand_ins.read(path).hand_ins[0].columns["submitted"] == "2026-11-01"
+
+
 HEAD = "id,source,due\n"
 
 
@@ -93,6 +111,11 @@ HEAD = "id,source,due\n"
             f"{HEAD}ada,a,30.11.2026\n",
             2,
             "due of ada.*2026-11-30T23:59",
+        ),
+        "a submitted of another country": (
+            "id,source,submitted\nada,a,30.11.2026\n",
+            2,
+            "submitted of ada.*2026-11-30T23:59",
         ),
         "a comma without quotes": (f"{HEAD}ada,a,2026-11-30,b\n", 2, "4 values.*3 columns"),
         "a quote that never ends": (f'{HEAD}ada,"a,\nb,b,\n', 2, "not valid CSV"),

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks_lib.cohort import repository
-from tasks_lib.cohort.repository import Repository, commit, content
+from tasks_lib.cohort.repository import Repository, content
 from tasks_lib.errors import ErrorCode, LabError
 from tests.cases import cases
-from tests.repository import Git
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,38 +113,6 @@ def test_an_archive_is_its_bytes(tmp_path: Path) -> None:
     assert content(tmp_path / "a.zip").startswith("ba7816bf8f01cfea414140de5dae2223")
     with pytest.raises(LabError):
         content(tmp_path / "none.zip")
-
-
-@pytest.mark.processes
-def test_the_commit_is_read_without_git(tmp_path: Path) -> None:
-    git = Git(tmp_path / "checkout")
-    git.path.mkdir()
-    git.run("init", "--quiet")
-    git.commit("a", "a")
-    head = git.run("rev-parse", "HEAD")
-    assert commit(git.path) == head
-    assert content(git.path).startswith(f"{head}-")
-    git.run("pack-refs", "--all")
-    assert commit(git.path) == head
-    git.run("checkout", "--quiet", "--detach")
-    assert commit(git.path) == head
-
-
-@cases(
-    "head",
-    {
-        "out of git's folder": "ref: refs/../../../secret",
-        "no branch": "ref: refs/heads/main",
-        "no commit": "main",
-        "nothing": "",
-    },
-)
-def test_a_head_that_tells_no_commit(root: Path, head: str) -> None:
-    (root.parent / "secret").write_text("a" * 40)
-    (root / ".git/refs").mkdir()
-    (root / ".git/HEAD").write_text(head)
-    assert commit(root) == ""
-    assert len(content(root)) == 16
 
 
 def test_ten_thousand_repositories_take_seconds(root: Path) -> None:
