@@ -3,8 +3,9 @@
 That is foundation50/classroom50, cli/gh-teacher/skeleton/dotgithub/scripts/runner.py: points are
 whole numbers, a submission is a tag `submit/…`, and the identity has to be the repository's.
 `datetime` is when it was handed in, which no second grading changes; `graded_at` is when this was
-written. Where there is no score there is no file: the runner then records a failed grader. In the
-runner the identity stands in variables.
+written. Where there is no score there is no file: the runner then records a failed grader, once the
+grader's exit code is not 0. In the runner the identity stands in variables, and the runner itself
+writes the times over these.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ VARIABLES = {
     "commit": "COMMIT_URL",
     "release": "RELEASE_URL",
     "review": "REVIEW_URL",
+    "assignment_type": "ASSIGNMENT_TYPE",
 }
 _TAG = "submit/"
 
@@ -48,7 +50,9 @@ def files(graded: Sequence[Graded], settings: Settings) -> Exported:
 def one(graded: Graded, settings: Settings) -> str:
     """Return the file for one hand-in in the runner, whose variables say whose it is."""
     here = {name: os.environ.get(variable, "") for name, variable in VARIABLES.items()}
-    return _document(graded, replace(settings, identity={**here, **settings.identity}))
+    submitted = graded.submitted or datetime.now(UTC).isoformat()
+    known = replace(settings, identity={**here, **settings.identity})
+    return _document(replace(graded, submitted=submitted), known)
 
 
 def _document(graded: Graded, settings: Settings) -> str:
@@ -62,7 +66,6 @@ def _document(graded: Graded, settings: Settings) -> str:
         return {
             "schema": SCHEMA,
             **identity,
-            "assignment_type": settings.identity.get("assignment_type", "individual"),
             "datetime": _time(graded.submitted),
             "graded_at": _time(settings.identity.get("graded_at", now)),
             "score": score,
@@ -85,6 +88,7 @@ def _identity(graded: Graded, settings: Settings) -> dict[str, str]:
     for name in VARIABLES:
         found[name] = columns.get(name, "") or settings.identity.get(name, "")
     found["review"] = found["review"] or found["commit"]
+    found["assignment_type"] = found["assignment_type"] or "individual"
     lacking = [name for name, value in found.items() if not value]
     if lacking or not graded.submitted:
         names = ", ".join([*lacking, *([] if graded.submitted else ["the time of the submission"])])
