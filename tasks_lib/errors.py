@@ -129,6 +129,11 @@ class ErrorCode(StrEnum):
         "A file is not a description that env.export wrote, or was altered.",
     )
     INVALID_SPEC = "invalid_spec", 2, "A requirement or package specification cannot be read."
+    INVALID_STORE = (
+        "invalid_store",
+        2,
+        "A file is not a store of cohort.check, or is one of a newer version.",
+    )
     LOGIN_REFUSED = "login_refused", 4, "An index does not accept the login."
     MIGRATION_DIFFERS = "migration_differs", 1, "The new environment differs from the old one."
     NOTHING_TO_ADOPT = "nothing_to_adopt", 2, "The folder has no manifest that init can read."
@@ -232,6 +237,7 @@ class ErrorCode(StrEnum):
     UNKNOWN_EXTRA = "unknown_extra", 2, "The project has no such extra."
     UNKNOWN_FORMAT = "unknown_format", 2, "No output or export format has this name."
     UNKNOWN_GROUP = "unknown_group", 2, "pyproject.toml has no dependency group of this name."
+    UNKNOWN_HAND_IN = "unknown_hand_in", 2, "The store of a class has no repository of this id."
     UNKNOWN_LAYER = "unknown_layer", 2, "No layer has this name."
     UNKNOWN_MEMBER = "unknown_member", 2, "The workspace has no member of this name."
     UNKNOWN_PACKAGE = "unknown_package", 2, "No package of this name was found."

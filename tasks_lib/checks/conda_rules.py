@@ -108,6 +108,10 @@ def _has_torch(facts: Facts) -> bool:
     return bool(_TORCH & (facts.installed.keys() | facts.locked.keys()))
 
 
+def _is_for_this_machine(facts: Facts) -> bool:
+    return facts.conda_layer and has_conda_file(facts) and not facts.by_reading
+
+
 def _cuda(facts: Facts) -> Iterable[Finding]:
     needed: dict[str, str] = {}
     for name, spec in facts.conda_specs.items():
@@ -169,7 +173,7 @@ CHECKS = (
         ),
         Status.WARN,
         look=_cuda,
-        applies=lambda facts: facts.conda_layer and has_conda_file(facts),
+        applies=_is_for_this_machine,
     ),
     FactCheck(
         "conda.pip-section",

@@ -67,7 +67,9 @@ def manifest(session: Session) -> Iterable[Step]:
     project = session.project
     if project.conda_path:
         title = f"check {project.conda_path.name}"
-        yield Step("check.config.conda", title, work=lambda: _conda_file(project), check=True)
+        yield Step(
+            "check.config.conda", title, work=lambda: conda_file_checked(project), check=True
+        )
     elif not session.environment.applies(project):
         session.environment.require()  # says what this layer is made from
     if session.trusted or session.manager.reads_apart:
@@ -91,7 +93,8 @@ def _activation(session: Session) -> Activation | None:
     return None
 
 
-def _conda_file(project: Project) -> Iterable[Result]:
+def conda_file_checked(project: Project) -> Iterable[Result]:
+    """Read the conda file, and name what nothing installs."""
     try:
         file = project.conda_file
     except LabError as error:

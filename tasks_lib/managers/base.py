@@ -17,7 +17,7 @@ from tasks_lib.results import Check, Fix, Result, Status
 from tasks_lib.tools import executables, uv
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tasks_lib.environments.base import Activation
@@ -284,6 +284,36 @@ class Manager(ABC):
     @abstractmethod
     def fresh(self, activation: Activation | None) -> Step:
         """Return the one of `checks` that finds whether the lock matches the manifest."""
+
+    def by_reading(self) -> Iterator[Result]:
+        """Yield what the files show of the manifest and the lock, where nothing may be started.
+
+        Raises:
+            LabError: A file cannot be read, or leads out of the project.
+
+        """
+        yield from self.manifest_by_reading()
+        if not self.lock_path.is_file():
+            yield self.lock_result(Status.FAIL, f"There is no {self.lock_name}.")
+            return
+        files.inside(self.project.root, self.lock_path)
+        self.refuse_odd_files()
+        try:
+            self.locked_packages()
+            fits, text = self.lock_by_reading()
+        except LabError as error:
+            yield LOCK_FRESH.of_error(Status.FAIL, error)
+            return
+        judged = {True: Status.PASS, False: Status.FAIL, None: Status.SKIP}[fits]
+        yield self.lock_result(judged, text)
+
+    def manifest_by_reading(self) -> Iterable[Result]:
+        """Return what is told of the manifest by reading it."""
+        return ()
+
+    def lock_by_reading(self) -> tuple[bool | None, str]:
+        """Return whether the lock fits the manifest, `None` where no file tells, and the reason."""
+        return None, f"That {self.lock_name} fits cannot be told by reading it."
 
     def refuse_project(self) -> None:  # noqa: B027 - not every manager has such a rule
         """Raise an error where it would not find the project's own module."""

@@ -26,6 +26,7 @@ from tasks_lib.managers import (
     poetry_check,
     poetry_lock,
     poetry_messages,
+    poetry_reading,
     poetry_settings,
     poetry_tables,
 )
@@ -329,6 +330,16 @@ class Poetry(Manager):
             needs=AFTER_LOCK,
             check=True,
         )
+
+    def manifest_by_reading(self) -> Iterable[Result]:
+        """Let Poetry's own library validate the manifest."""
+        return poetry_reading.manifest(self.project)
+
+    def lock_by_reading(self) -> tuple[bool | None, str]:
+        """Compare the hash that Poetry keeps in its lock, then look at the members."""
+        fits, text = poetry_reading.fits(self.project, self.lock_path)
+        behind = poetry_check.members_behind(self) if fits else []
+        return (False, behind[0]) if behind else (fits, text)
 
     def locked_packages(self) -> tuple[LockedPackage, ...]:
         """Read poetry.lock."""

@@ -31,6 +31,7 @@ _INVALID = re.compile(
     re.DOTALL,
 )
 _STALE = "changed significantly since poetry.lock"
+CHANGED = "pyproject.toml was changed since poetry.lock was written."
 
 
 def results(manager: Manager, outcome: Outcome) -> Iterator[Result]:
@@ -55,8 +56,7 @@ def results(manager: Manager, outcome: Outcome) -> Iterator[Result]:
     if not about_lock:
         yield manager.lock_result(Status.PASS)
     elif any(_STALE in line for line in about_lock):
-        text = "pyproject.toml was changed since poetry.lock was written."
-        yield manager.lock_result(Status.FAIL, text)
+        yield manager.lock_result(Status.FAIL, CHANGED)
     else:
         yield manager.lock_result(Status.FAIL, about_lock[0])
 
@@ -64,7 +64,7 @@ def results(manager: Manager, outcome: Outcome) -> Iterator[Result]:
 def _lock_faults(manager: Manager, outcome: Outcome) -> list[str]:
     """Return what is wrong with the lock where Poetry reports no error line."""
     if outcome.ok:
-        return _members_behind(manager)
+        return members_behind(manager)
     if failures.explain(outcome).code is ErrorCode.DAMAGED_LOCK:
         return ["poetry.lock is damaged."]
     try:
@@ -88,7 +88,7 @@ def _not_checked(manager: Manager, outcome: Outcome) -> Iterator[Result]:
     yield manager.lock_result(Status.ERROR, error.message, error.remedy)
 
 
-def _members_behind(manager: Manager) -> list[str]:
+def members_behind(manager: Manager) -> list[str]:
     """Name the members that require other names than the lock lists.
 
     `poetry check` does not look at members.

@@ -263,6 +263,10 @@ class Uv(Manager):
         )
         return (rules, self.fresh(activation))
 
+    def manifest_by_reading(self) -> Iterable[Result]:
+        """Check what the manifest declares."""
+        return pyproject_rules.validate(self.project)
+
     def fresh(self, activation: Activation | None) -> Step:
         """Let uv compare the lock with copies of the manifests; else run `uv lock --check`.
 

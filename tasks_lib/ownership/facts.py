@@ -31,12 +31,16 @@ if TYPE_CHECKING:
 class Facts:
     """What is installed, owned and locked. Not for use by two threads at once."""
 
-    def __init__(self, session: Session, prefix: Path | None = None) -> None:
+    def __init__(
+        self, session: Session, prefix: Path | None = None, *, by_reading: bool = False
+    ) -> None:
         """Keep the session, and the environment's `prefix` where it is not the session's own.
 
-        Nothing is read before it is needed.
+        Nothing is read before it is needed, and of what is not the project's nothing where the
+        facts are told `by_reading` its files alone.
         """
         self._given_prefix = prefix
+        self.by_reading = by_reading
         self.session = session
         self.project = session.project
 
@@ -46,7 +50,7 @@ class Facts:
 
         `doctor` reports where it cannot.
         """
-        if self._given_prefix is not None:
+        if self._given_prefix is not None or self.by_reading:
             return self._given_prefix
         environment = self.session.environment
         try:

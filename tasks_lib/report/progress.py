@@ -34,6 +34,11 @@ class Progress:
         is_live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._live = is_live and not is_quiet
 
+    @property
+    def is_live(self) -> bool:
+        """Return whether there is a terminal, whose last line shows what is going on."""
+        return self._live
+
     def __enter__(self) -> Self:
         """Start the live line, where there is a terminal."""
         if self._live:

@@ -183,9 +183,43 @@ def _existing(project: Project, kind: str) -> str:
     return ""
 
 
+def declared(project: Project) -> Combo:
+    """Return the combo that the project's own files name or speak for, whatever this machine has.
+
+    Raises:
+        LabError: `[tool.mlops-lab]` names a combo that does not exist.
+
+    """
+    if asked := _asked(project):
+        return asked
+    kind, why_layer = next(iter(ENVIRONMENTS)), "there is no conda file"
+    for name, layer in ENVIRONMENTS.items():
+        if project.conda_path and layer.owns_packages:
+            kind, why_layer = name, f"{project.conda_path.name} is here"
+    manager, why = _manager_of_files(project)
+    why = why or "nothing in the project names a manager"
+    return Combo(kind, manager or DEFAULT, "files", f"{why_layer}, and {why}")
+
+
 def _manager(project: Project, environment: Environment) -> tuple[str, str]:
     """Return the name of a manager and why, both empty where nothing speaks for one."""
-    locked = [name for name in MANAGERS if (project.root / MANAGERS[name].lock_name).is_file()]
+    found, why = _manager_of_files(project)
+    if found:
+        return found, why
+    installer = _installer(environment, _locked(project) or list(MANAGERS))
+    if installer:
+        return installer, f"{installer} installed what is in it"
+    return "", ""
+
+
+def _locked(project: Project) -> list[str]:
+    """Return the managers whose lock is here."""
+    return [name for name in MANAGERS if (project.root / MANAGERS[name].lock_name).is_file()]
+
+
+def _manager_of_files(project: Project) -> tuple[str, str]:
+    """Return the name of the manager that the files speak for, and why, both empty for none."""
+    locked = _locked(project)
     if len(locked) == 1:
         return locked[0], f"{MANAGERS[locked[0]].lock_name} is here"
     choices = locked or list(MANAGERS)
@@ -193,9 +227,6 @@ def _manager(project: Project, environment: Environment) -> tuple[str, str]:
     signed = [name for name in choices if signs[name]]
     if len(signed) == 1:
         return signed[0], f"{signs[signed[0]]} is here"
-    installer = _installer(environment, choices)
-    if installer:
-        return installer, f"{installer} installed what is in it"
     return "", ""
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
-from tasks_lib.tasks import check, deps, env, pkg, proof
+from tasks_lib.tasks import check, cohort, deps, env, pkg, proof
 from tasks_lib.tasks.root import completion, docs, explain, init, migrate, setup
 
 
 def namespace() -> Collection:
     """Return the tasks that work in any project."""
     made = Collection(setup, init, migrate, explain, docs, completion)
-    for module in (env, deps, check, pkg, proof):
+    for module in (env, deps, check, pkg, proof, cohort):
         made.add_collection(Collection.from_module(module))
     return made

@@ -1,0 +1,169 @@
+"""Check one repository by reading its files alone: nothing of it runs, and no tool is started."""
+
+from __future__ import annotations
+
+import functools
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tasks_lib.checks import look_at
+from tasks_lib.checks.registry import FACT_CHECKS
+from tasks_lib.checks.selection import Selection
+from tasks_lib.checks.tools import conda_file_checked
+from tasks_lib.cohort import own_checks, requiring
+from tasks_lib.cohort.base import Examined, Finding
+from tasks_lib.cohort.repository import Repository
+from tasks_lib.cohort.settings import Require
+from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
+from tasks_lib.execution import streams
+from tasks_lib.managers.pyproject_rules import CONFIG_PYPROJECT
+from tasks_lib.ownership.facts import Facts
+from tasks_lib.project.project import Project
+from tasks_lib.results import Check, Result, Status
+from tasks_lib.session import combos
+from tasks_lib.session.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tasks_lib.cohort.own_checks import OwnCheck
+    from tasks_lib.session.combos import Combo
+
+#: how many results of one repository are kept, and how long each text may be: a repository may
+#: make thousands
+_MOST = 200
+_LONGEST = 1000
+#: the families of the checks that need no more than files
+_FAMILIES = frozenset({"agreement", "conda"})
+#: what is nobody's fault but ours
+COHORT_READ = Check(
+    "cohort.read",
+    "the hand-in could be checked",
+    "What cannot be opened, or takes too long, says nothing about the student's work.",
+    Remedy("Look at it by hand"),
+    Status.ERROR,
+)
+COHORT_COMBO = Check(
+    "cohort.combo",
+    "the combo is one that the course asks for",
+    "A course that teaches one combo can help with that one alone.",
+    Remedy("Use another lock or conda file, or name the combo in [tool.mlops-lab]"),
+)
+CHECKS = (COHORT_READ, COHORT_COMBO)
+#: whose fault it is where a file exists that this user may not open
+_OURS = {ErrorCode.CANNOT_READ}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What an instructor asks of each repository; empty `combos` allow every combo."""
+
+    combos: tuple[str, ...] = ()
+    require: Require = field(default_factory=Require)
+    #: the file with the instructor's own checks
+    own: Path | None = None
+
+
+def examine(root: Path, name: str, content: str, wanted: Wanted) -> Examined:
+    """Check the repository in the folder `root`; what ends the check is a finding too."""
+    began = time.perf_counter()
+    found: list[Result] = []
+    combo: Combo | None = None
+    try:
+        session = _opened(root)
+        combo = session.combo
+        found.extend(_looked_at(session, wanted))
+    except LabError as error:
+        found.append(_ended(error))
+    except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError, OSError) as error:
+        text = f"{type(error).__name__}: {error}"
+        found.append(COHORT_READ.result(Status.ERROR, text))
+    return Examined(
+        name,
+        _bounded(found),
+        content,
+        combo.id if combo else "",
+        combo.reason if combo else "",
+        time.perf_counter() - began,
+    )
+
+
+def unread(name: str, content: str, why: str) -> Examined:
+    """Return what is known of a repository that could not be checked."""
+    return Examined(name, (Finding.of(COHORT_READ.result(Status.ERROR, why)),), content)
+
+
+def _opened(root: Path) -> Session:
+    """Open the project of a folder, whatever stands above it and whatever this machine has."""
+    project = Project.load(root, {}, new=True)
+    session = Session.of(project, combos.declared(project))
+    return session.untrusting()
+
+
+def _looked_at(session: Session, wanted: Wanted) -> Iterator[Result]:
+    project, repository = session.project, Repository(session.project.root)
+    yield from requiring.files(wanted.require, repository)
+    for own in _own_checks(wanted.own):
+        yield from own.results(repository)
+    if not project.pyproject.path.is_file():
+        yield CONFIG_PYPROJECT.result(Status.FAIL, "There is no pyproject.toml.")
+        return
+    yield from _combo(session.combo, wanted)
+    if project.conda_path:
+        yield from conda_file_checked(project)
+    yield from session.manager.by_reading()
+    facts, chosen = Facts(session, by_reading=True), Selection(_FAMILIES)
+    yield from requiring.python(wanted.require, facts)
+    yield from requiring.packages(wanted.require, facts)
+    for check in FACT_CHECKS.values():
+        if check.family in _FAMILIES:
+            yield from look_at(check, facts, chosen)
+
+
+@functools.cache
+def _own_checks(path: Path | None) -> tuple[OwnCheck, ...]:
+    """Load the instructor's file once in each worker."""
+    return own_checks.load(path) if path else ()
+
+
+def _combo(combo: Combo, wanted: Wanted) -> Iterator[Result]:
+    if not wanted.combos:
+        return
+    if combo.id in wanted.combos:
+        yield COHORT_COMBO.result(Status.PASS, f"It is {combo.id}.")
+        return
+    text = f"It is {combo.id}, since {combo.reason}; the course asks for"
+    yield COHORT_COMBO.result(Status.FAIL, f"{text} {' or '.join(wanted.combos)}.")
+
+
+def _ended(error: LabError) -> Result:
+    """Return the result for what ended the check: a failure only where a manifest is wrong."""
+    if error.exit_code is ExitCode.BAD_REQUEST and error.code not in _OURS:
+        return CONFIG_PYPROJECT.of_error(Status.FAIL, error)
+    return COHORT_READ.of_error(Status.ERROR, error)
+
+
+def _bounded(found: list[Result]) -> tuple[Finding, ...]:
+    """Return what is stored: printable texts that are not too long, and not too many of them."""
+    kept = []
+    for result in sorted(found, key=lambda one: -[*Status].index(one.status))[:_MOST]:
+        one = Finding.of(result)
+        kept.append(
+            Finding(
+                one.check,
+                one.status,
+                one.title,
+                _short(one.detail),
+                _short(one.remedy),
+                _short(one.file),
+                one.line,
+            )
+        )
+    return tuple(kept)
+
+
+def _short(text: str) -> str:
+    shown = streams.printable(text)
+    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]} …"

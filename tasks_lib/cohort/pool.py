@@ -1,0 +1,118 @@
+"""A pool of worker processes: each repository has a limit of time and of memory.
+
+A worker that dies takes its one repository with it, which is tried once more.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import multiprocessing
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pebble import ProcessExpired, ProcessPool
+
+from tasks_lib.cohort.examining import examine, unread
+from tasks_lib.cohort.unpacking import folder_of
+from tasks_lib.errors import LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tasks_lib.cohort.base import Examined, HandIn
+    from tasks_lib.cohort.examining import Wanted
+    from tasks_lib.cohort.settings import Settings
+
+#: how many repositories wait for a worker, so that a class of any size needs the same memory
+_WAITING = 4
+#: a worker ends after so many repositories: what they left in its memory goes with it
+_REPOSITORIES = 500
+
+
+@dataclass
+class _Running:
+    """A repository that a worker has, or is going to have."""
+
+    hand_in: HandIn
+    content: str
+    is_second: bool = False
+
+
+def examined(
+    work: Iterable[tuple[HandIn, str]], wanted: Wanted, limits: Settings
+) -> Iterator[tuple[HandIn, Examined]]:
+    """Yield each hand-in with what was found in it, as they come."""
+    start = "spawn" if os.name == "nt" else "forkserver"
+    pool = ProcessPool(
+        max_workers=limits.workers,
+        max_tasks=_REPOSITORIES,
+        context=multiprocessing.get_context(start),
+        initializer=_limit,
+        initargs=[limits.memory],
+    )
+    running: dict[concurrent.futures.Future[Examined], _Running] = {}
+
+    def give(hand_in: HandIn, content: str, *, is_second: bool = False) -> None:
+        future = pool.schedule(_one, args=[hand_in, content, wanted], timeout=limits.timeout)
+        running[future] = _Running(hand_in, content, is_second)
+
+    waiting = iter(work)
+    is_over = False
+    try:
+        while running or not is_over:
+            while not is_over and len(running) < limits.workers * _WAITING:
+                row = next(waiting, None)
+                is_over = row is None
+                if row is not None:
+                    give(*row)
+            done, _ = concurrent.futures.wait(
+                running, timeout=1, return_when=concurrent.futures.FIRST_COMPLETED
+            )
+            for future in done:
+                ended = running.pop(future)
+                found = _outcome(future, ended, limits)
+                if found is None:
+                    give(ended.hand_in, ended.content, is_second=True)
+                else:
+                    yield ended.hand_in, found
+    finally:
+        pool.stop()  # type: ignore[no-untyped-call]
+        pool.join()
+
+
+def _one(hand_in: HandIn, content: str, wanted: Wanted) -> Examined:
+    """Check one hand-in, in a worker."""
+    try:
+        with folder_of(hand_in) as root:
+            return examine(root, hand_in.id, content, wanted)
+    except LabError as error:
+        return unread(hand_in.id, content, error.message)
+
+
+def _outcome(
+    future: concurrent.futures.Future[Examined], ended: _Running, limits: Settings
+) -> Examined | None:
+    """Return what a worker found, `None` where it died and the repository is tried once more."""
+    name, content = ended.hand_in.id, ended.content
+    try:
+        found = future.result()
+    except concurrent.futures.TimeoutError:
+        return unread(name, content, f"It took longer than {limits.timeout:g} seconds.")
+    except MemoryError:
+        return unread(name, content, f"It needs more than {limits.memory} MiB of memory.")
+    except ProcessExpired as error:
+        if not ended.is_second:
+            return None
+        return unread(name, content, f"The worker died twice, with code {error.exitcode}.")
+    return found
+
+
+def _limit(mebibytes: int) -> None:
+    """Limit the memory of a worker, where the system can."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource  # noqa: PLC0415 - POSIX alone
+
+        most = mebibytes << 20
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))

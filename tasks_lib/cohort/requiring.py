@@ -1,0 +1,124 @@
+"""What the instructor requires of each repository: the table `[require]`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from tasks_lib.errors import LabError, Remedy
+from tasks_lib.ownership import declarations
+from tasks_lib.project.manifests import PYPROJECT
+from tasks_lib.project.version_ranges import any_overlap, conda_specifiers
+from tasks_lib.results import Check, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tasks_lib.cohort.repository import Repository
+    from tasks_lib.cohort.settings import Require
+    from tasks_lib.ownership.facts import Facts
+    from tasks_lib.results import Result
+
+PACKAGES = Check(
+    "require.packages",
+    "the required packages are declared and locked",
+    "The course's exercises import them, in these versions.",
+    Remedy("Declare it, then lock", ("invoke", "deps.add")),
+)
+PYTHON = Check(
+    "require.python",
+    "the project allows the course's Python",
+    "The course's code runs on these versions.",
+    Remedy("Change requires-python in pyproject.toml"),
+)
+FILES = Check(
+    "require.files",
+    "the required files exist",
+    "The hand-in is not complete without them.",
+    Remedy("Add the file"),
+)
+MANIFESTS = Check(
+    "require.manifests",
+    "the required manifests exist",
+    "Without them nobody can make the environment again.",
+    Remedy("Write the manifest"),
+)
+CHECKS = (PACKAGES, PYTHON, FILES, MANIFESTS)
+
+
+def files(require: Require, repository: Repository) -> Iterator[Result]:
+    """Yield which of the required manifests and files exist."""
+    yield from _missing(MANIFESTS, require.manifests, repository)
+    yield from _missing(FILES, require.files, repository)
+
+
+def _missing(check: Check, patterns: tuple[str, ...], repository: Repository) -> Iterator[Result]:
+    lacking = [pattern for pattern in patterns if not any(repository.glob(pattern))]
+    for pattern in lacking:
+        yield check.result(Status.FAIL, f"No file matches {pattern}.")
+    if patterns and not lacking:
+        yield check.result(Status.PASS)
+
+
+def packages(require: Require, facts: Facts) -> Iterator[Result]:
+    """Yield what the manifests and the lock lack of the required packages."""
+    declared = _declared(facts)
+    faults = []
+    for text in require.packages:
+        wanted = Requirement(text)
+        name = canonicalize_name(wanted.name)
+        locked = facts.locked.get(name, set())
+        spec = facts.conda_specs.get(name)
+        if name not in declared and spec is None:
+            faults.append((wanted, f"{wanted.name} is not declared."))
+        elif not locked and spec is None:
+            faults.append((wanted, f"{wanted.name} is declared, and no lock pins it."))
+        choices = conda_specifiers(spec) if spec else None
+        if choices and not any_overlap(choices, [wanted.specifier]):
+            faults.append((wanted, f"The conda file has {spec}, and the course needs {wanted}."))
+        for version in sorted(locked):
+            if not _allows(wanted.specifier, version):
+                told = f"{facts.session.manager.lock_name} pins {wanted.name} {version}"
+                faults.append((wanted, f"{told}, and the course needs {wanted}."))
+    for wanted, text in faults:
+        remedy = Remedy("Declare it, then lock", ("invoke", "deps.add", str(wanted)))
+        yield PACKAGES.result(Status.FAIL, text, remedy=remedy, file=PYPROJECT)
+    if require.packages and not faults:
+        yield PACKAGES.result(Status.PASS)
+
+
+def _declared(facts: Facts) -> set[str]:
+    """Return the normalised names that any table of the manifest requires."""
+    found: set[str] = set()
+    for one in declarations.read(facts):
+        found.add(canonicalize_name(one.requirement.name))
+    return found
+
+
+def _allows(wanted: SpecifierSet, version: str) -> bool:
+    try:
+        return wanted.contains(Version(version), prereleases=True)
+    except InvalidVersion:
+        return False
+
+
+def python(require: Require, facts: Facts) -> Iterator[Result]:
+    """Yield whether a version of Python exists that the course and the project both allow."""
+    if not require.python:
+        return
+    project = facts.project.pyproject
+    try:
+        allowed = project.pythons()
+    except LabError as error:
+        yield PYTHON.of_error(Status.FAIL, error)
+        return
+    if any_overlap(allowed, [SpecifierSet(require.python)]):
+        yield PYTHON.result(Status.PASS)
+        return
+    text = f"The project needs Python {project.python_range}, and the course {require.python}."
+    line = project.line_of("project", "requires-python")
+    yield PYTHON.result(Status.FAIL, text, file=PYPROJECT, line=line)

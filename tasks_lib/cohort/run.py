@@ -1,0 +1,213 @@
+"""Check a class: what is new, changed or unfinished; each result is stored as it comes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks_lib import bootstrap
+from tasks_lib.cohort import hand_ins, own_checks, pool
+from tasks_lib.cohort.examining import Wanted
+from tasks_lib.cohort.repository import content
+from tasks_lib.cohort.settings import Settings
+from tasks_lib.cohort.store import Store
+from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
+from tasks_lib.execution import files
+from tasks_lib.execution.plan import Step
+from tasks_lib.results import Result, Status
+from tasks_lib.session.session import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tasks_lib.cohort.base import Examined, HandIn
+    from tasks_lib.report.progress import Progress
+
+STORE = "cohort.db"
+#: how many results of a class an answer lists: the reports have all of them
+_MOST = 200
+#: the seconds between two lines where there is no terminal, and between two looks of a terminal's
+_PLAIN, _LIVE = 10.0, 0.2
+#: the verdicts on a repository
+SHOWN = (Status.PASS, Status.FAIL, Status.ERROR)
+#: those that `--again` names
+_VERDICTS = {"failed": Status.FAIL, "errors": Status.ERROR}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a user typed: the source, and what options say in place of its settings."""
+
+    source: str
+    store: str = ""
+    workers: str = ""
+    again: str = ""
+
+    def settings(self) -> Settings:
+        """Return the settings of the class.
+
+        Raises:
+            LabError: The file is wrong, or an option's value.
+
+        """
+        settings = Settings.of(Path(self.source))
+        settings = replace(settings, store=store_of(self.store, settings))
+        if not self.workers:
+            return settings
+        if not self.workers.isdecimal() or int(self.workers) == 0:
+            text = f"--workers must be a number above 0, and it is {self.workers!r}."
+            remedy = Remedy("Use a number, such as --workers 2")
+            raise LabError(text, ErrorCode.INVALID_OPTION, remedy=remedy)
+        return replace(settings, workers=int(self.workers))
+
+
+def store_of(typed: str, settings: Settings | None = None) -> Path:
+    """Return the file with the results: as typed, as the class says, or the usual one."""
+    said = settings.store if settings else None
+    return Path(typed) if typed else said or Path(STORE)
+
+
+@dataclass
+class Tally:
+    """What a run has done so far."""
+
+    total: int
+    began: float = field(default_factory=time.monotonic)
+    checked: int = 0
+    counts: Counter[Status] = field(default_factory=Counter)
+    listed: list[Result] = field(default_factory=list)
+
+    def add(self, found: Examined) -> None:
+        """Count a repository, and list it unless it passed."""
+        self.counts[found.status] += 1
+        if found.status is not Status.PASS and len(self.listed) < _MOST:
+            self.listed.append(row(found))
+
+    def line(self) -> str:
+        """Return the state of the run as one line."""
+        done = self.counts.total()
+        rate = self.checked / max(time.monotonic() - self.began, 0.001)
+        told = f"{done} of {self.total}, {rate:.0f}/s"
+        if rate and done < self.total:
+            told += f", {(self.total - done) / rate:.0f} s left"
+        for status in SHOWN:
+            told += f", {self.counts[status]} {status}"
+        return told
+
+
+def row(found: Examined) -> Result:
+    """Return a repository as one result of an answer."""
+    worst = found.with_status(found.status)
+    text = "; ".join(f"{one.check}: {one.detail or one.title}" for one in worst[:3])
+    if len(worst) > 3:  # noqa: PLR2004 - as many as are shown
+        text += f"; and {len(worst) - 3} more"
+    remedy = Remedy("See all of it", ("invoke", "cohort.show", found.id))
+    return Result("cohort.repository", found.status, found.id, text, remedy)
+
+
+def check(progress: Progress, asked: Asked) -> Answer:
+    """Check the repositories of a class, and store what was found in each."""
+    settings = asked.settings()
+    every = hand_ins.read(settings.source)
+    key = _asked(settings)
+    tally = Tally(len(every.hand_ins))
+    wanted = Wanted(settings.combo, settings.require, settings.checks)
+    path = store_of("", settings)
+    with Store(path) as store:
+        store.begin(str(Path(asked.source).absolute()), every.hand_ins)
+        step = Step("cohort.check", f"check {tally.total} repositories")
+        progress.begin(step)
+        looked = 0.0
+        todo = _todo(every.hand_ins, store, key, asked.again, tally)
+        for _, found in pool.examined(todo, wanted, settings):
+            store.add(found, key)
+            tally.add(found)
+            tally.checked += 1
+            now = time.monotonic()
+            if now - looked >= (_LIVE if progress.is_live else _PLAIN):
+                if progress.is_live:
+                    progress.line(step, tally.line())
+                elif looked:
+                    progress.say(tally.line())
+                looked = now
+        progress.say(tally.line())
+    return answer(every.left_out, tally, path)
+
+
+def _todo(
+    every: Sequence[HandIn], store: Store, key: str, again: str, tally: Tally
+) -> Iterator[tuple[HandIn, str]]:
+    """Yield what is new, changed, asked for again, or was never finished."""
+    words = {word.strip() for word in again.split(",") if word.strip()}
+    _expect_known(words, every)
+    wanted = {_VERDICTS[word] for word in words & _VERDICTS.keys()}
+    for hand_in in every:
+        now = _content(hand_in)
+        last = store.last(hand_in.id)
+        is_asked_for = "all" in words or hand_in.id in words
+        if last and not is_asked_for:
+            is_asked_for = last.examined.status in wanted
+        if last and not is_asked_for and (last.examined.content, last.asked) == (now, key):
+            tally.add(last.examined)
+        else:
+            yield hand_in, now
+
+
+def _content(hand_in: HandIn) -> str:
+    """Return what changes when a hand-in does, empty where a worker has to say what is wrong."""
+    try:
+        return content(Path(hand_in.source))
+    except LabError:
+        return ""
+
+
+def _expect_known(words: set[str], every: Sequence[HandIn]) -> None:
+    known = {*_VERDICTS, "all"} | {one.id for one in every}
+    for word in sorted(words - known):
+        text = f"--again takes failed, errors, all, or an id of the class; {word!r} is none."
+        raise LabError(text, ErrorCode.INVALID_OPTION, remedy=Remedy("Use --again failed"))
+
+
+def _asked(settings: Settings) -> str:
+    """Return a short key of all that decides on a result beside the repository."""
+    own = b""
+    if settings.checks:
+        own_checks.load(settings.checks)  # what is wrong with it is told before anything is done
+        own = files.regular(settings.checks)
+    asked: dict[str, Any] = {
+        "level": settings.level,
+        "combo": settings.combo,
+        "require": asdict(settings.require),
+        "checks": hashlib.sha256(own).hexdigest(),
+        "tools": Path(bootstrap.place(bootstrap.REQUIREMENTS)).name,
+    }
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def answer(left_out: Sequence[str], tally: Tally, path: Path) -> Answer:
+    """Return the counts of a class, and a result for each repository that did not pass."""
+    results = sorted(tally.listed, key=lambda one: one.title)
+    for text in left_out:
+        results.append(Result("cohort.left-out", Status.SKIP, "not a hand-in", text))
+    data = {
+        "cohort": {
+            "repositories": tally.total,
+            "checked": tally.checked,
+            "waiting": tally.total - tally.counts.total(),
+            **{status.value: tally.counts[status] for status in SHOWN},
+            "store": str(path),
+        }
+    }
+    return Answer(results, data, verdict(tally.counts))
+
+
+def verdict(counts: Counter[Status]) -> ExitCode:
+    """Return the exit code of a class: that of its worst repository."""
+    if counts[Status.ERROR]:
+        return ExitCode.TOOL_FAILED
+    return ExitCode.CHECK_FAILED if counts[Status.FAIL] else ExitCode.DONE
