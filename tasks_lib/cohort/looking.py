@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 def status(store: str) -> Answer:
     """Return the counts of a class, as far as it was checked."""
-    tally = Tally(0)
     path = expect_store(store)
+    tally = Tally(0, path)
     with Store(path) as opened:
         tally.total = opened.count()
         for _, one in opened.latest():
@@ -77,6 +77,6 @@ def expect_store(typed: str) -> Path:
     path = Path(typed or STORE)
     if not path.is_file():
         text = f"There is no store {path}: no class was checked here."
-        remedy = Remedy("Check one, or name its store with --store", ("invoke", "cohort.check"))
+        remedy = Remedy("Check one by cohort.check, or name its store with --store")
         raise LabError(text, ErrorCode.NO_SUCH_PATH, remedy=remedy)
     return path

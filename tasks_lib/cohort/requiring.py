@@ -27,7 +27,7 @@ PACKAGES = Check(
     "require.packages",
     "the required packages are declared and locked",
     "The course's exercises import them, in these versions.",
-    Remedy("Declare it, then lock", ("invoke", "deps.add")),
+    Remedy("Declare it by deps.add, which locks too"),
 )
 PYTHON = Check(
     "require.python",
@@ -85,7 +85,7 @@ def packages(require: Require, facts: Facts) -> Iterator[Result]:
                 told = f"{facts.session.manager.lock_name} pins {wanted.name} {version}"
                 faults.append((wanted, f"{told}, and the course needs {wanted}."))
     for wanted, text in faults:
-        remedy = Remedy("Declare it, then lock", ("invoke", "deps.add", str(wanted)))
+        remedy = Remedy(f"Declare {wanted} by deps.add, which locks too")
         yield PACKAGES.result(Status.FAIL, text, remedy=remedy, file=PYPROJECT)
     if require.packages and not faults:
         yield PACKAGES.result(Status.PASS)

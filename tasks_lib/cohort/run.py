@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib import bootstrap
-from tasks_lib.cohort import hand_ins, own_checks, pool
-from tasks_lib.cohort.examining import Wanted
+from tasks_lib.cohort import fetching, hand_ins, own_checks, pool
+from tasks_lib.cohort.examining import Wanted, unread
 from tasks_lib.cohort.repository import content
 from tasks_lib.cohort.settings import Settings
 from tasks_lib.cohort.store import Store
@@ -47,6 +47,7 @@ class Asked:
     store: str = ""
     workers: str = ""
     again: str = ""
+    fetch: bool = False
 
     def settings(self) -> Settings:
         """Return the settings of the class.
@@ -77,6 +78,7 @@ class Tally:
     """What a run has done so far."""
 
     total: int
+    store: Path
     began: float = field(default_factory=time.monotonic)
     checked: int = 0
     counts: Counter[Status] = field(default_factory=Counter)
@@ -86,7 +88,7 @@ class Tally:
         """Count a repository, and list it unless it passed."""
         self.counts[found.status] += 1
         if found.status is not Status.PASS and len(self.listed) < _MOST:
-            self.listed.append(row(found))
+            self.listed.append(row(found, self.store))
 
     def line(self) -> str:
         """Return the state of the run as one line."""
@@ -100,13 +102,14 @@ class Tally:
         return told
 
 
-def row(found: Examined) -> Result:
+def row(found: Examined, store: Path) -> Result:
     """Return a repository as one result of an answer."""
     worst = found.with_status(found.status)
     text = "; ".join(f"{one.check}: {one.detail or one.title}" for one in worst[:3])
     if len(worst) > 3:  # noqa: PLR2004 - as many as are shown
         text += f"; and {len(worst) - 3} more"
-    remedy = Remedy("See all of it", ("invoke", "cohort.show", found.id))
+    named = () if store == Path(STORE) else ("--store", str(store))
+    remedy = Remedy("See all of it", ("invoke", "cohort.show", found.id, *named))
     return Result("cohort.repository", found.status, found.id, text, remedy)
 
 
@@ -114,16 +117,24 @@ def check(progress: Progress, asked: Asked) -> Answer:
     """Check the repositories of a class, and store what was found in each."""
     settings = asked.settings()
     every = hand_ins.read(settings.source)
+    _expect_known(_words(asked.again), every.hand_ins)
     key = _asked(settings)
-    tally = Tally(len(every.hand_ins))
-    wanted = Wanted(settings.combo, settings.require, settings.checks)
     path = store_of("", settings)
+    tally = Tally(len(every.hand_ins), path)
+    wanted = Wanted(settings.combo, settings.require, settings.checks)
     with Store(path) as store:
-        store.begin(str(Path(asked.source).absolute()), every.hand_ins)
+        here, failed = _fetched(every.hand_ins, asked, settings, progress)
+        store.begin(str(Path(asked.source).absolute()), here)
+        for found in failed:
+            store.add(found, key)
+            tally.add(found)
+            tally.checked += 1
         step = Step("cohort.check", f"check {tally.total} repositories")
         progress.begin(step)
         looked = 0.0
-        todo = _todo(every.hand_ins, store, key, asked.again, tally)
+        gone = {found.id for found in failed}
+        left = [one for one in here if one.id not in gone]
+        todo = _todo(left, store, key, asked.again, tally)
         for _, found in pool.examined(todo, wanted, settings):
             store.add(found, key)
             tally.add(found)
@@ -139,12 +150,32 @@ def check(progress: Progress, asked: Asked) -> Answer:
     return answer(every.left_out, tally, path)
 
 
+def _fetched(
+    every: Sequence[HandIn], asked: Asked, settings: Settings, progress: Progress
+) -> tuple[list[HandIn], list[Examined]]:
+    """Return the hand-ins with the folders of their clones, and those that could not be fetched."""
+    addresses = [one for one in every if hand_ins.is_address(one.source)]
+    if not addresses:
+        return [*every], []
+    if not asked.fetch:
+        why = "Its source is an address, and --fetch was not given."
+        return [*every], [unread(one.id, "", why) for one in addresses]
+    here, failed = [], []
+    folder = store_of("", settings).with_suffix(".clones")
+    step = Step("cohort.fetch", f"fetch {len(addresses)} repositories into {folder}")
+    progress.begin(step)
+    for one in fetching.fetched(every, folder, before_due=settings.as_it_stood, say=progress.say):
+        here.append(one.hand_in)
+        if one.error:
+            failed.append(unread(one.hand_in.id, "", f"It was not fetched: {one.error.message}"))
+    return sorted(here, key=lambda one: one.id), failed
+
+
 def _todo(
     every: Sequence[HandIn], store: Store, key: str, again: str, tally: Tally
 ) -> Iterator[tuple[HandIn, str]]:
     """Yield what is new, changed, asked for again, or was never finished."""
-    words = {word.strip() for word in again.split(",") if word.strip()}
-    _expect_known(words, every)
+    words = _words(again)
     wanted = {_VERDICTS[word] for word in words & _VERDICTS.keys()}
     for hand_in in every:
         now = _content(hand_in)
@@ -164,6 +195,10 @@ def _content(hand_in: HandIn) -> str:
         return content(Path(hand_in.source))
     except LabError:
         return ""
+
+
+def _words(again: str) -> set[str]:
+    return {word.strip() for word in again.split(",") if word.strip()}
 
 
 def _expect_known(words: set[str], every: Sequence[HandIn]) -> None:

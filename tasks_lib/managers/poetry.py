@@ -93,9 +93,7 @@ class Poetry(Manager):
     @classmethod
     def caches(cls) -> dict[str, str]:
         """Return the folder where Poetry keeps its downloads."""
-        return {
-            "POETRY_CACHE_DIR": str(platformdirs.user_cache_path("pypoetry", appauthor=False)),
-        }
+        return {"POETRY_CACHE_DIR": str(platformdirs.user_cache_path("pypoetry", appauthor=False))}
 
     def diversions(self, *, in_project: bool) -> Iterable[tuple[str, str, Remedy]]:
         """Look at Poetry's own settings and records."""
@@ -336,10 +334,8 @@ class Poetry(Manager):
         return poetry_reading.manifest(self.project)
 
     def lock_by_reading(self) -> tuple[bool | None, str]:
-        """Compare the hash that Poetry keeps in its lock, then look at the members."""
-        fits, text = poetry_reading.fits(self.project, self.lock_path)
-        behind = poetry_check.members_behind(self) if fits else []
-        return (False, behind[0]) if behind else (fits, text)
+        """Compare the hash in the lock with that of the manifest."""
+        return poetry_reading.fits(self)
 
     def locked_packages(self) -> tuple[LockedPackage, ...]:
         """Read poetry.lock."""

@@ -8,15 +8,15 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib.managers.poetry_check import CHANGED, CONFIG_POETRY
+from tasks_lib.managers.poetry_check import CHANGED, CONFIG_POETRY, members_behind
 from tasks_lib.managers.poetry_tables import dependency_tables
 from tasks_lib.project.manifests import PYPROJECT, invalid
 from tasks_lib.results import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
+    from tasks_lib.managers.base import Manager
     from tasks_lib.project.manifests import PyProject
     from tasks_lib.project.project import Project
     from tasks_lib.results import Result
@@ -107,14 +107,18 @@ def _classifiers(pyproject: PyProject) -> tuple[list[str], list[str]]:
     )
 
 
-def fits(project: Project, lock: Path) -> tuple[bool | None, str]:
-    """Return whether a lock has the hash of the manifest, by Poetry's rules for its format."""
+def fits(manager: Manager) -> tuple[bool | None, str]:
+    """Return whether the lock has the hash of the manifest, by Poetry's rules for its format.
+
+    Poetry's hash does not cover members, which are compared by what they require.
+    """
     from poetry.packages.locker import Locker  # noqa: PLC0415 - 0.3 s
 
-    data: Mapping[str, Any] = project.pyproject.data
+    data: Mapping[str, Any] = manager.project.pyproject.data
     try:
-        fresh = Locker(lock, dict(data)).is_fresh()
+        fresh = Locker(manager.lock_path, dict(data)).is_fresh()
     except (AttributeError, TypeError) as error:
         text = f"{PYPROJECT}: Poetry cannot read it: {error}."
         raise invalid(text, PYPROJECT) from None
-    return fresh, "" if fresh else CHANGED
+    faults = members_behind(manager) if fresh else [CHANGED]
+    return not faults, "".join(faults[:1])

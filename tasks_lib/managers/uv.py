@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from dataclasses import replace
 from functools import partial
@@ -13,10 +12,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from packaging.utils import canonicalize_name
 
 from tasks_lib.errors import Remedy
-from tasks_lib.execution import failures, files, process
+from tasks_lib.execution import files, process
 from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Command
-from tasks_lib.managers import locks, own_project, pyproject_rules, uv_lock_check
+from tasks_lib.managers import (
+    locks,
+    own_project,
+    pyproject_rules,
+    uv_check,
+    uv_lock_check,
+    uv_lock_reading,
+)
 from tasks_lib.managers.base import AFTER_LOCK, LOCK_FRESH, MAIN, Manager, Place
 from tasks_lib.managers.locks import LockedPackage, Origin
 from tasks_lib.managers.uv_tables import UvTables
@@ -36,36 +42,9 @@ if TYPE_CHECKING:
     from tasks_lib.tools.changes import Change
     from tasks_lib.tools.variables import Variables
 
-#: What uv prints about a manifest that it cannot read: the reason, and the line where it knows one
-#: (uv 0.13.9).
-_UNREADABLE = (
-    re.compile(
-        r"error: Failed to parse: `?pyproject.toml`?\s+cause: TOML parse error at line "
-        r"(?P<line>\d+)[^\n]*\n"
-        r"(?:[\s\d]*\|[^\n]*\n)*(?P<why>.*)",
-        re.DOTALL,
-    ),
-    re.compile(
-        r"error: Project [^\n]* has malformed dependency groups\s+cause: (?P<line>)(?P<why>.*)",
-        re.DOTALL,
-    ),
-)
-#: What uv prints about a lock that has to be written again (uv 0.13.9).
-_LOCK_FAULTS = {
-    "Unable to find lockfile": "There is no uv.lock.",
-    "needs to be updated": "pyproject.toml was changed since uv.lock was written.",
-    r"(?=.*[Ff]ailed to (?:parse|read)).*uv\.lock": "uv.lock is damaged.",
-}
 #: The keys of a package's source in uv.lock that are not an index.
 _ELSEWHERE = {"git", "url", "path", "directory", "editable"}
 _PUBLISH_VARIABLES = ("URL", "INDEX", "CHECK_URL", "TOKEN", "USERNAME", "PASSWORD")
-
-CONFIG_UV = Check(
-    "config.uv",
-    "uv can read pyproject.toml",
-    "What uv cannot read, it can neither lock nor install.",
-    Remedy("Correct pyproject.toml"),
-)
 
 
 class Uv(Manager):
@@ -85,7 +64,7 @@ class Uv(Manager):
     variables: ClassVar[tuple[Variables, ...]] = (UV,)
     known_checks: ClassVar[tuple[Check, ...]] = (
         pyproject_rules.CONFIG_PYPROJECT,
-        CONFIG_UV,
+        uv_check.CONFIG_UV,
         LOCK_FRESH,
     )
     reads_apart: ClassVar[bool] = True
@@ -267,6 +246,11 @@ class Uv(Manager):
         """Check what the manifest declares."""
         return pyproject_rules.validate(self.project)
 
+    def lock_by_reading(self) -> tuple[bool | None, str]:
+        """Compare what uv recorded in its lock with the manifests."""
+        found = uv_lock_reading.judge(self.project.root)
+        return found.fits, found.text
+
     def fresh(self, activation: Activation | None) -> Step:
         """Let uv compare the lock with copies of the manifests; else run `uv lock --check`.
 
@@ -279,7 +263,7 @@ class Uv(Manager):
             "check uv.lock",
             command,
             known=partial(self._compared, command, activation),
-            reads=self._read_lock_check,
+            reads=partial(uv_check.results, self),
             needs=AFTER_LOCK,
             check=True,
         )
@@ -294,41 +278,17 @@ class Uv(Manager):
         outcome = uv_lock_check.outcome(self, activation, children)
         found = uv_lock_check.fits(outcome) if outcome else None
         if found is not None:
-            fault = "" if found else _LOCK_FAULTS["needs to be updated"]
+            fault = "" if found else uv_check.CHANGED
             return [self.lock_result(Status.PASS if found else Status.FAIL, fault)]
-        results = list(self._read_lock_check(outcome)) if outcome else []
+        results = list(uv_check.results(self, outcome)) if outcome else []
         if any(result.status is Status.FAIL for result in results):
             return results
         if self.project.options.trusted:
             if outcome is None:
                 return None
-            return uv_lock_check.built(self, command, outcome, children, self._read_lock_check)
+            reads = partial(uv_check.results, self)
+            return uv_lock_check.built(self, command, outcome, children, reads)
         return [self.lock_result(Status.SKIP, f"uv cannot tell: {trust.WHY}.", trust.REMEDY)]
-
-    def _read_lock_check(self, outcome: Outcome) -> Iterable[Result]:
-        """Distinguish a stale lock from a check that failed.
-
-        The exit code is the same (uv 0.13.9).
-        """
-        said = outcome.stderr
-        if outcome.ok:
-            yield self.lock_result(Status.PASS)
-            return
-        for pattern in _UNREADABLE:
-            found = pattern.search(said)
-            if found:
-                text = " ".join(found["why"].split())
-                line = int(found["line"]) if found["line"] else None
-                yield CONFIG_UV.result(Status.FAIL, text, file="pyproject.toml", line=line)
-                reason = "uv cannot read pyproject.toml."
-                yield self.lock_result(Status.SKIP, reason, CONFIG_UV.remedy)
-                return
-        for words, fault in _LOCK_FAULTS.items():
-            if re.search(words, said, re.DOTALL):
-                yield self.lock_result(Status.FAIL, fault)
-                return
-        error = failures.explain(outcome, title="check uv.lock")
-        yield self.lock_result(Status.ERROR, error.message, error.remedy)
 
     def apart(self, command: Command, to: Path) -> Command:
         """Copy the lock and the manifests of all members, none of which can be built then."""

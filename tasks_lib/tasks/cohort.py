@@ -22,6 +22,7 @@ _STORE = "the file with the results; else the one that the class names, or cohor
         "store": _STORE,
         "workers": "how many repositories are checked at once; else one for each processor",
         "again": "check these again though nothing changed: failed, errors, all, or ids",
+        "fetch": "fetch the hand-ins that are addresses, beside the store",
     },
 )
 def check(
@@ -31,11 +32,12 @@ def check(
     store: str = "",
     workers: str = "",
     again: str = "",
+    fetch: bool = False,
 ) -> Answer:
     """Check the repositories of a class by reading; what was checked before is not read again."""
     from tasks_lib.cohort.run import Asked, check
 
-    return check(progress, Asked(source, store, workers, again))
+    return check(progress, Asked(source, store, workers, again, fetch))
 
 
 @lab_task("cohort.status", scope=Scope.ANYWHERE, help={"store": _STORE})
@@ -56,3 +58,95 @@ def show(_: None, __: Progress, id: str, store: str = "") -> Answer:
     from tasks_lib.cohort.looking import show
 
     return show(store, id)
+
+
+_PSEUDONYMS = "the file that says whose each pseudonym is; with it, no name is written"
+
+
+@lab_task(
+    "cohort.report",
+    scope=Scope.ANYWHERE,
+    help={
+        "to": "html, markdown, csv, jsonl, junit or sarif",
+        "file": "the file to write; else cohort-report and the usual ending",
+        "pseudonyms": _PSEUDONYMS,
+        "store": _STORE,
+    },
+)
+def report(
+    _: None,
+    __: Progress,
+    to: str = "html",
+    file: str = "",
+    pseudonyms: str = "",
+    store: str = "",
+) -> Answer:
+    """Write a class as one page, or as a table: counts, checks that fail most, each repository."""
+    from tasks_lib.cohort.writing import report
+
+    return report(store, to, file, pseudonyms)
+
+
+@lab_task(
+    "cohort.export",
+    scope=Scope.ANYWHERE,
+    help={
+        "to": "canvas, moodle, nbgrader, gradescope, prairielearn, classroom50 or check50",
+        "folder": "the folder to write to; else cohort-NAME",
+        "title": "the assignment's name in the course system; for check50 its slug",
+        "number": "the assignment's id in Canvas",
+        "maximum": "the most points that the assignment has there; else the rubric's",
+        "identifier": "the column of Canvas or Moodle that the ids of the roster are",
+        "pseudonyms": _PSEUDONYMS,
+        "store": _STORE,
+    },
+)
+def export(
+    _: None,
+    __: Progress,
+    to: str,
+    folder: str = "",
+    title: str = "",
+    number: str = "",
+    maximum: str = "",
+    identifier: str = "",
+    pseudonyms: str = "",
+    store: str = "",
+) -> Answer:
+    """Write the grades of a class as a course system reads them."""
+    from tasks_lib.cohort.writing import Export, export
+
+    asked = Export(to, folder, title, number, maximum, identifier, pseudonyms)
+    return export(store, asked)
+
+
+@lab_task(
+    "cohort.feedback",
+    scope=Scope.ANYWHERE,
+    help={"folder": "the folder to write to; else cohort-feedback", "store": _STORE},
+)
+def feedback(_: None, __: Progress, folder: str = "", store: str = "") -> Answer:
+    """Write a page for each student: what is wrong, where, and the command that fixes it."""
+    from tasks_lib.cohort.writing import feedback
+
+    return feedback(store, folder)
+
+
+@lab_task(
+    "cohort.grade",
+    scope=Scope.ANYWHERE,
+    help={
+        "to": "gradescope, prairielearn or classroom50",
+        "submission": "the folder of the submission",
+        "results": "the file to write, as the course system expects it",
+        "config": "the cohort.toml with the rubric",
+        "title": "the assignment's name in the course system",
+    },
+)
+def grade(
+    _: None, __: Progress, to: str, submission: str, results: str, config: str = "", title: str = ""
+) -> Answer:
+    """Grade one submission in a course system's container; 0 whenever a result was written."""
+    from tasks_lib.cohort.writing import grade
+
+    return grade(to, submission, results, config, title)

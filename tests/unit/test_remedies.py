@@ -63,6 +63,7 @@ def _options(task: str) -> Iterator[str]:
             yield name.replace("_", "-")
 
 
+CLASS = "cli/test_cohort.py::test_a_class"
 TYPED = "integration/test_remedies.py::"
 WRONG_WORD = f"{TYPED}test_what_was_typed_wrongly_has_a_command_that_works"
 BROKEN_VENV = f"{TYPED}test_damage_that_a_user_did_to_a_virtual_environment"
@@ -185,6 +186,8 @@ TESTED = {
         "cohort/settings.py",
         "('invoke', 'docs', 'cohort-toml')",
     ): "unit/cohort/test_settings.py::test_the_remedy_shows_the_keys",
+    ("cohort/run.py", "('invoke', 'cohort.show', found.id, *named)"): CLASS,
+    ("cohort/looking.py", "('invoke', 'cohort.status')"): CLASS,
     ("workflows/migration.py", "argv"): MOVED,
     ("workflows/migration_comparison.py", "argv"): MOVED,
 }

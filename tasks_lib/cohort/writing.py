@@ -1,0 +1,135 @@
+"""Write what was found in a class: reports, grades for course systems, a page for each student."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks_lib.cohort import exports, grading, pseudonyms, reports
+from tasks_lib.cohort import feedback as pages
+from tasks_lib.cohort.base import HandIn
+from tasks_lib.cohort.examining import Wanted, examine, unread
+from tasks_lib.cohort.looking import expect_store
+from tasks_lib.cohort.repository import content
+from tasks_lib.cohort.rubric import expect_known
+from tasks_lib.cohort.rubric import grade as grade_of
+from tasks_lib.cohort.settings import Settings
+from tasks_lib.cohort.store import Store
+from tasks_lib.cohort.unpacking import folder_of
+from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.execution import files
+from tasks_lib.results import Result, Status
+from tasks_lib.session.session import Answer, passed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tasks_lib.cohort.base import Graded
+
+_ENDINGS = {"markdown": "md", "junit": "xml", "sarif": "sarif.json"}
+
+
+@dataclass(frozen=True)
+class Export:
+    """What a user typed of an export."""
+
+    to: str
+    folder: str = ""
+    title: str = ""
+    number: str = ""
+    maximum: str = ""
+    identifier: str = ""
+    pseudonyms: str = ""
+
+    def settings(self, title: str) -> exports.Settings:
+        """Return what the course system has to know.
+
+        Raises:
+            LabError: The maximum is no number.
+
+        """
+        try:
+            maximum = float(self.maximum) if self.maximum else None
+        except ValueError:
+            text = f"--maximum must be a number of points, and it is {self.maximum!r}."
+            remedy = Remedy("Use a number, such as --maximum 10")
+            raise LabError(text, ErrorCode.INVALID_OPTION, remedy=remedy) from None
+        return exports.Settings(self.title or title, self.number, maximum, self.identifier)
+
+
+def report(store: str, to: str, file: str, table: str) -> Answer:
+    """Write a class as one document."""
+    title, graded = _class(store, table)
+    text = reports.render(to, graded, title)
+    path = Path(file or f"cohort-report.{_ENDINGS.get(to, to)}")
+    _write({path: text})
+    return passed("cohort.report", f"wrote {path}", file=str(path))
+
+
+def export(store: str, asked: Export) -> Answer:
+    """Write the grades of a class for a course system; whom it leaves out is a warning each."""
+    title, graded = _class(store, asked.pseudonyms)
+    made = exports.export(asked.to, graded, asked.settings(title))
+    folder = Path(asked.folder or f"cohort-{asked.to}")
+    _write_into(folder, made.texts)
+    results = [Result("cohort.export", Status.PASS, f"wrote {len(made.texts)} files to {folder}")]
+    for name, why in made.left_out.items():
+        results.append(Result("cohort.left-out", Status.WARN, f"{name} is left out", why))
+    return Answer(results, {"folder": str(folder)})
+
+
+def feedback(store: str, folder: str) -> Answer:
+    """Write a page for each student, as Markdown and HTML."""
+    title, graded = _class(store)
+    place = Path(folder or "cohort-feedback")
+    _write_into(place, pages.files(graded, title))
+    text = f"wrote pages for {len(graded)} students to {place}"
+    return passed("cohort.feedback", text, folder=str(place))
+
+
+def grade(to: str, submission: str, results: str, config: str, title: str) -> Answer:
+    """Check one submission, and write its grade as a course system's container has to.
+
+    Raises:
+        LabError: There is no grade to write: that is a failed grader, and no zero.
+
+    """
+    settings = Settings.of(Path(config)) if config else Settings()
+    expect_known(settings.rubric, grading.known(settings))
+    name = Path(submission).resolve().name or "submission"
+    hand_in = HandIn(name, submission)
+    wanted = Wanted(settings.combo, settings.require, settings.checks)
+    try:
+        with folder_of(hand_in) as root:
+            examined = examine(root, name, content(Path(submission)), wanted)
+    except LabError as error:
+        examined = unread(name, "", error.message)
+    graded = grade_of(hand_in, examined, settings.rubric, settings.late)
+    said = exports.Settings(title or "mlops-lab", identity=dict(os.environ))
+    _write({Path(results): exports.grade_one(to, graded, said)})
+    return passed("cohort.grade", f"wrote {results}", file=results)
+
+
+def _class(store: str, table: str = "") -> tuple[str, list[Graded]]:
+    """Return the name of a class and its grades, with pseudonyms where they have a `table`."""
+    with Store(expect_store(store)) as opened:
+        settings = grading.settings_of(opened)
+        graded = list(grading.graded(opened, settings))
+        title = Path(opened.source).stem
+    return title, pseudonyms.applied(graded, Path(table)) if table else graded
+
+
+def _write_into(folder: Path, texts: Mapping[str, str]) -> None:
+    _write({folder / name: text for name, text in texts.items()})
+
+
+def _write(texts: Mapping[Path, str]) -> None:
+    """Write each file whole; a folder that does not exist is made."""
+    for path in texts:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise files.unwritable(path, error) from None
+    files.write_texts(texts)

@@ -1,0 +1,206 @@
+"""A class is checked, looked at, reported and graded as an instructor types it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import signal
+import time
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.lab import expect_no_traceback
+from tests.unit.cohort.test_examining import POETRY, SOUND
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.lab import Answer, Lab
+
+pytestmark = pytest.mark.processes
+
+COHORT = """\
+folder = "hand ins"
+combo = ["pip_poetry"]
+checks = "our checks.py"
+
+[[rubric]]
+check = "lock.fresh"
+points = 6
+
+[[rubric]]
+own = "own.readme"
+points = 4
+"""
+OWN = """\
+from tasks_lib.cohort.own_checks import check
+
+@check("own.readme", title="there is a README", remedy="Write README.md")
+def readme(repository):
+    if not repository.exists("README.md"):
+        yield "There is no README.md."
+"""
+
+
+@pytest.fixture
+def course(lab: Lab) -> Path:
+    """Return a folder with a class: a sound one, a stale one, and two archives, one broken."""
+    folder = lab.project / "my class"
+    for name in ("ada", "bob é"):
+        for file, text in {**SOUND, "README.md": "# Hello\n"}.items():
+            place = folder / "hand ins" / name / file
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text)
+    stale = folder / "hand ins" / "bob é"
+    (stale / "pyproject.toml").write_text(POETRY + 'idna = "*"\n')
+    with zipfile.ZipFile(folder / "hand ins" / "cleo.zip", "w") as archive:
+        for file, text in SOUND.items():
+            archive.writestr(f"repository-main/{file}", text)
+    (folder / "hand ins" / "dan.zip").write_bytes(b"PK no archive")
+    (folder / "cohort.toml").write_text(COHORT)
+    (folder / "our checks.py").write_text(OWN)
+    return folder
+
+
+def _said(answer: Answer) -> dict[str, str]:
+    return {one["title"]: one["status"] for one in answer.results}
+
+
+def test_a_class(lab: Lab, course: Path) -> None:
+    first = lab("cohort.check", "cohort.toml", cwd=course)
+    assert first.code == 4  # one could not be opened, which is nobody's fault but ours
+    assert _said(first) == {"bob é": "fail", "cleo": "fail", "dan": "error"}
+    counts = {"repositories": 4, "checked": 4, "waiting": 0, "pass": 1, "fail": 2, "error": 1}
+    assert first.data["cohort"] == {**counts, "store": "cohort.db"}
+
+    again = lab("cohort.check", "cohort.toml", cwd=course)
+    assert again.data["cohort"] == {**counts, "checked": 0, "store": "cohort.db"}
+    assert _said(again) == _said(first)
+    assert _said(lab("cohort.status", cwd=course)) == _said(first)
+
+    (course / "hand ins" / "bob é" / "pyproject.toml").write_text(POETRY)
+    third = lab("cohort.check", "cohort.toml", "--again", "errors", cwd=course)
+    assert third.data["cohort"] | {"checked": 2, "pass": 2, "fail": 1} == third.data["cohort"]
+
+    (row,) = [one for one in third.results if one["title"] == "cleo"]
+    assert row["remedy_argv"][-2:] == ["cohort.show", "cleo"]
+    typed = lab(*row["remedy_argv"][-2:], cwd=course)
+    assert [one["id"] for one in typed.results if one["status"] == "fail"] == ["own.readme"]
+    shown = lab("cohort.show", "bob é", cwd=course)
+    assert shown.data["changed"] == [
+        "gone: fail lock.fresh: pyproject.toml was changed since poetry.lock was written."
+    ]
+    mistyped = lab("cohort.show", "cle", cwd=course)
+    assert mistyped.error()["code"] == "unknown_hand_in"
+    assert mistyped.error()["remedy"] == "Did you mean cleo?"
+    unknown = lab("cohort.show", "zacharias", cwd=course)
+    assert _said(lab(unknown.error()["remedy_argv"][-1], cwd=course))["cleo"] == "fail"
+
+
+def test_what_is_written_of_a_class(lab: Lab, course: Path) -> None:
+    lab("cohort.check", "cohort.toml", cwd=course)
+    for to in ("html", "jsonl"):
+        lab.ok("cohort.report", "--to", to, "--file", f"out/{to}", "--project", str(course))
+    rows = [json.loads(line) for line in (course / "out" / "jsonl").read_text().splitlines()]
+    assert {row["id"]: row["score"] for row in rows} == {
+        "ada": 10,
+        "bob é": 4,
+        "cleo": 6,
+        "dan": None,
+    }
+    assert "cleo" in (course / "out" / "html").read_text()
+    exported = lab("cohort.export", "--to", "gradescope", cwd=course)
+    assert [one["title"] for one in exported.results if one["status"] == "warn"] == [
+        "dan is left out"
+    ]
+    assert len(list((course / "cohort-gradescope").iterdir())) == 3
+    lab.ok("cohort.feedback", "--folder", "pages", "--project", str(course))
+    assert len(list((course / "pages").glob("*.md"))) == 4
+    secret = course / "whose.json"
+    lab.ok("cohort.report", "--to", "csv", "--pseudonyms", str(secret), "--project", str(course))
+    hidden = (course / "cohort-report.csv").read_text()
+    assert "ada" not in hidden
+    assert set(json.loads(secret.read_text())["ids"].values()) == {"ada", "bob é", "cleo", "dan"}
+
+
+def test_one_submission_is_graded(lab: Lab, course: Path) -> None:
+    words = ("cohort.grade", "--to", "gradescope", "--config", "cohort.toml", "--results", "r.json")
+    graded = lab(*words, "--submission", "hand ins/bob é", cwd=course)
+    assert graded.code == 0
+    assert json.loads((course / "r.json").read_text())["score"] == 4
+    broken = lab(*words, "--submission", "hand ins/dan.zip", cwd=course)
+    assert broken.code == 4
+    assert broken.error()["code"] == "tool_failed"
+
+
+def test_killed_at_any_moment_nothing_is_lost_and_nothing_is_there_twice(
+    lab: Lab, course: Path
+) -> None:
+    for number in range(120):
+        shutil.copytree(course / "hand ins" / "ada", course / "many" / f"s{number:03}")
+    argv = lab.argv("cohort.check", "many", json=True)
+    for moment in (0.6, 0.9, 1.2, 1.5):
+        child = lab.start(argv, cwd=course)
+        time.sleep(moment)
+        child.send_signal(signal.SIGKILL)
+        child.communicate(timeout=60)
+    last = lab("cohort.check", "many", cwd=course)
+    assert last.data["cohort"]["pass"] == 120
+    shown = lab("cohort.show", "s007", cwd=course)
+    assert len(shown.data["checked"]) == 1
+
+
+def test_ctrl_c_ends_soon_and_leaves_a_store(lab: Lab, course: Path) -> None:
+    for number in range(400):
+        shutil.copytree(course / "hand ins" / "ada", course / "many" / f"s{number:03}")
+    child = lab.start(lab.argv("cohort.check", "many", json=True), cwd=course)
+    store = course / "cohort.db"
+    while not store.exists():
+        time.sleep(0.05)
+    time.sleep(0.5)
+    os.kill(child.pid, signal.SIGINT)
+    out, err = child.communicate(timeout=60)
+    assert child.returncode == 130, out + err
+    assert lab("cohort.status", cwd=course).data["cohort"]["repositories"] == 400
+
+
+def test_a_worker_that_dies_takes_one_repository_with_it(lab: Lab, course: Path) -> None:
+    own = (
+        "import os, time\n"
+        + OWN
+        + """
+    if "kill" in repository.text("README.md"):
+        os.kill(os.getpid(), 9)
+    if "sleep" in repository.text("README.md"):
+        time.sleep(60)
+"""
+    )
+    (course / "our checks.py").write_text(own)
+    (course / "cohort.toml").write_text("timeout = 3\n" + COHORT)
+    for name, readme in {"eve": "kill", "fay": "sleep"}.items():
+        shutil.copytree(course / "hand ins" / "ada", course / "hand ins" / name)
+        (course / "hand ins" / name / "README.md").write_text(readme)
+    (course / "hand ins" / "cleo.zip").unlink()
+    answer = lab("cohort.check", "cohort.toml", cwd=course)
+    expect_no_traceback(answer)
+    details = {one["title"]: one["detail"] for one in answer.results}
+    assert answer.data["cohort"]["pass"] == 1
+    assert details["eve"] == "cohort.read: The worker died twice, with code -9."
+    assert details["fay"] == "cohort.read: It took longer than 3 seconds."
+
+
+def test_what_was_typed_wrongly_is_one_error(lab: Lab, course: Path) -> None:
+    for words, code in (
+        (("cohort.check", "nowhere"), "no_such_path"),
+        (("cohort.check", "hand ins", "--again", "eve"), "invalid_option"),
+        (("cohort.check", "hand ins", "--workers", "0"), "invalid_option"),
+        (("cohort.status",), "no_such_path"),
+        (("cohort.status", "--store", "cohort.toml"), "invalid_store"),
+    ):
+        answer = lab(*words, cwd=course)
+        assert (answer.code, answer.error()["code"]) == (2, code), shlex.join(words)
+        assert answer.error()["remedy"]
