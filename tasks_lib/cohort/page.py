@@ -146,7 +146,8 @@ def _distribution(graded: Sequence[Graded]) -> str:
         for text, y in ((count or "", top - 4), (bounds, _HEIGHT - 4)):
             parts.append(f'<text x="{left + wide / 2}" y="{y}">{text}</text>')
     return (
-        '<section aria-labelledby="scores"><h2 id="scores">Scores</h2><figure>'
+        '<section aria-labelledby="scores"><h2 id="scores">Scores</h2>'
+        '<figure tabindex="0" role="group" aria-labelledby="scores">'
         f'<svg class="scores" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
         f'aria-label="{described}">{"".join(parts)}</svg>'
         f"<figcaption>Hand-ins by per cent of the points; {html.escaped(without)}</figcaption>"

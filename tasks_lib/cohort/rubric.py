@@ -113,14 +113,18 @@ def expect_known(rubric: Iterable[Row], known: Collection[str] = tuple(registry.
             raise LabError(text, ErrorCode.WRONG_SETTING, remedy=remedy)
 
 
-def grade(
+def grade(  # noqa: PLR0913 - what a grade is made of
     hand_in: HandIn,
     examined: Examined,
     rubric: Sequence[Row],
     late: Late | None = None,
     submitted: str = "",
+    *,
+    known: Collection[str] = registry.KNOWN,
 ) -> Graded:
     """Return the grade of a hand-in; `submitted` is the ISO 8601 time of what was examined.
+
+    An error that is of none of the `known` checks, nor of the rubric's, ended the run early.
 
     The score is exact until the end, and then rounded once to a hundredth of a point, halves up.
 
@@ -134,7 +138,7 @@ def grade(
     maximum = sum((one.maximum for one in counted), Fraction(0))
     lost, why = _lost(hand_in.due, submitted, late, maximum)
     earned = _earned(counted, maximum)
-    if earned is None or _ended_early(examined.findings, rubric):
+    if earned is None or _ended_early(examined.findings, rubric, known):
         return Graded(hand_in, examined, marks, None, rounded(maximum), 0.0, submitted, why)
     score = rounded(max(earned - lost, Fraction(0)))
     penalty = rounded(min(lost, earned))
@@ -155,10 +159,12 @@ def _earned(counted: Sequence[_Judged], maximum: Fraction) -> Fraction | None:
     return earned / possible * maximum if possible else None
 
 
-def _ended_early(findings: Iterable[Finding], rubric: Sequence[Row]) -> bool:
+def _ended_early(
+    findings: Iterable[Finding], rubric: Sequence[Row], known: Collection[str]
+) -> bool:
     """Return whether an error is not one of a check: then other checks may be missing."""
     for one in findings:
-        is_of_a_check = one.check in registry.KNOWN or any(row.covers(one.check) for row in rubric)
+        is_of_a_check = one.check in known or any(row.covers(one.check) for row in rubric)
         if one.status is Status.ERROR and not is_of_a_check:
             return True
     return False
@@ -180,8 +186,10 @@ def _judged(row: Row, findings: Iterable[Finding]) -> _Judged:
         )
         return _Judged(row, None, text, is_error=True)
     if not seen:
-        skipped = ", ".join(statuses) or "no check of this row"
-        return _Judged(row, None, f"not judged: {skipped} could not be told here")
+        text = "not judged: no check of this row looked at anything"
+        if statuses:
+            text = f"not judged: {', '.join(statuses)} could not be told here"
+        return _Judged(row, None, text)
     passed = len(seen) - len(failed)
     text = f"{passed} of {len(seen)} checks passed"
     if failed:

@@ -131,6 +131,12 @@ def test_points(
     assert answer.maximum == round(sum(row.points for row in rubric if not row.advice), 2)
 
 
+def test_an_error_of_a_check_that_the_rubric_does_not_count_is_told_by_the_known_ones() -> None:
+    found = "lock.fresh=p own.readme=e"
+    assert graded(found, LOCKS).score is None
+    assert graded(found, LOCKS, known=["lock.fresh", "own.readme"]).score == 4
+
+
 def test_a_mark_says_why() -> None:
     locks, agreement, tips = graded(
         "lock.fresh=e agreement.python=f agreement.locks=p", LOCKS, SHARED, TIPS
