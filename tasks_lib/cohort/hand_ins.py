@@ -190,8 +190,8 @@ def _expect(path: Path, line: int, known: Mapping[str, str]) -> None:
     for name in ("due", SUBMITTED):
         told = known.get(name, "")
         try:
-            moment(told or "2000-01-01")
-        except LabError:
+            moment(told or "2000-01-01", ends_day=True)
+        except (LabError, OverflowError):
             text = f"The {name} of {id_} is no date or time by ISO 8601: {told!r:.60}."
             raise invalid(text, path, line, _VALID_TIME) from None
 

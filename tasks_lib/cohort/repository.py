@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import os
 import re
 from fnmatch import fnmatchcase
@@ -114,20 +115,23 @@ def content(source: Path) -> str:
     """
     made = hashlib.sha256()
     try:
-        if not source.is_dir():
-            with files.opened(source) as stream:
-                while chunk := stream.read(_CHUNK):
-                    made.update(chunk)
-            return made.hexdigest()
+        if source.is_dir():
+            _add_facts(made, source)
+            return "-".join(filter(None, (commit(source), made.hexdigest()[:16])))
+        with files.opened(source) as stream:
+            while chunk := stream.read(_CHUNK):
+                made.update(chunk)
     except OSError as error:
         raise unreadable(source, str(source), str(error.strerror)) from None
-    for number, entry in enumerate(_walked(source)):
+    return made.hexdigest()
+
+
+def _add_facts(made: hashlib._Hash, folder: Path) -> None:
+    """Add to a hash what the disk says of each file in a folder."""
+    for entry in itertools.islice(_walked(folder), _MOST):
         facts = entry.stat(follow_symlinks=False)
-        made.update(os.fsencode(entry.path[len(str(source)) :]))
+        made.update(os.fsencode(entry.path[len(str(folder)) :]))
         made.update(b"\0%d %d %d\0" % (facts.st_mode, facts.st_size, facts.st_mtime_ns))
-        if number == _MOST:
-            break
-    return "-".join(filter(None, (commit(source), made.hexdigest()[:16])))
 
 
 def _walked(root: Path) -> Iterator[os.DirEntry[str]]:

@@ -54,6 +54,8 @@ _DAMAGED = (
     EOFError,
     NotImplementedError,
     RecursionError,
+    LookupError,
+    ArithmeticError,
     ValueError,
     gzip.BadGzipFile,
 )
@@ -229,7 +231,19 @@ class _Bounded:
     def __init__(self, stream: IO[bytes]) -> None:
         """Read nothing yet."""
         self._stream = stream
-        self.seek, self.tell, self.seekable = stream.seek, stream.tell, stream.seekable
+        self.tell, self.seekable = stream.tell, stream.seekable
+
+    def seek(self, place: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a place, which the archive says too.
+
+        Raises:
+            ValueError: There is no such place.
+
+        """
+        try:
+            return self._stream.seek(place, whence)
+        except OSError as error:
+            raise ValueError(error.strerror) from None
 
     def read(self, size: int = -1) -> bytes:
         """Return the next bytes.
@@ -279,7 +293,7 @@ def _unpack_zip(stream: IO[bytes], target: _Target) -> None:
                 raise target.refused(name, "it is encrypted")
             if member.compress_type not in _METHODS:
                 raise target.refused(name, "it is compressed by a method other than deflate")
-            if member.is_dir():
+            if name.endswith("/"):
                 target.folder(name)
                 continue
             with archive.open(member) as content:

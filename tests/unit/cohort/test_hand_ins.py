@@ -112,6 +112,7 @@ HEAD = "id,source,due\n"
             2,
             "due of ada.*2026-11-30T23:59",
         ),
+        "a due behind all time": (f"{HEAD}ada,a,9999-12-31\n", 2, "due of ada"),
         "a submitted of another country": (
             "id,source,submitted\nada,a,30.11.2026\n",
             2,

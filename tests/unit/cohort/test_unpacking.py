@@ -112,6 +112,11 @@ def test_a_hard_link_within_an_archive_is_kept(scratch: Path) -> None:
     assert found_in(archive, scratch)["c.md"] == "text"
 
 
+def test_what_has_no_name_is_left_out(scratch: Path) -> None:
+    archive = zipped(scratch.with_name("e.zip"), ("", "a", 0), ("b.md", "b", 0))
+    assert found_in(archive, scratch) == {"b.md": "b"}
+
+
 def test_names_that_are_not_utf_8(scratch: Path) -> None:
     latin = tarred(
         scratch.with_name("n.tar"),
@@ -186,6 +191,11 @@ REFUSED: dict[str, tuple[str, Callable[[Path], object], str]] = {
             zipped(p, ("a", b"text", 0), method=0), lambda d: d.replace(b"text", b"next")
         ),
         "damaged .*CRC",
+    ),
+    "zip: a list before its beginning": (
+        "a.zip",
+        lambda p: damaged(zipped(p, ("a", "", 0)), lambda d: d[:-6] + b"\xff\0\0\0" + d[-2:]),
+        "damaged",
     ),
     "zip: none": ("a.zip", lambda p: p.write_bytes(b"Rar!"), "damaged"),
     "zip: a large name": ("a.zip", lambda p: zipped(p, ("a" * 300, "", 0)), "too long"),
