@@ -164,6 +164,15 @@ def same_sets(one: Sequence[Tree], other: Sequence[Tree], pythons: str) -> bool 
     return False
 
 
+def together(trees: Sequence[Tree], pythons: str) -> set[tuple[int, ...]] | None:
+    """Return which markers hold together in some environment, as their numbers."""
+    grid = _Grid.of(trees, pythons)
+    if grid is None:
+        return None
+    rows = zip(*map(grid.everywhere, trees), strict=True)
+    return {tuple(number for number, holds in enumerate(row) if holds) for row in rows}
+
+
 def never(tree: Tree) -> bool | None:
     """Return whether a marker holds nowhere, on any Python."""
     if tree == ALWAYS:

@@ -219,10 +219,15 @@ class _Comparison:
         if what in uv_lock_settings.LENIENT:
             has = {uv_requirement.from_row(row).key for row in locked}
             wanted = [one for one in wanted if one.key in has or one.name in self.names]
-        yield from self._compared(what, wanted, locked)
+        rows = [uv_requirement.from_row(row) for row in locked]
+        if what in uv_lock_settings.EXACT:
+            wanted, rows = map(uv_requirement.clause_by_clause, (wanted, rows))
+        yield from self._told(what, wanted, rows)
 
     def _compared(self, what: str, wanted: Sequence[Asked], locked: Sequence[Any]) -> Iterator[str]:
-        rows = [uv_requirement.from_row(row) for row in locked]
+        return self._told(what, wanted, [uv_requirement.from_row(row) for row in locked])
+
+    def _told(self, what: str, wanted: Sequence[Asked], rows: Sequence[Asked]) -> Iterator[str]:
         for here, there in uv_requirement.differences(wanted, rows, self.pythons):
             yield _pair(what, here, there)
 

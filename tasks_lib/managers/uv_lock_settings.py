@@ -29,6 +29,8 @@ LISTS = {
 }
 #: Those that uv does not miss in a lock that has no package of that name (0.13.9).
 LENIENT = ("constraint-dependencies", "override-dependencies")
+#: That whose bounds uv compares one by one.
+EXACT = ("build-constraint-dependencies",)
 ENVIRONMENTS = {"environments": "supported-markers", "required-environments": "required-markers"}
 #: An option: its key in the lock, and the value that is not recorded.
 _OPTIONS = {
@@ -143,7 +145,7 @@ def _described(one: Mapping[str, Any]) -> tuple[Any, ...]:
     return (
         canonicalize_name(str(one.get("name", ""))),
         canonicalize_version(str(one.get("version", ""))),
-        tuple(row.key for row in rows),
+        tuple(row.key for row in uv_requirement.clause_by_clause(rows)),
         tuple(row.marker for row in rows),
         uv_requirement.clauses(uv_requirement.specifier(one.get("requires-python", ""))),
         tuple(map(canonicalize_name, extras)),

@@ -71,6 +71,16 @@ class Asked:
         return replace(self, marker=marker_equality.both(self.marker, *parts))
 
 
+def clause_by_clause(found: Iterable[Asked]) -> list[Asked]:
+    """Return requirements whose bounds are not compared as ranges."""
+    return [
+        replace(one, source=("registry", clauses(one.bounds), *one.source[2:]))
+        if one.source[0] == "registry"
+        else one
+        for one in found
+    ]
+
+
 def normalised(name: object, what: str = "name") -> str:
     """Return a name as uv writes it.
 
@@ -102,7 +112,7 @@ def from_text(text: object) -> Asked:
     if found.marker:
         marker = _marker(str(found.marker))
     source = _address(found.url) if found.url else registry(found.specifier)
-    extras = tuple(sorted(map(canonicalize_name, found.extras)))
+    extras = tuple(sorted({*map(canonicalize_name, found.extras)}))
     return Asked(
         canonicalize_name(found.name), extras, source, marker, shown(text), found.specifier
     )
@@ -136,7 +146,7 @@ def read(written: Sequence[object]) -> list[Asked]:
 
 
 #: The signs whose bounds uv compares as one range of versions (0.13.9): `==1.*,<2` is `==1.*`.
-_RANGES = {">=", "<", ">", "~=", "!="}
+_RANGES = {">=", "<=", "<", ">", "~=", "!="}
 
 
 def specifier(text: object) -> SpecifierSet:
@@ -219,7 +229,7 @@ def from_row(row: Mapping[str, Any]) -> Asked:
     if unknown:
         unsure(f"uv.lock has a key that is not known here: {min(unknown)}")
     name = canonicalize_name(row["name"])
-    extras = tuple(sorted(map(canonicalize_name, row.get("extras", ()))))
+    extras = tuple(sorted({*map(canonicalize_name, row.get("extras", ()))}))
     marker = _marker(row["marker"]) if "marker" in row else ALWAYS
     bounds = specifier(row.get("specifier", ""))
     return Asked(name, extras, _row_source(row, bounds), marker, _row_text(row), bounds)
@@ -281,7 +291,8 @@ def differences(
     for _, (here, there) in sorted(pairs.items()):
         same = _same(here, there, pythons)
         if same is None:
-            reason = f"whether {shown(here[0].text)!r} and {shown(there[0].text)!r} mean the same"
+            sides = [shown(" and ".join(_texts(side))) for side in (here, there)]
+            reason = f"whether {sides[0]} means the same as {sides[1]}"
         if same is False:
             yield _texts(here), _texts(there)
     if reason:
@@ -294,22 +305,44 @@ def _texts(found: Sequence[Asked]) -> list[str]:
 
 def _same(wanted: Sequence[Asked], locked: Sequence[Asked], pythons: str) -> bool | None:
     """Return whether two lists of requirements of one package mean the same, None if uncertain."""
-    keys = {one.key for one in wanted}
-    if keys != {one.key for one in locked}:
-        loose = {_loose(one) for one in wanted} == {_loose(one) for one in locked}
-        return None if loose else False
-    answers = []
-    for key in keys:
+    if not wanted or not locked:
+        return False
+    answers: set[bool | None] = {{one.key for one in wanted} == {one.key for one in locked}}
+    for key in {one.key for one in wanted} if True in answers else ():
         here = [one.marker for one in wanted if one.key == key]
         there = [one.marker for one in locked if one.key == key]
-        answers.append(marker_equality.same_sets(here, there, pythons))
-    if False in answers:
-        return False
-    return None if None in answers else True
+        answers.add(marker_equality.same_sets(here, there, pythons))
+    if False not in answers:
+        return None if None in answers else True
+    return None if _have_one_effect(wanted, locked, pythons) else False
+
+
+def _have_one_effect(wanted: Sequence[Asked], locked: Sequence[Asked], pythons: str) -> bool:
+    """Return whether two lists may ask for the same, in other words, in every environment.
+
+    uv 0.13.9 takes some of these for the same: `six` is `six` and `six; os_name == 'nt'`.
+    """
+    both = [*wanted, *locked]
+    found = marker_equality.together([one.marker for one in both], pythons)
+    if found is None:
+        return True
+    for numbers in found:
+        here = [both[number] for number in numbers if number < len(wanted)]
+        there = [both[number] for number in numbers if number >= len(wanted)]
+        if _effect(here) != _effect(there):
+            return False
+    return True
+
+
+def _effect(found: Sequence[Asked]) -> tuple[object, ...]:
+    """Return what requirements of one package ask for together."""
+    texts = {str(one.bounds) for one in found if one.source[0] == "registry"}
+    bounds = SpecifierSet(",".join(filter(None, texts)))
+    extras = {extra for one in found for extra in one.extras}
+    return ({_loose(one) for one in found}, extras, bounds.to_range())
 
 
 def _loose(one: Asked) -> tuple[object, ...]:
-    """Return a key in which two spellings of an address are one, and bounds are a range."""
-    parts = [unquote(part).rstrip("/").lower() for part in one.source if isinstance(part, str)]
-    bounds = one.bounds.to_range() if one.source[0] == "registry" else None
-    return (*one.key[:2], bounds, *parts)
+    """Return where a package is from, in a form in which two spellings of an address are one."""
+    parts = (part for part in one.source if isinstance(part, str))
+    return tuple(unquote(part).rstrip("/").lower() for part in parts)

@@ -52,6 +52,8 @@ FRESH: dict[str, Row] = {
     "a marker by another name": (TOP, "platform_system == 'Windows'", "sys_platform == 'win32'"),
     "Pythons with zeros": (TOP, '">=3.11"', '">=3.11.0"'),
     "a hole in the Pythons": (TOP, '">=3.11"', '">=3.11,!=3.11.4"'),
+    "bounds of at most": (TOP, "six>=1.10.0,<2", "six>=1.10,<2,<=3"),
+    "an extra of a package twice": (TOP, '"demo-app[cli]"', '"demo-app[cli,CLI]"'),
     "a requirement twice": (TOP, '"zipp>=3.1"', '"zipp>=3.1", "zipp >= 3.1.0"'),
     "an extra in another case": (TOP, "All = ", "all = "),
     "a group in another case": (TOP, "Lint = ", "LINT = "),
@@ -133,6 +135,12 @@ STALE: dict[str, tuple[*Row, str]] = {
     "a folder's requirement": (LIB, "six>=1", "six>=1.5", "lib: six>=1.5"),
 }
 UNSURE: dict[str, tuple[*Row, str]] = {
+    "one requirement as two": (
+        TOP,
+        '"zipp>=3.1"',
+        "\"zipp>=3.1; os_name == 'a'\", \"zipp>=3.1; os_name != 'a'\"",
+        "means the same as zipp>=3.1",
+    ),
     "dynamic requirements": (CORE, '["version"]', '["version", "dependencies"]', "dynamic"),
     "no Pythons": (TOP, 'requires-python = ">=3.11"\n', "", "no requires-python"),
     "a version of uv": (
