@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from tasks_lib.cohort.repository import Repository
 from tasks_lib.cohort.settings import Require
 from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
 from tasks_lib.execution import streams
+from tasks_lib.managers.base import LOCK_FRESH
 from tasks_lib.managers.pyproject_rules import CONFIG_PYPROJECT
 from tasks_lib.ownership.facts import Facts
 from tasks_lib.project.project import Project
@@ -31,9 +33,9 @@ if TYPE_CHECKING:
     from tasks_lib.cohort.own_checks import OwnCheck
     from tasks_lib.session.combos import Combo
 
-#: how many results of one repository are kept, and how long each text may be: a repository may
-#: make thousands
-_MOST = 200
+#: how many results of one check are kept, and how long each text may be: a repository may make
+#: thousands
+_MOST = 20
 _LONGEST = 1000
 #: the families of the checks that need no more than files
 _FAMILIES = frozenset({"agreement", "conda"})
@@ -72,11 +74,12 @@ def examine(root: Path, name: str, content: str, wanted: Wanted) -> Examined:
     found: list[Result] = []
     combo: Combo | None = None
     try:
+        found += _of_files(root, wanted)
         session = _opened(root)
         combo = session.combo
         found.extend(_looked_at(session, wanted))
     except LabError as error:
-        found.append(_ended(error))
+        found += _ended(error, wanted)
     except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError, OSError) as error:
         text = f"{type(error).__name__}: {error}"
         found.append(COHORT_READ.result(Status.ERROR, text))
@@ -95,21 +98,26 @@ def unread(name: str, content: str, why: str) -> Examined:
     return Examined(name, (Finding.of(COHORT_READ.result(Status.ERROR, why)),), content)
 
 
+def _of_files(root: Path, wanted: Wanted) -> Iterator[Result]:
+    """Yield what is told without a manifest."""
+    repository = Repository(root)
+    yield from requiring.files(wanted.require, repository)
+    for own in _own_checks(wanted.own):
+        yield from own.results(repository)
+
+
 def _opened(root: Path) -> Session:
     """Open the project of a folder, whatever stands above it and whatever this machine has."""
     project = Project.load(root, {}, new=True)
+    if not project.pyproject.path.is_file():
+        text = "There is no pyproject.toml."
+        raise LabError(text, ErrorCode.NO_PYPROJECT)
     session = Session.of(project, combos.declared(project))
     return session.untrusting()
 
 
 def _looked_at(session: Session, wanted: Wanted) -> Iterator[Result]:
-    project, repository = session.project, Repository(session.project.root)
-    yield from requiring.files(wanted.require, repository)
-    for own in _own_checks(wanted.own):
-        yield from own.results(repository)
-    if not project.pyproject.path.is_file():
-        yield CONFIG_PYPROJECT.result(Status.FAIL, "There is no pyproject.toml.")
-        return
+    project = session.project
     yield from _combo(session.combo, wanted)
     if project.conda_path:
         yield from conda_file_checked(project)
@@ -138,18 +146,33 @@ def _combo(combo: Combo, wanted: Wanted) -> Iterator[Result]:
     yield COHORT_COMBO.result(Status.FAIL, f"{text} {' or '.join(wanted.combos)}.")
 
 
-def _ended(error: LabError) -> Result:
-    """Return the result for what ended the check: a failure only where a manifest is wrong."""
-    if error.exit_code is ExitCode.BAD_REQUEST and error.code not in _OURS:
-        return CONFIG_PYPROJECT.of_error(Status.FAIL, error)
-    return COHORT_READ.of_error(Status.ERROR, error)
+def _ended(error: LabError, wanted: Wanted) -> Iterator[Result]:
+    """Yield the results for what ended the check: failures only where a manifest is wrong.
+
+    Then what depends on the manifest is one too.
+    """
+    if error.exit_code is not ExitCode.BAD_REQUEST or error.code in _OURS:
+        yield COHORT_READ.of_error(Status.ERROR, error)
+        return
+    yield CONFIG_PYPROJECT.of_error(Status.FAIL, error)
+    require = wanted.require
+    asked = {LOCK_FRESH: True, COHORT_COMBO: bool(wanted.combos)}
+    asked |= {requiring.PYTHON: bool(require.python), requiring.PACKAGES: bool(require.packages)}
+    for check, is_asked in asked.items():
+        if is_asked:
+            text = "It cannot be told without a valid pyproject.toml."
+            yield check.result(Status.FAIL, text, remedy=CONFIG_PYPROJECT.remedy)
 
 
 def _bounded(found: list[Result]) -> tuple[Finding, ...]:
     """Return what is stored: printable texts that are not too long, and not too many of them."""
     kept = []
-    for result in sorted(found, key=lambda one: -[*Status].index(one.status))[:_MOST]:
+    counts: Counter[str] = Counter()
+    for result in sorted(found, key=lambda one: -[*Status].index(one.status)):
         one = Finding.of(result)
+        counts[one.check] += 1
+        if counts[one.check] > _MOST:
+            continue
         kept.append(
             Finding(
                 one.check,

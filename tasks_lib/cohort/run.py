@@ -146,7 +146,6 @@ def check(progress: Progress, asked: Asked) -> Answer:
                 elif looked:
                     progress.say(tally.line())
                 looked = now
-        progress.say(tally.line())
     return answer(every.left_out, tally, path)
 
 
