@@ -119,5 +119,7 @@ def presentable(graded: Iterable[Graded]) -> list[Graded]:
             if (detail, remedy) != (finding.detail, finding.remedy):
                 finding = replace(finding, detail=detail, remedy=remedy)  # noqa: PLW2901 - shown
             findings.append(finding)
-        shown.append(replace(one, examined=replace(one.examined, findings=tuple(findings))))
+        evidence = without_secrets(one.examined.evidence, secrets)
+        examined = replace(one.examined, findings=tuple(findings), evidence=evidence)
+        shown.append(replace(one, examined=examined))
     return shown

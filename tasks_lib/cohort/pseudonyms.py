@@ -80,7 +80,8 @@ def _hidden(one: Graded, pseudonym: str) -> Graded:
     words = _words(one.hand_in)
     findings = tuple(_finding(finding, words, pseudonym) for finding in one.examined.findings)
     marks = (replace(mark, text=_without(mark.text, words, pseudonym)) for mark in one.marks)
-    examined = replace(one.examined, id=pseudonym, findings=findings, content="")
+    evidence = _without(one.examined.evidence, words, pseudonym)
+    examined = replace(one.examined, id=pseudonym, findings=findings, content="", evidence=evidence)
     hand_in = HandIn(pseudonym, "", due=one.hand_in.due)
     return replace(one, hand_in=hand_in, examined=examined, marks=tuple(marks), submitted="")
 

@@ -33,8 +33,6 @@ EXPORTS = (
 )
 #: those whose container grades one submission: they have `one(graded, settings) -> str`
 SINGLE = ("gradescope", "prairielearn", "classroom50")
-#: what a hand-in without a score is left out with
-NO_SCORE = "it has no score, since a check could not be carried out"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tasks_lib.cohort.exports import NO_SCORE, Exported, cells
+from tasks_lib.cohort.exports import Exported, cells
 from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 
 if TYPE_CHECKING:
@@ -46,17 +46,12 @@ def files(graded: Sequence[Graded], settings: Settings) -> Exported:
         remedy = meant(own, _IDS, Remedy(f"Use one of {', '.join(_IDS)}"))
         raise LabError(text, ErrorCode.WRONG_SETTING, remedy=remedy)
     rows = []
-    left_out = {}
-    for one in graded:
-        ids = _ids(one.hand_in, own)
-        reason = NO_SCORE if one.score is None else _unfit(ids)
-        if reason or one.score is None:
-            left_out[one.hand_in.id] = reason
-            continue
+    maximum = settings.maximum
+    found, left_out = cells.scored(graded, lambda hand_in: _unfit(_ids(hand_in, own)), maximum)
+    for one, score in found:
         name = cells.name(one.hand_in.name or one.hand_in.id).replace(_POINTS, "Points-Possible")
         section = cells.name(one.hand_in.columns.get("Section", ""))
-        rows.append([name, *ids, section, cells.number(one.score)])
-    maximum = settings.maximum
+        rows.append([name, *_ids(one.hand_in, own), section, cells.number(score)])
     if maximum is None:
         maximum = max((one.maximum for one in graded), default=0.0)
     head = ["Student", *_IDS, "Section", title]

@@ -13,14 +13,19 @@ import io
 import re
 from typing import TYPE_CHECKING
 
+from tasks_lib.cohort import rubric
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution.streams import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+
+    from tasks_lib.cohort.base import Graded, HandIn
 
 _FORMULA = re.compile("""((?:^|[,;|\\t\\r\\n])[\\s"']*)(?=[=+@\uff1d\uff0b\uff0d\uff20-])""")
 _LONGEST = 1000
+#: what a hand-in without a score is left out with
+NO_SCORE = "it has no score, since a check could not be carried out"
 
 
 def name(text: str) -> str:
@@ -48,6 +53,29 @@ def expect_title(text: str) -> str:
     said = f"The assignment's title {text!r} cannot stand in a CSV file."
     remedy = Remedy("Give it a title of one line that does not begin with =, +, - or @")
     raise LabError(said, ErrorCode.WRONG_SETTING, remedy=remedy)
+
+
+def scored(
+    graded: Iterable[Graded], unfit: Callable[[HandIn], str], maximum: float | None = None
+) -> tuple[list[tuple[Graded, float]], dict[str, str]]:
+    """Return the grades that get a row, with their scores, and why the others get none.
+
+    `unfit` says why a course system would not find a student. With a `maximum`, which the
+    assignment has there, scores are converted to it.
+    """
+    rows = []
+    left_out = {}
+    for one in graded:
+        reason = NO_SCORE if one.score is None else unfit(one.hand_in)
+        if reason or one.score is None:
+            left_out[one.hand_in.id] = reason
+            continue
+        score = one.score
+        if maximum is not None and one.maximum:
+            part = rubric.exact(score) / rubric.exact(one.maximum)
+            score = rubric.rounded(part * rubric.exact(maximum))
+        rows.append((one, score))
+    return rows, left_out
 
 
 def table(rows: Iterable[Sequence[str]]) -> str:

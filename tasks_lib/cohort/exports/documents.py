@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks_lib.cohort.exports import Exported
 from tasks_lib.cohort.naming import file_name
-from tasks_lib.errors import LabError
+from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.execution.streams import printable
 from tasks_lib.results import Status
 
@@ -40,7 +40,7 @@ def each(graded: Sequence[Graded], settings: Settings, one: Callable[..., str]) 
         try:
             text = one(row, settings)
         except LabError as error:
-            if error.code.exit_code.name == "BAD_REQUEST":
+            if error.exit_code is ExitCode.BAD_REQUEST:
                 raise
             left_out[row.hand_in.id] = error.message
         else:

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks_lib.cohort import rubric
-from tasks_lib.cohort.exports import NO_SCORE, Exported, cells
+from tasks_lib.cohort.exports import Exported, cells
 from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 
 if TYPE_CHECKING:
@@ -38,19 +37,11 @@ def files(graded: Sequence[Graded], settings: Settings) -> Exported:
         remedy = Remedy("Set the maximum that the grade has in Moodle; scores are converted to it")
         raise LabError(text, ErrorCode.WRONG_SETTING, remedy=remedy)
     rows = [[own, "name", title, f"{title} feedback"]]
-    left_out = {}
-    for one in graded:
-        identifier = _identifier(one.hand_in, own)
-        reason = NO_SCORE if one.score is None else _unfit(identifier, own)
-        if reason or one.score is None:
-            left_out[one.hand_in.id] = reason
-            continue
-        score = one.score
-        if maximum is not None and one.maximum:
-            whole = rubric.exact(one.maximum)
-            score = rubric.rounded(rubric.exact(score) * rubric.exact(maximum) / whole)
+    found, left_out = cells.scored(graded, lambda hand_in: _unfit(hand_in, own), maximum)
+    for one, score in found:
         feedback = "; ".join(f"{mark.name}: {mark.text}" for mark in one.marks)
         name = cells.name(one.hand_in.name or one.hand_in.id)
+        identifier = _identifier(one.hand_in, own)
         rows.append([identifier, name, cells.number(score), cells.name(feedback)])
     return Exported({"moodle.csv": cells.table(rows)}, left_out)
 
@@ -64,8 +55,9 @@ def _identifier(hand_in: HandIn, own: str) -> str:
     return hand_in.columns.get(own, "") or hand_in.id
 
 
-def _unfit(identifier: str, own: str) -> str:
-    """Return why Moodle would not find the student by this; PHP takes `0` for nothing."""
+def _unfit(hand_in: HandIn, own: str) -> str:
+    """Return why Moodle would not find the student; PHP takes `0` for nothing."""
+    identifier = _identifier(hand_in, own)
     if identifier in {"", "0"}:
         return f"it has no {own} that Moodle could find"
     return cells.unsafe(identifier)

@@ -10,7 +10,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from tasks_lib.cohort import rubric
-from tasks_lib.cohort.exports import NO_SCORE, Exported, cells
+from tasks_lib.cohort.exports import Exported, cells
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,15 +37,11 @@ def files(graded: Sequence[Graded], settings: Settings) -> Exported:
     """Return `grades.csv`, nbgrader's name for it."""
     title = cells.expect_title(settings.title)
     rows: list[Sequence[str]] = [_COLUMNS]
-    left_out = {}
-    for one in graded:
+    found, left_out = cells.scored(graded, lambda hand_in: cells.unsafe(hand_in.id))
+    for one, score in found:
         hand_in = one.hand_in
-        reason = NO_SCORE if one.score is None else cells.unsafe(hand_in.id)
-        if reason or one.score is None:
-            left_out[hand_in.id] = reason
-            continue
-        raw = rubric.rounded(rubric.exact(one.score) + rubric.exact(one.penalty))
-        points = (raw, one.penalty, one.score, one.maximum)
+        raw = rubric.rounded(rubric.exact(score) + rubric.exact(one.penalty))
+        points = (raw, one.penalty, score, one.maximum)
         times = (_time(hand_in.due, ends_day=True), _time(one.submitted))
         names = map(cells.name, (*_names(hand_in), hand_in.email))
         rows.append([title, *times, hand_in.id, *names, *map(str, points)])

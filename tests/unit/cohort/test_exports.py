@@ -179,6 +179,7 @@ def test_canvas_knows_a_student_by_its_own_columns() -> None:
     settings = replace(SETTINGS, identifier="SIS User ID", maximum=20)
     _, points, row = rows(export("canvas", [graded("0042")], settings).texts["canvas.csv"])
     assert row[1:4] == ["", "0042", ""]
+    assert row[5] == "15", "converted to that maximum"
     assert points == ["    Points Possible", "", "", "", "", "20"]
 
 

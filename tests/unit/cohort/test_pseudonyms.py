@@ -29,7 +29,7 @@ def graded(id_: str = "lovelace") -> Graded:
     text = f"/srv/{id_}/uv.lock of Ada King (ADA@uni.example, group Red 7): adapt it, {id_}x"
     finding = Finding("lock.fresh", Status.FAIL, text, text, text, f"src/{id_}/x.py", 3)
     marks = (Mark("locks", 0, 5, text, ("lock.fresh",)),)
-    examined = Examined(id_, (finding,), "0123abc", "pip_uv")
+    examined = Examined(id_, (finding,), "0123abc", "pip_uv", text)
     return Graded(hand_in, examined, marks, 0, 5, 1, "2026-03-01T22:00:00Z", "1 day late")
 
 

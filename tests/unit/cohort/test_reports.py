@@ -40,7 +40,7 @@ def graded(
         check, title = f"lock.c{number}", f"Check {number} passes"
         findings.append(Finding(check, status, title, text, "Lock again: uv lock", "uv.lock", 3))
     marks = (Mark("locks", score, 10, "1 of 2 checks passed"),)
-    examined = Examined(id_, tuple(findings), "0123abc", "pip_uv", seconds=0.5)
+    examined = Examined(id_, tuple(findings), "0123abc", "pip_uv", text, 0.5)
     return Graded(HandIn(id_, "x", name=f"Name of {id_}"), examined, marks, score, 10, 0.5)
 
 
