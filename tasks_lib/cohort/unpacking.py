@@ -7,14 +7,17 @@ that nothing is ever written through a link.
 from __future__ import annotations
 
 import contextlib
+import functools
 import gzip
 import io
 import os
 import re
+import shutil
 import stat
 import struct
 import tarfile
 import tempfile
+import time
 import zipfile
 import zlib
 from pathlib import Path
@@ -22,7 +25,7 @@ from typing import IO, TYPE_CHECKING, cast
 
 from tasks_lib.cohort.hand_ins import is_archive
 from tasks_lib.errors import ErrorCode, LabError, Remedy
-from tasks_lib.execution import files
+from tasks_lib.execution import file_lock, files
 from tasks_lib.project.manifests import unreadable
 
 if TYPE_CHECKING:
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
 
     from tasks_lib.cohort.base import HandIn
 
+#: a folder in which an archive is unpacked, the lock of its worker in it, and the seconds that a
+#: worker may take to lock it
+_PREFIX, _LOCK, _SOON = "mlops-lab-unpacked-", "lock", 600
 _MOST_FILES = 20_000
 _MOST_BYTES = 512 << 20
 _LARGEST_FILE = 64 << 20
@@ -77,10 +83,27 @@ def folder_of(hand_in: HandIn, scratch: Path | None = None) -> Iterator[Path]:
         what = "is neither a folder nor an archive" if path.exists() else "does not exist"
         text = f"The source of {hand_in.id} {what}: {path}."
         raise LabError(text, ErrorCode.NO_SUCH_PATH, file=path, remedy=Remedy("Check its source"))
-    with tempfile.TemporaryDirectory(
-        prefix="mlops-lab-", dir=scratch, ignore_cleanup_errors=True
-    ) as made:
-        yield unpacked(path, Path(made))
+    shelf = scratch or Path(tempfile.gettempdir())
+    _clear(shelf)
+    made = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=shelf))
+    try:
+        with file_lock.taken(str(made / _LOCK), "unpack", lambda _: None):
+            root = made / "files"
+            root.mkdir()
+            yield unpacked(path, root)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+@functools.cache
+def _clear(shelf: Path) -> None:
+    """Delete what workers left that were killed, once in each worker."""
+    for made in shelf.glob(f"{_PREFIX}*"):
+        lock = made / _LOCK
+        with contextlib.suppress(OSError):
+            is_new = not lock.exists() and time.time() - made.stat().st_mtime < _SOON
+            if not is_new and not file_lock.is_held(str(lock)):
+                shutil.rmtree(made, ignore_errors=True)
 
 
 def unpacked(archive: Path, root: Path) -> Path:

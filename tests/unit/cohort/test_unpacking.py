@@ -15,6 +15,7 @@ import pytest
 from tasks_lib.cohort import unpacking
 from tasks_lib.cohort.base import HandIn
 from tasks_lib.errors import ErrorCode, LabError
+from tasks_lib.execution import file_lock
 from tests.cases import cases
 
 if TYPE_CHECKING:
@@ -83,6 +84,22 @@ def test_the_folder_in_an_archive_is_entered_and_deleted_after(scratch: Path, na
         assert (root / "a.py").read_text() == "ä"
         assert not (root / "a.py").stat().st_mode & 0o111
     assert list(scratch.iterdir()) == []
+
+
+def test_what_a_killed_worker_left_is_deleted_and_nothing_of_a_living_one(
+    tmp_path: Path, scratch: Path
+) -> None:
+    left = {
+        name: scratch / f"mlops-lab-unpacked-{name}" for name in ("killed", "old", "new", "lives")
+    }
+    for path in left.values():
+        (path / "files").mkdir(parents=True)
+    (left["killed"] / "lock").touch()
+    os.utime(left["old"], (1, 1))
+    archive = zipped(tmp_path / "a.zip", ("a.md", "", 0))
+    with file_lock.taken(str(left["lives"] / "lock"), "test", print):
+        assert found_in(archive, scratch) == {"a.md": ""}
+        assert {path.name for path in scratch.iterdir()} == {left["new"].name, left["lives"].name}
 
 
 def test_a_folder_is_its_own(tmp_path: Path, scratch: Path) -> None:
