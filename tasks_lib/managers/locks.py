@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import re
+import tomllib
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -11,10 +14,24 @@ from tasks_lib.project.manifests import LOCK, read_toml
 from tasks_lib.project.version_ranges import minor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 LOCK_AGAIN = Remedy("Lock again", ("invoke", "deps.lock"))
+_TEXT = r'"[^"\\\x00-\x1f\x7f]*"'
+_FILE = rf"""
+    \{{\ ?(?:url|file)\ =\ {_TEXT},\ hash\ =\ {_TEXT}
+    (?:,\ size\ =\ [1-9][0-9]{{0,17}})?(?:,\ upload-time\ =\ {_TEXT})?\ ?\}}
+"""
+#: The files of a package as uv and Poetry write them: most of a lock, and nothing asks for them.
+#: What is written otherwise is parsed.
+_FILES = re.compile(
+    rf"""
+    ^(?P<list>wheels|files)\ =\ \[(?P<rows>\n(?:\ \ \ \ {_FILE},\n)+)\]$
+    | ^sdist\ =\ {_FILE}$
+    """,
+    re.MULTILINE | re.VERBOSE,
+)
 
 
 class Origin(Enum):
@@ -57,6 +74,29 @@ class LockedPackage:
             return True
 
 
+def data(path: Path) -> Mapping[str, Any]:
+    """Return the data of a lock without the files of its packages. Not to be changed.
+
+    Raises:
+        LabError: The lock cannot be read.
+
+    """
+    return read_toml(path, bounds=LOCK, parse=_parsed)[0]
+
+
+@functools.lru_cache(maxsize=1)  # each part that looks at a lock reads it
+def _parsed(text: str) -> dict[str, Any]:
+    return tomllib.loads(_FILES.sub(_without_files, text))
+
+
+def _without_files(found: re.Match[str]) -> str:
+    """Return an empty value in as many lines."""
+    if not found["list"]:
+        return "sdist = {}"
+    lines = "\n" * found["rows"].count("\n")
+    return f"{found['list']} = [{lines}]"
+
+
 def read(path: Path, parse: Callable[[dict[str, Any]], LockedPackage]) -> tuple[LockedPackage, ...]:
     """Return the packages in the tables `[[package]]` of a lock, none without a lock.
 
@@ -67,13 +107,13 @@ def read(path: Path, parse: Callable[[dict[str, Any]], LockedPackage]) -> tuple[
     if not path.is_file():
         return ()
     try:
-        data, _ = read_toml(path, bounds=LOCK)
+        found = data(path)
     except LabError as error:
         if error.code is ErrorCode.CANNOT_READ:
             raise
         raise _damaged(path, error.message, error.line) from None
     try:
-        return tuple(parse(row) for row in data.get("package", []))
+        return tuple(parse(row) for row in found.get("package", []))
     except (AttributeError, KeyError, TypeError):
         raise _damaged(path, "it does not list packages.") from None
 

@@ -6,11 +6,14 @@ It is what `poetry check --lock` calls (poetry/console/commands/check.py, Poetry
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+import io
+import json
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
+from tasks_lib.managers import locks
 from tasks_lib.managers.poetry_check import CHANGED, CONFIG_POETRY, members_behind
 from tasks_lib.managers.poetry_tables import dependency_tables
-from tasks_lib.project.manifests import PYPROJECT, invalid
+from tasks_lib.project.manifests import PYPROJECT, invalid, read_text
 from tasks_lib.results import Status
 
 if TYPE_CHECKING:
@@ -107,6 +110,25 @@ def _classifiers(pyproject: PyProject) -> tuple[list[str], list[str]]:
     )
 
 
+class _Head(NamedTuple):
+    """What Poetry's Locker opens as the lock, which was parsed already: no more than it needs."""
+
+    text: str
+
+    @classmethod
+    def of(cls, manager: Manager) -> _Head:
+        """Return the comment with Poetry's version, and the hash."""
+        comment = read_text(manager.lock_path).partition("\n")[0]
+        digest = locks.data(manager.lock_path).get("metadata", {}).get("content-hash")
+        if not comment.startswith("#") or not isinstance(digest, str):
+            comment = "#"
+        return cls(f"{comment}\n[metadata]\ncontent-hash = {json.dumps(digest)}\n")
+
+    def open(self, mode: str, encoding: str = "utf-8") -> IO[Any]:
+        """Return a stream of bytes or of text."""
+        return io.BytesIO(self.text.encode(encoding)) if "b" in mode else io.StringIO(self.text)
+
+
 def fits(manager: Manager) -> tuple[bool | None, str]:
     """Return whether the lock has the hash of the manifest, by Poetry's rules for its format.
 
@@ -116,7 +138,8 @@ def fits(manager: Manager) -> tuple[bool | None, str]:
 
     data: Mapping[str, Any] = manager.project.pyproject.data
     try:
-        fresh = Locker(manager.lock_path, dict(data)).is_fresh()
+        lock: Any = _Head.of(manager)
+        fresh = Locker(lock, dict(data)).is_fresh()
     except (AttributeError, TypeError) as error:
         text = f"{PYPROJECT}: Poetry cannot read it: {error}."
         raise invalid(text, PYPROJECT) from None

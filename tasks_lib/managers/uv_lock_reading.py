@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name, canonicalize_version
 
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import files
-from tasks_lib.managers import marker_equality, uv_groups, uv_lock_settings, uv_requirement
+from tasks_lib.managers import locks, marker_equality, uv_groups, uv_lock_settings, uv_requirement
 from tasks_lib.managers.locks import LOCK_AGAIN
 from tasks_lib.managers.uv_requirement import (
     Asked,
@@ -27,7 +27,7 @@ from tasks_lib.managers.uv_requirement import (
     unusable,
 )
 from tasks_lib.managers.uv_sources import Manifest, Scope, Workspace, listed, relative, table
-from tasks_lib.project.manifests import LOCK, PYPROJECT, PyProject, read_toml
+from tasks_lib.project.manifests import PYPROJECT, PyProject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -78,7 +78,7 @@ def judge(root: Path) -> Freshness:
 def _lock(path: Path) -> Mapping[str, Any]:
     """Return the data of a lock in which the parts that count here have their types."""
     try:
-        data, _ = read_toml(path, bounds=LOCK)
+        data = locks.data(path)
     except LabError as error:
         if error.code is ErrorCode.CANNOT_READ:
             raise

@@ -18,7 +18,7 @@ from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import files
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from packaging.specifiers import SpecifierSet
@@ -142,13 +142,17 @@ def too_large(shown: str, largest: int = files.LARGEST) -> LabError:
 
 
 def read_toml(
-    path: Path, shown: str = "", bounds: Bounds | None = None
+    path: Path,
+    shown: str = "",
+    bounds: Bounds | None = None,
+    *,
+    parse: Callable[[str], dict[str, Any]] = tomllib.loads,
 ) -> tuple[dict[str, Any], str]:
     """Return the data and the text of a TOML file, by default of a manifest."""
     text = read_text(path, shown)
     (bounds or MANIFEST).expect(text.encode(), shown or path.name)
     try:
-        data = tomllib.loads(text.replace("\r\n", "\n"))
+        data = parse(text.replace("\r\n", "\n"))
     except (ValueError, RecursionError) as error:
         line = _line_of_fault(text, error)
         raise broken(shown or path.name, "TOML", line, error) from None
