@@ -17,6 +17,10 @@ _INTERRUPTED = 130
 _PLAIN = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-")
 _TOOL_MISSING = 3
 _TOOL_FAILED = 4
+#: Bytes of address space below which no task gets as far as an answer. At the very end of its
+#: memory Python may loop for ever: an exception table that keeps the last instruction needs an int
+#: (`exception_unwind` in ceval.c, seen with 3.11.7).
+_LEAST_MEMORY = 64000000
 
 
 def main(argv: "list[str] | None" = None, *, own_tasks: bool = True, typed: str = "") -> int:
@@ -35,6 +39,8 @@ def main(argv: "list[str] | None" = None, *, own_tasks: bool = True, typed: str 
     argv = sys.argv[1:] if argv is None else argv
     if sys.version_info < OLDEST:
         return _refuse_old_python(argv)
+    if not _has_room():
+        return _end_without_memory(argv)
     try:
         return _start(argv, own_tasks=own_tasks, typed=typed)
     except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - a fault is raised again
@@ -59,6 +65,16 @@ def _refuse(argv: "list[str]", error: BaseException, seconds: float) -> int:
     if not isinstance(error, LabError):  # its traceback is wanted
         raise error
     return refuse_error(argv, error, seconds=seconds)
+
+
+def _has_room() -> bool:
+    """Return whether the limit of address space, where there is one, leaves room for a task."""
+    try:
+        import resource  # noqa: PLC0415 - Windows has none
+    except ImportError:
+        return True
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return limit == resource.RLIM_INFINITY or limit >= _LEAST_MEMORY
 
 
 def _end_without_memory(argv: "list[str]") -> int:
