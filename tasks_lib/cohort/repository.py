@@ -93,7 +93,7 @@ class Repository:
         for number, entry in enumerate(_walked(self.root)):
             if number == _MOST:
                 text = f"The repository has more than {_MOST} files and folders."
-                remedy = Remedy("Remove what is no source, such as a committed environment")
+                remedy = Remedy("Remove what is not source code, such as a committed environment")
                 raise LabError(text, ErrorCode.FILE_TOO_LARGE, remedy=remedy)
             if _is_part(self.root, entry):
                 found.append(os.path.relpath(entry.path, self.root).replace(os.sep, "/"))

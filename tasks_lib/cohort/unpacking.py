@@ -199,7 +199,7 @@ class _Target:
         path = self._path(name)
         other = self._root.joinpath(*self._parts(first))
         if not other.is_file() or other.is_symlink():
-            raise self.refused(name, "it links to what is no file of the archive")
+            raise self.refused(name, "it links to what is not a file of the archive")
         if path:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.link(other, path)
@@ -243,7 +243,7 @@ class _Target:
                 raise self.refused(name, "it is in a folder that is a file")
         whole = "/".join(parts).casefold()
         if whole in self._folders and not (is_folder and self._folders[whole]):
-            raise self.refused(name, "its name is there twice, or differs in case alone")
+            raise self.refused(name, "its name occurs twice, or differs in case alone")
         self._folders[whole] = is_folder
         return self._root.joinpath(*parts)
 
@@ -299,7 +299,7 @@ def _unpack_tar(stream: IO[bytes], target: _Target) -> None:
                 # a file has content
                 target.file(name, member.size, cast("IO[bytes]", archive.extractfile(member)))
             else:
-                raise target.refused(name, "it is no file, folder or link")
+                raise target.refused(name, "it is not a file, folder or link")
         # tarfile takes a damaged header for the end
         stream.seek(archive.offset)
         if stream.read(_TAR_BLOCK) != bytes(_TAR_BLOCK):
@@ -325,7 +325,7 @@ def _unpack_zip(stream: IO[bytes], target: _Target) -> None:
                 elif kind in {0, stat.S_IFREG}:
                     target.file(name, member.file_size, content)
                 else:
-                    raise target.refused(name, "it is no file, folder or link")
+                    raise target.refused(name, "it is not a file, folder or link")
 
 
 def _name_in_zip(member: zipfile.ZipInfo) -> str:
