@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from tasks_lib.cohort.base import presentable
 from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
+from tasks_lib.results import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -101,8 +102,11 @@ def expect_score(graded: Graded) -> float:
 
     """
     if graded.score is None:
-        reasons = "; ".join(mark.text for mark in graded.marks if mark.points is None)
-        text = f"{graded.hand_in.id} has no score: {reasons or 'nothing could be judged'}."
+        failed = graded.examined.with_status(Status.ERROR)
+        reasons = [f"{one.check}: {one.detail or one.title}" for one in failed]
+        reasons = reasons or [mark.text for mark in graded.marks if mark.points is None]
+        said = "; ".join(dict.fromkeys(reasons)) or "nothing could be judged"
+        text = f"{graded.hand_in.id} has no score: {said.rstrip('.')}."
         remedy = Remedy("Run it again; the grader failed, not the student")
         raise LabError(text, ErrorCode.TOOL_FAILED, remedy=remedy)
     return graded.score

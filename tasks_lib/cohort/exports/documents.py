@@ -56,8 +56,10 @@ def cut(text: str, length: int) -> str:
 
 def summary(graded: Graded) -> str:
     """Return the grade in one sentence."""
+    if graded.score is None and not graded.examined.with_status(Status.ERROR):
+        return "There is no score: nothing could be judged here."
     if graded.score is None:
-        return "There is no score: a check could not be carried out, which is nobody's fault."
+        return "There is no score: a check could not be carried out, which is no fault of yours."
     text = f"{graded.score:g} of {graded.maximum:g} points"
     if graded.late:
         text += f" ({graded.late}: -{graded.penalty:g})"

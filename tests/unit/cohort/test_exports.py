@@ -496,6 +496,10 @@ def test_a_system_without_a_word_for_it_gets_no_file_where_there_is_no_score(nam
     with pytest.raises(LabError) as raised:
         grade_one(name, graded(score=None), settings)
     assert raised.value.code is ErrorCode.TOOL_FAILED
+    ours = Finding("cohort.read", Status.ERROR, "it could be read", "The disk is full.")
+    unread = replace(graded(score=None), examined=Examined("ada", (ours,)))
+    with pytest.raises(LabError, match=r"no score: cohort.read: The disk is full\. Next"):
+        grade_one(name, unread, settings)
 
 
 def test_the_registry() -> None:

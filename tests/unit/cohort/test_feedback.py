@@ -65,7 +65,9 @@ def test_what_where_and_what_next() -> None:
 
 def test_where_there_is_no_score_and_no_rubric() -> None:
     none = replace(graded(), score=None)
-    assert "There is no score" in feedback.page(none, "Lab 1").splitlines()[0]
+    assert "no fault of yours" in feedback.page(none, "Lab 1").splitlines()[0]
+    untold = replace(none, examined=Examined("ada", ()))
+    assert "nothing could be judged" in feedback.page(untold, "Lab 1").splitlines()[0]
     plain = replace(graded(), marks=(), examined=Examined("ada", (FAILED,)), penalty=0)
     assert feedback.page(plain, "Lab 1").startswith("# Lab 1: fail\n")
     assert "## Points" not in feedback.page(plain, "Lab 1")
