@@ -12,7 +12,7 @@ from tasks_lib.checks import look_at
 from tasks_lib.checks.registry import FACT_CHECKS
 from tasks_lib.checks.selection import Selection
 from tasks_lib.checks.tools import conda_file_checked
-from tasks_lib.cohort import own_checks, requiring
+from tasks_lib.cohort import own_checks, requiring, tree_checks
 from tasks_lib.cohort.base import Examined, Finding
 from tasks_lib.cohort.repository import Repository
 from tasks_lib.cohort.settings import Require
@@ -101,6 +101,7 @@ def unread(name: str, content: str, why: str) -> Examined:
 def _of_files(root: Path, wanted: Wanted) -> Iterator[Result]:
     """Yield what is told without a manifest."""
     repository = Repository(root)
+    yield from tree_checks.look(repository)
     yield from requiring.files(wanted.require, repository)
     for own in _own_checks(wanted.own):
         yield from own.results(repository)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks_lib.checks import registry
-from tasks_lib.cohort import examining, own_checks, requiring
+from tasks_lib.cohort import examining, own_checks, requiring, tree_checks
 from tasks_lib.cohort.rubric import expect_known, grade
 from tasks_lib.cohort.settings import Settings
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: the column of a roster, or of a fetch, with the time of what was handed in
 SUBMITTED = "submitted"
+#: the checks of hand-ins alone, beside those of the registry
+CHECKS = (*examining.CHECKS, *requiring.CHECKS, *tree_checks.CHECKS)
 
 
 def settings_of(store: Store) -> Settings:
@@ -34,7 +36,10 @@ def settings_of(store: Store) -> Settings:
 
 def known(settings: Settings) -> list[str]:
     """Return the ids of all checks of a class: the built-in ones and its own."""
-    ids = [*registry.KNOWN, *(check.id for check in (*examining.CHECKS, *requiring.CHECKS))]
+    ids = [
+        *registry.KNOWN,
+        *(check.id for check in (*examining.CHECKS, *requiring.CHECKS, *tree_checks.CHECKS)),
+    ]
     if settings.checks:
         ids += [one.row.id for one in own_checks.load(settings.checks)]
     return ids

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib import bootstrap
-from tasks_lib.cohort import fetching, hand_ins, own_checks, pool
+from tasks_lib.cohort import fetching, grading, hand_ins, own_checks, pool
 from tasks_lib.cohort.examining import Wanted, unread
 from tasks_lib.cohort.repository import content
+from tasks_lib.cohort.rubric import expect_known
 from tasks_lib.cohort.settings import Settings
 from tasks_lib.cohort.store import Store
 from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
@@ -118,6 +119,7 @@ def check(progress: Progress, asked: Asked) -> Answer:
     settings = asked.settings()
     every = hand_ins.read(settings.source)
     _expect_known(_words(asked.again), every.hand_ins)
+    expect_known(settings.rubric, grading.known(settings))
     key = _asked(settings)
     path = store_of("", settings)
     tally = Tally(len(every.hand_ins), path)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tasks_lib.checks import registry
 from tasks_lib.cli import command_line
 from tasks_lib.cli.request import Scope
-from tasks_lib.cohort import settings
+from tasks_lib.cohort import grading, settings
 from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.errors import ErrorCode, ExitCode
 from tasks_lib.managers import MANAGERS
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from invoke.parser.argument import Argument
     from invoke.parser.context import ParserContext
 
+    from tasks_lib.results import Check
     from tasks_lib.tools.variables import Variables
 
 _PART = re.compile(r"(?s)(<!-- made from the code[^>]*-->\n).*?(<!-- end -->\n)")
@@ -64,7 +65,8 @@ def written() -> dict[Path, str]:
     """Return the text that each page with such a part should have."""
     parts = {
         "reference/tasks.md": _tasks(),
-        "reference/checks.md": _checks(),
+        "reference/checks.md": _checks(registry.KNOWN.values()),
+        "reference/cohort-checks.md": _checks(grading.CHECKS),
         "reference/exit-codes.md": _exit_codes(),
         "reference/errors.md": _errors(),
         "reference/json.md": _json(),
@@ -156,10 +158,10 @@ def _flags(option: Argument) -> str:
     return ", ".join([_code(f"--{long}"), *[_code(f"-{name}") for name in short]])
 
 
-def _checks() -> str:
+def _checks(checks: Iterable[Check]) -> str:
     blocks = []
-    for check, row in registry.KNOWN.items():
-        heading = f"## {registry.family(check)}"
+    for row in checks:
+        heading = f"## {row.family}"
         if heading not in blocks:
             blocks.append(heading)
         facts = (
@@ -168,7 +170,7 @@ def _checks() -> str:
             f"- Why: {row.why}",
             f"- Remedy: {row.remedy}.",
         )
-        blocks += [f"### {check}", "\n".join(facts)]
+        blocks += [f"### {row.id}", "\n".join(facts)]
     return "\n\n".join(blocks)
 
 
