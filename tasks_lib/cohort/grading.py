@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tasks_lib.checks import registry
 from tasks_lib.cohort import examining, own_checks, requiring, tree_checks
+from tasks_lib.cohort.hand_ins import SUBMITTED
 from tasks_lib.cohort.rubric import expect_known, grade
 from tasks_lib.cohort.settings import Settings
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from tasks_lib.cohort.base import Graded
     from tasks_lib.cohort.store import Store
 
-#: the column of a roster, or of a fetch, with the time of what was handed in
-SUBMITTED = "submitted"
 #: the checks of hand-ins alone, beside those of the registry
 CHECKS = (*examining.CHECKS, *requiring.CHECKS, *tree_checks.CHECKS)
 
@@ -36,10 +35,7 @@ def settings_of(store: Store) -> Settings:
 
 def known(settings: Settings) -> list[str]:
     """Return the ids of all checks of a class: the built-in ones and its own."""
-    ids = [
-        *registry.KNOWN,
-        *(check.id for check in (*examining.CHECKS, *requiring.CHECKS, *tree_checks.CHECKS)),
-    ]
+    ids = [*registry.KNOWN, *(check.id for check in CHECKS)]
     if settings.checks:
         ids += [one.row.id for one in own_checks.load(settings.checks)]
     return ids
@@ -47,6 +43,9 @@ def known(settings: Settings) -> list[str]:
 
 def graded(store: Store, settings: Settings) -> Iterator[Graded]:
     """Yield the grade of each hand-in that was examined, by id."""
+    checks = {*known(settings)} - {examining.COHORT_READ.id}  # which ends a run early
     for hand_in, stored in store.latest():
         submitted = hand_in.columns.get(SUBMITTED, "")
-        yield grade(hand_in, stored.examined, settings.rubric, settings.late, submitted)
+        yield grade(
+            hand_in, stored.examined, settings.rubric, settings.late, submitted, known=checks
+        )
