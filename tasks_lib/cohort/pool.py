@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 _WAITING = 4
 #: a worker ends after so many repositories: what they left in its memory goes with it
 _REPOSITORIES = 500
+#: what takes a worker half a second to import, unless the process has it that it is forked from;
+#: then those of Poetry's own copies that it imports late: a worker does not get the path to them
+_IMPORTED = ["poetry.factory", "poetry.packages.locker", "trove_classifiers", "yaml"]
+_IMPORTED += ["fastjsonschema", "lark", "packaging.requirements"]
 
 
 @dataclass
@@ -44,11 +48,13 @@ def examined(
     work: Iterable[tuple[HandIn, str]], wanted: Wanted, limits: Settings
 ) -> Iterator[tuple[HandIn, Examined]]:
     """Yield each hand-in with what was found in it, as they come."""
-    start = "spawn" if os.name == "nt" else "forkserver"
+    context = multiprocessing.get_context("spawn" if os.name == "nt" else "forkserver")
+    if os.name != "nt":
+        context.set_forkserver_preload(_IMPORTED)
     pool = ProcessPool(
         max_workers=limits.workers,
         max_tasks=_REPOSITORIES,
-        context=multiprocessing.get_context(start),
+        context=context,
         initializer=_limit,
         initargs=[limits.memory],
     )
@@ -106,6 +112,8 @@ def _outcome(
         if not ended.is_second:
             return None
         return unread(name, content, f"The worker died twice, with code {error.exitcode}.")
+    except Exception as error:  # noqa: BLE001 - a fault of ours must not end the whole run
+        return unread(name, content, f"A fault of mlops-lab: {type(error).__name__}: {error}")
     return found
 
 

@@ -138,7 +138,8 @@ class Store:
 
         The results of others stay, and are no longer part of the class.
         """
-        rows = [(one.id, json.dumps(asdict(one), ensure_ascii=False)) for one in hand_ins]
+        # one at a time: a class may have ten thousand
+        rows = ((one.id, json.dumps(asdict(one), ensure_ascii=False)) for one in hand_ins)
         with self._told(), self._changed():
             self._file.execute("DELETE FROM class")
             self._file.execute("INSERT INTO class (source) VALUES (?)", (source,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 import tomllib
@@ -10,7 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
-from tasks_lib.project.manifests import LOCK, read_toml
+from tasks_lib.project.manifests import LOCK, parse_toml, read_text
 from tasks_lib.project.version_ranges import minor
 
 if TYPE_CHECKING:
@@ -27,8 +28,7 @@ _FILE = rf"""
 #: What is written otherwise is parsed.
 _FILES = re.compile(
     rf"""
-    ^(?P<list>wheels|files)\ =\ \[(?P<rows>\n(?:\ \ \ \ {_FILE},\n)+)\]$
-    | ^sdist\ =\ {_FILE}$
+    ^(?P<key>wheels|files|sdist)\ =\ (?:{_FILE}|\[\n(?:\ \ \ \ {_FILE},\n)+\])$
     """,
     re.MULTILINE | re.VERBOSE,
 )
@@ -81,20 +81,18 @@ def data(path: Path) -> Mapping[str, Any]:
         LabError: The lock cannot be read.
 
     """
-    return read_toml(path, bounds=LOCK, parse=_parsed)[0]
+    return _parsed(read_text(path), path.name)
 
 
 @functools.lru_cache(maxsize=1)  # each part that looks at a lock reads it
-def _parsed(text: str) -> dict[str, Any]:
-    return tomllib.loads(_FILES.sub(_without_files, text))
+def _parsed(text: str, name: str) -> dict[str, Any]:
+    return parse_toml(text, name, LOCK, _without_files)
 
 
-def _without_files(found: re.Match[str]) -> str:
-    """Return an empty value in as many lines."""
-    if not found["list"]:
-        return "sdist = {}"
-    lines = "\n" * found["rows"].count("\n")
-    return f"{found['list']} = [{lines}]"
+def _without_files(text: str) -> dict[str, Any]:
+    with contextlib.suppress(ValueError):
+        return tomllib.loads(_FILES.sub(r"\g<key> = []", text))
+    return tomllib.loads(text)  # for the line of what is wrong
 
 
 def read(path: Path, parse: Callable[[dict[str, Any]], LockedPackage]) -> tuple[LockedPackage, ...]:
@@ -107,15 +105,20 @@ def read(path: Path, parse: Callable[[dict[str, Any]], LockedPackage]) -> tuple[
     if not path.is_file():
         return ()
     try:
-        found = data(path)
+        return _packages(read_text(path), path.name, parse)
     except LabError as error:
         if error.code is ErrorCode.CANNOT_READ:
             raise
         raise _damaged(path, error.message, error.line) from None
-    try:
-        return tuple(parse(row) for row in found.get("package", []))
     except (AttributeError, KeyError, TypeError):
         raise _damaged(path, "it does not list packages.") from None
+
+
+@functools.lru_cache(maxsize=1)
+def _packages(
+    text: str, name: str, parse: Callable[[dict[str, Any]], LockedPackage]
+) -> tuple[LockedPackage, ...]:
+    return tuple(parse(row) for row in _parsed(text, name).get("package", []))
 
 
 def _damaged(path: Path, reason: str, line: int | None = None) -> LabError:

@@ -142,23 +142,29 @@ def too_large(shown: str, largest: int = files.LARGEST) -> LabError:
 
 
 def read_toml(
-    path: Path,
-    shown: str = "",
-    bounds: Bounds | None = None,
-    *,
-    parse: Callable[[str], dict[str, Any]] = tomllib.loads,
+    path: Path, shown: str = "", bounds: Bounds | None = None
 ) -> tuple[dict[str, Any], str]:
     """Return the data and the text of a TOML file, by default of a manifest."""
     text = read_text(path, shown)
-    (bounds or MANIFEST).expect(text.encode(), shown or path.name)
+    return parse_toml(text, shown or path.name, bounds), text
+
+
+def parse_toml(
+    text: str,
+    shown: str,
+    bounds: Bounds | None = None,
+    loads: Callable[[str], dict[str, Any]] = tomllib.loads,
+) -> dict[str, Any]:
+    """Return the data of a text in TOML, by default of a manifest."""
+    (bounds or MANIFEST).expect(text.encode(), shown)
     try:
-        data = parse(text.replace("\r\n", "\n"))
+        data = loads(text.replace("\r\n", "\n"))
     except (ValueError, RecursionError) as error:
         line = _line_of_fault(text, error)
-        raise broken(shown or path.name, "TOML", line, error) from None
+        raise broken(shown, "TOML", line, error) from None
     if bounds is None and _is_deep(data):
-        raise broken(shown or path.name, "TOML", None, RecursionError())
-    return data, text
+        raise broken(shown, "TOML", None, RecursionError())
+    return data
 
 
 def _is_deep(data: object) -> bool:

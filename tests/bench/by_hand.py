@@ -30,6 +30,7 @@ from tasks_lib.proof import channel  # noqa: E402
 from tasks_lib.session.session import Session  # noqa: E402
 from tasks_lib.tools import package_index  # noqa: E402 - a script: the project is put on the path first
 from tests import real_conda  # noqa: E402
+from tests.bench import cohort_rows  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -351,13 +352,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="counted runs of each side")
     parser.add_argument("--only", default="", help="a combo, or a part of its name")
-    parser.add_argument("--rows", choices=PARTS, help="one table alone")
+    parser.add_argument("--rows", choices=[*PARTS, "cohort"], help="one table alone")
+    parser.add_argument("--sizes", default="100,1000,10000", help="of the classes of `cohort`")
+    parser.add_argument("--reviewed", type=int, default=30, help="of these by repo-review too")
     options = parser.parse_args()
+    sizes = [*map(int, options.sizes.split(","))]
+    if options.rows == "cohort":
+        return int(cohort_rows.rows(sizes, options.reviewed, options.runs, say) > 0)
     with tempfile.TemporaryDirectory(prefix="mlops-lab bench ") as folder:
         place = prepare(Path(folder))
         say(f"medians of {options.runs} runs, seconds; in brackets what must not be exceeded")
         parts = [options.rows] if options.rows else PARTS
         missed = sum(PARTS[part](place, options.only, options.runs) for part in parts)
+        if not options.rows:
+            missed += cohort_rows.rows(sizes, options.reviewed, options.runs, say)
         say(f"{missed} rows miss their number")
     return int(missed > 0)
 

@@ -28,8 +28,7 @@ def _data(folder: Path, text: str) -> dict[str, Any]:
 
 def _without_files(data: dict[str, Any]) -> dict[str, Any]:
     for row in data["package"]:
-        row.update({key: [] for key in ("wheels", "files") if key in row})
-        row.update({key: {} for key in ("sdist",) if key in row})
+        row.update({key: [] for key in ("wheels", "files", "sdist") if key in row})
     return data
 
 
