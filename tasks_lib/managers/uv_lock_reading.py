@@ -306,11 +306,10 @@ class _Comparison:
         if set(extras) != locked and self.revision:
             yield _pair(f"the extras of {scope.own}", sorted(extras), sorted(locked))
         wanted = list(scope.lowered(uv_requirement.read(listed(project, "dependencies"))))
-        for name, written in extras.items():
-            under = [
-                asked.where(marker_equality.of_extra(name))
-                for asked in uv_requirement.read(written)
-            ]
+        optional = {name: uv_requirement.read(written) for name, written in extras.items()}
+        scope.expect_used("extra", optional)
+        for name, asked in optional.items():
+            under = [one.where(marker_equality.of_extra(name)) for one in asked]
             wanted += scope.lowered(under, extra=name)
         found = list(self._compared(scope.own, wanted, metadata.get("requires-dist", [])))
         if found and "version" in dynamic and any(one.name == scope.own for one in wanted):
@@ -320,10 +319,9 @@ class _Comparison:
 
     def _groups(self, what: str, scope: Scope, locked: Mapping[str, Any]) -> Iterator[str]:
         """Compare the dependency groups."""
-        wanted = {
-            name: list(scope.lowered(written, group=name))
-            for name, written in uv_groups.groups(scope.manifest).items()
-        }
+        flat = uv_groups.groups(scope.manifest)
+        scope.expect_used("group", flat)
+        wanted = {name: list(scope.lowered(asked, group=name)) for name, asked in flat.items()}
         has: dict[str, list[Mapping[str, Any]]]
         has = {canonicalize_name(name): rows for name, rows in locked.items()}
         if not self.revision or not what:

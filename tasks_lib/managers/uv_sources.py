@@ -199,6 +199,14 @@ class Scope:
             ]
             yield from self._split(asked, fitting)
 
+    def expect_used(self, key: str, lists: Mapping[str, Sequence[Asked]]) -> None:
+        """Refuse a source for an extra or group that does not require it, as uv does."""
+        for name, entries in self.manifest.sources.items():
+            for entry in entries:
+                where = canonicalize_name(str(entry.get(key, "")))
+                if where and all(one.name != name for one in lists.get(where, ())):
+                    unusable(f"the {key} {where:.60} of a source does not require {name:.60}")
+
     def _entries(self, name: str) -> list[Mapping[str, Any]] | None:
         return self.manifest.sources.get(name, self.workspace.top.sources.get(name))
 

@@ -149,6 +149,12 @@ UNSURE: dict[str, tuple[*Row, str]] = {
         '[tool.uv]\nrequired-version = ">=0.9"\n',
         "required-version",
     ),
+    "a source for an extra without it": (
+        TOP,
+        'index = "pypi", marker',
+        'extra = "cli", index = "pypi", marker',
+        "does not require",
+    ),
     "a newer lock": ("uv.lock", "version = 1\n", "version = 2\n", "form 2.5"),
     "a newer revision": ("uv.lock", "revision = 5\n", "revision = 99\n", "form 1.99"),
     "a folder outside": (TOP, '"libs/lib"', '"../lib"', "outside"),
