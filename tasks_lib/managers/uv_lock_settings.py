@@ -46,8 +46,6 @@ Conflict = frozenset[tuple[str, str, str]]
 _PYPI = "https://pypi.org/simple"
 _SPAN = re.compile(r"P?(?:(\d+) ?w(?:eeks?)?)?,? ?(?:(\d+) ?d(?:ays?)?)?", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
-#: How far the zones of the earth are apart from UTC.
-_ZONES = timedelta(hours=14)
 
 
 @dataclass(frozen=True)
@@ -172,7 +170,7 @@ def _newer(label: str, wanted: object, has: object) -> Iterator[str]:
         spans = (_span(wanted), _span(has))
         same = spans[0] == spans[1] if any(spans) else _same_time(wanted, has)
     if same is None:
-        unsure(f"{label} depends on the time zone of the machine")
+        unsure(f"{label} is another time than in uv.lock, or a day in another time zone")
     if not same:
         yield f"{label}: {wanted} in the settings, {has or 'nothing'} in uv.lock"
 
@@ -188,18 +186,19 @@ def _span(value: object) -> tuple[int, int] | None:
 
 
 def _same_time(wanted: str, has: str) -> bool | None:
-    """Return whether two times are one; a date ends with its day, in some zone."""
+    """Return whether two times are one; a date ends with its day, in some zone.
+
+    Where they differ, uv 0.13.9 may keep the lock: nothing in it may be newer than both.
+    """
     try:
         locked = datetime.fromisoformat(has)
         time = datetime.fromisoformat(wanted)
     except ValueError:
         unsure(f"the time {wanted!r:.40} is not known here")
     if not _DATE.fullmatch(wanted):
-        return time == locked if time.tzinfo else None
+        return True if time.tzinfo and time == locked else None
     time = time.replace(tzinfo=UTC) + timedelta(days=1)
-    if time == locked:
-        return True
-    return None if abs(time - locked) <= _ZONES else False
+    return True if time == locked else None
 
 
 def conflicts(workspace: Workspace, locked: Sequence[Sequence[Mapping[str, str]]]) -> Iterator[str]:

@@ -114,7 +114,6 @@ STALE: dict[str, tuple[*Row, str]] = {
     ),
     "an environment": (TOP, ", \"sys_platform == 'win32'\"]", "]", "environments"),
     "conflicts": (TOP, '[[{ extra = "cli" }, { group = "lint" }]]', "[]", "conflicts"),
-    "a time": (TOP, "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", "exclude-newer"),
     "a resolution": (TOP, "[tool.uv]\n", '[tool.uv]\nresolution = "lowest-direct"\n', "resolution"),
     "metadata by hand": (TOP, 'version = "0.10.2"', 'version = "0.10.1"', "dependency-metadata"),
     "a build system": (
@@ -177,6 +176,7 @@ UNSURE: dict[str, tuple[*Row, str]] = {
         'https://mirror.example" }\n\n[[package]]\nname = "lib',
         "https://mirror.example",
     ),
+    "another time": (TOP, "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", "exclude-newer"),
     "a limit that a user may set": (
         TOP,
         'exclude-newer = "2026-01-01T00:00:00Z"',
