@@ -159,7 +159,7 @@ class ErrorCode(StrEnum):
         "This needs code of a repository, and nobody has said that its checkout is trusted.",
     )
     NOT_UTF8 = "not_utf8", 2, "A file is not encoded as UTF-8."
-    NO_ANSWER = "no_answer", 4, "An index, channel or repository does not answer."
+    NO_ANSWER = "no_answer", 4, "An index, channel, repository or scheduler does not answer."
     NO_CHANNEL = "no_channel", 4, "No conda channel answers, and none could be built."
     NO_COMMAND = "no_command", 2, "No command was given."
     NO_CONDA_FILE = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tasks_lib.execution.redaction import held, without_secrets
 from tasks_lib.results import Status
@@ -49,6 +49,12 @@ class Finding:
         """Return what is stored of a result."""
         remedy, file = str(result.remedy), str(result.file or "")
         return cls(result.id, result.status, result.title, result.detail, remedy, file, result.line)
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Finding:
+        """Return what was stored as JSON."""
+        fields: dict[str, Any] = {**data, "status": Status(data["status"])}
+        return cls(**fields)
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,7 @@ def fetched(
     children: Children | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Fetched]:
-    """Yield each hand-in when it is fetched into `folder`; one that is not an address as it is.
+    """Yield each hand-in when it is fetched into `folder`; one that is no address as it is.
 
     That of its `ref` is taken, else the newest of the main branch; with `before_due`, the last one
     before its time, by the committer's clock. The column `submitted` has the commit's time.
@@ -158,7 +158,7 @@ def _prepare(folder: Path) -> None:
 
 
 class _Fetcher:
-    """Fetches one hand-in at a time in each thread, and lets a busy host rest."""
+    """Fetches one hand-in at a time in each thread, and lets a host rest that asks for it."""
 
     def __init__(self, folder: Path, before_due: bool, children: Children) -> None:
         """Begin with no host that rests."""
@@ -292,13 +292,11 @@ class _Clone:
 def _expect_allowed(hand_in: HandIn) -> None:
     """Refuse an address of another kind, and a name that git would take for something else."""
     if not _ALLOWED.match(hand_in.source):
-        text = (
-            f"The source of {hand_in.id} is not an address that is fetched: {hand_in.source:.100}."
-        )
+        text = f"The source of {hand_in.id} is no address that is fetched: {hand_in.source:.100}."
         remedy = Remedy("Write it with https://, ssh:// or file://")
         raise LabError(text, ErrorCode.NOT_SUPPORTED, remedy=remedy)
     if hand_in.ref and not _REF.fullmatch(hand_in.ref):
-        text = f"The ref of {hand_in.id} is not a branch, tag or commit: {hand_in.ref!r:.100}."
+        text = f"The ref of {hand_in.id} is no branch, tag or commit: {hand_in.ref!r:.100}."
         raise LabError(text, ErrorCode.UNKNOWN_REVISION, remedy=UNKNOWN_REVISION.remedy)
 
 

@@ -103,7 +103,7 @@ def _in_folder(folder: Path) -> Class:
 
 
 def _left_out(entry: os.DirEntry[str], id_: str, *, archive: bool) -> str:
-    """Return why an entry of a folder is not a hand-in, empty where it is one."""
+    """Return why an entry of a folder is no hand-in, empty where it is one."""
     if entry.name.startswith(".") or entry.name in _NO_HAND_IN:
         return "hidden"
     if not (entry.is_dir() or (archive and entry.is_file())):
@@ -192,7 +192,7 @@ def _expect(path: Path, line: int, known: Mapping[str, str]) -> None:
         try:
             moment(told or "2000-01-01", ends_day=True)
         except (LabError, OverflowError):
-            text = f"The {name} of {id_} is not a date or time of ISO 8601: {told!r:.60}."
+            text = f"The {name} of {id_} is no date or time by ISO 8601: {told!r:.60}."
             raise invalid(text, path, line, _VALID_TIME) from None
 
 

@@ -46,18 +46,39 @@ class _Running:
 
 def examined(
     work: Iterable[tuple[HandIn, str]], wanted: Wanted, limits: Settings
-) -> Iterator[tuple[HandIn, Examined]]:
-    """Yield each hand-in with what was found in it, as they come."""
+) -> Iterator[Examined]:
+    """Yield what was found in each hand-in, as they come."""
+    pool = started(limits)
+    try:
+        yield from through(pool, work, wanted, limits)
+    finally:
+        pool.stop()  # type: ignore[no-untyped-call]
+        pool.join()
+
+
+def started(limits: Settings) -> ProcessPool:
+    """Return a pool of processes."""
     context = multiprocessing.get_context("spawn" if os.name == "nt" else "forkserver")
     if os.name != "nt":
         context.set_forkserver_preload(_IMPORTED)
-    pool = ProcessPool(
+    return ProcessPool(
         max_workers=limits.workers,
         max_tasks=_REPOSITORIES,
         context=context,
         initializer=_limit,
         initargs=[limits.memory],
     )
+
+
+def can_start() -> bool:
+    """Return whether this process may have others: one that is marked as a daemon may not."""
+    return not multiprocessing.current_process().daemon
+
+
+def through(
+    pool: ProcessPool, work: Iterable[tuple[HandIn, str]], wanted: Wanted, limits: Settings
+) -> Iterator[Examined]:
+    """Yield what was found in each hand-in by a pool that others may use too."""
     running: dict[concurrent.futures.Future[Examined], _Running] = {}
 
     def give(hand_in: HandIn, content: str, *, is_second: bool = False) -> None:
@@ -66,26 +87,22 @@ def examined(
 
     waiting = iter(work)
     is_over = False
-    try:
-        while running or not is_over:
-            while not is_over and len(running) < limits.workers * _WAITING:
-                row = next(waiting, None)
-                is_over = row is None
-                if row is not None:
-                    give(*row)
-            done, _ = concurrent.futures.wait(
-                running, timeout=1, return_when=concurrent.futures.FIRST_COMPLETED
-            )
-            for future in done:
-                ended = running.pop(future)
-                found = _outcome(future, ended, limits)
-                if found is None:
-                    give(ended.hand_in, ended.content, is_second=True)
-                else:
-                    yield ended.hand_in, found
-    finally:
-        pool.stop()  # type: ignore[no-untyped-call]
-        pool.join()
+    while running or not is_over:
+        while not is_over and len(running) < limits.workers * _WAITING:
+            row = next(waiting, None)
+            is_over = row is None
+            if row is not None:
+                give(*row)
+        done, _ = concurrent.futures.wait(
+            running, timeout=1, return_when=concurrent.futures.FIRST_COMPLETED
+        )
+        for future in done:
+            ended = running.pop(future)
+            found = _outcome(future, ended, limits)
+            if found is None:
+                give(ended.hand_in, ended.content, is_second=True)
+            else:
+                yield found
 
 
 def _one(hand_in: HandIn, content: str, wanted: Wanted) -> Examined:

@@ -17,7 +17,7 @@ from tasks_lib.execution import files
 from tasks_lib.project.manifests import LOCK, read_text, read_toml, unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 _MOST = 20_000
 _WILD = re.compile(r"[*?\[]")
@@ -90,10 +90,10 @@ class Repository:
     def _paths(self) -> tuple[str, ...]:
         """Return the path of each file and folder."""
         found = []
-        for number, entry in enumerate(_walked(self.root)):
+        for number, entry in enumerate(walked(self.root)):
             if number == _MOST:
                 text = f"The repository has more than {_MOST} files and folders."
-                remedy = Remedy("Remove what is not source code, such as a committed environment")
+                remedy = Remedy("Remove what is no source, such as a committed environment")
                 raise LabError(text, ErrorCode.FILE_TOO_LARGE, remedy=remedy)
             if _is_part(self.root, entry):
                 found.append(os.path.relpath(entry.path, self.root).replace(os.sep, "/"))
@@ -128,13 +128,19 @@ def content(source: Path) -> str:
 
 def _add_facts(made: hashlib._Hash, folder: Path) -> None:
     """Add to a hash what the disk says of each file in a folder."""
-    for entry in itertools.islice(_walked(folder), _MOST):
+    for entry in itertools.islice(walked(folder), _MOST):
         facts = entry.stat(follow_symlinks=False)
         made.update(os.fsencode(entry.path[len(str(folder)) :]))
         made.update(b"\0%d %d %d\0" % (facts.st_mode, facts.st_size, facts.st_mtime_ns))
 
 
-def _walked(root: Path) -> Iterator[os.DirEntry[str]]:
+def _is_git(entry: os.DirEntry[str]) -> bool:
+    return entry.name == GIT
+
+
+def walked(
+    root: Path, is_left_out: Callable[[os.DirEntry[str]], bool] = _is_git
+) -> Iterator[os.DirEntry[str]]:
     """Yield each entry below a folder but `.git`, in a stable order; follow no link."""
     folders = [str(root)]
     while folders:
@@ -143,7 +149,7 @@ def _walked(root: Path) -> Iterator[os.DirEntry[str]]:
         except OSError:
             continue  # a folder that nobody may open has no files to see
         for entry in entries:
-            if entry.name != GIT:
+            if not is_left_out(entry):
                 yield entry
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(entry.path)

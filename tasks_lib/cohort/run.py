@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib import bootstrap
-from tasks_lib.cohort import fetching, grading, hand_ins, own_checks, pool
+from tasks_lib.cohort import cluster, fetching, grading, hand_ins, own_checks, pool
+from tasks_lib.cohort.cluster import Where
 from tasks_lib.cohort.examining import Wanted, unread
 from tasks_lib.cohort.repository import content
 from tasks_lib.cohort.rubric import expect_known
@@ -49,6 +50,8 @@ class Asked:
     workers: str = ""
     again: str = ""
     fetch: bool = False
+    dask: str = ""
+    scheduler: str = ""
 
     def settings(self) -> Settings:
         """Return the settings of the class.
@@ -61,11 +64,32 @@ class Asked:
         settings = replace(settings, store=store_of(self.store, settings))
         if not self.workers:
             return settings
-        if not self.workers.isdecimal() or int(self.workers) == 0:
-            text = f"--workers must be a number above 0, and it is {self.workers!r}."
-            remedy = Remedy("Use a number, such as --workers 2")
+        return replace(settings, workers=_number("workers", self.workers))
+
+    def where(self) -> Where | None:
+        """Return the workers of Dask, `None` where this machine's pool does it.
+
+        Raises:
+            LabError: Two options exclude each other, or a number is none.
+
+        """
+        given = {"workers": self.workers, "dask": self.dask, "scheduler": self.scheduler}
+        names = [f"--{name}" for name, value in given.items() if value]
+        if len(names) > 1:
+            text = f"{names[0]} and {names[1]} exclude each other."
+            remedy = Remedy(f"Leave out {names[0]}")
             raise LabError(text, ErrorCode.INVALID_OPTION, remedy=remedy)
-        return replace(settings, workers=int(self.workers))
+        if self.dask:
+            return Where(_number("dask", self.dask))
+        return Where(scheduler=self.scheduler) if self.scheduler else None
+
+
+def _number(option: str, text: str) -> int:
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    told = f"--{option} must be a number above 0, and it is {text!r}."
+    remedy = Remedy(f"Use a number, such as --{option} 2")
+    raise LabError(told, ErrorCode.INVALID_OPTION, remedy=remedy)
 
 
 def store_of(typed: str, settings: Settings | None = None) -> Path:
@@ -116,7 +140,7 @@ def row(found: Examined, store: Path) -> Result:
 
 def check(progress: Progress, asked: Asked) -> Answer:
     """Check the repositories of a class, and store what was found in each."""
-    settings = asked.settings()
+    settings, where = asked.settings(), asked.where()
     every = hand_ins.read(settings.source)
     _expect_known(_words(asked.again), every.hand_ins)
     expect_known(settings.rubric, grading.known(settings))
@@ -137,7 +161,11 @@ def check(progress: Progress, asked: Asked) -> Answer:
         gone = {found.id for found in failed}
         left = [one for one in here if one.id not in gone]
         todo = _todo(left, store, key, asked.again, tally)
-        for _, found in pool.examined(todo, wanted, settings):
+        if where:
+            results = cluster.examined(todo, wanted, settings, where)
+        else:
+            results = pool.examined(todo, wanted, settings)
+        for found in results:
             store.add(found, key)
             tally.add(found)
             tally.checked += 1

@@ -178,14 +178,14 @@ def _expect_requirements(file: PyProject, table: Mapping[str, Any]) -> None:
         except InvalidRequirement:
             found = None
         if found is None or found.url:
-            text = f"packages: {package!r:.60} is not a name with versions"
+            text = f"packages: {package!r:.60} is no name with versions"
             advice = 'Write it like "pandas>=2.2"'
             raise _wrong(file, text, ["require", "packages"], advice)
     python = table.get("python", "")
     try:
         SpecifierSet(python)
     except InvalidSpecifier:
-        text = f"python: {python!r:.60} is not a range of versions"
+        text = f"python: {python!r:.60} is no range of versions"
         advice = 'Write it like ">=3.11,<3.14"'
         raise _wrong(file, text, ["require", "python"], advice) from None
 
@@ -199,7 +199,7 @@ def _expect_finite(file: PyProject) -> None:
         numbers["late", key] = value
     for path, value in numbers.items():
         if isinstance(value, float) and not math.isfinite(value):
-            raise _wrong(file, f"{_shown(path)}{value} is not a number to count with", path)
+            raise _wrong(file, f"{_shown(path)}{value} is no number to count with", path)
 
 
 def _expect_late(file: PyProject, table: Mapping[str, Any]) -> None:

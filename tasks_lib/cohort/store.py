@@ -10,11 +10,10 @@ import json
 import sqlite3
 import time
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from tasks_lib.cohort.base import Examined, Finding, HandIn
 from tasks_lib.errors import ErrorCode, LabError, Remedy
-from tasks_lib.results import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -210,13 +209,9 @@ class Store:
 
 
 def _stored(row: sqlite3.Row) -> Stored:
-    findings = []
-    for one in json.loads(row["findings"]):
-        fields: dict[str, Any] = {**one, "status": Status(one["status"])}
-        findings.append(Finding(**fields))
     examined = Examined(
         row["repository"],
-        tuple(findings),
+        tuple(map(Finding.read, json.loads(row["findings"]))),
         row["content"],
         row["combo"],
         row["evidence"],

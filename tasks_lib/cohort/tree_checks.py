@@ -27,7 +27,7 @@ _LOGIN = re.compile(
 )
 #: by these files an environment is known
 _MARKS = ("pyvenv.cfg", "conda-meta/history")
-_CACHES = {
+CACHE_NAMES = {
     "__pycache__",
     ".pytest_cache",
     ".mypy_cache",
@@ -100,7 +100,7 @@ def _environments(paths: Sequence[str]) -> list[str]:
 def _caches(paths: Sequence[str]) -> list[str]:
     """Return the caches that are not in an environment."""
     inside = tuple(f"{place}/" for place in _environments(paths))
-    caches = [path for path in paths if path.rpartition("/")[2] in _CACHES]
+    caches = [path for path in paths if path.rpartition("/")[2] in CACHE_NAMES]
     return [path for path in caches if not path.startswith(inside)]
 
 

@@ -75,14 +75,11 @@ def folder_of(hand_in: HandIn, scratch: Path | None = None) -> Iterator[Path]:
         LabError: It does not exist, or `invalid_archive`, which names the part that is refused.
 
     """
+    expect_source(hand_in)
     path = Path(hand_in.source)
     if path.is_dir():
         yield path
         return
-    if not is_archive(path.name) or not os.path.lexists(path):
-        what = "is neither a folder nor an archive" if path.exists() else "does not exist"
-        text = f"The source of {hand_in.id} {what}: {path}."
-        raise LabError(text, ErrorCode.NO_SUCH_PATH, file=path, remedy=Remedy("Check its source"))
     shelf = scratch or Path(tempfile.gettempdir())
     _clear(shelf)
     made = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=shelf))
@@ -104,6 +101,21 @@ def _clear(shelf: Path) -> None:
             is_new = not lock.exists() and time.time() - made.stat().st_mtime < _SOON
             if not is_new and not file_lock.is_held(str(lock)):
                 shutil.rmtree(made, ignore_errors=True)
+
+
+def expect_source(hand_in: HandIn) -> None:
+    """Refuse a source that is neither a folder nor an archive.
+
+    Raises:
+        LabError: as of `folder_of`.
+
+    """
+    path = Path(hand_in.source)
+    if path.is_dir() or (is_archive(path.name) and os.path.lexists(path)):
+        return
+    what = "is neither a folder nor an archive" if path.exists() else "does not exist"
+    text = f"The source of {hand_in.id} {what}: {path}."
+    raise LabError(text, ErrorCode.NO_SUCH_PATH, file=path, remedy=Remedy("Check its source"))
 
 
 def unpacked(archive: Path, root: Path) -> Path:
@@ -199,7 +211,7 @@ class _Target:
         path = self._path(name)
         other = self._root.joinpath(*self._parts(first))
         if not other.is_file() or other.is_symlink():
-            raise self.refused(name, "it links to what is not a file of the archive")
+            raise self.refused(name, "it links to what is no file of the archive")
         if path:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.link(other, path)
@@ -243,7 +255,7 @@ class _Target:
                 raise self.refused(name, "it is in a folder that is a file")
         whole = "/".join(parts).casefold()
         if whole in self._folders and not (is_folder and self._folders[whole]):
-            raise self.refused(name, "its name occurs twice, or differs in case alone")
+            raise self.refused(name, "its name is there twice, or differs in case alone")
         self._folders[whole] = is_folder
         return self._root.joinpath(*parts)
 
@@ -299,7 +311,7 @@ def _unpack_tar(stream: IO[bytes], target: _Target) -> None:
                 # a file has content
                 target.file(name, member.size, cast("IO[bytes]", archive.extractfile(member)))
             else:
-                raise target.refused(name, "it is not a file, folder or link")
+                raise target.refused(name, "it is no file, folder or link")
         # tarfile takes a damaged header for the end
         stream.seek(archive.offset)
         if stream.read(_TAR_BLOCK) != bytes(_TAR_BLOCK):
@@ -325,7 +337,7 @@ def _unpack_zip(stream: IO[bytes], target: _Target) -> None:
                 elif kind in {0, stat.S_IFREG}:
                     target.file(name, member.file_size, content)
                 else:
-                    raise target.refused(name, "it is not a file, folder or link")
+                    raise target.refused(name, "it is no file, folder or link")
 
 
 def _name_in_zip(member: zipfile.ZipInfo) -> str:

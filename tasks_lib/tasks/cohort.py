@@ -22,6 +22,8 @@ _STORE = "the file with the results; else the one that the class names, or cohor
         "store": _STORE,
         "workers": "how many repositories are checked at once; else one for each processor",
         "again": "check these again though nothing changed: failed, errors, all, or ids",
+        "dask": "check with Dask: as many worker processes on this machine",
+        "scheduler": "check with the workers of Dask's scheduler at this address",
         "fetch": "fetch the hand-ins that are addresses, beside the store",
     },
 )
@@ -32,12 +34,14 @@ def check(
     store: str = "",
     workers: str = "",
     again: str = "",
+    dask: str = "",
+    scheduler: str = "",
     fetch: bool = False,
 ) -> Answer:
     """Check the repositories of a class by reading; what was checked before is not read again."""
     from tasks_lib.cohort.run import Asked, check
 
-    return check(progress, Asked(source, store, workers, again, fetch))
+    return check(progress, Asked(source, store, workers, again, fetch, dask, scheduler))
 
 
 @lab_task("cohort.status", scope=Scope.ANYWHERE, help={"store": _STORE})

@@ -186,6 +186,10 @@ TESTED = {
         "cohort/settings.py",
         "('invoke', 'docs', 'cohort-toml')",
     ): "unit/cohort/test_settings.py::test_the_remedy_shows_the_keys",
+    (
+        "cohort/cluster.py",
+        "('invoke', 'docs', 'cohort-many-machines')",
+    ): "cli/test_cohort_cluster.py::test_what_was_typed_wrongly_and_a_scheduler_of_another_kind",
     ("cohort/run.py", "('invoke', 'cohort.show', found.id, *named)"): CLASS,
     ("cohort/looking.py", "('invoke', 'cohort.status')"): CLASS,
     ("workflows/migration.py", "argv"): MOVED,

@@ -22,7 +22,7 @@ def test_a_worker_has_what_its_checks_import_late(tmp_path: Path) -> None:
         class_of.write(tmp_path / combo, class_of.make(7, combo, class_of.SIZES[0]).files)
         work.append((HandIn(combo, str(tmp_path / combo)), "content"))
     found = list(pool.examined(work, Wanted(), Settings(tmp_path, workers=1)))
-    assert {one.id: examined.status for one, examined in found} == {
+    assert {one.id: one.status for one in found} == {
         "pip_uv": Status.PASS,
         "conda_poetry": Status.PASS,
     }

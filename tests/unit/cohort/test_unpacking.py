@@ -184,7 +184,7 @@ REFUSED: dict[str, tuple[str, Callable[[Path], object], str]] = {
         lambda p: zipped(p, ("a", "..", LINK), ("a/x", "", 0)),
         "in a folder that is a file",
     ),
-    "zip: a pipe": ("a.zip", lambda p: zipped(p, ("a", "", PIPE)), "not a file, folder or link"),
+    "zip: a pipe": ("a.zip", lambda p: zipped(p, ("a", "", PIPE)), "no file, folder or link"),
     "zip: a name twice": ("a.zip", lambda p: zipped(p, ("a", "", 0), ("./a", "", 0)), "twice"),
     "zip: case alone": (
         "a.zip",
@@ -227,17 +227,17 @@ REFUSED: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "tar: a hard link to nothing": (
         "a.tar",
         lambda p: tarred(p, ("a", "b"), kind=tarfile.LNKTYPE),
-        "not a file of the archive",
+        "no file of the archive",
     ),
     "tar: a device": (
         "a.tar",
         lambda p: tarred(p, ("a", ""), kind=tarfile.CHRTYPE),
-        "not a file, folder",
+        "no file, folder",
     ),
     "tar: a pipe": (
         "a.tar",
         lambda p: tarred(p, ("a", ""), kind=tarfile.FIFOTYPE),
-        "not a file, folder",
+        "no file, folder",
     ),
     "tar: a name twice": ("a.tar", lambda p: tarred(p, ("a", b""), ("a", b"")), "twice"),
     "tar: cut off within a file": (
