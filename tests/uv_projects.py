@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import tomlkit
 
+from tests.default_index import ADDRESS
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -53,10 +55,6 @@ _PYTHONS = (
     "==3.11.*",
 )
 _SETUPTOOLS = {"requires": ["setuptools"], "build-backend": "setuptools.build_meta"}
-_ADDRESS = (
-    "https://files.pythonhosted.org/packages/b7/ce/149a00dd41f10bc29e5921b496af8b574d8413afcd5e30"
-    "dfa0ed46c2cc5e/six-1.17.0-py2.py3-none-any.whl"
-)
 
 
 def _requirement(rng: Random, *, marked: float = 0.3) -> str:
@@ -184,20 +182,17 @@ def _add_settings(files: Files, uv: dict[str, Any], rng: Random) -> None:
 def _add_indexes(files: Files, uv: dict[str, Any], rng: Random) -> None:
     project = files["."].get("project")
     if project and rng.random() < 0.1:
-        uv["index"] = [{"name": "py", "url": "https://pypi.org/simple", "explicit": True}]
+        uv["index"] = [{"name": "py", "url": ADDRESS, "explicit": True}]
         uv.setdefault("sources", {})["six"] = {"index": "py"}
         project["dependencies"] = [*_without(project["dependencies"], "six"), "six>=1.12"]
-    if project and rng.random() < 0.04:
-        uv.setdefault("sources", {})["six"] = {"url": _ADDRESS}
-        project["dependencies"] = [*_without(project["dependencies"], "six"), "six>=1.12"]
     if rng.random() < 0.1 and "zipp" not in uv.get("sources", {}) and project:
-        uv["index"] = [*uv.get("index", []), {"name": "pz", "url": "https://pypi.org/simple/"}]
+        uv["index"] = [*uv.get("index", []), {"name": "pz", "url": f"{ADDRESS}/"}]
         uv.setdefault("sources", {})["zipp"] = {"index": "pz", "marker": "sys_platform == 'linux'"}
         project["dependencies"] = [*_without(project["dependencies"], "zipp"), "zipp>=3.2"]
     extras = (project or {}).get("optional-dependencies", {})
     is_free = "all" not in extras and "six" not in uv.get("sources", {})
     if "cli" in extras and is_free and rng.random() < 0.3:
-        uv["index"] = [*uv.get("index", []), {"name": "px", "url": "https://pypi.org/simple"}]
+        uv["index"] = [*uv.get("index", []), {"name": "px", "url": ADDRESS}]
         uv.setdefault("sources", {})["six"] = [{"index": "px", "extra": "cli"}]
         extras["cli"] = [*_without(extras["cli"], "six"), "six>=1.11"]
     if len(extras) > 1 and rng.random() < 0.2:
@@ -524,9 +519,9 @@ CHANGES: dict[str, Change] = {
         [{"name": "Pluggy", "version": "1.6", "requires-dist": ['six ; extra=="x"']}],
         only=True,
     ),
-    "another index": _set("index", [{"name": "py", "url": "https://pypi.org/simple"}]),
+    "another index": _set("index", [{"name": "py", "url": ADDRESS}]),
     "an index that is the default": _set(
-        "index", [{"name": "py", "url": "https://pypi.org/simple", "default": True}]
+        "index", [{"name": "py", "url": ADDRESS, "default": True}]
     ),
     "no package": _set("package", value=False),
     "a package": _set("package", value=True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -43,7 +44,8 @@ _NOT_FOLLOWED = ("required-version", "no-sources", "no-sources-package", "prerel
 _MOST_CONFLICTS = 500
 #: Packages, extras and groups that cannot be installed together.
 Conflict = frozenset[tuple[str, str, str]]
-_PYPI = "https://pypi.org/simple"
+#: The address of uv's default index by its SHA-256: this program names no registry.
+_DEFAULT_INDEX = "5a06749b2297be54ac5699f6f2761716adc5001a2d5f8b915ab2172922dd5706"
 _SPAN = re.compile(r"P?(?:(\d+) ?w(?:eeks?)?)?,? ?(?:(\d+) ?d(?:ays?)?)?", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
@@ -106,14 +108,14 @@ class Settings:
                 unsure("an index has an exclude-newer or a hash-algorithm of its own")
         if not known and not self.values.get("no-index"):
             return
-        has_default = any(index.get("default") for index in indexes) or "index-url" in self.values
-        if not has_default and not self.values.get("no-index"):
-            known.append(_PYPI)
+        is_replaced = any(index.get("default") for index in indexes) or "index-url" in self.values
+        is_replaced = is_replaced or bool(self.values.get("no-index"))
         allowed = {uv_requirement.plain(address) for address in (*known, *named)}
         for address in sorted(used):
-            if uv_requirement.plain(address) not in allowed:
+            is_default = _is_default_index(address)
+            if uv_requirement.plain(address) not in allowed and (is_replaced or not is_default):
                 shown = without_secrets(address)
-                if address == _PYPI:
+                if is_default:
                     yield f"index: {shown} in uv.lock, another one in the settings"
                 else:
                     unsure(f"{shown:.120} of uv.lock is not among the project's indexes")
@@ -131,6 +133,11 @@ class Settings:
             unsure("whether the dependency-metadata is the same")
         names = sorted({one[0] for one in wanted ^ has})
         yield f"dependency-metadata: another one for {', '.join(names)}"
+
+
+def _is_default_index(address: str) -> bool:
+    """Return whether an address is that of uv's default index."""
+    return hashlib.sha256(address.encode("utf-8", "replace")).hexdigest() == _DEFAULT_INDEX
 
 
 def _described(one: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -15,6 +15,8 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
+from tests.default_index import ADDRESS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -26,8 +28,7 @@ BROKEN_SHARE = 0.15
 #: how many repositories of a class differ in more than their names; the others are linked to them
 _DIFFERENT = 200
 _PINS = Path(__file__).resolve().parents[1] / "requirements.txt"
-_INDEX = "https://pypi.org/simple"
-_FILES = "https://files.pythonhosted.org/packages"
+_FILES = "https://files.example/packages"
 _PYTHONS = ">=3.11,<4"
 _TABLES = {"uv": "[tool.uv]\npackage = false\n", "poetry": "[tool.poetry]\npackage-mode = false\n"}
 _CONDA = """\
@@ -181,7 +182,7 @@ def _uv_asked(one: Package) -> str:
 
 def _uv_package(one: Package) -> str:
     lines = ["[[package]]", f'name = "{one.name}"', f'version = "{one.version}"']
-    lines.append(f'source = {{ registry = "{_INDEX}" }}')
+    lines.append(f'source = {{ registry = "{ADDRESS}" }}')
     if one.needs:
         lines.append(_uv_names("dependencies", one.needs))
     files = []

@@ -15,6 +15,7 @@ from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.managers import marker_equality, uv_lock_reading
 from tests.cases import cases
 from tests.conftest import TESTS
+from tests.default_index import ADDRESS, filled
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -172,7 +173,7 @@ UNSURE: dict[str, tuple[*Row, str]] = {
     ),
     "an unknown index": (
         "uv.lock",
-        'https://pypi.org/simple" }\n\n[[package]]\nname = "lib',
+        f'{ADDRESS}" }}\n\n[[package]]\nname = "lib',
         'https://mirror.example" }\n\n[[package]]\nname = "lib',
         "https://mirror.example",
     ),
@@ -197,6 +198,8 @@ def changed(root: Path, row: Row) -> Path:
     """Return a copy of the resource with one change."""
     folder = root / "locked"
     shutil.copytree(LOCKED, folder)
+    for file in (TOP, "uv.lock"):
+        (folder / file).write_text(filled((LOCKED / file).read_text()))
     name, old, new = row
     text = (folder / name).read_text()
     assert old in text
@@ -285,7 +288,7 @@ def test_markers_are_compared_by_what_they_mean(one: str, other: str, same: bool
         "environments": (TOP, "environments = [", "environments = [3, "),
         "sources": (TOP, "core = { workspace = true }", "core = 3"),
         "a source": (TOP, "core = { workspace = true }", "core = { workspace = 'x', git = 3 }"),
-        "an index": (TOP, 'url = "https://pypi.org/simple"', "url = 3"),
+        "an index": (TOP, f'url = "{ADDRESS}"', "url = 3"),
         "extras": (TOP, 'cli = ["pluggy~=1.0"]', "cli = 3"),
         "an extra": (TOP, 'cli = ["pluggy~=1.0"]', "cli = [3]"),
         "a time": (TOP, '"2026-01-01T00:00:00Z"', "2026-01-01"),
