@@ -136,5 +136,11 @@ def _line_of_login(repository: Repository, name: str) -> int:
         text = repository.text(name) if repository.exists(name) else ""
     except LabError:
         return 0
-    found = _LOGIN.search(text)
-    return text.count("\n", 0, found.start()) + 1 if found else 0
+    at = text.find("@")  # few lines of a lock have one
+    while at >= 0:
+        end = text.find("\n", at)
+        end = len(text) if end < 0 else end
+        if _LOGIN.search(text, text.rfind("\n", 0, at) + 1, end):
+            return text.count("\n", 0, at) + 1
+        at = text.find("@", end)
+    return 0
