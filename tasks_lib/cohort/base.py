@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from tasks_lib.results import Result
 
+#: the check that fails where there is no manifest to read, so that most others cannot be made
+MANIFEST = "cohort.manifest"
+
 
 @dataclass(frozen=True)
 class HandIn:

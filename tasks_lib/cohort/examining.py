@@ -13,13 +13,12 @@ from tasks_lib.checks.registry import FACT_CHECKS
 from tasks_lib.checks.selection import Selection
 from tasks_lib.checks.tools import conda_file_checked
 from tasks_lib.cohort import own_checks, requiring, tree_checks
-from tasks_lib.cohort.base import Examined, Finding
+from tasks_lib.cohort.base import MANIFEST, Examined, Finding
 from tasks_lib.cohort.repository import Repository
 from tasks_lib.cohort.settings import Require
 from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
 from tasks_lib.execution import streams
 from tasks_lib.managers.base import LOCK_FRESH
-from tasks_lib.managers.pyproject_rules import CONFIG_PYPROJECT
 from tasks_lib.ownership.facts import Facts
 from tasks_lib.project.project import Project
 from tasks_lib.results import Check, Result, Status
@@ -53,9 +52,17 @@ COHORT_COMBO = Check(
     "A course that teaches one combo can help with that one alone.",
     Remedy("Use another lock or conda file, or name the combo in [tool.mlops-lab]"),
 )
-CHECKS = (COHORT_READ, COHORT_COMBO)
-#: whose fault it is where a file exists that this user may not open
+COHORT_MANIFEST = Check(
+    MANIFEST,
+    "pyproject.toml can be read",
+    "Without it there is no project: nothing that depends on it can be given points.",
+    Remedy("Correct pyproject.toml"),
+)
+CHECKS = (COHORT_READ, COHORT_COMBO, COHORT_MANIFEST)
+#: errors that are ours: the file exists, but this user may not open it
 _OURS = {ErrorCode.CANNOT_READ}
+#: what hostile data may raise in a library
+_FAULTS = (ArithmeticError, LookupError, RecursionError, TypeError, ValueError, OSError)
 
 
 @dataclass(frozen=True)
@@ -72,20 +79,26 @@ def examine(root: Path, name: str, content: str, wanted: Wanted) -> Examined:
     """Check the repository in the folder `root`; what ends the check is a finding too."""
     began = time.perf_counter()
     found: list[Result] = []
+    session: Session | None = None
     combo: Combo | None = None
     try:
         found += _of_files(root, wanted)
         session = _opened(root)
         combo = session.combo
-        found.extend(_looked_at(session, wanted))
     except LabError as error:
         found += _ended(error, wanted)
-    except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError, OSError) as error:
-        text = f"{type(error).__name__}: {error}"
-        found.append(COHORT_READ.result(Status.ERROR, text))
+    except _FAULTS as error:
+        found.append(_fault(error))
+    try:
+        if session:
+            found.extend(_looked_at(session, wanted))
+    except LabError as error:  # what a manifest may say wrongly has its own check
+        found.append(COHORT_READ.of_error(Status.ERROR, error))
+    except _FAULTS as error:
+        found.append(_fault(error))
     return Examined(
         name,
-        _bounded(found),
+        _bounded(found, root),
         content,
         combo.id if combo else "",
         combo.reason if combo else "",
@@ -121,7 +134,7 @@ def _looked_at(session: Session, wanted: Wanted) -> Iterator[Result]:
     project = session.project
     yield from _combo(session.combo, wanted)
     if project.conda_path:
-        yield from conda_file_checked(project)
+        yield from _conda_file(project)
     yield from session.manager.by_reading()
     facts, chosen = Facts(session, by_reading=True), Selection(_FAMILIES)
     yield from requiring.python(wanted.require, facts)
@@ -129,6 +142,17 @@ def _looked_at(session: Session, wanted: Wanted) -> Iterator[Result]:
     for check in FACT_CHECKS.values():
         if check.family in _FAMILIES:
             yield from look_at(check, facts, chosen)
+
+
+def _conda_file(project: Project) -> Iterator[Result]:
+    """Yield what is told of the conda file; one that this user may not open is our error."""
+    try:
+        project.conda_file  # noqa: B018 - read once, and kept
+    except LabError as error:
+        if error.code in _OURS:
+            yield COHORT_READ.of_error(Status.ERROR, error)
+            return
+    yield from conda_file_checked(project)
 
 
 @functools.cache
@@ -148,25 +172,32 @@ def _combo(combo: Combo, wanted: Wanted) -> Iterator[Result]:
 
 
 def _ended(error: LabError, wanted: Wanted) -> Iterator[Result]:
-    """Yield the results for what ended the check: failures only where a manifest is wrong.
+    """Yield the results for what ended the check: failures only where the manifest is wrong.
 
-    Then what depends on the manifest is one too.
+    Each check that needs the manifest then fails as well.
     """
     if error.exit_code is not ExitCode.BAD_REQUEST or error.code in _OURS:
         yield COHORT_READ.of_error(Status.ERROR, error)
         return
-    yield CONFIG_PYPROJECT.of_error(Status.FAIL, error)
+    yield COHORT_MANIFEST.of_error(Status.FAIL, error)
     require = wanted.require
     asked = {LOCK_FRESH: True, COHORT_COMBO: bool(wanted.combos)}
     asked |= {requiring.PYTHON: bool(require.python), requiring.PACKAGES: bool(require.packages)}
     for check, is_asked in asked.items():
         if is_asked:
             text = "It cannot be told without a valid pyproject.toml."
-            yield check.result(Status.FAIL, text, remedy=CONFIG_PYPROJECT.remedy)
+            yield check.result(Status.FAIL, text, remedy=COHORT_MANIFEST.remedy)
 
 
-def _bounded(found: list[Result]) -> tuple[Finding, ...]:
-    """Return what is stored: printable texts that are not too long, and not too many of them."""
+def _fault(error: Exception) -> Result:
+    return COHORT_READ.result(Status.ERROR, f"{type(error).__name__}: {error}")
+
+
+def _bounded(found: list[Result], root: Path) -> tuple[Finding, ...]:
+    """Return what is stored: printable texts, not too long and not too many.
+
+    The folder in which the repository lay is nothing that its student has to know.
+    """
     kept = []
     counts: Counter[str] = Counter()
     for result in sorted(found, key=lambda one: -[*Status].index(one.status)):
@@ -179,15 +210,17 @@ def _bounded(found: list[Result]) -> tuple[Finding, ...]:
                 one.check,
                 one.status,
                 one.title,
-                _short(one.detail),
-                _short(one.remedy),
-                _short(one.file),
+                _short(one.detail, root),
+                _short(one.remedy, root),
+                _short(one.file, root),
                 one.line,
             )
         )
     return tuple(kept)
 
 
-def _short(text: str) -> str:
+def _short(text: str, root: Path) -> str:
+    for folder in (f"{root}/", str(root)):
+        text = text.replace(folder, "" if folder.endswith("/") else ".")
     shown = streams.printable(text)
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]} …"

@@ -10,6 +10,7 @@ from tasks_lib.cohort import examining, own_checks, requiring, tree_checks
 from tasks_lib.cohort.hand_ins import SUBMITTED
 from tasks_lib.cohort.rubric import expect_known, grade
 from tasks_lib.cohort.settings import Settings
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,12 @@ def settings_of(store: Store) -> Settings:
         LabError: The file is gone or wrong, or its rubric names an unknown check.
 
     """
-    settings = Settings.of(Path(store.source))
+    path = Path(store.source)
+    if not path.exists():
+        text = f"{path}, from which the class was read, does not exist any more."
+        remedy = Remedy("Put it back, or check the class where it is now, with another --store")
+        raise LabError(text, ErrorCode.NO_SUCH_PATH, remedy=remedy, file=path)
+    settings = Settings.of(path)
     expect_known(settings.rubric, known(settings))
     return settings
 
@@ -41,9 +47,27 @@ def known(settings: Settings) -> list[str]:
     return ids
 
 
+def judged(settings: Settings) -> set[str]:
+    """Return the ids of the checks whose error says nothing of the others."""
+    return {*known(settings)} - {examining.COHORT_READ.id}
+
+
+def expect_points(settings: Settings) -> None:
+    """Refuse to write grades where nothing gives a point.
+
+    Raises:
+        LabError: `wrong_setting`.
+
+    """
+    if not any(row.points and not row.advice for row in settings.rubric):
+        text = "The class has no rubric, so that nothing gives a point."
+        remedy = Remedy("Write rows [[rubric]] with points into a cohort.toml, and check it")
+        raise LabError(text, ErrorCode.WRONG_SETTING, remedy=remedy)
+
+
 def graded(store: Store, settings: Settings) -> Iterator[Graded]:
     """Yield the grade of each hand-in that was examined, by id."""
-    checks = {*known(settings)} - {examining.COHORT_READ.id}  # which ends a run early
+    checks = judged(settings)
     for hand_in, stored in store.latest():
         submitted = hand_in.columns.get(SUBMITTED, "")
         yield grade(

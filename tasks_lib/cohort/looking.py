@@ -76,7 +76,7 @@ def expect_store(typed: str) -> Path:
     """
     path = Path(typed or STORE)
     if not path.is_file():
-        text = f"There is no store {path}: no class was checked here."
+        text = f"There is no store {path} here."
         remedy = Remedy("Check one by cohort.check, or name its store with --store")
         raise LabError(text, ErrorCode.NO_SUCH_PATH, remedy=remedy)
     return path

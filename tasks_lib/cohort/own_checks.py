@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,8 @@ class OwnCheck:
         A file that it reads and that does not exist is a fault of the repository.
         """
         try:
-            faults = [str(text) for text in self.look(repository)]
+            said = self.look(repository) or ()
+            faults = [said] if isinstance(said, str) else [str(text) for text in said]
         except LabError as error:
             status = Status.ERROR if error.code is ErrorCode.CANNOT_READ else self.row.severity
             yield self.row.of_error(status, error)
@@ -121,6 +123,7 @@ def _module(path: Path) -> ModuleType:
         text = f"There is no file {path}, which `checks` names."
         raise LabError(text, ErrorCode.FILE_MISSING, file=path)
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
     try:
         spec.loader.exec_module(module)
     except LabError:

@@ -9,8 +9,9 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from tasks_lib.errors import LabError, Remedy
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.ownership import declarations
+from tasks_lib.project.conda_file import PYPI
 from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.project.version_ranges import any_overlap, conda_specifiers
 from tasks_lib.results import Check, Status
@@ -57,7 +58,12 @@ def files(require: Require, repository: Repository) -> Iterator[Result]:
 
 
 def _missing(check: Check, patterns: tuple[str, ...], repository: Repository) -> Iterator[Result]:
-    lacking = [pattern for pattern in patterns if not any(repository.glob(pattern))]
+    try:
+        lacking = [pattern for pattern in patterns if not any(repository.glob(pattern))]
+    except LabError as error:
+        unread = error.code in {ErrorCode.CANNOT_READ, ErrorCode.FILE_TOO_LARGE}
+        yield check.of_error(Status.ERROR if unread else Status.FAIL, error)
+        return
     for pattern in lacking:
         yield check.result(Status.FAIL, f"No file matches {pattern}.")
     if patterns and not lacking:
@@ -65,14 +71,29 @@ def _missing(check: Check, patterns: tuple[str, ...], repository: Repository) ->
 
 
 def packages(require: Require, facts: Facts) -> Iterator[Result]:
-    """Yield what the manifests and the lock lack of the required packages."""
+    """Yield what the manifests and the lock lack of the required packages.
+
+    It cannot be told where the lock cannot be read, which fails by itself.
+    """
+    if not require.packages:
+        return
+    try:
+        yield from _packages(require, facts)
+    except LabError as error:
+        yield PACKAGES.of_error(Status.SKIP, error)
+
+
+def _packages(require: Require, facts: Facts) -> Iterator[Result]:
     declared = _declared(facts)
+    conda = {
+        PYPI.get(name, canonicalize_name(name)): spec for name, spec in facts.conda_specs.items()
+    }
     faults = []
     for text in require.packages:
         wanted = Requirement(text)
         name = canonicalize_name(wanted.name)
         locked = facts.locked.get(name, set())
-        spec = facts.conda_specs.get(name)
+        spec = conda.get(name)
         if name not in declared and spec is None:
             faults.append((wanted, f"{wanted.name} is not declared."))
         elif not locked and spec is None:
@@ -80,14 +101,15 @@ def packages(require: Require, facts: Facts) -> Iterator[Result]:
         choices = conda_specifiers(spec) if spec else None
         if choices and not any_overlap(choices, [wanted.specifier]):
             faults.append((wanted, f"The conda file has {spec}, and the course needs {wanted}."))
-        for version in sorted(locked):
-            if not _allows(wanted.specifier, version):
-                told = f"{facts.session.manager.lock_name} pins {wanted.name} {version}"
-                faults.append((wanted, f"{told}, and the course needs {wanted}."))
+        # of the versions that a lock keeps apart, another Python may have the others
+        if locked and not any(_allows(wanted.specifier, version) for version in locked):
+            versions = " and ".join(sorted(locked))
+            told = f"{facts.session.manager.lock_name} pins {wanted.name} {versions}"
+            faults.append((wanted, f"{told}, and the course needs {wanted}."))
     for wanted, text in faults:
         remedy = Remedy(f"Declare {wanted} by deps.add, which locks too")
         yield PACKAGES.result(Status.FAIL, text, remedy=remedy, file=PYPROJECT)
-    if require.packages and not faults:
+    if not faults:
         yield PACKAGES.result(Status.PASS)
 
 

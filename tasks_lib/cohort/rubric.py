@@ -17,7 +17,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from tasks_lib.checks import registry
-from tasks_lib.cohort.base import Graded, Mark
+from tasks_lib.cohort.base import MANIFEST, Graded, Mark
 from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 from tasks_lib.results import Status
 
@@ -155,7 +155,7 @@ def _earned(counted: Sequence[_Judged], maximum: Fraction) -> Fraction | None:
             earned += one.share * one.maximum
             possible += one.maximum
     if possible == maximum:
-        return earned
+        return earned if maximum else None
     return earned / possible * maximum if possible else None
 
 
@@ -185,6 +185,8 @@ def _judged(row: Row, findings: Iterable[Finding]) -> _Judged:
             f"not judged, through no fault of yours: {', '.join(errors)} could not be carried out"
         )
         return _Judged(row, None, text, is_error=True)
+    if not seen and any(one.check == MANIFEST and one.status is Status.FAIL for one in findings):
+        return _Judged(row, Fraction(0), "it cannot be told without a valid pyproject.toml")
     if not seen:
         text = "not judged: no check of this row looked at anything"
         if statuses:

@@ -10,8 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib import bootstrap
-from tasks_lib.cohort import cluster, fetching, grading, hand_ins, own_checks, pool
+from tasks_lib.cohort import cluster, cluster_worker, fetching, grading, hand_ins, own_checks, pool
 from tasks_lib.cohort.cluster import Where
 from tasks_lib.cohort.examining import Wanted, unread
 from tasks_lib.cohort.repository import content
@@ -150,9 +149,11 @@ def check(progress: Progress, asked: Asked) -> Answer:
     wanted = Wanted(settings.combo, settings.require, settings.checks)
     with Store(path) as store:
         here, failed = _fetched(every.hand_ins, asked, settings, progress)
-        store.begin(str(Path(asked.source).absolute()), here)
+        store.begin(str(Path(asked.source).absolute()), key, here)
         for found in failed:
-            store.add(found, key)
+            if store.last(found.id) is None:  # an earlier result is worth more than this
+                store.expect(found.id, "")
+                store.add(found, key)
             tally.add(found)
             tally.checked += 1
         step = Step("cohort.check", f"check {tally.total} repositories")
@@ -208,6 +209,7 @@ def _todo(
     wanted = {_VERDICTS[word] for word in words & _VERDICTS.keys()}
     for hand_in in every:
         now = _content(hand_in)
+        store.expect(hand_in.id, now)
         last = store.last(hand_in.id)
         is_asked_for = "all" in words or hand_in.id in words
         if last and not is_asked_for:
@@ -248,7 +250,7 @@ def _asked(settings: Settings) -> str:
         "combo": settings.combo,
         "require": asdict(settings.require),
         "checks": hashlib.sha256(own).hexdigest(),
-        "tools": Path(bootstrap.place(bootstrap.REQUIREMENTS)).name,
+        "program": cluster_worker.program(),
     }
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -35,8 +35,10 @@ _MIGRATIONS = (
         findings TEXT NOT NULL
     ) STRICT;
     CREATE INDEX of_repository ON examined (repository, number);
-    CREATE TABLE hand_in (repository TEXT PRIMARY KEY, said TEXT NOT NULL) STRICT;
-    CREATE TABLE class (source TEXT NOT NULL) STRICT;
+    CREATE TABLE hand_in (
+        repository TEXT PRIMARY KEY, said TEXT NOT NULL, content TEXT NOT NULL, run INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE class (source TEXT NOT NULL, asked TEXT NOT NULL, run INTEGER NOT NULL) STRICT;
     """,
 )
 #: by which a file is known as a store (SQLite's `application_id`): "mlab"
@@ -45,9 +47,11 @@ _MARK = 0x6D6C6162
 _WAIT = 30
 _LATEST = """
     SELECT hand_in.said, one.* FROM hand_in
+    JOIN class ON hand_in.run = class.run
     JOIN examined AS one ON number = (
         SELECT max(number) FROM examined WHERE repository = hand_in.repository
-    ) ORDER BY hand_in.repository
+    ) WHERE one.content = hand_in.content AND one.asked = class.asked
+    ORDER BY hand_in.repository
 """
 
 
@@ -132,18 +136,38 @@ class Store:
             raise
         self._file.execute("COMMIT")
 
-    def begin(self, source: str, hand_ins: Iterable[HandIn]) -> None:
-        """Keep whom a class consists of, and what it was read from.
+    def begin(self, source: str, asked: str, hand_ins: Iterable[HandIn]) -> None:
+        """Keep whom a class consists of, what it was read from, and what is asked of each.
 
         The results of others stay, and are no longer part of the class.
+
+        Raises:
+            LabError: The store has the results of another class.
+
         """
-        # one at a time: a class may have ten thousand
-        rows = ((one.id, json.dumps(asdict(one), ensure_ascii=False)) for one in hand_ins)
+        if self.source not in {"", source}:
+            text = f"{self.path} has the results of another class, {self.source}."
+            remedy = Remedy("Name another file with --store")
+            raise LabError(text, ErrorCode.INVALID_STORE, remedy=remedy)
         with self._told(), self._changed():
+            run = self._file.execute("SELECT coalesce(max(run), 0) + 1 FROM class").fetchone()[0]
             self._file.execute("DELETE FROM class")
-            self._file.execute("INSERT INTO class (source) VALUES (?)", (source,))
-            self._file.execute("DELETE FROM hand_in")
-            self._file.executemany("INSERT INTO hand_in (repository, said) VALUES (?, ?)", rows)
+            self._file.execute("INSERT INTO class VALUES (?, ?, ?)", (source, asked, run))
+            for one in hand_ins:
+                said = json.dumps(asdict(one), ensure_ascii=False)
+                self._file.execute(
+                    "INSERT INTO hand_in VALUES (?, ?, '?', ?) ON CONFLICT (repository) "
+                    "DO UPDATE SET said = excluded.said, run = excluded.run",
+                    (one.id, said, run),
+                )
+
+    def expect(self, repository: str, content: str) -> None:
+        """Keep what a hand-in is now: a result for something else is no longer its result."""
+        with self._told():
+            self._file.execute(
+                "UPDATE hand_in SET content = ? WHERE repository = ? AND content <> ?",
+                (content, repository, content),
+            )
 
     @property
     def source(self) -> str:
@@ -155,7 +179,8 @@ class Store:
     def count(self) -> int:
         """Return how many repositories the class has."""
         with self._told():
-            return int(self._file.execute("SELECT count(*) FROM hand_in").fetchone()[0])
+            row = self._file.execute("SELECT count(*) FROM hand_in JOIN class USING (run)")
+            return int(row.fetchone()[0])
 
     def add(self, found: Examined, asked: str) -> None:
         """Keep a result, unless the same one is the repository's latest already."""

@@ -22,8 +22,8 @@ _LARGEST = 50 << 20
 _SHOWN = 5
 #: a name with a password, or a token as a name; no variable, and no name alone, as of git over SSH
 _LOGIN = re.compile(
-    r"(?i)(?<!ssh)://(?:[^\s/:@'\"]+:(?![$%{<*])[^\s/@'\"]+"
-    r"|(?:gh[pousr]_|github_pat_|glpat-|hf_|pypi-)[\w-]{10,}[^\s/@'\"]*)@"
+    r"(?i)(?<!ssh)://(?:[^\s/:@'\"]+:(?![$%{<*])[^\s/@'\"]+@"
+    r"|(?:gh[pousr]_|github_pat_|glpat-|hf_|pypi-)[^\s/@'\"]{10,}@)"
 )
 #: by these files an environment is known
 _MARKS = ("pyvenv.cfg", "conda-meta/history")
@@ -38,7 +38,7 @@ CACHE_NAMES = {
 ENVIRONMENTS = Check(
     "files.environment",
     "no environment is in the repository",
-    "An environment works on the machine that made it alone, and is made again from the lock.",
+    "An environment works only on the machine that made it, and is made again from the lock.",
     Remedy("Remove it from git by `git rm -r --cached`, and name it in .gitignore"),
     Status.WARN,
 )
@@ -66,7 +66,7 @@ CHECKS = (ENVIRONMENTS, CACHES, SIZE, LOGINS)
 
 
 def look(repository: Repository) -> Iterator[Result]:
-    """Yield what is found in the tree, and what a repository of too many files makes of it."""
+    """Yield what is found in the tree, or one warning where there are too many files."""
     try:
         paths = repository.glob("**")
     except LabError as error:
@@ -118,7 +118,7 @@ def _logins(repository: Repository) -> Iterator[Result]:
     names = [PYPROJECT, *(manager.lock_name for manager in MANAGERS.values())]
     conda = CondaFile.find(repository.root)
     names += [conda.name] if conda else []
-    names += repository.glob("requirements*.txt")
+    names += sorted(path.name for path in repository.root.glob("requirements*.txt"))
     is_sound = True
     for name in names:
         line = _line_of_login(repository, name)

@@ -61,32 +61,36 @@ class Export:
 
 def report(store: str, to: str, file: str, table: str) -> Answer:
     """Write a class as one document."""
-    title, graded = _class(store, table)
-    text = reports.render(to, graded, title)
+    found = _Class.read(store, table)
+    text = reports.render(to, found.graded, found.title)
     path = Path(file or f"cohort-report.{_ENDINGS.get(to, to)}")
     _write({path: text})
-    return passed("cohort.report", f"wrote {path}", file=str(path))
+    return found.answer("cohort.report", f"wrote {path}", file=str(path))
 
 
 def export(store: str, asked: Export) -> Answer:
     """Write the grades of a class for a course system; whom it leaves out is a warning each."""
-    title, graded = _class(store, asked.pseudonyms)
-    made = exports.export(asked.to, graded, asked.settings(title))
+    found = _Class.read(store, asked.pseudonyms)
+    grading.expect_points(found.settings)
+    made = exports.export(asked.to, found.graded, asked.settings(found.title))
     folder = Path(asked.folder or f"cohort-{asked.to}")
     _write_into(folder, made.texts)
-    results = [Result("cohort.export", Status.PASS, f"wrote {len(made.texts)} files to {folder}")]
+    answer = found.answer(
+        "cohort.export", f"wrote {len(made.texts)} files to {folder}", folder=str(folder)
+    )
+    results = [*answer.results]
     for name, why in made.left_out.items():
         results.append(Result("cohort.left-out", Status.WARN, f"{name} is left out", why))
-    return Answer(results, {"folder": str(folder)})
+    return Answer(results, answer.data)
 
 
 def feedback(store: str, folder: str) -> Answer:
     """Write a page for each student, as Markdown and HTML."""
-    title, graded = _class(store)
+    found = _Class.read(store)
     place = Path(folder or "cohort-feedback")
-    _write_into(place, pages.files(graded, title))
-    text = f"wrote pages for {len(graded)} students to {place}"
-    return passed("cohort.feedback", text, folder=str(place))
+    _write_into(place, pages.files(found.graded, found.title))
+    text = f"wrote pages for {len(found.graded)} students to {place}"
+    return found.answer("cohort.feedback", text, folder=str(place))
 
 
 def grade(to: str, submission: str, results: str, config: str, title: str) -> Answer:
@@ -98,6 +102,7 @@ def grade(to: str, submission: str, results: str, config: str, title: str) -> An
     """
     settings = Settings.of(Path(config)) if config else Settings()
     expect_known(settings.rubric, grading.known(settings))
+    grading.expect_points(settings)
     name = Path(submission).resolve().name or "submission"
     hand_in = HandIn(name, submission)
     wanted = Wanted(settings.combo, settings.require, settings.checks)
@@ -106,19 +111,44 @@ def grade(to: str, submission: str, results: str, config: str, title: str) -> An
             examined = examine(root, name, content(Path(submission)), wanted)
     except LabError as error:
         examined = unread(name, "", error.message)
-    graded = grade_of(hand_in, examined, settings.rubric, settings.late)
+    checks = grading.judged(settings)
+    graded = grade_of(hand_in, examined, settings.rubric, settings.late, known=checks)
     said = exports.Settings(title or "mlops-lab", identity=dict(os.environ))
     _write({Path(results): exports.grade_one(to, graded, said)})
     return passed("cohort.grade", f"wrote {results}", file=results)
 
 
-def _class(store: str, table: str = "") -> tuple[str, list[Graded]]:
-    """Return the name of a class and its grades, with pseudonyms where they have a `table`."""
-    with Store(expect_store(store)) as opened:
-        settings = grading.settings_of(opened)
-        graded = list(grading.graded(opened, settings))
-        title = Path(opened.source).stem
-    return title, pseudonyms.applied(graded, Path(table)) if table else graded
+@dataclass(frozen=True)
+class _Class:
+    """A class as it is written: its grades, and how many of it have no result that counts."""
+
+    title: str
+    settings: Settings
+    graded: list[Graded]
+    waiting: int
+
+    @classmethod
+    def read(cls, store: str, table: str = "") -> _Class:
+        """Read a store, with pseudonyms where they have a `table`."""
+        with Store(expect_store(store)) as opened:
+            settings = grading.settings_of(opened)
+            graded = list(grading.graded(opened, settings))
+            waiting = opened.count() - len(graded)
+            title = Path(opened.source).stem
+        if table:
+            graded = pseudonyms.applied(graded, Path(table))
+        return cls(title, settings, graded, waiting)
+
+    def answer(self, check: str, title: str, **data: str) -> Answer:
+        """Answer what was written, and how many of the class are not in it."""
+        results = [Result(check, Status.PASS, title)]
+        if self.waiting:
+            text = f"{self.waiting} of the class have no result, or changed since."
+            remedy = Remedy("Check the class again by cohort.check")
+            results.append(
+                Result("cohort.waiting", Status.WARN, "not all were checked", text, remedy)
+            )
+        return Answer(results, data)
 
 
 def _write_into(folder: Path, texts: Mapping[str, str]) -> None:

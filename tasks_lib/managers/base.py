@@ -288,21 +288,20 @@ class Manager(ABC):
     def by_reading(self) -> Iterator[Result]:
         """Yield what the files show of the manifest and the lock, where nothing may be started.
 
-        Raises:
-            LabError: A file cannot be read, or leads out of the project.
-
+        A file that cannot be read is an error, and no failure.
         """
         yield from self.manifest_by_reading()
         if not self.lock_path.is_file():
             yield self.lock_result(Status.FAIL, f"There is no {self.lock_name}.")
             return
-        files.inside(self.project.root, self.lock_path)
-        self.refuse_odd_files()
         try:
+            files.inside(self.project.root, self.lock_path)
+            self.refuse_odd_files()
             self.locked_packages()
             fits, text = self.lock_by_reading()
         except LabError as error:
-            yield LOCK_FRESH.of_error(Status.FAIL, error)
+            unread = error.code is ErrorCode.CANNOT_READ
+            yield LOCK_FRESH.of_error(Status.ERROR if unread else Status.FAIL, error)
             return
         judged = {True: Status.PASS, False: Status.FAIL, None: Status.SKIP}[fits]
         yield self.lock_result(judged, text)

@@ -10,6 +10,7 @@ import io
 import json
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
+from tasks_lib.execution import files
 from tasks_lib.managers import locks
 from tasks_lib.managers.poetry_check import CHANGED, CONFIG_POETRY, members_behind
 from tasks_lib.managers.poetry_tables import dependency_tables
@@ -18,6 +19,7 @@ from tasks_lib.results import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from tasks_lib.managers.base import Manager
     from tasks_lib.project.manifests import PyProject
@@ -90,8 +92,15 @@ def _missing_readme(project: Project) -> Iterator[str]:
     declared.append(readme.get("file") if isinstance(readme, dict) else readme)
     for value in declared:
         for name in value if isinstance(value, list) else [value]:
-            if isinstance(name, str) and not (project.root / name).is_file():
+            if isinstance(name, str) and not _is_own_file(project.root, name):
                 yield f"Declared README file does not exist: {name}"
+
+
+def _is_own_file(root: Path, name: str) -> bool:
+    try:
+        return files.leads_inside(root, root / name) and (root / name).is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def _classifiers(pyproject: PyProject) -> tuple[list[str], list[str]]:

@@ -79,6 +79,8 @@ def _matching(root: Path, patterns: object) -> Iterator[Path]:
     if not isinstance(patterns, list):
         return
     for pattern in patterns:
+        if isinstance(pattern, str) and ".." in pattern.replace("\\", "/").split("/"):
+            continue  # no member is outside, and nobody's folders are looked through
         # what is not a pattern is reported by uv itself
         with contextlib.suppress(ValueError, TypeError, NotImplementedError):
             yield from root.glob(pattern)

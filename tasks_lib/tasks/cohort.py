@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tasks_lib.report.progress import Progress
     from tasks_lib.session.session import Answer
 
-_STORE = "the file with the results; else the one that the class names, or cohort.db"
+_STORE = "the file with the results; else cohort.db"
 
 
 @lab_task(
@@ -19,7 +19,7 @@ _STORE = "the file with the results; else the one that the class names, or cohor
     scope=Scope.ANYWHERE,
     help={
         "source": "a folder of checkouts or archives, a roster (.csv), or a cohort.toml",
-        "store": _STORE,
+        "store": "the file for the results; else the one that the class names, or cohort.db",
         "workers": "how many repositories are checked at once; else one for each processor",
         "again": "check these again though nothing changed: failed, errors, all, or ids",
         "dask": "check with Dask: as many worker processes on this machine",

@@ -293,7 +293,7 @@ BROKEN = {
     "stale lock": Broken(_stale, "lock.fresh"),
     "damaged lock": Broken(_damaged, "lock.fresh"),
     "no lock": Broken(_no_lock, "lock.fresh"),
-    "bad TOML": Broken(_bad_toml, "config.pyproject"),
+    "bad TOML": Broken(_bad_toml, "cohort.manifest"),
     "committed .venv": Broken(_venv, ""),
     "conflicting Pythons": Broken(_pythons, "agreement.python"),
 }

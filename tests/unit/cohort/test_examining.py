@@ -54,7 +54,7 @@ def _faults(root: Path, files: dict[str, str], wanted: Wanted | None = None) -> 
 @cases(
     "files, expected",
     {
-        "nothing": ({}, {"config.pyproject": "There is no pyproject.toml.", "lock.fresh": GONE}),
+        "nothing": ({}, {"cohort.manifest": "There is no pyproject.toml.", "lock.fresh": GONE}),
         "no lock": ({"pyproject.toml": PROJECT}, {"lock.fresh": "There is no uv.lock."}),
         "a stale lock": (
             {"pyproject.toml": POETRY.replace("1.16", "1.15"), "poetry.lock": POETRY_LOCK},
@@ -70,7 +70,7 @@ def _faults(root: Path, files: dict[str, str], wanted: Wanted | None = None) -> 
         "no TOML": (
             {"pyproject.toml": "[project\n"},
             {
-                "config.pyproject": "pyproject.toml is not valid TOML: Expected ']' at the end of "
+                "cohort.manifest": "pyproject.toml is not valid TOML: Expected ']' at the end of "
                 "a table declaration (at line 1, column 9).",
                 "lock.fresh": GONE,
             },
@@ -89,7 +89,7 @@ def _faults(root: Path, files: dict[str, str], wanted: Wanted | None = None) -> 
         "a combo that does not exist": (
             {"pyproject.toml": PROJECT + '[tool.mlops-lab]\ncombo = "pip_pdm"\n'},
             {
-                "config.pyproject": "There is no combo 'pip_pdm'; the combos are pip_poetry, "
+                "cohort.manifest": "There is no combo 'pip_pdm'; the combos are pip_poetry, "
                 "pip_uv, conda_poetry, conda_uv.",
                 "lock.fresh": GONE,
             },
@@ -112,7 +112,7 @@ def test_neither_a_project_above_nor_the_machine_counts(
     monkeypatch.setenv("MLOPS_LAB_COMBO", "conda_uv")
     hand_in = tmp_path / "hand-ins" / "ada"
     hand_in.mkdir(parents=True)
-    assert "config.pyproject" in _faults(hand_in, {})
+    assert "cohort.manifest" in _faults(hand_in, {})
     (hand_in / "pyproject.toml").write_text(POETRY)
     found = examine(hand_in, "ada", "", Wanted())
     assert found.combo == "pip_poetry"
@@ -136,6 +136,11 @@ def test_neither_a_project_above_nor_the_machine_counts(
             "require.packages",
         ),
         "a package that is declared and locked": (Require(packages=("six>=1.16",)), {}, ""),
+        "conda's package by another name": (
+            Require(packages=("torch>=2",)),
+            {"conda.yml": CONDA.replace("[python=3.12]", "[python=3.12, pytorch=2.5]")},
+            "",
+        ),
         "conda's package": (
             Require(packages=("numpy>=2",)),
             {"conda.yml": CONDA.replace("[python=3.12]", "[python=3.12, numpy=2.1]")},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tasks_lib.cohort.base import Examined, Finding, Graded, HandIn
+from tasks_lib.cohort.base import MANIFEST, Examined, Finding, Graded, HandIn
 from tasks_lib.cohort.rubric import Late, Row, expect_known, grade, moment
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.results import Status
@@ -135,6 +135,25 @@ def test_an_error_of_a_check_that_the_rubric_does_not_count_is_told_by_the_known
     found = "lock.fresh=p own.readme=e"
     assert graded(found, LOCKS).score is None
     assert graded(found, LOCKS, known=["lock.fresh", "own.readme"]).score == 4
+
+
+def test_without_a_row_that_gives_points_there_is_no_score() -> None:
+    found = Examined("ada", (Finding("lock.fresh", Status.PASS, "the lock fits"),))
+    for rubric in ((), (Row("advice", ("lock",), 5, advice=True),)):
+        assert grade(HandIn("ada", "x"), found, rubric).score is None
+
+
+def test_nothing_handed_in_gives_no_points_for_what_could_not_be_looked_at() -> None:
+    found = Examined(
+        "ada",
+        (
+            Finding(MANIFEST, Status.FAIL, "pyproject.toml can be read"),
+            Finding("files.size", Status.PASS, "no file is too large"),
+        ),
+    )
+    rubric = (Row("files", ("files",), 2), Row("both agree", ("agreement",), 8))
+    graded = grade(HandIn("ada", "x"), found, rubric)
+    assert (graded.score, graded.maximum) == (2, 10)
 
 
 def test_a_mark_says_why() -> None:

@@ -24,7 +24,8 @@ def _examined(name: str = "ada", content: str = "c1", *findings: Finding) -> Exa
 
 def test_what_is_kept_comes_back_as_it_was(tmp_path: Path) -> None:
     with Store(tmp_path / "a b.db") as store:
-        store.begin("class.toml", [ADA, HandIn("bob", "hand-ins/bob")])
+        store.begin("class.toml", "asked", [ADA, HandIn("bob", "hand-ins/bob")])
+        store.expect("ada", "c1")
         store.add(_examined("ada", "c1", STALE), "asked")
     with Store(tmp_path / "a b.db") as again:
         assert [(hand_in, one.examined) for hand_in, one in again.latest()] == [
@@ -44,11 +45,35 @@ def test_earlier_results_stay_and_the_same_one_is_kept_once(tmp_path: Path) -> N
 
 def test_who_left_the_class_is_no_longer_shown(tmp_path: Path) -> None:
     with Store(tmp_path / "class.db") as store:
-        store.begin("first", [ADA])
+        store.begin("class", "asked", [ADA])
+        store.expect("ada", "c1")
         store.add(_examined(), "asked")
-        store.begin("second", [HandIn("bob", "b")])
+        store.begin("class", "asked", [HandIn("bob", "b")])
         assert list(store.latest()) == []
-        assert len(store.history("ada")) == 1
+        assert (store.count(), len(store.history("ada"))) == (1, 1)
+        store.begin("class", "asked", [ADA])
+        assert len(list(store.latest())) == 1
+
+
+def test_a_result_counts_for_what_it_is_of_alone(tmp_path: Path) -> None:
+    with Store(tmp_path / "class.db") as store:
+        store.begin("class", "asked", [ADA])
+        store.expect("ada", "c1")
+        store.add(_examined(), "asked")
+        store.expect("ada", "c2")  # handed in again, and the run was killed
+        assert list(store.latest()) == []
+        store.expect("ada", "c1")
+        store.begin("class", "asked otherwise", [ADA])
+        assert list(store.latest()) == []
+
+
+def test_another_class_needs_another_store(tmp_path: Path) -> None:
+    with Store(tmp_path / "class.db") as store:
+        store.begin("lab 1", "asked", [ADA])
+        with pytest.raises(LabError) as caught:
+            store.begin("lab 2", "asked", [ADA])
+    assert caught.value.code is ErrorCode.INVALID_STORE
+    assert "--store" in str(caught.value.remedy)
 
 
 def test_two_runs_at_once_keep_each_result_once(tmp_path: Path) -> None:

@@ -40,6 +40,10 @@ TOKEN = "ghp_" + "a" * 36
             {"requirements.txt": f"x @ git+https://{TOKEN}@github.com/a/x\n"},
             {"files.logins": "requirements.txt has a login in an address."},
         ),
+        "a thousand tokens that are none": (
+            {"requirements.txt": f"://ghp_{'A' * 100_000}/@"},
+            {},
+        ),
         "a name over SSH is no login": (
             {"requirements.txt": "x @ git+ssh://git@github.com/a/x\n"},
             {},
