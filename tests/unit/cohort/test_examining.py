@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from tasks_lib.cohort.examining import Wanted, examine
@@ -208,6 +209,35 @@ def test_own_checks(tmp_path: Path, readme: str, expected: dict[str, str]) -> No
     root = tmp_path / "ada"
     root.mkdir()
     assert _faults(root, {**SOUND, "README.md": readme}, Wanted(own=own)) == expected
+
+
+#: what Python tells of a process, a connection, and code of a file that is run (PEP 578)
+_ACTS = ("subprocess.", "os.exec", "os.posix_spawn", "os.system", "os.fork", "socket.connect")
+_acted: list[str] = []
+
+
+def test_reading_starts_nothing_connects_to_nothing_and_writes_nothing(tmp_path: Path) -> None:
+    def hear(event: str, args: tuple[object, ...]) -> None:
+        is_write = event == "open" and isinstance(args[1], str) and bool({*args[1]} & {*"wax+"})
+        if _acted and (event.startswith(_ACTS) or (is_write and "__pycache__" not in str(args[0]))):
+            _acted.append(event)
+
+    canary = tmp_path / "fired"
+    code = f"open({str(canary)!r}, 'w')\n"
+    for name in ("setup.py", "conftest.py", "sitecustomize.py", "tasks.py", "poetry.py"):
+        (tmp_path / name).write_text(code)
+    (tmp_path / ".poetry" / "plugins").mkdir(parents=True)
+    (tmp_path / ".poetry" / "plugins" / "x.pth").write_text(code)
+    backend = '[build-system]\nrequires = []\nbuild-backend = "setup"\nbackend-path = ["."]\n'
+    (tmp_path / "pyproject.toml").write_text(POETRY + backend)
+    sys.addaudithook(hear)  # it stays, and is deaf from then on
+    _acted.append("begin")
+    found = examine(tmp_path, "ada", "", Wanted())
+    acted = [*_acted]
+    _acted.clear()
+    assert acted == ["begin"]
+    assert not canary.exists()
+    assert {one.check for one in found.findings} >= {"config.poetry", "lock.fresh"}
 
 
 def test_a_thousand_faults_are_bounded(tmp_path: Path) -> None:
