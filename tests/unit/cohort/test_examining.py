@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from tasks_lib.cohort.examining import Wanted, examine
 from tasks_lib.cohort.settings import Require
+from tasks_lib.execution import files
 from tasks_lib.results import Status
 from tests.cases import cases
 
 if TYPE_CHECKING:
+    import io
     from pathlib import Path
 
     import pytest
@@ -209,6 +211,61 @@ def test_own_checks(tmp_path: Path, readme: str, expected: dict[str, str]) -> No
     root = tmp_path / "ada"
     root.mkdir()
     assert _faults(root, {**SOUND, "README.md": readme}, Wanted(own=own)) == expected
+
+
+def test_a_fault_is_that_of_its_own_check(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("s3cr3t")
+    root = tmp_path / "ada"
+    root.mkdir()
+    wanted = Wanted(("pip_poetry",), Require((), ("data.csv",), ">=3.11"))
+    (root / "data.csv").symlink_to(secret)
+    assert [*_faults(root, SOUND, wanted)] == ["require.files"]
+    (root / "data.csv").unlink()
+    (root / "data.csv").write_text("1")
+    (root / "poetry.lock").unlink()
+    (root / "poetry.lock").symlink_to(secret)
+    faults = _faults(root, {}, wanted)
+    assert [*faults] == ["lock.fresh"]
+    assert str(tmp_path) not in faults["lock.fresh"]
+
+
+def test_what_this_user_may_not_open_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = files.opened
+
+    def closed(path: str | Path) -> io.FileIO:
+        if str(path).endswith(("poetry.lock", "conda.yml")):
+            raise PermissionError(13, "Permission denied")
+        return opened(path)
+
+    _faults(tmp_path, {**SOUND, "conda.yml": CONDA})
+    monkeypatch.setattr(files, "opened", closed)
+    found = examine(tmp_path, "ada", "", Wanted())
+    assert {one.check for one in found.findings if one.status is Status.FAIL} == set()
+    assert found.status is Status.ERROR
+
+
+def test_more_files_than_are_looked_at_hide_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks_lib.cohort.repository._MOST", 5)
+    for number in range(9):
+        (tmp_path / f"{number}.txt").touch()
+    assert _faults(tmp_path, SOUND) == {}
+
+
+def test_members_are_looked_for_in_the_repository_alone(tmp_path: Path) -> None:
+    (tmp_path / "bob").mkdir()
+    (tmp_path / "bob" / "pyproject.toml").write_text(PROJECT)
+    root = tmp_path / "ada"
+    root.mkdir()
+    text = PROJECT + '[tool.uv.workspace]\nmembers = ["../*"]\n'
+    (root / "pyproject.toml").write_text(text)
+    (root / "uv.lock").write_text('version = 1\nrevision = 3\nrequires-python = ">=3.11"\n')
+    found = examine(root, "ada", "", Wanted())
+    assert "bob" not in " ".join(one.detail for one in found.findings)
 
 
 #: what Python tells of a process, a connection, and code of a file that is run (PEP 578)
