@@ -105,11 +105,14 @@ def read(path: Path, parse: Callable[[dict[str, Any]], LockedPackage]) -> tuple[
     if not path.is_file():
         return ()
     try:
-        return _packages(read_text(path), path.name, parse)
+        text = read_text(path)
+        _parsed(text, path.name)
     except LabError as error:
         if error.code is ErrorCode.CANNOT_READ:
             raise
         raise _damaged(path, error.message, error.line) from None
+    try:
+        return _packages(text, path.name, parse)
     except (AttributeError, KeyError, TypeError):
         raise _damaged(path, "it does not list packages.") from None
 

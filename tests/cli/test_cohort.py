@@ -204,3 +204,11 @@ def test_what_was_typed_wrongly_is_one_error(lab: Lab, course: Path) -> None:
         answer = lab(*words, cwd=course)
         assert (answer.code, answer.error()["code"]) == (2, code), shlex.join(words)
         assert answer.error()["remedy"]
+    assert lab("cohort.check", "hand ins", cwd=course).code == 4
+    for words, code in (
+        (("cohort.export", "--to", "canvas"), "wrong_setting"),  # it has no rubric
+        (("cohort.check", "cohort.toml"), "invalid_store"),  # that of another class
+    ):
+        answer = lab(*words, cwd=course)
+        assert (answer.code, answer.error()["code"]) == (2, code), shlex.join(words)
+    assert not (course / "cohort-canvas").exists()
