@@ -65,6 +65,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> FakeRuns:
     """Start no process."""
     fake = FakeRuns()
     monkeypatch.setattr(process, "run", fake)
+    monkeypatch.setattr(sys, "argv", ["mlops-lab"])  # `pytest -q` would make the start silent
     return fake
 
 
