@@ -63,10 +63,10 @@ def conda_line(facts: Facts, name: str) -> tuple[str | None, int | None]:
     return file.path.name, file.lines.get(name)
 
 
-def listed(names: Iterable[str]) -> str:
+def listed(names: Iterable[str], most: int = _SHOWN) -> str:
     """List names for a sentence, the first few of many."""
     every = list(names)
-    text = ", ".join(every[:_SHOWN])
-    if len(every) > _SHOWN:
-        text += f" and {len(every) - _SHOWN} more"
+    text = ", ".join(every[:most])
+    if len(every) > most:
+        text += f" and {len(every) - most} more"
     return text

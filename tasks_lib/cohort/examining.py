@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tasks_lib.checks import look_at
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tasks_lib.cohort.own_checks import OwnCheck
     from tasks_lib.session.combos import Combo
 
 #: how many results of one check are kept, and how long each text may be: a repository may make
@@ -116,7 +114,7 @@ def _of_files(root: Path, wanted: Wanted) -> Iterator[Result]:
     repository = Repository(root)
     yield from tree_checks.look(repository)
     yield from requiring.files(wanted.require, repository)
-    for own in _own_checks(wanted.own):
+    for own in own_checks.load(wanted.own) if wanted.own else ():
         yield from own.results(repository)
 
 
@@ -153,12 +151,6 @@ def _conda_file(project: Project) -> Iterator[Result]:
             yield COHORT_READ.of_error(Status.ERROR, error)
             return
     yield from conda_file_checked(project)
-
-
-@functools.cache
-def _own_checks(path: Path | None) -> tuple[OwnCheck, ...]:
-    """Load the instructor's file once in each worker."""
-    return own_checks.load(path) if path else ()
 
 
 def _combo(combo: Combo, wanted: Wanted) -> Iterator[Result]:
@@ -205,22 +197,11 @@ def _bounded(found: list[Result], root: Path) -> tuple[Finding, ...]:
         counts[one.check] += 1
         if counts[one.check] > _MOST:
             continue
-        kept.append(
-            Finding(
-                one.check,
-                one.status,
-                one.title,
-                _short(one.detail, root),
-                _short(one.remedy, root),
-                _short(one.file, root),
-                one.line,
-            )
-        )
+        detail, remedy, file = (_short(text, root) for text in (one.detail, one.remedy, one.file))
+        kept.append(replace(one, detail=detail, remedy=remedy, file=file))
     return tuple(kept)
 
 
 def _short(text: str, root: Path) -> str:
-    for folder in (f"{root}/", str(root)):
-        text = text.replace(folder, "" if folder.endswith("/") else ".")
-    shown = streams.printable(text)
+    shown = streams.printable(text.replace(f"{root}/", "").replace(str(root), "."))
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]} …"

@@ -35,8 +35,18 @@ def settings_of(store: Store) -> Settings:
         remedy = Remedy("Put it back, or check the class where it is now, with another --store")
         raise LabError(text, ErrorCode.NO_SUCH_PATH, remedy=remedy, file=path)
     settings = Settings.of(path)
-    expect_known(settings.rubric, known(settings))
+    expect_checks(settings)
     return settings
+
+
+def expect_checks(settings: Settings) -> None:
+    """Refuse own checks that cannot be used, and a rubric that names a check that does not exist.
+
+    Raises:
+        LabError: `wrong_setting` or `unknown_check`.
+
+    """
+    expect_known(settings.rubric, known(settings))
 
 
 def known(settings: Settings) -> list[str]:

@@ -26,7 +26,7 @@ def status(store: str) -> Answer:
         tally.total = opened.count()
         for _, one in opened.latest():
             tally.add(one.examined)
-    return answer((), tally, path)
+    return answer((), tally)
 
 
 def show(store: str, repository: str) -> Answer:

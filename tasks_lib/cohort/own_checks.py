@@ -12,6 +12,7 @@ A file of such checks is the instructor's code, and runs where the repositories 
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import re
 import sys
@@ -91,8 +92,9 @@ def check(
     return mark
 
 
+@functools.cache
 def load(path: Path) -> tuple[OwnCheck, ...]:
-    """Return the checks of an instructor's file, in their order.
+    """Return the checks of an instructor's file, in their order; it is run once in each process.
 
     Raises:
         LabError: The file does not exist, cannot be run, or has no check or one id twice.

@@ -10,11 +10,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib.cohort import cluster, cluster_worker, fetching, grading, hand_ins, own_checks, pool
+from tasks_lib.cohort import cluster, cluster_worker, fetching, grading, hand_ins, pool
 from tasks_lib.cohort.cluster import Where
 from tasks_lib.cohort.examining import Wanted, unread
 from tasks_lib.cohort.repository import content
-from tasks_lib.cohort.rubric import expect_known
 from tasks_lib.cohort.settings import Settings
 from tasks_lib.cohort.store import Store
 from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
@@ -60,10 +59,13 @@ class Asked:
 
         """
         settings = Settings.of(Path(self.source))
-        settings = replace(settings, store=store_of(self.store, settings))
-        if not self.workers:
-            return settings
-        return replace(settings, workers=_number("workers", self.workers))
+        if self.workers:
+            settings = replace(settings, workers=_number("workers", self.workers))
+        return settings
+
+    def path(self, settings: Settings) -> Path:
+        """Return the file for the results: as typed, as the class says, or the usual one."""
+        return Path(self.store or settings.store or STORE)
 
     def where(self) -> Where | None:
         """Return the workers of Dask, `None` where this machine's pool does it.
@@ -89,12 +91,6 @@ def _number(option: str, text: str) -> int:
     told = f"--{option} must be a number above 0, and it is {text!r}."
     remedy = Remedy(f"Use a number, such as --{option} 2")
     raise LabError(told, ErrorCode.INVALID_OPTION, remedy=remedy)
-
-
-def store_of(typed: str, settings: Settings | None = None) -> Path:
-    """Return the file with the results: as typed, as the class says, or the usual one."""
-    said = settings.store if settings else None
-    return Path(typed) if typed else said or Path(STORE)
 
 
 @dataclass
@@ -142,9 +138,9 @@ def check(progress: Progress, asked: Asked) -> Answer:
     settings, where = asked.settings(), asked.where()
     every = hand_ins.read(settings.source)
     _expect_known(_words(asked.again), every.hand_ins)
-    expect_known(settings.rubric, grading.known(settings))
+    grading.expect_checks(settings)
     key = _asked(settings)
-    path = store_of("", settings)
+    path = asked.path(settings)
     tally = Tally(len(every.hand_ins), path)
     wanted = Wanted(settings.combo, settings.require, settings.checks)
     with Store(path) as store:
@@ -177,7 +173,7 @@ def check(progress: Progress, asked: Asked) -> Answer:
                 elif looked:
                     progress.say(tally.line())
                 looked = now
-    return answer(every.left_out, tally, path)
+    return answer(every.left_out, tally)
 
 
 def _fetched(
@@ -191,7 +187,7 @@ def _fetched(
         why = "Its source is an address, and --fetch was not given."
         return [*every], [unread(one.id, "", why) for one in addresses]
     here, failed = [], []
-    folder = store_of("", settings).with_suffix(".clones")
+    folder = asked.path(settings).with_suffix(".clones")
     step = Step("cohort.fetch", f"fetch {len(addresses)} repositories into {folder}")
     progress.begin(step)
     for one in fetching.fetched(every, folder, before_due=settings.as_it_stood, say=progress.say):
@@ -211,10 +207,9 @@ def _todo(
         now = _content(hand_in)
         store.expect(hand_in.id, now)
         last = store.last(hand_in.id)
-        is_asked_for = "all" in words or hand_in.id in words
-        if last and not is_asked_for:
-            is_asked_for = last.examined.status in wanted
-        if last and not is_asked_for and (last.examined.content, last.asked) == (now, key):
+        is_known = last is not None and (last.examined.content, last.asked) == (now, key)
+        is_again = bool(words & {"all", hand_in.id})
+        if last and is_known and not is_again and last.examined.status not in wanted:
             tally.add(last.examined)
         else:
             yield hand_in, now
@@ -241,10 +236,7 @@ def _expect_known(words: set[str], every: Sequence[HandIn]) -> None:
 
 def _asked(settings: Settings) -> str:
     """Return a short key of all that decides on a result beside the repository."""
-    own = b""
-    if settings.checks:
-        own_checks.load(settings.checks)  # what is wrong with it is told before anything is done
-        own = files.regular(settings.checks)
+    own = files.regular(settings.checks) if settings.checks else b""
     asked: dict[str, Any] = {
         "level": settings.level,
         "combo": settings.combo,
@@ -255,7 +247,7 @@ def _asked(settings: Settings) -> str:
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def answer(left_out: Sequence[str], tally: Tally, path: Path) -> Answer:
+def answer(left_out: Sequence[str], tally: Tally) -> Answer:
     """Return the counts of a class, and a result for each repository that did not pass."""
     results = sorted(tally.listed, key=lambda one: one.title)
     for text in left_out:
@@ -266,7 +258,7 @@ def answer(left_out: Sequence[str], tally: Tally, path: Path) -> Answer:
             "checked": tally.checked,
             "waiting": tally.total - tally.counts.total(),
             **{status.value: tally.counts[status] for status in SHOWN},
-            "store": str(path),
+            "store": str(tally.store),
         }
     }
     return Answer(results, data, verdict(tally.counts))

@@ -186,12 +186,9 @@ class Store:
         """Keep a result, unless the same one is the repository's latest already."""
         findings = json.dumps([asdict(one) for one in found.findings], ensure_ascii=False)
         with self._told(), self._changed():
-            last = self._file.execute(
-                "SELECT content, asked, findings FROM examined WHERE repository = ? "
-                "ORDER BY number DESC LIMIT 1",
-                (found.id,),
-            ).fetchone()
-            if last and tuple(last) == (found.content, asked, findings):
+            last = self.last(found.id)
+            same = (asked, found.content, found.findings)
+            if last and (last.asked, last.examined.content, last.examined.findings) == same:
                 return
             self._file.execute(
                 "INSERT INTO examined (repository, content, asked, status, combo, evidence, "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from tasks_lib.checks.base import listed
 from tasks_lib.errors import LabError, Remedy
 from tasks_lib.managers import MANAGERS
 from tasks_lib.project.conda_file import CondaFile
@@ -82,10 +83,7 @@ def _told(check: Check, text: str, found: Sequence[str]) -> Iterator[Result]:
     if not found:
         yield check.result(Status.PASS)
         return
-    listed = ", ".join(found[:_SHOWN])
-    if len(found) > _SHOWN:
-        listed += f" and {len(found) - _SHOWN} more"
-    yield check.result(check.severity, f"{text}: {listed}.", file=found[0])
+    yield check.result(check.severity, f"{text}: {listed(found, _SHOWN)}.", file=found[0])
 
 
 def _environments(paths: Sequence[str]) -> list[str]:

@@ -13,7 +13,6 @@ from tasks_lib.cohort.base import HandIn
 from tasks_lib.cohort.examining import Wanted, examine, unread
 from tasks_lib.cohort.looking import expect_store
 from tasks_lib.cohort.repository import content
-from tasks_lib.cohort.rubric import expect_known
 from tasks_lib.cohort.rubric import grade as grade_of
 from tasks_lib.cohort.settings import Settings
 from tasks_lib.cohort.store import Store
@@ -101,7 +100,7 @@ def grade(to: str, submission: str, results: str, config: str, title: str) -> An
 
     """
     settings = Settings.of(Path(config)) if config else Settings()
-    expect_known(settings.rubric, grading.known(settings))
+    grading.expect_checks(settings)
     grading.expect_points(settings)
     name = Path(submission).resolve().name or "submission"
     hand_in = HandIn(name, submission)
