@@ -105,6 +105,11 @@ class Check:
             remedy = Remedy() if status is Status.PASS else self.remedy
         return Result(self.id, status, self.title, detail, remedy, file, line, seconds)
 
+    def of_unread(self, error: LabError, status: Status = Status.FAIL) -> Result:
+        """Return the result for what cannot be read: no fault where this user may not open it."""
+        is_ours = error.code is ErrorCode.CANNOT_READ
+        return self.of_error(Status.ERROR if is_ours else status, error)
+
     def of_error(self, status: Status, error: LabError) -> Result:
         """Return the result of this check that reports an error."""
         return self.result(

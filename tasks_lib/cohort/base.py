@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from tasks_lib.errors import Remedy
 from tasks_lib.execution.redaction import held, without_secrets
-from tasks_lib.results import Status
+from tasks_lib.results import Result, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-    from tasks_lib.results import Result
 
 #: the check that fails where there is no manifest to read, so that most others cannot be made
 MANIFEST = "cohort.manifest"
@@ -53,11 +52,26 @@ class Finding:
         remedy, file = str(result.remedy), str(result.file or "")
         return cls(result.id, result.status, result.title, result.detail, remedy, file, result.line)
 
+    @property
+    def result(self) -> Result:
+        """Return it as the renderers take it."""
+        remedy, file = Remedy(self.remedy), self.file or None
+        return Result(self.check, self.status, self.title, self.detail, remedy, file, self.line)
+
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> Finding:
         """Return what was stored as JSON."""
         fields: dict[str, Any] = {**data, "status": Status(data["status"])}
         return cls(**fields)
+
+
+def worst_of(findings: Iterable[Finding]) -> dict[str, Status]:
+    """Return the worst status of each check."""
+    found: dict[str, Status] = {}
+    for one in findings:
+        before = found.get(one.check, one.status)
+        found[one.check] = max(before, one.status, key=[*Status].index)
+    return found
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,9 @@ from tasks_lib.cohort.base import presentable
 from tasks_lib.cohort.exports.cells import number
 from tasks_lib.cohort.exports.documents import summary
 from tasks_lib.cohort.naming import file_name
-from tasks_lib.errors import Remedy
 from tasks_lib.report import html, markdown
 from tasks_lib.report.tables import Table
-from tasks_lib.results import Result, Status
+from tasks_lib.results import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,7 +56,7 @@ def page(graded: Graded, title: str) -> str:
 
 def _told(finding: Finding) -> Iterator[str]:
     """Yield the lines of one finding."""
-    result = _result(finding)
+    result = finding.result
     heading = markdown.escaped(f"{result.title} ({result.id})")
     yield from ("", f"### {heading}")
     told = {"What": result.detail, "Where": result.place, "Next": str(result.remedy)}
@@ -70,9 +69,7 @@ def document(graded: Graded, title: str) -> str:
     """Return the page as HTML, which works offline."""
     parts = []
     for status, heading, text in _PARTS:
-        items = [
-            html.item(_result(one), timed=False) for one in graded.examined.with_status(status)
-        ]
+        items = [html.item(one.result, timed=False) for one in graded.examined.with_status(status)]
         if items:
             head = f"<h2>{html.escaped(heading)}</h2><p>{html.escaped(text)}</p>"
             parts.append(f"<section>{head}<ul>{''.join(items)}</ul></section>")
@@ -117,9 +114,3 @@ def _points(graded: Graded) -> Iterator[Table]:
         rows.append(("late", f"-{number(graded.penalty)}", "", graded.late))
     if rows:
         yield Table("", ("row", "points", "of", "why"), rows)
-
-
-def _result(one: Finding) -> Result:
-    """Return a finding as the renderers take it."""
-    remedy, file = Remedy(one.remedy), one.file or None
-    return Result(one.check, one.status, one.title, one.detail, remedy, file, one.line)

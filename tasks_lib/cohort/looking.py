@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tasks_lib.cohort.run import STORE, Tally, answer, verdict
 from tasks_lib.cohort.store import Store
 from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
-from tasks_lib.results import Result, Status
+from tasks_lib.results import Status
 from tasks_lib.session.session import Answer
 
 if TYPE_CHECKING:
@@ -39,12 +39,7 @@ def show(store: str, repository: str) -> Answer:
             text = f"The store has no repository {repository!r}."
             raise LabError(text, ErrorCode.UNKNOWN_HAND_IN, remedy=remedy)
     latest = history[0].examined
-    results = []
-    for one in latest.findings:
-        remedy = Remedy(one.remedy)
-        results.append(
-            Result(one.check, one.status, one.title, one.detail, remedy, one.file or None, one.line)
-        )
+    results = [one.result for one in latest.findings]
     data: dict[str, Any] = {"combo": latest.combo, "since": latest.evidence}
     if len(history) > 1:
         data["changed"] = _changes(history[1].examined, latest)

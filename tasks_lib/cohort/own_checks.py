@@ -52,8 +52,7 @@ class OwnCheck:
             said = self.look(repository) or ()
             faults = [said] if isinstance(said, str) else [str(text) for text in said]
         except LabError as error:
-            status = Status.ERROR if error.code is ErrorCode.CANNOT_READ else self.row.severity
-            yield self.row.of_error(status, error)
+            yield self.row.of_unread(error, self.row.severity)
             return
         except Exception as error:  # noqa: BLE001 - the instructor's code may raise anything
             text = f"The check itself failed: {type(error).__name__}: {error}."

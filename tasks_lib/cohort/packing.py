@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tasks_lib.cohort.commits import GIT
 from tasks_lib.cohort.repository import walked
-from tasks_lib.cohort.tree_checks import CACHE_NAMES
+from tasks_lib.cohort.tree_checks import CACHE_NAMES, HISTORY
 from tasks_lib.cohort.unpacking import expect_source
+from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import files
 from tasks_lib.project.manifests import unreadable
@@ -28,8 +29,8 @@ _HEADER = 512
 #: the folder in which a packed checkout is: what is in it alone would be taken for that folder
 _TOP = "repository"
 #: what an environment has; of one, these are sent alone, and of a cache its name
-_MARKS = ("pyvenv.cfg", "conda-meta")
-_HISTORY = ("conda-meta", "history")
+_MARKS = tuple(layer.mark for layer in ENVIRONMENTS.values())
+_HISTORY = HISTORY.split("/")
 
 
 class Parcel(NamedTuple):

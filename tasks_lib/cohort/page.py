@@ -95,8 +95,7 @@ def _told(one: Graded) -> list[Finding]:
 
 
 def _finding(one: Finding, texts: _Texts) -> list[int]:
-    place = ":".join(str(part) for part in (one.file, one.line) if part)
-    told = (one.check, one.title, one.detail, one.remedy, place)
+    told = (one.check, one.title, one.detail, one.remedy, one.result.place)
     return [_STATUSES.index(one.status), *map(texts.number, told)]
 
 

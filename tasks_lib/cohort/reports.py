@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib.cohort import page
-from tasks_lib.cohort.base import presentable
+from tasks_lib.cohort.base import presentable, worst_of
 from tasks_lib.cohort.exports import cells
 from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 from tasks_lib.execution.streams import document, printable
 from tasks_lib.report import junit, markdown, sarif
 from tasks_lib.report.tables import Table
-from tasks_lib.results import Report, Result, Status, verdict
+from tasks_lib.results import Report, Status, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,12 +61,9 @@ def failing(graded: Sequence[Graded]) -> list[tuple[str, str, Counter[Status]]]:
     titles: dict[str, str] = {}
     counts: dict[str, Counter[Status]] = {}
     for one in graded:
-        worst: dict[str, Status] = {}
         for finding in one.examined.findings:
             titles.setdefault(finding.check, finding.title)
-            before = worst.get(finding.check, finding.status)
-            worst[finding.check] = max(before, finding.status, key=[*Status].index)
-        for check, status in worst.items():
+        for check, status in worst_of(one.examined.findings).items():
             counts.setdefault(check, Counter())[status] += 1
     rows = [(check, titles[check], found) for check, found in counts.items()]
     rows = [row for row in rows if row[2][Status.PASS] < row[2].total()]
@@ -87,9 +85,7 @@ def _report(graded: Sequence[Graded], title: str) -> Report:
         for found in one.examined.findings:
             name = f"{one.hand_in.id}: {found.title}"
             file = f"{one.hand_in.id}/{found.file}" if found.file else one.hand_in.id
-            remedy = Remedy(found.remedy)
-            result = Result(found.check, found.status, name, found.detail, remedy, file, found.line)
-            results.append(result)
+            results.append(replace(found.result, title=name, file=file))
     seconds = sum(one.examined.seconds for one in graded)
     return Report("cohort.report", title, results, None, seconds, verdict(results))
 

@@ -61,8 +61,8 @@ def _missing(check: Check, patterns: tuple[str, ...], repository: Repository) ->
     try:
         lacking = [pattern for pattern in patterns if not any(repository.glob(pattern))]
     except LabError as error:
-        unread = error.code in {ErrorCode.CANNOT_READ, ErrorCode.FILE_TOO_LARGE}
-        yield check.of_error(Status.ERROR if unread else Status.FAIL, error)
+        is_ours = error.code is ErrorCode.FILE_TOO_LARGE  # more files than are looked at
+        yield check.of_unread(error, Status.ERROR if is_ours else Status.FAIL)
         return
     for pattern in lacking:
         yield check.result(Status.FAIL, f"No file matches {pattern}.")

@@ -17,7 +17,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from tasks_lib.checks import registry
-from tasks_lib.cohort.base import MANIFEST, Graded, Mark
+from tasks_lib.cohort.base import MANIFEST, Graded, Mark, worst_of
 from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 from tasks_lib.results import Status
 
@@ -172,11 +172,7 @@ def _ended_early(
 
 def _judged(row: Row, findings: Iterable[Finding]) -> _Judged:
     """Return what a row's checks say: of several findings of one check the worst counts."""
-    statuses: dict[str, Status] = {}
-    for one in findings:
-        if row.covers(one.check):
-            worst = max(statuses.get(one.check, one.status), one.status, key=[*Status].index)
-            statuses[one.check] = worst
+    statuses = worst_of(one for one in findings if row.covers(one.check))
     errors = _with(statuses, Status.ERROR)
     failed = _with(statuses, Status.FAIL)
     seen = [check for check, status in statuses.items() if status is not Status.SKIP]

@@ -26,8 +26,10 @@ _LOGIN = re.compile(
     r"(?i)(?<!ssh)://(?:[^\s/:@'\"]+:(?![$%{<*])[^\s/@'\"]+@"
     r"|(?:gh[pousr]_|github_pat_|glpat-|hf_|pypi-)[^\s/@'\"]{10,}@)"
 )
+#: what an environment of conda's has
+HISTORY = "conda-meta/history"
 #: by these files an environment is known
-_MARKS = ("pyvenv.cfg", "conda-meta/history")
+_MARKS = ("pyvenv.cfg", HISTORY)
 CACHE_NAMES = {
     "__pycache__",
     ".pytest_cache",
@@ -36,18 +38,19 @@ CACHE_NAMES = {
     ".ipynb_checkpoints",
     "node_modules",
 }
+_OUT_OF_GIT = Remedy("Remove it from git by `git rm -r --cached`, and name it in .gitignore")
 ENVIRONMENTS = Check(
     "files.environment",
     "no environment is in the repository",
     "An environment works only on the machine that made it, and is made again from the lock.",
-    Remedy("Remove it from git by `git rm -r --cached`, and name it in .gitignore"),
+    _OUT_OF_GIT,
     Status.WARN,
 )
 CACHES = Check(
     "files.caches",
     "no cache is in the repository",
     "Caches are made again by each tool, and differ on each machine.",
-    Remedy("Remove it from git by `git rm -r --cached`, and name it in .gitignore"),
+    _OUT_OF_GIT,
     Status.WARN,
 )
 SIZE = Check(

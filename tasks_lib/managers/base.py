@@ -300,8 +300,7 @@ class Manager(ABC):
             self.locked_packages()
             fits, text = self.lock_by_reading()
         except LabError as error:
-            unread = error.code is ErrorCode.CANNOT_READ
-            yield LOCK_FRESH.of_error(Status.ERROR if unread else Status.FAIL, error)
+            yield LOCK_FRESH.of_unread(error)
             return
         judged = {True: Status.PASS, False: Status.FAIL, None: Status.SKIP}[fits]
         yield self.lock_result(judged, text)

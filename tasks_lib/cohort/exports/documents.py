@@ -74,7 +74,7 @@ def found(graded: Graded, mark: Mark) -> str:
 
 def told(finding: Finding) -> str:
     """Return a finding in a few lines."""
-    place = ":".join(str(part) for part in (finding.file, finding.line) if part)
+    result = finding.result
     first = f"{finding.title} ({finding.check}): {finding.status}"
-    following = f"next: {finding.remedy}" if finding.remedy else ""
-    return "\n  ".join(part for part in (first, place, finding.detail, following) if part)
+    following = (first, result.place, finding.detail, result.next)
+    return "\n  ".join(part for part in following if part)
