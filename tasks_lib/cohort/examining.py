@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -25,9 +26,10 @@ from tasks_lib.session import combos
 from tasks_lib.session.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from tasks_lib.cohort.settings import Settings
     from tasks_lib.session.combos import Combo
 
 #: how many results of one check are kept, and how long each text may be: a repository may make
@@ -72,36 +74,43 @@ class Wanted:
     #: the file with the instructor's own checks
     own: Path | None = None
 
+    @classmethod
+    def of(cls, settings: Settings) -> Wanted:
+        """Return what the settings of a class ask."""
+        return cls(settings.combo, settings.require, settings.checks)
+
 
 def examine(root: Path, name: str, content: str, wanted: Wanted) -> Examined:
     """Check the repository in the folder `root`; what ends the check is a finding too."""
     began = time.perf_counter()
     found: list[Result] = []
     session: Session | None = None
-    combo: Combo | None = None
-    try:
+    with _told(found, lambda error: _ended(error, wanted)):
         found += _of_files(root, wanted)
         session = _opened(root)
-        combo = session.combo
-    except LabError as error:
-        found += _ended(error, wanted)
-    except _FAULTS as error:
-        found.append(_fault(error))
-    try:
-        if session:
+    if session:  # what its manifest may say wrongly has a check of its own
+        with _told(found, lambda error: [COHORT_READ.of_error(Status.ERROR, error)]):
             found.extend(_looked_at(session, wanted))
-    except LabError as error:  # what a manifest may say wrongly has its own check
-        found.append(COHORT_READ.of_error(Status.ERROR, error))
-    except _FAULTS as error:
-        found.append(_fault(error))
     return Examined(
         name,
         _bounded(found, root),
         content,
-        combo.id if combo else "",
-        combo.reason if combo else "",
+        session.combo.id if session else "",
+        session.combo.reason if session else "",
         time.perf_counter() - began,
     )
+
+
+@contextlib.contextmanager
+def _told(found: list[Result], ended: Callable[[LabError], Iterable[Result]]) -> Iterator[None]:
+    """Add to what was `found` what an error says, or hostile data that a library cannot take."""
+    try:
+        yield
+    except LabError as error:
+        found.extend(ended(error))
+    except _FAULTS as error:
+        text = f"{type(error).__name__}: {error}"
+        found.append(COHORT_READ.result(Status.ERROR, text))
 
 
 def unread(name: str, content: str, why: str) -> Examined:
@@ -179,10 +188,6 @@ def _ended(error: LabError, wanted: Wanted) -> Iterator[Result]:
         if is_asked:
             text = "It cannot be told without a valid pyproject.toml."
             yield check.result(Status.FAIL, text, remedy=COHORT_MANIFEST.remedy)
-
-
-def _fault(error: Exception) -> Result:
-    return COHORT_READ.result(Status.ERROR, f"{type(error).__name__}: {error}")
 
 
 def _bounded(found: list[Result], root: Path) -> tuple[Finding, ...]:

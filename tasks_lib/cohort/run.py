@@ -142,7 +142,7 @@ def check(progress: Progress, asked: Asked) -> Answer:
     key = _asked(settings)
     path = asked.path(settings)
     tally = Tally(len(every.hand_ins), path)
-    wanted = Wanted(settings.combo, settings.require, settings.checks)
+    wanted = Wanted.of(settings)
     with Store(path) as store:
         here, failed = _fetched(every.hand_ins, asked, settings, progress)
         store.begin(str(Path(asked.source).absolute()), key, here)

@@ -104,7 +104,7 @@ def grade(to: str, submission: str, results: str, config: str, title: str) -> An
     grading.expect_points(settings)
     name = Path(submission).resolve().name or "submission"
     hand_in = HandIn(name, submission)
-    wanted = Wanted(settings.combo, settings.require, settings.checks)
+    wanted = Wanted.of(settings)
     try:
         with folder_of(hand_in) as root:
             examined = examine(root, name, content(Path(submission)), wanted)
