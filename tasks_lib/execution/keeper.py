@@ -1,9 +1,11 @@
 """Keep a run's record true though the run itself is stopped, and end its tools when it dies.
 
 The run starts this file as a process of its own, and tells it on stdin which process groups begin
-(`+123`) and end (`-123`). It shows that the run is alive, also where that was stopped (Ctrl-Z) and
-cannot. When stdin ends, the run has ended: tools that go on then are asked to end, and killed. So
-what they write is never taken for what a user wrote later. Standard library alone.
+(`+123`) and end (`-123`), and when it ends well (`.`). This shows that the run is alive, also where
+that was stopped (Ctrl-Z) and cannot. When stdin ends, the run has ended: tools that go on then are
+asked to end, and killed. One that the run was stopped before it could tell of is waited for: each
+tool holds a pipe open. So what they write is never taken for what a user wrote later. Standard
+library alone.
 """
 
 from __future__ import annotations
@@ -20,10 +22,13 @@ _GRACE = 2.0
 _PAUSE = 0.02
 
 
-def keep(lock: str, heartbeat: float) -> None:
-    """Set the time of the file `lock` again and again until stdin ends, then end what is left."""
+def keep(lock: str, heartbeat: float, life: int) -> None:
+    """Set the time of the file `lock` again and again until stdin ends, then end what is left.
+
+    `life` is the end of the pipe that ends with the last tool.
+    """
     groups: set[int] = set()
-    told = b""
+    is_well, told = False, b""
     while True:
         ready, _, _ = select.select([0], [], [], heartbeat)
         _beat(lock)
@@ -34,13 +39,22 @@ def keep(lock: str, heartbeat: float) -> None:
             break
         *lines, told = (told + read).split(b"\n")
         for line in lines:
-            group = int(line[1:])
-            if line.startswith(b"+"):
-                groups.add(group)
+            if line == b".":
+                is_well = True
+            elif line.startswith(b"+"):
+                groups.add(int(line[1:]))
             else:
-                groups.discard(group)
+                groups.discard(int(line[1:]))
     _end(groups)
+    while not is_well and not _is_at_end(life, heartbeat):
+        _beat(lock)
     _beat(lock)
+
+
+def _is_at_end(pipe: int, seconds: float) -> bool:
+    """Return whether nobody holds the other end of a pipe, after so long at most."""
+    ready, _, _ = select.select([pipe], [], [], seconds)
+    return bool(ready) and not os.read(pipe, 1 << 12)
 
 
 def _beat(lock: str) -> None:
@@ -70,4 +84,4 @@ def _send(group: int, number: int) -> bool:
 
 
 if __name__ == "__main__":
-    keep(sys.argv[1], float(sys.argv[2]))
+    keep(sys.argv[1], float(sys.argv[2]), int(sys.argv[3]))

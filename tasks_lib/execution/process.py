@@ -1,4 +1,6 @@
-"""Start processes: the only module that does. Standard library alone: the first start uses it.
+"""Start processes: the only module that starts a tool.
+
+Standard library alone: the first start uses it.
 
 Invoke's own `run` takes no argument list: https://github.com/pyinvoke/invoke/issues/2
 """
@@ -10,7 +12,6 @@ import locale
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
 from tasks_lib.errors import ErrorCode, LabError
-from tasks_lib.execution import file_lock, time_limit
+from tasks_lib.execution import file_lock, keeping, time_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -53,8 +54,6 @@ _GRACE = 5.0
 _READ = {"COLUMNS": "10000", "NO_COLOR": "1"}
 _COLOURS = ("FORCE_COLOR", "CLICOLOR_FORCE", "PY_COLORS", "PYTHON_COLORS", "TTY_COMPATIBLE")
 _POSIX = os.name == "posix"
-#: Who ends what this run started, where it changes something.
-_KEEPERS: set[Keeper] = set()
 
 
 @dataclass(frozen=True)
@@ -145,7 +144,7 @@ class Children:
 
     def add(self, child: subprocess.Popen[str]) -> None:
         """Add one; it is ended at once where the run is being stopped."""
-        _tell(f"+{child.pid}\n")
+        keeping.tell(f"+{child.pid}\n")
         with self._lock:
             self._running.add(child)
         if self.stopped:
@@ -158,7 +157,7 @@ class Children:
 
     def discard(self, child: subprocess.Popen[str]) -> None:
         """Forget one that has ended."""
-        _tell(f"-{child.pid}\n")
+        keeping.tell(f"-{child.pid}\n")
         with self._lock:
             self._running.discard(child)
 
@@ -169,56 +168,6 @@ class Children:
             running = list(self._running)
         for child in running:
             _end(child)
-
-
-class Keeper:
-    """The process that ends what this run started when the run dies; see the module `keeper`."""
-
-    def __init__(self, lock: str) -> None:
-        """Start nothing before there is something to tell."""
-        script = str(Path(__file__).with_name("keeper.py"))
-        self._argv = (sys.executable, "-I", "-S", script, lock, str(file_lock.HEARTBEAT))
-        self.child: subprocess.Popen[bytes] | None = None
-        self._guard = threading.Lock()
-
-    def tell(self, text: str) -> None:
-        """Tell it that a process begins or ends; the run goes on without one that cannot start."""
-        with self._guard, contextlib.suppress(OSError):
-            if self.child is None:
-                self.child = subprocess.Popen(  # noqa: S603 - an argument list, no shell
-                    self._argv,
-                    bufsize=0,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    start_new_session=True,
-                    pass_fds=tuple(file_lock.INHERITED),
-                )
-            cast("IO[bytes]", self.child.stdin).write(text.encode())
-
-    def end(self) -> None:
-        """Let it end, and wait for that."""
-        if self.child is not None:
-            with self.child:
-                pass
-
-
-@contextlib.contextmanager
-def kept(lock: str) -> Iterator[Keeper]:
-    """Let nothing that is started meanwhile outlive this process, which holds the file `lock`."""
-    one = Keeper(lock)
-    if _POSIX:
-        _KEEPERS.add(one)
-    try:
-        yield one
-    finally:
-        _KEEPERS.discard(one)
-        one.end()
-
-
-def _tell(text: str) -> None:
-    for one in _KEEPERS:
-        one.tell(text)
 
 
 class _Reader(threading.Thread):
@@ -346,7 +295,7 @@ def _start(command: Command, *, piped: bool, kept: tuple[int, ...] = ()) -> subp
     """Start a process: `piped` as a group of its own, without this terminal's input."""
     pipe = subprocess.PIPE if piped else None
     flags = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) if piped else 0
-    inherited = (*file_lock.INHERITED, *kept) if _POSIX else ()
+    inherited = (*file_lock.INHERITED, *kept, *keeping.inherited()) if _POSIX else ()
     env = {**command.defaults, **environment(command.env)}
     if piped:
         env = {key: value for key, value in env.items() if key not in _COLOURS} | _READ

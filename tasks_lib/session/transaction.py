@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from tasks_lib.environments import claims
 from tasks_lib.environments.base import CREATE, State
 from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
-from tasks_lib.execution import file_lock, files, process, state_folder
+from tasks_lib.execution import file_lock, files, keeping, state_folder
 from tasks_lib.execution.plan import execute, say_with
 from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.results import Result, Status
@@ -47,7 +47,7 @@ def alone(
     with contextlib.ExitStack() as stack:
         died = stack.enter_context(file_lock.held(str(lock), command, say))
         stack.enter_context(file_lock.folder_held(str(root), say))
-        stack.enter_context(process.kept(str(lock)))
+        stack.enter_context(keeping.kept(str(lock)))
         stack.callback(_tidy, root)
         yield [*recover(root, say, died, offline=offline), *_not_recovered(root)]
 

@@ -76,6 +76,8 @@ def test_only_one_module_starts_processes(path: Path) -> None:
     started = {name for name in attributes if STARTERS.fullmatch(name)}
     allowed = {
         "tasks_lib/execution/process.py": ({"subprocess"}, set()),
+        # the one that ends the tools when the run dies
+        "tasks_lib/execution/keeping.py": ({"subprocess"}, set()),
         # the first start goes on in the tool environment before anything else is loaded
         "tasks_lib/bootstrap.py": (set(), {"os.execve"}),
         # the workers run a function of this program, and pebble starts and ends them
@@ -170,7 +172,7 @@ def test_imports_go_in_one_direction() -> None:
 
 
 def test_what_the_first_start_needs_goes_in_one_direction_however_late_it_is_imported() -> None:
-    execution = ("file_lock", "redaction", "time_limit", "process")
+    execution = ("file_lock", "redaction", "time_limit", "keeping", "process")
     variables = ("tools.variables", "tools.pip_variables")
     order = ("execution.streams", "errors", *(f"execution.{name}" for name in execution))
     order = (*order, *variables, "bootstrap")

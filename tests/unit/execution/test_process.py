@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
-from tasks_lib.execution import file_lock, process
+from tasks_lib.execution import file_lock, keeping, process
 from tasks_lib.execution.failure_rules import Rule
 from tasks_lib.execution.process import FOREIGN, Children, Command, Interrupted, environment, run
 from tasks_lib.tools import executables
@@ -235,7 +235,7 @@ def test_default_of_a_command_gives_way_to_the_users_variable(
 LEADER = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from tasks_lib.execution import file_lock, process
+from tasks_lib.execution import file_lock, keeping, process
 code = '''
 import subprocess
 child = subprocess.Popen(["sleep", "60"])
@@ -243,7 +243,7 @@ print(child.pid, flush=True)
 child.wait()
 '''
 command = process.Command((sys.executable, "-c", code))
-with file_lock.held(sys.argv[2], "deps.add", print), process.kept(sys.argv[2]):
+with file_lock.held(sys.argv[2], "deps.add", print), keeping.kept(sys.argv[2]):
     process.run(command, on_line=lambda text: print(text, flush=True))
 """
 
@@ -268,9 +268,43 @@ def test_what_a_stopped_and_killed_run_started_ends_with_it(root: Path) -> None:
         assert time.time() - died < _SOON
 
 
+UNTOLD = """
+import sys, time
+sys.path.insert(0, sys.argv[1])
+from tasks_lib.execution import file_lock, keeping, process
+class Slow(process.Children):
+    def add(self, child):
+        print(child.pid, flush=True)
+        time.sleep(60)
+command = process.Command((sys.executable, "-c", "import time; time.sleep(60)"))
+with file_lock.held(sys.argv[2], "deps.add", print), keeping.kept(sys.argv[2]):
+    process.run(command, children=Slow())
+"""
+
+
+@pytest.mark.processes
+def test_a_tool_that_nobody_was_told_of_counts_as_the_run(root: Path) -> None:
+    """A run can be killed between the start of a tool and the word of it to the keeper."""
+    lock = root / "lock"
+    argv = [sys.executable, "-c", UNTOLD, str(Path(__file__).parents[3]), str(lock)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as leader:
+        assert leader.stdout is not None
+        tool = int(leader.stdout.readline())
+        leader.kill()
+        leader.wait()
+        os.utime(lock, (1, 1))
+        assert _wait(lambda: lock.stat().st_mtime > 1)
+        assert _lives(tool)
+        assert file_lock.is_held(str(lock))
+        os.kill(tool, signal.SIGKILL)
+    with file_lock.held(str(lock), "setup", print) as died:
+        assert died is not None
+        assert time.time() - died < _SOON
+
+
 @pytest.mark.processes
 def test_keeper_ends_with_a_run_that_ends_well(root: Path) -> None:
-    with process.kept(str(root / "lock")) as keeper:
+    with keeping.kept(str(root / "lock")) as keeper:
         assert keeper.child is None  # nothing was started yet
         assert run(python("print(1)", cwd=root)).ok
         child = keeper.child
