@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: the check that fails where there is no manifest to read, so that most others cannot be made
 MANIFEST = "cohort.manifest"
+#: the check that warns where a hand-in has several projects, so that nothing can be judged
+PROJECT = "cohort.project"
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class HandIn:
 
     `source` is a folder, an archive or an address. `ref` is a commit, branch or tag, `due` an ISO
     8601 date or time; both may be empty. `columns` are all columns of the roster's row, as they
-    stand there.
+    stand there. `project` is the folder of the project in it, empty where it has to be found.
     """
 
     id: str
@@ -32,6 +34,7 @@ class HandIn:
     name: str = ""
     email: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)
+    project: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,11 @@ class Examined:
         """Return error, fail or pass for the whole."""
         worst = max((one.status for one in self.findings), key=[*Status].index, default=Status.PASS)
         return worst if worst in {Status.ERROR, Status.FAIL} else Status.PASS
+
+    @property
+    def unclear(self) -> list[Finding]:
+        """Return what says that it is not known which project counts."""
+        return [one for one in self.with_status(Status.WARN) if one.check == PROJECT]
 
     def with_status(self, status: Status) -> list[Finding]:
         """Return the findings of one status."""

@@ -166,7 +166,7 @@ def _sent(work: Iterable[tuple[HandIn, str]], refused: list[Examined]) -> Iterat
     """Yield each hand-in as it is sent; what cannot be is `refused`."""
     for hand_in, content in work:
         try:
-            yield Sent(hand_in.id, content, packed(hand_in))
+            yield Sent(hand_in.id, content, packed(hand_in), hand_in.project)
         except LabError as error:
             refused.append(unread(hand_in.id, content, error.message))
 

@@ -40,6 +40,7 @@ class Sent(NamedTuple):
     id: str
     content: str
     parcel: Parcel
+    project: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,8 @@ def look(order: Order, group: Sequence[Sent]) -> bytes:
             place = Path(folder, str(number))
             place.mkdir()
             place.joinpath(one.parcel.name).write_bytes(one.parcel.data)
-            work.append((HandIn(one.id, str(place / one.parcel.name)), one.content))
+            hand_in = HandIn(one.id, str(place / one.parcel.name), project=one.project)
+            work.append((hand_in, one.content))
         with _LOCK:
             processes = _pool(threads, order.memory)
             wanted = replace(order.wanted, own=_own(order.own, scratch))

@@ -12,12 +12,13 @@ from tasks_lib.checks import look_at
 from tasks_lib.checks.registry import FACT_CHECKS
 from tasks_lib.checks.selection import Selection
 from tasks_lib.checks.tools import conda_file_checked
-from tasks_lib.cohort import own_checks, requiring, tree_checks
+from tasks_lib.cohort import own_checks, projects, requiring, tree_checks
 from tasks_lib.cohort.base import MANIFEST, Examined, Finding
+from tasks_lib.cohort.projects import COHORT_PROJECT
 from tasks_lib.cohort.repository import Repository
 from tasks_lib.cohort.settings import Require
 from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
-from tasks_lib.execution import streams
+from tasks_lib.execution import files, streams
 from tasks_lib.managers.base import LOCK_FRESH
 from tasks_lib.ownership.facts import Facts
 from tasks_lib.project.project import Project
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from tasks_lib.cohort.base import HandIn
     from tasks_lib.cohort.settings import Settings
     from tasks_lib.session.combos import Combo
 
@@ -58,7 +60,7 @@ COHORT_MANIFEST = Check(
     "Without it there is no project: nothing that depends on it can be given points.",
     Remedy("Correct pyproject.toml"),
 )
-CHECKS = (COHORT_READ, COHORT_COMBO, COHORT_MANIFEST)
+CHECKS = (COHORT_READ, COHORT_PROJECT, COHORT_COMBO, COHORT_MANIFEST)
 #: errors that are ours: the file exists, but this user may not open it
 _OURS = {ErrorCode.CANNOT_READ}
 #: what hostile data may raise in a library
@@ -73,32 +75,42 @@ class Wanted:
     require: Require = field(default_factory=Require)
     #: the file with the instructor's own checks
     own: Path | None = None
+    #: the folder of the project; where it is empty, the project is looked for
+    project: str = ""
 
     @classmethod
     def of(cls, settings: Settings) -> Wanted:
         """Return what the settings of a class ask."""
-        return cls(settings.combo, settings.require, settings.checks)
+        return cls(settings.combo, settings.require, settings.checks, settings.project)
+
+    def of_one(self, hand_in: HandIn) -> Wanted:
+        """Return what is asked of one hand-in, whose project the roster may name."""
+        return replace(self, project=hand_in.project or self.project)
 
 
 def examine(root: Path, name: str, content: str, wanted: Wanted) -> Examined:
     """Check the repository in the folder `root`; what ends the check is a finding too."""
     began = time.perf_counter()
     found: list[Result] = []
+    folders = [""]
     session: Session | None = None
     with _told(found, lambda error: _ended(error, wanted)):
-        found += _of_files(root, wanted)
-        session = _opened(root)
+        folders = projects.choices(root, wanted.project)
+        if len(folders) > 1:
+            found += _of_several(root, folders, wanted)
+        else:
+            found += _of_files(root, folders[0], wanted)
+            session = _opened(root, folders[0])
     if session:  # what its manifest may say wrongly has a check of its own
         with _told(found, lambda error: [COHORT_READ.of_error(Status.ERROR, error)]):
-            found.extend(_looked_at(session, wanted))
-    return Examined(
-        name,
-        _bounded(found, root),
-        content,
-        session.combo.id if session else "",
-        session.combo.reason if session else "",
-        time.perf_counter() - began,
-    )
+            for one in _looked_at(session, wanted):
+                found.append(_from_top(one, folders[0]))
+    combo = evidence = ""
+    if session:
+        combo, evidence = session.combo.id, session.combo.reason
+        evidence += f", in the folder {folders[0]}" if folders[0] else ""
+    seconds = time.perf_counter() - began
+    return Examined(name, _bounded(found, root), content, combo, evidence, seconds)
 
 
 @contextlib.contextmanager
@@ -118,20 +130,40 @@ def unread(name: str, content: str, why: str) -> Examined:
     return Examined(name, (Finding.of(COHORT_READ.result(Status.ERROR, why)),), content)
 
 
-def _of_files(root: Path, wanted: Wanted) -> Iterator[Result]:
+def _of_several(root: Path, folders: list[str], wanted: Wanted) -> Iterator[Result]:
+    """Yield that it is not known which folder is the project; nothing in them is judged."""
+    text = projects.told(folders)
+    yield COHORT_PROJECT.result(Status.WARN, text)
+    yield from tree_checks.look(Repository(root))
+    rows = [*_needing_a_manifest(wanted)]
+    if wanted.require.files:
+        rows.append(requiring.FILES)
+    if wanted.require.manifests:
+        rows.append(requiring.MANIFESTS)
+    if wanted.own:
+        rows += [own.row for own in own_checks.load(wanted.own)]
+    for check in rows:
+        yield check.result(Status.SKIP, text, remedy=COHORT_PROJECT.remedy)
+
+
+def _of_files(root: Path, folder: str, wanted: Wanted) -> Iterator[Result]:
     """Yield what is told without a manifest."""
-    repository = Repository(root)
-    yield from tree_checks.look(repository)
+    repository = top = Repository(root)
+    if folder:
+        repository = Repository(files.inside(root, root / folder), top)
+        if repository.root.is_dir():
+            yield COHORT_PROJECT.result(Status.PASS, f"The project is in the folder {folder}.")
+    yield from tree_checks.look(top, folder)
     yield from requiring.files(wanted.require, repository)
     for own in own_checks.load(wanted.own) if wanted.own else ():
         yield from own.results(repository)
 
 
-def _opened(root: Path) -> Session:
+def _opened(root: Path, folder: str) -> Session:
     """Open the project of a folder, whatever stands above it and whatever this machine has."""
-    project = Project.load(root, {}, new=True)
+    project = Project.load(root / folder, {}, new=True)
     if not project.pyproject.path.is_file():
-        text = "There is no pyproject.toml."
+        text = f"There is no {project.pyproject.path.relative_to(root.absolute())}."
         raise LabError(text, ErrorCode.NO_PYPROJECT)
     session = Session.of(project, combos.declared(project))
     return session.untrusting()
@@ -181,13 +213,26 @@ def _ended(error: LabError, wanted: Wanted) -> Iterator[Result]:
         yield COHORT_READ.of_error(Status.ERROR, error)
         return
     yield COHORT_MANIFEST.of_error(Status.FAIL, error)
+    for check in _needing_a_manifest(wanted):
+        text = "It cannot be told without a valid pyproject.toml."
+        yield check.result(Status.FAIL, text, remedy=COHORT_MANIFEST.remedy)
+
+
+def _needing_a_manifest(wanted: Wanted) -> Iterator[Check]:
+    """Yield each check that was asked for and says nothing without a manifest."""
     require = wanted.require
     asked = {LOCK_FRESH: True, COHORT_COMBO: bool(wanted.combos)}
     asked |= {requiring.PYTHON: bool(require.python), requiring.PACKAGES: bool(require.packages)}
     for check, is_asked in asked.items():
         if is_asked:
-            text = "It cannot be told without a valid pyproject.toml."
-            yield check.result(Status.FAIL, text, remedy=COHORT_MANIFEST.remedy)
+            yield check
+
+
+def _from_top(result: Result, folder: str) -> Result:
+    """Return a result whose file is named from the top of the hand-in."""
+    if not result.file or not folder or result.file.startswith("/"):
+        return result
+    return replace(result, file=f"{folder}/{result.file}")
 
 
 def _bounded(found: list[Result], root: Path) -> tuple[Finding, ...]:

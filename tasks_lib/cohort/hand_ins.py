@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tasks_lib.cohort.base import HandIn
 from tasks_lib.cohort.commits import committed
+from tasks_lib.cohort.projects import is_folder
 from tasks_lib.cohort.rubric import moment
 from tasks_lib.errors import ErrorCode, LabError, Remedy, nearest
 from tasks_lib.execution.redaction import without_logins, without_secrets
@@ -26,7 +27,7 @@ SUBMITTED = "submitted"
 ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
 #: what macOS puts beside the folders of an archive
 _NO_HAND_IN = ("__MACOSX",)
-_COLUMNS = ("id", "source", "ref", "due", "name", "email")
+_COLUMNS = ("id", "source", "ref", "due", "name", "email", "project")
 _REQUIRED = _COLUMNS[:2]
 #: git takes all for an address that has a colon before its first slash; one letter is a drive
 _ADDRESS = re.compile(r"[^/\\:]{2,}:")
@@ -187,6 +188,10 @@ def _expect(path: Path, line: int, known: Mapping[str, str]) -> None:
         remedy = Remedy("Remove it, and keep the login in git's credential helper")
         code = ErrorCode.CONTAINS_LOGIN
         raise LabError(text, code, remedy=remedy, file=path, line=line)
+    project = known.get("project", "")
+    if project and not is_folder(project):
+        text = f"The project of {id_} is no folder in a hand-in: {project!r:.60}."
+        raise invalid(text, path, line, "Write its path from the top, such as lab-1/project")
     for name in ("due", SUBMITTED):
         told = known.get(name, "")
         try:

@@ -109,7 +109,7 @@ def _one(hand_in: HandIn, content: str, wanted: Wanted) -> Examined:
     """Check one hand-in, in a worker."""
     try:
         with folder_of(hand_in) as root:
-            return examine(root, hand_in.id, content, wanted)
+            return examine(root, hand_in.id, content, wanted.of_one(hand_in))
     except LabError as error:
         return unread(hand_in.id, content, error.message)
 

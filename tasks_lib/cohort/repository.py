@@ -29,11 +29,14 @@ class Repository:
 
     Every method refuses a path that leads out of the repository, links followed, with the error
     `outside_project`. Nothing here opens a pipe or a device, or runs anything.
+
+    `top` is the whole hand-in where this is the folder of its project, and else the same.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, top: Repository | None = None) -> None:
         """Read nothing yet."""
         self.root = root
+        self.top = top or self
 
     def exists(self, path: str) -> bool:
         """Return whether there is a file or folder."""

@@ -59,7 +59,7 @@ def files(require: Require, repository: Repository) -> Iterator[Result]:
 
 def _missing(check: Check, patterns: tuple[str, ...], repository: Repository) -> Iterator[Result]:
     try:
-        lacking = [pattern for pattern in patterns if not any(repository.glob(pattern))]
+        lacking = [one for one in patterns if not _has(repository, one)]
     except LabError as error:
         is_ours = error.code is ErrorCode.FILE_TOO_LARGE  # more files than are looked at
         yield check.of_unread(error, Status.ERROR if is_ours else Status.FAIL)
@@ -68,6 +68,11 @@ def _missing(check: Check, patterns: tuple[str, ...], repository: Repository) ->
         yield check.result(Status.FAIL, f"No file matches {pattern}.")
     if patterns and not lacking:
         yield check.result(Status.PASS)
+
+
+def _has(repository: Repository, pattern: str) -> bool:
+    """Return whether a file matches, in the project's folder or from the top of the hand-in."""
+    return any(repository.glob(pattern)) or any(repository.top.glob(pattern))
 
 
 def packages(require: Require, facts: Facts) -> Iterator[Result]:

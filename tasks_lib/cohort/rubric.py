@@ -3,7 +3,8 @@
 What could not be judged neither gives nor takes. An `error` is ours: its row has no points, and the
 hand-in no score. A row of which every check was skipped, or looked at nothing, is left out, and the
 other rows count for the whole maximum: a student of whom 8 of 10 points could be judged and who has
-6 of these has 7.5 points. Where no row could be judged, there is no score.
+6 of these has 7.5 points. Where no row could be judged, there is no score; nor where nobody knows
+which of several projects counts.
 """
 
 from __future__ import annotations
@@ -138,7 +139,7 @@ def grade(  # noqa: PLR0913 - what a grade is made of
     maximum = sum((one.maximum for one in counted), Fraction(0))
     lost, why = _lost(hand_in.due, submitted, late, maximum)
     earned = _earned(counted, maximum)
-    if earned is None or _ended_early(examined.findings, rubric, known):
+    if earned is None or examined.unclear or _ended_early(examined.findings, rubric, known):
         return Graded(hand_in, examined, marks, None, rounded(maximum), 0.0, submitted, why)
     score = rounded(max(earned - lost, Fraction(0)))
     penalty = rounded(min(lost, earned))

@@ -107,7 +107,8 @@ class Tally:
     def add(self, found: Examined) -> None:
         """Count a repository, and list it unless it passed."""
         self.counts[found.status] += 1
-        if found.status is not Status.PASS and len(self.listed) < _MOST:
+        is_sound = found.status is Status.PASS and not found.unclear
+        if not is_sound and len(self.listed) < _MOST:
             self.listed.append(row(found, self.store))
 
     def line(self) -> str:
@@ -124,13 +125,16 @@ class Tally:
 
 def row(found: Examined, store: Path) -> Result:
     """Return a repository as one result of an answer."""
-    worst = found.with_status(found.status)
+    status = found.status
+    if status is Status.PASS and found.unclear:
+        status = Status.WARN
+    worst = found.with_status(status)
     text = "; ".join(f"{one.check}: {one.detail or one.title}" for one in worst[:3])
     if len(worst) > 3:  # noqa: PLR2004 - as many as are shown
         text += f"; and {len(worst) - 3} more"
     named = () if store == Path(STORE) else ("--store", str(store))
     remedy = Remedy("See all of it", ("invoke", "cohort.show", found.id, *named))
-    return Result("cohort.repository", found.status, found.id, text, remedy)
+    return Result("cohort.repository", status, found.id, text, remedy)
 
 
 def check(progress: Progress, asked: Asked) -> Answer:
@@ -218,9 +222,10 @@ def _todo(
 def _content(hand_in: HandIn) -> str:
     """Return what changes when a hand-in does, empty where a worker has to say what is wrong."""
     try:
-        return content(Path(hand_in.source))
+        found = content(Path(hand_in.source))
     except LabError:
         return ""
+    return f"{found}@{hand_in.project}" if hand_in.project else found
 
 
 def _words(again: str) -> set[str]:
@@ -240,6 +245,7 @@ def _asked(settings: Settings) -> str:
     asked: dict[str, Any] = {
         "level": settings.level,
         "combo": settings.combo,
+        "project": settings.project,
         "require": asdict(settings.require),
         "checks": hashlib.sha256(own).hexdigest(),
         "program": cluster_worker.program(),

@@ -56,6 +56,7 @@ class Settings:
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
     combo: tuple[str, ...] = ()
     checks: Path | None = None
+    project: str = ""
     require: Require = field(default_factory=Require)
     rubric: tuple[Row, ...] = ()
     late: Late | None = None

@@ -13,7 +13,8 @@ from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.results import Check, Result, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from tasks_lib.cohort.repository import Repository
 
@@ -29,7 +30,7 @@ _LOGIN = re.compile(
 #: what an environment of conda's has
 HISTORY = "conda-meta/history"
 #: by these files an environment is known
-_MARKS = ("pyvenv.cfg", HISTORY)
+MARKS = ("pyvenv.cfg", HISTORY)
 CACHE_NAMES = {
     "__pycache__",
     ".pytest_cache",
@@ -69,8 +70,11 @@ LOGINS = Check(
 CHECKS = (ENVIRONMENTS, CACHES, SIZE, LOGINS)
 
 
-def look(repository: Repository) -> Iterator[Result]:
-    """Yield what is found in the tree, or one warning where there are too many files."""
+def look(repository: Repository, project: str = "") -> Iterator[Result]:
+    """Yield what is found in the tree, or one warning where there are too many files.
+
+    Logins are looked for at the top and in the folder `project`.
+    """
     try:
         paths = repository.glob("**")
     except LabError as error:
@@ -79,7 +83,7 @@ def look(repository: Repository) -> Iterator[Result]:
         yield from _told(ENVIRONMENTS, "It has an environment", _environments(paths))
         yield from _told(CACHES, "It has caches", _caches(paths))
         yield from _told(SIZE, "Larger than 50 MiB", _large(repository, paths))
-    yield from _logins(repository)
+    yield from _logins(repository, dict.fromkeys(("", project)))
 
 
 def _told(check: Check, text: str, found: Sequence[str]) -> Iterator[Result]:
@@ -92,7 +96,7 @@ def _told(check: Check, text: str, found: Sequence[str]) -> Iterator[Result]:
 def _environments(paths: Sequence[str]) -> list[str]:
     found = []
     for path in paths:
-        mark = next((mark for mark in _MARKS if path.endswith(f"/{mark}")), "")
+        mark = next((mark for mark in MARKS if path.endswith(f"/{mark}")), "")
         if mark:
             found.append(path.removesuffix(f"/{mark}"))
     return found
@@ -114,12 +118,11 @@ def _large(repository: Repository, paths: Sequence[str]) -> list[str]:
     return found
 
 
-def _logins(repository: Repository) -> Iterator[Result]:
+def _logins(repository: Repository, folders: Iterable[str]) -> Iterator[Result]:
     """Yield a failure for each manifest or lock with a login, which is not shown."""
-    names = [PYPROJECT, *(manager.lock_name for manager in MANAGERS.values())]
-    conda = CondaFile.find(repository.root)
-    names += [conda.name] if conda else []
-    names += sorted(path.name for path in repository.root.glob("requirements*.txt"))
+    names: list[str] = []
+    for folder in folders:
+        names += _manifests(repository.root, folder)
     is_sound = True
     for name in names:
         line = _line_of_login(repository, name)
@@ -129,6 +132,17 @@ def _logins(repository: Repository) -> Iterator[Result]:
             yield LOGINS.result(Status.FAIL, text, file=name, line=line)
     if is_sound:
         yield LOGINS.result(Status.PASS)
+
+
+def _manifests(root: Path, folder: str) -> Iterator[str]:
+    """Yield the paths of a folder's manifests and locks, whether they exist or not."""
+    place = root / folder
+    names = [PYPROJECT, *(manager.lock_name for manager in MANAGERS.values())]
+    conda = CondaFile.find(place)
+    names += [conda.name] if conda else []
+    names += sorted(path.name for path in place.glob("requirements*.txt"))
+    for name in names:
+        yield f"{folder}/{name}" if folder else name
 
 
 def _line_of_login(repository: Repository, name: str) -> int:

@@ -101,6 +101,24 @@ def test_a_class(lab: Lab, course: Path) -> None:
     assert _said(lab(unknown.error()["remedy_argv"][-1], cwd=course))["cleo"] == "fail"
 
 
+def test_a_project_below_the_top_is_found_or_named(lab: Lab, course: Path) -> None:
+    for folder in ("one/project", "two/lab 1", "two/lab 2"):
+        shutil.copytree(course / "hand ins" / "ada", course / folder)
+    (course / "two" / "lab 2" / "poetry.lock").unlink()
+    roster = course / "students.csv"
+    roster.write_text("id,source,project\none,one,\ntwo,two,\n")
+    first = lab("cohort.check", "students.csv", cwd=course)
+    assert (first.code, _said(first)) == (0, {"two": "warn"})
+    assert "2 folders may be the project: lab 1, lab 2." in first.results[0]["detail"]
+    assert _said(lab("cohort.status", cwd=course)) == {"two": "warn"}
+    roster.write_text("id,source,project\none,one,\ntwo,two,lab 2\n")
+    again = lab("cohort.check", "students.csv", cwd=course)
+    assert (again.code, _said(again)) == (1, {"two": "fail"})
+    assert again.data["cohort"]["checked"] == 1
+    shown = lab("cohort.show", "one", cwd=course)
+    assert shown.data["since"].endswith("is here, in the folder project")
+
+
 def test_what_is_written_of_a_class(lab: Lab, course: Path) -> None:
     lab("cohort.check", "cohort.toml", cwd=course)
     for to in ("html", "jsonl"):

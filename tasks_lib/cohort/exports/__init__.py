@@ -102,11 +102,13 @@ def expect_score(graded: Graded) -> float:
 
     """
     if graded.score is None:
-        failed = graded.examined.with_status(Status.ERROR)
+        failed = [*graded.examined.with_status(Status.ERROR), *graded.examined.unclear]
         reasons = [f"{one.check}: {one.detail or one.title}" for one in failed]
         reasons = reasons or [mark.text for mark in graded.marks if mark.points is None]
         said = "; ".join(dict.fromkeys(reasons)) or "nothing could be judged"
         text = f"{graded.hand_in.id} has no score: {said.rstrip('.')}."
         remedy = Remedy("Run it again; the grader failed, not the student")
+        if graded.examined.unclear:
+            remedy = Remedy(graded.examined.unclear[0].remedy)
         raise LabError(text, ErrorCode.TOOL_FAILED, remedy=remedy)
     return graded.score

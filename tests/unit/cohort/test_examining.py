@@ -122,6 +122,148 @@ def test_neither_a_project_above_nor_the_machine_counts(
     assert found.evidence == "there is no conda file, and [tool.poetry] is here"
 
 
+def _below(folder: str, files: dict[str, str] = SOUND) -> dict[str, str]:
+    return {f"{folder}/{name}": text for name, text in files.items()}
+
+
+STALE = {**SOUND, "pyproject.toml": POETRY.replace("1.16", "1.15")}
+
+
+@cases(
+    "files, asked, expected, place",
+    {
+        "the one folder": (_below("project"), "", {}, "project"),
+        "three levels below": (_below("hw/a/b"), "", {}, "hw/a/b"),
+        "four levels below": (
+            _below("hw/a/b/c"),
+            "",
+            {"cohort.manifest": "There is no pyproject.toml.", "lock.fresh": GONE},
+            "",
+        ),
+        "beside environments, caches and what is hidden": (
+            {
+                **_below("project"),
+                **_below("env/src/lib"),
+                "env/pyvenv.cfg": "",
+                **_below("conda/lib/x"),
+                "conda/conda-meta/history": "",
+                **_below("node_modules/gyp"),
+                **_below(".cache/x"),
+            },
+            "",
+            {},
+            "project",
+        ),
+        "with members and examples in it": (
+            {**_below("project"), **_below("project/examples/a"), **_below("project/b")},
+            "",
+            {},
+            "project",
+        ),
+        "beside conda files of others": (
+            {**_below("project"), "conda.yml": CONDA, "old/conda.yml": CONDA},
+            "",
+            {},
+            "project",
+        ),
+        "a conda file alone": (
+            {"envs/conda.yml": CONDA},
+            "",
+            {"cohort.manifest": "There is no envs/pyproject.toml.", "lock.fresh": GONE},
+            "",
+        ),
+        "a stale one": (
+            _below("project", STALE),
+            "",
+            {"lock.fresh": "pyproject.toml was changed since poetry.lock was written."},
+            "project",
+        ),
+        "the top before all": ({**STALE, **_below("project")}, "project", {}, "project"),
+        "of several the one that is asked for": (
+            {**_below("lab-1"), **_below("lab-2", STALE)},
+            "./lab-1/",
+            {},
+            "lab-1",
+        ),
+        "the top is asked for": (
+            _below("project"),
+            ".",
+            {"cohort.manifest": "There is no pyproject.toml.", "lock.fresh": GONE},
+            "",
+        ),
+        "what is asked for does not exist": (
+            _below("project"),
+            "lab-1",
+            {"cohort.manifest": "There is no lab-1/pyproject.toml.", "lock.fresh": GONE},
+            "",
+        ),
+    },
+)
+def test_a_project_in_a_folder(
+    tmp_path: Path, files: dict[str, str], asked: str, expected: dict[str, str], place: str
+) -> None:
+    wanted = Wanted(project=asked)
+    assert _faults(tmp_path, files, wanted) == expected
+    found = examine(tmp_path, "ada", "", wanted)
+    told = [one.detail for one in found.findings if one.check == "cohort.project"]
+    if place:
+        assert told == [f"The project is in the folder {place}."]
+        assert found.combo == "pip_poetry"
+        assert found.evidence.endswith(f", in the folder {place}")
+    for one in found.findings:
+        assert one.check != "lock.fresh" or not place or one.file == f"{place}/poetry.lock"
+
+
+def test_of_several_projects_none_is_judged(tmp_path: Path) -> None:
+    own = tmp_path / "ours.py"
+    own.write_text(OWN)
+    root = tmp_path / "ada"
+    root.mkdir()
+    require = Require(("pandas",), ("README.md",), ">=3.9", ("conda.yml",))
+    wanted = Wanted(("pip_uv",), require, own)
+    assert _faults(root, {**_below("lab-1"), **_below("x/lab-2", STALE)}, wanted) == {}
+    found = examine(root, "ada", "", wanted)
+    text = "2 folders may be the project: lab-1, x/lab-2."
+    assert [one.detail for one in found.unclear] == [text]
+    skipped = {one.check for one in found.with_status(Status.SKIP)}
+    assert skipped == {
+        "cohort.combo",
+        "lock.fresh",
+        "require.packages",
+        "require.python",
+        "require.files",
+        "require.manifests",
+        "own.usage",
+        "own.broken",
+    }
+
+
+def test_a_folder_that_leads_out_of_the_hand_in_is_refused(tmp_path: Path) -> None:
+    theirs = tmp_path / "bob"
+    theirs.mkdir()
+    _faults(theirs, SOUND)
+    root = tmp_path / "ada"
+    root.mkdir()
+    (root / "project").symlink_to(theirs)
+    assert _faults(root, {})["cohort.manifest"] == "There is no pyproject.toml."
+    faults = _faults(root, {}, Wanted(project="project"))
+    assert "leads out of the project" in faults["cohort.manifest"]
+
+
+def test_a_project_in_a_folder_is_what_own_checks_see(tmp_path: Path) -> None:
+    own = tmp_path / "ours.py"
+    own.write_text(OWN)
+    root = tmp_path / "ada"
+    root.mkdir()
+    files = {**_below("project"), "README.md": "top", "project/README.md": "## Usage"}
+    wanted = Wanted(require=Require(files=("README.md", "project/*.toml", "*.lock")), own=own)
+    assert _faults(root, files, wanted) == {}
+    login = POETRY + '[[tool.poetry.source]]\nname = "x"\nurl = "https://me:s3cret@h/"\n'
+    assert _faults(root, {"project/pyproject.toml": login})["files.logins"] == (
+        "project/pyproject.toml has a login in an address."
+    )
+
+
 @cases(
     "require, files, expected",
     {

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tasks_lib.cohort import hand_ins
+from tasks_lib.cohort.projects import is_folder
+from tasks_lib.cohort.settings import schema
 from tasks_lib.errors import ErrorCode, ExitCode, LabError
 from tests.cases import cases
 from tests.repository import Git
@@ -95,6 +98,26 @@ def test_a_checkout_was_handed_in_when_its_commit_was_made(
     assert hand_ins.read(path).hand_ins[0].columns["submitted"] == "2026-11-01"
 
 
+@cases(
+    "folder, expected",
+    {
+        "a folder": ("lab 1/é", True),
+        "the top": (".", True),
+        "dots in a name": ("a..b/..c", True),
+        "above": ("a/..", False),
+        "absolute": ("/a", False),
+        "a drive": ("C:a", False),
+        "a backslash": ("a\\b", False),
+        "two lines": ("a\nb", False),
+        "nothing": ("", False),
+    },
+)
+def test_what_is_a_folder_in_a_hand_in(folder: str, expected: bool) -> None:
+    assert is_folder(folder) is expected
+    pattern = schema()["properties"]["project"]["pattern"]
+    assert bool(re.search(pattern, folder)) is expected
+
+
 HEAD = "id,source,due\n"
 
 
@@ -120,6 +143,11 @@ HEAD = "id,source,due\n"
         ),
         "a comma without quotes": (f"{HEAD}ada,a,2026-11-30,b\n", 2, "4 values.*3 columns"),
         "a quote that never ends": (f'{HEAD}ada,"a,\nb,b,\n', 2, "not valid CSV"),
+        "a project elsewhere": (
+            "id,source,project\nada,a,lab/../../bob\n",
+            2,
+            "project of ada is no folder in a hand-in",
+        ),
         "a login": (
             f"{HEAD}ada,https://me:s3cret@h/r,\n",
             2,

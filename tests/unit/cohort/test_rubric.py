@@ -237,3 +237,9 @@ def test_a_row_that_means_nothing_is_refused(row: Row, code: ErrorCode, said: st
 def test_rows_of_known_and_of_own_checks() -> None:
     expect_known([LOCKS, AGREEMENT, TIPS, Row("all", ("*",), 1)])
     expect_known([Row("own", ("own.readme", "own"), 1)], ["own.readme"])
+
+
+def test_a_hand_in_of_several_projects_has_no_score() -> None:
+    found = graded("files.size=p cohort.project=w lock.fresh=s", Row("files", ("files",), 4), LOCKS)
+    assert (found.score, found.maximum) == (None, 8)
+    assert found.marks[0].points == 4

@@ -123,6 +123,7 @@ ROW = '[[rubric]]\ncheck = "lock.fresh"\npoints = 1\n'
         "a late policy that takes nothing": ('[late]\ngrace = "2 h"\n', 1, "neither per_day"),
         "no number": ("timeout = nan\n", 1, "timeout: nan is no number"),
         "no bound": ("[late]\nper_day = inf\n", 2, "inf is no number"),
+        "a folder elsewhere": ('project = "../x"\n', 1, "project: must be the path of a folder in"),
         "a NUL": ('roster = "a\\u0000.csv"\n', 1, "roster: must be the path"),
     },
 )
