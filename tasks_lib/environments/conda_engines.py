@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tasks_lib import bootstrap
-from tasks_lib.environments import conda_config, mamba_config
+from tasks_lib.environments import conda_config, mamba_config, rattler_secrets
 from tasks_lib.environments.conda_config import Condarc
 from tasks_lib.environments.conda_health import solver_spec
 from tasks_lib.environments.conda_messages import FAILURES
@@ -273,9 +273,8 @@ class Rattler(Engine):
     def _worker(
         self, why: str, file: CondaFile, action: str, prefix: Path | None, *words: str
     ) -> Command:
-        argv = [self.program, str(WORKER), action]
-        if prefix:
-            argv += ["--prefix", str(prefix)]
+        place = ["--prefix", str(prefix)] if prefix else []
+        argv = [self.program, str(WORKER), action, *place]
         specs = [*file.dependencies, *(word.removeprefix("--spec=") for word in words)]
         argv += self._channel_words(file, specs)
         settings = self.condarc.values
@@ -285,6 +284,8 @@ class Rattler(Engine):
         for key, option in _NUMBERS:
             if key in settings:
                 argv.append(f"{option}={settings[key]}")
+        if prefix:
+            rattler_secrets.expect_one_login((*argv, *words), on_path())
         return Command((*argv, *words), why, env=self._env(), failures=FAILURES)
 
     def _channel_words(self, file: CondaFile, specs: Sequence[str]) -> list[str]:

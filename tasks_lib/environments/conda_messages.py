@@ -22,9 +22,20 @@ from tasks_lib.execution.failure_rules import (
 
 #: a package's folder in a cache: its name, its version and its build
 _PACKAGE = r"/[^\n]*/[\w.]+-[\w.+!-]+-\w+"
+TWO_LOGINS = (
+    "Channels on {what} have different logins. py-rattler knows one login a host, and would store "
+    "the other in the environment."
+)
+ONE_LOGIN = "Use one login for all channels of that host, in .condarc and in the conda file"
 _LIMIT = "CONDA_REMOTE_READ_TIMEOUT_SECS"
 #: In this order: the first rule that matches is the reason.
 FAILURES = (
+    Rule(
+        ErrorCode.CONTAINS_LOGIN,
+        TWO_LOGINS,
+        Remedy(ONE_LOGIN),
+        (r"^rattler: two logins: (?P<what>\S+)",),
+    ),
     Rule(
         ErrorCode.VIRTUAL_PACKAGE_MISSING,
         "This machine has no {what}, which a package needs: {said}",

@@ -347,6 +347,7 @@ def finish(meta: Path) -> None:
 _ACTIONS = {"install": install, "explicit": explicit, "probe": probe, "search": search}
 #: what an error of rattler's means, in the words that `conda_messages` knows
 _MEANINGS: dict[type[Exception], str] = {
+    rattler_secrets.TwoLoginsError: "two logins",
     InvalidMatchSpecError: "invalid request",
     InvalidChannelError: "invalid request",
     SolverError: "cannot be solved",
@@ -358,8 +359,9 @@ _MEANINGS: dict[type[Exception], str] = {
 def main() -> int:
     """Run one action; an error is one line on stderr, which `conda_messages` reads."""
     options = parser().parse_args()
-    options.logins = rattler_secrets.hide(options.channel, options.meaning, options.mirror)
+    addresses = options.channel, options.meaning, options.mirror, options.spec
     try:
+        options.logins = rattler_secrets.hide(*addresses)
         return asyncio.run(_ACTIONS[options.action](options))
     except Exception as error:  # noqa: BLE001 - rattler raises many kinds; each becomes one line
         meaning = type(error).__name__

@@ -81,6 +81,24 @@ def document(text: str) -> str:
     return text.replace("##[", "##\\u005b")
 
 
+def cells(text: str) -> int:
+    """Return the columns that a terminal takes for a line: two for a wide letter, none for a mark.
+
+    Source: UAX #11, and the general categories of marks and of what formats.
+    """
+    if max(text, default="") < "\x80":
+        return len(text)
+    import unicodedata  # noqa: PLC0415 - 1 ms that ASCII does not need
+
+    found = 0
+    for letter in text:
+        if unicodedata.east_asian_width(letter) in "WF":
+            found += 2
+        elif unicodedata.category(letter) not in {"Mn", "Me", "Cf"}:
+            found += 1
+    return found
+
+
 def folded(text: str, width: int, hang: str = "") -> str:
     """Return a text whose lines have at most `width` columns, as far as its words allow that.
 
@@ -92,9 +110,9 @@ def folded(text: str, width: int, hang: str = "") -> str:
     lines = []
     for line in text.split("\n"):
         made = ""
-        words = re.findall(r"\s*(?:`[^`]*`|\S)+", line) if len(line) > width else [line]
+        words = re.findall(r"\s*(?:`[^`]*`|\S)+", line) if cells(line) > width else [line]
         for word in words:
-            if made.strip() and len(made) + len(word.rstrip()) > width:
+            if made.strip() and cells(made) + cells(word.rstrip()) > width:
                 lines.append(made)
                 made = hang + word.lstrip()
             else:
@@ -122,7 +140,7 @@ def tell(text: str, command: str = "") -> None:
     text, command = printable(text), printable(command)
     whole = " ".join(part for part in (text, command) if part)
     width = columns(sys.stderr)
-    if 0 < width < len(whole):
+    if 0 < width < cells(whole):
         whole = "\n".join(part for part in (folded(text, width), command) if part)
     tell_printable(whole)
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tasks_lib.execution import shell_words
-from tasks_lib.execution.streams import columns, folded, printable
+from tasks_lib.execution.streams import cells, columns, folded, printable
 from tasks_lib.report import layers
 from tasks_lib.report.remedies import Told
 from tasks_lib.report.tables import are_rows, cell, shaped
@@ -120,7 +120,7 @@ def _result(out: Console, result: Result) -> None:
 
 def _remedy(out: Console, indent: str, text: str, command: str, style: str = "") -> None:
     """Print what to do; where it is too long for a line, its command has one of its own."""
-    if command and len(indent + text) > out.width:
+    if command and cells(indent + text) > out.width:
         _say(out, text.removesuffix(command).rstrip(), indent, style)
         out.print(_text(_INDENT + command, style))
     else:

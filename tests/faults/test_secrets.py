@@ -300,6 +300,22 @@ def test_a_channel_that_refuses(lab: Lab, port: int, place: str, path: str) -> N
     _silent(lab, *answers, ours=("conda.yml", ".condarc"))
 
 
+def test_two_logins_for_one_host(lab: Lab, port: int) -> None:
+    """Refused before anything is made: rattler would store the second in the environment."""
+    channels = [f"http://{user}:{SECRET}@127.0.0.1:{port}/ch" for user in (USER, "eve")]
+    lab.write("conda.yml", CONDA_YML.replace("conda-forge", "\n  - ".join(channels)))
+    options = ("--combo", "conda_uv", "--engine", "rattler")
+    answers = [lab("setup", *options), lab("setup", *options, json=False)]
+    answers.append(lab("env.create", "--dry-run", *options))
+    assert [answer.code for answer in answers] == [2, 2, 2], answers
+    assert answers[0].error()["code"] == "contains_login"
+    assert not (lab.project / "uv.lock").exists()
+    file = CondaFile.read(lab.project / "conda.yml")
+    asked = process.run(Rattler(sys.executable).search(file, ["python"]))  # whichever the engine
+    assert asked.stderr == "rattler: two logins: 127.0.0.1\n"
+    _silent(lab, *answers, ours=("conda.yml",))
+
+
 @cases("address", {"login": "{user}:{secret}@{host}/ch", "token": "{host}/t/{secret}/ch"})
 def test_a_channel_with_a_login_leaves_none_in_the_environment(
     tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch, address: str

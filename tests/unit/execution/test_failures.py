@@ -889,6 +889,11 @@ RATTLER = {
         ("could not parse url",),
         BAD,
     ),
+    "two logins for a host": Failure(
+        "rattler: two logins: 127.0.0.1\n",
+        ("Channels on 127.0.0.1 have different logins", "one login for all channels"),
+        BAD,
+    ),
     "channel does not answer": Failure(
         """rattler: channel does not answer: Request failed after 2 retries
 Caused by: error sending request for url (http://127.0.0.1:9/conda-forge/linux-64/repodata_shards.msgpack.zst)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from rich.console import Console
 
 from tasks_lib.cli.startup_error import refuse
 from tasks_lib.errors import ExitCode, Remedy
-from tasks_lib.execution.streams import folded
-from tasks_lib.report import renderer
+from tasks_lib.execution.streams import cells, folded
+from tasks_lib.report import pager, renderer
 from tasks_lib.report import show as show_report
 from tasks_lib.results import Report, Result, Status
+from tasks_lib.workflows import documentation
 from tests.cases import cases
 
 if TYPE_CHECKING:
@@ -133,6 +136,72 @@ def test_no_word_is_broken_at_any_width(columns: int) -> None:
     assert any("`python3 -m pip cache purge`," in line for line in lines)
     for line in lines:
         assert len(line) <= columns or len(line.split(maxsplit=1)) == 1 or "`" in line
+
+
+@cases(
+    "text, columns",
+    {
+        "letters": ("naïve", 5),
+        "CJK": ("環境", 4),
+        "half width": ("ｱｲ", 2),
+        "an emoji": ("🐍 py", 5),
+        "a mark on a letter": ("e\u0301", 1),
+        "joined": ("a\u200db", 2),
+        "a check mark and a dash": ("✓ —", 3),
+    },
+)
+def test_columns_of_a_terminal(text: str, columns: int) -> None:
+    """By UAX #11, and as `wcswidth` of glibc 2.36 counts."""
+    assert cells(text) == columns
+
+
+def test_wide_letters_are_folded_where_the_terminal_ends() -> None:
+    folder = "課題の環境"  # ten columns
+    assert folded(f"{folder} {folder} {folder} {folder}", 30).split("\n") == [
+        f"{folder} {folder}",
+        f" {folder} {folder}".lstrip(),
+    ]
+
+
+_CODE = re.compile("(?<!`)`([^`\n]+)`(?!`)")
+_TABLE = """\
+| to | type |
+| --- | --- |
+| run a command in it | `invoke env.run -- python train.py` ([more](x.md)) |
+
+- Where the item is long, `invoke deps.add NAME --layer conda` is whole.
+"""
+_TABLE_AT_40 = """\
+run a command in it
+    type:
+    invoke env.run -- python train.py
+    (more)
+
+ • Where the item is long,
+   invoke deps.add NAME --layer conda is
+   whole.
+"""
+
+
+def _page(text: str, width: int) -> str:
+    out = Console(file=io.StringIO(), width=width, color_system=None)
+    pager.print_page(out, text)
+    return str(out.file.getvalue())  # type: ignore[attr-defined]  # it is the StringIO above
+
+
+def test_a_page_at_40_columns() -> None:
+    lines = _page(_TABLE, 40).strip("\n").splitlines()
+    assert [line.rstrip() for line in lines] == _TABLE_AT_40.splitlines()
+    assert "run a command in it  invoke env.run -- python train.py (more)" in _page(_TABLE, 80)
+
+
+def test_no_command_of_a_page_is_broken() -> None:
+    for page in documentation.pages():
+        shown = _page(page.text, 40).splitlines()
+        prose = re.sub("(?s)```.*?```", "", page.text)
+        for code in _CODE.findall(prose):
+            text = code.replace("\\|", "|")
+            assert any(text in line for line in shown), (page.topic, code)
 
 
 def test_a_refusal_leaves_its_command_whole(terminal: Callable[..., int]) -> None:
