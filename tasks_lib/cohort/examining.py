@@ -88,6 +88,7 @@ class Wanted:
         return replace(self, project=hand_in.project or self.project)
 
 
+@files.read_once()
 def examine(root: Path, name: str, content: str, wanted: Wanted) -> Examined:
     """Check the repository in the folder `root`; what ends the check is a finding too."""
     began = time.perf_counter()

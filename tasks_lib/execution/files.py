@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
@@ -9,18 +10,21 @@ import re
 import secrets
 import shutil
 import stat
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 _TOKEN = 4  # bytes, twice as many letters
 #: the largest file that is read, in bytes: to parse a larger one takes minutes
 LARGEST = 16 << 20
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+#: what was read in `read_once`, by path
+_KNOWN: ContextVar[dict[str, bytes] | None] = ContextVar("_KNOWN", default=None)
 #: a pipe is opened without waiting for one who writes; Windows has no such pipes
 _READ_ONLY = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
@@ -54,11 +58,26 @@ def regular(path: str | Path, largest: int = LARGEST) -> bytes:
         OSError: It cannot be read; `NotAFileError` or `TooLargeError` where it should not be.
 
     """
-    with opened(path) as stream:
-        data = stream.read(largest + 1)
+    known = _KNOWN.get()
+    data = known.get(str(path)) if known else None
+    if data is None:
+        with opened(path) as stream:
+            data = stream.read(largest + 1)
     if len(data) > largest:
         raise TooLargeError(errno.EFBIG, f"it is larger than {largest >> 20} MiB")
+    if known is not None and sum(map(len, known.values())) + len(data) <= LARGEST:
+        known[str(path)] = data
     return data
+
+
+@contextlib.contextmanager
+def read_once() -> Iterator[None]:
+    """Let `regular` read each file once, but for very large ones: nothing changes them in here."""
+    token = _KNOWN.set({})
+    try:
+        yield
+    finally:
+        _KNOWN.reset(token)
 
 
 def regular_text(path: Path) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import re
-import tomllib
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.managers import lock_lines
 from tasks_lib.project.manifests import LOCK, parse_toml, read_text
 from tasks_lib.project.version_ranges import minor
 
@@ -19,19 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOCK_AGAIN = Remedy("Lock again", ("invoke", "deps.lock"))
-_TEXT = r'"[^"\\\x00-\x1f\x7f]*"'
-_FILE = rf"""
-    \{{\ ?(?:url|file)\ =\ {_TEXT},\ hash\ =\ {_TEXT}
-    (?:,\ size\ =\ [1-9][0-9]{{0,17}})?(?:,\ upload-time\ =\ {_TEXT})?\ ?\}}
-"""
-#: The files of a package as uv and Poetry write them: most of a lock, and nothing asks for them.
-#: What is written otherwise is parsed.
-_FILES = re.compile(
-    rf"""
-    ^(?P<key>wheels|files|sdist)\ =\ (?:{_FILE}|\[\n(?:\ \ \ \ {_FILE},\n)+\])$
-    """,
-    re.MULTILINE | re.VERBOSE,
-)
 
 
 class Origin(Enum):
@@ -84,15 +69,19 @@ def data(path: Path) -> Mapping[str, Any]:
     return _parsed(read_text(path), path.name)
 
 
-@functools.lru_cache(maxsize=1)  # each part that looks at a lock reads it
 def _parsed(text: str, name: str) -> dict[str, Any]:
-    return parse_toml(text, name, LOCK, _without_files)
+    found = _outcome(text, name)
+    if isinstance(found, LabError):
+        raise found.with_traceback(None)
+    return found
 
 
-def _without_files(text: str) -> dict[str, Any]:
-    with contextlib.suppress(ValueError):
-        return tomllib.loads(_FILES.sub(r"\g<key> = []", text))
-    return tomllib.loads(text)  # for the line of what is wrong
+@functools.lru_cache(maxsize=1)  # each part that looks at a lock reads it
+def _outcome(text: str, name: str) -> dict[str, Any] | LabError:
+    try:
+        return parse_toml(text, name, LOCK, lock_lines.loads)
+    except LabError as error:
+        return error
 
 
 def read(path: Path, parse: Callable[[dict[str, Any]], LockedPackage]) -> tuple[LockedPackage, ...]:

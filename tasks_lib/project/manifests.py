@@ -43,7 +43,8 @@ class Bounds(NamedTuple):
         """Refuse what is larger."""
         if len(data) > self.size:
             raise too_large(shown, self.size)
-        if sum(map(data.count, (b",", b"=", b"\n"))) > self.values:
+        is_long = len(data) > self.values  # else it cannot have as many, and counting takes time
+        if is_long and sum(map(data.count, (b",", b"=", b"\n"))) > self.values:
             raise files.too_large(shown, f"longer than {self.values} values and lines")
 
 
@@ -114,13 +115,18 @@ def read_text(path: Path, shown: str = "", *, wide: bool = False, bom: bool = Fa
     is_wide = wide and data.startswith(UTF16)
     encoding = "utf-8" if bom else "utf-8-sig"
     try:
-        return data.decode("utf-16" if is_wide else encoding)
+        return _decoded(data, "utf-16" if is_wide else encoding)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         name = "UTF-16" if is_wide else "UTF-8"
         text = f"{shown} is not {name}: byte 0x{data[error.start]:02x}."
         remedy = Remedy(f"Save {shown} as UTF-8")
         raise LabError(text, ErrorCode.NOT_UTF8, file=shown, line=line, remedy=remedy) from None
+
+
+@functools.lru_cache(maxsize=2)  # a lock is read by each part that looks at it
+def _decoded(data: bytes, encoding: str) -> str:
+    return data.decode(encoding)
 
 
 def unreadable(path: Path, shown: str, reason: str) -> LabError:
@@ -158,7 +164,7 @@ def parse_toml(
     """Return the data of a text in TOML, by default of a manifest."""
     (bounds or MANIFEST).expect(text.encode(), shown)
     try:
-        data = loads(text.replace("\r\n", "\n"))
+        data = loads(text.replace("\r\n", "\n") if "\r" in text else text)
     except (ValueError, RecursionError) as error:
         line = _line_of_fault(text, error)
         raise broken(shown, "TOML", line, error) from None

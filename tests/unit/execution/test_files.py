@@ -51,6 +51,20 @@ def test_only_so_much_is_read(root: Path) -> None:
         files.expect_regular(path)
 
 
+def test_a_file_is_read_once_where_nothing_changes(root: Path) -> None:
+    path, huge = root / "x", root / "huge"
+    path.write_bytes(b"12345")
+    huge.write_bytes(bytes(files.LARGEST))
+    with files.read_once():
+        assert (files.regular(path), files.regular(huge)) == (b"12345", bytes(files.LARGEST))
+        path.write_bytes(b"other")
+        huge.write_bytes(b"small")  # too large to be kept beside the other
+        assert (files.regular(path), files.regular(huge)) == (b"12345", b"small")
+        with pytest.raises(files.TooLargeError):
+            files.regular(path, 4)
+    assert files.regular(path) == b"other"
+
+
 def test_file_is_replaced_whole_and_keeps_its_mode(root: Path) -> None:
     path = root / "a"
     path.write_bytes(b"old")

@@ -52,6 +52,15 @@ def test_only_the_files_are_left_out(tmp_path: Path, combo: str) -> None:
         "a key twice in an entry": POETRY.replace("hash", "file"),
         "behind the list": POETRY + "x\n",
         "a list that was not opened": POETRY.replace("files = [\n", ""),
+        "a list that is not closed": POETRY.removesuffix("]\n"),
+        "two only files": UV.replace("wheels = [", f"sdist = {FILE}\nwheels = ["),
+        "a key twice": UV.replace('name = "six"', 'name = "six"\nname = "six"'),
+        "a row of what is no list": f"package = 1\n{POETRY}",
+        "a table twice": f"{POETRY}[package.extras]\n\n[package.extras]\n",
+        "a table that is a value": f"{POETRY}extras = {{}}\n[package.extras]\n",
+        "a value without a comma": f'{POETRY}x = [\n    "a"\n    "b",\n]\n',
+        "a comma in a comment": f'{POETRY}x = [\n    "a" #,\n    "b",\n]\n',
+        "a text that goes on": f'{POETRY}x = """\ny = 1\n',
     },
 )
 def test_a_damaged_lock_is_found_at_its_line(tmp_path: Path, text: str) -> None:
@@ -59,7 +68,29 @@ def test_a_damaged_lock_is_found_at_its_line(tmp_path: Path, text: str) -> None:
         tomllib.loads(text)
     with pytest.raises(LabError) as caught:
         _data(tmp_path, text)
+    assert str(said.value) in caught.value.message
     assert f"line {caught.value.line}," in str(said.value) or "end of document" in str(said.value)
+
+
+@cases(
+    "text",
+    {
+        "a list in a list": "x = [[\n    { extra = 'a' },\n], [\n    { extra = 'b' },\n]]\n",
+        "a zero and a comment": "x = [\n    0 #,\n]\n",
+        "several in a line": "x = [\n    1, 2,\n    3,\n]\n",
+        "what looks like a list": 'x = "a" # = [\ny = 1\n',
+        "a text of several lines": 'x = """\n[[package]]\nfiles = [\n]\n"""\n',
+        "a key of two parts": "x.y = 1\nx.z = 2\n",
+        "a table in a table": "[package.a]\nx = 1\n\n[package.a.b]\nx = 1\n",
+        "a table before the one it is in": "[a.b]\nx = 1\n\n[a]\ny = 2\n",
+        "rows in a table": "[a]\n\n[[a.b]]\nx = 1\n\n[[a.b]]\nx = 2\n",
+        "a table between rows": "[a]\n\n[[package]]\nname = 'x'\n\n[a.b]\nx = 1\n",
+        "a quoted key": '[package.dependencies]\n"a.b" = [\n    {version = "1"},\n]\n',
+        "indented": "[package.dependencies]\n  x = 1\n",
+    },
+)
+def test_each_form_of_a_lock_has_the_data_of_its_toml(tmp_path: Path, text: str) -> None:
+    assert _data(tmp_path, POETRY + text) == _without_files(tomllib.loads(POETRY + text))
 
 
 @cases(

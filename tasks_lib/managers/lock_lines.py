@@ -1,0 +1,152 @@
+"""TOML as uv and Poetry write their locks: lines, of which most are in each lock of a class.
+
+tomllib reads each line that was not seen before, and whole what is written in another way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import re
+import tomllib
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    Value = TypeVar("Value")
+
+_TEXT = r'"[^"\\\x00-\x1f\x7f]*"'
+#: a file of a package: they are most of a lock, and nothing asks for them
+_FILE = re.compile(
+    rf"""
+    \ \ \ \ \{{\ ?(?:url|file)\ =\ {_TEXT},\ hash\ =\ {_TEXT}
+    (?:,\ size\ =\ [1-9][0-9]{{0,17}})?(?:,\ upload-time\ =\ {_TEXT})?\ ?\}},
+    """,
+    re.VERBOSE,
+)
+#: above the files of a package; and before the only one of a kind
+_FILES, _ONLY = {"wheels = [", "files = ["}, "sdist = "
+_KEY = r'([\w-]+|"[^"\\]+")'
+_PAIR = re.compile(rf"{_KEY} = .*", re.ASCII)
+_LIST = re.compile(rf"{_KEY} = \[", re.ASCII)
+_TABLE = re.compile(r"\[([\w-]+(?:\.[\w-]+)*)\]", re.ASCII)
+_ROW = re.compile(r"\[\[([\w-]+)\]\]", re.ASCII)
+#: how many lines are kept, and how long each may be: strangers wrote them
+_MOST, _LONGEST = 1 << 13, 512
+#: in place of a list whose values are in the lines below
+_OPEN = object()
+
+
+def loads(text: str) -> dict[str, Any]:
+    """Return the data of a lock without the files of its packages. Not to be changed.
+
+    Raises:
+        ValueError: It is not TOML.
+        RecursionError: as of tomllib.
+
+    """
+    lines = [*_without_files(text.split("\n"))]
+    with contextlib.suppress(LookupError, ValueError, RecursionError):
+        return _read(lines)
+    return tomllib.loads("\n".join(lines))
+
+
+def _kept(read: Callable[[str], Value]) -> Callable[[str], Value]:
+    """Return a function that keeps what it said of the last few thousand lines."""
+    known = functools.lru_cache(_MOST)(read)
+    return lambda line: known(line) if len(line) <= _LONGEST else read(line)
+
+
+def _without_files(lines: Iterable[str]) -> Iterator[str]:
+    """Yield an empty line for each file in a list, so that an error names the right line."""
+    is_files = False
+    for line in lines:
+        if is_files and _is_file(line):
+            yield ""
+        else:
+            is_files = line in _FILES
+            yield line
+
+
+@_kept
+def _is_file(line: str) -> bool:
+    return _FILE.fullmatch(line) is not None
+
+
+def _read(lines: Iterable[str]) -> dict[str, Any]:
+    """Return the data of lines each of which is TOML by itself.
+
+    Raises:
+        ValueError: One is not, or together they are not TOML.
+        LookupError: A table is in one that no line has opened.
+
+    """
+    root: dict[str, Any] = {}
+    table = root
+    tables: dict[tuple[str, ...], dict[str, Any]] = {(): root}
+    rows: dict[str, list[dict[str, Any]]] = {}
+    rest = iter(lines)
+    for line in rest:
+        if line.startswith("[["):
+            name = _name(_ROW, line)
+            if name not in rows:
+                rows[name] = []
+                _put(root, name, rows[name])
+            table = {}
+            rows[name].append(table)
+            tables = {(): root, (name,): table}
+        elif line.startswith("["):
+            *above, name = _name(_TABLE, line).split(".")
+            table = {}
+            _put(tables[tuple(above)], name, table)
+            tables[*above, name] = table
+        else:
+            for key, value in _pairs(line):
+                _put(table, key, [*_items(rest)] if value is _OPEN else value)
+    return root
+
+
+def _name(header: re.Pattern[str], line: str) -> str:
+    found = header.fullmatch(line)
+    if found is None:
+        raise ValueError(line)
+    return found[1]
+
+
+def _put(table: dict[str, Any], key: str, value: object) -> None:
+    if key in table:
+        raise ValueError(key)
+    table[key] = value
+
+
+@_kept
+def _pairs(line: str) -> tuple[tuple[str, Any], ...]:
+    """Return the key and the value of a line, `_OPEN` for a list; nothing for a comment."""
+    if _LIST.fullmatch(line):
+        return tuple((key, _OPEN) for key in tomllib.loads(f"{line}]"))
+    if line and not line.startswith("#"):
+        _name(_PAIR, line)
+    if line.startswith(_ONLY) and _is_file(f"    {line.removeprefix(_ONLY)},"):
+        return (("sdist", []),)
+    return tuple(tomllib.loads(line).items())
+
+
+def _items(lines: Iterator[str]) -> Iterator[Any]:
+    """Yield the values in the lines up to the end of a list."""
+    for line in lines:
+        if line == "]":
+            return
+        if line:
+            yield from _values(line)
+    raise ValueError
+
+
+@_kept
+def _values(line: str) -> tuple[Any, ...]:
+    """Return the values of a line in a list; a comma must be behind each, for the next line's."""
+    found: list[Any] = tomllib.loads(f"x = [\n{line}\n]")["x"]
+    more: list[Any] = tomllib.loads(f"x = [\n{line} 0\n]")["x"]
+    if len(more) != len(found) + 1:
+        raise ValueError(line)
+    return tuple(found)
