@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tasks_lib.checks import agreement, conda_rules, drift, leaks, ownership, tools
 from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 from tasks_lib.managers import MANAGERS
 from tasks_lib.results import Check, Fix
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _READING = (
     *ownership.CHECKS,
@@ -52,23 +57,24 @@ def fixes() -> dict[str, Fix]:
     return found
 
 
-def find(check: str) -> Check:
-    """Return the check of this id.
+def find(check: str, others: Iterable[Check] = ()) -> Check:
+    """Return the check of this id, which may be one of the `others` too.
 
     Raises:
         LabError: `unknown_check`, with the ids that exist.
     """
-    if check not in KNOWN:
+    known = {**KNOWN, **{one.id: one for one in others}}
+    if check not in known:
         command = ("invoke", "check.explain")
         otherwise = Remedy("Try one", (*command, next(iter(FACT_CHECKS))))
-        remedy = meant(check, KNOWN, otherwise, *command)
+        remedy = meant(check, known, otherwise, *command)
         text = f"There is no check {check!r}."
         if remedy is otherwise:
-            text += f" {listing()}"
+            text += f" {listing(known)}"
         raise LabError(text, ErrorCode.UNKNOWN_CHECK, remedy=remedy)
-    return KNOWN[check]
+    return known[check]
 
 
-def listing() -> str:
+def listing(known: Iterable[str] = KNOWN) -> str:
     """Name all checks in a sentence."""
-    return f"The checks are {', '.join(KNOWN)}."
+    return f"The checks are {', '.join(known)}."

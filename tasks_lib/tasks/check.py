@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tasks_lib.cli.request import Scope
 from tasks_lib.tasks.adapter import lab_task
 
 if TYPE_CHECKING:
@@ -44,12 +45,13 @@ def everything(session: Session, progress: Progress, select: str = "", ignore: s
     return checks.run_all(session, progress, select=select, ignore=ignore)
 
 
-@lab_task("check.explain", help={"check": "an id, e.g. ownership.clobbered"})
+@lab_task("check.explain", scope=Scope.FOLDER, help={"check": "an id, e.g. ownership.clobbered"})
 def explain(_: Session, __: Progress, check: str) -> Answer:
-    """Explain why a check exists, and how to fix what it finds."""
+    """Explain why a check exists, of a class too, and how to fix what it finds."""
+    from tasks_lib.cohort import grading
     from tasks_lib.workflows import fixing
 
-    return fixing.explain(check)
+    return fixing.explain(check, grading.CHECKS)
 
 
 @lab_task("check.fix", changes=True)

@@ -17,9 +17,10 @@ from tasks_lib.workflows import installation
 from tasks_lib.workflows.changes import change
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from tasks_lib.execution.plan import Step, Watcher
+    from tasks_lib.results import Check
     from tasks_lib.session.session import Session
 
 
@@ -47,13 +48,15 @@ _STEPS: dict[Fix, Callable[[Session], Sequence[Step]]] = {
 _NO_FIX = "nothing: no fix is safe without asking, see the remedy"
 
 
-def explain(check: str) -> Answer:
+def explain(check: str, others: Iterable[Check] = ()) -> Answer:
     """Return why a check exists, how to fix what it finds, and what `check.fix` does.
+
+    The `others` are checks that are in no registry here.
 
     Raises:
         LabError: `unknown_check`, with the ids that exist.
     """
-    row = registry.find(check)
+    row = registry.find(check, others)
     data = {
         "check": check,
         "title": row.title,

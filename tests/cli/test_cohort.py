@@ -90,6 +90,8 @@ def test_a_class(lab: Lab, course: Path) -> None:
     assert row["remedy_argv"][-2:] == ["cohort.show", "cleo"]
     typed = lab(*row["remedy_argv"][-2:], cwd=course)
     assert [one["id"] for one in typed.results if one["status"] == "fail"] == ["own.readme"]
+    explained = lab("check.explain", "files.size", cwd=course)  # there is no project here
+    assert (explained.code, explained.data["severity"]) == (0, "warn")
     shown = lab("cohort.show", "bob é", cwd=course)
     assert shown.data["changed"] == [
         "gone: fail lock.fresh: pyproject.toml was changed since poetry.lock was written."

@@ -14,6 +14,7 @@ from tasks_lib import bootstrap, checks
 from tasks_lib.checks.registry import FACT_CHECKS, KNOWN, families, fixes
 from tasks_lib.checks.selection import Selection
 from tasks_lib.checks.tools import FAMILIES
+from tasks_lib.cohort import grading
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.managers import poetry_settings
 from tasks_lib.ownership.facts import Facts
@@ -658,15 +659,20 @@ def test_a_check_selected_by_its_id_reports_that_it_does_not_apply(
     assert (result.status, "pip_uv" in result.detail) == (Status.SKIP, True)
 
 
-@pytest.mark.parametrize("check", KNOWN)
+OF_A_CLASS = {check.id: check for check in grading.CHECKS}
+
+
+@pytest.mark.parametrize("check", [*KNOWN, *OF_A_CLASS])
 def test_explanation(check: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = fixing.explain(check).data
+    data = fixing.explain(check, OF_A_CLASS.values()).data
     assert all(data[key] for key in ("title", "why", "remedy", "fix"))
     monkeypatch.setattr("sys.argv", ["python3 -m tasks_lib"])  # a remedy is what this user types
     shown = presentable(data)["remedy"]
-    assert shown == str(KNOWN[check].remedy).replace("invoke ", "python3 -m tasks_lib ")
+    assert shown == str({**KNOWN, **OF_A_CLASS}[check].remedy).replace(
+        "invoke ", "python3 -m tasks_lib "
+    )
     with pytest.raises(LabError) as refused:
-        fixing.explain(f"{check}x")
+        fixing.explain(f"{check}x", OF_A_CLASS.values())
     assert refused.value.remedy.argv == ("invoke", "check.explain", check)
 
 
