@@ -35,6 +35,19 @@ _IMPORTED = ["poetry.factory", "poetry.packages.locker", "trove_classifiers", "y
 _IMPORTED += ["fastjsonschema", "lark", "packaging.requirements"]
 
 
+class _Pool(ProcessPool):
+    """pebble's pool, which ends its workers before it removes the locks that they open.
+
+    A worker that is still starting would not find them, and print that.
+    """
+
+    def _stop_pool(self) -> None:
+        if self._pool_manager_loop is not None:
+            self._pool_manager_loop.join()
+        self._pool_manager.worker_manager.force_stop_workers()  # type: ignore[no-untyped-call]
+        super()._stop_pool()  # type: ignore[no-untyped-call]
+
+
 @dataclass
 class _Running:
     """A repository that a worker has, or is going to have."""
@@ -61,7 +74,7 @@ def started(limits: Settings) -> ProcessPool:
     context = multiprocessing.get_context("spawn" if os.name == "nt" else "forkserver")
     if os.name != "nt":
         context.set_forkserver_preload(_IMPORTED)
-    return ProcessPool(
+    return _Pool(
         max_workers=limits.workers,
         max_tasks=_REPOSITORIES,
         context=context,

@@ -213,6 +213,15 @@ def test_a_worker_that_dies_takes_one_repository_with_it(lab: Lab, course: Path)
     assert details["fay"] == "cohort.read: It took longer than 10 seconds."
 
 
+def test_workers_that_are_still_starting_end_without_a_word(lab: Lab, course: Path) -> None:
+    (course / "few" / "ada").mkdir(parents=True)  # it is checked at once
+    # no fork: its answer is complete before such a worker prints anything
+    argv = lab.argv("cohort.check", "few", "--workers", "16", json=True)
+    answer = lab.run(argv, cwd=course)
+    assert answer.code == 1
+    expect_no_traceback(answer)
+
+
 def test_what_was_typed_wrongly_is_one_error(lab: Lab, course: Path) -> None:
     for words, code in (
         (("cohort.check", "nowhere"), "no_such_path"),
