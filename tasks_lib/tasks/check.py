@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from tasks_lib.session.session import Answer, Session
 
 
-def _family(name: str, text: str) -> Task[Any]:
-    """Return the task that runs one family of checks."""
+def _family(name: str, text: str, only: str = "") -> Task[Any]:
+    """Return the task that runs one family of checks, or `only` one of them."""
 
     def check(session: Session, progress: Progress) -> Answer:
         from tasks_lib import checks
 
-        return checks.run(session, progress, (name,))
+        return checks.run(session, progress, (only or name,))
 
     check.__doc__ = text
     return lab_task(f"check.{name}", also=("strict",))(check)
@@ -30,6 +30,9 @@ config = _family("config", "Check pyproject.toml and conda.yml, as poetry check 
 lock = _family("lock", "Check that the lock fits pyproject.toml, as uv lock --check does.")
 doctor = _family("doctor", "Check that the environment is sound, as conda doctor does.")
 compat = _family("compat", "Check that the installed packages fit each other, as pip check does.")
+kernel = _family(
+    "kernel", "Check that the kernels of env.kernel start this environment.", "kernel.interpreter"
+)
 
 _CHOICE = {
     "select": "only these ids and families, separated by commas",

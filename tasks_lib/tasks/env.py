@@ -120,6 +120,34 @@ def run(
 
 
 @lab_task(
+    "env.kernel",
+    changes=True,
+    help={
+        "name": "the name by which Jupyter knows it; the project's if left out",
+        "display_name": "what Jupyter shows; project and combo if left out",
+        "inside": "only for a Jupyter in the environment itself",
+        "remove": "delete the kernels of this project, or the one named",
+    },
+)
+def kernel(
+    session: Session,
+    progress: Progress,
+    name: str = "",
+    display_name: str = "",
+    inside: bool = False,
+    remove: bool = False,
+    dry_run: bool = False,
+) -> Answer:
+    """Make the environment a kernel for Jupyter, with the variables that activation sets."""
+    from tasks_lib.workflows import kernel
+
+    if remove:
+        return kernel.remove(session, progress, name=name, dry_run=dry_run)
+    shown = {"name": name, "display_name": display_name}
+    return kernel.make(session, progress, **shown, inside=inside, dry_run=dry_run)
+
+
+@lab_task(
     "env.remove",
     changes=True,
     trusts=False,

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib.environments import ENVIRONMENTS, conda_health, foreign, shells
+from tasks_lib.environments import ENVIRONMENTS, conda_health, foreign, jupyter, shells
 from tasks_lib.environments.base import State
 from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 from tasks_lib.execution import process, shell_words
@@ -122,6 +122,8 @@ def info(session: Session) -> Answer:
         data["lock"] = f"{lock.name} ({len(session.manager.locked())} packages)"
     data["platform"] = f"{platform.system()} {platform.machine()}"
     data |= environment.details()
+    kernels = jupyter.of_project(session.project.root, environment.prefix)
+    data["kernels"] = [one.as_dict() for one in kernels]
     data["tool_environment"] = sys.prefix
     return Answer(data=data)
 

@@ -79,6 +79,7 @@ HYBRID = (
 MOVED = "integration/test_adopt.py::test_what_cannot_be_moved_changes_nothing"
 OTHER_MANAGER = f"{TYPED}test_a_manifest_that_only_the_other_manager_reads"
 LOCK = f"{TYPED}test_a_damaged_lock_is_locked_again"
+NOTEBOOK = "integration/test_notebooks.py::test_a_notebook_runs_in_the_environment"
 #: each command of a remedy, by its module: the test that types it in the state that prints it
 TESTED = {
     ("checks/drift.py", "('invoke', 'deps.align', 'deps.sync')"): ALIGNED,
@@ -92,6 +93,16 @@ TESTED = {
         "('invoke', 'deps.align', 'setup', '--recreate')",
     ): REPLACED,
     ("managers/locks.py", "('invoke', 'deps.lock')"): LOCK,
+    ("checks/kernels.py", "('rm', '-r', str(one.file.parent))"): NOTEBOOK,
+    ("checks/kernels.py", "('invoke', 'setup', *again[1:])"): NOTEBOOK,
+    ("checks/kernels.py", "again"): NOTEBOOK,
+    ("checks/kernels.py", "(*again, '--remove')"): NOTEBOOK,
+    ("checks/kernels.py", "('invoke', 'env.kernel')"): NOTEBOOK,
+    (
+        "workflows/kernel.py",
+        "('invoke', 'deps.add', jupyter.PACKAGE, '--group', 'dev')",
+    ): NOTEBOOK,
+    ("workflows/kernel.py", "('invoke', 'env.kernel', '--name', f'{name}-2')"): NOTEBOOK,
     ("session/combos.py", "('invoke', 'setup', '--combo', other)"): OTHER_MANAGER,
     (
         "ownership/guard.py",
