@@ -57,7 +57,8 @@ _PYTHONS = (
 _SETUPTOOLS = {"requires": ["setuptools"], "build-backend": "setuptools.build_meta"}
 
 
-def _requirement(rng: Random, *, marked: float = 0.3) -> str:
+def requirement(rng: Random, *, marked: float = 0.3) -> str:
+    """Return a requirement of something that the index has."""
     name = rng.choice([*_BOUNDS])
     text = name + rng.choice(_BOUNDS[name])
     if rng.random() < marked:
@@ -65,8 +66,9 @@ def _requirement(rng: Random, *, marked: float = 0.3) -> str:
     return text
 
 
-def _requirements(rng: Random, most: int) -> list[str]:
-    found = [_requirement(rng) for _ in range(rng.randint(0, most))]
+def requirements(rng: Random, most: int) -> list[str]:
+    """Return requirements of different names."""
+    found = [requirement(rng) for _ in range(rng.randint(0, most))]
     named = {re.split(r"[^\w\[\]]", one)[0]: one for one in found}
     return [*named.values()]
 
@@ -77,7 +79,7 @@ def generate(rng: Random) -> Files:
     project["version"] = rng.choice(("0.1.0", "1.0", "2.0.0rc1"))
     if rng.random() < 0.96:
         project["requires-python"] = rng.choice(_PYTHONS)
-    project["dependencies"] = _requirements(rng, 4)
+    project["dependencies"] = requirements(rng, 4)
     top: dict[str, Any] = {"project": project}
     uv: dict[str, Any] = {}
     files: Files = {".": top}
@@ -96,12 +98,12 @@ def generate(rng: Random) -> Files:
 def _add_lists(files: Files, uv: dict[str, Any], rng: Random) -> None:
     top = files["."]
     if rng.random() < 0.5:
-        extras = {name: _requirements(rng, 2) for name in rng.sample(("cli", "Docs", "my_x"), 2)}
+        extras = {name: requirements(rng, 2) for name in rng.sample(("cli", "Docs", "my_x"), 2)}
         if rng.random() < 0.5:
             extras["all"] = [f"{top['project']['name']}[{','.join(extras)}]"]
         top["project"]["optional-dependencies"] = extras
     if rng.random() < 0.6:
-        groups: dict[str, Any] = {"dev": _requirements(rng, 3), "lint": _requirements(rng, 2)}
+        groups: dict[str, Any] = {"dev": requirements(rng, 3), "lint": requirements(rng, 2)}
         if rng.random() < 0.5:
             groups["dev"].append({"include-group": "lint"})
         if rng.random() < 0.2:
@@ -116,7 +118,7 @@ def _add_lists(files: Files, uv: dict[str, Any], rng: Random) -> None:
 def _add_workspace(files: Files, uv: dict[str, Any], rng: Random) -> None:
     if rng.random() > 0.3:
         return
-    core = {"name": "core", "version": "1.0", "dependencies": _requirements(rng, 2)}
+    core = {"name": "core", "version": "1.0", "dependencies": requirements(rng, 2)}
     core["requires-python"] = rng.choice((">=3.10", ">=3.11"))
     files["packages/core"] = {"project": core}
     uv["workspace"] = {"members": ["packages/*"]}
@@ -126,7 +128,7 @@ def _add_workspace(files: Files, uv: dict[str, Any], rng: Random) -> None:
     if rng.random() < 0.3:
         files["packages/core"]["build-system"] = dict(_SETUPTOOLS)
     if rng.random() < 0.3:
-        files["packages/core"]["dependency-groups"] = {"test": _requirements(rng, 2)}
+        files["packages/core"]["dependency-groups"] = {"test": requirements(rng, 2)}
     if rng.random() < 0.2 and "build-system" not in files["."]:
         project = files["."].pop("project")
         files["packages/app"] = {"project": {**project, "optional-dependencies": {}}}
@@ -137,7 +139,7 @@ def _add_folder(files: Files, uv: dict[str, Any], rng: Random) -> None:
     if rng.random() > 0.2 or "project" not in files["."]:
         return
     files["libs/lib"] = {
-        "project": {"name": "lib", "version": "0.2", "dependencies": _requirements(rng, 2)}
+        "project": {"name": "lib", "version": "0.2", "dependencies": requirements(rng, 2)}
     }
     entry: dict[str, Any] = {"path": rng.choice(("libs/lib", "./libs/lib/"))}
     if rng.random() < 0.6:

@@ -217,7 +217,7 @@ class PyProject:
     """A `pyproject.toml`: its data, and its text for the lines of keys."""
 
     path: Path
-    data: Mapping[str, Any]
+    data: Mapping[str, Any] = field(hash=False)
     text: str = field(repr=False)
 
     @classmethod

@@ -1,0 +1,146 @@
+"""What reading tells of poetry.lock; each answer is that of `poetry check --lock`, Poetry 2.5.1."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks_lib.managers.base import LOCK_FRESH
+from tasks_lib.managers.poetry import Poetry
+from tasks_lib.managers.poetry_check import CHANGED, CONFIG_POETRY
+from tasks_lib.results import Status
+from tests.cases import cases
+from tests.unit.cohort.test_examining import POETRY, POETRY_LOCK
+
+if TYPE_CHECKING:
+    from tests.conftest import MakeProject
+
+_HASH = POETRY_LOCK.rpartition("content-hash = ")[2]
+_GROUPS = POETRY + '\n[dependency-groups]\ndev = ["six"]\n'
+_UNREAD = "Poetry cannot read pyproject.toml."
+
+
+@cases(
+    "manifest, lock, fits, reason",
+    {
+        "as it was locked": (POETRY, POETRY_LOCK, Status.PASS, ""),
+        "a comment behind": (POETRY + "# the end\n", POETRY_LOCK, Status.PASS, ""),
+        "lines as on Windows": (
+            POETRY.replace("\n", "\r\n"),
+            POETRY_LOCK.replace("\n", "\r\n"),
+            Status.PASS,
+            "",
+        ),
+        "a group more": (_GROUPS, POETRY_LOCK, Status.FAIL, CHANGED),
+        "a group more, and a lock that covers none": (
+            _GROUPS,
+            POETRY_LOCK.replace("Poetry 2.5.1", "Poetry 2.2.1"),
+            Status.PASS,
+            "",
+        ),
+        "a lock of no Poetry": (
+            _GROUPS,
+            POETRY_LOCK.replace("Poetry 2.5.1", "Poetry soon"),
+            Status.FAIL,
+            CHANGED,
+        ),
+        "no hash": (
+            POETRY,
+            POETRY_LOCK.replace(f"content-hash = {_HASH}", ""),
+            Status.FAIL,
+            CHANGED,
+        ),
+        "a hash that is a number": (POETRY, POETRY_LOCK.replace(_HASH, "3"), Status.FAIL, CHANGED),
+        "a hash of odd letters": (
+            POETRY,
+            POETRY_LOCK.replace(_HASH, '"\U0001f600\\u007f"'),
+            Status.FAIL,
+            CHANGED,
+        ),
+        "no metadata": (
+            POETRY,
+            POETRY_LOCK.partition("[metadata]")[0],
+            Status.FAIL,
+            CHANGED,
+        ),
+        "metadata that is no table": (
+            POETRY,
+            "metadata = 3\n",
+            Status.FAIL,
+            CHANGED,
+        ),
+        "a byte order mark": (
+            POETRY,
+            f"\ufeff{POETRY_LOCK}",
+            Status.FAIL,
+            "poetry.lock begins with a byte order mark, which Poetry cannot read.",
+        ),
+        "the manifest's byte order mark": (f"\ufeff{POETRY}", POETRY_LOCK, Status.SKIP, _UNREAD),
+        "this Poetry": (
+            POETRY.replace("package-mode", 'requires-poetry = ">=2.0"\npackage-mode'),
+            POETRY_LOCK,
+            Status.PASS,
+            "",
+        ),
+        "another Poetry": (
+            POETRY.replace("package-mode", 'requires-poetry = "<2.0"\npackage-mode'),
+            POETRY_LOCK,
+            Status.SKIP,
+            "The project asks for Poetry <2.0, and this is 2.5.1.",
+        ),
+        "no version of Poetry": (
+            POETRY.replace("package-mode", 'requires-poetry = "soon"\npackage-mode'),
+            POETRY_LOCK,
+            Status.SKIP,
+            "requires-poetry: 'soon' is not a version constraint.",
+        ),
+        "no version": (POETRY.replace('"1"', '"one"'), POETRY_LOCK, Status.SKIP, _UNREAD),
+        "no Pythons": (POETRY.replace(">=3.11", "three"), POETRY_LOCK, Status.SKIP, _UNREAD),
+        "no marker": (
+            POETRY.replace('"^1.16"', '{version = "^1.16", markers = "os_name = 1"}'),
+            POETRY_LOCK,
+            Status.SKIP,
+            _UNREAD,
+        ),
+        "a license that is not there": (
+            POETRY.replace("[project]", '[project]\nlicense = {file = "LICENSE"}'),
+            POETRY_LOCK,
+            Status.SKIP,
+            _UNREAD,
+        ),
+        "a group of groups that are not there": (
+            POETRY + '[dependency-groups]\nall = [{include-group = "x"}]\n',
+            POETRY_LOCK,
+            Status.SKIP,
+            _UNREAD,
+        ),
+        "an unknown key": (
+            POETRY.replace("package-mode", "colour = 3\npackage-mode"),
+            POETRY_LOCK,
+            Status.SKIP,
+            _UNREAD,
+        ),
+        "an error that is none of the lock": (
+            POETRY.replace("[project]", '[project]\nclassifiers = ["No :: Such"]'),
+            POETRY_LOCK,
+            Status.PASS,
+            "",
+        ),
+    },
+)
+def test_the_lock_by_reading(
+    project: MakeProject, manifest: str, lock: str, fits: Status, reason: str
+) -> None:
+    made = project(manifest, files={"poetry.lock": lock})
+    *of_manifest, of_lock = Poetry(made).by_reading()
+    assert (of_lock.id, of_lock.status, of_lock.detail) == (LOCK_FRESH.id, fits, reason)
+    if reason == _UNREAD:
+        assert Status.FAIL in {one.status for one in of_manifest if one.id == CONFIG_POETRY.id}
+
+
+def test_what_lies_elsewhere_is_not_looked_at(project: MakeProject) -> None:
+    made = project(
+        POETRY.replace("[project]", '[project]\nlicense = {file = "../../LICENSE"}')
+        + 'lib = {path = "../elsewhere"}\nother = {file = "../../a.whl"}\n'
+    )
+    found = {one.status for one in Poetry(made).manifest_by_reading()}
+    assert found == {Status.WARN}  # of the license's form
