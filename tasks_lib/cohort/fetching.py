@@ -6,6 +6,7 @@ LFS among them. Submodules stay empty. git's credential helpers log in, and nobo
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks_lib.cohort.hand_ins import SUBMITTED, is_address
@@ -24,7 +26,7 @@ from tasks_lib.execution.process import Children, Command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
+    from datetime import timedelta
 
     from tasks_lib.cohort.base import HandIn
     from tasks_lib.execution.process import Outcome
@@ -37,6 +39,8 @@ _TRIES = 3
 #: the seconds before the first try again, without a word of the server; the most that are waited
 _FIRST_WAIT, _LONGEST_WAIT = 2.0, 900.0
 _TICK = 0.1
+#: what a file costs at least, so that a million of empty ones has a size too
+_SMALLEST = 512
 _ALLOWED = re.compile(r"(https|ssh|file)://[^-]|([\w.+-]+@)?[\w.][\w.-]+:(?!:|//)[^-]")
 _REF = re.compile(
     r"(?!.*(?:\.\.|@\{|//))[^-+^/:~?*\[\\\s\x00-\x1f\x7f][^^:~?*\[\\\s\x00-\x1f\x7f]*"
@@ -100,6 +104,18 @@ _FAILURES = (_TOO_OFTEN, _NO_LOGIN, _NO_REVISION, UNKNOWN_REPOSITORY)
 
 
 @dataclass(frozen=True)
+class Bounds:
+    """Which commit is taken, and how many MiB a clone may have.
+
+    That of the hand-in's `ref` is taken, else the newest of the main branch; with a `grace`, the
+    last one before its time and that, by the committer's clock.
+    """
+
+    grace: timedelta | None = None
+    largest: int = 1024
+
+
+@dataclass(frozen=True)
 class Fetched:
     """A hand-in, whose source is the folder of its clone now, or why it could not be fetched."""
 
@@ -110,22 +126,21 @@ class Fetched:
 def fetched(
     hand_ins: Iterable[HandIn],
     folder: Path,
+    bounds: Bounds,
     *,
-    before_due: bool = False,
     children: Children | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Fetched]:
     """Yield each hand-in when it is fetched into `folder`; one that is no address as it is.
 
-    That of its `ref` is taken, else the newest of the main branch; with `before_due`, the last one
-    before its time, by the committer's clock. The column `submitted` has the commit's time.
+    The column `submitted` has the time of the commit that was taken.
 
     Raises:
         LabError: The folder has other content, or cannot be written.
 
     """
     _prepare(folder)
-    fetcher = _Fetcher(folder, before_due, children or Children())
+    fetcher = _Fetcher(folder, bounds, children or Children())
     lock = file_lock.taken(str(folder / _LOCK), "fetch", say, check=fetcher.children.check)
     with lock, ThreadPoolExecutor(_AT_ONCE) as pool:
         running = []
@@ -160,10 +175,11 @@ def _prepare(folder: Path) -> None:
 class _Fetcher:
     """Fetches one hand-in at a time in each thread, and lets a host rest that asks for it."""
 
-    def __init__(self, folder: Path, before_due: bool, children: Children) -> None:
+    def __init__(self, folder: Path, bounds: Bounds, children: Children) -> None:
         """Begin with no host that rests."""
         self.children = children
-        self._folder, self._before_due = folder, before_due
+        self.bounds = bounds
+        self._folder = folder
         self._rests: dict[str, float] = {}
         self._lock = threading.Lock()
 
@@ -173,24 +189,26 @@ class _Fetcher:
         try:
             _expect_allowed(hand_in)
             try:
-                return Fetched(clone.update(before_due=self._before_due))
+                return Fetched(clone.update())
             except LabError as error:
                 if error.code is not ErrorCode.TOOL_FAILED or not clone.path.exists():
                     raise
             # an earlier run was killed, and left what git does not read
             shutil.rmtree(clone.path)
-            return Fetched(clone.update(before_due=self._before_due))
+            return Fetched(clone.update())
         except LabError as error:
+            if error.code is ErrorCode.FILE_TOO_LARGE:
+                shutil.rmtree(clone.path, ignore_errors=True)
             return Fetched(hand_in, error)
         except OSError as error:
             return Fetched(hand_in, files.unwritable(clone.path, error))
 
-    def asked(self, command: Command) -> Outcome:
+    def asked(self, command: Command, watch: Callable[[], None]) -> Outcome:
         """Ask a server, as often as it is worth it; return its last answer without the trace."""
         host = re.split(r"[/:]", command.source.partition("://")[2] or command.source)[0]
         for number in range(1, _TRIES + 1):
             self._rest(host)
-            outcome = process.run(command, children=self.children)
+            outcome = process.run(command, children=self.children, watch=watch)
             wait = _wait(outcome.stderr, number)
             if outcome.ok or wait is None or number == _TRIES:
                 break
@@ -213,22 +231,26 @@ class _Clone:
     fetcher: _Fetcher
     hand_in: HandIn
 
-    def update(self, *, before_due: bool) -> HandIn:
+    def update(self) -> HandIn:
         """Bring the clone to the commit that is asked for."""
         if not (self.path / ".git" / "HEAD").exists():
             self._git("init", "--quiet", "--template=", str(self.path))
         attributes = self.path / ".git" / "info" / "attributes"
         attributes.parent.mkdir(exist_ok=True)
         files.write(attributes, _ATTRIBUTES)
-        commit, submitted = self._found(before_due=before_due)
+        for left in (self.path / ".git" / "objects" / "pack").glob("tmp_*"):
+            left.unlink()  # a fetch was stopped
+        commit, submitted = self._found()
+        self._expect_bearable()
         self._git("checkout", "--quiet", "--force", "--detach", commit)
         self._git("clean", "--quiet", "-ffdx")
+        self._expect_bearable()
         columns = {SUBMITTED: submitted, **self.hand_in.columns}
         return replace(self.hand_in, source=str(self.path), columns=columns)
 
-    def _found(self, *, before_due: bool) -> tuple[str, str]:
+    def _found(self) -> tuple[str, str]:
         """Fetch what is asked for; return its commit with the committer's time."""
-        ref, due = self.hand_in.ref, self.hand_in.due
+        ref, due, grace = self.hand_in.ref, self.hand_in.due, self.fetcher.bounds.grace
         try:
             self._fetch(ref or "HEAD", "--depth=1")
         except LabError as error:
@@ -241,11 +263,22 @@ class _Clone:
             self._fetch("+refs/heads/*:refs/heads/*", *self._whole())
             return self._commit(ref)
         newest = self._commit("FETCH_HEAD")
-        if ref or not (due and before_due) or moment(newest[1]) < moment(due, ends_day=True):
+        if ref or not due or grace is None:
+            return newest
+        end = moment(due, ends_day=True) + grace
+        if moment(newest[1]) < end:
             return newest
         self._fetch("HEAD", *self._whole())
-        last = int(moment(due, ends_day=True).timestamp()) - 1
+        last = int(end.timestamp()) - 1
         return self._commit("FETCH_HEAD", "--first-parent", f"--min-age={last}")
+
+    def _expect_bearable(self) -> None:
+        """Refuse a clone that has become too large, whether git still works on it or not."""
+        largest = self.fetcher.bounds.largest
+        if _size(self.path) > largest << 20:
+            text = f"Its clone is larger than {largest} MiB."
+            remedy = Remedy("Look at it by hand, or raise `largest_clone` in cohort.toml")
+            raise LabError(text, ErrorCode.FILE_TOO_LARGE, remedy=remedy)
 
     def _whole(self) -> tuple[str, ...]:
         return ("--unshallow",) if (self.path / ".git" / "shallow").exists() else ()
@@ -253,7 +286,7 @@ class _Clone:
     def _fetch(self, ref: str, *words: str) -> None:
         argv = ("fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--update-head-ok")
         command = self._command(*argv, *words, "--", self.hand_in.source, ref)
-        failures.demand(self.fetcher.asked(command), title="git fetch")
+        failures.demand(self.fetcher.asked(command, self._expect_bearable), title="git fetch")
 
     def _commit(self, name: str, *words: str) -> tuple[str, str]:
         """Return the commit of a name with its time.
@@ -276,7 +309,8 @@ class _Clone:
         failures.demand(self._run(*words), title=f"git {words[0]}")
 
     def _run(self, *words: str) -> Outcome:
-        return process.run(self._command(*words), children=self.fetcher.children)
+        children = self.fetcher.children
+        return process.run(self._command(*words), children=children, watch=self._expect_bearable)
 
     def _command(self, *words: str) -> Command:
         options = []
@@ -287,6 +321,16 @@ class _Clone:
         argv = ("git", *options, *(() if words[0] == "init" else places), *words)
         source = self.hand_in.source if words[0] == "fetch" else ""
         return Command(argv, "fetch a hand-in", _ENV, source=source, failures=_FAILURES)
+
+
+def _size(folder: Path) -> int:
+    """Return the bytes of all files below a folder, which may vanish meanwhile."""
+    size = 0
+    for place, folders, names in os.walk(folder):
+        for name in (*folders, *names):
+            with contextlib.suppress(OSError):
+                size += max(Path(place, name).lstat().st_size, _SMALLEST)
+    return size
 
 
 def _expect_allowed(hand_in: HandIn) -> None:

@@ -7,6 +7,7 @@ import json
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -194,7 +195,9 @@ def _fetched(
     folder = asked.path(settings).with_suffix(".clones")
     step = Step("cohort.fetch", f"fetch {len(addresses)} repositories into {folder}")
     progress.begin(step)
-    for one in fetching.fetched(every, folder, before_due=settings.as_it_stood, say=progress.say):
+    grace = timedelta(minutes=settings.grace) if settings.as_it_stood else None
+    bounds = fetching.Bounds(grace, settings.largest_clone)
+    for one in fetching.fetched(every, folder, bounds, say=progress.say):
         here.append(one.hand_in)
         if one.error:
             failed.append(unread(one.hand_in.id, "", f"It was not fetched: {one.error.message}"))

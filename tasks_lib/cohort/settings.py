@@ -43,8 +43,8 @@ class Require:
 class Settings:
     """What counts for a whole class. `timeout` is in seconds, `memory` in MiB.
 
-    With `as_it_stood`, the last commit before its time is checked. `file` has the lines of the
-    keys; it is `None` where there is no `cohort.toml`.
+    With `as_it_stood`, the last commit before its time and the `grace`, in minutes, is checked.
+    `file` has the lines of the keys; it is `None` where there is no `cohort.toml`.
     """
 
     roster: Path | None = None
@@ -53,6 +53,7 @@ class Settings:
     level: str = "read"
     timeout: float = 60.0
     memory: int = 1024
+    largest_clone: int = 1024
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
     combo: tuple[str, ...] = ()
     checks: Path | None = None
@@ -61,6 +62,7 @@ class Settings:
     rubric: tuple[Row, ...] = ()
     late: Late | None = None
     as_it_stood: bool = False
+    grace: int = 0
     file: PyProject | None = field(default=None, repr=False, compare=False)
 
     @classmethod
@@ -91,9 +93,10 @@ class Settings:
         values["require"] = Require(**require)
         values["combo"] = tuple(data.get("combo", ()))
         values["rubric"] = tuple(map(_row, data.get("rubric", ())))
-        values["late"] = _late(data.get("late", {}))
-        as_it_stood = data.get("late", {}).get("as_it_stood", False)
-        return cls(**values, as_it_stood=as_it_stood, file=file)
+        late = data.get("late", {})
+        values["late"] = _late(late)
+        as_it_stood = late.get("as_it_stood", False)
+        return cls(**values, as_it_stood=as_it_stood, grace=_grace(late), file=file)
 
     @property
     def source(self) -> Path:
@@ -133,10 +136,15 @@ def _late(table: Mapping[str, Any]) -> Late | None:
         if key in table:
             numbers[key] = float(str(table[key]).rstrip("% "))
     is_percent = isinstance(table["per_day"], str)
+    return Late(numbers["per_day"], is_percent, _grace(table), numbers.get("maximum"))
+
+
+def _grace(table: Mapping[str, Any]) -> int:
+    """Return the minutes after `due` in which a hand-in is in time."""
     grace = 0
     for number, unit in re.findall(r"([0-9]+) ?(h|min)", table.get("grace", "")):
         grace += int(number) * _MINUTES[unit]
-    return Late(numbers["per_day"], is_percent, grace, numbers.get("maximum"))
+    return grace
 
 
 def _subjects(table: Mapping[str, Any]) -> list[str]:

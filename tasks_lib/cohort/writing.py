@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from tasks_lib.cohort import exports, grading, pseudonyms, reports
 from tasks_lib.cohort import feedback as pages
 from tasks_lib.cohort.base import HandIn
+from tasks_lib.cohort.commits import committed
 from tasks_lib.cohort.examining import Wanted, examine, unread
 from tasks_lib.cohort.looking import expect_store
 from tasks_lib.cohort.repository import content
 from tasks_lib.cohort.rubric import grade as grade_of
+from tasks_lib.cohort.rubric import moment
 from tasks_lib.cohort.settings import Settings
 from tasks_lib.cohort.store import Store
 from tasks_lib.cohort.unpacking import folder_of
@@ -92,18 +94,49 @@ def feedback(store: str, folder: str) -> Answer:
     return found.answer("cohort.feedback", text, folder=str(place))
 
 
-def grade(to: str, submission: str, results: str, config: str, title: str) -> Answer:
+@dataclass(frozen=True)
+class Grade:
+    """What a user typed of one submission; empty times are those of the course system."""
+
+    to: str
+    submission: str
+    results: str
+    config: str = ""
+    title: str = ""
+    submitted: str = ""
+    due: str = ""
+
+    def times(self) -> tuple[str, str]:
+        """Return when it was handed in, at last when its commit was made, and when it was due.
+
+        Raises:
+            LabError: A time is not ISO 8601, or the course system's file cannot be read.
+
+        """
+        path = Path(self.submission)
+        submitted, due = self.submitted, self.due
+        if not (submitted and due):
+            told = exports.times(self.to, path)
+            submitted, due = submitted or told[0] or committed(path), due or told[1]
+        for time in filter(None, (submitted, due)):
+            moment(time, ends_day=True)
+        return submitted, due
+
+
+def grade(asked: Grade) -> Answer:
     """Check one submission, and write its grade as a course system's container has to.
 
     Raises:
         LabError: There is no grade to write: that is a failed grader, and no zero.
 
     """
+    config, submission = asked.config, asked.submission
     settings = Settings.of(Path(config)) if config else Settings()
     grading.expect_checks(settings)
     grading.expect_points(settings)
     name = Path(submission).resolve().name or "submission"
-    hand_in = HandIn(name, submission)
+    submitted, due = asked.times()
+    hand_in = HandIn(name, submission, due=due)
     wanted = Wanted.of(settings)
     try:
         with folder_of(hand_in) as root:
@@ -111,10 +144,10 @@ def grade(to: str, submission: str, results: str, config: str, title: str) -> An
     except LabError as error:
         examined = unread(name, "", error.message)
     checks = grading.judged(settings)
-    graded = grade_of(hand_in, examined, settings.rubric, settings.late, known=checks)
-    said = exports.Settings(title or "mlops-lab", identity=dict(os.environ))
-    _write({Path(results): exports.grade_one(to, graded, said)})
-    return passed("cohort.grade", f"wrote {results}", file=results)
+    graded = grade_of(hand_in, examined, settings.rubric, settings.late, submitted, known=checks)
+    said = exports.Settings(asked.title or "mlops-lab", identity=dict(os.environ))
+    _write({Path(asked.results): exports.grade_one(asked.to, graded, said)})
+    return passed("cohort.grade", f"wrote {asked.results}", file=asked.results)
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,8 @@ HIDDEN = "***"
 _LOGINS = ("POETRY_HTTP_BASIC", "POETRY_PYPI_TOKEN", "UV_PUBLISH")
 #: The seconds that a process has to end, and its last output to arrive.
 _GRACE = 5.0
+#: The seconds between two looks at what a process does.
+_LOOK = 0.5
 #: What is read has no colours, whatever the user forces, and a width of its own: a tool would break
 #: addresses at that of the user's terminal.
 _READ = {"COLUMNS": "10000", "NO_COLOR": "1"}
@@ -210,11 +212,13 @@ def run(
     children: Children | None = None,
     on_line: Callable[[str], None] | None = None,
     timeout: float | None = None,
+    watch: Callable[[], None] | None = None,
 ) -> Outcome:
     """Run `command` to its end and return its outcome; another exit code than 0 is not an error.
 
     `timeout` is in seconds; without one, a tool that may download has the usual
-    limit. `on_line` is called with each line that is printed.
+    limit. `on_line` is called with each line that is printed, and `watch` twice a second; what it
+    raises ends the process.
 
     Raises:
         LabError: The program does not exist or cannot be started, or did not end in time.
@@ -234,7 +238,7 @@ def run(
             children.add(child)
             out.start()
             err.start()
-            child.wait(limit)
+            _wait(child, limit, watch)
             out.join(_GRACE)
             err.join(_GRACE)
         except subprocess.TimeoutExpired:
@@ -253,6 +257,23 @@ def run(
         children.check()
         seconds = time.perf_counter() - started
         return Outcome(command, child.returncode, out.text, err.text, seconds)
+
+
+def _wait(
+    child: subprocess.Popen[str], limit: float | None, watch: Callable[[], None] | None
+) -> None:
+    """Wait for a process, and call `watch` meanwhile."""
+    end = None if limit is None else time.monotonic() + limit
+    while watch is not None:
+        try:
+            child.wait(_LOOK if end is None else min(_LOOK, end - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            if end is not None and time.monotonic() >= end:
+                raise
+            watch()
+        else:
+            return
+    child.wait(limit)
 
 
 @contextlib.contextmanager

@@ -145,12 +145,22 @@ def feedback(_: None, __: Progress, folder: str = "", store: str = "") -> Answer
         "results": "the file to write, as the course system expects it",
         "config": "the cohort.toml with the rubric",
         "title": "the assignment's name in the course system",
+        "submitted": "when it was handed in; else as Gradescope or the commit says",
+        "due": "when it was due; else as Gradescope says",
     },
 )
 def grade(
-    _: None, __: Progress, to: str, submission: str, results: str, config: str = "", title: str = ""
+    _: None,
+    __: Progress,
+    to: str,
+    submission: str,
+    results: str,
+    config: str = "",
+    title: str = "",
+    submitted: str = "",
+    due: str = "",
 ) -> Answer:
     """Grade one submission in a course system's container; 0 whenever a result was written."""
-    from tasks_lib.cohort.writing import grade
+    from tasks_lib.cohort.writing import Grade, grade
 
-    return grade(to, submission, results, config, title)
+    return grade(Grade(to, submission, results, config, title, submitted, due))

@@ -152,6 +152,18 @@ def test_one_submission_is_graded(lab: Lab, course: Path) -> None:
     graded = lab(*words, "--submission", "hand ins/bob é", cwd=course)
     assert graded.code == 0
     assert json.loads((course / "r.json").read_text())["score"] == 4
+    (course / "cohort.toml").write_text(COHORT + '\n[late]\nper_day = 1\ngrace = "1 h"\n')
+    due = {"due_date": "2026-12-01T22:58:00Z"}  # a day and a minute with the grace
+    told = {"created_at": "2026-12-02T23:59:00Z", "users": [], "assignment": due}
+    (course / "hand ins" / "submission_metadata.json").write_text(json.dumps(told))
+    lab.ok(*words, "--submission", "hand ins/bob é", "--project", str(course))
+    late = json.loads((course / "r.json").read_text())
+    assert (late["score"], "2 days late" in late["output"]) == (2, True)
+    timely = ("--submitted", "2026-12-01", "--due", "2026-12-24")
+    lab.ok(*words, "--submission", "hand ins/bob é", *timely, "--project", str(course))
+    assert json.loads((course / "r.json").read_text())["score"] == 4
+    mistyped = lab(*words, "--submission", "hand ins/bob é", "--due", "tomorrow", cwd=course)
+    assert (mistyped.code, mistyped.error()["code"]) == (2, "wrong_setting")
     broken = lab(*words, "--submission", "hand ins/dan.zip", cwd=course)
     assert broken.code == 4
     assert broken.error()["code"] == "tool_failed"

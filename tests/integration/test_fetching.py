@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import os
+import random
 import re
 import shlex
 import subprocess
 import threading
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +19,7 @@ import pytest
 from tasks_lib.cohort import fetching
 from tasks_lib.cohort.base import HandIn
 from tasks_lib.cohort.commits import commit
+from tasks_lib.cohort.fetching import Bounds
 from tasks_lib.errors import ErrorCode, LabError
 from tests.cases import cases
 from tests.repository import Git
@@ -78,9 +82,12 @@ def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Git:
     return git
 
 
-def one(folder: Path, hand_in: HandIn, *, before_due: bool = False) -> HandIn:
+IN_TIME = Bounds(grace=timedelta())
+
+
+def one(folder: Path, hand_in: HandIn, bounds: Bounds = Bounds()) -> HandIn:  # noqa: B008 - frozen
     """Return a hand-in that is fetched."""
-    (found,) = fetching.fetched([hand_in], folder, before_due=before_due)
+    (found,) = fetching.fetched([hand_in], folder, bounds)
     if found.error:
         raise found.error
     return found.hand_in
@@ -133,6 +140,14 @@ def test_an_address_that_starts_a_program_is_refused(marks: Path, tmp_path: Path
     assert (marks / "ext").exists()
 
 
+def test_the_grace_counts_for_what_is_taken(theirs: Git, tmp_path: Path) -> None:
+    source = HandIn("ada", f"file://{theirs.path}", due="2026-11-20T11:30:00Z")  # the commit: 12:00
+    for minutes, day in ((29, 0), (31, 1), (30, 0)):
+        grace = timedelta(minutes=minutes)
+        found = one(tmp_path / "class", source, Bounds(grace))
+        assert found.columns["submitted"].replace("Z", "+00:00") == DAYS[day], minutes
+
+
 @cases(
     "ref, due, day",
     {
@@ -151,11 +166,11 @@ def test_an_address_that_starts_a_program_is_refused(marks: Path, tmp_path: Path
 def test_what_is_taken(theirs: Git, tmp_path: Path, ref: str, due: str, day: int) -> None:
     ref = ref.format(second=theirs.run("rev-parse", "second"))
     source = HandIn("ada", f"file://{theirs.path}", ref, due, columns={"id": "ada"})
-    found = one(tmp_path / "class", source, before_due=True)
+    found = one(tmp_path / "class", source, IN_TIME)
     assert (tmp_path / "class" / "ada" / "day.md").read_text() == f"{day}\n"
     assert found.columns["submitted"].replace("Z", "+00:00") == DAYS[day]
     assert found.columns["id"] == "ada"
-    assert one(tmp_path / "class", source, before_due=True) == found
+    assert one(tmp_path / "class", source, IN_TIME) == found
 
 
 def test_a_second_run_fetches_what_is_new(theirs: Git, tmp_path: Path) -> None:
@@ -203,10 +218,38 @@ def test_the_trouble_of_one_is_its_own(theirs: Git, tmp_path: Path) -> None:
         "git": (HandIn("git", "git://127.0.0.1/x"), ErrorCode.NOT_SUPPORTED),
     }
     hand_ins = [hand_in for hand_in, _ in expected.values()]
-    for found in fetching.fetched(hand_ins, tmp_path / "class", before_due=True):
+    for found in fetching.fetched(hand_ins, tmp_path / "class", IN_TIME):
         code = found.error.code if found.error else None
         assert code == expected[found.hand_in.id][1], found
     assert (tmp_path / "class" / "ok" / "day.md").exists()
+
+
+@cases(
+    "files",
+    {
+        "a large pack": {"data.bin": 3 << 20},
+        "a small pack of large files": {"zeros": 8 << 20},
+        "many empty files": dict.fromkeys((f"{n}" for n in range(2500)), 0),
+    },
+)
+def test_a_clone_that_is_too_large_is_ended_and_leaves_nothing(
+    tmp_path: Path, files: dict[str, int]
+) -> None:
+    large = Git(tmp_path / "large")
+    large.path.mkdir()
+    large.run("init", "--quiet")
+    for name, size in files.items():
+        path = large.path / name
+        path.write_bytes(random.Random(1).randbytes(size) if size < 4 << 20 else b"")  # noqa: S311
+        os.truncate(path, size)
+    large.run("add", ".")
+    large.run("commit", "--quiet", "--message", "all")
+    source = HandIn("ada", f"file://{large.path}")
+    with pytest.raises(LabError, match="larger than 1 MiB") as caught:
+        one(tmp_path / "class", source, Bounds(largest=1))
+    assert caught.value.code is ErrorCode.FILE_TOO_LARGE
+    assert not (tmp_path / "class" / "ada").exists()
+    assert one(tmp_path / "class", source, Bounds(largest=500)).source.endswith("ada")
 
 
 def test_a_folder_with_files_of_others_is_left_alone(theirs: Git, tmp_path: Path) -> None:

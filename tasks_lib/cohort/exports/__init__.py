@@ -18,6 +18,7 @@ from tasks_lib.results import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
     from types import ModuleType
 
     from tasks_lib.cohort.base import Graded
@@ -84,6 +85,17 @@ def grade_one(name: str, graded: Graded, settings: Settings) -> str:
     """
     one: Callable[..., str] = _module(name, SINGLE).one
     return one(*presentable([graded]), settings)
+
+
+def times(name: str, submission: Path) -> tuple[str, str]:
+    """Return when a course system says that a submission was handed in and due; empty for unknown.
+
+    Raises:
+        LabError: `unknown_format`, or what it says cannot be read.
+
+    """
+    told: Callable[[Path], tuple[str, str]] | None = getattr(_module(name, SINGLE), "times", None)
+    return told(submission) if told else ("", "")
 
 
 def _module(name: str, known: Sequence[str]) -> ModuleType:

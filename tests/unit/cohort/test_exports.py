@@ -15,7 +15,7 @@ import pytest
 
 from tasks_lib.cohort import exports
 from tasks_lib.cohort.base import Examined, Finding, Graded, HandIn, Mark
-from tasks_lib.cohort.exports import EXPORTS, SINGLE, Settings, export, grade_one
+from tasks_lib.cohort.exports import EXPORTS, SINGLE, Settings, export, grade_one, times
 from tasks_lib.cohort.naming import file_name
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.results import Status
@@ -23,6 +23,7 @@ from tests.cases import cases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
 HOSTILE = (
     "=cmd|'/c calc'!A1",
@@ -386,6 +387,53 @@ def test_a_document_is_as_specified_whatever_is_in_it(name: str) -> None:
     for text in (*HOSTILE, "x" * 50_000, "\U0001f40d" * 3_000):
         found = json.dumps(document(name, hostile(text)))
         assert not re.search(r"(?<!\\)\\u(0000|001b|202e|dc80)", found)
+
+
+#: the example of gradescope-autograders.readthedocs.io/en/latest/submission_metadata/, shortened
+METADATA = {
+    "id": 123456,
+    "created_at": "2018-07-01T14:22:32.365935-07:00",
+    "assignment": {
+        "due_date": "2018-07-31T23:00:00.000000-07:00",
+        "late_due_date": None,
+        "title": "Programming Assignment 1",
+    },
+    "submission_method": "upload",
+    "users": [{"email": "student@example.com", "id": 1234, "name": "Student User"}],
+}
+HANDED_IN, DUE = "2018-07-01T14:22:32.365935-07:00", "2018-07-31T23:00:00.000000-07:00"
+LATER = "2018-08-01T07:00:00+00:00"  # an hour after that, in another zone
+
+
+@cases(
+    "changes, expected",
+    {
+        "the example": ({}, (HANDED_IN, DUE)),
+        "no due": ({"assignment": {"due_date": None}}, (HANDED_IN, "")),
+        "an extension of one in a group": (
+            {"users": [{"assignment": {"due_date": due}} for due in (LATER, DUE)]},
+            (HANDED_IN, LATER),
+        ),
+    },
+)
+def test_when_gradescope_says_that_it_was_due(
+    tmp_path: Path, changes: dict[str, object], expected: tuple[str, str]
+) -> None:
+    submission = tmp_path / "submission"
+    submission.mkdir()
+    assert times("gradescope", submission) == ("", "")
+    metadata = tmp_path / "submission_metadata.json"
+    metadata.write_text(json.dumps({**METADATA, **changes}))
+    assert times("gradescope", submission) == expected
+    assert times("prairielearn", submission) == ("", "")
+
+
+@cases("text", {"no JSON": "{", "a list": "[]", "no times": '{"users": []}', "a number": "1"})
+def test_what_gradescope_does_not_say_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "submission_metadata.json").write_text(text)
+    with pytest.raises(LabError, match="does not say when") as raised:
+        times("gradescope", tmp_path / "submission")
+    assert raised.value.code is ErrorCode.INVALID_MANIFEST
 
 
 def test_gradescope() -> None:

@@ -42,6 +42,7 @@ def test_the_example_of_the_reference_is_valid(cohort_toml: Path) -> None:
         Row("leak", ("leak",), advice=True),
     )
     assert (found.late, found.as_it_stood) == (Late(10, is_percent=True, grace=30, most=50), False)
+    assert found.grace == 30
 
 
 @cases(
@@ -50,6 +51,7 @@ def test_the_example_of_the_reference_is_valid(cohort_toml: Path) -> None:
         "points": ('per_day = 1.5\ngrace = "1 h 30 min"', Late(1.5, grace=90), False),
         "hours": ('per_day = 1\nmaximum = 4\ngrace = "2h"', Late(1, grace=120, most=4), False),
         "as it stood": ("as_it_stood = true", None, True),
+        "as it stood, with a grace": ('as_it_stood = true\ngrace = "1 h"', None, True),
     },
 )
 def test_a_late_policy(
@@ -58,11 +60,12 @@ def test_a_late_policy(
     cohort_toml.write_text(f"[late]\n{text}\n")
     found = Settings.of(cohort_toml)
     assert (found.late, found.as_it_stood) == (late, as_it_stood)
+    assert found.grace == (late.grace if late else 60 * ("grace" in text))
 
 
 def test_each_key_is_explained_and_is_an_attribute() -> None:
     known = settings.schema()["properties"]
-    assert {*known} == {*Settings.__dataclass_fields__} - {"file", "as_it_stood"}
+    assert {*known} == {*Settings.__dataclass_fields__} - {"file", "as_it_stood", "grace"}
     tables = [known, known["require"]["properties"], known["late"]["properties"]]
     for table in [*tables, known["rubric"]["items"]["properties"]]:
         assert not [key for key, value in table.items() if not value.get("description")]

@@ -173,6 +173,25 @@ def test_time_limit_ends_the_process_and_its_children(root: Path) -> None:
 
 
 @pytest.mark.processes
+def test_who_watches_a_process_may_end_it() -> None:
+    looks = []
+
+    def watch() -> None:
+        looks.append(time.monotonic())
+        if len(looks) == 2:
+            text = "it is too large"
+            raise LabError(text, ErrorCode.FILE_TOO_LARGE)
+
+    began = time.monotonic()
+    with pytest.raises(LabError, match="too large"):
+        run(python("import time; time.sleep(60)"), watch=watch)
+    assert 0.9 < time.monotonic() - began < 30
+    with pytest.raises(LabError, match="did not end within 1 s"):
+        run(python("import time; time.sleep(60)"), timeout=1, watch=looks.clear)
+    assert run(python("print(1)"), watch=looks.clear).stdout == "1\n"
+
+
+@pytest.mark.processes
 def test_what_is_read_is_as_wide_as_it_needs(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """At the width of a user's terminal, uv and Poetry break an address into two."""
     monkeypatch.setenv("COLUMNS", "40")
