@@ -72,6 +72,8 @@ def manifest(session: Session) -> Iterable[Step]:
         )
     elif not session.environment.applies(project):
         session.environment.require()  # says what this layer is made from
+    if lock := session.environment.layer_lock:
+        yield from lock.check()
     if session.trusted or session.manager.reads_apart:
         yield from session.manager.checks(_activation(session))
     else:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from tasks_lib.environments.conda_layer_lock import CondaLayerLock
     from tasks_lib.execution.process import Command
     from tasks_lib.project.project import Project
     from tasks_lib.results import Check, Result
@@ -96,6 +97,9 @@ class Environment(ABC):
     #: the variables by which a user steers what makes it
     variables: ClassVar[tuple[Variables, ...]] = ()
 
+    #: the lock of its own packages, None where the layer has none
+    layer_lock: CondaLayerLock | None = None
+
     def __init__(self, project: Project, place: Path | None = None) -> None:
         """Keep the project, and the folder where a killed run had it; nothing is read yet."""
         self.project, self.place = project, place
@@ -172,8 +176,7 @@ class Environment(ABC):
         """
         del specs, drop
         text = f"{self.where} has no packages of its own that a manifest names."
-        remedy = Remedy("Leave out --layer")
-        raise LabError(text, ErrorCode.NO_CONDA_LAYER, remedy=remedy)
+        raise LabError(text, ErrorCode.NO_CONDA_LAYER, remedy=Remedy("Leave out --layer"))
 
     def details(self) -> dict[str, Any]:
         """Return what `env.info` shows of this kind of environment alone."""
@@ -251,12 +254,11 @@ class Environment(ABC):
 
     def clearing(self, why: str) -> Step:
         """Return the step that moves it away; the run moves it back unless it ends well."""
-        shown = shell_words.joined(["rm", "-r", str(self.prefix)])
         return Step(
             "env.clear",
             f"clear {self.where}",
             work=self.set_aside,
-            shown=shown,
+            shown=shell_words.joined(["rm", "-r", str(self.prefix)]),
             why=why,
             writes=Writes.NEW_ENVIRONMENT,
             safe="it is moved back unless the run ends well",
@@ -388,8 +390,7 @@ class Environment(ABC):
         claims.refuse_others(self)
         if self.state() is State.FOREIGN:
             text = f"{self.prefix} exists already, and is not a {self.kind} environment."
-            remedy = Remedy(f"Move {self.prefix} away")
-            raise LabError(text, ErrorCode.PATH_OCCUPIED, remedy=remedy)
+            raise LabError(text, ErrorCode.PATH_OCCUPIED, remedy=Remedy(f"Move {self.prefix} away"))
 
     def refuse_place(self) -> None:
         """Raise an error where no program in it would be found by PATH."""

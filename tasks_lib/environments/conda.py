@@ -15,6 +15,7 @@ from tasks_lib.environments import (
     conda_consistency,
     conda_doctor,
     conda_engines,
+    conda_explicit,
     conda_files,
     conda_folders,
     conda_health,
@@ -32,6 +33,7 @@ from tasks_lib.environments.base import (
     State,
 )
 from tasks_lib.environments.conda_folders import is_base
+from tasks_lib.environments.conda_layer_lock import FRESH, CondaLayerLock
 from tasks_lib.environments.conda_variables import VARIABLES
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import failures
@@ -60,9 +62,15 @@ class Conda(Environment):
     owns_packages: ClassVar[bool] = True
     tools: ClassVar[tuple[str, ...]] = ("py-rattler",)
     variables: ClassVar[tuple[Variables, ...]] = VARIABLES
-    known_checks: ClassVar[tuple[Check, ...]] = health_checks.OF_CONDA
+    known_checks: ClassVar[tuple[Check, ...]] = (*health_checks.OF_CONDA, FRESH)
     makers: ClassVar[tuple[str, ...]] = tuple(conda_engines.ENGINES)
     expect_engine = staticmethod(conda_engines.expect)
+    layer_lock: CondaLayerLock
+
+    def __init__(self, project: Project, place: Path | None = None) -> None:
+        """Keep the project, and the lock of its packages, which need not exist."""
+        super().__init__(project, place)
+        self.layer_lock = CondaLayerLock(self)
 
     @classmethod
     def program_on_path(cls) -> str:
@@ -244,14 +252,19 @@ class Conda(Environment):
         if pip or self.project.options.python:
             # conda would install the pip: section without a look at what that replaces
             command = maker.install(self.prefix, self.file, self._wanted(), new=True)
-        create = self._create_step(command, f"create {self.where} with {maker.name}")
-        return (create, replace(self._pip_step(), undo=self.discard)) if pip else (create,)
+        title = f"create {self.where} with {maker.name}"
+        create: tuple[Step, ...] = (self._create_step(title, command),)
+        if self.layer_lock.serves:
+            create = self.layer_lock.creation(partial(self._create_step, title))
+        return (*create, replace(self._pip_step(), undo=self.discard)) if pip else create
 
     def _updates(self) -> Iterator[Step]:
         self.refuse_foreign()
         expect_pythons(self._wanted(), self.file.path.name, self.project)
         specs, pip = self._lacking()
-        if specs:
+        if self.layer_lock.serves:
+            yield from self.layer_lock.updates()
+        elif specs:
             yield Step(
                 "env.update",
                 f"bring {self.where} to what {self.file.path.name} says",
@@ -262,7 +275,7 @@ class Conda(Environment):
         if pip:
             yield self._pip_step()
 
-    def _create_step(self, command: Command, title: str) -> Step:
+    def _create_step(self, title: str, command: Command) -> Step:
         return Step(
             "env.create",
             title,
@@ -281,28 +294,8 @@ class Conda(Environment):
         """Return the steps that link exactly these packages, each verified by its hash."""
         self.refuse_foreign()
         title = f"create {self.where} from {description.name} with {self.engine}"
-        if not self.maker.is_cli:
-            command = self.maker.explicit(self.prefix, self.file, description)
-            return (self._create_step(command, title),)
-        listed = self.prefix.with_name(f".{self.name}.explicit.txt")
-        write_list = Step(
-            "env.explicit",
-            "write conda's explicit list",
-            work=partial(conda_engines.write_explicit_list, listed, packages),
-            shown=conda_engines.writing_explicit_list(listed, description),
-        )
-
-        def discard() -> None:
-            listed.unlink(missing_ok=True)
-            self.discard()
-
-        def created(outcome: Outcome) -> tuple[Result, ...]:
-            listed.unlink(missing_ok=True)
-            return self._created(outcome)
-
-        command = self.maker.explicit(self.prefix, self.file, listed)
-        create = replace(self._create_step(command, title), reads=created, undo=discard)
-        return (write_list, create)
+        make = partial(self._create_step, title)
+        return conda_explicit.steps(self, description, lambda: packages, make)
 
     def _created(self, outcome: Outcome) -> tuple[Result, ...]:
         """Add what was created to conda's list of environments, whichever engine created it.
@@ -351,7 +344,7 @@ class Conda(Environment):
     def lacking(self) -> tuple[str, ...]:
         """Return the specs of the conda file, its `pip:` section too, that are not installed."""
         specs, pip = self._lacking()
-        return (*specs, *pip)
+        return (*specs, *self.layer_lock.lacking(), *pip)
 
     def _lacking(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         specs = conda_health.unsatisfied(self.prefix, self._wanted(), self.file.path.name)
@@ -394,5 +387,5 @@ class Conda(Environment):
         listed = journal
         if self.maker.is_cli:
             listed = journal.with_name("explicit.txt")
-            conda_engines.write_explicit_list(listed, packages)
+            conda_explicit.write_list(listed, packages)
         return self.maker.repair(self.prefix, self.file, listed, sorted(there - wanted))

@@ -9,7 +9,7 @@ import sys
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from tasks_lib import bootstrap
 from tasks_lib.environments import conda_config, mamba_config, rattler_secrets
@@ -18,8 +18,7 @@ from tasks_lib.environments.conda_health import solver_spec
 from tasks_lib.environments.conda_messages import FAILURES
 from tasks_lib.environments.conda_variables import VARIABLES
 from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
-from tasks_lib.execution import failures, shell_words
-from tasks_lib.execution.files import write
+from tasks_lib.execution import failures
 from tasks_lib.execution.process import Command
 from tasks_lib.project.conda_file import spec_name
 from tasks_lib.project.options import Options, is_version
@@ -150,13 +149,15 @@ class Engine:
         words = ("remove", "--yes", "--prefix", str(prefix), *names)
         return self._command("remove the conda packages", file, *words)
 
-    def explicit(self, prefix: Path, file: CondaFile, listed: Path) -> Command:
+    def explicit(self, prefix: Path, file: CondaFile, listed: Path, *, new: bool = True) -> Command:
         """Return the command that links exactly the packages of a list; nothing is solved.
 
-        `listed` is a list of conda's (`@EXPLICIT`), or a description where the engine is not a CLI.
+        `listed` is a list of conda's (`@EXPLICIT`), or a description or a lock where the engine is
+        not a CLI. What an environment that is not `new` has besides stays.
         """
         why = "link exactly the packages of the list, verified by their hashes"
-        words = ("create", "--yes", "--prefix", str(prefix), "--file", str(listed))
+        verb = "create" if new else "install"
+        words = (verb, "--yes", "--prefix", str(prefix), "--file", str(listed))
         return self._command(why, file, *words)
 
     def repair(
@@ -244,10 +245,11 @@ class Rattler(Engine):
         why = "remove the conda packages with py-rattler, as `conda remove` would"
         return self._worker(why, file, "install", prefix, *words)
 
-    def explicit(self, prefix: Path, file: CondaFile, listed: Path) -> Command:
-        """Return the command that links the records of a description; nothing is solved."""
+    def explicit(self, prefix: Path, file: CondaFile, listed: Path, *, new: bool = True) -> Command:
+        """Return the command that links what a description or a lock lists; nothing is solved."""
         why = "link exactly the described packages with py-rattler, verified by their hashes"
-        words = (f"--description={listed}", *_specs(file.dependencies))
+        kept = () if new else ("--keep",)
+        words = (f"--description={listed}", *kept, *_specs(file.dependencies))
         return self._worker(why, file, "explicit", prefix, *words)
 
     def repair(
@@ -257,6 +259,14 @@ class Rattler(Engine):
         del new
         why = "bring conda's packages back with py-rattler"
         return (self._worker(why, file, "explicit", prefix, f"--description={listed}"),)
+
+    def solve(self, prefix: Path | None, file: CondaFile, words: Sequence[str]) -> Command:
+        """Return the command that prints, as JSON, the packages that satisfy the whole file.
+
+        What the environment in `prefix` has stays as it is where it can.
+        """
+        why = "solve for the conda packages with py-rattler, and install nothing"
+        return self._worker(why, file, "solve", prefix, *_specs(file.dependencies), *words)
 
     def probe(self, file: CondaFile) -> Command:
         """Return the command that succeeds if any of the file's channels answers."""
@@ -325,23 +335,6 @@ def in_words(outcome: Outcome) -> Command | None:
         return None
     argv = tuple(word for word in outcome.command.argv if word != "--json")
     return replace(outcome.command, argv=argv)
-
-
-def write_explicit_list(path: Path, packages: Sequence[Mapping[str, Any]]) -> None:
-    """Write a list of packages that conda links without solving: addresses, with their MD5."""
-    rows = ["@EXPLICIT"]
-    for record in packages:
-        md5 = record.get("md5")
-        rows.append(f"{record['url']}#{md5}" if md5 else record["url"])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write(path, "\n".join(rows).encode())
-
-
-def writing_explicit_list(path: Path, description: Path) -> str:
-    """Return what a user types for `write_explicit_list`."""
-    rows = '"@EXPLICIT", (.conda[] | .url + if .md5 then "#" + .md5 else "" end)'
-    words = ["jq", "-r", rows, str(description)]
-    return f"{shell_words.joined(words)} > {shell_words.joined([str(path)])}"
 
 
 def linked(outcome: Outcome) -> list[tuple[str, str]]:

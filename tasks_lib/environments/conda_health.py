@@ -26,7 +26,7 @@ from tasks_lib.execution.redaction import without_logins
 from tasks_lib.results import Result, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import rattler
@@ -154,10 +154,29 @@ def solver_spec(text: str) -> str:
 
 def unsatisfied(prefix: Path, specs: Sequence[str], file: str) -> tuple[str, ...]:
     """Return the specs, which are in the conda file `file`, that no installed package satisfies."""
+    return _unmatched(_solver_records(prefix), specs, file)
+
+
+def unmatched(
+    records: Iterable[Mapping[str, Any]], specs: Sequence[str], file: str
+) -> tuple[str, ...]:
+    """Return the specs, which are in the conda file `file`, that no package of a list satisfies."""
+    import rattler  # noqa: PLC0415 - costs 0.05 s, which only the conda layer should pay
+
+    found = []
+    for record in records:
+        name, version, build = (record[key] for key in ("name", "version", "build"))
+        words = name, version, rattler.BuildString(build), record["build_number"]
+        found.append(rattler.PackageRecord(*words, record["subdir"]))
+    return _unmatched(found, specs, file)
+
+
+def _unmatched(
+    records: Sequence[rattler.PackageRecord], specs: Sequence[str], file: str
+) -> tuple[str, ...]:
     import rattler  # noqa: PLC0415 - costs 0.05 s, which only the conda layer should pay
     from rattler.exceptions import InvalidMatchSpecError  # noqa: PLC0415 - the same
 
-    installed = _solver_records(prefix)
     lacking = []
     for text in specs:
         try:
@@ -166,7 +185,7 @@ def unsatisfied(prefix: Path, specs: Sequence[str], file: str) -> tuple[str, ...
             said, remedy = f"{text!r} is not a conda spec: {error}.", Remedy(f"Correct {file}")
             code = ErrorCode.INVALID_SPEC
             raise LabError(said, code, file=file, remedy=remedy) from None
-        if not any(map(spec.matches, installed)):
+        if not any(map(spec.matches, records)):
             lacking.append(text)
     return tuple(lacking)
 

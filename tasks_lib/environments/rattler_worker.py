@@ -25,7 +25,7 @@ from rattler.networking import AddHeadersMiddleware, Client
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))  # a script has none of its own here
 
-from tasks_lib.environments import rattler_secrets
+from tasks_lib.environments import rattler_locks, rattler_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,13 +83,16 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__)
     made.add_argument("action", choices=_ACTIONS)
     made.add_argument("--prefix", type=Path)
-    made.add_argument("--description", type=Path, help="whose packages `explicit` links")
+    text = "whose packages `explicit` links; a lock, which `solve` leaves as it is where it can"
+    made.add_argument("--description", type=Path, help=text)
     lists = {
         "--channel": "an address",
         "--meaning": "NAME=ADDRESS of a channel's name",
         "--mirror": "ADDRESS=MIRROR of a channel",
-        "--subdir": "where `search` looks; this platform and noarch without it",
-        "--drop": "the name of a package that is no longer requested",
+        "--subdir": "where `search` looks, and not here and in noarch; what `solve` is for",
+        "--virtual": "PLATFORM:NAME=VERSION of what `solve` takes a machine to have",
+        "--limit": "what a package must be, should it be needed",
+        "--drop": "the name of a package that is no longer requested, or to be renewed",
         "--spec": "a package to have, as conda writes it",
     }
     for option, text in lists.items():
@@ -98,6 +101,7 @@ def parser() -> argparse.ArgumentParser:
         "--any-channel": "let a lower channel win with a newer version",
         "--no-tls-verify": "accept any certificate",
         "--offline": "use the cache alone",
+        "--keep": "leave what `explicit` finds besides",
         "--dry-run": "print what would be linked, as conda's --json does",
     }
     for option, text in switches.items():
@@ -180,7 +184,7 @@ def gateway(options: argparse.Namespace) -> rattler.Gateway:
 
 async def install(options: argparse.Namespace) -> int:
     """Solve for the specs together with what is installed, and link the difference."""
-    installed = _installed(options.prefix)
+    installed = rattler_locks.installed(options.prefix)
     specs = [rattler.MatchSpec(text) for text in options.spec]
     replaced = {spec.name.normalized for spec in specs} | set(options.drop)
     for record in installed:
@@ -188,7 +192,6 @@ async def install(options: argparse.Namespace) -> int:
             spec = rattler.MatchSpec(text)
             if spec.name.normalized not in replaced:
                 specs.append(spec)
-    priorities = rattler.ChannelPriority
     reader = gateway(options)
     records = await rattler.solve(
         [rattler.Channel(url) for url in options.channel],
@@ -196,7 +199,7 @@ async def install(options: argparse.Namespace) -> int:
         gateway=reader,
         locked_packages=[one for one in installed if one.name.normalized not in options.drop],
         virtual_packages=rattler.VirtualPackage.detect(rattler.VirtualPackageOverrides.from_env()),
-        channel_priority=priorities.Disabled if options.any_channel else priorities.Strict,
+        channel_priority=rattler_locks.priority(options),
         constraints=[await meant(pin, options, reader) for pin in _pins(options.prefix)],
     )
     say(f"solved: {len(records)} packages")
@@ -263,31 +266,35 @@ def _here() -> list[rattler.Subdir]:
 
 async def explicit(options: argparse.Namespace) -> int:
     """Bring a prefix to exactly the packages of a description, each verified by its hash."""
-    records = _described(options.description)
+    records = rattler_locks.described(options.description)
     texts = list(options.spec)
     if not texts:
         for record in records:
             texts += record.requested_specs
     specs = [rattler.MatchSpec(text) for text in texts]
-    await link(options, records, specs, {record.name.normalized for record in records})
+    again = {record.name.normalized for record in records}
+    if options.keep:
+        besides = [
+            one
+            for one in rattler_locks.installed(options.prefix)
+            if one.name.normalized not in again
+        ]
+        await link(options, [*records, *besides], specs)
+    else:
+        await link(options, records, specs, again)
     return 0
 
 
-def _installed(prefix: Path) -> list[rattler.PrefixRecord]:
-    paths = sorted((prefix / "conda-meta").glob("*.json"))
-    return [rattler.PrefixRecord.from_path(path) for path in paths]
-
-
-def _described(file: Path) -> list[rattler.PrefixRecord]:
-    """Read the records of a description: only PrefixRecord takes a whole record, from a file."""
-    records = []
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "record.json")
-        for record in json.loads(file.read_text("utf-8"))["conda"]:
-            whole = {**record, "files": [], "paths_data": {"paths": [], "paths_version": 1}}
-            path.write_text(json.dumps(whole), encoding="utf-8")
-            records.append(rattler.PrefixRecord.from_path(path))
-    return records
+async def solve(options: argparse.Namespace) -> int:
+    """Print the packages that satisfy the specs on each platform; nothing is installed."""
+    reader = gateway(options)
+    specs = [await meant(rattler.MatchSpec(text), options, reader) for text in options.spec]
+    found = {}
+    for platform in options.subdir:
+        found[platform] = await rattler_locks.solve(options, reader, specs, platform)
+        say(f"solved for {platform}: {len(found[platform])} packages")
+    sys.stdout.write(json.dumps(found))
+    return 0
 
 
 async def probe(options: argparse.Namespace) -> int:
@@ -327,7 +334,7 @@ def _newest(records: Sequence[rattler.RepoDataRecord]) -> dict[str, dict[str, st
 
 
 def finish(meta: Path) -> None:
-    """Leave what conda looks for: the history file, and links without hashes.
+    """Leave what conda looks for: the history file, whole records, and links without hashes.
 
     rattler hashes the path to which a link points, and conda the content of that: conda would take
     the link for altered.
@@ -336,7 +343,7 @@ def finish(meta: Path) -> None:
     (meta / "history").touch()
     for path in meta.glob("*.json"):
         record = json.loads(path.read_text(encoding="utf-8"))
-        changed = False
+        changed = rattler_locks.complete(record)
         for item in record["paths_data"]["paths"]:
             if item.get("path_type") == "softlink" and item.pop("sha256_in_prefix", None):
                 changed = True
@@ -344,7 +351,13 @@ def finish(meta: Path) -> None:
             path.write_text(json.dumps(record, indent=2), encoding="utf-8")
 
 
-_ACTIONS = {"install": install, "explicit": explicit, "probe": probe, "search": search}
+_ACTIONS = {
+    "install": install,
+    "explicit": explicit,
+    "probe": probe,
+    "search": search,
+    "solve": solve,
+}
 #: what an error of rattler's means, in the words that `conda_messages` knows
 _MEANINGS: dict[type[Exception], str] = {
     rattler_secrets.TwoLoginsError: "two logins",

@@ -36,6 +36,7 @@ class Installs(Enum):
     """What a step installs into an environment; the guard looks at its plan first."""
 
     LAYER_PACKAGES = "layer packages"  # packages of the environment layer itself
+    LOCKED_PACKAGES = "locked packages"  # those that the layer's own lock lists
     PYTHON_PACKAGES = "python packages"  # distributions from an index, beside the lock
 
 

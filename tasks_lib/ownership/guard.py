@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from tasks_lib.environments import conda_engines, health_checks, site_packages
+from tasks_lib.environments import (
+    conda_engines,
+    conda_layer_lock,
+    health_checks,
+    site_packages,
+)
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import process
 from tasks_lib.execution.plan import Installs, Step
@@ -217,6 +222,8 @@ def creation(session: Session, steps: Iterable[Step]) -> list[Step]:
     for step in steps:
         if step.installs is Installs.LAYER_PACKAGES:
             guarded += before_conda(session, step)
+        elif step.installs is Installs.LOCKED_PACKAGES:
+            guarded += before_locked(session, step)
         elif step.installs is Installs.PYTHON_PACKAGES:
             guarded += _before_pip(session, step)
         else:
@@ -257,18 +264,46 @@ def before_conda(session: Session, change: Step) -> list[Step]:
         return [change]
 
     def read(outcome: Outcome) -> Iterable[Result]:
-        planned = {}
         again = conda_engines.in_words(outcome)
-        for package, version in conda_engines.linked(process.run(again) if again else outcome):
-            planned[PYPI.get(package, canonicalize_name(package))] = version
-        taken = sorted(ours.keys() & planned.keys())
-        if taken:
-            raise _takeover(session, change.title, taken, ours, planned)
-        return (Result("guard.conda", Status.PASS, _LOCK_IS_SAFE),)
+        linked = conda_engines.linked(process.run(again) if again else outcome)
+        return _untaken(session, change, ours, linked)
 
     command = conda_engines.preview(change.command)
     look = Step("guard.conda", f"check that {_LOCK_IS_SAFE}", command, reads=read, check=True)
     return [look, change.after(look.id)]
+
+
+def before_locked(session: Session, change: Step) -> list[Step]:
+    """Put the guard before a step that installs what the layer's own lock lists by then."""
+
+    def look() -> Iterable[Result]:
+        lock = session.environment.layer_lock
+        linked = [(one.name, one.version) for one in lock.pending()] if lock else []
+        return _untaken(session, change, _owned_by_lock(session), linked)
+
+    title = f"check that {_LOCK_IS_SAFE}"
+    return [
+        Step("guard.conda", title, work=look, needs=(conda_layer_lock.STEP,), check=True),
+        change,
+    ]
+
+
+def _untaken(
+    session: Session,
+    change: Step,
+    ours: Mapping[str, str],
+    linked: Iterable[tuple[str, str]],
+) -> tuple[Result, ...]:
+    """Return that nothing which conda would link is the lock's.
+
+    Raises:
+        LabError: `guard_refused`, where it is.
+    """
+    planned = {PYPI.get(name, canonicalize_name(name)): version for name, version in linked}
+    taken = sorted(ours.keys() & planned.keys())
+    if taken:
+        raise _takeover(session, change.title, taken, ours, planned)
+    return (Result("guard.conda", Status.PASS, _LOCK_IS_SAFE),)
 
 
 def _owned_by_lock(session: Session) -> dict[str, str]:

@@ -9,7 +9,7 @@ import yaml
 
 from tasks_lib.errors import LabError
 from tasks_lib.execution import files
-from tasks_lib.project.manifests import broken
+from tasks_lib.project.manifests import Bounds, broken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,25 +18,31 @@ if TYPE_CHECKING:
 BREAK = re.compile("(\r\n|[\n\r\x85\u2028\u2029])")
 #: The reader in C, which takes a tenth of the time.
 YAML: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-#: The longest text in characters, the most values, each as often as it is named, and how deep they
-#: may lie.
-_LARGEST = 1 << 20
-_MOST = 20_000
+#: The longest text in characters, and the most values, each as often as it is named.
+_BOUNDS = Bounds(1 << 20, 20_000)
+#: How deep values may lie.
 _DEEPEST = 50
 #: YAML's own tags, which conda knows; any other is an error there.
 _KNOWN = ("null", "bool", "int", "float", "binary", "timestamp", "omap", "pairs", "set", "str")
 _TAGS = {None, "!", *(f"tag:yaml.org,2002:{name}" for name in (*_KNOWN, "seq", "map"))}
 
 
-def parse_yaml(text: str, shown: str, parse: Callable[[str], Any], *, follows: bool = True) -> Any:  # noqa: ANN401 - what YAML holds
+def parse_yaml(
+    text: str,
+    shown: str,
+    parse: Callable[[str], Any],
+    *,
+    follows: bool = True,
+    bounds: Bounds = _BOUNDS,
+) -> Any:  # noqa: ANN401 - what YAML holds
     """Return what `parse` makes of YAML.
 
     Every error names the file, and the line where it is known.
     """
-    if len(text) > _LARGEST:
-        raise files.too_large(shown, f"larger than {_LARGEST >> 20} MiB")
+    if len(text) > bounds.size:
+        raise files.too_large(shown, f"larger than {bounds.size >> 20} MiB")
     try:
-        measure = _Measure(shown, follows=follows)
+        measure = _Measure(shown, bounds.values, follows=follows)
         for event in yaml.parse(text, Loader=YAML):
             measure.add(event)
         return parse(text)
@@ -98,8 +104,9 @@ class _Measure:
     `<<`.
     """
 
-    def __init__(self, shown: str, *, follows: bool) -> None:
+    def __init__(self, shown: str, most: int, *, follows: bool) -> None:
         self.shown = shown
+        self.most = most
         self.follows = follows
         self.values = 0
         self.sizes = [0]
@@ -116,7 +123,7 @@ class _Measure:
             self.sizes.append(1)
             self.names.append(event.anchor)
         elif isinstance(event, yaml.CollectionEndEvent):
-            size = self.known[self.names.pop()] = min(self.sizes.pop(), _MOST)
+            size = self.known[self.names.pop()] = min(self.sizes.pop(), self.most)
             self.sizes[-1] += size
         elif isinstance(event, yaml.ScalarEvent):
             self.sizes[-1] += 1
@@ -127,8 +134,8 @@ class _Measure:
             raise self.wrong(event, f"nothing knows the tag {tag}")
         if len(self.sizes) > _DEEPEST:
             raise self.wrong(event, "it is nested too deeply")
-        if self.values > _MOST or (self.follows and self.sizes[-1] > _MOST):
-            raise files.too_large(self.shown, f"longer than {_MOST} values")
+        if self.values > self.most or (self.follows and self.sizes[-1] > self.most):
+            raise files.too_large(self.shown, f"longer than {self.most} values")
 
     def wrong(self, event: yaml.Event, why: str) -> LabError:
         """Return the error for what cannot be built, with its line."""

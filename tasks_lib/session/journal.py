@@ -22,6 +22,7 @@ from tasks_lib.environments.base import State
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import files, state_folder
 from tasks_lib.managers import MANAGERS
+from tasks_lib.project import conda_lock
 from tasks_lib.project.conda_file import CONDA_FILES
 from tasks_lib.project.manifests import PYPROJECT, read_text
 
@@ -209,7 +210,8 @@ def _schema() -> dict[str, Any]:
 
 def _is_manifest(root: Path, name: str) -> bool:
     """Return whether this is a manifest or lock, in a folder of the project, links followed."""
-    known = (PYPROJECT, *CONDA_FILES, *(manager.lock_name for manager in MANAGERS.values()))
+    locks = (conda_lock.NAME, *(manager.lock_name for manager in MANAGERS.values()))
+    known = (PYPROJECT, *CONDA_FILES, *locks)
     path = root / name
     return path.name in known and files.leads_inside(root, path.parent)
 

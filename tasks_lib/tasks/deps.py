@@ -53,12 +53,12 @@ def outdated(session: Session, _: Progress) -> Answer:
     return dependency_info.outdated(session)
 
 
-@lab_task("deps.lock", changes=True)
-def lock(session: Session, progress: Progress, dry_run: bool = False) -> Answer:
-    """Resolve the dependencies and write the lock."""
-    from tasks_lib.workflows import installation
+@lab_task("deps.lock", changes=True, help={"layer": "python (the manager) or conda; else both"})
+def lock(session: Session, progress: Progress, layer: str = "", dry_run: bool = False) -> Answer:
+    """Resolve the dependencies and write the lock, and with conda `conda-lock.yml` too."""
+    from tasks_lib.workflows import locking
 
-    return installation.lock(session, progress, dry_run=dry_run)
+    return locking.lock(session, progress, layer=layer, dry_run=dry_run)
 
 
 @lab_task("deps.install", changes=True, also=SELECTION, help={"group": _GROUP})
@@ -105,16 +105,27 @@ def export(session: Session, _: Progress, to: str = "requirements", output: str 
 @lab_task(
     "deps.update",
     changes=True,
-    help={"package": "renew this one; may be given again", "group": _GROUP},
+    help={
+        "package": "renew this one; may be given again",
+        "group": _GROUP,
+        "layer": "python (the manager's lock), or conda (conda-lock.yml)",
+    },
     iterable=["package"],
 )
 def update(
-    session: Session, progress: Progress, package: list[str], group: str = "", dry_run: bool = False
+    session: Session,
+    progress: Progress,
+    package: list[str],
+    group: str = "",
+    layer: str = "python",
+    dry_run: bool = False,
 ) -> Answer:
     """Renew the locked versions of some packages, of a group, or of all, and install them."""
     from tasks_lib.workflows import updating
 
-    return updating.update_dependencies(session, progress, package, group=group, dry_run=dry_run)
+    return updating.update_dependencies(
+        session, progress, package, group=group, layer=layer, dry_run=dry_run
+    )
 
 
 @lab_task(

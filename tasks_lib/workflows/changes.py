@@ -26,6 +26,8 @@ def manifests_of(session: Session, member: Member | None = None) -> list[Path]:
         paths += [member.pyproject.path, member.folder / session.manager.lock_name]
     if project.conda_path:
         paths.append(project.conda_path)
+    if lock := session.environment.layer_lock:
+        paths.append(lock.path)
     return paths
 
 

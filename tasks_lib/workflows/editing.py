@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.environments.site_packages import spelt
-from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy, meant
+from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
 from tasks_lib.execution import shell_words
 from tasks_lib.execution.files import write_texts
 from tasks_lib.execution.plan import Step, Writes
@@ -18,8 +17,10 @@ from tasks_lib.managers.base import Place
 from tasks_lib.ownership import guard
 from tasks_lib.project import included, requirements
 from tasks_lib.project.manifests import read_text
+from tasks_lib.workflows import locking
 from tasks_lib.workflows.changes import change
 from tasks_lib.workflows.installation import edit_step, install_steps, lock_step
+from tasks_lib.workflows.locking import PYTHON, expect_layer
 from tasks_lib.workflows.synchronizing import uninstall_step
 
 if TYPE_CHECKING:
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from tasks_lib.execution.plan import Watcher
     from tasks_lib.project.workspace import Member
     from tasks_lib.session.session import Answer, Session
-
-#: the layer whose manifest the dependency manager edits
-PYTHON = "python"
 
 
 @dataclass(frozen=True)
@@ -51,12 +49,6 @@ class Edit:
     extras: tuple[str, ...] = ()
 
 
-def layers() -> list[str]:
-    """Return the names of the layers whose manifests can be edited."""
-    owners = [name for name, layer in ENVIRONMENTS.items() if layer.owns_packages]
-    return [PYTHON, *owners]
-
-
 def edit(
     session: Session, watcher: Watcher, packages: Sequence[str], how: Edit, *, dry_run: bool
 ) -> Answer:
@@ -67,11 +59,6 @@ def edit(
     """
     if how.layer == PYTHON:
         return _edit_python(session, watcher, packages, how, dry_run=dry_run)
-    known = layers()
-    if how.layer not in known:
-        text = f"There is no layer {how.layer!r}; the layers are {' and '.join(known)}."
-        remedy = meant(how.layer, known, Remedy("Choose one of them"))
-        raise LabError(text, ErrorCode.UNKNOWN_LAYER, remedy=remedy)
     given = {
         "--package": how.package,
         "--group": how.group,
@@ -84,10 +71,7 @@ def edit(
             text = f"{option} does not apply to the manifest of the {how.layer} layer."
             remedy = Remedy(f"Leave out --layer or {option}")
             raise LabError(text, ErrorCode.NOT_SUPPORTED, remedy=remedy)
-    if session.environment.kind != how.layer:
-        text = f"This run's combo is {session.combo.id}, which has no {how.layer} layer."
-        remedy = Remedy(f"Add --combo {how.layer}_{session.combo.manager}")
-        raise LabError(text, ErrorCode.NO_CONDA_LAYER, remedy=remedy)
+    expect_layer(session, how.layer)
     return edit_layer(session, watcher, packages, drop=how.drop, dry_run=dry_run)
 
 
@@ -203,9 +187,18 @@ def edit_layer(
     verb = "remove" if drop else "install"
     title = f"{verb} {names} with {environment.engine}"
     install = Step("conda.install", title, command, needs=("conda.edit",))
-    steps = [install] if drop else guard.before_conda(session, install)
-    # the manifest first: it is put back when the engine fails, and an engine changes all or nothing
-    steps.insert(-1, write)
+    lock = locking.after_edit(session, manifest, text)
+    if lock and not drop:
+        steps = [
+            replace(write, needs=()),
+            lock.step(),
+            *guard.creation(session, lock.installation()),
+        ]
+    else:
+        # the manifest first: it is put back when the engine fails, and that changes all or nothing
+        steps = [install] if drop else guard.before_conda(session, install)
+        steps.insert(-1, write)
+        steps += [lock.step()] if lock else []
     try:
         return change(session, watcher, steps, dry_run=dry_run)
     except LabError as error:

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 from tasks_lib.session import combos
 from tasks_lib.session.session import Answer, Session
-from tasks_lib.workflows import adoption, editing, installation, publishing, synchronizing, updating
+from tasks_lib.workflows import (
+    adoption,
+    editing,
+    installation,
+    locking,
+    publishing,
+    synchronizing,
+    updating,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +32,7 @@ PLANNED: dict[str, Callable[..., Answer]] = {
     "env.create": installation.create,
     "env.update": updating.update_environment,
     "env.remove": installation.remove,
-    "deps.lock": installation.lock,
+    "deps.lock": locking.lock,
     "deps.install": installation.install,
     "deps.sync": synchronizing.sync,
     "deps.align": synchronizing.align,

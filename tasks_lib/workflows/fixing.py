@@ -30,7 +30,9 @@ def _create(session: Session) -> Sequence[Step]:
 
 
 def _lock(session: Session) -> Sequence[Step]:
-    return [installation.lock_step(session)]
+    lock = session.environment.layer_lock
+    renewed = [lock.step()] if lock and lock.outdated else []
+    return [*renewed, installation.lock_step(session)]
 
 
 def _install(session: Session) -> Sequence[Step]:

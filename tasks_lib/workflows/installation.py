@@ -157,7 +157,9 @@ def _creation_steps(session: Session, *, recreate: bool = False) -> list[Step]:
     environment.refuse_place()
     if recreate:
         return guard.creation(session, environment.creation_again())
-    if environment.exists() and not environment.lacking():
+    lock = environment.layer_lock
+    is_outdated = lock is not None and lock.outdated
+    if environment.exists() and not is_outdated and not environment.lacking():
         return []
     return guard.creation(session, environment.creation())
 
@@ -206,11 +208,6 @@ def remove(
         safe="moved aside first, deleted when the run has ended; manifests and lock stay",
     )
     return carry_out(session, watcher, [step], dry_run=dry_run)
-
-
-def lock(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
-    """Resolve the dependencies and write the lock."""
-    return change(session, watcher, [lock_step(session)], dry_run=dry_run)
 
 
 def install(

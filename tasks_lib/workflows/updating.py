@@ -13,33 +13,40 @@ from tasks_lib.ownership.facts import Facts
 from tasks_lib.ownership.owners import Owner
 from tasks_lib.project import requirements
 from tasks_lib.session.session import Answer, passed
-from tasks_lib.workflows import synchronizing
+from tasks_lib.workflows import locking, synchronizing
 from tasks_lib.workflows.changes import change, difference
 from tasks_lib.workflows.installation import install_steps, lock_step, missing_parts
+from tasks_lib.workflows.locking import PYTHON
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tasks_lib.execution.plan import Watcher
     from tasks_lib.ownership.graph import Graph
     from tasks_lib.session.session import Session
 
 
-def update_dependencies(
+def update_dependencies(  # noqa: PLR0913 - each flag is one option
     session: Session,
     watcher: Watcher,
     packages: Sequence[str],
     *,
     group: str = "",
+    layer: str = PYTHON,
     dry_run: bool = False,
 ) -> Answer:
     """Upgrade the locked versions of `packages`, of a group, or of all, and install them.
 
     Raises:
-        LabError: There is no environment, or no such group.
+        LabError: There is no environment, or no such group or layer.
     """
     session.environment.require()
     names = list(packages)
+    if layer != PYTHON:
+        locking.expect_layer(session, layer)
+        before = _conda_versions(session)
+        answer = change(session, watcher, locking.renewal(session, names), dry_run=dry_run)
+        return answer if dry_run else _with_conda(session, answer, before)
     groups = []
     if group:
         names += _names_in_group(session, group)
@@ -89,8 +96,11 @@ def update_environment(
     before = _conda_versions(session)
     plan = _plan(session, steps, unneeded, strays)
     answer = change(session, watcher, plan, dry_run=dry_run)
-    if dry_run:
-        return answer
+    return answer if dry_run else _with_conda(session, answer, before)
+
+
+def _with_conda(session: Session, answer: Answer, before: Mapping[str, str]) -> Answer:
+    """Return an answer with the versions of conda's packages that changed."""
     changed = difference(before, _conda_versions(session))
     return replace(answer, data={**answer.data, "conda": changed})
 

@@ -16,7 +16,7 @@ from tasks_lib.results import Status
 from tasks_lib.session import combos
 from tasks_lib.session.session import Session
 from tasks_lib.tools import executables
-from tasks_lib.workflows import dependency_info, environment_info, installation
+from tasks_lib.workflows import dependency_info, environment_info, installation, locking
 from tests.contract.third_manager import Pdm
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def test_lock_waits_for_an_environment_whose_python_alone_fits(
     needs = next(step["needs"] for step in plan if step["id"] == "deps.lock")
     assert "env.create" in needs
     with pytest.raises(LabError, match="this machine has none") as caught:
-        installation.lock(session, Progress(), dry_run=True)
+        locking.lock(session, Progress(), layer="python", dry_run=True)
     assert caught.value.code is ErrorCode.PYTHON_NOT_FOUND
 
 

@@ -11,7 +11,7 @@ from tasks_lib.environments import ENVIRONMENTS, shells, site_packages
 from tasks_lib.errors import LabError
 from tasks_lib.session import combos
 from tasks_lib.session.session import Session
-from tasks_lib.workflows import documentation, editing, environment_info, exports, self_test
+from tasks_lib.workflows import documentation, environment_info, exports, locking, self_test
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -83,7 +83,7 @@ _VALUES: dict[str, Callable[[], Iterable[str]]] = {
     "format": lambda: report.FORMATS,
     "shell": lambda: shells.SHELLS,
     "completion shell": lambda: scripts.SHELLS,
-    "layer": editing.layers,
+    "layer": locking.layers,
     "deps.export to": lambda: exports.FORMS,
     "migrate to": combos.names,
     "task": _planned,

@@ -1,0 +1,255 @@
+"""The lock of conda's packages: whether it fits the conda file, and the steps that use it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from tasks_lib.environments import conda_explicit, conda_health
+from tasks_lib.environments.conda_engines import Rattler
+from tasks_lib.environments.conda_platforms import here, system
+from tasks_lib.errors import ErrorCode, LabError
+from tasks_lib.execution import failures, files, shell_words
+from tasks_lib.execution.plan import Installs, Step, Writes
+from tasks_lib.project import conda_lock
+from tasks_lib.project.conda_lock import NAME, CondaLock, Inputs, Package
+from tasks_lib.project.manifests import PYPROJECT
+from tasks_lib.project.version_ranges import is_python
+from tasks_lib.results import Check, Fix, Result, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from tasks_lib.environments.conda import Conda
+    from tasks_lib.execution.process import Command, Outcome
+
+STEP = "conda.lock"
+FRESH = Check(
+    "lock.conda",
+    "the lock of conda's packages matches the conda file",
+    "The environment is made from conda-lock.yml where there is one. A lock of another conda file "
+    "installs what that said.",
+    conda_lock.WRITE_AGAIN,
+    fix=Fix.LOCK,
+)
+#: a lock that is written from scratch where it cannot be read
+_UNREAD = {ErrorCode.DAMAGED_LOCK, ErrorCode.NOT_SUPPORTED}
+
+
+class CondaLayerLock:
+    """The `conda-lock.yml` beside a conda file, which need not exist."""
+
+    def __init__(self, environment: Conda) -> None:
+        """Keep the environment; nothing is read yet."""
+        self.environment = environment
+        self.project = environment.project
+
+    @property
+    def path(self) -> Path:
+        """Return where the lock is."""
+        return self.project.root / NAME
+
+    @property
+    def serves(self) -> bool:
+        """Return whether the environment is made from it, or will be: not for another Python."""
+        if not self.path.exists():
+            return False
+        wanted = self.project.options.python
+        if not wanted:
+            return True
+        try:
+            python = CondaLock.read(self.path).of(here()).get("python")
+        except LabError:
+            return False
+        return python is not None and is_python(wanted, python.version)
+
+    @property
+    def outdated(self) -> bool:
+        """Return whether it has to be written again before the environment is made from it."""
+        return self.serves and bool(self.faults())
+
+    def _platforms(self, lock: CondaLock | None) -> list[str]:
+        """Return the platforms to solve for: this one, and those that the lock has."""
+        return sorted({here(), *(lock.platforms if lock else ())})
+
+    def _inputs(self, platforms: Iterable[str]) -> Inputs:
+        return Inputs.of(self.environment.file, {name: system(name) for name in platforms})
+
+    def _read(self) -> CondaLock | None:
+        """Return the lock, None where none can be read and it is written from scratch."""
+        try:
+            return CondaLock.read(self.path) if self.path.exists() else None
+        except LabError as error:
+            if error.code not in _UNREAD:
+                raise
+            return None
+
+    def faults(self) -> list[str]:
+        """Return a phrase for each reason why it does not fit the conda file."""
+        try:
+            lock = CondaLock.read(self.path)
+        except LabError as error:
+            if error.code is not ErrorCode.DAMAGED_LOCK:
+                raise
+            return [error.message]
+        return list(self._faults(lock))
+
+    def _faults(self, lock: CondaLock) -> Iterator[str]:
+        missing = [name for name in self._platforms(lock) if name not in lock.platforms]
+        if missing:
+            yield f"it has nothing for {', '.join(missing)}"
+            return
+        packages = lock.of(here())
+        changes = []
+        if lock.inputs:
+            changes = list(lock.inputs.changes(self._inputs(self._platforms(lock))))
+        yield from changes or self._unmet(packages)
+        python = packages.get("python")
+        pythons = self.project.pyproject.pythons()
+        if python and not any(one.contains(python.version, prereleases=True) for one in pythons):
+            needs = self.project.pyproject.python_range
+            yield f"it has Python {python.version}, and {PYPROJECT} needs {needs}"
+
+    def _unmet(self, packages: dict[str, Package]) -> Iterator[str]:
+        """Yield what the conda file asks for and no package is."""
+        file = self.environment.file
+        records = [one.record() for one in packages.values()]
+        for spec in conda_health.unmatched(records, file.dependencies, file.path.name):
+            yield f"nothing in it is {spec}"
+
+    def pending(self) -> list[Package]:
+        """Return the packages of the lock that the environment does not have."""
+        there = {path.stem for path in self.environment.marker.glob("*.json")}
+        packages = CondaLock.read(self.path).of(here()).values()
+        return [one for one in packages if one.dist.replace("=", "-") not in there]
+
+    def lacking(self) -> tuple[str, ...]:
+        """Return what of it the environment lacks, where the environment is made from it."""
+        if not self.serves or self._read() is None:
+            return ()
+        return tuple(f"{one.dist} ({NAME})" for one in self.pending())
+
+    def step(self, upgrade: Sequence[str] | None = None) -> Step:
+        """Return the step that writes the lock; what fits stays, but for what is to `upgrade`.
+
+        An empty `upgrade` renews everything. The first lock is of what is installed.
+        """
+        lock = self._read()
+        platforms = self._platforms(lock)
+        inputs = self._inputs(platforms)
+        words = [f"--subdir={name}" for name in platforms]
+        for name in platforms:
+            words += [f"--virtual={name}:{text}" for text in inputs.system[name]]
+        pythons = "|".join(filter(None, map(str, self.project.pyproject.pythons())))
+        if pythons:
+            words.append(f"--limit=python {pythons}")
+        prefix = None
+        if upgrade == []:
+            pass
+        elif lock is None:
+            prefix = self.environment.prefix if self.environment.exists() else None
+        else:
+            words.append(f"--description={self.path}")
+            words += [f"--drop={name}" for name in upgrade or ()]
+        engine = Rattler(sys.executable, self.project.options)
+        return Step(
+            STEP,
+            f"lock conda's packages for {', '.join(platforms)}",
+            engine.solve(prefix, self.environment.file, words),
+            reads=partial(self._solved, inputs, is_damaged=lock is None and self.path.exists()),
+            shown=f"# write {NAME}",
+            needs=("conda.edit", "conda.install"),
+            writes=Writes.PROJECT,
+            safe="writes only the lock, which is put back if the run fails",
+        )
+
+    def _solved(self, inputs: Inputs, outcome: Outcome, *, is_damaged: bool) -> Iterable[Result]:
+        """Write what was solved."""
+        failures.demand(outcome, title="lock conda's packages")
+        packages = []
+        for platform, records in json.loads(outcome.stdout).items():
+            packages += [Package.of(record, platform) for record in records]
+        lock = CondaLock(tuple(inputs.system), tuple(packages), inputs)
+        files.write(self.path, lock.text(self.environment.file.path.name).encode())
+        if is_damaged:
+            title = f"{NAME} could not be read, and was written from scratch"
+            detail = "All versions were chosen again: look at what changed."
+            yield Result(STEP, Status.WARN, title, detail, file=NAME)
+
+    def creation(self, make: Callable[[Command], Step]) -> tuple[Step, ...]:
+        """Return the steps that create the environment from it; `make` returns the engine's."""
+        return (*self._renewal(), *self._linking(self._records, make, new=True))
+
+    def updates(self) -> tuple[Step, ...]:
+        """Return the steps that bring an existing environment to it, none where it is there."""
+        renewal = self._renewal()
+        if not renewal and not self.pending():
+            return ()
+        return (*renewal, *self.installation())
+
+    def installation(self) -> tuple[Step, ...]:
+        """Return the steps that install what the environment lacks of it by then."""
+
+        def make(command: Command) -> Step:
+            return Step(
+                "env.update",
+                f"bring {self.environment.where} to what {NAME} says",
+                command,
+                known=lambda _: None if self.pending() else (),
+                needs=(STEP, "guard.conda", "env.explicit"),
+                installs=Installs.LOCKED_PACKAGES,
+                safe="conda's packages are put back if the run fails",
+            )
+
+        return self._linking(lambda: [one.record() for one in self.pending()], make, new=False)
+
+    def _renewal(self) -> tuple[Step, ...]:
+        return (self.step(),) if self.outdated else ()
+
+    def _records(self) -> list[dict[str, Any]]:
+        return [one.record() for one in CondaLock.read(self.path).of(here()).values()]
+
+    def _linking(
+        self,
+        packages: Callable[[], list[dict[str, Any]]],
+        make: Callable[[Command], Step],
+        *,
+        new: bool,
+    ) -> tuple[Step, ...]:
+        found = conda_explicit.steps(
+            self.environment, self.path, packages, make, _rendering, new=new
+        )
+        return tuple(step.after(STEP) for step in found)
+
+    def check(self) -> Iterator[Step]:
+        """Yield the step that compares it with the conda file, where it exists."""
+        if self.path.exists():
+            look = self.compare
+            yield Step("check.lock.conda", FRESH.title, work=look, needs=(STEP,), check=True)
+
+    def compare(self) -> Iterable[Result]:
+        """Return whether it fits the conda file."""
+        try:
+            lock = CondaLock.read(self.path)
+        except LabError as error:
+            status = Status.SKIP if error.code is ErrorCode.NOT_SUPPORTED else Status.FAIL
+            return [FRESH.of_unread(error, status)]
+        try:
+            faults = list(self._faults(lock))
+        except LabError as error:  # of the conda file, which `config` reports
+            return [FRESH.of_error(Status.SKIP, error)]
+        if faults:
+            text = f"{NAME} is stale: {'; '.join(faults)}."
+            return [FRESH.result(Status.FAIL, text, file=NAME)]
+        text = f"{len(lock.of(here()))} packages for {here()}"
+        return [FRESH.result(Status.PASS, text, file=NAME)]
+
+
+def _rendering(listed: Path, lock: Path) -> str:
+    """Return what a user types for the list of a lock."""
+    words = ["conda-lock", "render", "--kind", "explicit", "--platform", here()]
+    words += ["--filename-template", str(listed), str(lock)]
+    return shell_words.joined(words)

@@ -1,0 +1,171 @@
+"""When the lock of conda's packages fits the conda file, and what is done where it does not."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks_lib.environments.conda import Conda
+from tasks_lib.environments.conda_platforms import here, system
+from tasks_lib.errors import LabError
+from tasks_lib.execution.plan import Installs
+from tasks_lib.project.conda_lock import NAME, CondaLock
+from tasks_lib.results import Status
+from tests.cases import cases
+from tests.steps import argv, done, ended
+from tests.unit.project.test_conda_lock import REAL
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import MakeProject
+
+CONDA = "name: tiny\nchannels: [file:///tmp/tiny]\ndependencies: [python=3.12, tiny-tool]\n"
+PYPROJECT = '[project]\nname = "tiny"\nversion = "1"\nrequires-python = ">=3.11"\n'
+RECORDS = {
+    here(): [
+        {
+            "name": name,
+            "version": version,
+            "url": f"https://conda.example/main/{here()}/{name}-{version}-h1_0.conda",
+            "md5": "0" * 32,
+            "sha256": "1" * 64,
+            "depends": [],
+        }
+        for name, version in (("python", "3.12.1"), ("tiny-tool", "1.0"))
+    ]
+}
+
+
+@pytest.fixture
+def environment(project: MakeProject) -> Conda:
+    """Return an environment that does not exist, of a project without a lock."""
+    return Conda(project(PYPROJECT, conda=CONDA))
+
+
+def _write(environment: Conda, text: str) -> None:
+    environment.layer_lock.path.write_text(text, encoding="utf-8")
+
+
+def _compared(environment: Conda) -> tuple[Status, str]:
+    (step,) = environment.layer_lock.check()
+    (result,) = done(step)
+    return result.status, result.detail
+
+
+def test_without_a_lock_there_is_nothing_to_check_and_all_is_as_before(environment: Conda) -> None:
+    assert not list(environment.layer_lock.check())
+    assert not environment.layer_lock.serves
+    assert [step.id for step in environment.creation()] == ["env.create"]
+
+
+def test_what_was_solved_is_written_and_fits(environment: Conda) -> None:
+    step = environment.layer_lock.step()
+    words = argv(step)
+    assert words[2] == "solve"
+    assert {"--spec=python=3.12", "--spec=tiny-tool", f"--subdir={here()}"} < {*words}
+    assert {f"--virtual={here()}:{text}" for text in system(here())} < {*words}
+    assert "--limit=python >=3.11" in words
+    assert not ended(step, stdout=json.dumps(RECORDS))
+    lock = CondaLock.read(environment.layer_lock.path)
+    assert [one.dist for one in lock.packages] == [
+        "python=3.12.1=h1_0",
+        "tiny-tool=1.0=h1_0",
+    ]
+    assert _compared(environment) == (Status.PASS, f"2 packages for {here()}")
+    # the next one starts from it, but for what is upgraded
+    path = environment.layer_lock.path
+    again = argv(environment.layer_lock.step(["python"]))
+    assert {f"--description={path}", "--drop=python"} < {*again}
+    assert not any("--description" in word for word in argv(environment.layer_lock.step([])))
+
+
+def test_failed_solution_writes_nothing(environment: Conda) -> None:
+    with pytest.raises(LabError):
+        ended(environment.layer_lock.step(), code=1, stderr="rattler: cannot be solved: python")
+    assert not environment.layer_lock.path.exists()
+
+
+@cases(
+    "conda, pyproject, said",
+    {
+        "it fits": (CONDA, PYPROJECT, ""),
+        "a looser one": (CONDA.replace("=3.12", ">=3.11"), PYPROJECT, ""),
+        "another version": (
+            CONDA.replace("=3.12", "=3.13"),
+            PYPROJECT,
+            "nothing in it is python=3.13",
+        ),
+        "another package": (CONDA.replace("[py", "[six, py"), PYPROJECT, "nothing in it is six"),
+        "another Python": (
+            CONDA.replace("=3.12", ""),
+            PYPROJECT.replace("3.11", "3.13"),
+            "it has Python 3.12.1, and pyproject.toml needs >=3.13",
+        ),
+    },
+)
+def test_lock_of_conda_lock_is_compared_by_its_packages(
+    project: MakeProject, conda: str, pyproject: str, said: str
+) -> None:
+    environment = Conda(project(pyproject, conda=conda))
+    _write(environment, REAL.replace("linux-64", here()))
+    assert environment.layer_lock.faults() == ([said] if said else [])
+    status, text = _compared(environment)
+    assert status is (Status.FAIL if said else Status.PASS)
+    assert said in text
+
+
+def test_lock_for_other_platforms_alone_is_stale_and_they_stay_in_the_next(
+    environment: Conda,
+) -> None:
+    _write(environment, REAL.replace("linux-64", "linux-s390x").replace("osx-arm64", "osx-64"))
+    assert environment.layer_lock.faults() == [f"it has nothing for {here()}"]
+    words = argv(environment.layer_lock.step())
+    found = {word for word in words if word.startswith("--subdir=")}
+    assert found == {f"--subdir={name}" for name in (here(), "linux-s390x", "osx-64")}
+
+
+def test_lock_that_cannot_be_told_is_skipped_and_a_damaged_one_written_again(
+    environment: Conda,
+) -> None:
+    _write(environment, REAL.replace("version: 1\n", "version: 2\n", 1))
+    assert _compared(environment)[0] is Status.SKIP
+    _write(environment, "version: 1\n")
+    assert _compared(environment)[0] is Status.FAIL
+    steps = environment.creation()
+    assert [step.id for step in steps] == ["conda.lock", "env.create"]
+    (warning,) = ended(steps[0], stdout=json.dumps(RECORDS))
+    assert (warning.status, warning.file) == (Status.WARN, NAME)
+    assert _compared(environment)[0] is Status.PASS
+
+
+def test_environment_is_made_from_the_lock_unless_another_python_is_wanted(
+    environment: Conda,
+) -> None:
+    _write(environment, REAL.replace("linux-64", here()))
+    (create,) = environment.creation()
+    assert "explicit" in argv(create)
+    assert f"--description={environment.layer_lock.path}" in argv(create)
+    options = replace(environment.project.options, python="3.13")
+    other = Conda(replace(environment.project, options=options))
+    assert not other.layer_lock.serves
+    (create,) = other.creation()
+    assert "install" in argv(create)
+
+
+def test_what_is_missing_of_the_lock_is_installed_behind_the_guard(
+    project: MakeProject, conda_env: Path
+) -> None:
+    environment = Conda(project(PYPROJECT, conda=CONDA.replace("tiny\n", f"{conda_env.name}\n", 1)))
+    _write(environment, REAL.replace("linux-64", here()))
+    lacking = environment.lacking()
+    assert "tiny-lib=1.9=0 (conda-lock.yml)" in lacking
+    (update,) = environment.layer_lock.updates()
+    assert update.installs is Installs.LOCKED_PACKAGES
+    assert "--keep" in argv(update)
+    for one in environment.layer_lock.pending():
+        (conda_env / "conda-meta" / f"{one.dist.replace('=', '-')}.json").write_text("{}")
+    assert not environment.layer_lock.updates()
