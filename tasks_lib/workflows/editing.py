@@ -187,8 +187,9 @@ def edit_layer(
     verb = "remove" if drop else "install"
     title = f"{verb} {names} with {environment.engine}"
     install = Step("conda.install", title, command, needs=("conda.edit",))
-    lock = locking.after_edit(session, manifest, text)
-    if lock and not drop:
+    lock = locking.edited(session, manifest, text).environment.layer_lock
+    relocks = lock is not None and lock.serves
+    if lock and relocks and not drop:
         steps = [
             replace(write, needs=()),
             lock.step(),
@@ -198,7 +199,7 @@ def edit_layer(
         # the manifest first: it is put back when the engine fails, and that changes all or nothing
         steps = [install] if drop else guard.before_conda(session, install)
         steps.insert(-1, write)
-        steps += [lock.step()] if lock else []
+        steps += [lock.step()] if lock and relocks else []
     try:
         return change(session, watcher, steps, dry_run=dry_run)
     except LabError as error:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from tasks_lib.environments.conda_layer_lock import CondaLayerLock
     from tasks_lib.execution.plan import Step, Watcher
     from tasks_lib.session.session import Answer
 
@@ -65,10 +64,7 @@ def renewal(session: Session, packages: Sequence[str]) -> list[Step]:
     return [own.step(packages), *guard.creation(session, own.installation())]
 
 
-def after_edit(session: Session, manifest: Path, text: str) -> CondaLayerLock | None:
-    """Return the layer's lock as of when its manifest has this text, None where it has no lock."""
-    lock = session.environment.layer_lock
-    if lock is None or not lock.serves:
-        return None
+def edited(session: Session, manifest: Path, text: str) -> Session:
+    """Return the session as it is when the layer's manifest has this text."""
     project = replace(session.project, planned_conda_file=CondaFile.parse(manifest, text))
-    return Session.of(project, session.combo).environment.layer_lock
+    return Session.of(project, session.combo, session.command)
