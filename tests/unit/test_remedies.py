@@ -79,6 +79,9 @@ HYBRID = (
 MOVED = "integration/test_adopt.py::test_what_cannot_be_moved_changes_nothing"
 OTHER_MANAGER = f"{TYPED}test_a_manifest_that_only_the_other_manager_reads"
 LOCK = f"{TYPED}test_a_damaged_lock_is_locked_again"
+CONDA_LOCK = (
+    "integration/test_conda_lock.py::test_lock_follows_an_edit_of_the_conda_file_or_stays_with_it"
+)
 NOTEBOOK = "integration/test_notebooks.py::test_a_notebook_runs_in_the_environment"
 #: each command of a remedy, by its module: the test that types it in the state that prints it
 TESTED = {
@@ -93,6 +96,7 @@ TESTED = {
         "('invoke', 'deps.align', 'setup', '--recreate')",
     ): REPLACED,
     ("managers/locks.py", "('invoke', 'deps.lock')"): LOCK,
+    ("project/conda_lock.py", "('invoke', 'deps.lock', '--layer', 'conda')"): CONDA_LOCK,
     ("checks/kernels.py", "('rm', '-r', str(one.file.parent))"): NOTEBOOK,
     ("checks/kernels.py", "('invoke', 'setup', *again[1:])"): NOTEBOOK,
     ("checks/kernels.py", "again"): NOTEBOOK,
@@ -256,7 +260,7 @@ def test_commands_of_remedies_exist() -> None:
     [
         ("invoke", "env.make"),
         ("invoke", "setup", "--nothing"),
-        ("invoke", "deps.lock", "--combo", "x", "--layer", "conda"),
+        ("invoke", "deps.lock", "--combo", "x", "--group", "dev"),
     ],
 )
 def test_a_command_that_does_not_exist_is_found(words: tuple[str, ...]) -> None:
