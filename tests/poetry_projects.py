@@ -145,6 +145,8 @@ def _add_folder(files: Files, rng: Random) -> None:
     lib: dict[str, Any] = {"name": "lib", "version": "0.2"}
     if rng.random() < 0.6:
         lib |= {"requires-python": ">=3.10", "dependencies": uv_projects.requirements(rng, 3)}
+        if rng.random() < 0.3:
+            lib["dependencies"].append("attrs; python_version < '3.8'")
         if rng.random() < 0.4:
             lib["optional-dependencies"] = {"more": uv_projects.requirements(rng, 2)}
         files["libs/lib"] = {"project": lib}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import failures
 from tasks_lib.managers import poetry_tables
+from tasks_lib.managers.locks import Origin
 from tasks_lib.project.manifests import PYPROJECT, names_of
 from tasks_lib.results import Check, Result, Status
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from tasks_lib.execution.process import Outcome
     from tasks_lib.managers.base import Manager
+    from tasks_lib.project.manifests import PyProject
 
 CONFIG_POETRY = Check(
     "config.poetry",
@@ -31,6 +33,8 @@ _INVALID = re.compile(
     re.DOTALL,
 )
 _STALE = "changed significantly since poetry.lock"
+#: What may keep a requirement of a member out of the lock.
+_CONDITIONS = re.compile("python|extra")
 CHANGED = "pyproject.toml was changed since poetry.lock was written."
 
 
@@ -93,17 +97,27 @@ def members_behind(manager: Manager) -> list[str]:
 
     `poetry check` does not look at members.
     """
-    locked = {one.name: set(one.dependencies) for one in manager.locked_packages()}
+    rows = [one for one in manager.locked_packages() if one.origin is Origin.ELSEWHERE]
     behind = []
     for name, member in manager.members().items():
-        if name not in locked:
-            continue
-        entries = member.pyproject.table("project").get("dependencies", ())
-        main = names_of(entries)
-        every = poetry_tables.required_names(member.pyproject)
-        if main - locked[name] or locked[name] - every:
+        locked = [set(one.dependencies) for one in rows if one.name == name]
+        if len(locked) == 1 and _is_behind(member.pyproject, *locked):
             behind.append(f"{member.manifest} was changed since {manager.lock_name} was written.")
     return behind
+
+
+def _is_behind(pyproject: PyProject, locked: set[str]) -> bool:
+    """Return whether a member surely requires other names than those that were locked.
+
+    Poetry leaves out what no Python of the project needs; what is dynamic, a build backend knows.
+    """
+    project = pyproject.table("project")
+    entries = project.get("dependencies")
+    always = [one for one in entries or () if not _CONDITIONS.search(str(one).partition(";")[2])]
+    if names_of(always) - locked:
+        return True
+    is_dynamic = any(str(one).endswith("dependencies") for one in project.get("dynamic") or ())
+    return not is_dynamic and bool(locked - poetry_tables.required_names(pyproject))
 
 
 def _reported(outcome: Outcome) -> tuple[list[str], list[str]]:

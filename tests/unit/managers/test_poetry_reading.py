@@ -137,6 +137,76 @@ def test_the_lock_by_reading(
         assert Status.FAIL in {one.status for one in of_manifest if one.id == CONFIG_POETRY.id}
 
 
+#: the manifest whose lock Poetry 2.5.1 wrote with `_LIB_HASH`, whatever its member requires
+_TOP = """\
+[project]
+name = "demo"
+version = "1"
+requires-python = ">=3.10"
+dependencies = ["lib"]
+[tool.poetry]
+package-mode = false
+[tool.poetry.dependencies]
+lib={path="libs/lib",develop=true}
+"""
+_LIB_HASH = "fcc2d03b01d8f313caad8e280de22d3fc3150b4593810440a8487478cb090b1b"
+_LIB = """\
+[[package]]
+name = "lib"
+version = "1"
+{}
+[package.source]
+type = "directory"
+url = "libs/lib"
+"""
+_REQUIRED = "[package.dependencies]\n"
+_FROM_INDEX = '[[package]]\nname = "lib"\nversion = "2"\n'
+
+
+@cases(
+    "member, locked, is_behind",
+    {
+        "what was locked": ('dependencies = ["Six>=1"]\n', f'{_REQUIRED}six = ">=1"\n', False),
+        "a name more": ('dependencies = ["six", "toml"]\n', f'{_REQUIRED}six = "*"\n', True),
+        "a name less": ("dependencies = []\n", f'{_REQUIRED}six = "*"\n', True),
+        "a marker that may hold": (
+            "dependencies = [\"six; sys_platform == 'win32'\"]\n",
+            "",
+            True,
+        ),
+        "markers that never hold": (
+            "dependencies = [\"six; python_version < '3.9'\", \"toml; extra == 'x'\"]\n",
+            "",
+            False,
+        ),
+        "what the build backend finds": (
+            'dynamic = ["dependencies"]\n',
+            f'{_REQUIRED}six = ">=1.10"\n',
+            False,
+        ),
+        "extras that the build backend finds": (
+            'dynamic = ["optional-dependencies"]\n',
+            f'{_REQUIRED}six = {{version = "*", optional = true}}\n',
+            False,
+        ),
+    },
+)
+def test_members(project: MakeProject, member: str, locked: str, *, is_behind: bool) -> None:
+    made = project(_TOP)
+    (made.root / "libs/lib").mkdir(parents=True)
+    (made.root / "libs/lib/pyproject.toml").write_text(f'[project]\nname = "lib"\n{member}')
+    lock = f'{_LIB.format(locked)}[metadata]\ncontent-hash = "{_LIB_HASH}"\n'
+    (made.root / "poetry.lock").write_text(lock)
+    fits, reason = Poetry(made).lock_by_reading()
+    assert fits is not is_behind
+    assert reason == (
+        "libs/lib/pyproject.toml was changed since poetry.lock was written." if is_behind else ""
+    )
+    # on another platform it is one of the index
+    (made.root / "poetry.lock").write_text(lock.replace("[metadata]", f"{_FROM_INDEX}[metadata]"))
+    assert Poetry(made).lock_by_reading() == (fits, reason)
+
+
 def test_what_lies_elsewhere_is_not_looked_at(project: MakeProject) -> None:
     made = project(
         POETRY.replace("[project]", '[project]\nlicense = {file = "../../LICENSE"}')
