@@ -18,22 +18,21 @@ if TYPE_CHECKING:
 
 _TEXT = r'"[^"\\\x00-\x1f\x7f]*"'
 #: a file of a package: they are most of a lock, and nothing asks for them
-_FILE = re.compile(
-    rf"""
-    \ \ \ \ \{{\ ?(?:url|file)\ =\ {_TEXT},\ hash\ =\ {_TEXT}
-    (?:,\ size\ =\ [1-9][0-9]{{0,17}})?(?:,\ upload-time\ =\ {_TEXT})?\ ?\}},
-    """,
-    re.VERBOSE,
+_FILE = (
+    rf"\{{ ?(?:url|file) = {_TEXT}, hash = {_TEXT}"
+    rf"(?:, size = [1-9][0-9]{{0,17}})?(?:, upload-time = {_TEXT})? ?\}}"
 )
-#: above the files of a package; and before the only one of a kind
-_FILES, _ONLY = {"wheels = [", "files = ["}, "sdist = "
+_FILES = re.compile(rf"    {_FILE}(?:,\n    {_FILE})*,")
+#: what is above the files of a package and below them
+_HEADS, _END = ("\nwheels = [\n", "\nfiles = [\n"), "\n]\n"
+_ONLY = re.compile(rf"sdist = {_FILE}")
 _KEY = r'([\w-]+|"[^"\\]+")'
 _PAIR = re.compile(rf"{_KEY} = .*", re.ASCII)
 _LIST = re.compile(rf"{_KEY} = \[", re.ASCII)
 _TABLE = re.compile(r"\[([\w-]+(?:\.[\w-]+)*)\]", re.ASCII)
 _ROW = re.compile(r"\[\[([\w-]+)\]\]", re.ASCII)
-#: how many lines are kept, and how long each may be: strangers wrote them
-_MOST, _LONGEST = 1 << 13, 512
+#: how many lines and lists of files are kept, and how long each may be: strangers wrote them
+_LINES, _LISTS = (1 << 12, 1 << 9), (1 << 11, 1 << 15)
 #: in place of a list whose values are in the lines below
 _OPEN = object()
 
@@ -46,32 +45,40 @@ def loads(text: str) -> dict[str, Any]:
         RecursionError: as of tomllib.
 
     """
-    lines = [*_without_files(text.split("\n"))]
+    for head in _HEADS:
+        text = "".join(_without_files(text, head))
     with contextlib.suppress(LookupError, ValueError, RecursionError):
-        return _read(lines)
-    return tomllib.loads("\n".join(lines))
+        return _read(text.split("\n"))
+    return tomllib.loads(text)
 
 
-def _kept(read: Callable[[str], Value]) -> Callable[[str], Value]:
-    """Return a function that keeps what it said of the last few thousand lines."""
-    known = functools.lru_cache(_MOST)(read)
-    return lambda line: known(line) if len(line) <= _LONGEST else read(line)
+def _kept(most: int, longest: int) -> Callable[[Callable[[str], Value]], Callable[[str], Value]]:
+    """Return a decorator that keeps what a function says of short texts."""
+
+    def keep(read: Callable[[str], Value]) -> Callable[[str], Value]:
+        known = functools.lru_cache(most)(read)
+        return lambda text: known(text) if len(text) <= longest else read(text)
+
+    return keep
 
 
-def _without_files(lines: Iterable[str]) -> Iterator[str]:
-    """Yield an empty line for each file in a list, so that an error names the right line."""
-    is_files = False
-    for line in lines:
-        if is_files and _is_file(line):
-            yield ""
-        else:
-            is_files = line in _FILES
-            yield line
+def _without_files(text: str, head: str) -> Iterator[str]:
+    """Yield the parts of a text, with an empty line for each file below a head of theirs."""
+    done, at = 0, text.find(head)
+    while at >= 0:
+        start = at + len(head)
+        end = text.find(_END, start)
+        if end < 0:
+            break
+        yield text[done:start]
+        yield _blank(text[start:end])
+        done, at = end, text.find(head, end)
+    yield text[done:]
 
 
-@_kept
-def _is_file(line: str) -> bool:
-    return _FILE.fullmatch(line) is not None
+@_kept(*_LISTS)
+def _blank(files: str) -> str:
+    return "\n" * files.count("\n") if _FILES.fullmatch(files) else files
 
 
 def _read(lines: Iterable[str]) -> dict[str, Any]:
@@ -120,14 +127,14 @@ def _put(table: dict[str, Any], key: str, value: object) -> None:
     table[key] = value
 
 
-@_kept
+@_kept(*_LINES)
 def _pairs(line: str) -> tuple[tuple[str, Any], ...]:
     """Return the key and the value of a line, `_OPEN` for a list; nothing for a comment."""
     if _LIST.fullmatch(line):
         return tuple((key, _OPEN) for key in tomllib.loads(f"{line}]"))
     if line and not line.startswith("#"):
         _name(_PAIR, line)
-    if line.startswith(_ONLY) and _is_file(f"    {line.removeprefix(_ONLY)},"):
+    if _ONLY.fullmatch(line):
         return (("sdist", []),)
     return tuple(tomllib.loads(line).items())
 
@@ -142,7 +149,7 @@ def _items(lines: Iterator[str]) -> Iterator[Any]:
     raise ValueError
 
 
-@_kept
+@_kept(*_LINES)
 def _values(line: str) -> tuple[Any, ...]:
     """Return the values of a line in a list; a comma must be behind each, for the next line's."""
     found: list[Any] = tomllib.loads(f"x = [\n{line}\n]")["x"]
