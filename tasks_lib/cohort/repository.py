@@ -93,13 +93,14 @@ class Repository:
     def _paths(self) -> tuple[str, ...]:
         """Return the path of each file and folder."""
         found = []
+        start = len(os.path.join(self.root, ""))  # noqa: PTH118 - with a slash at the end
         for number, entry in enumerate(walked(self.root)):
             if number == _MOST:
                 text = f"The repository has more than {_MOST} files and folders."
                 remedy = Remedy("Remove what is no source, such as a committed environment")
                 raise LabError(text, ErrorCode.FILE_TOO_LARGE, remedy=remedy)
             if _is_part(self.root, entry):
-                found.append(os.path.relpath(entry.path, self.root).replace(os.sep, "/"))
+                found.append(entry.path[start:].replace(os.sep, "/"))
         return tuple(sorted(found))
 
     def _place(self, path: str) -> Path:

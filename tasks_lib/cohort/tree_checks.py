@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 from typing import TYPE_CHECKING
 
 from tasks_lib.checks.base import listed
@@ -112,8 +113,8 @@ def _caches(paths: Sequence[str]) -> list[str]:
 def _large(repository: Repository, paths: Sequence[str]) -> list[str]:
     found = []
     for path in paths:
-        place = repository.root / path
-        if place.is_file() and place.stat().st_size > _LARGEST:
+        facts = (repository.root / path).stat()
+        if stat.S_ISREG(facts.st_mode) and facts.st_size > _LARGEST:
             found.append(path)
     return found
 

@@ -6,15 +6,14 @@ tomllib reads each line that was not seen before, and whole what is written in a
 from __future__ import annotations
 
 import contextlib
-import functools
 import re
 import tomllib
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
+
+from tasks_lib.execution.known import known
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    Value = TypeVar("Value")
+    from collections.abc import Iterable, Iterator
 
 _TEXT = r'"[^"\\\x00-\x1f\x7f]*"'
 #: a file of a package: they are most of a lock, and nothing asks for them
@@ -31,8 +30,6 @@ _PAIR = re.compile(rf"{_KEY} = .*", re.ASCII)
 _LIST = re.compile(rf"{_KEY} = \[", re.ASCII)
 _TABLE = re.compile(r"\[([\w-]+(?:\.[\w-]+)*)\]", re.ASCII)
 _ROW = re.compile(r"\[\[([\w-]+)\]\]", re.ASCII)
-#: how many lines and lists of files are kept, and how long each may be: strangers wrote them
-_LINES, _LISTS = (1 << 12, 1 << 9), (1 << 11, 1 << 15)
 #: in place of a list whose values are in the lines below
 _OPEN = object()
 
@@ -52,16 +49,6 @@ def loads(text: str) -> dict[str, Any]:
     return tomllib.loads(text)
 
 
-def _kept(most: int, longest: int) -> Callable[[Callable[[str], Value]], Callable[[str], Value]]:
-    """Return a decorator that keeps what a function says of short texts."""
-
-    def keep(read: Callable[[str], Value]) -> Callable[[str], Value]:
-        known = functools.lru_cache(most)(read)
-        return lambda text: known(text) if len(text) <= longest else read(text)
-
-    return keep
-
-
 def _without_files(text: str, head: str) -> Iterator[str]:
     """Yield the parts of a text, with an empty line for each file below a head of theirs."""
     done, at = 0, text.find(head)
@@ -76,7 +63,7 @@ def _without_files(text: str, head: str) -> Iterator[str]:
     yield text[done:]
 
 
-@_kept(*_LISTS)
+@known(most=1 << 10, longest=1 << 16)
 def _blank(files: str) -> str:
     return "\n" * files.count("\n") if _FILES.fullmatch(files) else files
 
@@ -127,7 +114,7 @@ def _put(table: dict[str, Any], key: str, value: object) -> None:
     table[key] = value
 
 
-@_kept(*_LINES)
+@known()
 def _pairs(line: str) -> tuple[tuple[str, Any], ...]:
     """Return the key and the value of a line, `_OPEN` for a list; nothing for a comment."""
     if _LIST.fullmatch(line):
@@ -149,7 +136,7 @@ def _items(lines: Iterator[str]) -> Iterator[Any]:
     raise ValueError
 
 
-@_kept(*_LINES)
+@known()
 def _values(line: str) -> tuple[Any, ...]:
     """Return the values of a line in a list; a comma must be behind each, for the next line's."""
     found: list[Any] = tomllib.loads(f"x = [\n{line}\n]")["x"]

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from tasks_lib.execution import files
+from tasks_lib.execution.known import known
 from tasks_lib.managers import locks
 from tasks_lib.managers.poetry_check import CHANGED, CONFIG_POETRY, members_behind
 from tasks_lib.managers.poetry_tables import dependency_tables
@@ -134,12 +135,9 @@ def _missing_license(pyproject: PyProject) -> list[str]:
 def _bad_requirements(pyproject: PyProject) -> Iterator[str]:
     """Name what is no requirement (PEP 508), or no version of Poetry's own form."""
     from poetry.core.constraints.version import parse_constraint  # noqa: PLC0415 - see manifest
-    from poetry.core.packages.dependency import Dependency  # noqa: PLC0415 - see manifest
 
     for entry in _declared(pyproject):
-        try:
-            Dependency.create_from_pep_508(entry)
-        except ValueError:
+        if not _is_requirement(entry):
             yield f"{entry!r} is not a requirement."
     for table in dependency_tables(pyproject):
         for name, value in table.items():
@@ -149,6 +147,17 @@ def _bad_requirements(pyproject: PyProject) -> Iterator[str]:
                     parse_constraint(version)
                 except ValueError:
                     yield f"{name}: {version!r} is not a version constraint."
+
+
+@known()
+def _is_requirement(text: str) -> bool:
+    from poetry.core.packages.dependency import Dependency  # noqa: PLC0415 - see manifest
+
+    try:
+        Dependency.create_from_pep_508(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _declared(pyproject: PyProject) -> Iterator[str]:

@@ -17,6 +17,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, Specifier, SpecifierSet
 from packaging.utils import canonicalize_name, canonicalize_version
 
+from tasks_lib.execution.known import known
 from tasks_lib.execution.redaction import without_secrets
 from tasks_lib.managers import marker_equality
 from tasks_lib.managers.marker_equality import ALWAYS, Tree
@@ -104,6 +105,11 @@ def from_text(text: object) -> Asked:
     """
     if not isinstance(text, str):
         unusable(f"{text!r:.60} is not a requirement")
+    return _asked(text)
+
+
+@known()
+def _asked(text: str) -> Asked:
     try:
         found = Requirement(text)
     except (InvalidRequirement, RecursionError):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
+from tasks_lib.project import requirements
 from tasks_lib.project.manifests import PYPROJECT
 
 if TYPE_CHECKING:
@@ -41,18 +42,6 @@ class Declaration:
         return self.group == "" or (self.group in groups and not self.member)
 
 
-def parse(text: object) -> Requirement | None:
-    """Return a requirement, `None` where the text is not one: `config` and `doctor` report it."""
-    from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - 0.03 s
-
-    if not isinstance(text, str):
-        return None
-    try:
-        return Requirement(text)
-    except InvalidRequirement:
-        return None
-
-
 def read(facts: Facts) -> Iterator[Declaration]:
     """Read the manifests of the project and of its members, and the conda file's `pip:` section."""
     yield from _of_manifest(facts.project.pyproject, PYPROJECT, member=False)
@@ -75,11 +64,11 @@ def default(facts: Facts) -> Iterator[Declaration]:
 
 def _of_manifest(pyproject: PyProject, name: str, *, member: bool) -> Iterator[Declaration]:
     for table, group, text in _entries(pyproject):
-        requirement = parse(text)
+        requirement = requirements.parse(text)
         if requirement:
             yield Declaration(f"{name}{table}", requirement, group, member)
     for extra, entries in pyproject.table("project", "optional-dependencies").items():
-        for requirement in filter(None, map(parse, _list(entries))):
+        for requirement in filter(None, map(requirements.parse, _list(entries))):
             table = f"{name} (extra {extra})"
             yield Declaration(table, requirement, None, member, canonicalize_name(extra))
 

@@ -13,6 +13,7 @@ from tasks_lib.environments.base import SEEDS
 from tasks_lib.ownership import declarations
 from tasks_lib.ownership.owners import Owner
 from tasks_lib.project.conda_file import spec_name
+from tasks_lib.project.requirements import parse
 from tasks_lib.project.version_ranges import applies
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def needs_of(
 def unmet(facts: Facts) -> Iterator[str]:
     """Yield the sentence of `uv pip check` for each requirement that nothing installed meets."""
     for one in facts.distributions:
-        for wanted in map(declarations.parse, site_packages.requires(one)):
+        for wanted in map(parse, site_packages.requires(one)):
             if not wanted or not applies(wanted, facts.python):
                 continue
             version = facts.installed.get(canonicalize_name(wanted.name))
@@ -189,7 +190,7 @@ def follow(
         seen.add(need)
         name, extra = need
         requires = site_packages.requires(installed[name]) if name in installed else []
-        wanted = needs_of(facts, map(declarations.parse, requires), extra)
+        wanted = needs_of(facts, map(parse, requires), extra)
         waiting += wanted
         yield need, wanted
 

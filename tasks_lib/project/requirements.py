@@ -1,4 +1,4 @@
-"""What a user may type after `deps.add`: one form for all managers, that of PEP 508 and pip."""
+"""Requirements by PEP 508, and what a user may type after `deps.add`: that and pip's forms."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.execution.known import known
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from packaging.requirements import Requirement
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 _EXTRAS = re.compile(r"\[[\w\s,.-]*\]$")
@@ -37,6 +40,21 @@ def words(text: str, behind: Sequence[str], root: Path) -> list[str]:
             raise LabError(message, ErrorCode.NO_SUCH_PATH, remedy=Remedy("Check the path"))
         found.append(seen)
     return found
+
+
+def parse(text: object) -> Requirement | None:
+    """Return a requirement, `None` where the text is not one: `config` and `doctor` report it."""
+    return _parsed(text) if isinstance(text, str) else None
+
+
+@known()
+def _parsed(text: str) -> Requirement | None:
+    from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - 0.03 s
+
+    try:
+        return Requirement(text)
+    except InvalidRequirement:
+        return None
 
 
 def _is_one(text: str) -> bool:
