@@ -19,7 +19,7 @@ from tasks_lib.execution.redaction import without_logins, without_secrets
 from tasks_lib.project.manifests import invalid, read_text, unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 #: the column with the time of what was handed in; a checkout's commit has it, if no column has
 SUBMITTED = "submitted"
@@ -44,15 +44,15 @@ class Class(NamedTuple):
     left_out: tuple[str, ...] = ()
 
 
-def read(path: Path) -> Class:
-    """Return the hand-ins of a folder or of a roster.
+def read(path: Path, ours: Collection[str] = ()) -> Class:
+    """Return the hand-ins of a folder or of a roster; what is `ours` is none, by absolute paths.
 
     Raises:
         LabError: It does not exist, or `invalid_manifest` with the line of what is wrong.
 
     """
     if path.is_dir():
-        return _in_folder(path)
+        return _in_folder(path, ours)
     if path.suffix.lower() == ".csv":
         return Class(tuple(_in_roster(path)))
     if not os.path.lexists(path):
@@ -73,7 +73,7 @@ def is_archive(source: str) -> bool:
     return source.lower().endswith(ARCHIVES)
 
 
-def _in_folder(folder: Path) -> Class:
+def _in_folder(folder: Path, ours: Collection[str]) -> Class:
     """Return a hand-in for each folder and archive in a folder, by id."""
     found: list[HandIn] = []
     left_out: list[str] = []
@@ -88,6 +88,8 @@ def _in_folder(folder: Path) -> Class:
         if ends and not entry.is_dir():
             id_ = id_[: -len(ends[0])]
         reason = _left_out(entry, id_, archive=bool(ends))
+        if str(Path(entry.path).resolve()) in ours:
+            reason = "mlops-lab wrote it"
         if reason:
             left_out.append(f"{entry.name!a}: {reason}")
             continue

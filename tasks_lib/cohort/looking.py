@@ -26,6 +26,7 @@ def status(store: str) -> Answer:
         tally.total = opened.count()
         for _, one in opened.latest():
             tally.add(one.examined)
+            tally.checked += 1
     return answer((), tally)
 
 

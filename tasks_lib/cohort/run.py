@@ -141,11 +141,11 @@ def row(found: Examined, store: Path) -> Result:
 def check(progress: Progress, asked: Asked) -> Answer:
     """Check the repositories of a class, and store what was found in each."""
     settings, where = asked.settings(), asked.where()
-    every = hand_ins.read(settings.source)
+    path = asked.path(settings)
+    every = hand_ins.read(settings.source, _ours(path))
     _expect_known(_words(asked.again), every.hand_ins)
     grading.expect_checks(settings)
     key = _asked(settings)
-    path = asked.path(settings)
     tally = Tally(len(every.hand_ins), path)
     wanted = Wanted.of(settings)
     with Store(path) as store:
@@ -181,6 +181,19 @@ def check(progress: Progress, asked: Asked) -> Answer:
     return answer(every.left_out, tally)
 
 
+def _clones(store: Path) -> Path:
+    """Return the folder of the clones, which is beside the store."""
+    return store.with_suffix(".clones")
+
+
+def _ours(path: Path) -> set[str]:
+    """Return what was written of a class before, by absolute paths; nothing without a store."""
+    if not path.is_file():
+        return set()
+    with Store(path) as store:
+        return store.written() | {str(_clones(path).resolve())}
+
+
 def _fetched(
     every: Sequence[HandIn], asked: Asked, settings: Settings, progress: Progress
 ) -> tuple[list[HandIn], list[Examined]]:
@@ -192,7 +205,7 @@ def _fetched(
         why = "Its source is an address, and --fetch was not given."
         return [*every], [unread(one.id, "", why) for one in addresses]
     here, failed = [], []
-    folder = asked.path(settings).with_suffix(".clones")
+    folder = _clones(asked.path(settings))
     step = Step("cohort.fetch", f"fetch {len(addresses)} repositories into {folder}")
     progress.begin(step)
     grace = timedelta(minutes=settings.grace) if settings.as_it_stood else None

@@ -40,6 +40,9 @@ _MIGRATIONS = (
     ) STRICT;
     CREATE TABLE class (source TEXT NOT NULL, asked TEXT NOT NULL, run INTEGER NOT NULL) STRICT;
     """,
+    """
+    CREATE TABLE written (path TEXT PRIMARY KEY) STRICT;
+    """,
 )
 #: by which a file is known as a store (SQLite's `application_id`): "mlab"
 _MARK = 0x6D6C6162
@@ -168,6 +171,21 @@ class Store:
                 "UPDATE hand_in SET content = ? WHERE repository = ? AND content <> ?",
                 (content, repository, content),
             )
+
+    def wrote(self, paths: Iterable[Path]) -> None:
+        """Keep which files and folders are made of the results, and so are no hand-ins."""
+        rows = [(str(path.resolve()),) for path in paths]
+        with self._told(), self._changed():
+            self._file.executemany("INSERT OR IGNORE INTO written VALUES (?)", rows)
+
+    def written(self) -> set[str]:
+        """Return the paths of those, and of the store's own files."""
+        own = str(self.path.resolve())
+        found = {own, f"{own}-wal", f"{own}-shm"}
+        with self._told():
+            for row in self._file.execute("SELECT path FROM written"):
+                found.add(row["path"])
+        return found
 
     @property
     def source(self) -> str:

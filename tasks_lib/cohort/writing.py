@@ -65,7 +65,7 @@ def report(store: str, to: str, file: str, table: str) -> Answer:
     found = _Class.read(store, table)
     text = reports.render(to, found.graded, found.title)
     path = Path(file or f"cohort-report.{_ENDINGS.get(to, to)}")
-    _write({path: text})
+    _write_of(store, {path: text})
     return found.answer("cohort.report", f"wrote {path}", file=str(path))
 
 
@@ -75,7 +75,7 @@ def export(store: str, asked: Export) -> Answer:
     grading.expect_points(found.settings)
     made = exports.export(asked.to, found.graded, asked.settings(found.title))
     folder = Path(asked.folder or f"cohort-{asked.to}")
-    _write_into(folder, made.texts)
+    _write_of(store, _in_folder(folder, made.texts))
     answer = found.answer(
         "cohort.export", f"wrote {len(made.texts)} files to {folder}", folder=str(folder)
     )
@@ -89,7 +89,7 @@ def feedback(store: str, folder: str) -> Answer:
     """Write a page for each student, as Markdown and HTML."""
     found = _Class.read(store)
     place = Path(folder or "cohort-feedback")
-    _write_into(place, pages.files(found.graded, found.title))
+    _write_of(store, _in_folder(place, pages.files(found.graded, found.title)))
     text = f"wrote pages for {len(found.graded)} students to {place}"
     return found.answer("cohort.feedback", text, folder=str(place))
 
@@ -183,8 +183,26 @@ class _Class:
         return Answer(results, data)
 
 
-def _write_into(folder: Path, texts: Mapping[str, str]) -> None:
-    _write({folder / name: text for name, text in texts.items()})
+def _in_folder(folder: Path, texts: Mapping[str, str]) -> dict[Path, str]:
+    return {folder / name: text for name, text in texts.items()}
+
+
+def _write_of(store: str, texts: Mapping[Path, str]) -> None:
+    """Write what was made of a store; it keeps what is new by that, and so is no hand-in."""
+    made = {_topmost(path) for path in texts}
+    _write(texts)
+    with Store(expect_store(store)) as opened:
+        opened.wrote(made)
+
+
+def _topmost(path: Path) -> Path:
+    """Return the topmost folder that does not exist yet on the way to a file, else the file."""
+    made = path.absolute()
+    for parent in made.parents:
+        if parent.exists():
+            break
+        made = parent
+    return made
 
 
 def _write(texts: Mapping[Path, str]) -> None:

@@ -80,7 +80,9 @@ def test_a_class(lab: Lab, course: Path) -> None:
     again = lab("cohort.check", "cohort.toml", cwd=course)
     assert again.data["cohort"] == {**counts, "checked": 0, "store": "cohort.db"}
     assert _said(again) == _said(first)
-    assert _said(lab("cohort.status", cwd=course)) == _said(first)
+    status = lab("cohort.status", cwd=course)
+    assert _said(status) == _said(first)
+    assert status.data["cohort"] == first.data["cohort"]
 
     (course / "hand ins" / "bob é" / "pyproject.toml").write_text(POETRY)
     third = lab("cohort.check", "cohort.toml", "--again", "errors", cwd=course)
@@ -145,6 +147,21 @@ def test_what_is_written_of_a_class(lab: Lab, course: Path) -> None:
     hidden = (course / "cohort-report.csv").read_text()
     assert "ada" not in hidden
     assert set(json.loads(secret.read_text())["ids"].values()) == {"ada", "bob é", "cleo", "dan"}
+
+
+def test_what_this_program_wrote_is_no_hand_in(lab: Lab, course: Path) -> None:
+    (course / "hand ins" / "dan.zip").unlink()
+    lab("cohort.check", "hand ins", "--store", "hand ins/c.db", cwd=course)
+    before = {one.name for one in (course / "hand ins").iterdir()}
+    written = ("--store", "hand ins/c.db", "--project", str(course))
+    lab.ok("cohort.feedback", "--folder", "hand ins/pages", *written)
+    lab.ok("cohort.report", "--to", "csv", "--file", "hand ins/new/in/r.csv", *written)
+    lab.ok("cohort.report", "--to", "csv", "--file", "hand ins/ada/r.csv", *written)
+    after = lab("cohort.check", "hand ins", "--store", "hand ins/c.db", cwd=course)
+    assert after.data["cohort"]["repositories"] == 3  # ada is one still
+    told = {one["detail"] for one in after.results if one["id"] == "cohort.left-out"}
+    assert told == {f"'{name}': mlops-lab wrote it" for name in ("c.db", "new", "pages")}
+    assert {one.name for one in (course / "hand ins").iterdir()} == before | {"new", "pages"}
 
 
 def test_one_submission_is_graded(lab: Lab, course: Path) -> None:

@@ -107,6 +107,25 @@ def test_every_change_is_seen_and_nothing_else(root: Path) -> None:
     assert len({*seen}) == 5
 
 
+def test_a_change_behind_many_files_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repository, "_MOST", 5)
+    folder = tmp_path / "ada"
+    folder.mkdir()
+    for number in range(30):
+        (folder / f"{number:02}.py").touch()
+    before = content(folder)
+    (folder / "29.py").write_text("changed")
+    assert content(folder) != before
+    monkeypatch.setattr(repository, "_MOST_SEEN", 30)
+    assert content(folder) == content(folder)
+    monkeypatch.setattr(repository, "_MOST_SEEN", 29)
+    told = content(folder), content(folder)
+    assert told[0] != told[1]
+    assert all("-cut-" in one for one in told)
+
+
 def test_an_archive_is_its_bytes(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(b"abc")
     # of FIPS 180-2, B.1

@@ -76,6 +76,23 @@ def test_another_class_needs_another_store(tmp_path: Path) -> None:
     assert "--store" in str(caught.value.remedy)
 
 
+def test_a_store_of_the_first_version_is_taken_to_this_one(tmp_path: Path) -> None:
+    path = tmp_path / "class.db"
+    with Store(path) as store:
+        store.begin("class", "asked", [ADA])
+        store.expect("ada", "c1")
+        store.add(_examined(), "asked")
+    with sqlite3.connect(path) as file:
+        file.execute("DROP TABLE written")
+        file.execute("PRAGMA user_version = 1")
+    with Store(path) as store:
+        store.wrote([tmp_path / "x" / ".." / "pages"])
+        store.wrote([tmp_path / "pages"])
+        assert len(list(store.latest())) == 1
+        own = {str(path) + end for end in ("", "-wal", "-shm")}
+        assert store.written() == {str(tmp_path / "pages"), *own}
+
+
 def test_two_runs_at_once_keep_each_result_once(tmp_path: Path) -> None:
     path = tmp_path / "class.db"
     Store(path).__exit__()
