@@ -382,10 +382,9 @@ class Conda(Environment):
 
     def repair(self, journal: Path, packages: Sequence[Mapping[str, Any]]) -> tuple[Command, ...]:
         """Return the commands that link the recorded packages again and remove later ones."""
-        wanted = {record["name"] for record in packages}
-        there = {path.name.rsplit("-", 2)[0] for path in self.marker.glob("*.json")}
         listed = journal
         if self.maker.is_cli:
             listed = journal.with_name("explicit.txt")
             conda_explicit.write_list(listed, packages)
-        return self.maker.repair(self.prefix, self.file, listed, sorted(there - wanted))
+        new = conda_explicit.in_the_way(self, packages, others=True)
+        return self.maker.repair(self.prefix, self.file, listed, new)

@@ -62,6 +62,8 @@ class Engine:
     #: not a description
     is_cli: ClassVar[bool] = True
     has_doctor: ClassVar[bool] = True
+    #: whether what it links from a list takes the place of another version
+    replaces: ClassVar[bool] = True
     #: the Python package of the solver that it takes for granted
     solver_plugin: ClassVar[str] = "conda_libmamba_solver"
     #: the words that create what a conda file describes
@@ -167,12 +169,13 @@ class Engine:
 
         `new` are the names of packages that it has besides.
         """
-        why, common = "bring conda's packages back", ("--yes", "--prefix", str(prefix))
-        commands = []
-        if new:
-            commands.append(self._command(why, file, "remove", "--force", *common, *new))
-        commands.append(self._command(why, file, "install", *common, "--file", str(listed)))
-        return tuple(commands)
+        unlinked = [self.unlink(prefix, file, new)] if new else []
+        return (*unlinked, self.explicit(prefix, file, listed, new=False))
+
+    def unlink(self, prefix: Path, file: CondaFile, names: Sequence[str]) -> Command:
+        """Return the command that removes packages, whatever needs them."""
+        words = ("remove", "--force", "--yes", "--prefix", str(prefix), *names)
+        return self._command("make room for the packages that are linked next", file, *words)
 
     def doctor(self, prefix: Path) -> Command | None:
         """Return the command of the engine's own health report; conda's always exits 0."""
@@ -187,6 +190,8 @@ class Mamba(Engine):
 
     name: ClassVar[str] = "mamba"
     has_doctor: ClassVar[bool] = False
+    #: seen with micromamba 2.8.1: both are recorded then
+    replaces: ClassVar[bool] = False
     solver_plugin: ClassVar[str] = ""
 
     @property

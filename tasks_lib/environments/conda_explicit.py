@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tasks_lib.execution import failures, shell_words
+from tasks_lib.execution import failures, process, shell_words
 from tasks_lib.execution.files import write
 from tasks_lib.execution.plan import Step
 
@@ -28,6 +28,23 @@ def write_list(path: Path, packages: Sequence[Mapping[str, Any]]) -> None:
         rows.append(f"{record['url']}#{md5}" if md5 else record["url"])
     path.parent.mkdir(parents=True, exist_ok=True)
     write(path, "\n".join(rows).encode())
+
+
+def in_the_way(
+    environment: Conda, packages: Sequence[Mapping[str, Any]], *, others: bool = False
+) -> list[str]:
+    """Return the names of what has to be unlinked before packages are linked.
+
+    That are other versions where the engine does not replace them, and all `others` if these go.
+    """
+    wanted = {one["name"]: f"{one['name']}-{one['version']}-{one['build']}" for one in packages}
+    found = set()
+    for path in environment.marker.glob("*.json"):
+        name = path.stem.rsplit("-", 2)[0]
+        is_other = name in wanted and path.stem != wanted[name]
+        if (others and name not in wanted) or (is_other and not environment.maker.replaces):
+            found.add(name)
+    return sorted(found)
 
 
 def from_description(listed: Path, description: Path) -> str:
@@ -69,11 +86,22 @@ def steps(  # noqa: PLR0913 - what is linked, and how that is shown
         failures.demand(outcome, title=link.title)
         return ()
 
+    def prepare() -> None:
+        records = packages()
+        write_list(listed, records)
+        names = in_the_way(environment, records)
+        if names:
+            unlink = maker.unlink(prefix, environment.file, names)
+            failures.demand(process.run(unlink), title=link.title)
+
+    lines = [shown(listed, source)]
+    if not new and (names := in_the_way(environment, packages())):
+        lines.append(shell_words.shown(maker.unlink(prefix, environment.file, names)))
     written = Step(
         _LIST,
         "write conda's explicit list",
-        work=lambda: write_list(listed, packages()),
-        shown=shown(listed, source),
+        work=prepare,
+        shown="\n".join(lines),
         needs=tuple(name for name in link.needs if name != _LIST),
     )
     return (written, replace(link, reads=read, undo=undo))

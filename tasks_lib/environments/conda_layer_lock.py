@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks_lib.environments import conda_explicit, conda_health
 from tasks_lib.environments.conda_engines import Rattler
-from tasks_lib.environments.conda_platforms import here, system
+from tasks_lib.environments.conda_platforms import here
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import failures, files, shell_words
 from tasks_lib.execution.plan import Installs, Step, Writes
@@ -72,11 +72,13 @@ class CondaLayerLock:
         return self.serves and bool(self.faults())
 
     def _platforms(self, lock: CondaLock | None) -> list[str]:
-        """Return the platforms to solve for: this one, and those that the lock has."""
-        return sorted({here(), *(lock.platforms if lock else ())})
+        """Return the platforms to solve for: those that are set, else this one and the lock's."""
+        names = self.project.settings.platforms.names
+        return sorted(names or {here(), *(lock.platforms if lock else ())})
 
     def _inputs(self, platforms: Iterable[str]) -> Inputs:
-        return Inputs.of(self.environment.file, {name: system(name) for name in platforms})
+        virtual = self.project.settings.platforms.virtual
+        return Inputs.of(self.environment.file, {name: virtual(name) for name in platforms})
 
     def _read(self) -> CondaLock | None:
         """Return the lock, None where none can be read and it is written from scratch."""
@@ -99,9 +101,12 @@ class CondaLayerLock:
 
     def _faults(self, lock: CondaLock) -> Iterator[str]:
         missing = [name for name in self._platforms(lock) if name not in lock.platforms]
-        if missing:
-            yield f"it has nothing for {', '.join(missing)}"
+        if missing or here() not in lock.platforms:
+            yield f"it has nothing for {', '.join(missing or [here()])}"
             return
+        extra = [name for name in lock.platforms if name not in self._platforms(lock)]
+        if extra:
+            yield f"it has {', '.join(extra)}, which is not wanted"
         packages = lock.of(here())
         changes = []
         if lock.inputs:
@@ -123,14 +128,14 @@ class CondaLayerLock:
     def pending(self) -> list[Package]:
         """Return the packages of the lock that the environment does not have."""
         there = {path.stem for path in self.environment.marker.glob("*.json")}
-        packages = CondaLock.read(self.path).of(here()).values()
+        lock = self._read()
+        packages = lock.of(here()).values() if lock else ()
         return [one for one in packages if one.dist.replace("=", "-") not in there]
 
     def lacking(self) -> tuple[str, ...]:
         """Return what of it the environment lacks, where the environment is made from it."""
-        if not self.serves or self._read() is None:
-            return ()
-        return tuple(f"{one.dist} ({NAME})" for one in self.pending())
+        pending = self.pending() if self.serves else ()
+        return tuple(f"{one.dist} ({NAME})" for one in pending)
 
     def step(self, upgrade: Sequence[str] | None = None) -> Step:
         """Return the step that writes the lock; what fits stays, but for what is to `upgrade`.

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 from tasks_lib.execution.redaction import without_logins
+from tasks_lib.project import platforms
 from tasks_lib.project.manifests import PYPROJECT
+from tasks_lib.project.platforms import Platforms
 
 if TYPE_CHECKING:
     from tasks_lib.project.manifests import PyProject
 
 _WORDS = ("combo", "engine", "python")
-_TABLES = ("checks", "mirror")
+_TABLES = ("checks", "mirror", "platforms", "system-requirements")
 _MIRRORS = ("index", "channel")
 _CORRECT = Remedy("Correct the setting in pyproject.toml")
 
@@ -30,6 +32,7 @@ class Settings:
     python: str = ""
     index: str = ""
     channel: str = ""
+    platforms: Platforms = field(default_factory=Platforms)
 
     @classmethod
     def read(cls, pyproject: PyProject) -> Settings:
@@ -54,8 +57,11 @@ class Settings:
             raise _wrong(pyproject, "mirror", "mirror must be a table")
         for key, value in mirror.items():
             _expect_address(pyproject, key, value)
+        names, needs = table.get("platforms", []), table.get("system-requirements", {})
+        if fault := platforms.fault(names, needs):
+            raise _wrong(pyproject, *fault)
         words = {key: table[key] for key in _WORDS if key in table}
-        return cls(**words, **mirror)
+        return cls(**words, **mirror, platforms=Platforms(tuple(names), needs))
 
 
 def _expect_address(pyproject: PyProject, key: str, value: object) -> None:

@@ -70,6 +70,12 @@ def test_flags_win_over_variables_over_settings(
         "unknown": ("kombo = 'x'", "no setting 'kombo'; it has combo, engine, python"),
         "number": ("combo = 3", "combo must be a string, and it is 3"),
         "list": ("engine = ['conda']", "engine must be a string"),
+        "a platform alone": ("platforms = 'linux-64'", "platforms must be a list"),
+        "no platform": ("platforms = ['linux64']", "platforms has no platform 'linux64'"),
+        "a number among them": ("platforms = [3]", "platforms has no platform 3"),
+        "no table": ("system-requirements = 3", "system-requirements must be a table"),
+        "another system": ("system-requirements = {os = '1'}", "no setting 'os'; it has linux,"),
+        "no version": ("system-requirements = {cuda = 12}", 'must be a version such as "12.4"'),
     },
 )
 def test_wrong_setting_is_named_with_its_line(
