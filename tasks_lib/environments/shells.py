@@ -274,6 +274,28 @@ def activation_script(shell_name: str, activation: Activation) -> str:
     return "\n".join(filter(None, lines)) + "\n"
 
 
+def direnv(activation: Activation, root: Path) -> str:
+    """Return the lines of an `.envrc` in the folder `root` that activate an environment.
+
+    Source: direnv-stdlib(1). What is in the folder is named from there, so that it can be moved.
+    """
+    lines = []
+    for name in dict.fromkeys((*FOREIGN, *activation.variables)):
+        value = activation.variables.get(_checked(name))
+        lines.append(f"unset {name}" if value is None else f"export {name}={_from(root, value)}")
+    lines += [f"PATH_add {_from(root, str(path))}" for path in reversed(activation.path)]
+    for file in activation.scripts:
+        if file.suffix == _BASH.suffix:
+            place = _from(root, str(file))
+            lines.append(f"if [ -f {place} ]; then . {place} || true; fi")
+    return "\n".join(lines) + "\n"
+
+
+def _from(root: Path, value: str) -> str:
+    inside = value.startswith(f"{root}{os.sep}")
+    return f'"$PWD"{_BASH.quote(value[len(str(root)) :])}' if inside else _BASH.quote(value)
+
+
 def _label(activation: Activation) -> str:
     """Return what the prompt shows, without a character that a prompt would expand."""
     variables = activation.variables

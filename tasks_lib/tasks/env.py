@@ -148,6 +148,46 @@ def kernel(
 
 
 @lab_task(
+    "env.editor",
+    changes=True,
+    trusts=False,
+    help={
+        "workspace": "put it into a workspace file too, which is made where there is none",
+        "remove": "take back what this task wrote",
+    },
+)
+def editor(
+    session: Session,
+    progress: Progress,
+    workspace: bool = False,
+    remove: bool = False,
+    dry_run: bool = False,
+) -> Answer:
+    """Point VS Code at the environment, in .vscode/settings.json."""
+    from tasks_lib.workflows import editor
+
+    if remove:
+        return editor.remove(session, progress, dry_run=dry_run)
+    return editor.make(session, progress, workspace=workspace, dry_run=dry_run)
+
+
+@lab_task(
+    "env.direnv",
+    changes=True,
+    trusts=False,
+    help={"remove": "take back what this task wrote"},
+)
+def direnv(
+    session: Session, progress: Progress, remove: bool = False, dry_run: bool = False
+) -> Answer:
+    """Let direnv activate the environment, in .envrc."""
+    from tasks_lib.workflows import direnv
+
+    work = direnv.remove if remove else direnv.make
+    return work(session, progress, dry_run=dry_run)
+
+
+@lab_task(
     "env.remove",
     changes=True,
     trusts=False,

@@ -128,7 +128,7 @@ def info(session: Session) -> Answer:
     return Answer(data=data)
 
 
-def _entered(session: Session) -> Activation:
+def entered(session: Session) -> Activation:
     """Return the activation for a user's own programs: no manager is led to another environment."""
     value = session.environment.require()
     names: list[str] = []
@@ -144,14 +144,14 @@ def activation(session: Session, shell_name: str, *, undo: bool = False) -> Answ
     `shell_name` is empty for the shell that started this run.
     """
     chosen = shell_name or shell_words.of_user()
-    value = _entered(session)
+    value = entered(session)
     script = shells.deactivation_script(chosen) if undo else shells.activation_script(chosen, value)
     return Answer(data={"shell": chosen, "script": script})
 
 
 def shell(session: Session, progress: Progress, shell_name: str) -> Answer:
     """Open an interactive shell in the environment; the answer has its exit code."""
-    value = _entered(session)
+    value = entered(session)
     chosen = shell_name or shell_words.of_user()
     with tempfile.TemporaryDirectory(prefix="mlops-lab-") as folder:
         command = shells.interactive(chosen, value, Path(folder))
@@ -185,7 +185,7 @@ def run(
         message = "No command was given."
         remedy = Remedy("Give one after --", ("invoke", "env.run", "--", "python", "-V"))
         raise LabError(message, ErrorCode.NO_COMMAND, remedy=remedy)
-    value = _entered(session)
+    value = entered(session)
     env = {**package_index.for_programs(session.project.options), **value.env()}
     program = shutil.which(argv[0], path=env["PATH"])
     if program is None:

@@ -46,6 +46,8 @@ PLANNED: dict[str, Callable[..., Answer]] = {
 #: project, or is about all combos.
 ALONE = {
     "check.fix": ("invoke", "check.fix", "--dry-run"),
+    "env.direnv": ("invoke", "env.direnv", "--dry-run"),
+    "env.editor": ("invoke", "env.editor", "--dry-run"),
     "env.kernel": ("invoke", "env.kernel", "--dry-run"),
     "migrate": ("invoke", "migrate", "--to", "COMBO", "--dry-run"),
     "proof.matrix": ("invoke", "proof.matrix", "--dry-run"),

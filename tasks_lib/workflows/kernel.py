@@ -76,12 +76,12 @@ def make(  # noqa: PLR0913 - each is one option
             file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise files.unwritable(file.parent, error) from None
-        files.write(file, text.encode())
+        files.write(file, text.encode(), private=True)  # a variable may be a secret
 
     words = [str(activation.python), "-m", jupyter.PACKAGE, "install"]
     words += ["--sys-prefix" if inside else "--user", "--name", named, "--display-name", display]
     for key, value in jupyter.variables(activation, {}).items():
-        words += ["--env", key, value]
+        words += ["--env", key, process.visible(key, value)[0]]
     title = f"describe {environment.where} to Jupyter as {display}"
     shown = shell_words.joined(words)
     steps.append(

@@ -135,6 +135,40 @@ def test_the_active_one_is_marked(made: Lab) -> None:
     assert [row["path"] for row in rows if row["active"]] == [str(made.prefix)]
 
 
+#: as direnv-stdlib(1) says, where the machine has no direnv: the prefixes here are absolute
+PATH_ADD = 'PATH_add() { PATH="$1:$PATH"; export PATH; }'
+
+
+@pytest.mark.parametrize("made", LAYERS[:2], ids=str, indirect=True)
+def test_direnv_activates(made: Lab) -> None:
+    """With direnv itself where the machine has it, and with bash alone everywhere."""
+    script = made.prefix / "etc" / "conda" / "activate.d" / "own.sh"
+    if layer(made) == "conda":
+        script.parent.mkdir(parents=True, exist_ok=True)
+        script.write_text('export OWN="$CONDA_PREFIX\'s"; false\n')
+    made.write(".envrc", "export MINE=1\n")
+    with untouched(made):
+        made.ok("env.direnv", "--dry-run")
+    made.ok("env.direnv")
+    env = {"VIRTUAL_ENV": "/other", "CONDA_PREFIX": "/other", "PYTHONPATH": "/other"}
+    python = ["python", "-c", TELL]
+    tries = [[BASH, "-euc", f'{PATH_ADD}\n. ./.envrc; exec "$@"', "bash", *python]]
+    if program := shutil.which("direnv"):
+        made.run([program, "allow"])
+        tries.append([program, "exec", ".", *python])
+    for argv in tries:
+        ran = made.run(argv, env=env)
+        prefix, _, seen = json.loads(ran.stdout or "[0, 0, {}]")
+        assert prefix == str(made.prefix) == seen[OWN[layer(made)]], ran
+        assert not {OTHERS[layer(made)], "PYTHONPATH"} & seen.keys()
+        assert seen["MINE"] == "1"
+        assert seen.get("OWN") == (f"{prefix}'s" if script.exists() else None)
+    made.ok("env.direnv", "--remove")
+    assert (made.project / ".envrc").read_text() == "export MINE=1\n"
+    (made.project / ".envrc").unlink()
+    script.unlink(missing_ok=True)
+
+
 @pytest.mark.parametrize("made", LAYERS, ids=str, indirect=True)
 def test_activate_in_bash(made: Lab) -> None:
     start = " ".join(
