@@ -12,9 +12,9 @@ import hashlib
 import json
 import tempfile
 import threading
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import tasks_lib
 from tasks_lib.cohort import pool
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from pebble import ProcessPool
 
+    from tasks_lib.cohort.base import Examined
     from tasks_lib.cohort.examining import Wanted
     from tasks_lib.cohort.packing import Parcel
 
@@ -81,8 +82,12 @@ def look(order: Order, group: Sequence[Sent]) -> bytes:
         with _LOCK:
             processes = _pool(threads, order.memory)
             wanted = replace(order.wanted, own=_own(order.own, scratch))
-        found = [asdict(each) for each in pool.through(processes, work, wanted, limits)]
+        found = [*map(_row, pool.through(processes, work, wanted, limits))]
     return json.dumps(found).encode()
+
+
+def _row(found: Examined) -> dict[str, Any]:
+    return {**vars(found), "findings": [*map(vars, found.findings)]}
 
 
 @functools.cache

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 #: how many repositories wait for a worker, so that a class of any size needs the same memory
 _WAITING = 4
 #: a worker ends after so many repositories: what they left in its memory goes with it
-_REPOSITORIES = 500
+_REPOSITORIES = 2000
 #: what takes a worker half a second to import, unless the process has it that it is forked from;
 #: then those of Poetry's own copies that it imports late: a worker does not get the path to them
 _IMPORTED = ["poetry.factory", "poetry.packages.locker", "trove_classifiers", "yaml"]

@@ -9,7 +9,7 @@ import contextlib
 import json
 import sqlite3
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from tasks_lib.cohort.base import Examined, Finding, HandIn
@@ -157,7 +157,7 @@ class Store:
             self._file.execute("DELETE FROM class")
             self._file.execute("INSERT INTO class VALUES (?, ?, ?)", (source, asked, run))
             for one in hand_ins:
-                said = json.dumps(asdict(one), ensure_ascii=False)
+                said = json.dumps(vars(one), ensure_ascii=False)
                 self._file.execute(
                     "INSERT INTO hand_in VALUES (?, ?, '?', ?) ON CONFLICT (repository) "
                     "DO UPDATE SET said = excluded.said, run = excluded.run",
@@ -202,7 +202,7 @@ class Store:
 
     def add(self, found: Examined, asked: str) -> None:
         """Keep a result, unless the same one is the repository's latest already."""
-        findings = json.dumps([asdict(one) for one in found.findings], ensure_ascii=False)
+        findings = json.dumps([*map(vars, found.findings)], ensure_ascii=False)
         with self._told(), self._changed():
             last = self.last(found.id)
             same = (asked, found.content, found.findings)

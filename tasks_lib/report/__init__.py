@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 from tasks_lib.execution import files, streams
-from tasks_lib.execution.redaction import without_secrets
+from tasks_lib.execution.redaction import held, without_secrets
 from tasks_lib.report.remedies import Told, typable
 
 if TYPE_CHECKING:
@@ -106,9 +106,9 @@ def _presentable(report: Report) -> Report:
 
     A script stays as it is, since it is run.
     """
-    results = []
+    results, secrets = [], held()
     for one in report.results:
-        title, detail = without_secrets(one.title), without_secrets(one.detail)
+        title, detail = (without_secrets(text, secrets) for text in (one.title, one.detail))
         results.append(replace(one, title=title, detail=detail, remedy=typable(one.remedy)))
     if report.script is not None:
         return replace(report, results=results)
