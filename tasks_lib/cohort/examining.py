@@ -176,6 +176,8 @@ def _looked_at(session: Session, wanted: Wanted) -> Iterator[Result]:
     if project.conda_path:
         yield from _conda_file(project)
     yield from session.manager.by_reading()
+    if lock := session.environment.layer_lock:
+        yield from lock.by_reading()
     facts, chosen = Facts(session, by_reading=True), Selection(_FAMILIES)
     yield from requiring.python(wanted.require, facts)
     yield from requiring.packages(wanted.require, facts)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tasks_lib.checks.base import listed
 from tasks_lib.errors import LabError, Remedy
 from tasks_lib.managers import MANAGERS
+from tasks_lib.project import conda_lock
 from tasks_lib.project.conda_file import CondaFile
 from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.results import Check, Result, Status
@@ -138,7 +139,7 @@ def _logins(repository: Repository, folders: Iterable[str]) -> Iterator[Result]:
 def _manifests(root: Path, folder: str) -> Iterator[str]:
     """Yield the paths of a folder's manifests and locks, whether they exist or not."""
     place = root / folder
-    names = [PYPROJECT, *(manager.lock_name for manager in MANAGERS.values())]
+    names = [PYPROJECT, conda_lock.NAME, *(manager.lock_name for manager in MANAGERS.values())]
     conda = CondaFile.find(place)
     names += [conda.name] if conda else []
     names += sorted(path.name for path in place.glob("requirements*.txt"))

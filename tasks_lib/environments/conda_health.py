@@ -160,14 +160,18 @@ def unsatisfied(prefix: Path, specs: Sequence[str], file: str) -> tuple[str, ...
 def unmatched(
     records: Iterable[Mapping[str, Any]], specs: Sequence[str], file: str
 ) -> tuple[str, ...]:
-    """Return the specs, which are in the conda file `file`, that no package of a list satisfies."""
+    """Return the specs, which are in the conda file `file`, that no package of a list satisfies.
+
+    What is not a version or a build of conda's satisfies none.
+    """
     import rattler  # noqa: PLC0415 - costs 0.05 s, which only the conda layer should pay
 
     found = []
     for record in records:
         name, version, build = (record[key] for key in ("name", "version", "build"))
-        words = name, version, rattler.BuildString(build), record["build_number"]
-        found.append(rattler.PackageRecord(*words, record["subdir"]))
+        with contextlib.suppress(Exception):  # rattler's errors share no base class
+            words = name, version, rattler.BuildString(build), record["build_number"]
+            found.append(rattler.PackageRecord(*words, record["subdir"]))
     return _unmatched(found, specs, file)
 
 

@@ -16,11 +16,11 @@ from tasks_lib.execution.plan import Installs, Step, Writes
 from tasks_lib.project import conda_lock
 from tasks_lib.project.conda_lock import NAME, CondaLock, Inputs, Package
 from tasks_lib.project.manifests import PYPROJECT
-from tasks_lib.project.version_ranges import is_python
+from tasks_lib.project.version_ranges import allowed, is_python
 from tasks_lib.results import Check, Fix, Result, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tasks_lib.environments.conda import Conda
@@ -99,31 +99,45 @@ class CondaLayerLock:
             return [error.message]
         return list(self._faults(lock))
 
-    def _faults(self, lock: CondaLock) -> Iterator[str]:
-        missing = [name for name in self._platforms(lock) if name not in lock.platforms]
-        if missing or here() not in lock.platforms:
-            yield f"it has nothing for {', '.join(missing or [here()])}"
+    def _faults(self, lock: CondaLock, *, elsewhere: bool = False) -> Iterator[str]:
+        """Yield them; `elsewhere` is for a lock that need not be for this machine."""
+        wanted = self._platforms(lock)
+        if elsewhere:
+            wanted = sorted(self.project.settings.platforms.names or lock.platforms)
+        missing = [name for name in wanted if name not in lock.platforms]
+        if not missing and not elsewhere and here() not in lock.platforms:
+            missing = [here()]
+        if missing or not wanted:
+            yield f"it has nothing for {', '.join(missing) or 'any platform'}"
             return
-        extra = [name for name in lock.platforms if name not in self._platforms(lock)]
+        extra = [name for name in lock.platforms if name not in wanted]
         if extra:
             yield f"it has {', '.join(extra)}, which is not wanted"
-        packages = lock.of(here())
-        changes = []
-        if lock.inputs:
-            changes = list(lock.inputs.changes(self._inputs(self._platforms(lock))))
-        yield from changes or self._unmet(packages)
+        changes = list(lock.inputs.changes(self._inputs(wanted))) if lock.inputs else []
+        yield from changes
+        for platform in wanted if elsewhere else [here()]:
+            packages = lock.of(platform)
+            yield from () if changes else self._unmet(packages)
+            yield from self._wrong_python(packages)
+
+    def _wrong_python(self, packages: Mapping[str, Package]) -> Iterator[str]:
+        """Yield that the project, and so the manager's lock, is not for the Python in it."""
         python = packages.get("python")
-        pythons = self.project.pyproject.pythons()
-        if python and not any(one.contains(python.version, prereleases=True) for one in pythons):
+        if python and not allowed(python.version, self.project.pyproject.pythons()):
             needs = self.project.pyproject.python_range
             yield f"it has Python {python.version}, and {PYPROJECT} needs {needs}"
 
-    def _unmet(self, packages: dict[str, Package]) -> Iterator[str]:
+    def _unmet(self, packages: Mapping[str, Package]) -> Iterator[str]:
         """Yield what the conda file asks for and no package is."""
         file = self.environment.file
         records = [one.record() for one in packages.values()]
         for spec in conda_health.unmatched(records, file.dependencies, file.path.name):
             yield f"nothing in it is {spec}"
+
+    def locked(self) -> dict[str, str]:
+        """Return the versions of what it lists for this machine, by name."""
+        lock = self._read()
+        return {one.name: one.version for one in lock.of(here()).values()} if lock else {}
 
     def pending(self) -> list[Package]:
         """Return the packages of the lock that the environment does not have."""
@@ -235,7 +249,11 @@ class CondaLayerLock:
             look = self.compare
             yield Step("check.lock.conda", FRESH.title, work=look, needs=(STEP,), check=True)
 
-    def compare(self) -> Iterable[Result]:
+    def by_reading(self) -> Iterable[Result]:
+        """Return whether it fits the conda file on any machine, nothing where there is none."""
+        return self.compare(elsewhere=True) if self.path.exists() else ()
+
+    def compare(self, *, elsewhere: bool = False) -> Iterable[Result]:
         """Return whether it fits the conda file."""
         try:
             lock = CondaLock.read(self.path)
@@ -243,13 +261,14 @@ class CondaLayerLock:
             status = Status.SKIP if error.code is ErrorCode.NOT_SUPPORTED else Status.FAIL
             return [FRESH.of_unread(error, status)]
         try:
-            faults = list(self._faults(lock))
+            faults = list(self._faults(lock, elsewhere=elsewhere))
         except LabError as error:  # of the conda file, which `config` reports
             return [FRESH.of_error(Status.SKIP, error)]
         if faults:
             text = f"{NAME} is stale: {'; '.join(faults)}."
             return [FRESH.result(Status.FAIL, text, file=NAME)]
-        text = f"{len(lock.of(here()))} packages for {here()}"
+        counts = [f"{len(lock.of(name))} packages for {name}" for name in lock.platforms]
+        text = ", ".join(counts)
         return [FRESH.result(Status.PASS, text, file=NAME)]
 
 

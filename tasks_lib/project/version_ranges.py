@@ -106,6 +106,17 @@ def is_python(wanted: str, has: str) -> bool:
 
     specifier = f"=={wanted}.*" if wanted[0].isdigit() else wanted
     try:
-        return SpecifierSet(specifier).contains(has, prereleases=True)
+        return allowed(has, [SpecifierSet(specifier)])
     except InvalidSpecifier:
         return True
+
+
+def allowed(python: str, ranges: Iterable[SpecifierSet]) -> bool:
+    """Return whether a version is in one of the ranges; what is not a version is in none."""
+    from packaging.version import InvalidVersion, Version  # noqa: PLC0415 - see above
+
+    try:
+        version = Version(python)
+    except InvalidVersion:
+        return False
+    return any(one.contains(version, prereleases=True) for one in ranges)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.managers import MANAGERS
-from tasks_lib.project import conda_edit
+from tasks_lib.project import conda_edit, conda_lock
 from tasks_lib.project.manifests import PYPROJECT, read_text
 from tasks_lib.proof.channel import NONE
 
@@ -128,7 +128,7 @@ def manifests(session: Session) -> list[Path]:
     root, table = project.root, project.pyproject.table("project")
     names = [PYPROJECT, session.manager.lock_name, ".python-version", *_config_files()]
     if project.conda_path:
-        names.append(project.conda_path.name)
+        names += [project.conda_path.name, conda_lock.NAME]
     readme = project.pyproject.table("tool", "poetry").get("readme")
     names += _file_names(table.get("readme"), table.get("license"), readme)
     found = [root / name for name in names]

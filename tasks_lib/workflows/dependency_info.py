@@ -39,12 +39,20 @@ def _read(session: Session) -> Graph:
 def everything(session: Session) -> Answer:
     """List every package with its owner, and the tables of the manifests that name it."""
     found = _read(session)
+    of_layer = _of_layer_lock(session)
     rows = []
     for key in _ordered(found.packages):
         tables = [label for label, keys in found.roots.items() if key in keys]
-        row = {"locked": found.packages[key].locked, "declared": ", ".join(tables)}
+        locked = found.packages[key].locked or of_layer.get(key, "")
+        row = {"locked": locked, "declared": ", ".join(tables)}
         rows.append({**_row(found, key), **row})
     return Answer(data={"packages": rows})
+
+
+def _of_layer_lock(session: Session) -> dict[Key, str]:
+    """Return the versions in the lock of the layer's own packages."""
+    lock = session.environment.layer_lock
+    return {("conda", name): version for name, version in lock.locked().items()} if lock else {}
 
 
 def tree(session: Session) -> Answer:
@@ -115,7 +123,12 @@ def why(session: Session, name: str) -> Answer:
             names = [one for _, one in chain]
             owner = found.packages[key].owner
             chains.append({"manifest": label, "chain": names, "owner": owner})
-    data: dict[str, Any] = {"packages": [_row(found, key) for key in keys], "chains": chains}
+    of_layer = _of_layer_lock(session)
+    rows = []
+    for key in keys:
+        locked = {"locked": of_layer[key]} if key in of_layer else {}
+        rows.append({**_row(found, key), **locked})
+    data: dict[str, Any] = {"packages": rows, "chains": chains}
     if not chains:
         data["note"] = _ELSEWHERE
         if any(found.packages[key].version for key in keys):

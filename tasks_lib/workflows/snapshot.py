@@ -83,6 +83,9 @@ def _manifests(session: Session) -> dict[str, str]:
     paths = [session.project.pyproject.path, session.manager.lock_path]
     if session.environment.manifest:
         paths.append(session.environment.manifest)
+    lock = session.environment.layer_lock
+    if lock and lock.path.is_file():
+        paths.append(lock.path)
     root = session.project.root
     return {path.name: read_text(files.inside(root, path), bom=True) for path in paths}
 

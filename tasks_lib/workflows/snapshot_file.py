@@ -16,6 +16,7 @@ from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import files
 from tasks_lib.managers import MANAGERS
 from tasks_lib.ownership.owners import Owner
+from tasks_lib.project import conda_lock
 from tasks_lib.project.conda_file import CONDA_FILES
 from tasks_lib.project.included import Included
 from tasks_lib.project.manifests import PYPROJECT, read_text
@@ -123,7 +124,7 @@ def _validate(data: object) -> None:
     path = Path(__file__).with_name("snapshot.schema.json")
     schema = json.loads(path.read_text("utf-8"))
     locks = [manager.lock_name for manager in MANAGERS.values()]
-    names = [PYPROJECT, *CONDA_FILES, *locks]
+    names = [PYPROJECT, conda_lock.NAME, *CONDA_FILES, *locks]
     schema["properties"]["files"]["propertyNames"] = {"enum": names}
     fastjsonschema.validate(schema, data)
 

@@ -130,6 +130,31 @@ def test_lock_for_other_platforms_alone_is_stale_and_they_stay_in_the_next(
     assert found == {f"--subdir={name}" for name in (here(), "linux-s390x", "osx-64")}
 
 
+def test_lock_for_other_platforms_fits_where_it_need_not_be_for_this_machine(
+    project: MakeProject,
+) -> None:
+    """A class hands in locks of many machines."""
+    others = REAL.replace("linux-64", "linux-s390x")
+    environment = Conda(project(PYPROJECT, conda=CONDA))
+    assert environment.layer_lock.by_reading() == ()
+    _write(environment, others)
+    (result,) = environment.layer_lock.by_reading()
+    assert (result.status, result.detail) == (
+        Status.PASS,
+        "3 packages for linux-s390x, 3 packages for osx-arm64",
+    )
+    for text, said in {
+        others.replace("3.12.1", "x!_"): "nothing in it is python=3.12",
+        others.replace("- linux-s390x\n  - osx-arm64", "[]").replace(
+            "platforms:\n", "platforms:"
+        ): "any platform",
+    }.items():
+        _write(environment, text)
+        (result,) = environment.layer_lock.by_reading()
+        assert result.status is Status.FAIL
+        assert said in result.detail
+
+
 def test_lock_that_cannot_be_told_is_skipped_and_a_damaged_one_written_again(
     environment: Conda,
 ) -> None:
