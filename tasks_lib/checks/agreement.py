@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,10 @@ from tasks_lib.errors import LabError, Remedy
 from tasks_lib.execution import files
 from tasks_lib.managers import MANAGERS
 from tasks_lib.ownership import declarations, exclusions
-from tasks_lib.project.conda_file import OTHER_ON_PYPI, PYPI
-from tasks_lib.project.version_ranges import any_overlap, conda_specifiers
+from tasks_lib.project import conda_lock
+from tasks_lib.project.conda_file import CONDA_FILES, OTHER_ON_PYPI, PYPI
+from tasks_lib.project.manifests import PYPROJECT, read_text
+from tasks_lib.project.version_ranges import allowed, any_overlap, conda_specifiers
 from tasks_lib.results import Status
 
 if TYPE_CHECKING:
@@ -31,12 +34,17 @@ if TYPE_CHECKING:
 
 #: what either layer may have for itself
 _BOTH_MAY = {"python", *SEEDS, *MANAGERS}
-#: the locks of all managers, and the name by which a manager's table, file or backend is recognised
+PIXI = "pixi.lock"
+#: the locks of all managers, and the names of a manager's table, files or backend
 _LOCKS = {
-    **{manager.lock_name: name for name, manager in MANAGERS.items()},
-    "pdm.lock": "pdm",
-    "Pipfile.lock": "Pipfile",
+    **{manager.lock_name: (name,) for name, manager in MANAGERS.items()},
+    "pdm.lock": ("pdm",),
+    "Pipfile.lock": ("Pipfile",),
+    PIXI: ("pixi", "pixi.toml"),
+    conda_lock.NAME: ("conda-lock", *CONDA_FILES),
 }
+#: in every version of its format, a lock of pixi's has the address of each package
+_PIXI_PYTHON = re.compile(r"/[a-z]+-\w+/python-(\d[\w.]*)-[^/\s-]+\.(?:conda|tar\.bz2)\b")
 
 
 def _python(facts: Facts) -> Iterable[Finding]:
@@ -60,6 +68,22 @@ def _python(facts: Facts) -> Iterable[Finding]:
 
 def _names_python(facts: Facts) -> bool:
     return "python" in facts.conda_specs and bool(facts.project.pyproject.python_range)
+
+
+def _pixi(facts: Facts) -> Iterable[Finding]:
+    """Report where the project may run on no Python of a lock of pixi's."""
+    project = facts.project
+    text = read_text(files.inside(project.root, project.root / PIXI))
+    pythons = sorted(set(_PIXI_PYTHON.findall(text)))
+    needs = {
+        f"{PYPROJECT} needs Python {project.pyproject.python_range}": project.pyproject.pythons()
+    }
+    choices = conda_specifiers(facts.conda_specs.get("python", ""))
+    if choices is not None:
+        needs[f"the conda file needs {facts.conda_specs['python']}"] = choices
+    for said, ranges in needs.items():
+        if pythons and not any(allowed(python, ranges) for python in pythons):
+            yield Finding(f"{PIXI} has Python {listed(pythons)}, and {said}.", PIXI)
 
 
 def _both_layers(facts: Facts) -> Iterable[Finding]:
@@ -124,10 +148,10 @@ def _has_two_locks(facts: Facts) -> bool:
 def _stray_lock(facts: Facts) -> Iterable[Finding]:
     root, pyproject = facts.project.root, facts.project.pyproject
     backend = str(pyproject.table("build-system").get("build-backend", ""))
-    for lock, user in _LOCKS.items():
+    for lock, users in _LOCKS.items():
         known = {facts.session.manager.name, *pyproject.table("tool")}
-        used = user in known or backend.startswith(user) or (root / user).is_file()
-        if (root / lock).is_file() and not used:
+        is_used = any(name in known or (root / name).is_file() for name in users)
+        if (root / lock).is_file() and not is_used and not backend.startswith(users):
             yield Finding(f"{lock} exists, and nothing in this project uses its manager.", lock)
 
 
@@ -145,6 +169,16 @@ CHECKS = (
         Remedy("Change requires-python in pyproject.toml, or the Python in the conda file"),
         look=_python,
         applies=_names_python,
+    ),
+    FactCheck(
+        "agreement.pixi",
+        "pixi.lock has a Python that the project may run on",
+        "A user of pixi gets the Python of pixi.lock, all others that of the conda file or of this "
+        "machine.",
+        Remedy("Let pixi lock again, or delete pixi.lock if nobody uses pixi"),
+        Status.WARN,
+        look=_pixi,
+        applies=lambda facts: (facts.project.root / PIXI).is_file(),
     ),
     FactCheck(
         "agreement.both-layers",

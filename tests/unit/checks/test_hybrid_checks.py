@@ -115,6 +115,20 @@ def test_sound_environment_passes(sound: Path, look: Look, check: str) -> None:
         assert {result.status for result in look(check, "conda_poetry")} <= {Status.PASS}
 
 
+#: the form of pixi.lock: `test-data/conda-lock/v4/python-lock.yml` of conda/rattler
+PIXI_LOCK = """\
+version: 4
+environments:
+  default:
+    channels:
+    - url: https://conda.anaconda.org/conda-forge/
+    packages:
+      linux-64:
+      - conda: https://conda.anaconda.org/conda-forge/linux-64/python-3.9.10-hc74c709_2_cpython.tar.bz2
+      - conda: https://conda.anaconda.org/conda-forge/linux-64/python_abi-3.12-2_cp312.tar.bz2
+"""
+
+
 #: check, then the files to write (under the project's root, or `@` the environment's prefix), and
 #: what it says
 WRONG = [
@@ -158,6 +172,12 @@ WRONG = [
         {"poetry.lock": POETRY_LOCK.format("13.0.0")},
         "poetry.lock exists, and nothing",
     ),
+    (
+        "agreement.stray-lock",
+        {"pixi.lock": PIXI_LOCK},
+        "pixi.lock exists, and nothing",
+    ),
+    ("agreement.pixi", {"pixi.lock": PIXI_LOCK}, "pixi.lock has Python 3.9.10, and"),
     ("leak.virtual-env", {".venv/pyvenv.cfg": ""}, ".venv exists beside"),
     (
         "conda.defaults",
@@ -419,6 +439,10 @@ def test_stray_lock_of_a_manager_in_use(sound: Path, root: Path, look: Look) -> 
     write(root / "poetry.lock", POETRY_LOCK.format("13.0.0"))
     write(root / "pyproject.toml", f"{PYPROJECT}[tool.poetry]\npackage-mode = false\n")
     assert [one.status for one in look("agreement.stray-lock")] == [Status.PASS]
+    write(root / "pixi.lock", PIXI_LOCK.replace("python-3.9.10", "python-3.11.4"))
+    write(root / "pixi.toml", "")
+    assert [one.status for one in look("agreement.stray-lock")] == [Status.PASS]
+    assert [one.status for one in look("agreement.pixi")] == [Status.PASS]
 
 
 @pytest.mark.parametrize(
