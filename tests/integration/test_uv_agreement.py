@@ -113,7 +113,7 @@ def _answers(uv: Uv, folder: Path, seed: int) -> list[Answer]:
 def test_reading_says_what_uv_says(
     uv: Uv, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with ThreadPoolExecutor(4) as pool:  # most of the time is that of the index
+    with ThreadPoolExecutor(12) as pool:  # most of the time is that of the index
         each = list(pool.map(lambda seed: _answers(uv, tmp_path, seed), SEEDS))
     answers = [answer for found in each for answer in found]
     counts = Counter((_SAYS[one.uv], _SAYS[one.reading.fits]) for one in answers)
