@@ -83,6 +83,8 @@ def _lock(path: Path) -> Mapping[str, Any]:
         if error.code is ErrorCode.CANNOT_READ:
             raise
         _damaged(error.message, error.line)
+    if "version" not in data:
+        _damaged("it has no version.")
     rows = data.get("package", [])
     if not isinstance(rows, list) or not all(map(_is_package, rows)):
         _damaged("it does not list packages.")

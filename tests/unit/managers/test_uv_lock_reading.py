@@ -303,7 +303,12 @@ def test_what_has_another_shape_is_not_told(tmp_path: Path, name: str, old: str,
 def test_no_lock_and_a_damaged_one(tmp_path: Path) -> None:
     (tmp_path / TOP).write_text('[project]\nname = "a"\nversion = "1"\n')
     assert uv_lock_reading.judge(tmp_path).text == "There is no uv.lock."
-    for text in ("version = ", "package = 3", "[[package]]\nname = 3"):
+    for text in (
+        "",
+        "version = ",
+        "version = 1\npackage = 3",
+        "version = 1\n[[package]]\nname = 3",
+    ):
         (tmp_path / "uv.lock").write_text(text)
         with pytest.raises(LabError) as caught:
             uv_lock_reading.judge(tmp_path)
