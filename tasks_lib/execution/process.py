@@ -12,6 +12,7 @@ import locale
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
 from tasks_lib.errors import ErrorCode, LabError
-from tasks_lib.execution import file_lock, keeping, time_limit
+from tasks_lib.execution import file_lock, forking, keeping, time_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -56,6 +57,8 @@ _LOOK = 0.5
 _READ = {"COLUMNS": "10000", "NO_COLOR": "1"}
 _COLOURS = ("FORCE_COLOR", "CLICOLOR_FORCE", "PY_COLORS", "PYTHON_COLORS", "TTY_COMPATIBLE")
 _POSIX = os.name == "posix"
+#: What is started: by the system, or by a fork server.
+Child = subprocess.Popen[str] | forking.Forked
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,8 @@ class Command:
     - `turn` is a file by which commands wait for each other, in all runs on this machine.
     - `source` is where it downloads from, for a message.
     - `failures` says what the program's words mean when it fails.
-    - `through` are the words that start the program in place of its path.
+    - `through` is a file of Python by which the program is started in place of its path; a fork
+      server can import it (`forking`).
     """
 
     argv: tuple[str, ...]
@@ -79,7 +83,7 @@ class Command:
     turn: Path | None = None
     source: str = ""
     failures: tuple[Rule, ...] = ()
-    through: tuple[str, ...] = ()
+    through: Path | None = None
 
     @property
     def offline(self) -> bool:
@@ -140,11 +144,11 @@ class Children:
 
     def __init__(self) -> None:
         """Start with none."""
-        self._running: set[subprocess.Popen[str]] = set()
+        self._running: set[Child] = set()
         self._lock = threading.Lock()
         self.stopped = False
 
-    def add(self, child: subprocess.Popen[str]) -> None:
+    def add(self, child: Child) -> None:
         """Add one; it is ended at once where the run is being stopped."""
         keeping.tell(f"+{child.pid}\n")
         with self._lock:
@@ -157,7 +161,7 @@ class Children:
         if self.stopped:
             raise Interrupted
 
-    def discard(self, child: subprocess.Popen[str]) -> None:
+    def discard(self, child: Child) -> None:
         """Forget one that has ended."""
         keeping.tell(f"-{child.pid}\n")
         with self._lock:
@@ -238,7 +242,7 @@ def run(
             children.add(child)
             out.start()
             err.start()
-            _wait(child, limit, watch)
+            code = _wait(child, limit, watch)
             out.join(_GRACE)
             err.join(_GRACE)
         except subprocess.TimeoutExpired:
@@ -256,24 +260,20 @@ def run(
             children.discard(child)
         children.check()
         seconds = time.perf_counter() - started
-        return Outcome(command, child.returncode, out.text, err.text, seconds)
+        return Outcome(command, code, out.text, err.text, seconds)
 
 
-def _wait(
-    child: subprocess.Popen[str], limit: float | None, watch: Callable[[], None] | None
-) -> None:
-    """Wait for a process, and call `watch` meanwhile."""
+def _wait(child: Child, limit: float | None, watch: Callable[[], None] | None) -> int:
+    """Wait for a process, call `watch` meanwhile, and return the exit code."""
     end = None if limit is None else time.monotonic() + limit
     while watch is not None:
         try:
-            child.wait(_LOOK if end is None else min(_LOOK, end - time.monotonic()))
+            return child.wait(_LOOK if end is None else min(_LOOK, end - time.monotonic()))
         except subprocess.TimeoutExpired:
             if end is not None and time.monotonic() >= end:
                 raise
             watch()
-        else:
-            return
-    child.wait(limit)
+    return child.wait(limit)
 
 
 @contextlib.contextmanager
@@ -312,7 +312,7 @@ def call(argv: list[str], env: Mapping[str, str]) -> int:
     return subprocess.call(argv, env=dict(env))  # noqa: S603 - an argument list, no shell
 
 
-def _start(command: Command, *, piped: bool, kept: tuple[int, ...] = ()) -> subprocess.Popen[str]:
+def _start(command: Command, *, piped: bool, kept: tuple[int, ...] = ()) -> Child:
     """Start a process: `piped` as a group of its own, without this terminal's input."""
     pipe = subprocess.PIPE if piped else None
     flags = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) if piped else 0
@@ -322,9 +322,17 @@ def _start(command: Command, *, piped: bool, kept: tuple[int, ...] = ()) -> subp
         env = {key: value for key, value in env.items() if key not in _COLOURS} | _READ
     if piped and _POSIX and locale.getencoding() != "UTF-8" and "PYTHONUTF8" not in command.env:
         env["PYTHONUTF8"] = "1"  # a tool could not name a path with an accent
+    start: tuple[str, ...] = command.argv[:1]
+    if command.through:
+        start = (sys.executable, "-P", str(command.through))
+    if command.through and piped:
+        request = forking.Request(command.through, command.argv, command.cwd, env, command.env)
+        forked = forking.start(request, inherited)
+        if forked:
+            return forked
     try:
         return subprocess.Popen(  # noqa: S603 - an argument list, no shell
-            (*(command.through or command.argv[:1]), *command.argv[1:]),
+            (*start, *command.argv[1:]),
             stdin=subprocess.DEVNULL if piped else None,
             stdout=pipe,
             stderr=pipe,
@@ -354,7 +362,7 @@ def _not_started(command: Command, error: OSError | ValueError) -> LabError:
     return LabError(f"{program!r} cannot be started: {error.strerror}.", ErrorCode.TOOL_MISSING)
 
 
-def _end(child: subprocess.Popen[str]) -> None:
+def _end(child: Child) -> None:
     """End a process and its descendants: ask first, then kill what is left of the group."""
     if not _POSIX:
         child.terminate()

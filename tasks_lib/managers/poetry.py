@@ -58,7 +58,7 @@ _FROM_LOCK = "Installing dependencies from lock file"
 _ROOT = re.compile(
     r"^Installing the current project: (?P<name>\S+) \((?P<version>[^)]*)\)", re.MULTILINE
 )
-_INSTALLER = Path(__file__).with_name("poetry_installer.py")
+_PROCESS = Path(__file__).with_name("poetry_process.py")
 #: How Poetry refuses a file that it has downloaded, and names it.
 _REFUSED = re.compile(
     r"not found in known hashes|not match any known checksums|not a zip file|Bad CRC"
@@ -111,8 +111,7 @@ class Poetry(Manager):
         self.refuse_project()
         argv = ["install", *self._selected(groups)]
         why = "install what poetry.lock lists, and remove nothing"
-        command = self._command(argv, activation, why)
-        return replace(command, through=(sys.executable, "-P", str(_INSTALLER)))
+        return self._command(argv, activation, why)
 
     def refuse_project(self) -> None:
         """Raise an error where Poetry would not find the module, as another build backend may.
@@ -361,9 +360,9 @@ class Poetry(Manager):
         env |= poetry_settings.index_variables(self.project.options)
         env["POETRY_VIRTUALENVS_PATH"] = executables.nowhere()
         words = (self.program, *argv, "--no-interaction", "--no-ansi")
-        return Command(
-            words, why, env=env, cwd=self.project.root, failures=poetry_messages.FAILURES
-        )
+        known = poetry_messages.FAILURES
+        root = self.project.root
+        return Command(words, why, env=env, cwd=root, failures=known, through=_PROCESS)
 
     def _bare(self) -> str:
         """Return an empty environment in the cache, of a Python on which the project may run.

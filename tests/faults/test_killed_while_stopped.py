@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import signal
 import time
@@ -55,24 +56,25 @@ def _stop_and_kill(lab: Lab, manager: str, after: float) -> None:
     """Stop a run whose tool has begun, let the tool go on, then kill the run alone."""
     begin = lab.manifests()
     child = lab.start(lab.argv(*_ADD, json=True))
-    wait(lambda: _tools(child.pid, manager) or None, 60)
+    wait(lambda: _tools(lab.project, manager) or None, 60)
     time.sleep(after)
     child.send_signal(signal.SIGSTOP)
     wait(lambda: lab.manifests() != begin or None, 4)
     time.sleep(2)  # longer than the slack of a heartbeat
-    going_on = _tools(child.pid, manager)
+    going_on = _tools(lab.project, manager)
     child.kill()
     child.communicate()
     wait(lambda: not any(Path(f"/proc/{pid}").exists() for pid in going_on) or None, 5)
 
 
-def _tools(leader: int, name: str) -> list[int]:
-    """Return the processes of a tool whose parent is the run."""
+def _tools(folder: Path, name: str) -> list[int]:
+    """Return the processes of a tool in a folder: each leads a group of its own."""
     found = []
-    for folder in Path("/proc").glob("[0-9]*"):
+    for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            facts = (folder / "stat").read_text().rpartition(")")[2].split()
-            words = (folder / "cmdline").read_bytes()
-            if int(facts[1]) == leader and f"/{name}".encode() in words:
-                found.append(int(folder.name))
+            words = (process / "cmdline").read_bytes().decode().split("\0")
+            leads = os.getsid(int(process.name)) == int(process.name)
+            is_tool = any(Path(word).name in {name, f"{name}_process.py"} for word in words)
+            if leads and is_tool and (process / "cwd").resolve() == folder:
+                found.append(int(process.name))
     return found

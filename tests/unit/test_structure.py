@@ -78,6 +78,9 @@ def test_only_one_module_starts_processes(path: Path) -> None:
         "tasks_lib/execution/process.py": ({"subprocess"}, set()),
         # the one that ends the tools when the run dies
         "tasks_lib/execution/keeping.py": ({"subprocess"}, set()),
+        # the one that the forks of an imported program come from
+        "tasks_lib/execution/forking.py": ({"subprocess"}, set()),
+        "tasks_lib/execution/fork_server.py": (set(), {"os.fork"}),
         # the first start goes on in the tool environment before anything else is loaded
         "tasks_lib/bootstrap.py": (set(), {"os.execve"}),
         # the workers run a function of this program, and pebble starts and ends them
@@ -140,6 +143,7 @@ SPEAKERS = (
     "tasks_lib/report/",
     "tasks_lib/__main__.py",
     "tasks_lib/cli/startup_error.py",
+    "tasks_lib/execution/fork_server.py",
     "tasks_lib/environments/rattler_worker.py",
     "tasks_lib/proof/build_channel.py",
     "tasks_lib/proof/imports.py",
@@ -172,7 +176,8 @@ def test_imports_go_in_one_direction() -> None:
 
 
 def test_what_the_first_start_needs_goes_in_one_direction_however_late_it_is_imported() -> None:
-    execution = ("file_lock", "redaction", "time_limit", "keeping", "process")
+    starting = ("keeping", "fork_server", "forking", "process")
+    execution = ("file_lock", "redaction", "time_limit", *starting)
     variables = ("tools.variables", "tools.pip_variables")
     order = ("execution.streams", "errors", *(f"execution.{name}" for name in execution))
     order = (*order, *variables, "bootstrap")

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from tasks_lib.managers import poetry_installer
+from tasks_lib.managers import poetry_process
 
 #: what writes as Poetry does, and what only reads
 CODE = """
 import sys
 from pathlib import Path
-from tasks_lib.managers import poetry_installer
+from tasks_lib.managers import poetry_process
 prefix = Path(sys.argv[1])
-poetry_installer.watch(prefix)
+poetry_process.watch(prefix)
 with (prefix / "written").open("wb") as file:
     file.write(b"new")
 with (prefix / "longer").open("a", encoding="utf-8") as file:
@@ -40,7 +40,7 @@ def linked(root: Path, name: str) -> tuple[Path, Path]:
 @pytest.mark.processes
 def test_a_file_is_parted_before_it_is_written(tmp_path: Path) -> None:
     names = {name: linked(tmp_path, name) for name in ("written", "longer", "read", "outside")}
-    top = str(Path(poetry_installer.__file__).parents[2])
+    top = str(Path(poetry_process.__file__).parents[2])
     argv = [sys.executable, "-c", CODE, str(tmp_path / "env")]
     subprocess.run(argv, check=True, cwd=top)
     found = {name: (one.read_text(), other.read_text()) for name, (one, other) in names.items()}
@@ -60,7 +60,7 @@ def test_a_link_to_a_file_becomes_a_file(tmp_path: Path) -> None:
     target.write_text("old")
     link = tmp_path / "link"
     link.symlink_to(target)
-    poetry_installer.part(link)
+    poetry_process.part(link)
     assert not link.is_symlink()
     assert link.read_text() == "old"
 
@@ -75,5 +75,5 @@ def test_what_has_no_other_name_is_left_alone(tmp_path: Path, kind: str) -> None
     elif kind == "dangling":
         path.symlink_to("nowhere")
     before = path.lstat().st_ino if kind != "nothing" else None
-    poetry_installer.part(path)
+    poetry_process.part(path)
     assert (path.lstat().st_ino if kind != "nothing" else None) == before

@@ -1,0 +1,200 @@
+"""Start a program as a fork of a server that has imported it: the second start costs little.
+
+There is one server at a time, and it ends with this process; see `fork_server`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import weakref
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from tasks_lib.execution import fork_server
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+#: How long a server may take to begin, in seconds.
+_PATIENCE = 30.0
+#: Elsewhere a fork of a process with imported libraries is not safe, or there is none.
+_CAN = sys.platform == "linux"
+
+
+class Forked:
+    """A process that a server forked: the part of `subprocess.Popen` that a run uses."""
+
+    def __init__(self, pid: int, status: socket.socket, stdout: IO[str], stderr: IO[str]) -> None:
+        """Take what the server answered, and the ends of the pipes."""
+        self.pid, self.stdout, self.stderr = pid, stdout, stderr
+        self.returncode: int | None = None
+        self._status = status
+        self._guard = threading.Lock()
+        weakref.finalize(self, status.close)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end, and return the exit code.
+
+        Raises:
+            subprocess.TimeoutExpired: It did not end in so many seconds.
+
+        """
+        while self.returncode is None:
+            if not select.select([self._status], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired(str(self.pid), timeout or 0)
+            with self._guard:
+                if self.returncode is None:
+                    code = self._status.recv(100)
+                    self.returncode = int(code) if code else -signal.SIGKILL
+        return self.returncode
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGTERM)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A program of the tool environment, and what it is started with.
+
+    A server serves requests whose `variables` are alike but for those that are their `own`: the
+    program may read the others as it is imported.
+    """
+
+    program: Path
+    words: tuple[str, ...]
+    folder: Path | None
+    variables: Mapping[str, str]
+    own: Mapping[str, str | None]
+
+    @property
+    def is_sound(self) -> bool:
+        """Return whether a process can be started so; else `subprocess` says why not."""
+        is_there = self.folder is None or self.folder.is_dir()
+        return is_there and not any("\0" in word for word in self.words)
+
+    @property
+    def common(self) -> dict[str, str]:
+        """Return the variables in which all requests to one server are alike."""
+        return {key: value for key, value in self.variables.items() if key not in self.own}
+
+
+@dataclass
+class _Server:
+    """A running server: for which program, and with which variables it was started."""
+
+    program: Path
+    variables: Mapping[str, str]
+    asked: socket.socket
+    process: subprocess.Popen[bytes] = field(repr=False)
+
+    def suits(self, request: Request) -> bool:
+        """Return whether it lives, and has imported what the request needs."""
+        wanted = (request.program, request.common)
+        return (self.program, self.variables) == wanted and self.process.poll() is None
+
+    def end(self) -> None:
+        """Let it end, and wait for that."""
+        self.asked.close()
+        self.process.wait()
+
+
+#: The server that runs, if one does.
+_running: list[_Server] = []
+_GUARD = threading.Lock()
+
+
+def start(request: Request, kept: Sequence[int]) -> Forked | None:
+    """Start a process that keeps some descriptors open; return `None` where no fork can be had."""
+    if not _CAN or not request.is_sound:
+        return None
+    try:
+        with _GUARD:
+            server = _server(request)
+        return _asked(server, request, kept)
+    except OSError:
+        return None
+
+
+@atexit.register
+def end() -> None:
+    """End the server."""
+    while _running:
+        _running.pop().end()
+
+
+def _server(request: Request) -> _Server:
+    """Return the server for a request, which is started where it does not run."""
+    if _running and _running[0].suits(request):
+        return _running[0]
+    end()
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    script = (sys.executable, "-P", fork_server.__file__)
+    with theirs:
+        process = subprocess.Popen(  # noqa: S603 - an argument list, no shell
+            (*script, str(theirs.fileno()), str(request.program)),
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=request.variables,
+            start_new_session=True,
+            pass_fds=(theirs.fileno(),),
+        )
+    _running.append(_Server(request.program, request.common, ours, process))
+    return _running[0]
+
+
+def _asked(server: _Server, request: Request, kept: Sequence[int]) -> Forked:
+    """Ask a server for a process.
+
+    Raises:
+        OSError: The server ended, or does not answer.
+
+    """
+    folder = str(request.folder or Path.cwd())
+    asked = {"words": request.words, "folder": folder, "variables": {**request.variables}}
+    with contextlib.ExitStack() as stack:
+        ours, theirs = socket.socketpair()
+        stack.callback(theirs.close)
+        on_error = stack.enter_context(contextlib.ExitStack())
+        on_error.callback(ours.close)
+        streams = []
+        for _ in range(2):
+            reading, writing = os.pipe()
+            stack.callback(os.close, writing)
+            stream = os.fdopen(reading, encoding="utf-8", errors="replace")
+            on_error.callback(stream.close)
+            streams.append((stream, writing))
+        (stdout, out), (stderr, err) = streams
+        handles = [out, err, theirs.fileno(), *kept]
+        socket.send_fds(server.asked, [json.dumps(asked).encode()], handles)
+        theirs.close()
+        if not select.select([ours], [], [], _PATIENCE)[0]:
+            server.process.kill()
+            raise TimeoutError
+        number = _line(ours)
+        on_error.pop_all()
+        return Forked(number, ours, stdout, stderr)
+
+
+def _line(status: socket.socket) -> int:
+    """Read the number on the first line, and no more."""
+    text = b""
+    while not text.endswith(b"\n"):
+        byte = status.recv(1)
+        if not byte:
+            raise ConnectionResetError
+        text += byte
+    return int(text)
