@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: How long a server may take to begin, in seconds.
 _PATIENCE = 30.0
+#: The bytes that a server answers at most.
+_ANSWER = 100
 #: Elsewhere a fork of a process with imported libraries is not safe, or there is none.
 _CAN = sys.platform == "linux"
 
@@ -39,7 +41,6 @@ class Forked:
         self.pid, self.stdout, self.stderr = pid, stdout, stderr
         self.returncode: int | None = None
         self._status = status
-        self._guard = threading.Lock()
         weakref.finalize(self, status.close)
 
     def wait(self, timeout: float | None = None) -> int:
@@ -52,10 +53,9 @@ class Forked:
         while self.returncode is None:
             if not select.select([self._status], [], [], timeout)[0]:
                 raise subprocess.TimeoutExpired(str(self.pid), timeout or 0)
-            with self._guard:
-                if self.returncode is None:
-                    code = self._status.recv(100)
-                    self.returncode = int(code) if code else -signal.SIGKILL
+            # it stays there: another thread may wait for it too
+            code = self._status.recv(_ANSWER, socket.MSG_PEEK)
+            self.returncode = int(code) if code else -signal.SIGKILL
         return self.returncode
 
     def terminate(self) -> None:

@@ -117,6 +117,22 @@ def test_many_at_once(program: Path) -> None:
     assert sorted(codes) == list(range(20))
 
 
+def test_each_of_many_waits_sees_the_end(program: Path) -> None:
+    child = process._start(_command(program, "sleep", "0"), piped=True)  # noqa: SLF001 - to look at it
+    codes = list[int]()
+    threads = [threading.Thread(target=lambda: codes.append(child.wait())) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    assert child.stdout is not None
+    assert child.stderr is not None
+    with child.stdout, child.stderr:
+        assert child.stdout.readline() == "up\n"
+        os.killpg(child.pid, signal.SIGKILL)
+        for thread in threads:
+            thread.join(5)
+    assert codes == [-signal.SIGKILL] * 8
+
+
 def _open_in(pid: int) -> set[str]:
     return {str(path.resolve()) for path in Path(f"/proc/{pid}/fd").iterdir()}
 
