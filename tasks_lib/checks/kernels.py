@@ -22,7 +22,7 @@ def _kernels(facts: Facts) -> list[jupyter.Kernel]:
         return []
     root = facts.project.root
     found = jupyter.listed(jupyter.of_user())
-    return [one for one in found if one.is_of(root) or not one.project.exists()]
+    return [one for one in found if one.is_of(root) or one.is_orphan]
 
 
 def _pythons(facts: Facts) -> Iterable[Path]:
@@ -40,11 +40,11 @@ def _look(facts: Facts) -> Iterable[Finding]:
     others = claims.of_others(facts.session.environment) if facts.prefix else []
     for one in _kernels(facts):
         again = ("invoke", "env.kernel", "--name", one.name)
-        if not one.project.exists():
+        if one.is_orphan:
             remedy = Remedy("Delete it", ("rm", "-r", str(one.file.parent)))
             text = f"The kernel {one.name} is of {one.project}, which does not exist."
             yield Finding(text, status=Status.WARN, remedy=remedy)
-        elif not one.python.exists():
+        elif jupyter.is_gone(one.python):
             remedy = Remedy("Create it", ("invoke", "setup", *again[1:]))
             yield Finding(
                 f"The kernel {one.name} starts {one.python}, which does not exist.", remedy=remedy

@@ -300,7 +300,7 @@ class Rattler(Engine):
             if key in settings:
                 argv.append(f"{option}={settings[key]}")
         if prefix:
-            rattler_secrets.expect_one_login((*argv, *words), on_path())
+            rattler_secrets.expect_one_login((*argv, *words))
         return Command((*argv, *words), why, env=self._env(), failures=FAILURES)
 
     def _channel_words(self, file: CondaFile, specs: Sequence[str]) -> list[str]:

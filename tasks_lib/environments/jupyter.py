@@ -54,9 +54,25 @@ class Kernel:
         """Return whether it is the kernel of the project in `root`."""
         return files.is_same_place(self.project, root)
 
+    @property
+    def is_orphan(self) -> bool:
+        """Return whether its project is gone."""
+        return is_gone(self.project)
+
     def as_dict(self) -> dict[str, str]:
         """Return what a listing shows."""
         return {"name": self.name, "display_name": self.display_name, "file": str(self.file)}
+
+
+def is_gone(path: Path) -> bool:
+    """Return whether nothing is at a path; where the system does not say, something may be."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
 
 
 def data_folder() -> Path:

@@ -7,6 +7,7 @@ import json
 import netrc
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -68,8 +69,8 @@ def hide(
     return {**_of_files(), **found} if found else {}
 
 
-def expect_one_login(words: Sequence[str], engines: Sequence[str]) -> None:
-    """Refuse a worker's command line with two logins for a host; name the `engines` that take it.
+def expect_one_login(words: Sequence[str]) -> None:
+    """Refuse a worker's command line with two logins for a host; conda 24.7.1 takes and hides them.
 
     Raises:
         LabError: `contains_login`.
@@ -77,8 +78,8 @@ def expect_one_login(words: Sequence[str], engines: Sequence[str]) -> None:
     try:
         hide([], [], [], list(words))
     except TwoLoginsError as error:
-        remedy = Remedy(", or ".join([ONE_LOGIN, *(f"add --engine {name}" for name in engines)]))
-        text = TWO_LOGINS.format(what=error)
+        other = ", or add --engine conda" if shutil.which("conda") else ""
+        text, remedy = TWO_LOGINS.format(what=error), Remedy(f"{ONE_LOGIN}{other}")
         raise LabError(text, ErrorCode.CONTAINS_LOGIN, remedy=remedy) from None
 
 

@@ -283,7 +283,9 @@ def direnv(activation: Activation, root: Path) -> str:
     for name in dict.fromkeys((*FOREIGN, *activation.variables)):
         value = activation.variables.get(_checked(name))
         lines.append(f"unset {name}" if value is None else f"export {name}={_from(root, value)}")
-    lines += [f"PATH_add {_from(root, str(path))}" for path in reversed(activation.path)]
+    for path in reversed(activation.path):
+        _expect_for_path(path)
+        lines.append(f"PATH_add {_from(root, str(path))}")
     for file in activation.scripts:
         if file.suffix == _BASH.suffix:
             place = _from(root, str(file))
@@ -348,11 +350,15 @@ def _scripts(shell: Shell, files: tuple[Path, ...]) -> list[str]:
 
 def _folder(shell: Shell, folder: Path) -> str:
     """Quote a folder for PATH; Git's bash on Windows has its own way to write one."""
-    if os.pathsep in str(folder):
-        text = f"PATH cannot hold {folder}, which has {os.pathsep!r} in its name."
-        remedy = Remedy("Move the project to another folder")
-        raise LabError(text, ErrorCode.SHELL_CANNOT_EXPRESS, remedy=remedy)
+    _expect_for_path(folder)
     quoted = shell.quote(str(folder))
     if WINDOWS and shell.suffix == ".sh":
         return f'"$(cygpath -u {quoted})"'
     return quoted
+
+
+def _expect_for_path(folder: Path) -> None:
+    if os.pathsep in str(folder):
+        text = f"PATH cannot hold {folder}, which has {os.pathsep!r} in its name."
+        remedy = Remedy("Move the project to another folder")
+        raise LabError(text, ErrorCode.SHELL_CANNOT_EXPRESS, remedy=remedy)

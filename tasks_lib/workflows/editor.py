@@ -183,11 +183,11 @@ def _carried_out(
     folder = chosen[0].place.parent
     try:
         folder.mkdir(exist_ok=True)
-        results = transaction.carry_out(
-            session, steps, watcher, manifests=[one.place for one in chosen]
-        )
     except OSError as error:
         raise files.unwritable(folder, error) from None
+    places = [one.place for one in chosen]
+    try:
+        results = transaction.carry_out(session, steps, watcher, manifests=places)
     finally:
         with contextlib.suppress(OSError):  # it has other files
             (session.project.root / SETTINGS).parent.rmdir()

@@ -58,12 +58,12 @@ def make(  # noqa: PLR0913 - each is one option
         text = f"{environment.where} has no {jupyter.PACKAGE}, which a kernel starts."
         remedy = Remedy("Add it", ("invoke", "deps.add", jupyter.PACKAGE, "--group", "dev"))
         raise LabError(text, ErrorCode.PROGRAM_NOT_FOUND, remedy=remedy)
-    folder = jupyter.of_user()
+    named = _named(session, name)
+    file = jupyter.of_user() / named / jupyter.FILE
     if inside:
         claims.refuse_frozen(environment)
-        folder = files.inside(activation.prefix, jupyter.of_environment(activation.prefix))
-    named = _named(session, name)
-    file = folder / named / jupyter.FILE
+        file = jupyter.of_environment(activation.prefix) / named / jupyter.FILE
+        files.inside(activation.prefix, file)
     _refuse_occupied(file, root)
     display = display_name or f"{session.project.pyproject.name or root.name} ({session.combo.id})"
     sourced: dict[str, str] = {}
@@ -109,7 +109,7 @@ def _refuse_occupied(file: Path, root: Path) -> None:
     if not os.path.lexists(file):
         return
     for one in jupyter.listed(file.parents[1]):
-        if one.file == file and (one.is_of(root) or not one.project.exists()):
+        if one.file == file and (one.is_of(root) or one.is_orphan):
             return
     name = file.parent.name
     text = f"Jupyter has another kernel {name!r} already: {file}."

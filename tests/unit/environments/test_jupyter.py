@@ -113,3 +113,11 @@ def test_variables_of_a_kernel(sourced: dict[str, str], path: str) -> None:
         "PRICE": "$$6",
         "PATH": path,
     }
+
+
+def test_gone(tmp_path: Path) -> None:
+    assert jupyter.is_gone(tmp_path / "none")
+    (tmp_path / "file").touch()
+    assert jupyter.is_gone(tmp_path / "file" / "inside")
+    assert not jupyter.is_gone(tmp_path / ("x" * 300))
+    assert not jupyter.is_gone(tmp_path)

@@ -110,15 +110,21 @@ def test_secrets_leave_the_channel_of_a_spec(spec: str, shown: str, mirrors: lis
         "a spec's": (["https://ada:one@h.example/a", "--spec=https://two@h.example/b::x"], True),
     },
 )
-def test_two_logins_of_a_host_are_refused(words: list[str], *, refused: bool) -> None:
-    """Rattler's store of logins goes by the host (py-rattler 0.28)."""
+def test_two_logins_of_a_host_are_refused(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, refused: bool
+) -> None:
+    """Rattler's store of logins goes by the host (py-rattler 0.28); conda has one for a channel."""
     if not refused:
-        rattler_secrets.expect_one_login(words, ["conda"])
+        rattler_secrets.expect_one_login(words)
         return
     with pytest.raises(LabError) as caught:
-        rattler_secrets.expect_one_login(words, ["conda"])
+        rattler_secrets.expect_one_login(words)
     error = caught.value
     assert (error.code, error.exit_code) == (ErrorCode.CONTAINS_LOGIN, ExitCode.BAD_REQUEST)
     assert "h.example" in error.message
-    assert error.remedy.text.endswith(", or add --engine conda")
+    assert error.remedy.text.endswith("in the conda file")
+    (tmp_path / "conda").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(LabError, match="add --engine conda"):
+        rattler_secrets.expect_one_login(words)
     assert not re.search("ada|bob|one@|two@", str(error))
