@@ -36,7 +36,7 @@ _BOUNDS = Bounds(8 << 20, 400_000)
 _OURS = "mlops-lab"
 _HEAD = f"""\
 # The lock of conda's packages: written by 'invoke deps.lock', and not to be edited.
-# {NAME} of conda-lock, version 1. conda-lock install, mamba and micromamba read it too.
+# {NAME} of conda-lock, version 1: conda-lock, micromamba, and conda with conda-lockfiles read it.
 """
 _ADDRESS = re.compile(r"[a-z][a-z0-9+]*://")
 #: what the names of packages are made of, by conda's proposal CEP 26, and a version's epoch
@@ -265,7 +265,8 @@ class CondaLock:
             "channels": channels,
             "platforms": list(self.platforms),
             "sources": [source],
-            "custom_metadata": {_OURS: inputs.text},
+            # conda-lockfiles 0.2.2 refuses custom metadata that do not say by whom
+            "custom_metadata": {"created_by": _OURS, _OURS: inputs.text},
         }
         ordered = sorted(self.packages, key=lambda one: (one.name, one.platform))
         data = {"version": 1, "metadata": meta, "package": [one.as_dict() for one in ordered]}

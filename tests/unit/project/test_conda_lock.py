@@ -45,6 +45,14 @@ def test_lock_of_conda_lock_is_read_and_written_as_conda_lock_does() -> None:
     assert _packages(lock.text("conda.yml")) == _packages(REAL)
 
 
+def test_lock_of_conda_with_its_plugin_for_locks_is_read_too() -> None:
+    """Written by conda 26.7.1 with conda-lockfiles 0.2.2 of the environment of the other lock."""
+    text = (_RESOURCES / "conda-lockfiles-0.2.2.yml").read_text("utf-8")
+    lock = CondaLock.parse(text)
+    assert (lock.platforms, lock.inputs) == (("linux-64",), None)
+    assert lock.of("linux-64") == CondaLock.parse(REAL).of("linux-64")
+
+
 def test_record_is_what_an_installer_needs() -> None:
     assert CondaLock.parse(REAL).of("linux-64")["tiny-tool"].record() == {
         "name": "tiny-tool",
@@ -66,6 +74,8 @@ def test_lock_of_ours_is_valid_and_says_what_it_was_solved_from() -> None:
     lock = CondaLock(("linux-64",), here, _INPUTS)
     text = lock.text("conda.yml")
     jsonschema.validate(yaml.safe_load(text), _SCHEMA)
+    # conda-lockfiles 0.2.2: "missing required field 'metadata.custom_metadata.created_by'"
+    assert yaml.safe_load(text)["metadata"]["custom_metadata"]["created_by"] == "mlops-lab"
     assert CondaLock.parse(text) == lock
     # another program may renew it and keep what is recorded there
     renewed = text.replace(_INPUTS.digest("linux-64"), "0" * 64)
