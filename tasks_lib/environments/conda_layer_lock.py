@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tasks_lib.environments import conda_explicit, conda_health
 from tasks_lib.environments.conda_engines import Rattler
 from tasks_lib.environments.conda_platforms import here
-from tasks_lib.errors import ErrorCode, LabError
+from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import failures, files, shell_words
 from tasks_lib.execution.plan import Installs, Step, Writes
 from tasks_lib.project import conda_lock
@@ -165,14 +165,13 @@ class CondaLayerLock:
         pythons = "|".join(filter(None, map(str, self.project.pyproject.pythons())))
         if pythons:
             words.append(f"--limit=python {pythons}")
+        words += [f"--drop={name}" for name in upgrade or ()]
+        is_kept = upgrade != []
         prefix = None
-        if upgrade == []:
-            pass
-        elif lock is None:
-            prefix = self.environment.prefix if self.environment.exists() else None
-        else:
+        if is_kept and lock:
             words.append(f"--description={self.path}")
-            words += [f"--drop={name}" for name in upgrade or ()]
+        elif is_kept and self.environment.exists():
+            prefix = self.environment.prefix
         engine = Rattler(sys.executable, self.project.options)
         return Step(
             STEP,
@@ -226,6 +225,10 @@ class CondaLayerLock:
         return self._linking(lambda: [one.record() for one in self.pending()], make, new=False)
 
     def _renewal(self) -> tuple[Step, ...]:
+        if here() not in self._platforms(None):
+            text = f"platforms in [tool.mlops-lab] leaves out {here()}, which this machine is."
+            remedy = Remedy(f"Add {here()} to platforms in {PYPROJECT}")
+            raise LabError(text, ErrorCode.OTHER_PLATFORM, file=PYPROJECT, remedy=remedy)
         return (self.step(),) if self.outdated else ()
 
     def _records(self) -> list[dict[str, Any]]:

@@ -48,7 +48,8 @@ async def solve(
         for found in await reader.query(channels, subdirs, exact, recursive=False):
             locked += [one for one in found if without_logins(one.url, tokens=True) in kept]
     if options.prefix and platform == str(rattler.Subdir.current()):
-        locked += installed(options.prefix)
+        there = installed(options.prefix)
+        locked += [one for one in there if one.name.normalized not in options.drop]
     records = await rattler.solve(
         channels,
         specs,

@@ -57,10 +57,20 @@ def lock(session: Session, watcher: Watcher, *, layer: str = "", dry_run: bool =
 
 
 def renewal(session: Session, packages: Sequence[str]) -> list[Step]:
-    """Return the steps that renew the lock of the layer's own packages, and install that."""
+    """Return the steps that renew the lock of the layer's own packages, and install that.
+
+    Raises:
+        LabError: One of `packages` is not among them.
+    """
     own = session.environment.layer_lock
     if own is None:
         return []
+    known = {*own.locked(), *session.environment.packages()}
+    for name in packages:
+        if name not in known:
+            text = f"Neither {own.path.name} nor the environment has a package {name!r}."
+            remedy = meant(name, known, Remedy("Correct --package"))
+            raise LabError(text, ErrorCode.UNKNOWN_PACKAGE, remedy=remedy)
     return [own.step(packages), *guard.creation(session, own.installation())]
 
 

@@ -44,6 +44,10 @@ def update_dependencies(  # noqa: PLR0913 - each flag is one option
     names = list(packages)
     if layer != PYTHON:
         locking.expect_layer(session, layer)
+        if group:
+            text = f"--group does not apply to the lock of the {layer} layer."
+            remedy = Remedy("Leave out --layer or --group")
+            raise LabError(text, ErrorCode.NOT_SUPPORTED, remedy=remedy)
         before = _conda_versions(session)
         answer = change(session, watcher, locking.renewal(session, names), dry_run=dry_run)
         return answer if dry_run else _with_conda(session, answer, before)

@@ -245,5 +245,8 @@ def test_platforms_are_locked_together_each_with_its_own_packages(
         "of linux-64",
         "of win-64",
     ]
+    elsewhere = PLATFORMS.replace(here(), "win-arm64")
+    with pytest.raises(LabError, match=f"leaves out {here()}, which this machine is"):
+        Conda(project(PYPROJECT + elsewhere, conda=conda)).creation()
     fewer = Conda(project(pyproject.replace(', "win-64"', ""), conda=conda))
     assert fewer.layer_lock.faults() == ["it has win-64, which is not wanted"]
