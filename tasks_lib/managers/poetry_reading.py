@@ -12,12 +12,13 @@ import re
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
+from tasks_lib.errors import LabError
 from tasks_lib.execution import files
 from tasks_lib.execution.known import known
 from tasks_lib.managers import locks
 from tasks_lib.managers.poetry_check import CHANGED, CONFIG_POETRY, members_behind
 from tasks_lib.managers.poetry_tables import dependency_tables
-from tasks_lib.project.manifests import PYPROJECT, read_text
+from tasks_lib.project.manifests import PYPROJECT, read_text, read_toml
 from tasks_lib.results import Status
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def _by_schema(pyproject: PyProject, *, strict: bool) -> dict[str, list[str]]:
 
 def _refusals(pyproject: PyProject) -> list[str]:
     """Say what Poetry refuses beside what its schemas do."""
-    found = [*_bad_requirements(pyproject)]
+    found = [*_bad_requirements(pyproject), *_bad_sources(pyproject)]
     if not found:
         found += _refused_package(pyproject) + _missing_license(pyproject)
     if read_text(pyproject.path, bom=True).startswith(_MARK):
@@ -124,12 +125,24 @@ def _refused_package(pyproject: PyProject) -> list[str]:
 
 
 def _missing_license(pyproject: PyProject) -> list[str]:
-    """Name the license's file where it does not exist; what lies elsewhere is not looked at."""
-    declared, root = pyproject.table("project").get("license"), pyproject.path.parent
+    declared = pyproject.table("project").get("license")
     name = declared.get("file") if isinstance(declared, dict) else None
-    if not isinstance(name, str) or not files.leads_inside(root, root / name):
-        return []
-    return [] if _is_own_file(root, name) else [f"The license's file does not exist: {name}"]
+    if isinstance(name, str) and name and _is_missing(pyproject.path.parent, name):
+        return [f"The license's file does not exist: {name}"]
+    return []
+
+
+def _bad_sources(pyproject: PyProject) -> Iterator[str]:
+    """Name the sources that Poetry makes no repository of."""
+    declared = pyproject.table("tool", "poetry").get("source")
+    known = set()
+    for source in declared if isinstance(declared, list) else ():
+        name = str(source.get("name")).lower() if isinstance(source, dict) else ""
+        if name and (name == "pypi") is ("url" in source):
+            yield f"The source {name} has {'a' if name == 'pypi' else 'no'} url."
+        if name in known:
+            yield f"There are two sources {name}."
+        known.add(name)
 
 
 def _bad_requirements(pyproject: PyProject) -> Iterator[str]:
@@ -139,8 +152,9 @@ def _bad_requirements(pyproject: PyProject) -> Iterator[str]:
     for entry in _declared(pyproject):
         if not _is_requirement(entry):
             yield f"{entry!r} is not a requirement."
-    for table in dependency_tables(pyproject):
-        for name, value in table.items():
+    of_builds = pyproject.table("tool", "poetry", "build-constraints").values()
+    for table in (*dependency_tables(pyproject), *of_builds):
+        for name, value in table.items() if isinstance(table, dict) else ():
             version = value.get("version", "*") if isinstance(value, dict) else value
             if isinstance(version, str):
                 try:
@@ -179,15 +193,17 @@ def _missing_readme(project: Project) -> Iterator[str]:
     declared.append(readme.get("file") if isinstance(readme, dict) else readme)
     for value in declared:
         for name in value if isinstance(value, list) else [value]:
-            if isinstance(name, str) and not _is_own_file(project.root, name):
+            if isinstance(name, str) and _is_missing(project.root, name):
                 yield f"Declared README file does not exist: {name}"
 
 
-def _is_own_file(root: Path, name: str) -> bool:
+def _is_missing(root: Path, name: str) -> bool:
+    """Return whether nothing has this name; what lies outside of the project is not looked at."""
+    path = root / name
     try:
-        return files.leads_inside(root, root / name) and (root / name).is_file()
+        return not name or (files.leads_inside(root, path) and not path.exists())
     except (OSError, ValueError):  # a name that no file can have
-        return False
+        return True
 
 
 def _classifiers(pyproject: PyProject) -> tuple[list[str], list[str]]:
@@ -260,6 +276,12 @@ def _refused(pyproject: PyProject) -> str:
         faults = [*_by_schema(pyproject, strict=False)["errors"], *_refusals(pyproject)]
         if faults:
             return f"Poetry cannot read {PYPROJECT}."
+    settings = pyproject.path.with_name("poetry.toml")
+    try:
+        if settings.is_file():
+            read_toml(settings)
+    except LabError as error:
+        return f"Poetry cannot read its settings: {error.message}"
     wanted = pyproject.table("tool", "poetry").get("requires-poetry")
     try:
         is_other = wanted and not parse_constraint(wanted).allows(Version.parse(__version__))

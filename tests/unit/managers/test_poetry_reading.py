@@ -113,6 +113,38 @@ _UNREAD = "Poetry cannot read pyproject.toml."
             Status.SKIP,
             _UNREAD,
         ),
+        "a source without an address": (
+            POETRY + '[[tool.poetry.source]]\nname = "x"\n',
+            POETRY_LOCK,
+            Status.SKIP,
+            _UNREAD,
+        ),
+        "two sources of a name": (
+            POETRY
+            + '[[tool.poetry.source]]\nname = "x"\nurl = "https://x.invalid/"\n'
+            + '[[tool.poetry.source]]\nname = "X"\nurl = "https://y.invalid/"\n',
+            POETRY_LOCK,
+            Status.SKIP,
+            _UNREAD,
+        ),
+        "an address for the index": (
+            POETRY + '[[tool.poetry.source]]\nname = "PyPI"\nurl = "https://x.invalid/"\n',
+            POETRY_LOCK,
+            Status.SKIP,
+            _UNREAD,
+        ),
+        "a source": (
+            POETRY + '[[tool.poetry.source]]\nname = "x"\nurl = "https://x.invalid/"\n',
+            POETRY_LOCK,
+            Status.FAIL,
+            CHANGED,
+        ),
+        "a constraint of builds": (
+            POETRY + '[tool.poetry.build-constraints.six]\nsetuptools = "one"\n',
+            POETRY_LOCK,
+            Status.SKIP,
+            _UNREAD,
+        ),
         "an unknown key": (
             POETRY.replace("package-mode", "colour = 3\npackage-mode"),
             POETRY_LOCK,
@@ -209,8 +241,18 @@ def test_members(project: MakeProject, member: str, locked: str, *, is_behind: b
 
 def test_what_lies_elsewhere_is_not_looked_at(project: MakeProject) -> None:
     made = project(
-        POETRY.replace("[project]", '[project]\nlicense = {file = "../../LICENSE"}')
+        POETRY.replace("[project]", '[project]\nlicense = {file = "../../LICENSE"}').replace(
+            "package-mode", 'readme = ["../README.md", "docs.md"]\npackage-mode'
+        )
         + 'lib = {path = "../elsewhere"}\nother = {file = "../../a.whl"}\n'
     )
+    (made.root / "docs.md").mkdir()
     found = {one.status for one in Poetry(made).manifest_by_reading()}
     assert found == {Status.WARN}  # of the license's form
+
+
+def test_settings_that_poetry_cannot_read(project: MakeProject) -> None:
+    made = project(POETRY, files={"poetry.lock": POETRY_LOCK, "poetry.toml": "[x\n"})
+    fits, reason = Poetry(made).lock_by_reading()
+    assert fits is None
+    assert reason.startswith("Poetry cannot read its settings: poetry.toml is not valid TOML")
