@@ -20,6 +20,8 @@ from tasks_lib.execution import files
 from tasks_lib.project.manifests import unreadable
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from tasks_lib.cohort.base import HandIn
 
 #: the largest hand-in that is sent, in bytes
@@ -66,9 +68,16 @@ def _checkout(root: Path) -> bytes:
     """Return the files of a folder as a tar."""
     made = io.BytesIO()
     left = LARGEST
-    with tarfile.TarFile(fileobj=made, mode="w") as archive:
+    # tarfile's usual format takes longer
+    with tarfile.TarFile(fileobj=made, mode="w", format=tarfile.GNU_FORMAT) as archive:
         archive.addfile(_info(_TOP, tarfile.DIRTYPE))
-        for entry in walked(root, functools.partial(_is_left_out, root)):
+        names = functools.cache(functools.partial(_sent_names, root))  # once for each folder
+
+        def is_left_out(entry: os.DirEntry[str]) -> bool:
+            sent = names(entry.path[: -len(entry.name) - 1])
+            return entry.name == GIT or (sent is not None and entry.name not in sent)
+
+        for entry in walked(root, is_left_out):
             path = Path(entry.path)
             try:
                 part = _part(root, path, left)
@@ -117,17 +126,16 @@ def _target(link: Path) -> str:
     return os.path.relpath(os.path.realpath(link), os.path.realpath(link.parent))
 
 
-def _is_left_out(root: Path, entry: os.DirEntry[str]) -> bool:
-    """Return whether an entry is not sent: it is git's, or in a cache or an environment."""
-    path = Path(entry.path)
-    folder = path.parent
-    if entry.name == GIT or folder == root:
-        return entry.name == GIT
-    if folder.name == _HISTORY[0]:
-        return entry.name != _HISTORY[1]
-    if any(folder.joinpath(mark).exists() for mark in _MARKS):
-        return entry.name not in _MARKS
-    return folder.name in CACHE_NAMES
+def _sent_names(root: Path, folder: str) -> Container[str] | None:
+    """Return which entries of a folder are sent: few of a cache or an environment, else all."""
+    path = Path(folder)
+    if path == root:
+        return None
+    if path.name == _HISTORY[0]:
+        return _HISTORY[1:]
+    if any((path / mark).exists() for mark in _MARKS):
+        return _MARKS
+    return () if path.name in CACHE_NAMES else None
 
 
 def _too_large(path: Path) -> LabError:

@@ -24,6 +24,8 @@ RATE_GOAL, FASTER_GOAL = 100, 20
 #: the most memory over that of the smallest class, and the seconds of a second run
 FLAT_GOAL, AGAIN_GOAL = 1.2, 10
 _LOCKED = 100
+#: a class that takes no longer than to begin
+_FEW = 20
 #: `cohort.check` in the tool environment; then the most memory that the parent had, in KiB
 CHECK = """
 import sys
@@ -47,10 +49,10 @@ class Ran(NamedTuple):
     counts: dict[str, int]
 
 
-def run(folder: Path, store: Path, workers: int) -> Ran:
+def run(folder: Path, store: Path, workers: int, *, by: str = "--workers") -> Ran:
     """Check a class as a user does, in a process of its own."""
     argv = [sys.executable, "-I", "-c", CHECK, str(ROOT), str(folder)]
-    argv += ["--store", str(store), "--workers", str(workers)]
+    argv += ["--store", str(store), by, str(workers)]
     began = time.perf_counter()
     done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=store.parent)
     seconds = time.perf_counter() - began
@@ -69,6 +71,7 @@ def rows(sizes: Sequence[int], reviewed: int, runs: int, say: Callable[[str], No
         say("\n| a class | measured | goal |")
         say("| --- | --- | --- |")
         rate, missed = _speed(folder, sizes[len(sizes) // 2], runs, say)
+        _dask(folder, sizes[len(sizes) // 2], say)
         missed += _sizes(folder, sizes, say)
         if reviewed:
             missed += _review(folder, reviewed, rate, say)
@@ -101,6 +104,21 @@ def _speed(folder: Path, count: int, runs: int, say: Callable[[str], None]) -> t
     say(f"| {count}, locks of {_LOCKED}, one worker | {one:.0f}/s | |")
     say(f"| the same, two workers | {two:.0f}/s | {RATE_GOAL}/s |")
     return two, int(two < RATE_GOAL)
+
+
+def _dask(folder: Path, count: int, say: Callable[[str], None]) -> None:
+    """Measure what the pool and Dask need for a class: to begin, and for each repository."""
+    few = folder / "few"
+    class_of.write_class(few, _FEW, (_LOCKED, _LOCKED))
+    run(few, folder / "installed.db", 2, by="--dask")  # its environment is made once
+    for name, by in (("the pool", "--workers"), ("Dask", "--dask")):
+        begun, whole = (
+            run(made, folder / f"{made.name}{by}.db", 2, by=by).seconds
+            for made in (few, folder / "speed")
+        )
+        each = (whole - begun) / (count - _FEW)
+        told = f"{whole:.1f} s: {begun:.1f} s for {_FEW}, then {1000 * each:.1f} ms for each"
+        say(f"| {count} by two workers of {name} | {told} | |")
 
 
 def _sizes(folder: Path, sizes: Sequence[int], say: Callable[[str], None]) -> int:
