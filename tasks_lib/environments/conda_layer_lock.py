@@ -264,7 +264,7 @@ class CondaLayerLock:
             status = Status.SKIP if error.code is ErrorCode.NOT_SUPPORTED else Status.FAIL
             return [FRESH.of_unread(error, status)]
         try:
-            faults = list(self._faults(lock, elsewhere=elsewhere))
+            faults = list(dict.fromkeys(self._faults(lock, elsewhere=elsewhere)))
         except LabError as error:  # of the conda file, which `config` reports
             return [FRESH.of_error(Status.SKIP, error)]
         if faults:

@@ -291,7 +291,11 @@ async def solve(options: argparse.Namespace) -> int:
     specs = [await meant(rattler.MatchSpec(text), options, reader) for text in options.spec]
     found = {}
     for platform in options.subdir:
-        found[platform] = await rattler_locks.solve(options, reader, specs, platform)
+        try:
+            found[platform] = await rattler_locks.solve(options, reader, specs, platform)
+        except SolverError as error:
+            text = f"for {platform}: {error}"
+            raise SolverError(text) from None
         say(f"solved for {platform}: {len(found[platform])} packages")
     sys.stdout.write(json.dumps(found))
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks_lib.cohort.examining import Wanted, examine
@@ -13,7 +14,6 @@ from tests.cases import cases
 
 if TYPE_CHECKING:
     import io
-    from pathlib import Path
 
     import pytest
 
@@ -41,6 +41,7 @@ content-hash = "b071aca7d2ba5ddb76e304ab97263e308b696defdb85f43dc73c8166efa9dcdc
 """
 GONE = "It cannot be told without a valid pyproject.toml."
 SOUND = {"pyproject.toml": POETRY, "poetry.lock": POETRY_LOCK}
+CONDA_LOCK = (Path(__file__).parents[2] / "resources/conda-lock-4.0.3.yml").read_text("utf-8")
 CONDA = "name: demo\nchannels: [conda-forge]\ndependencies: [python=3.12]\n"
 
 
@@ -69,6 +70,14 @@ def _faults(root: Path, files: dict[str, str], wanted: Wanted | None = None) -> 
                 "lock.fresh": "poetry.lock is damaged: poetry.lock is not valid TOML: "
                 "Invalid statement (at line 1, column 1)."
             },
+        ),
+        "a stale lock of conda's": (
+            {**SOUND, "conda.yml": CONDA.replace("3.12", "3.13"), "conda-lock.yml": CONDA_LOCK},
+            {"lock.conda": "conda-lock.yml is stale: nothing in it is python=3.13."},
+        ),
+        "a damaged lock of conda's": (
+            {**SOUND, "conda.yml": CONDA, "conda-lock.yml": "version: 1\n"},
+            {"lock.conda": "conda-lock.yml is not a lock of conda-lock's: KeyError('metadata')."},
         ),
         "no TOML": (
             {"pyproject.toml": "[project\n"},
@@ -105,6 +114,7 @@ def test_faults(tmp_path: Path, files: dict[str, str], expected: dict[str, str])
 
 def test_a_sound_hand_in_passes(tmp_path: Path) -> None:
     assert _faults(tmp_path, SOUND) == {}
+    assert _faults(tmp_path, {"conda.yml": CONDA, "conda-lock.yml": CONDA_LOCK}) == {}
 
 
 def test_neither_a_project_above_nor_the_machine_counts(

@@ -245,6 +245,10 @@ def test_platforms_are_locked_together_each_with_its_own_packages(
         "of linux-64",
         "of win-64",
     ]
+    nowhere = Conda(project(pyproject, conda=conda.replace("gpu]", "gpu=2.0]"))).layer_lock.step()
+    assert nowhere.command
+    said = process.run(nowhere.command).said
+    assert "cannot be solved: for osx-arm64: " in said
     elsewhere = PLATFORMS.replace(here(), "win-arm64")
     with pytest.raises(LabError, match=f"leaves out {here()}, which this machine is"):
         Conda(project(PYPROJECT + elsewhere, conda=conda)).creation()
