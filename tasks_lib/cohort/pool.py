@@ -9,6 +9,7 @@ import concurrent.futures
 import contextlib
 import multiprocessing
 import os
+import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 _WAITING = 4
 #: a worker ends after so many repositories: what they left in its memory goes with it
 _REPOSITORIES = 2000
+#: the longest folder for temporary files, in bytes, in which the socket of Python's server of
+#: processes can be: its whole path has at most 103 bytes on macOS, and 107 on Linux
+_LONGEST = 70
 #: what takes a worker half a second to import, unless the process has it that it is forked from;
 #: then those of Poetry's own copies that it imports late: a worker does not get the path to them
 _IMPORTED = ["poetry.factory", "poetry.packages.locker", "trove_classifiers", "yaml"]
@@ -71,8 +75,9 @@ def examined(
 
 def started(limits: Settings) -> ProcessPool:
     """Return a pool of processes."""
-    context = multiprocessing.get_context("spawn" if os.name == "nt" else "forkserver")
-    if os.name != "nt":
+    has_server = os.name != "nt" and len(os.fsencode(tempfile.gettempdir())) <= _LONGEST
+    context = multiprocessing.get_context("forkserver" if has_server else "spawn")
+    if has_server:
         context.set_forkserver_preload(_IMPORTED)
     return _Pool(
         max_workers=limits.workers,

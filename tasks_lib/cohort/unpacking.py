@@ -87,7 +87,10 @@ def folder_of(hand_in: HandIn, scratch: Path | None = None) -> Iterator[Path]:
         with file_lock.taken(str(made / _LOCK), "unpack", lambda _: None):
             root = made / "files"
             root.mkdir()
-            yield unpacked(path, root)
+            try:
+                yield unpacked(path, root)
+            finally:
+                shutil.rmtree(root, ignore_errors=True)  # no files without the lock
     finally:
         shutil.rmtree(made, ignore_errors=True)
 

@@ -186,23 +186,6 @@ def test_one_submission_is_graded(lab: Lab, course: Path) -> None:
     assert broken.error()["code"] == "tool_failed"
 
 
-def test_killed_at_any_moment_nothing_is_lost_and_nothing_is_there_twice(
-    lab: Lab, course: Path
-) -> None:
-    for number in range(120):
-        shutil.copytree(course / "hand ins" / "ada", course / "many" / f"s{number:03}")
-    argv = lab.argv("cohort.check", "many", json=True)
-    for moment in (0.6, 0.9, 1.2, 1.5):
-        child = lab.start(argv, cwd=course)
-        time.sleep(moment)
-        child.send_signal(signal.SIGKILL)
-        child.communicate(timeout=60)
-    last = lab("cohort.check", "many", cwd=course)
-    assert last.data["cohort"]["pass"] == 120
-    shown = lab("cohort.show", "s007", cwd=course)
-    assert len(shown.data["checked"]) == 1
-
-
 def test_ctrl_c_ends_soon_and_leaves_a_store(lab: Lab, course: Path) -> None:
     for number in range(400):
         shutil.copytree(course / "hand ins" / "ada", course / "many" / f"s{number:03}")
@@ -211,9 +194,11 @@ def test_ctrl_c_ends_soon_and_leaves_a_store(lab: Lab, course: Path) -> None:
     while not store.exists():
         time.sleep(0.05)
     time.sleep(0.5)
-    os.kill(child.pid, signal.SIGINT)
+    began = time.monotonic()
+    os.killpg(child.pid, signal.SIGINT)  # as a terminal does
     out, err = child.communicate(timeout=60)
     assert child.returncode == 130, out + err
+    assert time.monotonic() - began < 5  # alone on a machine it is less than one
     assert lab("cohort.status", cwd=course).data["cohort"]["repositories"] == 400
 
 
@@ -249,6 +234,14 @@ def test_workers_that_are_still_starting_end_without_a_word(lab: Lab, course: Pa
     answer = lab.run(argv, cwd=course)
     assert answer.code == 1
     expect_no_traceback(answer)
+
+
+def test_the_folder_for_temporary_files_may_have_a_long_path(lab: Lab, course: Path) -> None:
+    long = course / ("x" * 90)
+    long.mkdir()
+    argv = lab.argv("cohort.check", "hand ins", json=True)
+    answer = lab.run(argv, cwd=course, env={"TMPDIR": str(long)})
+    assert answer.data["cohort"]["pass"] == 2, answer
 
 
 def test_what_was_typed_wrongly_is_one_error(lab: Lab, course: Path) -> None:
