@@ -27,6 +27,7 @@ SUBMITTED = "submitted"
 ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
 #: what macOS puts beside the folders of an archive
 _NO_HAND_IN = ("__MACOSX",)
+#: `roster.schema.json` explains each
 _COLUMNS = ("id", "source", "ref", "due", "name", "email", "project")
 _REQUIRED = _COLUMNS[:2]
 #: git takes all for an address that has a colon before its first slash; one letter is a drive
@@ -118,11 +119,11 @@ def _left_out(entry: os.DirEntry[str], id_: str, *, archive: bool) -> str:
 
 def _in_roster(path: Path) -> Iterator[HandIn]:
     """Yield a hand-in for each row of a roster."""
-    rows = _rows(path)
-    line, names = next(rows, (1, []))
+    every = rows(path)
+    line, names = next(every, (1, []))
     columns = _columns(path, line, names)
     lines: dict[str, int] = {}
-    for line, row in rows:
+    for line, row in every:
         if len(row) > len(names) and any(row[len(names) :]):
             text = f"The row has {len(row)} values, and the first row names {len(names)} columns."
             raise invalid(text, path, line, "Put quotes around a value with a comma or semicolon")
@@ -142,8 +143,13 @@ def _in_roster(path: Path) -> Iterator[HandIn]:
         raise invalid(text, path, advice="Write a row for each repository: id, source")
 
 
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield each row that is not empty, with its first line."""
+def rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield each row of a CSV file that is not empty, with its first line.
+
+    Raises:
+        LabError: It cannot be read, or is no CSV.
+
+    """
     text = read_text(path, str(path))
     head = text.partition("\n")[0]
     delimiter = ";" if head.count(";") > head.count(",") else ","
@@ -155,7 +161,7 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
                 yield line, row
             line = reader.line_num + 1
     except csv.Error as error:
-        why = f"The roster is not valid CSV: {error}."
+        why = f"{path.name} is not valid CSV: {error}."
         advice = 'A quote inside of a value is written twice: "a ""b"" c"'
         raise invalid(why, path, line, advice) from None
 

@@ -18,7 +18,6 @@ from tasks_lib.session import combos
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_SCHEMA = Path(__file__).with_name("cohort.schema.json")
 #: the keys whose values are paths, from the file's folder
 _PATHS = ("roster", "folder", "store", "checks")
 #: what a row of the rubric is about
@@ -238,9 +237,10 @@ def _expect_row(file: PyProject, number: int, table: Mapping[str, Any]) -> None:
         raise _wrong(file, text, path, advice)
 
 
-def schema() -> dict[str, Any]:
-    """Return the JSON schema of the file."""
-    found: dict[str, Any] = json.loads(_SCHEMA.read_text(encoding="utf-8"))
+def schema(name: str = "cohort") -> dict[str, Any]:
+    """Return the JSON schema of the file, or of a row of the `roster`."""
+    path = Path(__file__).with_name(f"{name}.schema.json")
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
 
 

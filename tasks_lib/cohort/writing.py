@@ -43,6 +43,7 @@ class Export:
     maximum: str = ""
     identifier: str = ""
     pseudonyms: str = ""
+    into: str = ""
 
     def settings(self, title: str) -> exports.Settings:
         """Return what the course system has to know.
@@ -57,7 +58,8 @@ class Export:
             text = f"--maximum must be a number of points, and it is {self.maximum!r}."
             remedy = Remedy("Use a number, such as --maximum 10")
             raise LabError(text, ErrorCode.INVALID_OPTION, remedy=remedy) from None
-        return exports.Settings(self.title or title, self.number, maximum, self.identifier)
+        into = Path(self.into) if self.into else None
+        return exports.Settings(self.title or title, self.number, maximum, self.identifier, into)
 
 
 def report(store: str, to: str, file: str, table: str) -> Answer:

@@ -101,6 +101,7 @@ def report(
         "number": "the assignment's id in Canvas",
         "maximum": "the most points that the assignment has there; else the rubric's",
         "identifier": "the column of Canvas or Moodle that the ids of the roster are",
+        "into": "Moodle's offline grading worksheet, as downloaded: a filled copy is written",
         "pseudonyms": _PSEUDONYMS,
         "store": _STORE,
     },
@@ -114,13 +115,14 @@ def export(
     number: str = "",
     maximum: str = "",
     identifier: str = "",
+    into: str = "",
     pseudonyms: str = "",
     store: str = "",
 ) -> Answer:
     """Write the grades of a class as a course system reads them."""
     from tasks_lib.cohort.writing import Export, export
 
-    asked = Export(to, folder, title, number, maximum, identifier, pseudonyms)
+    asked = Export(to, folder, title, number, maximum, identifier, pseudonyms, into)
     return export(store, asked)
 
 

@@ -140,6 +140,11 @@ def test_what_is_written_of_a_class(lab: Lab, course: Path) -> None:
         "dan is left out"
     ]
     assert len(list((course / "cohort-gradescope").iterdir())) == 3
+    head = "Identifier,ID number,Grade,Maximum Grade,Last modified (grade)\n"
+    (course / "w.csv").write_text(f"{head}Participant 7,cleo,,10,-\n")
+    lab.ok("cohort.export", "--to", "moodle", "--into", "w.csv", "--project", str(course))
+    filled = (course / "cohort-moodle" / "w.csv").read_text().splitlines()
+    assert filled == [head.strip(), "Participant 7,cleo,6,10,-"]
     lab.ok("cohort.feedback", "--folder", "pages", "--project", str(course))
     assert len(list((course / "pages").glob("*.md"))) == 4
     secret = course / "whose.json"

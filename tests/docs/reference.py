@@ -72,6 +72,7 @@ def written() -> dict[Path, str]:
         "reference/json.md": _json(),
         "reference/configuration.md": _configuration(),
         "reference/cohort-toml.md": _cohort_toml(),
+        "reference/roster.md": _roster(),
         "reference/variables.md": _variables(),
         "reference/tool-variables.md": _tool_variables(),
         "explanation/trust.md": _trust(),
@@ -216,6 +217,16 @@ def _cohort_toml() -> str:
             head = f"[[{name}]]" if "items" in value else f"[{name}]"
             blocks += [f"## {head}", value["description"], _keys_of_toml(table["properties"])]
     return "\n\n".join(blocks)
+
+
+def _roster() -> str:
+    """Return the table of the columns."""
+    schema = settings.schema("roster")
+    rows = []
+    for name, value in schema["properties"].items():
+        needed = "needed" if name in schema["required"] else ""
+        rows.append((_code(name), value["title"], needed, value["description"]))
+    return _table(("column", "value", "", "meaning"), rows)
 
 
 def _keys_of_toml(properties: Mapping[str, Any]) -> str:

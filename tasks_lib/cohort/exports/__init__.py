@@ -35,6 +35,8 @@ EXPORTS = (
 )
 #: those whose container grades one submission: they have `one(graded, settings) -> str`
 SINGLE = ("gradescope", "prairielearn", "classroom50")
+#: those that make a worksheet, which is filled
+WORKSHEETS = ("moodle",)
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ class Settings:
 
     `title` is the assignment's name there, and for check50 its slug. `number` is its id in Canvas.
     `maximum` is the most points that it has there, where that is not the rubric's own. `identifier`
-    is the column for Canvas or Moodle that the ids of the roster are. `visibility` is a word of
+    is the column for Canvas or Moodle that the ids of the roster are. `worksheet` is a file that
+    Moodle made and that is filled. `visibility` is a word of
     Gradescope. `identity` is what Classroom 50 knows a result by: see `classroom50.VARIABLES`; a
     column of the roster of such a name goes before it.
     """
@@ -52,6 +55,7 @@ class Settings:
     number: str = ""
     maximum: float | None = None
     identifier: str = ""
+    worksheet: Path | None = None
     visibility: str = "visible"
     identity: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -72,6 +76,9 @@ def export(name: str, graded: Sequence[Graded], settings: Settings) -> Exported:
 
     """
     files: Callable[..., Exported] = _module(name, EXPORTS).files
+    if settings.worksheet and name not in WORKSHEETS:
+        text = f"{name} has no worksheet that could be filled; {', '.join(WORKSHEETS)} has."
+        raise LabError(text, ErrorCode.WRONG_SETTING, remedy=Remedy("Leave out --into"))
     return files(presentable(graded), settings)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks_lib.cohort.exports import Exported, cells
+from tasks_lib.cohort.exports import Exported, cells, moodle_worksheet
 from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 
 if TYPE_CHECKING:
@@ -24,7 +24,9 @@ _MOST = 100
 
 
 def files(graded: Sequence[Graded], settings: Settings) -> Exported:
-    """Return `moodle.csv`: the student, the grade, and a feedback of one line."""
+    """Return `moodle.csv`: the student, the grade, and a feedback of one line; or the worksheet."""
+    if settings.worksheet:
+        return moodle_worksheet.filled(graded, settings, settings.worksheet)
     title = cells.expect_title(settings.title)
     own = settings.identifier or _IDS[0]
     if own not in _IDS:

@@ -213,6 +213,114 @@ def test_moodle_takes_at_most_100_points() -> None:
     assert list(moodle(text)) == [("ada", "75")]
 
 
+#: as `assign_grading_table` of Moodle 4 makes it for a user whose language is English
+WORKSHEET = """\
+\ufeffIdentifier,"Full name","ID number","Email address",Status,Grade,"Maximum grade",\
+"Grade can be changed","Last modified (submission)","Last modified (grade)","Feedback comments"
+"Participant 101","Lovelace, Ada",m-1,Ada@uni.example,"Submitted for grading",,10.00,\
+Yes,"Friday, 27 November 2026, 9:00 PM",-,
+"Participant 102","=HYPERLINK(1)",m-2,bob@uni.example,"Submitted for grading",3.00,10.00,\
+Yes,-,"Saturday, 28 November 2026, 9:00 PM","See me, ""Bob""."
+"Participant 103",Cyd,m-3,cyd@uni.example,"No submission",,10.00,No,-,-,
+"Participant 104",Dan,m-4,dan@uni.example,"No submission",,10.00,Yes,-,-,
+"""
+
+
+def plain(text: str) -> list[list[str]]:
+    """Return the rows; Moodle's own `-` is none that `rows` takes."""
+    return list(csv.reader(io.StringIO(text, newline=""), strict=True))
+
+
+def worksheet(text: str) -> dict[str, tuple[str, str]]:
+    """Return grade and comment of each participant, as `importgradeslib.php` reads them."""
+    head, *others = plain(text)
+    at = [head.index(name) for name in ("Identifier", "Grade", "Feedback comments")]
+    assert "Last modified (grade)" in head
+    found = {}
+    for row in others:
+        identifier, grade, comment = (row[column] for column in at)
+        assert identifier.startswith("Participant ")
+        found[identifier.removeprefix("Participant ")] = (grade, comment)
+    return found
+
+
+@cases(
+    "ids, emails, identifier",
+    {
+        "the addresses": (("ada", "bob", "cyd"), ("ADA@uni.example", "bob@uni.example", ""), ""),
+        "the ID numbers": (("m-1", "m-2", "m-3"), ("", "", ""), ""),
+        "the folders of Moodle's archive": (
+            ("Ada_101_assignsubmission_file_", "B C_102_assignsubmission_file_", "x"),
+            ("", "", ""),
+            "",
+        ),
+        "as asked": (("101", "102", "m-3"), ("", "", ""), "id"),
+    },
+)
+def test_the_worksheet_of_moodle_is_filled(
+    tmp_path: Path, ids: tuple[str, ...], emails: tuple[str, ...], identifier: str
+) -> None:
+    path = tmp_path / "Grades.csv"
+    path.write_text(WORKSHEET, encoding="utf-8")
+    class_ = [replace(graded(id_), maximum=10) for id_ in ids]
+    for number, email in enumerate(emails):
+        hand_in = replace(class_[number].hand_in, email=email)
+        class_[number] = replace(class_[number], hand_in=hand_in)
+    class_[1] = replace(class_[1], marks=(Mark("a<b", 0, 1, "no"),))
+    class_.append(graded("nobody", score=None))
+    exported = export("moodle", class_, Settings(identifier=identifier, worksheet=path))
+    (name,) = exported.texts
+    assert name == "Grades.csv"
+    found = worksheet(exported.texts[name])
+    assert found["101"][0] == "7.5"
+    assert found["101"][1]
+    assert found["102"] == ("7.5", 'See me, "Bob".')  # what somebody wrote stays
+    assert (found["103"], found["104"]) == (("", ""), ("", ""))
+    assert {*exported.left_out} == {ids[2], "nobody"}
+    before, after = plain(WORKSHEET.lstrip("\ufeff")), plain(exported.texts[name])
+    assert [row[2:5] + row[6:10] for row in after] == [row[2:5] + row[6:10] for row in before]
+    assert after[2][1] == "'=HYPERLINK(1)"
+
+
+def test_a_comment_in_the_worksheet_is_no_html(tmp_path: Path) -> None:
+    path = tmp_path / "w.csv"
+    path.write_text(WORKSHEET, encoding="utf-8")
+    one = replace(graded("m-4"), maximum=10, marks=(Mark("a<b", 0, 1, "<script>"),))
+    exported = export("moodle", [one], Settings(worksheet=path))
+    assert worksheet(exported.texts["w.csv"])["104"] == ("7.5", "a&lt;b: &lt;script&gt;")
+
+
+@cases(
+    "old, new, said",
+    {
+        "another language": (",Grade,", ",Bewertung,", "has no column 'Grade'"),
+        "no worksheet": ("Identifier", "Student", "has no column 'Identifier'"),
+        "a cut row": (",-,-,\n", ",-\n", "9 values"),
+        "more than the maximum": ("10.00", "5.00", "7.5 points are more than the 5"),
+        "a scale": ("10.00", "Good", "a scale has no points"),
+        "no such identifier": ("", "", "no student by 'username'"),
+    },
+)
+def test_what_is_wrong_with_a_worksheet(tmp_path: Path, old: str, new: str, said: str) -> None:
+    path = tmp_path / "w.csv"
+    path.write_text(WORKSHEET.replace(old, new, -1 if old == "10.00" else 1), encoding="utf-8")
+    identifier = "username" if "username" in said else ""
+    settings = Settings(worksheet=path, identifier=identifier)
+    with pytest.raises(LabError, match=re.escape(said)) as raised:
+        export("moodle", [graded("m-1")], settings)
+    assert str(raised.value.remedy)
+
+
+def test_who_cannot_be_told_from_another_has_no_row_in_a_worksheet(tmp_path: Path) -> None:
+    path = tmp_path / "w.csv"
+    path.write_text(WORKSHEET.replace("m-2", "m-3"), encoding="utf-8")
+    class_ = [graded("m-1"), graded("m-3"), graded("twin", columns={"idnumber": "m-1"})]
+    exported = export("moodle", class_, Settings(worksheet=path, identifier="idnumber"))
+    assert {*exported.left_out} == {"m-1", "m-3", "twin"}
+    with pytest.raises(LabError, match="canvas has no worksheet"):
+        export("canvas", class_, Settings(worksheet=path))
+
+
 def test_names_are_split_where_the_roster_splits_them() -> None:
     class_ = [
         graded(name="Lovelace, Ada"),

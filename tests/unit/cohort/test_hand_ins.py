@@ -7,6 +7,7 @@ import re
 import time
 from typing import TYPE_CHECKING
 
+import jsonschema
 import pytest
 
 from tasks_lib.cohort import hand_ins
@@ -116,6 +117,37 @@ def test_what_is_a_folder_in_a_hand_in(folder: str, expected: bool) -> None:
     assert is_folder(folder) is expected
     pattern = schema()["properties"]["project"]["pattern"]
     assert bool(re.search(pattern, folder)) is expected
+    pattern = schema("roster")["properties"]["project"]["pattern"]
+    assert bool(re.search(pattern, folder)) is (expected or not folder)
+
+
+def test_the_schema_has_each_column_and_takes_the_ids_that_are_taken(tmp_path: Path) -> None:
+    known = schema("roster")
+    columns = {*hand_ins._COLUMNS, hand_ins.SUBMITTED}  # noqa: SLF001 - the columns with a meaning
+    assert {*known["properties"]} == columns
+    assert all(one["title"] and one["description"] for one in known["properties"].values())
+    for id_ in (
+        "ada",
+        "Émile Ø",
+        "a" * 120,
+        "a" * 121,
+        ".ada",
+        " ada",
+        "a/b",
+        "a\\b",
+        "a\x1bb",
+        "-",
+    ):
+        path = tmp_path / "students.csv"
+        path.write_text(f'id,source\n"{id_}",a\n', encoding="utf-8")
+        row = {"id": id_.strip(), "source": "a"}
+        try:
+            hand_ins.read(path)
+        except LabError:
+            with pytest.raises(jsonschema.ValidationError):
+                jsonschema.validate(row, known)
+        else:
+            jsonschema.validate(row, known)
 
 
 HEAD = "id,source,due\n"
