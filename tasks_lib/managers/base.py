@@ -186,6 +186,9 @@ class Manager(ABC):
         failures.demand(outcome, title="")
         return ()
 
+    def distrust_index(self) -> None:  # noqa: B027 - not every manager keeps such things
+        """Forget what an index said that sent damaged data, where the manager keeps it unseen."""
+
     @abstractmethod
     def add(self, activation: Activation, packages: Sequence[str], place: Place = MAIN) -> Command:
         """Declare packages and lock; a package that the manager cannot declare is an error."""

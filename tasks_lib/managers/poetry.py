@@ -267,10 +267,9 @@ class Poetry(Manager):
         """
         name = (member or self.project.pyproject).name
         folder = poetry_settings.publishing_folder(self.project.root, name, files)
-        argv = ["publish", "--directory", str(folder)]
+        argv = ["publish", "--directory", str(folder), "--dist-dir", str(folder)]
         if address:
             argv += ["--repository", "lab"]
-        argv += ["--dist-dir", str(folder)]
         command = self._command(argv, None, "upload the files")
         index = "LAB" if address else "PYPI"
         # without the login of a mirror
@@ -293,18 +292,20 @@ class Poetry(Manager):
         """
         if not outcome.ok and _REFUSED.search(outcome.said):
             self._forget(set(_ARCHIVE.findall(outcome.said)))
+            self.distrust_index()
         return super().ended(outcome)
 
     def _forget(self, archives: set[str]) -> None:
-        """Delete archives from Poetry's cache, and the hashes that the index gave."""
-        why = "ask Poetry where it keeps its downloads"
-        asked = process.run(self._command(["config", "cache-dir"], None, why))
+        """Delete archives from Poetry's cache."""
+        asked = process.run(self._command(["config", "cache-dir"], None, "find the downloads"))
         if asked.ok:
             for path in Path(asked.stdout.strip(), "artifacts").rglob("*"):
                 if path.name in archives:
                     path.unlink(missing_ok=True)
-        why = "forget the hashes that the index gave"
-        process.run(self._command(["cache", "clear", "--all"], None, why))
+
+    def distrust_index(self) -> None:
+        """Forget the hashes that the index gave: Poetry writes them into each later lock."""
+        process.run(self._command(["cache", "clear", "--all"], None, "forget the hashes"))
 
     def outdated(self, activation: Activation) -> Command:
         """Run `poetry show --outdated`, which reports on the lock only."""

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from tasks_lib.session.journal import Journal
 
 LOCK = "lock"
+#: What says that an index sent damaged data.
+_DAMAGED = {ErrorCode.BROKEN_DOWNLOAD, ErrorCode.HASH_MISMATCH}
 #: The locks of environments that this run holds: a second request must not wait for the first.
 _HELD: set[Path] = set()
 
@@ -119,6 +121,8 @@ def carry_out(  # noqa: PLR0913 - what is changed, and what of it may stay
             journal.forget(root)
         if noted.touched:
             claims.claim(environment)
+        if isinstance(error, LabError) and error.code in _DAMAGED:
+            session.manager.distrust_index()  # another step may have been told the same
         raise
     journal.forget(root)
     environment.discard_aside()

@@ -15,6 +15,7 @@ from tasks_lib.environments.venv import Venv
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import file_lock, process, state_folder
 from tasks_lib.execution.plan import Step, Writes
+from tasks_lib.managers.base import Manager
 from tasks_lib.results import Status
 from tasks_lib.session import combos, journal, transaction
 from tasks_lib.session.session import Session
@@ -116,6 +117,29 @@ def test_every_failure_puts_all_back(session: Session, root: Path, error: BaseEx
     assert _texts(root) == FILES
     assert _place(root / SAME) == untouched
     assert not journal.exists(root)
+
+
+@pytest.mark.parametrize(
+    ("code", "is_forgotten"),
+    [
+        (ErrorCode.BROKEN_DOWNLOAD, True),
+        (ErrorCode.HASH_MISMATCH, True),
+        (ErrorCode.TOOL_FAILED, False),
+    ],
+)
+def test_what_an_index_said_that_sent_damaged_data_is_forgotten(
+    session: Session,
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    code: ErrorCode,
+    is_forgotten: bool,
+) -> None:
+    """Poetry was ended while it locked, since uv failed first; the next run had wrong hashes."""
+    forgotten: list[str] = []
+    monkeypatch.setattr(Manager, "distrust_index", lambda self: forgotten.append(self.name))
+    with pytest.raises(LabError):
+        _carry_out(session, _fail(root, LabError("no", code)))
+    assert forgotten == ["uv"] * is_forgotten
 
 
 def test_success_keeps_the_changes_and_leaves_no_journal(session: Session, root: Path) -> None:
