@@ -9,17 +9,21 @@ own, and its exit code as `subprocess` gives it. Standard library alone.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
 import runpy
 import socket
 import sys
+import time
 from typing import Any, cast
 
 #: The bytes of a request, and how many descriptors it may have.
 REQUEST = 1 << 20
 DESCRIPTORS = 32
+#: How often the server looks for watchers at its end, and the seconds between two looks.
+_LOOKS, _PAUSE = 100, 0.01
 
 
 def serve(asked: socket.socket) -> bool:
@@ -51,7 +55,9 @@ def _watch(child: int, descriptors: list[int]) -> None:
         ended = cast("os.waitid_result", os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT))
         code = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
         asker.sendall(f"{code}\n".encode())
-        asker.recv(1)
+        with contextlib.suppress(ConnectionResetError):  # the answer was looked at, not taken
+            asker.recv(1)
+    os.waitpid(child, 0)
     os._exit(0)
 
 
@@ -71,13 +77,21 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> None:
     sys.argv = request["words"]
 
 
-def _reap() -> None:
-    """Forget the watchers that have ended."""
-    try:
+def _reap() -> bool:
+    """Forget the watchers that have ended, and return whether there are others."""
+    with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG) != (0, 0):
             pass
-    except ChildProcessError:
-        pass
+        return True
+    return False
+
+
+def _wait_for_watchers() -> None:
+    """Wait a little: nothing is left of a run when it ends."""
+    for _ in range(_LOOKS):
+        if not _reap():
+            return
+        time.sleep(_PAUSE)
 
 
 if __name__ == "__main__":
@@ -86,4 +100,5 @@ if __name__ == "__main__":
     gc.freeze()  # a collection would write to what all forks share
     if serve(socket.socket(fileno=int(sys.argv[1]))):
         sys.exit(program["main"]())
+    _wait_for_watchers()
     os._exit(0)  # what was imported has nothing to do at the end

@@ -33,6 +33,10 @@ _ANSWER = 100
 _CAN = sys.platform == "linux"
 
 
+#: Those that somebody may wait for.
+_FORKED: weakref.WeakSet[Forked] = weakref.WeakSet()
+
+
 class Forked:
     """A process that a server forked: the part of `subprocess.Popen` that a run uses."""
 
@@ -42,6 +46,11 @@ class Forked:
         self.returncode: int | None = None
         self._status = status
         weakref.finalize(self, status.close)
+        _FORKED.add(self)
+
+    def close(self) -> None:
+        """Let the server forget it: nobody waits for it any more."""
+        self._status.close()
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait for the end, and return the exit code.
@@ -129,7 +138,9 @@ def start(request: Request, kept: Sequence[int]) -> Forked | None:
 
 @atexit.register
 def end() -> None:
-    """End the server."""
+    """End the server, and what watches its forks."""
+    for one in [*_FORKED]:
+        one.close()
     while _running:
         _running.pop().end()
 

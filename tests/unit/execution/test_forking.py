@@ -166,6 +166,18 @@ def test_what_no_process_can_be_started_with_is_told_as_everywhere(program: Path
     assert caught.value.code is ErrorCode.NO_SUCH_PATH
 
 
+def test_nothing_is_left_at_the_end(program: Path) -> None:
+    child = process._start(_command(program, "die", "0"), piped=True)  # noqa: SLF001 - it is kept
+    assert isinstance(child, forking.Forked)
+    with child.stdout, child.stderr:
+        assert child.wait() == -signal.SIGKILL
+    watcher = int(Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()[1])
+    assert Path(f"/proc/{watcher}").exists()
+    forking.end()
+    assert not Path(f"/proc/{watcher}").exists()
+    assert not Path(f"/proc/{child.pid}").exists()
+
+
 LEADER = """
 import sys
 from pathlib import Path
