@@ -25,8 +25,6 @@ from tasks_lib.execution import files
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pebble import ProcessPool
-
     from tasks_lib.cohort.base import Examined
     from tasks_lib.cohort.examining import Wanted
     from tasks_lib.cohort.packing import Parcel
@@ -91,9 +89,9 @@ def _row(found: Examined) -> dict[str, Any]:
 
 
 @functools.cache
-def _pool(workers: int, memory: int) -> ProcessPool:
+def _pool(workers: int, memory: int) -> pool.Workers:
     """Start the processes once in each worker."""
-    return pool.started(Settings(workers=workers, memory=memory))
+    return pool.Workers(Settings(workers=workers, memory=memory))
 
 
 @functools.cache

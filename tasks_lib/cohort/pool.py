@@ -10,6 +10,8 @@ import contextlib
 import multiprocessing
 import os
 import tempfile
+import threading
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -65,15 +67,44 @@ def examined(
     work: Iterable[tuple[HandIn, str]], wanted: Wanted, limits: Settings
 ) -> Iterator[Examined]:
     """Yield what was found in each hand-in, as they come."""
-    pool = started(limits)
+    workers = Workers(limits)
     try:
-        yield from through(pool, work, wanted, limits)
+        yield from through(workers, work, wanted, limits)
     finally:
-        pool.stop()  # type: ignore[no-untyped-call]
-        pool.join()
+        workers.end()
 
 
-def started(limits: Settings) -> ProcessPool:
+class Workers:
+    """Processes that examine; others take their place where pebble gives up.
+
+    It does where a worker dies before any has a repository.
+    """
+
+    def __init__(self, limits: Settings) -> None:
+        """Start them for these limits."""
+        self._limits = limits
+        self._pool = _started(limits)
+        self._guard = threading.Lock()
+
+    def give(
+        self, hand_in: HandIn, content: str, wanted: Wanted, seconds: float
+    ) -> concurrent.futures.Future[Examined]:
+        """Let a worker examine a hand-in; it has so long."""
+        with self._guard:
+            words = [hand_in, content, wanted]
+            with contextlib.suppress(RuntimeError):  # pebble gave up
+                return self._pool.schedule(_one, args=words, timeout=seconds)
+            self.end()
+            self._pool = _started(self._limits)
+            return self._pool.schedule(_one, args=words, timeout=seconds)
+
+    def end(self) -> None:
+        """End them, whatever they do."""
+        self._pool.stop()  # type: ignore[no-untyped-call]
+        self._pool.join()
+
+
+def _started(limits: Settings) -> ProcessPool:
     """Return a pool of processes."""
     has_server = os.name != "nt" and len(os.fsencode(tempfile.gettempdir())) <= _LONGEST
     context = multiprocessing.get_context("forkserver" if has_server else "spawn")
@@ -94,13 +125,13 @@ def can_start() -> bool:
 
 
 def through(
-    pool: ProcessPool, work: Iterable[tuple[HandIn, str]], wanted: Wanted, limits: Settings
+    workers: Workers, work: Iterable[tuple[HandIn, str]], wanted: Wanted, limits: Settings
 ) -> Iterator[Examined]:
-    """Yield what was found in each hand-in by a pool that others may use too."""
+    """Yield what was found in each hand-in by workers that others may use too."""
     running: dict[concurrent.futures.Future[Examined], _Running] = {}
 
     def give(hand_in: HandIn, content: str, *, is_second: bool = False) -> None:
-        future = pool.schedule(_one, args=[hand_in, content, wanted], timeout=limits.timeout)
+        future = workers.give(hand_in, content, wanted, limits.timeout)
         running[future] = _Running(hand_in, content, is_second)
 
     waiting = iter(work)
@@ -143,10 +174,11 @@ def _outcome(
         return unread(name, content, f"It took longer than {limits.timeout:g} seconds.")
     except MemoryError:
         return unread(name, content, f"It needs more than {limits.memory} MiB of memory.")
-    except ProcessExpired as error:
+    except (ProcessExpired, BrokenProcessPool) as error:
         if not ended.is_second:
             return None
-        return unread(name, content, f"The worker died twice, with code {error.exitcode}.")
+        code = getattr(error, "exitcode", "unknown")
+        return unread(name, content, f"The worker died twice, with code {code}.")
     except Exception as error:  # noqa: BLE001 - a fault of ours must not end the whole run
         return unread(name, content, f"A fault of mlops-lab: {type(error).__name__}: {error}")
     return found
