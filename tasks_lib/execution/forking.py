@@ -75,17 +75,12 @@ class Forked:
 
 @dataclass(frozen=True)
 class Request:
-    """A program of the tool environment, and what it is started with.
-
-    A server serves requests whose `variables` are alike but for those that are their `own`: the
-    program may read the others as it is imported.
-    """
+    """A program of the tool environment, and what it is started with."""
 
     program: Path
     words: tuple[str, ...]
     folder: Path | None
     variables: Mapping[str, str]
-    own: Mapping[str, str | None]
 
     @property
     def is_sound(self) -> bool:
@@ -93,15 +88,13 @@ class Request:
         is_there = self.folder is None or self.folder.is_dir()
         return is_there and not any("\0" in word for word in self.words)
 
-    @property
-    def common(self) -> dict[str, str]:
-        """Return the variables in which all requests to one server are alike."""
-        return {key: value for key, value in self.variables.items() if key not in self.own}
-
 
 @dataclass
 class _Server:
-    """A running server: for which program, and with which variables it was started."""
+    """A running server: for which program, and under which variables of this process.
+
+    The program may read them as it is imported. What a command adds is for one fork.
+    """
 
     program: Path
     variables: Mapping[str, str]
@@ -109,9 +102,9 @@ class _Server:
     process: subprocess.Popen[bytes] = field(repr=False)
 
     def suits(self, request: Request) -> bool:
-        """Return whether it lives, and has imported what the request needs."""
-        wanted = (request.program, request.common)
-        return (self.program, self.variables) == wanted and self.process.poll() is None
+        """Return whether it lives and has imported the program, under the same variables."""
+        same = (self.program, self.variables) == (request.program, dict(os.environ))
+        return same and self.process.poll() is None
 
     def end(self) -> None:
         """Let it end, and wait for that."""
@@ -141,6 +134,11 @@ def end() -> None:
     """End the server, and what watches its forks."""
     for one in [*_FORKED]:
         one.close()
+    _end_server()
+
+
+def _end_server() -> None:
+    """End the server; what it forked goes on."""
     while _running:
         _running.pop().end()
 
@@ -149,7 +147,7 @@ def _server(request: Request) -> _Server:
     """Return the server for a request, which is started where it does not run."""
     if _running and _running[0].suits(request):
         return _running[0]
-    end()
+    _end_server()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     script = (sys.executable, "-P", fork_server.__file__)
     with theirs:
@@ -163,7 +161,7 @@ def _server(request: Request) -> _Server:
             start_new_session=True,
             pass_fds=(theirs.fileno(),),
         )
-    _running.append(_Server(request.program, request.common, ours, process))
+    _running.append(_Server(request.program, dict(os.environ), ours, process))
     return _running[0]
 
 

@@ -326,7 +326,7 @@ def _start(command: Command, *, piped: bool, kept: tuple[int, ...] = ()) -> Chil
     if command.through:
         start = (sys.executable, "-P", str(command.through))
     if command.through and piped:
-        request = forking.Request(command.through, command.argv, command.cwd, env, command.env)
+        request = forking.Request(command.through, command.argv, command.cwd, env)
         forked = forking.start(request, inherited)
         if forked:
             return forked

@@ -92,6 +92,24 @@ def test_a_variable_that_the_program_may_have_read_starts_another_server(
     assert second["server"] != first["server"]
 
 
+def test_another_server_does_not_end_what_goes_on(
+    program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = process._start(_command(program, "sleep", "0"), piped=True)  # noqa: SLF001 - to look at it
+    assert isinstance(child, forking.Forked)
+    with child.stdout, child.stderr:
+        assert child.stdout.readline() == "up\n"
+        monkeypatch.setenv("NAME", "another")
+        assert _told(program)["NAME"] == "another"
+        os.killpg(child.pid, signal.SIGTERM)
+        assert child.wait() == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("env", [{"VIRTUAL_ENV": "a"}, {"CONDA_PREFIX": "b", "PATH": os.defpath}])
+def test_what_a_command_adds_needs_no_other_server(program: Path, env: dict[str, str]) -> None:
+    assert _told(program)["server"] == _told(program, **env)["server"]
+
+
 def test_one_that_a_signal_killed_has_its_number(program: Path) -> None:
     assert run(_command(program, "die", "0")).code == -signal.SIGKILL
     assert run(_command(program, "tell", "0")).ok
