@@ -20,11 +20,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from tasks_lib.execution import fork_server
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+_SCRIPT = Path(__file__).with_name("fork_server.py")
 #: How long a server may take to begin, in seconds.
 _PATIENCE = 30.0
 #: The bytes that a server answers at most.
@@ -149,7 +148,7 @@ def _server(request: Request) -> _Server:
         return _running[0]
     _end_server()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    script = (sys.executable, "-P", fork_server.__file__)
+    script = (sys.executable, "-P", str(_SCRIPT))
     with theirs:
         process = subprocess.Popen(  # noqa: S603 - an argument list, no shell
             (*script, str(theirs.fileno()), str(request.program)),

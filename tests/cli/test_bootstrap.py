@@ -30,6 +30,8 @@ FILES = (
     "cli/startup_error.py",
     "execution/__init__.py",
     "execution/file_lock.py",
+    "execution/forking.py",
+    "execution/keeping.py",
     "execution/process.py",
     "execution/redaction.py",
     "execution/streams.py",

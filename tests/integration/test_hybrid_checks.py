@@ -27,6 +27,7 @@ from tests.lab import (
     tools,
     untouched,
 )
+from tests.unit.checks.test_hybrid_checks import PIXI_LOCK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,7 +58,8 @@ def lab(request: pytest.FixtureRequest, new_lab: Callable[[Case], Lab]) -> Itera
     made.write("pyproject.toml", MANIFEST)
     made.ok("setup")
     (other,) = (case.manager for case in MANAGERS if case.manager != request.param.manager)
-    made.ok("deps.lock", "--combo", f"conda_{other}", "--engine", request.param.engine)
+    words = ("--layer", "python", "--engine", request.param.engine)
+    made.ok("deps.lock", "--combo", f"conda_{other}", *words)
     yield made
     shutil.rmtree(made.home)
 
@@ -197,6 +199,7 @@ BROKEN: dict[str, tuple[Callable[[Lab], AbstractContextManager[dict[str, str]]],
     ),
     "agreement.locks": (other_lock, "2.0.99"),
     "agreement.stray-lock": (lambda lab: text(lab, "pdm.lock", "", ""), "pdm.lock"),
+    "agreement.pixi": (lambda lab: text(lab, "pixi.lock", "", PIXI_LOCK), "has Python 3.9.10, and"),
     "leak.user-site": (user_site, "iniconfig 1.1.1 hides"),
     "leak.pythonpath": (lambda lab: variable(lab, PYTHONPATH="/somewhere/else"), "/somewhere/else"),
     "leak.virtual-env": (lambda lab: variable(lab, VIRTUAL_ENV="/nowhere"), "does not exist"),
@@ -217,7 +220,7 @@ BROKEN: dict[str, tuple[Callable[[Lab], AbstractContextManager[dict[str, str]]],
     ),
 }
 #: these break the environment itself, and have tests of their own
-BY_HAND = {"ownership.clobbered", "ownership.duplicated", "drift.lock"}
+BY_HAND = {"ownership.clobbered", "ownership.duplicated", "drift.lock", "kernel.interpreter"}
 
 
 def uv(lab: Lab, verb: str, *args: str) -> None:
@@ -248,7 +251,9 @@ def test_sound_then_broken(lab: Lab) -> None:
     assert set(BROKEN) | BY_HAND == set(FACT_CHECKS)
     with untouched(lab):
         sound = lab.ok("check.all", "--strict")
-    silent = {"conda.torch"} | ({"leak.poetry"} if lab.case and lab.case.manager == "uv" else set())
+    silent = {"conda.torch", "agreement.pixi", "kernel.interpreter"} | (
+        {"leak.poetry"} if lab.case and lab.case.manager == "uv" else set()
+    )
     assert set(FACT_CHECKS) - sound.ids("pass") == silent
     assert not sound.ids("warn") | sound.ids("skip"), sound
     for check, (breaks, said) in BROKEN.items():
