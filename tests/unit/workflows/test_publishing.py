@@ -190,8 +190,8 @@ COMMANDS = {
     ("uv", "lab"): f"{_UV} --publish-url https://h/up {{}}",
     ("uv", "pypi"): f"{_UV} {{}}",
     ("poetry", "lab"): "POETRY_HTTP_BASIC_LAB_PASSWORD=*** POETRY_HTTP_BASIC_LAB_USERNAME=*** "
-    "POETRY_REPOSITORIES_LAB_URL=https://h/up poetry publish --directory {folder} --repository lab "
-    "--dist-dir {folder}",
+    "POETRY_REPOSITORIES_LAB_URL=https://h/up poetry publish --directory {folder} "
+    "--dist-dir {folder} --repository lab",
     (
         "poetry",
         "pypi",
