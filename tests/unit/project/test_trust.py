@@ -32,6 +32,7 @@ RUNNING = {
     "deps.sync",
     "deps.update",
     "env.create",
+    "env.kernel",
     "env.update",
     "migrate",
     "pkg.build",
