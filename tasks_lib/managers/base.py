@@ -94,6 +94,8 @@ class Manager(ABC):
     reads_apart: ClassVar[bool] = False
     #: the files beside the manifest that hold its settings
     config_files: ClassVar[tuple[str, ...]] = ()
+    #: what the names are like of files that it leaves beside a manifest where it is ended
+    unfinished: ClassVar[str] = ""
     #: the variables by which a user steers it
     variables: ClassVar[tuple[Variables, ...]] = ()
     #: the checks of which `checks` gives results

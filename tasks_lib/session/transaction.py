@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -94,6 +95,7 @@ def carry_out(  # noqa: PLR0913 - what is changed, and what of it may stay
     with contextlib.suppress(LabError):  # it is in the way only of another
         environment.discard_aside()  # left by a run that was killed after its last step
     noted = journal.Journal.of(session, manifests, stays=stays)
+    there = {path.name for path in root.iterdir()}
     try:
         noted.save(root, manifests=manifests)
     except LabError:
@@ -114,6 +116,7 @@ def carry_out(  # noqa: PLR0913 - what is changed, and what of it may stay
     except BaseException as error:
         is_refused = isinstance(error, LabError) and error.exit_code is ExitCode.GUARD_REFUSED
         names = [journal.named(root, path) for path in kept] if is_refused else []
+        _clear_unfinished(session, there)
         failed = _restore(session, noted, names)
         if failed:  # the journal stays, and the next run tries again
             say_with(error, f"This could not be restored: {'; '.join(failed)}")
@@ -129,6 +132,13 @@ def carry_out(  # noqa: PLR0913 - what is changed, and what of it may stay
     if noted.touched:
         claims.claim(environment)
     return results
+
+
+def _clear_unfinished(session: Session, there: set[str]) -> None:
+    """Delete what was not there before, and is what the manager was writing when it was ended."""
+    for path in session.project.root.glob("*"):  # it may be gone
+        if path.name not in there and re.fullmatch(session.manager.unfinished, path.name):
+            path.unlink(missing_ok=True)
 
 
 def _expect_there(session: Session, before: Journal) -> None:

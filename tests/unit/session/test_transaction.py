@@ -119,6 +119,20 @@ def test_every_failure_puts_all_back(session: Session, root: Path, error: BaseEx
     assert not journal.exists(root)
 
 
+def test_what_uv_was_writing_when_it_was_ended_is_deleted(session: Session, root: Path) -> None:
+    """It (0.13.9) writes uv.lock by such a name first, which stayed where another step failed."""
+    (root / ".tmpAAAAAA").write_text("the user's")
+
+    def work() -> None:
+        (root / ".tmp45jUkE").write_text("version = 1")
+        (root / ".tmp-mine").write_text("another program's")
+        _fail(root, KeyboardInterrupt())()
+
+    with pytest.raises(KeyboardInterrupt):
+        _carry_out(session, work)
+    assert {path.name for path in root.glob(".tmp*")} == {".tmpAAAAAA", ".tmp-mine"}
+
+
 @pytest.mark.parametrize(
     ("code", "is_forgotten"),
     [
