@@ -6,7 +6,6 @@ With `MLOPS_LAB_FAULTS_FULL` set, over 300 projects:
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import re
@@ -16,12 +15,13 @@ import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 from tasks_lib.errors import LabError
+from tasks_lib.execution import forking
+from tasks_lib.managers import poetry_process
 from tasks_lib.managers.base import LOCK_FRESH
 from tasks_lib.managers.poetry import Poetry
 from tasks_lib.managers.poetry_settings import index_variables
@@ -43,7 +43,7 @@ FULL = bool(os.environ.get("MLOPS_LAB_FAULTS_FULL"))
 #: The seeds of the projects, how many changes each of them gets, and which are typed as well.
 SEEDS, CHANGES, TYPED = (range(300), 8, 30) if FULL else (range(1000, 1006), 3, 3)
 _PROCESSES = 2
-_SERVER = Path(__file__).parents[1] / "poetry_server.py"
+_PROGRAM = Path(poetry_process.__file__)
 _WORDS = ("--no-interaction", "--no-ansi")
 #: as the tasks check; the index needs a plugin
 _CHECK = ("check", "--lock", "--no-plugins")
@@ -61,25 +61,6 @@ class Answer(NamedTuple):
     reason: str
 
 
-class Forks:
-    """A process that has imported Poetry, and runs its commands as forks."""
-
-    def __init__(self, env: dict[str, str], shown: Path) -> None:
-        """Start it."""
-        argv = [str(tools() / "python"), str(_SERVER)]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        self.server = subprocess.Popen(argv, env=env, text=True, **pipes)  # type: ignore[call-overload]  # of text
-        self.shown = shown
-
-    def __call__(self, root: Path, *words: str) -> tuple[int, str]:
-        """Return the exit code of a command, and what it printed."""
-        line = json.dumps([str(root), [*words, *_WORDS], str(self.shown)])
-        self.server.stdin.write(f"{line}\n")
-        self.server.stdin.flush()
-        code = int(self.server.stdout.readline())
-        return code, self.shown.read_text()
-
-
 class Real:
     """The real Poetry, with a home of its own."""
 
@@ -89,37 +70,30 @@ class Real:
         own = {name: value for name, value in index_variables(options).items() if value}
         self.env = {**variables(home), **own, "VIRTUAL_ENV": sys.prefix}
         self.env |= {"POETRY_VIRTUALENVS_CREATE": "false", "POETRY_CONFIG_DIR": str(home)}
-        self.free: SimpleQueue[Forks] = SimpleQueue()
-        for number in range(_PROCESSES):
-            self.free.put(Forks(self.env, home / f"{number}.txt"))
-
-    def end(self) -> None:
-        """End the processes."""
-        for _ in range(_PROCESSES):
-            self.free.get().server.communicate()
 
     def __call__(self, root: Path, *words: str) -> tuple[int, str]:
-        """Run a command in a folder."""
-        forks = self.free.get()
-        try:
-            return forks(root, *words)
-        finally:
-            self.free.put(forks)
+        """Run a command in a folder, as a fork; return its exit code, and what it printed."""
+        request = forking.Request(_PROGRAM, ("poetry", *words, *_WORDS), root, self.env)
+        child = forking.start(request, ())
+        assert child
+        with child.stdout, child.stderr:
+            said = child.stdout.read() + child.stderr.read()
+            return child.wait(), said
 
     def typed(self, root: Path, *words: str) -> tuple[int, str]:
         """Run a command as a user types it."""
         argv = [str(tools() / "poetry"), *words, *_WORDS]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        found = subprocess.run(argv, cwd=root, env=self.env, text=True, check=False, **pipes)  # type: ignore[call-overload]  # of text
-        return found.returncode, found.stdout
+        found = subprocess.run(
+            argv, cwd=root, env=self.env, text=True, check=False, capture_output=True
+        )
+        return found.returncode, found.stdout + found.stderr
 
 
 @pytest.fixture
 def real(tmp_path: Path) -> Iterator[Real]:
     """Return the real Poetry."""
-    made = Real(tmp_path)
-    yield made
-    made.end()
+    yield Real(tmp_path)
+    forking.end()
 
 
 def _judged(real: Real, case: Path, code: int, said: str) -> bool | None:
