@@ -1,11 +1,10 @@
-"""Run a task as a fork of an interpreter that has imported all tasks (`tests/fork_server.py`)."""
+"""Run a task as a fork of an interpreter that has imported all tasks (`tests/forked_task.py`)."""
 
 from __future__ import annotations
 
 import atexit
 import functools
 import json
-import os
 import select
 import socket
 import subprocess
@@ -15,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks_lib import bootstrap
+from tasks_lib.execution import fork_server
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_SERVER = Path(__file__).with_name("fork_server.py")
+_TASK = str(Path(__file__).with_name("forked_task.py"))
 _SECONDS = 300
 #: what Python and the system's loader read as an interpreter starts
 _EARLY = ("PYTHON", "LD_")
@@ -41,18 +41,23 @@ def run(
     """Return the exit code of a task, and what it wrote to stdout and to stderr."""
     tools = Path(bootstrap.ensure(bootstrap.REQUIREMENTS)).parents[1]
     own = {bootstrap.TOOLS: str(tools), "PYTHONNOUSERSITE": bootstrap.NO_USER_SITE, **variables}
-    message = json.dumps({"words": [*words], "folder": str(folder), "variables": own})
-    ended, end = os.pipe()
+    request = {"words": [_TASK, *words], "folder": str(folder), "variables": own}
+    asker, answerer = socket.socketpair()
     with (
-        os.fdopen(ended) as status,
+        asker,
         tempfile.TemporaryFile("w+", encoding="utf-8") as stdout,
         tempfile.TemporaryFile("w+", encoding="utf-8") as stderr,
     ):
-        handles = [stdout.fileno(), stderr.fileno(), end]
-        socket.send_fds(_server(), [message.encode()], handles)
-        os.close(end)
-        assert select.select([status], [], [], _SECONDS)[0], f"{words} does not end"
-        code = int(status.read())
+        handles = [stdout.fileno(), stderr.fileno(), answerer.fileno()]
+        with answerer:
+            socket.send_fds(_server(), [json.dumps(request).encode()], handles)
+        answers = b""
+        while answers.count(b"\n") < 2:
+            assert select.select([asker], [], [], _SECONDS)[0], f"{words} does not end"
+            answer = asker.recv(100)
+            assert answer, f"nobody knows how {words} ended"
+            answers += answer
+        code = int(answers.split()[1])
         stdout.seek(0)
         stderr.seek(0)
         return code, stdout.read(), stderr.read()
@@ -63,7 +68,7 @@ def _server() -> socket.socket:
     """Return the connection to the server of this process, which ends with it."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     python = bootstrap.ensure(bootstrap.REQUIREMENTS)
-    argv = [python, "-I", "-Xutf8", str(_SERVER), str(theirs.fileno())]
+    argv = [python, "-I", "-Xutf8", fork_server.__file__, str(theirs.fileno()), _TASK]
     with theirs:
         server = subprocess.Popen(argv, pass_fds=[theirs.fileno()], start_new_session=True)
 
