@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import weakref
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -30,8 +30,6 @@ _PATIENCE = 30.0
 _ANSWER = 100
 #: Elsewhere a fork of a process with imported libraries is not safe, or there is none.
 _CAN = sys.platform == "linux"
-
-
 #: Those that somebody may wait for.
 _FORKED: weakref.WeakSet[Forked] = weakref.WeakSet()
 
@@ -98,7 +96,7 @@ class _Server:
     program: Path
     variables: Mapping[str, str]
     asked: socket.socket
-    process: subprocess.Popen[bytes] = field(repr=False)
+    process: subprocess.Popen[bytes]
 
     def suits(self, request: Request) -> bool:
         """Return whether it lives and has imported the program, under the same variables."""

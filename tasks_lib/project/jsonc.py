@@ -62,10 +62,7 @@ def put(text: str, path: Sequence[str], value: object) -> str:
         ValueError: The text cannot be edited.
     """
     expected = parse(text)
-    holder = expected
-    for name in path[:-1]:
-        holder = holder[name]
-    holder[path[-1]] = value
+    _holder(expected, path)[path[-1]] = value
     text = text if text.strip("\ufeff \t\r\n") else f"{text}{{}}\n"
     return _as_expected(_with(text, _opened(text, path), path[-1], value), expected)
 
@@ -77,11 +74,15 @@ def drop(text: str, path: Sequence[str]) -> str:
         ValueError: The text cannot be edited.
     """
     expected = parse(text)
-    holder = expected
-    for name in path[:-1]:
-        holder = holder[name]
-    del holder[path[-1]]
+    del _holder(expected, path)[path[-1]]
     return _as_expected(_without(text, _opened(text, path), path[-1]), expected)
+
+
+def _holder(data: dict[str, Any], path: Sequence[str]) -> dict[str, Any]:
+    """Return the object that has the last name of the path, which must exist."""
+    for name in path[:-1]:
+        data = data[name]
+    return data
 
 
 def _as_expected(text: str, expected: dict[str, Any]) -> str:

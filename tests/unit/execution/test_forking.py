@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +15,7 @@ import pytest
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import file_lock, forking, process
 from tasks_lib.execution.process import Command, run
+from tests.runs import begun, soon
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -211,13 +210,7 @@ child.wait()
 
 
 def test_a_server_ends_with_its_run(program: Path) -> None:
-    argv = [sys.executable, "-c", LEADER, str(Path(__file__).parents[3]), str(program)]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as leader:
-        assert leader.stdout is not None
-        server, child = map(int, leader.stdout.readline().split())
+    with begun(LEADER, program) as (leader, [server, child]):
         leader.kill()
-    deadline = time.monotonic() + 5
-    while Path(f"/proc/{server}").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not Path(f"/proc/{server}").exists()
+    assert soon(lambda: not Path(f"/proc/{server}").exists())
     os.killpg(child, signal.SIGKILL)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,11 +18,7 @@ from tasks_lib.execution.failure_rules import Rule
 from tasks_lib.execution.process import FOREIGN, Children, Command, Interrupted, environment, run
 from tasks_lib.tools import executables
 from tests.cases import cases
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-_SOON = 5.0
+from tests.runs import SOON, begun, soon
 
 
 def python(
@@ -32,15 +26,6 @@ def python(
 ) -> Command:
     """Return a command that runs `code` in a Python of its own."""
     return Command((sys.executable, "-c", code, *words), env=env or {}, cwd=cwd)
-
-
-def _wait(until: Callable[[], bool]) -> bool:
-    end = time.monotonic() + _SOON
-    while time.monotonic() < end:
-        if until():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def _lives(pid: int) -> bool:
@@ -169,7 +154,7 @@ def test_time_limit_ends_the_process_and_its_children(root: Path) -> None:
     with pytest.raises(LabError, match=r"did not end within 1 s\.") as caught:
         run(python(code, cwd=root), timeout=1, on_line=heard.append)
     assert caught.value.exit_code == ExitCode.TOOL_FAILED
-    assert _wait(lambda: not _lives(int(heard[0])))
+    assert soon(lambda: not _lives(int(heard[0])))
 
 
 @pytest.mark.processes
@@ -271,20 +256,17 @@ with file_lock.held(sys.argv[2], "deps.add", print), keeping.kept(sys.argv[2]):
 def test_what_a_stopped_and_killed_run_started_ends_with_it(root: Path) -> None:
     """Until then the lock has the time of a living run: tools write while it is stopped."""
     lock = root / "lock"
-    argv = [sys.executable, "-c", LEADER, str(Path(__file__).parents[3]), str(lock)]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as leader:
-        assert leader.stdout is not None
-        sleeps = int(leader.stdout.readline())
+    with begun(LEADER, lock) as (leader, [sleeps]):
         leader.send_signal(signal.SIGSTOP)
         os.utime(lock, (1, 1))
-        assert _wait(lambda: lock.stat().st_mtime > 1)  # the run itself cannot
+        assert soon(lambda: lock.stat().st_mtime > 1)  # the run itself cannot
         assert _lives(sleeps)
         leader.kill()
         leader.wait()
-        assert _wait(lambda: not _lives(sleeps))
+        assert soon(lambda: not _lives(sleeps))
     with file_lock.held(str(lock), "setup", print) as died:
         assert died is not None
-        assert time.time() - died < _SOON
+        assert time.time() - died < SOON
 
 
 UNTOLD = """
@@ -305,20 +287,17 @@ with file_lock.held(sys.argv[2], "deps.add", print), keeping.kept(sys.argv[2]):
 def test_a_tool_that_nobody_was_told_of_counts_as_the_run(root: Path) -> None:
     """A run can be killed between the start of a tool and the word of it to the keeper."""
     lock = root / "lock"
-    argv = [sys.executable, "-c", UNTOLD, str(Path(__file__).parents[3]), str(lock)]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as leader:
-        assert leader.stdout is not None
-        tool = int(leader.stdout.readline())
+    with begun(UNTOLD, lock) as (leader, [tool]):
         leader.kill()
         leader.wait()
         os.utime(lock, (1, 1))
-        assert _wait(lambda: lock.stat().st_mtime > 1)
+        assert soon(lambda: lock.stat().st_mtime > 1)
         assert _lives(tool)
         assert file_lock.is_held(str(lock))
         os.kill(tool, signal.SIGKILL)
     with file_lock.held(str(lock), "setup", print) as died:
         assert died is not None
-        assert time.time() - died < _SOON
+        assert time.time() - died < SOON
 
 
 @pytest.mark.processes
@@ -357,11 +336,11 @@ def test_stop_ends_every_process_with_its_children(
 
     thread = threading.Thread(target=go)
     thread.start()
-    assert _wait(lambda: len(heard) == 2)
+    assert soon(lambda: len(heard) == 2)
     children.stop()
-    thread.join(2 * _SOON)
+    thread.join(2 * SOON)
     assert len(caught) == 1
-    assert _wait(lambda: not _lives(int(next(line for line in heard if line.isdigit()))))
+    assert soon(lambda: not _lives(int(next(line for line in heard if line.isdigit()))))
 
 
 @pytest.mark.processes
