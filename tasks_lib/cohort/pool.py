@@ -9,10 +9,12 @@ import concurrent.futures
 import contextlib
 import multiprocessing
 import os
+import signal
 import tempfile
 import threading
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING
 
 from pebble import ProcessExpired, ProcessPool
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 _WAITING = 4
 #: a worker ends after so many repositories: what they left in its memory goes with it
 _REPOSITORIES = 2000
+#: whether Python can have a server of processes here
+_HAS_SERVER = os.name != "nt"
 #: the longest folder for temporary files, in bytes, in which the socket of Python's server of
 #: processes can be: its whole path has at most 103 bytes on macOS, and 107 on Linux
 _LONGEST = 70
@@ -90,7 +94,7 @@ class Workers:
         self, hand_in: HandIn, content: str, wanted: Wanted, seconds: float
     ) -> concurrent.futures.Future[Examined]:
         """Let a worker examine a hand-in; it has so long."""
-        with self._guard:
+        with self._guard, _ctrl_c_later():
             words = [hand_in, content, wanted]
             with contextlib.suppress(RuntimeError):  # pebble gave up
                 return self._pool.schedule(_one, args=words, timeout=seconds)
@@ -106,7 +110,7 @@ class Workers:
 
 def _started(limits: Settings) -> ProcessPool:
     """Return a pool of processes."""
-    has_server = os.name != "nt" and len(os.fsencode(tempfile.gettempdir())) <= _LONGEST
+    has_server = _HAS_SERVER and len(os.fsencode(tempfile.gettempdir())) <= _LONGEST
     context = multiprocessing.get_context("forkserver" if has_server else "spawn")
     if has_server:
         context.set_forkserver_preload(_IMPORTED)
@@ -117,6 +121,24 @@ def _started(limits: Settings) -> ProcessPool:
         initializer=_limit,
         initargs=[limits.memory],
     )
+
+
+@contextlib.contextmanager
+def _ctrl_c_later() -> Iterator[None]:
+    """Let Ctrl-C wait until all processes that are started here are known, so that they end too.
+
+    The processes inherit that it waits, and it never reaches them: a terminal sends it to all, and
+    Python's server of processes would print where in an import it was.
+    """
+    if not _HAS_SERVER:
+        yield
+        return
+    resource_tracker.ensure_running()  # the first start asks for it, and that would end the wait
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def can_start() -> bool:

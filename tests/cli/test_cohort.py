@@ -207,6 +207,20 @@ def test_ctrl_c_ends_soon_and_leaves_a_store(lab: Lab, course: Path) -> None:
     assert lab("cohort.status", cwd=course).data["cohort"]["repositories"] == 400
 
 
+def test_ctrl_c_while_workers_start_is_silent(lab: Lab, course: Path) -> None:
+    """Python's server of processes, which they are forked from, printed the import it was in."""
+    for seconds in (0, 0.1, 0.2, 0.3, 0.4):
+        child = lab.start(
+            lab.argv("cohort.check", "hand ins", "--store", f"{seconds}.db", json=False), cwd=course
+        )
+        while not (course / f"{seconds}.db").exists():
+            time.sleep(0.01)
+        time.sleep(seconds)
+        os.killpg(child.pid, signal.SIGINT)
+        _, err = child.communicate(timeout=60)
+        assert (child.returncode, "Traceback" in err) == (130, False), err
+
+
 def test_a_worker_that_dies_takes_one_repository_with_it(lab: Lab, course: Path) -> None:
     own = (
         "import os, time\n"
