@@ -34,16 +34,19 @@ def run(root: Path, only: str, words: Sequence[str]) -> int:
         remedy = meant(only, PARTS, Remedy("Choose one, e.g. --only unit"))
         raise LabError(text, ErrorCode.INVALID_OPTION, remedy=remedy)
     places = [f"tests/{part}" for part in PARTS if only in {"", part}]
-    workers = str(WORKERS_PER_CORE * (os.cpu_count() or 1))
-    spread = ("-n", workers, "--dist", "loadscope", "--no-loadscope-reorder")
+    spread = ("-n", _workers(), "--dist", "loadscope", "--no-loadscope-reorder")
     return start(root, "-m", "pytest", *spread, *places, *words)
 
 
 def faults(root: Path, words: Sequence[str]) -> int:
     """Try every fault in full; pytest's last lines count what was tried, and what was lost."""
     env = {name: os.environ.get(name) or value for name, value in FULL.items()}
-    argv = ("-m", "pytest", "-n", "auto", "--dist", "load", "tests/faults", *words)
-    return start(root, *argv, env=env)
+    spread = ("-n", _workers(), "--dist", "worksteal")  # so that none is left alone at the end
+    return start(root, "-m", "pytest", *spread, "tests/faults", *words, env=env)
+
+
+def _workers() -> str:
+    return str(WORKERS_PER_CORE * (os.cpu_count() or 1))
 
 
 def start(root: Path, *argv: str, env: Mapping[str, str] | None = None) -> int:
