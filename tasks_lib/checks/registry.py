@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks_lib.checks import agreement, conda_rules, drift, kernels, leaks, ownership, tools
+from tasks_lib.checks import (
+    agreement,
+    conda_rules,
+    drift,
+    kernels,
+    leaks,
+    ownership,
+    tools,
+    update_bots,
+)
 from tasks_lib.environments import ENVIRONMENTS
 from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 from tasks_lib.managers import MANAGERS
@@ -20,6 +29,7 @@ _READING = (
     *leaks.CHECKS,
     *conda_rules.CHECKS,
     *kernels.CHECKS,
+    *update_bots.CHECKS,
 )
 #: the checks that read the facts, in the order of their results
 FACT_CHECKS = {check.id: check for check in _READING}

@@ -8,17 +8,17 @@ import itertools
 import os
 import re
 import secrets
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib.cohort.commits import GIT, commit
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import files
+from tasks_lib.project import path_patterns
 from tasks_lib.project.manifests import LOCK, read_text, read_toml, unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
 _MOST = 20_000
 #: how many entries of a folder decide on whether it has changed
@@ -89,8 +89,8 @@ class Repository:
         if not _WILD.search(pattern):
             path = pattern.rstrip("/")
             return (path,) if self.exists(path) else ()
-        wanted = [part for part in pattern.split("/") if part not in {"", "."}]
-        return tuple(path for path in self._paths if _matches(path.split("/"), wanted))
+        wanted = path_patterns.parts(pattern)
+        return tuple(path for path in self._paths if path_patterns.matches(path.split("/"), wanted))
 
     @functools.cached_property
     def _paths(self) -> tuple[str, ...]:
@@ -174,14 +174,3 @@ def _is_part(root: Path, entry: os.DirEntry[str]) -> bool:
         return entry.is_file() or entry.is_dir()
     except OSError:
         return False
-
-
-def _matches(parts: Sequence[str], wanted: Sequence[str]) -> bool:
-    """Return whether the parts of a path match those of a pattern; `**` is any number of parts."""
-    if not wanted:
-        return not parts
-    if wanted[0] == "**":
-        return _matches(parts, wanted[1:]) or (bool(parts) and _matches(parts[1:], wanted))
-    if not parts or not fnmatchcase(parts[0], wanted[0]):
-        return False
-    return _matches(parts[1:], wanted[1:])

@@ -48,9 +48,15 @@ def tracked(root: Path, paths: list[Path]) -> str:
     return told(root, "ls-files", "--stage", "-z", "--", *map(str, paths))
 
 
+def top(root: Path) -> Path:
+    """Return the nearest folder that is a repository, the folder itself where none is."""
+    folders = (folder for folder in (root, *root.parents) if (folder / ".git").exists())
+    return next(folders, root)
+
+
 def told(root: Path, *words: str, off: list[str] | None = None) -> str:
     """Return what git prints; nothing where there is no repository, or no git."""
-    if not any((folder / ".git").exists() for folder in (root, *root.parents)):
+    if not (top(root) / ".git").exists():
         return ""
     options = []
     for setting in (*_OFF, *(off or ())):

@@ -96,6 +96,8 @@ class Manager(ABC):
     config_files: ClassVar[tuple[str, ...]] = ()
     #: what the names are like of files that it leaves beside a manifest where it is ended
     unfinished: ClassVar[str] = ""
+    #: what Dependabot and Renovate call it, where they know it
+    bots: ClassVar[tuple[str, ...]] = ()
     #: the variables by which a user steers it
     variables: ClassVar[tuple[Variables, ...]] = ()
     #: the checks of which `checks` gives results

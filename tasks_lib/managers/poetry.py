@@ -78,14 +78,13 @@ class Poetry(Manager):
     name: ClassVar[str] = "poetry"
     lock_name: ClassVar[str] = "poetry.lock"
     tables: ClassVar[type[ManagerTables]] = poetry_tables.PoetryTables
-    member_remedy: ClassVar[Remedy] = Remedy(
-        "Depend on its folder, e.g. deps.add ./packages/core --editable"
-    )
+    member_remedy: ClassVar[Remedy] = Remedy("Depend on its folder: deps.add ./core --editable")
     reads_apart: ClassVar[bool] = True
     edits_apart: ClassVar[bool] = True
     misspells: ClassVar[bool] = True
     backend: ClassVar[str] = "poetry."
     config_files: ClassVar[tuple[str, ...]] = ("poetry.toml",)
+    bots: ClassVar[tuple[str, ...]] = ("pip", "poetry")
     variables: ClassVar[tuple[Variables, ...]] = (POETRY,)
     known_checks: ClassVar[tuple[Check, ...]] = (poetry_check.CONFIG_POETRY, LOCK_FRESH)
     diversion_check: ClassVar[Check | None] = poetry_settings.LEAK_POETRY

@@ -61,6 +61,7 @@ class Uv(Manager):
     member_remedy: ClassVar[Remedy] = Remedy("Add its folder to members in [tool.uv.workspace]")
     backend: ClassVar[str] = "uv_build"
     config_files: ClassVar[tuple[str, ...]] = ("uv.toml",)
+    bots: ClassVar[tuple[str, ...]] = ("uv", "pep621")
     unfinished: ClassVar[str] = r"\.tmp[0-9A-Za-z]{6}"
     variables: ClassVar[tuple[Variables, ...]] = (UV,)
     known_checks: ClassVar[tuple[Check, ...]] = (

@@ -19,6 +19,11 @@ _BLANK = re.compile(rf"(?:[\s\ufeff]|{_COMMENT})*", re.DOTALL)
 _STRINGS_AND_COMMENTS = re.compile(rf"({_STRING})|{_COMMENT}", re.DOTALL)
 _STRINGS_AND_LAST_COMMAS = re.compile(rf"({_STRING})|,(?=\s*[}}\]])", re.DOTALL)
 _PART = re.compile(rf"{_STRING}|{_COMMENT}|[{{}}\[\]]|[^\s{{}}\[\],:\"/]+", re.DOTALL)
+_OF_JSON5 = re.compile(
+    rf"{_STRING}|{_COMMENT}|'(?P<single>(?:[^'\\\r\n]|\\.)*)'|(?P<key>[A-Za-z_$][\w$]*)(?=\s*:)",
+    re.DOTALL,
+)
+_QUOTES = re.compile(r'\\.|"')
 #: what may stand behind a member on its line
 _BESIDE = re.compile(r"[ \t]*(?://[^\r\n]*|/\*[^\r\n]*?\*/)?")
 _INDENT = 4
@@ -46,6 +51,27 @@ def parse(text: str) -> dict[str, Any]:
         message = "it is not an object"
         raise ValueError(message)  # noqa: TRY004 - as for all else that is wrong in a text
     return data
+
+
+def as_json(text: str) -> str:
+    """Return JSON5 with the strings and keys of JSON; numbers are JSON's own.
+
+    Source: https://spec.json5.org/
+    """
+    return _OF_JSON5.sub(_quoted, text)
+
+
+def _quoted(found: re.Match[str]) -> str:
+    """Return a string or a key in double quotes, all else as it is."""
+    inner = found["single"]
+    if inner is not None:
+        return f'"{_QUOTES.sub(_requoted, inner)}"'
+    return f'"{found["key"]}"' if found["key"] else found[0]
+
+
+def _requoted(found: re.Match[str]) -> str:
+    """Return a quote as it is in double quotes, and what else is escaped as it is."""
+    return {"\\'": "'", '"': '\\"'}.get(found[0], found[0])
 
 
 def get(data: Any, path: Sequence[str]) -> Any:  # noqa: ANN401 - whatever a file holds

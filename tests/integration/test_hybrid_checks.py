@@ -200,6 +200,10 @@ BROKEN: dict[str, tuple[Callable[[Lab], AbstractContextManager[dict[str, str]]],
     "agreement.locks": (other_lock, "2.0.99"),
     "agreement.stray-lock": (lambda lab: text(lab, "pdm.lock", "", ""), "pdm.lock"),
     "agreement.pixi": (lambda lab: text(lab, "pixi.lock", "", PIXI_LOCK), "has Python 3.9.10, and"),
+    "ci.bots": (
+        lambda lab: text(lab, "renovate.json", "", '{"enabledManagers": ["npm"]}'),
+        "pyproject.toml and",
+    ),
     "leak.user-site": (user_site, "iniconfig 1.1.1 hides"),
     "leak.pythonpath": (lambda lab: variable(lab, PYTHONPATH="/somewhere/else"), "/somewhere/else"),
     "leak.virtual-env": (lambda lab: variable(lab, VIRTUAL_ENV="/nowhere"), "does not exist"),
@@ -251,7 +255,7 @@ def test_sound_then_broken(lab: Lab) -> None:
     assert set(BROKEN) | BY_HAND == set(FACT_CHECKS)
     with untouched(lab):
         sound = lab.ok("check.all", "--strict")
-    silent = {"conda.torch", "agreement.pixi", "kernel.interpreter"} | (
+    silent = {"conda.torch", "agreement.pixi", "kernel.interpreter", "ci.bots"} | (
         {"leak.poetry"} if lab.case and lab.case.manager == "uv" else set()
     )
     assert set(FACT_CHECKS) - sound.ids("pass") == silent

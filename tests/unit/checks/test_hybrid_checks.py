@@ -184,6 +184,11 @@ WRONG = [
         {"conda.yml": CONDA.replace("[conda-forge]", "\n  - conda-forge\n  - defaults")},
         "builds do not",
     ),
+    (
+        "ci.bots",
+        {".github/dependabot.yml": "version: 2\nupdates: []\n"},
+        "Nothing renews conda.yml",
+    ),
     ("conda.cuda", {"conda.yml": f"{CONDA}  - pytorch-cuda=12.1\n"}, "no CUDA driver"),
     ("conda.cuda", {"conda.yml": f"{CONDA}  - jaxlib=*=*cuda*\n"}, "no CUDA driver"),
     ("conda.pip-section", {"conda.yml": f"{CONDA}  - pip:\n    - httpx\n"}, "httpx"),
