@@ -52,9 +52,9 @@ def everything(session: Session, progress: Progress, select: str = "", ignore: s
 def explain(_: Session, __: Progress, check: str) -> Answer:
     """Explain why a check exists, of a class too, and how to fix what it finds."""
     from tasks_lib.cohort import grading
-    from tasks_lib.workflows import fixing
+    from tasks_lib.workflows import auditing, fixing
 
-    return fixing.explain(check, grading.CHECKS)
+    return fixing.explain(check, (*grading.CHECKS, *auditing.CHECKS))
 
 
 @lab_task("check.fix", changes=True)

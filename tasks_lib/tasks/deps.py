@@ -53,6 +53,21 @@ def outdated(session: Session, _: Progress) -> Answer:
     return dependency_info.outdated(session)
 
 
+@lab_task(
+    "deps.audit",
+    also=("strict", "offline"),
+    help={
+        "ignore": "leave out these advisories: ids, separated by commas",
+        "service": "ask another advisory service, which speaks the protocol of OSV",
+    },
+)
+def audit(session: Session, progress: Progress, service: str = "", ignore: str = "") -> Answer:
+    """Ask for the known vulnerabilities of what is locked, as uv audit does."""
+    from tasks_lib.workflows import auditing
+
+    return auditing.audit(session, progress, service=service, ignore=ignore)
+
+
 @lab_task("deps.lock", changes=True, help={"layer": "python (the manager) or conda; else both"})
 def lock(session: Session, progress: Progress, layer: str = "", dry_run: bool = False) -> Answer:
     """Resolve the dependencies and write the lock, and with conda `conda-lock.yml` too."""

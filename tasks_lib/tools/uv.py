@@ -37,10 +37,13 @@ from tasks_lib.tools.changes import Change
 from tasks_lib.tools.uv_variables import UV
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tasks_lib.execution.process import Outcome
     from tasks_lib.project.options import Options
     from tasks_lib.project.project import Project
 
+LOCK = "uv.lock"
 _LIMIT = "UV_HTTP_TIMEOUT"
 #: What uv 0.13 says, each taken from a real failure. The first rule that matches is the reason.
 FAILURES = (
@@ -222,12 +225,30 @@ def outdated(project: Project, packages: Path) -> Command:
     """
     words = ("pip", "list", "--outdated", "--format", "json", "--target", str(packages))
     argv = (executables.uv(), *words, "--python", executables.base_python())
-    options = project.options
-    if options.index.source is Source.SETTINGS:
-        options = replace(options, index=Choice())
-    env = _variables(options, has_own_index=False)
     why = "ask the index for newer versions of what is installed"
+    env = _variables(of_user(project.options), has_own_index=False)
     return Command(argv, why, env=env, cwd=Path(sys.prefix), failures=FAILURES)
+
+
+def audit(project: Project, folder: Path, service: str, ignored: Sequence[str]) -> Command:
+    """Return the command that asks for advisories on what the lock in a folder names.
+
+    It says on stderr too which project's status it could not learn.
+    """
+    argv = [executables.uv(), "audit", "--frozen", "--output-format", "json"]
+    argv += ["--preview-features", "audit-command,json-output"]
+    argv += ["--service-url", service] if service else []
+    argv += [f"--ignore={name}" for name in ignored]
+    env = _variables(of_user(project.options), has_own_index=False)
+    env |= {"UV_PYTHON_DOWNLOADS": "never", "RUST_LOG": "uv_audit::service::project_status=trace"}
+    why = "ask for known vulnerabilities of what is locked"
+    return Command(tuple(argv), why, env=env, cwd=folder, failures=FAILURES)
+
+
+def of_user(options: Options) -> Options:
+    """Return the options without an index that only the project names."""
+    is_own = options.index.source is Source.SETTINGS
+    return replace(options, index=Choice()) if is_own else options
 
 
 def newer(outcome: Outcome, title: str = "ask uv for newer versions") -> dict[str, str]:

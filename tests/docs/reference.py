@@ -20,6 +20,7 @@ from tasks_lib.errors import ErrorCode, ExitCode
 from tasks_lib.managers import MANAGERS
 from tasks_lib.tasks import namespace
 from tasks_lib.tasks.adapter import LabTask
+from tasks_lib.workflows import auditing
 from tasks_lib.workflows.documentation import FOLDER, pages
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def written() -> dict[Path, str]:
     """Return the text that each page with such a part should have."""
     parts = {
         "reference/tasks.md": _tasks(),
-        "reference/checks.md": _checks(registry.KNOWN.values()),
+        "reference/checks.md": _checks((*registry.KNOWN.values(), *auditing.CHECKS)),
         "reference/cohort-checks.md": _checks(grading.CHECKS),
         "reference/exit-codes.md": _exit_codes(),
         "reference/errors.md": _errors(),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks_lib.project import trust
+from tests import advisories
 from tests.faults.conftest import FULL
 from tests.faults.hostile import Hostile, fire_all, repository
 from tests.lab import CASES, PYTHON, ROOT, Case, Lab, tree
@@ -118,6 +119,8 @@ def test_nothing_of_a_repository_runs_before_its_user_says_so(
         seen = list(pool.map(look, READING))
     store = str(lab.home.parent / "class.db")
     seen.append(look(f"cohort.check {shlex.quote(str(lab.project.parent))} --store {store}"))
+    with advisories.serving() as (service, _):
+        seen.append(look(f"deps.audit --service {service}"))
     lab.run([PYTHON, "-m", "tasks_lib", "--list"], env={"PYTHONPATH": str(ROOT)})
     lab.run(
         [PYTHON, "-m", "tasks_lib", "--complete", "--", "deps.why "], env={"PYTHONPATH": str(ROOT)}

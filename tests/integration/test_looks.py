@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import tiny_channel
+from tests import advisories, tiny_channel
 from tests.lab import CONDA_YML, HYBRIDS, INSTALLED, PYPROJECT, SAMPLE, Case, Lab, tools, untouched
 
 if TYPE_CHECKING:
@@ -161,3 +161,11 @@ def test_a_library_that_is_not_python(seen: Lab) -> None:
     assert answer.code == 0, answer
     seen.ok("deps.remove", "tiny-cuda", "--layer", "conda")
     assert (seen.project / "conda.yml").read_text("utf-8") == conda_yml
+
+
+def test_audit(seen: Lab) -> None:
+    with advisories.serving() as (service, _), untouched(seen):
+        answer = seen("deps.audit", "--service", service)
+    assert answer.code == 1
+    assert answer.ids("fail") == {"audit.advisory"}
+    assert ("audit.layer" in answer.ids("skip")) is is_conda(seen)

@@ -112,6 +112,9 @@ TESTED = {
         "ownership/guard.py",
         "('invoke', 'deps.align')",
     ): "integration/test_guard.py::test_refuses_then_align_solves_it",
+    ("workflows/auditing.py", "argv"): (
+        "integration/test_audit.py::test_a_vulnerable_release_is_found_and_renewed"
+    ),
     ("workflows/dependency_info.py", "('invoke', 'deps.list')"): WRONG_WORD,
     ("workflows/documentation.py", "('invoke', 'docs')"): WRONG_WORD,
     ("workflows/environment_info.py", "('invoke', 'env.list')"): WRONG_WORD,

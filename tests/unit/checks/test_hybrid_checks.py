@@ -24,7 +24,7 @@ from tasks_lib.report import presentable
 from tasks_lib.results import Fix, Result, Status
 from tasks_lib.session import journal, transaction
 from tasks_lib.session.session import Session
-from tasks_lib.workflows import fixing
+from tasks_lib.workflows import auditing, fixing
 
 if TYPE_CHECKING:
     from tests.conftest import MakeProject
@@ -688,20 +688,20 @@ def test_a_check_selected_by_its_id_reports_that_it_does_not_apply(
     assert (result.status, "pip_uv" in result.detail) == (Status.SKIP, True)
 
 
-OF_A_CLASS = {check.id: check for check in grading.CHECKS}
+OTHERS = {check.id: check for check in (*grading.CHECKS, *auditing.CHECKS)}
 
 
-@pytest.mark.parametrize("check", [*KNOWN, *OF_A_CLASS])
+@pytest.mark.parametrize("check", [*KNOWN, *OTHERS])
 def test_explanation(check: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = fixing.explain(check, OF_A_CLASS.values()).data
+    data = fixing.explain(check, OTHERS.values()).data
     assert all(data[key] for key in ("title", "why", "remedy", "fix"))
     monkeypatch.setattr("sys.argv", ["python3 -m tasks_lib"])  # a remedy is what this user types
     shown = presentable(data)["remedy"]
-    assert shown == str({**KNOWN, **OF_A_CLASS}[check].remedy).replace(
+    assert shown == str({**KNOWN, **OTHERS}[check].remedy).replace(
         "invoke ", "python3 -m tasks_lib "
     )
     with pytest.raises(LabError) as refused:
-        fixing.explain(f"{check}x", OF_A_CLASS.values())
+        fixing.explain(f"{check}x", OTHERS.values())
     assert refused.value.remedy.argv == ("invoke", "check.explain", check)
 
 
