@@ -119,14 +119,19 @@ def _start(argv: "list[str]", *, own_tasks: bool, typed: str) -> int:
     bootstrap.accept_stop_signals()
     own_tasks = bool(os.environ.pop(bootstrap.OWN_TASKS, "")) or own_tasks
     if bootstrap.is_inside():
+        import gc  # noqa: PLC0415 - only what lasts longer than this has any use for it
+
+        gc.set_threshold(50_000)  # imports make thousands of objects, and no garbage
         # these need the packages of the tool environment
+        from tasks_lib.cli import quick_invoke  # noqa: PLC0415
+
+        quick_invoke.load()
         from tasks_lib.cli import program  # noqa: PLC0415
         from tasks_lib.tasks import namespace  # noqa: PLC0415
 
         return program.main(argv, namespace, own_tasks=own_tasks)
-    if (
-        argv[:1] == ["--complete"]
-        and bootstrap.fault(bootstrap.place(bootstrap.REQUIREMENTS)) is not None
+    if argv[:1] == ["--complete"] and not bootstrap.is_sound(
+        bootstrap.place(bootstrap.REQUIREMENTS)
     ):
         return 0  # nobody waits for a tool environment at a tab key
     python = bootstrap.ensure(bootstrap.REQUIREMENTS)

@@ -11,9 +11,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from hashlib import sha256
 
-from tasks_lib.execution import streams
+from tasks_lib.execution import folder_state, streams
 
 TYPE_CHECKING = False  # typing's own costs 9 ms
 if TYPE_CHECKING:
@@ -95,7 +94,7 @@ def ensure(requirements: str | os.PathLike[str]) -> str:
     """
     path = os.path.abspath(requirements)
     home = place(path)
-    if fault(home) is not None:
+    if not is_sound(home):
         _make(home, path)
     return interpreter(home)
 
@@ -194,6 +193,8 @@ def _usual_cache() -> str:
 
 def lock_place(what: str) -> str:
     """Return the file by which all runs of this user wait for each other at the path `what`."""
+    from hashlib import sha256
+
     name = sha256(os.fsencode(what)).hexdigest()[:16]
     return os.path.join(own_cache(), "locks", f"{name}.lock")
 
@@ -203,6 +204,8 @@ def place(requirements: str) -> str:
 
     Only that of the tools may be in a cache folder that cannot be written.
     """
+    from hashlib import sha256
+
     with open(requirements, "rb") as file:
         key = sha256(file.read() + os.fsencode(os.path.realpath(_base())))
     version = "{}.{}".format(*sys.version_info)
@@ -215,6 +218,29 @@ def interpreter(home: str) -> str:
     if os.name == "nt":
         return os.path.join(home, "Scripts", "python.exe")
     return os.path.join(home, "bin", "python")
+
+
+def is_sound(home: str) -> bool:
+    """Return whether the environment can be used.
+
+    All its files are looked at once a day, and where a folder has changed since.
+    """
+    if folder_state.is_as_seen(home, _marker(home)) and os.path.exists(interpreter(home)):
+        return True
+    seen = folder_state.folders(home)
+    if fault(home) is not None:
+        return False
+    folder_state.remember(home, _marker(home), seen)
+    return True
+
+
+def _marker(home: str) -> str:
+    """Return what the mark of a complete environment says; empty where it cannot be read."""
+    try:
+        with open(os.path.join(home, _MARKER), encoding="ascii") as file:
+            return file.read()
+    except (OSError, ValueError):
+        return ""
 
 
 def fault(home: str) -> str | None:
@@ -237,18 +263,7 @@ def fault(home: str) -> str | None:
 
 def fingerprint(home: str) -> str:
     """Return a digest of the names and sizes of the files in `home`; bytecode does not count."""
-    lines = []
-    folders = [os.path.realpath(home)]
-    while folders:
-        with os.scandir(folders.pop()) as entries:
-            for entry in entries:
-                if not entry.is_dir(follow_symlinks=False):
-                    lines.append(f"{entry.path} {entry.stat(follow_symlinks=False).st_size}")
-                elif entry.name != "__pycache__":
-                    folders.append(entry.path)
-    marker = os.path.join(os.path.realpath(home), _MARKER) + " "
-    text = "\n".join(sorted(line for line in lines if not line.startswith(marker)))
-    return sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+    return folder_state.digest(home, but=_MARKER)
 
 
 def _make(home: str, requirements: str) -> None:

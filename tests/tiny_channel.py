@@ -1,4 +1,4 @@
-"""Write a conda channel of packages that hold one file each, and no Python."""
+"""Write a conda channel of small packages without Python."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import tarfile
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 
 def add(
     channel: Path, name: str, version: str, *, subdir: str = "noarch", depends: tuple[str, ...] = ()
 ) -> str:
-    """Add a package to a channel (made if needed), and return the channel's address."""
+    """Add a package of one file to a channel (made if needed), and return its address."""
     index: dict[str, Any] = {
         "name": name,
         "version": version,
@@ -25,14 +26,22 @@ def add(
         "subdir": subdir,
         **({"noarch": "generic"} if subdir == "noarch" else {}),
     }
-    file, data = f"share/{name}.txt", version.encode()
-    digest = hashlib.sha256(data).hexdigest()
-    entry = {"_path": file, "path_type": "hardlink", "sha256": digest, "size_in_bytes": len(data)}
+    return pack(channel, index, {f"share/{name}.txt": version.encode()})
+
+
+def pack(channel: Path, index: Mapping[str, Any], files: Mapping[str, bytes]) -> str:
+    """Add a package of these files to a channel (made if needed), and return its address."""
+    subdir = index["subdir"]
+    entries = []
+    for path, data in files.items():
+        digest, size = hashlib.sha256(data).hexdigest(), len(data)
+        entry = {"_path": path, "path_type": "hardlink", "sha256": digest, "size_in_bytes": size}
+        entries.append(entry)
     contents = {
         "info/index.json": json.dumps(index).encode(),
-        "info/paths.json": json.dumps({"paths": [entry], "paths_version": 1}).encode(),
-        "info/files": f"{file}\n".encode(),
-        file: data,
+        "info/paths.json": json.dumps({"paths": entries, "paths_version": 1}).encode(),
+        "info/files": "".join(f"{path}\n" for path in files).encode(),
+        **files,
     }
     for folder in ("noarch", "linux-64", subdir):
         (channel / folder).mkdir(parents=True, exist_ok=True)
@@ -41,8 +50,8 @@ def add(
             repodata.write_text(
                 json.dumps({"info": {"subdir": folder}, "packages": {}, "packages.conda": {}})
             )
-    package = channel / subdir / f"{name}-{version}-0.tar.bz2"
-    with tarfile.open(package, "w:bz2") as tar:
+    package = channel / subdir / f"{index['name']}-{index['version']}-0.tar.bz2"
+    with tarfile.open(package, "w:bz2", compresslevel=1) as tar:
         for path, content in contents.items():
             member = tarfile.TarInfo(path)
             member.size = len(content)

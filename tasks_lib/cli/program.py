@@ -20,6 +20,7 @@ from invoke.exceptions import (
     UnexpectedExit,
 )
 from invoke.parser.context import ParserContext
+from invoke.parser.parser import Parser
 from invoke.program import Program
 from invoke.util import helpline
 
@@ -33,10 +34,9 @@ from tasks_lib.report import remedies
 from tasks_lib.results import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from invoke.collection import Collection
-    from invoke.parser import Parser
     from invoke.parser.argument import Argument
 
 #: what a shell's completion begins with, before the words up to the cursor
@@ -96,12 +96,26 @@ class _Program(Program):
         return found
 
     def _make_parser(self) -> Parser:
-        """Return the parser of the tasks; it knows the former names of options too."""
-        parser = super()._make_parser()
-        for name, task in parser.contexts.items():
-            for former, option in getattr(self.collection[name], "former", {}).items():
-                task.flags[former] = task.flags[option]
-        return parser
+        """Return the parser of the tasks that this command line can name.
+
+        Invoke's own is one of all tasks, and copying that takes longer than most answers.
+        """
+        words = {*self.argv, *(word.partition("=")[2] for word in self.argv)}
+        names = self.collection.task_names
+        wanted = [name for name, aliases in names.items() if not words.isdisjoint((name, *aliases))]
+        return Parser(initial=self.initial_context, contexts=self.contexts(wanted))
+
+    def contexts(self, names: Iterable[str]) -> list[ParserContext]:
+        """Return what the parser knows of some tasks, with the former names of their options."""
+        made = []
+        known = self.collection.task_names
+        for name in names:
+            task = self.collection[name]
+            context = ParserContext(name=name, aliases=known[name], args=task.get_arguments())
+            for former, option in getattr(task, "former", {}).items():
+                context.flags[former] = context.flags[option]
+            made.append(context)
+        return made
 
     def print_task_help(self, name: str) -> None:
         """Print how a task is typed, what it does, and its options."""
@@ -225,7 +239,7 @@ def _run(program: _Program, argv: list[str]) -> int:
         program.update_config()
         program.execute()
     except ParseError as error:
-        tasks = list(dict.fromkeys(program.parser.contexts.values()))
+        tasks = program.contexts(program.collection.task_names)
         return _refuse(argv, command_line.wrong(error, program.core.unparsed, tasks))
     except (AmbiguousEnvVar, CollectionNotFound, UncastableEnvVar) as error:
         return _refuse(argv, _wrong_command_line(str(error)))

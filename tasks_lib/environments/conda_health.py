@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import json
 import re
@@ -35,6 +36,8 @@ _EXTRAS = re.compile(r"\[[^\]=]*\]")
 _RECORD = re.compile(
     r".*site-packages/(?P<name>[^/]+?)-(?P<version>[^-/]+)(?:-py[\d.]+)?\.(?:dist|egg)-info(?=/|$)"
 )
+#: the records that are kept in memory
+_MOST_KNOWN = 1024
 #: what a record has besides the channel's own words
 _LOCAL = ("files", "paths_data", "link", "extracted_package_dir", "package_tarball_full_path")
 
@@ -48,16 +51,23 @@ def packages(prefix: Path) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for path in _paths_of_records(prefix):
         try:
-            record = json.loads(files.regular(path))
-            words = [record["name"], record["version"]]
-            words += [item["_path"] for item in conda_files.listed(record)]
-            words += record.get("files") or ()
+            record = _record(path, files.state(path))
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise _damaged(path) from None
-        if not all(isinstance(word, str) for word in words):
-            raise _damaged(path)
         found[record["name"]] = record
     return found
+
+
+@functools.lru_cache(maxsize=_MOST_KNOWN)
+def _record(path: Path, _: tuple[int, ...]) -> dict[str, Any]:
+    """Read a record in a state of its file: a run looks at an environment several times."""
+    record: dict[str, Any] = json.loads(files.regular(path))
+    words = [record["name"], record["version"]]
+    words += [item["_path"] for item in conda_files.listed(record)]
+    words += record.get("files") or ()
+    if not all(isinstance(word, str) for word in words):
+        raise _damaged(path)
+    return record
 
 
 def _paths_of_records(prefix: Path) -> list[Path]:
@@ -72,15 +82,21 @@ def _damaged(path: Path) -> LabError:
 
 def _solver_records(prefix: Path) -> list[rattler.PrefixRecord]:
     """Read the same records as the solver sees them."""
-    import rattler  # noqa: PLC0415 - costs 0.05 s, which only the conda layer should pay
-
     found = []
     for path in _paths_of_records(prefix):
         try:
-            found.append(rattler.PrefixRecord.from_path(path))
+            found.append(_solver_record(path, files.state(path)))
         except Exception:  # noqa: BLE001 - rattler's errors share no base class
             raise _damaged(path) from None
     return found
+
+
+@functools.lru_cache(maxsize=_MOST_KNOWN)
+def _solver_record(path: Path, _: tuple[int, ...]) -> rattler.PrefixRecord:
+    """Read a record as the solver sees it, in a state of its file."""
+    import rattler  # noqa: PLC0415 - costs 0.05 s, which only the conda layer should pay
+
+    return rattler.PrefixRecord.from_path(path)
 
 
 def public(record: Mapping[str, Any]) -> dict[str, Any]:

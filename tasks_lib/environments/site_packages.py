@@ -13,6 +13,7 @@ import json
 import re
 from dataclasses import dataclass
 from email.parser import HeaderParser
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 #: before the folder of a project that is installed for editing
 EDITABLE = "editable:"
 _COLUMNS = 3  # of a RECORD: path, hash, size
+#: the records that are kept in memory
+_MOST_KNOWN = 2048
 
 
 @dataclass(frozen=True)
@@ -97,10 +100,17 @@ def _headers(record: Path, last: str = "") -> Message:
     `importlib.metadata` reads the same, and the whole body too: for 94 distributions it took 42 ms,
     and this 7 ms for names and versions.
     """
+    path = record / "METADATA"
     try:
-        text = files.regular_text(record / "METADATA")
+        return _parsed(path, last, files.state(path))
     except OSError:
         return HeaderParser().parsestr("")
+
+
+@lru_cache(maxsize=_MOST_KNOWN)
+def _parsed(path: Path, last: str, _: tuple[int, ...]) -> Message:
+    """Parse the headers of a file in a state of it: a run looks at an environment several times."""
+    text = files.regular_text(path)
     lines = []
     for line in itertools.takewhile("\n".__ne__, io.StringIO(text, newline=None)):
         lines.append(line)

@@ -70,6 +70,17 @@ def regular(path: str | Path, largest: int = LARGEST) -> bytes:
     return data
 
 
+def state(path: str | Path) -> tuple[int, int, int, int]:
+    """Return what is another once a file was written: its number, its size and its times.
+
+    Raises:
+        OSError: It cannot be looked at.
+
+    """
+    facts = os.stat(path)  # noqa: PTH116 - pathlib is too slow for thousands of files
+    return facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
+
+
 @contextlib.contextmanager
 def read_once() -> Iterator[None]:
     """Let `regular` read each file once, but for very large ones: nothing changes them in here."""

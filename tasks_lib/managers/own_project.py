@@ -5,7 +5,6 @@ Only what a manifest says itself is compared; what its build computes is not kno
 
 from __future__ import annotations
 
-import configparser
 from email.parser import HeaderParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,6 +66,8 @@ def _differences(pyproject: PyProject, one: Distribution) -> Iterator[str]:
 
 def _entry_points(one: Distribution) -> Iterator[tuple[str, str, str]]:
     """Yield the group, the name and the value of each entry point that is installed."""
+    import configparser  # noqa: PLC0415 - seldom needed
+
     parser = configparser.RawConfigParser(delimiters="=")
     parser.optionxform = str  # type: ignore[assignment,method-assign]  # as documented, to keep the case
     try:

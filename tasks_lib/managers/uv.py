@@ -20,8 +20,6 @@ from tasks_lib.managers import (
     own_project,
     pyproject_rules,
     uv_check,
-    uv_lock_check,
-    uv_lock_reading,
 )
 from tasks_lib.managers.base import AFTER_LOCK, LOCK_FRESH, MAIN, Manager, Place
 from tasks_lib.managers.locks import LockedPackage, Origin
@@ -250,6 +248,8 @@ class Uv(Manager):
 
     def lock_by_reading(self) -> tuple[bool | None, str]:
         """Compare what uv recorded in its lock with the manifests."""
+        from tasks_lib.managers import uv_lock_reading  # noqa: PLC0415 - 0.02 s, and seldom needed
+
         found = uv_lock_reading.judge(self.project.root)
         return found.fits, found.text
 
@@ -277,6 +277,8 @@ class Uv(Manager):
 
         What has to be built for an answer is built in a copy: a build backend leaves files.
         """
+        from tasks_lib.managers import uv_lock_check  # noqa: PLC0415 - 0.02 s that only this needs
+
         outcome = uv_lock_check.outcome(self, activation, children)
         found = uv_lock_check.fits(outcome) if outcome else None
         if found is not None:
@@ -294,6 +296,8 @@ class Uv(Manager):
 
     def apart(self, command: Command, to: Path) -> Command:
         """Copy the lock and the manifests of all members, none of which can be built then."""
+        from tasks_lib.managers import uv_lock_check  # noqa: PLC0415 - 0.02 s, and seldom needed
+
         return uv_lock_check.apart(self, command, to)
 
     def locked_packages(self) -> tuple[LockedPackage, ...]:

@@ -9,7 +9,6 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from packaging.utils import canonicalize_name
 
@@ -107,6 +106,8 @@ def by_address(pyproject: PyProject) -> Iterator[Path]:
                 continue
             address = entry.partition("@")[2].partition(";")[0].strip()
             if address.startswith("file:"):
+                from urllib.request import url2pathname  # noqa: PLC0415 - 0.02 s, and seldom needed
+
                 yield root / url2pathname(urlsplit(address).path)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import functools
 import os
 import sys
@@ -132,6 +131,8 @@ def _with_named(named: str | None, found: list[Path]) -> list[Path]:
 
 def _pip_index(path: Path) -> str:
     """Return the address of the index in a configuration file of pip, empty where it has none."""
+    import configparser  # noqa: PLC0415 - few have such a file
+
     parser = configparser.RawConfigParser()
     try:
         parser.read_string(read_text(path, str(path)))

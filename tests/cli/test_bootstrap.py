@@ -30,6 +30,7 @@ FILES = (
     "cli/startup_error.py",
     "execution/__init__.py",
     "execution/file_lock.py",
+    "execution/folder_state.py",
     "execution/forking.py",
     "execution/keeping.py",
     "execution/process.py",
@@ -90,6 +91,7 @@ class Checkout:
             (root / "tasks_lib" / name).parent.mkdir(exist_ok=True)
             shutil.copy(PACKAGE / name, root / "tasks_lib" / name)
         (root / "tasks_lib/cli/program.py").write_text(PROGRAM)
+        (root / "tasks_lib/cli/quick_invoke.py").write_text("def load():\n    pass\n")
         (root / "tasks_lib/tasks.py").write_text("namespace = None\n")
         (root / "tasks_lib/tools.txt").write_text(f"tiny==1.0 --hash=sha256:{wheel(root)}\n")
         self.root, self.cache = root, cache

@@ -230,6 +230,65 @@ def test_a_damaged_one_is_made_again(
     assert (home / "lib/a.py").exists() == (why is None)
 
 
+@cases(
+    "damage, looks",
+    {
+        "nothing changed": ("", 0),
+        "a file was deleted": ("lib/a.py", 1),
+        "a file was added": ("lib/b.py=", 1),
+        "half a marker": (".complete=", 1),
+        "bytecode does not count": ("lib/__pycache__/a.pyc=other", 0),
+        "a folder is gone": ("lib", 1),
+        "the interpreter is gone": ("python", 1),
+    },
+)
+def test_all_files_are_looked_at_where_a_folder_has_changed(
+    runs: FakeRuns,
+    requirements: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    damage: str,
+    looks: int,
+) -> None:
+    python = Path(bootstrap.ensure(requirements))
+    home = python.parent.parent
+    (home / "lib/__pycache__").mkdir(parents=True)
+    (home / "lib/a.py").write_text("a")
+    (home / ".complete").write_text(bootstrap.fingerprint(str(home)))
+    assert bootstrap.is_sound(str(home))
+    asked: list[str] = []
+    true_fault = bootstrap.fault
+
+    def fault(place: str) -> str | None:
+        asked.append(place)
+        return true_fault(place)
+
+    monkeypatch.setattr(bootstrap, "fault", fault)
+    target, _, text = damage.partition("=")
+    place = python if target == "python" else home / target
+    if "=" in damage:
+        place.write_text(text)
+    elif damage:
+        place.rename(home.parent / "gone")
+    assert bootstrap.is_sound(str(home)) == (not looks)
+    assert len(asked) == looks
+    del runs
+
+
+def test_all_files_are_looked_at_once_a_day(runs: FakeRuns, requirements: Path) -> None:
+    home = str(Path(bootstrap.ensure(requirements)).parents[1])
+    assert bootstrap.is_sound(home)
+    changed = Path(home, "lib")
+    changed.mkdir()
+    Path(home, "lib/a.py").write_text("a")
+    Path(home, ".complete").write_text(bootstrap.fingerprint(home))
+    assert bootstrap.is_sound(home)
+    Path(home, "lib/a.py").write_text("longer than it was")  # in place: no folder changes
+    assert bootstrap.is_sound(home)
+    os.utime(f"{home}.look", (0, 0))
+    assert not bootstrap.is_sound(home)
+    del runs
+
+
 @pytest.mark.parametrize(
     "error",
     [KeyboardInterrupt(), LabError("No.", ErrorCode.TOOL_FAILED), None],

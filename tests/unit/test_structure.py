@@ -179,7 +179,12 @@ def test_what_the_first_start_needs_goes_in_one_direction_however_late_it_is_imp
     starting = ("keeping", "fork_server", "forking", "process")
     execution = ("file_lock", "redaction", "time_limit", *starting)
     variables = ("tools.variables", "tools.pip_variables")
-    order = ("execution.streams", "errors", *(f"execution.{name}" for name in execution))
+    order = (
+        "execution.streams",
+        "execution.folder_state",
+        "errors",
+        *(f"execution.{name}" for name in execution),
+    )
     order = (*order, *variables, "bootstrap")
     for number, name in enumerate(order):
         used = {
