@@ -159,30 +159,40 @@ class CondaLayerLock:
         lock = self._read()
         platforms = self._platforms(lock)
         inputs = self._inputs(platforms)
-        words = [f"--subdir={name}" for name in platforms]
-        for name in platforms:
-            words += [f"--virtual={name}:{text}" for text in inputs.system[name]]
-        pythons = "|".join(filter(None, map(str, self.project.pyproject.pythons())))
-        if pythons:
-            words.append(f"--limit=python {pythons}")
-        words += [f"--drop={name}" for name in upgrade or ()]
+        words = [f"--drop={name}" for name in upgrade or ()]
         is_kept = upgrade != []
         prefix = None
         if is_kept and lock:
             words.append(f"--description={self.path}")
         elif is_kept and self.environment.exists():
             prefix = self.environment.prefix
-        engine = Rattler(sys.executable, self.project.options)
         return Step(
             STEP,
             f"lock conda's packages for {', '.join(platforms)}",
-            engine.solve(prefix, self.environment.file, words),
+            self._solution(inputs, prefix, words),
             reads=partial(self._solved, inputs, is_damaged=lock is None and self.path.exists()),
             shown=f"# write {NAME}",
             needs=("conda.edit", "conda.install"),
             writes=Writes.PROJECT,
             safe="writes only the lock, which is put back if the run fails",
         )
+
+    def renewed(self) -> Command:
+        """Return the command that prints what a renewed lock would have for this machine."""
+        return self._solution(self._inputs([here()]))
+
+    def _solution(
+        self, inputs: Inputs, prefix: Path | None = None, words: Sequence[str] = ()
+    ) -> Command:
+        """Return the command that solves for the platforms of `inputs`."""
+        asked = [f"--subdir={name}" for name in inputs.system]
+        for name, virtual in inputs.system.items():
+            asked += [f"--virtual={name}:{text}" for text in virtual]
+        pythons = "|".join(filter(None, map(str, self.project.pyproject.pythons())))
+        if pythons:
+            asked.append(f"--limit=python {pythons}")
+        engine = Rattler(sys.executable, self.project.options)
+        return engine.solve(prefix, self.environment.file, [*asked, *words])
 
     def _solved(self, inputs: Inputs, outcome: Outcome, *, is_damaged: bool) -> Iterable[Result]:
         """Write what was solved."""

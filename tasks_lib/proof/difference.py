@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from tasks_lib.checks.base import listed
 from tasks_lib.ownership.owners import Owner
+from tasks_lib.project import conda_lock
+from tasks_lib.project.conda_file import CONDA_FILES
+from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.proof import claims, document
 from tasks_lib.results import Result, Status
 from tasks_lib.session.session import Answer
@@ -30,6 +33,11 @@ _BY_HAND = (
 )
 _FAULT = "The same is installed from the same lock: only one of the sessions met a fault."
 _TIMES = "They agree in everything that counts; different times follow from {}."
+#: the surroundings from which other packages can follow though the manager's lock is the same
+_LAYER_CAUSES = (
+    *("combo", "engine", "python", "channel", "platform system", "platform machine"),
+    *(f"manifest {name}" for name in (PYPROJECT, *CONDA_FILES, conda_lock.NAME)),
+)
 #: the parts of a proof that describe where it was made, and the word for one of each
 _SURROUNDINGS = {"platform": "platform", "tools": "tool", "caches": "cache"}
 
@@ -145,7 +153,7 @@ def _likely(differing: dict[str, Rows]) -> str:
         return listed(name for name in names if name.startswith(kinds))
 
     project = among("manifest", "commit")
-    layer = among("combo", "engine", "python", "channel", "platform system", "platform machine")
+    layer = among(*_LAYER_CAUSES)
     machine = among("cache", "platform", "tool")
     if differing["lock"] and project:
         return _CHANGED.format(project)

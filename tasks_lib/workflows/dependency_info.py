@@ -20,7 +20,7 @@ from tasks_lib.session.session import Answer
 from tasks_lib.tools import uv
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from tasks_lib.ownership.graph import Graph, Key
     from tasks_lib.session.session import Session
@@ -161,7 +161,13 @@ def outdated(session: Session) -> Answer:
     unknown: dict[Key, str] = {}
     _ask_manager(session, found, latest, unknown)
     _ask_channels(session, found, latest, unknown)
-    rows = [{**_row(found, key), "latest": latest[key]} for key in _ordered(latest)]
+    wanted = _renewed(session, latest, unknown)
+    rows = []
+    for key in _ordered(latest):
+        row = _row(found, key)
+        if wanted:
+            row["wanted"] = wanted.get(key, "")
+        rows.append({**row, "latest": latest[key]})
     names: dict[str, list[str]] = {}
     for key in _ordered(unknown):
         names.setdefault(unknown[key], []).append(key[1])
@@ -173,7 +179,10 @@ def outdated(session: Session) -> Answer:
         )
         results.append(Result("deps.outdated", Status.SKIP, title, detail))
     installed = sum(bool(one.version) for one in found.packages.values())
-    data: dict[str, Any] = {"outdated": rows, "asked_for": installed - len(unknown)}
+    data: dict[str, Any] = {
+        "outdated": rows,
+        "asked_for": installed - len(unknown.keys() - latest.keys()),
+    }
     if not rows:
         data["note"] = "nothing is outdated"
     return Answer(results, data)
@@ -236,3 +245,25 @@ def _ask_channels(
         newest = max(offered[one.name].values(), key=Version)
         if Version(newest) > Version(one.version):
             latest[key] = newest
+
+
+def _renewed(
+    session: Session, latest: Mapping[Key, str], unknown: dict[Key, str]
+) -> dict[Key, str]:
+    """Return what the layer's lock would have, once renewed, of the packages that are outdated.
+
+    The manifest may not allow the newest version, and neither may what needs the package.
+    """
+    lock = session.environment.layer_lock
+    outdated = latest.keys() & _of_layer_lock(session).keys()
+    if lock is None or not outdated:
+        return {}
+    outcome = process.run(lock.renewed())
+    if not outcome.ok:
+        reason = failures.explain(outcome, title="solve for a newer lock").message.rstrip(".")
+        text = f"what the conda file allows is not known, since {reason}"
+        unknown.update(dict.fromkeys(outdated, text))
+        return {}
+    (records,) = json.loads(outcome.stdout).values()
+    versions = {("conda", one["name"]): str(one["version"]) for one in records}
+    return {key: versions[key] for key in outdated & versions.keys()}

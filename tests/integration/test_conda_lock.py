@@ -73,10 +73,10 @@ def test_locked_packages_are_installed_until_the_lock_is_renewed(locked: Lab) ->
     assert "lock.conda" in lab.ok("check.all").ids("pass")
 
     text = (lab.project / "conda.yml").read_text("utf-8")
-    lab.write("conda.yml", text.replace("tiny-lib", "tiny-lib >=1.10"))
+    lab.write("conda.yml", text.replace("tiny-lib", "tiny-lib >=1.10,<2"))
     (stale,) = [one for one in lab("check.lock").results if one["id"] == "lock.conda"]
     assert stale["status"] == "fail"
-    assert "tiny-lib became tiny-lib >=1.10" in stale["detail"]
+    assert "tiny-lib became tiny-lib >=1.10,<2" in stale["detail"]
     lab.ok("setup")
     assert (lab.prefix / "share" / "tiny-lib.txt").read_text("utf-8") == "1.10"
     assert versions(lab)["tiny-lib"] == "1.10"
@@ -86,6 +86,11 @@ def test_locked_packages_are_installed_until_the_lock_is_renewed(locked: Lab) ->
     content = file.read_bytes()
     lab.ok("deps.lock", "--layer", "conda")
     assert file.read_bytes() == content
+    tiny_channel.add(lab.channel, "tiny-lib", "2.0")
+    with untouched(lab):
+        rows = {row["name"]: row for row in lab.ok("deps.outdated").data["outdated"]}
+    row = {"name": "tiny-lib", "version": "1.10", "owner": "conda"}
+    assert rows["tiny-lib"] == {**row, "wanted": "1.11", "latest": "2.0"}
     changed = lab.ok("deps.update", "--layer", "conda").data["conda"]
     assert [(one["package"], one["before"], one["after"]) for one in changed] == [
         ("tiny-lib", "1.10", "1.11")

@@ -232,6 +232,8 @@ def test_platforms_are_locked_together_each_with_its_own_packages(
     assert outcome.ok, outcome.said
     assert step.reads
     list(step.reads(outcome))
+    words = environment.layer_lock.renewed().argv
+    assert [word for word in words if word.startswith("--subdir=")] == [f"--subdir={here()}"]
     lock = CondaLock.read(environment.layer_lock.path)
     found = {name: [one.dist for one in lock.of(name).values()] for name in lock.platforms}
     assert found == {

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tasks_lib.errors import ExitCode, LabError
-from tasks_lib.proof import claims, document, verify
+from tasks_lib.project.conda_lock import NAME
+from tasks_lib.proof import claims, difference, document, project_copy, verify
 from tasks_lib.results import Status
+from tasks_lib.session.session import Session
 from tests.cases import cases
 from tests.proofs import package, proof
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+    from tests.conftest import MakeProject
 
 
 @pytest.mark.parametrize(
@@ -131,6 +136,34 @@ def _proof() -> dict[str, Any]:
         "steps": [step],
     }
     return {**made, "verdict": claims.judge(made)}
+
+
+def test_a_changed_lock_of_conda_packages_is_noticed(project: MakeProject, root: Path) -> None:
+    files = {NAME: "version: 1\n"}
+    made = project('[project]\nname = "tiny"\n', conda="name: tiny\n", files=files)
+    session = Session.open(combo="pip_uv", start=made.root)
+    (lock,) = (path for path in project_copy.manifests(session) if path.name == NAME)
+    digest = hashlib.sha256(lock.read_bytes()).hexdigest()
+    paths = [str(root / name) for name in ("one.json", "other.json")]
+    for path, changes in zip(
+        paths,
+        ({"manifests": {NAME: digest}}, {"manifests": {NAME: "0" * 64}, "installed": []}),
+        strict=True,
+    ):
+        one = {**_proof(), **changes}
+        document.write(Path(path), {**one, "digest": document.digest(one)})
+
+    def seen() -> str:
+        (found,) = (
+            one for one in verify.verify(made.root, paths[0]).results if one.id == "proof.project"
+        )
+        return found.detail
+
+    assert not seen()
+    lock.write_text("version: 1 # another\n", encoding="utf-8")
+    assert seen() == f"it has changed since: {NAME}"
+    likely = difference.explain(*paths).data["likely"]
+    assert likely.endswith(f"follows from manifest {NAME}.")
 
 
 def _negative_memory(made: dict[str, Any]) -> None:
