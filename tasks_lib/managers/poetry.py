@@ -291,7 +291,6 @@ class Poetry(Manager):
         """
         if not outcome.ok and _REFUSED.search(outcome.said):
             self._forget(set(_ARCHIVE.findall(outcome.said)))
-            self.distrust_index()
         return super().ended(outcome)
 
     def _forget(self, archives: set[str]) -> None:

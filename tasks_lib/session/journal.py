@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 LEFTOVER = ".mlops-lab"
 _NAME = "journal.json"
 _SCHEMA = "mlops-lab-journal/1"
+#: what `env.direnv` and `env.editor` write
+_OF_OTHERS = re.compile(r"\.envrc|\.vscode/settings\.json|[^/]+\.code-workspace")
 
 
 @dataclass(frozen=True)
@@ -209,11 +211,12 @@ def _schema() -> dict[str, Any]:
 
 
 def _is_manifest(root: Path, name: str) -> bool:
-    """Return whether this is a manifest or lock, in a folder of the project, links followed."""
+    """Return whether a run changes this file, in a folder of the project, links followed."""
     locks = (conda_lock.NAME, *(manager.lock_name for manager in MANAGERS.values()))
     known = (PYPROJECT, *CONDA_FILES, *locks)
     path = root / name
-    return path.name in known and files.leads_inside(root, path.parent)
+    is_known = path.name in known or _OF_OTHERS.fullmatch(name)
+    return bool(is_known) and files.leads_inside(root, path.parent)
 
 
 def _damaged(path: Path) -> LabError:

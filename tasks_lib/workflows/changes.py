@@ -36,21 +36,21 @@ def carry_out(  # noqa: PLR0913 - what is changed, and what of it may stay
     watcher: Watcher,
     steps: Sequence[Step],
     *,
-    member: Member | None = None,
+    changes: Sequence[Path] | None = None,
     kept: Sequence[Path] = (),
     dry_run: bool,
 ) -> Answer:
     """Carry out steps, or show them in a dry run; when one fails, everything is put back.
 
-    `member` is the one whose manifest changes too. Files that are `kept` stay where the guard
-    refused.
+    `changes` are the files of the project that they write, by default its manifests and locks.
+    Those that are `kept` stay where the guard refused.
     """
     if any(step.changes_environment for step in steps):
         session.environment.refuse_change()
     if dry_run:
         return planned(steps)
-    manifests = manifests_of(session, member)
-    return Answer(transaction.carry_out(session, steps, watcher, manifests=manifests, kept=kept))
+    paths = manifests_of(session) if changes is None else changes
+    return Answer(transaction.carry_out(session, steps, watcher, manifests=paths, kept=kept))
 
 
 def change(
@@ -63,13 +63,15 @@ def change(
 ) -> Answer:
     """Carry out steps as `carry_out` does, and look at the environment before and after.
 
+    `member` is the one whose manifest changes too.
     The answer's `packages` lists the distributions whose version changed, as `difference` does.
     """
     if dry_run:
-        return carry_out(session, watcher, steps, member=member, dry_run=True)
+        return carry_out(session, watcher, steps, dry_run=True)
     prefix = session.environment.prefix
     before = site_packages.installed(prefix)
-    answer = carry_out(session, watcher, steps, member=member, dry_run=False)
+    changes = manifests_of(session, member)
+    answer = carry_out(session, watcher, steps, changes=changes, dry_run=False)
     changed = difference(before, site_packages.installed(prefix))
     return replace(answer, data={"packages": changed})
 

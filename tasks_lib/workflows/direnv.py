@@ -11,8 +11,8 @@ from tasks_lib.environments import shells
 from tasks_lib.execution import files, process, redaction
 from tasks_lib.execution.plan import Step, Writes
 from tasks_lib.project.manifests import read_text
-from tasks_lib.session import transaction
-from tasks_lib.session.session import Answer, passed, planned
+from tasks_lib.session.session import Answer, passed
+from tasks_lib.workflows.changes import carry_out
 from tasks_lib.workflows.environment_info import entered
 
 if TYPE_CHECKING:
@@ -48,10 +48,9 @@ def make(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer
     title = f"let direnv activate {session.environment.where}"
     shown = f"cat >> {FILE} <<'EOF'\n{shown}EOF"
     step = _step(path, after, title, shown)
-    if dry_run:
-        return planned([step])
+    answer = carry_out(session, watcher, [step], changes=[path], dry_run=dry_run)
     data = {"file": FILE, "left_out": secrets, "next": "direnv allow"}
-    return replace(_carried_out(session, watcher, step, path), data=data)
+    return answer if dry_run else replace(answer, data=data)
 
 
 def _part(session: Session, activation: Activation, secrets: Sequence[str]) -> str:
@@ -71,7 +70,7 @@ def remove(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answ
     title = f"take the environment out of {FILE}"
     shown = f"sed -i '/{_BEGIN.strip()}/,/{_END.strip()}/d' {FILE}" if after else f"rm {FILE}"
     step = _step(path, after, title, shown)
-    return planned([step]) if dry_run else _carried_out(session, watcher, step, path)
+    return carry_out(session, watcher, [step], changes=[path], dry_run=dry_run)
 
 
 def _read(session: Session) -> tuple[Path, str]:
@@ -95,7 +94,3 @@ def _step(path: Path, text: str, title: str, shown: str) -> Step:
         writes=Writes.PROJECT,
         safe="all else in the file stays, and it is put back if the run fails",
     )
-
-
-def _carried_out(session: Session, watcher: Watcher, step: Step, path: Path) -> Answer:
-    return Answer(transaction.carry_out(session, [step], watcher, manifests=[path]))

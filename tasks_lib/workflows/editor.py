@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy
@@ -13,8 +13,8 @@ from tasks_lib.execution import files, state_folder
 from tasks_lib.execution.plan import Step, Writes
 from tasks_lib.project import jsonc
 from tasks_lib.project.manifests import MANIFEST, read_text
-from tasks_lib.session import transaction
-from tasks_lib.session.session import Answer, passed, planned
+from tasks_lib.session.session import Answer, passed
+from tasks_lib.workflows.changes import carry_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -115,10 +115,9 @@ def make(session: Session, watcher: Watcher, *, workspace: bool, dry_run: bool =
         chosen.append(_File.read(root, shown, kept.get(shown, {})))
         _fill_workspace(chosen[1], values)
     steps = [_step(one, f"point VS Code at {session.environment.where}") for one in chosen]
-    if dry_run:
-        return planned(steps)
-    _keep(root, {**kept, **{one.shown: one for one in chosen}})
-    return _carried_out(session, watcher, steps, chosen)
+    if not dry_run:
+        _keep(root, {**kept, **{one.shown: one for one in chosen}})
+    return _carried_out(session, watcher, steps, chosen, dry_run=dry_run)
 
 
 def _values(session: Session) -> dict[str, str]:
@@ -156,10 +155,9 @@ def remove(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answ
     if not chosen:
         return passed("env.editor", "no file of VS Code has what this task writes", "nothing to do")
     steps = [_step(one, f"take the environment out of {one.shown}") for one in chosen]
-    if dry_run:
-        return planned(steps)
-    answer = _carried_out(session, watcher, steps, chosen)
-    _keep(root, {})
+    answer = _carried_out(session, watcher, steps, chosen, dry_run=dry_run)
+    if not dry_run:
+        _keep(root, {})
     return answer
 
 
@@ -178,8 +176,15 @@ def _step(file: _File, title: str) -> Step:
 
 
 def _carried_out(
-    session: Session, watcher: Watcher, steps: Sequence[Step], chosen: Sequence[_File]
+    session: Session,
+    watcher: Watcher,
+    steps: Sequence[Step],
+    chosen: Sequence[_File],
+    *,
+    dry_run: bool,
 ) -> Answer:
+    if dry_run:
+        return carry_out(session, watcher, steps, dry_run=True)
     folder = chosen[0].place.parent
     try:
         folder.mkdir(exist_ok=True)
@@ -187,11 +192,11 @@ def _carried_out(
         raise files.unwritable(folder, error) from None
     places = [one.place for one in chosen]
     try:
-        results = transaction.carry_out(session, steps, watcher, manifests=places)
+        answer = carry_out(session, watcher, steps, changes=places, dry_run=False)
     finally:
         with contextlib.suppress(OSError):  # it has other files
             (session.project.root / SETTINGS).parent.rmdir()
-    return Answer(results, {"files": [one.shown for one in chosen]})
+    return replace(answer, data={"files": [one.shown for one in chosen]})
 
 
 def _kept(root: Path) -> dict[str, Any]:

@@ -88,7 +88,7 @@ def make(  # noqa: PLR0913 - each is one option
         Step("env.kernel", title, work=write, shown=shown, needs=("kernel.variables",), safe=_SAFE)
     )
     steps = [replace(step, writes=Writes.PROJECT) for step in steps]
-    answer = carry_out(session, watcher, steps, dry_run=dry_run)
+    answer = carry_out(session, watcher, steps, changes=(), dry_run=dry_run)
     data = {"kernel": named, "display_name": display, "file": str(file)}
     return answer if dry_run else replace(answer, data=data)
 
@@ -151,7 +151,7 @@ def remove(session: Session, watcher: Watcher, *, name: str = "", dry_run: bool 
         which = f"kernel {name!r}" if name else "kernel"
         return passed("env.kernel", f"this project has no {which}", "nothing to remove")
     steps = [_removal(one.file, number) for number, one in enumerate(chosen)]
-    answer = carry_out(session, watcher, steps, dry_run=dry_run)
+    answer = carry_out(session, watcher, steps, changes=(), dry_run=dry_run)
     return answer if dry_run else replace(answer, data={"removed": _names(chosen)})
 
 

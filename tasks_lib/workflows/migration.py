@@ -33,6 +33,7 @@ from tasks_lib.results import Result, Status
 from tasks_lib.session import combos, transaction
 from tasks_lib.session.session import Answer, Session, planned
 from tasks_lib.workflows import installation, snapshot
+from tasks_lib.workflows.changes import manifests_of
 from tasks_lib.workflows.migration_comparison import (
     COMMON,
     SAME,
@@ -77,7 +78,7 @@ def migrate(  # noqa: PLR0913 - each is an option of the task
     had = Installed.of(session)
     target, texts = _target(session, had, chosen, leave_behind=leave_behind)
     steps = _steps(session, target, had, texts)
-    manifests = [*texts, session.manager.lock_path, target.manager.lock_path]
+    manifests = [*{*texts, session.manager.lock_path, *manifests_of(target)}]
     for path in manifests:
         files.inside(session.project.root, path)
     stays = session.environment.prefix != target.environment.prefix

@@ -10,6 +10,8 @@ import pytest
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.project import jsonc
 from tasks_lib.report.progress import Progress
+from tasks_lib.results import Status
+from tasks_lib.session import journal, transaction
 from tasks_lib.session.session import Answer, Session
 from tasks_lib.workflows import direnv, editor
 from tests.cases import cases
@@ -136,6 +138,18 @@ def test_nothing_is_written_out_of_the_project(
         work(session)
     assert raised.value.code is ErrorCode.OUTSIDE_PROJECT
     assert not any(outside.iterdir())
+
+
+@pytest.mark.parametrize("name", [editor.SETTINGS, "my projét.code-workspace", direnv.FILE])
+def test_what_a_killed_run_wrote_is_put_back(session: Session, root: Path, name: str) -> None:
+    file = root / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("{}")
+    journal.Journal.of(session, [file]).save(root, manifests=[file])
+    file.write_text('{"half": ')
+    with transaction.alone(root, "setup", lambda _: None) as found:
+        assert [(one.id, one.status) for one in found] == [("recovered", Status.PASS)]
+    assert file.read_text() == "{}"
 
 
 @cases("own", {"nothing": "", "own lines": "export MINE=1\n"})
