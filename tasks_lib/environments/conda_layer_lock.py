@@ -191,6 +191,8 @@ class CondaLayerLock:
         pythons = "|".join(filter(None, map(str, self.project.pyproject.pythons())))
         if pythons:
             asked.append(f"--limit=python {pythons}")
+        if (self.environment.marker / "pinned").is_file():
+            asked.append(f"--pinned={self.environment.prefix}")
         engine = Rattler(sys.executable, self.project.options)
         return engine.solve(prefix, self.environment.file, [*asked, *words])
 

@@ -29,8 +29,9 @@ async def solve(
     reader: rattler.Gateway,
     specs: Sequence[rattler.MatchSpec],
     platform: str,
+    pins: Sequence[rattler.MatchSpec] = (),
 ) -> list[dict[str, Any]]:
-    """Return what a lock says of the packages that satisfy specs on a platform.
+    """Return what a lock says of the packages that satisfy specs and pins on a platform.
 
     What the lock of `options` has for it stays, unless a spec or `drop` is against that. So does
     what is installed in its prefix.
@@ -58,7 +59,7 @@ async def solve(
         locked_packages=locked,
         virtual_packages=_virtual(options.virtual, platform),
         channel_priority=priority(options),
-        constraints=options.limit,
+        constraints=[*options.limit, *pins],
     )
     return list(map(_said, records))
 
@@ -67,6 +68,16 @@ def installed(prefix: Path) -> list[rattler.PrefixRecord]:
     """Return the records of what is installed."""
     paths = sorted((prefix / "conda-meta").glob("*.json"))
     return [rattler.PrefixRecord.from_path(path) for path in paths]
+
+
+def pins(prefix: Path) -> list[rattler.MatchSpec]:
+    """Return what `conda-meta/pinned` limits, where there is such a file."""
+    try:
+        lines = (prefix / "conda-meta" / "pinned").read_text("utf-8", "replace").splitlines()
+    except FileNotFoundError:
+        return []
+    texts = filter(None, map(str.strip, lines))
+    return [rattler.MatchSpec(text) for text in texts if not text.startswith("#")]
 
 
 def _virtual(texts: Sequence[str], platform: str) -> list[rattler.GenericVirtualPackage]:

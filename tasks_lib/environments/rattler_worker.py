@@ -85,6 +85,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--prefix", type=Path)
     text = "whose packages `explicit` links; a lock, which `solve` leaves as it is where it can"
     made.add_argument("--description", type=Path, help=text)
+    text = "the environment by whose pins `solve` goes, for its platform"
+    made.add_argument("--pinned", type=Path, help=text)
     lists = {
         "--channel": "an address",
         "--meaning": "NAME=ADDRESS of a channel's name",
@@ -200,7 +202,9 @@ async def install(options: argparse.Namespace) -> int:
         locked_packages=[one for one in installed if one.name.normalized not in options.drop],
         virtual_packages=rattler.VirtualPackage.detect(rattler.VirtualPackageOverrides.from_env()),
         channel_priority=rattler_locks.priority(options),
-        constraints=[await meant(pin, options, reader) for pin in _pins(options.prefix)],
+        constraints=[
+            await meant(pin, options, reader) for pin in rattler_locks.pins(options.prefix)
+        ],
     )
     say(f"solved: {len(records)} packages")
     if options.dry_run:
@@ -208,16 +212,6 @@ async def install(options: argparse.Namespace) -> int:
     else:
         await link(options, records, specs)
     return 0
-
-
-def _pins(prefix: Path) -> list[rattler.MatchSpec]:
-    """Return what `conda-meta/pinned` limits, where there is such a file."""
-    try:
-        lines = (prefix / "conda-meta" / "pinned").read_text("utf-8", "replace").splitlines()
-    except FileNotFoundError:
-        return []
-    texts = filter(None, map(str.strip, lines))
-    return [rattler.MatchSpec(text) for text in texts if not text.startswith("#")]
 
 
 def _print_difference(
@@ -289,10 +283,14 @@ async def solve(options: argparse.Namespace) -> int:
     """Print the packages that satisfy the specs on each platform; nothing is installed."""
     reader = gateway(options)
     specs = [await meant(rattler.MatchSpec(text), options, reader) for text in options.spec]
+    pins = rattler_locks.pins(options.pinned) if options.pinned else []
+    pins = [await meant(pin, options, reader) for pin in pins]
     found = {}
     for platform in options.subdir:
+        is_here = platform == str(rattler.Subdir.current())
+        limits = pins if is_here else []
         try:
-            found[platform] = await rattler_locks.solve(options, reader, specs, platform)
+            found[platform] = await rattler_locks.solve(options, reader, specs, platform, limits)
         except SolverError as error:
             text = f"for {platform}: {error}"
             raise SolverError(text) from None

@@ -256,3 +256,10 @@ def test_platforms_are_locked_together_each_with_its_own_packages(
         Conda(project(PYPROJECT + elsewhere, conda=conda)).creation()
     fewer = Conda(project(pyproject.replace(', "win-64"', ""), conda=conda))
     assert fewer.layer_lock.faults() == ["it has win-64, which is not wanted"]
+    environment.marker.mkdir(parents=True)
+    (environment.marker / "pinned").write_text("# as it was\ngpu <2\n")
+    pinned = environment.layer_lock.step([]).command
+    assert pinned
+    records = json.loads(process.run(pinned).stdout)
+    gpus = [one["version"] for name in records for one in records[name] if one["name"] == "gpu"]
+    assert gpus == ["1.0", "1.9", "2.0"]  # of this platform alone
