@@ -15,7 +15,7 @@ from tasks_lib import bootstrap
 from tasks_lib.environments import conda_config, mamba_config, rattler_secrets
 from tasks_lib.environments.conda_config import Condarc
 from tasks_lib.environments.conda_health import solver_spec
-from tasks_lib.environments.conda_messages import FAILURES
+from tasks_lib.environments.conda_messages import FAILURES, OF_LOCKS
 from tasks_lib.environments.conda_variables import VARIABLES
 from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 from tasks_lib.execution import failures
@@ -271,7 +271,8 @@ class Rattler(Engine):
         What the environment in `prefix` has stays as it is where it can.
         """
         why = "solve for the conda packages with py-rattler, and install nothing"
-        return self._worker(why, file, "solve", prefix, *_specs(file.dependencies), *words)
+        command = self._worker(why, file, "solve", prefix, *_specs(file.dependencies), *words)
+        return replace(command, failures=OF_LOCKS)
 
     def probe(self, file: CondaFile) -> Command:
         """Return the command that succeeds if any of the file's channels answers."""

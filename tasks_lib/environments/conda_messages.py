@@ -28,6 +28,22 @@ TWO_LOGINS = (
 )
 ONE_LOGIN = "Use one login for all channels of that host, in .condarc and in the conda file"
 _LIMIT = "CONDA_REMOTE_READ_TIMEOUT_SECS"
+_NO_VIRTUAL = Rule(
+    ErrorCode.VIRTUAL_PACKAGE_MISSING,
+    "This machine has no {what}, which a package needs: {said}",
+    Remedy(
+        "Loosen the requirement, or set CONDA_OVERRIDE_{VIRTUAL} to the version that will exist"
+    ),
+    (
+        # In conda's long lists of what needs a virtual package, most entries are no cause.
+        (
+            r"(?:nothing provides (?:requested )?|PackagesNotFound\w*Error[^\n]*\n+\s*-\s*|"
+            r"(?=[^\n]*(?:no candidates were found|missing on the system|"
+            r"\n+Your installed version is: not available))(?:─|->) )"
+            r"(?P<what>__(?P<virtual>\w+)(?:(?! needed by|\s*, )[^\n])*)"
+        ),
+    ),
+)
 #: In this order: the first rule that matches is the reason.
 FAILURES = (
     Rule(
@@ -36,22 +52,7 @@ FAILURES = (
         Remedy(ONE_LOGIN),
         (r"^rattler: two logins: (?P<what>\S+)",),
     ),
-    Rule(
-        ErrorCode.VIRTUAL_PACKAGE_MISSING,
-        "This machine has no {what}, which a package needs: {said}",
-        Remedy(
-            "Loosen the requirement, or set CONDA_OVERRIDE_{VIRTUAL} to the version that will exist"
-        ),
-        (
-            # In conda's long lists of what needs a virtual package, most entries are no cause.
-            (
-                r"(?:nothing provides (?:requested )?|PackagesNotFound\w*Error[^\n]*\n+\s*-\s*|"
-                r"(?=[^\n]*(?:no candidates were found|missing on the system|"
-                r"\n+Your installed version is: not available))(?:─|->) )"
-                r"(?P<what>__(?P<virtual>\w+)(?:(?! needed by|\s*, )[^\n])*)"
-            ),
-        ),
-    ),
+    _NO_VIRTUAL,
     NOT_CACHED.saying(  # a report of conda has the row `offline mode : False`
         r"no usable repodata cache|offline, and not in the cache|OfflineError|Offline mode(?! :)|"
         r"failed to open file `[^`]*/cache/\w+\.json`"  # the solver conda-rattler-solver 0.2.0
@@ -168,4 +169,15 @@ FAILURES = (
         Remedy("Delete conda-meta/frozen in it, if the mark is yours"),
         (r"Cannot modify '(?P<what>[^'\n]+)'\. The environment is marked as frozen",),
     ),
+)
+#: the same for a lock, which is not for this machine alone
+OF_LOCKS = (
+    replace(
+        _NO_VIRTUAL,
+        message="The lock is for machines without {what}, which a package needs: {said}",
+        remedy=Remedy(
+            "Loosen the requirement, or name it in system-requirements of [tool.mlops-lab]"
+        ),
+    ),
+    *FAILURES,
 )

@@ -73,7 +73,7 @@ def installed(prefix: Path) -> list[rattler.PrefixRecord]:
 def pins(prefix: Path) -> list[rattler.MatchSpec]:
     """Return what `conda-meta/pinned` limits, where there is such a file."""
     try:
-        lines = (prefix / "conda-meta" / "pinned").read_text("utf-8", "replace").splitlines()
+        lines = files.regular_text(prefix / "conda-meta" / "pinned").splitlines()
     except FileNotFoundError:
         return []
     texts = filter(None, map(str.strip, lines))

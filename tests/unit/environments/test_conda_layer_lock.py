@@ -11,7 +11,7 @@ import pytest
 from tasks_lib.environments.conda import Conda
 from tasks_lib.environments.conda_platforms import here
 from tasks_lib.errors import LabError
-from tasks_lib.execution import process
+from tasks_lib.execution import failures, process
 from tasks_lib.execution.plan import Installs
 from tasks_lib.project.conda_lock import NAME, CondaLock
 from tasks_lib.results import Status
@@ -263,3 +263,9 @@ def test_platforms_are_locked_together_each_with_its_own_packages(
     records = json.loads(process.run(pinned).stdout)
     gpus = [one["version"] for name in records for one in records[name] if one["name"] == "gpu"]
     assert gpus == ["1.0", "1.9", "2.0"]  # of this platform alone
+    command = Conda(
+        project(pyproject, conda=conda.replace("gpu]", "gpu=2.1]"))
+    ).layer_lock.renewed()
+    with pytest.raises(LabError, match="for machines without __cuda >=13") as raised:
+        failures.demand(process.run(command), title="lock")
+    assert "system-requirements" in raised.value.remedy.text
