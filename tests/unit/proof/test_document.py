@@ -145,12 +145,12 @@ def test_a_changed_lock_of_conda_packages_is_noticed(project: MakeProject, root:
     (lock,) = (path for path in project_copy.manifests(session) if path.name == NAME)
     digest = hashlib.sha256(lock.read_bytes()).hexdigest()
     paths = [str(root / name) for name in ("one.json", "other.json")]
-    for path, changes in zip(
-        paths,
-        ({"manifests": {NAME: digest}}, {"manifests": {NAME: "0" * 64}, "installed": []}),
-        strict=True,
-    ):
-        one = {**_proof(), **changes}
+    changes: list[dict[str, Any]] = [
+        {"manifests": {NAME: digest}},
+        {"manifests": {NAME: "0" * 64}, "installed": []},
+    ]
+    for path, changed in zip(paths, changes, strict=True):
+        one = {**_proof(), **changed}
         document.write(Path(path), {**one, "digest": document.digest(one)})
 
     def seen() -> str:
