@@ -63,6 +63,7 @@ class Fix(StrEnum):
     """What `check.fix` does about a finding without asking, in the order in which it is done."""
 
     CREATE = "install what the conda file lists and the environment lacks"
+    REPAIR = "install the damaged packages again, and nothing else"
     LOCK = "lock again"
     INSTALL = "install what the lock lists, behind the guard; strays stay"
 
@@ -72,7 +73,8 @@ class Check:
     """The words of a check: its id, title, reason and remedy stand here once.
 
     The first part of the id is the check's family. `severity` is the status of what it finds. `fix`
-    is set where `check.fix` may act without asking.
+    is set where `check.fix` may act without asking. A check that is `asked` for runs only where it
+    is selected.
     """
 
     id: str
@@ -81,6 +83,7 @@ class Check:
     remedy: Remedy
     severity: Status = Status.FAIL
     fix: Fix | None = None
+    asked: bool = False
 
     @property
     def family(self) -> str:

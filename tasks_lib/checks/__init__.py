@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tasks_lib.checks.registry import FACT_CHECKS, KNOWN, family
 from tasks_lib.checks.selection import Selection
-from tasks_lib.checks.tools import FAMILIES
+from tasks_lib.checks.tools import FAMILIES, USUAL
 from tasks_lib.environments.base import MADE
 from tasks_lib.errors import NO_REMEDY, LabError
 from tasks_lib.execution.plan import Step, execute
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tasks_lib.session.session import Session
 
 
-def steps(session: Session, families: Sequence[str] = tuple(FAMILIES)) -> list[Step]:
+def steps(session: Session, families: Sequence[str] = USUAL) -> list[Step]:
     """Return the steps of some families, each once: two families may share a step."""
     found: dict[str, Step] = {}
     for name in families:

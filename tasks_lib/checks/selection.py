@@ -50,7 +50,7 @@ class Selection:
         names = {check, family(check)}
         if names & self.ignore:
             return False
-        return not self.select or bool(names & self.select)
+        return bool(names & self.select) if self.select else not KNOWN[check].asked
 
     def keeps(self, check: str) -> bool:
         """Return whether a result is shown.

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tasks_lib.checks import imports
 from tasks_lib.environments.base import MADE, State
 from tasks_lib.environments.health_checks import STARTS
 from tasks_lib.errors import LabError, Remedy
@@ -51,7 +52,7 @@ COMPAT = Check(
     Remedy("Install what the lock lists, and remove strays", ("invoke", "deps.lock", "deps.sync")),
 )
 #: the rows of this module; environments and managers have their own
-CHECKS = (CONFIG_CONDA, ENV_EXISTS, COMPAT, STARTS)
+CHECKS = (CONFIG_CONDA, ENV_EXISTS, COMPAT, STARTS, imports.IMPORTS)
 #: what Python's `site` says on stderr of a line that fails (3.9 to 3.14, `addpackage`)
 _PTH = re.compile(r"Error processing line (\d+) of ([^\n]+):\n(.*?)\nRemainder of file", re.DOTALL)
 
@@ -223,10 +224,13 @@ def _counted(facts: Facts, wrong: Sequence[str]) -> Iterable[Result]:
 
 
 #: Each family's name is the first part of its results' ids. These run the tools, and `setup` ends
-#: with them.
+#: with the usual ones.
 FAMILIES: dict[str, Callable[[Session], Iterable[Step]]] = {
     "config": config,
     "lock": manifest,
     "doctor": doctor,
     "compat": compat,
+    "imports": imports.steps,
 }
+#: those that run without being asked for
+USUAL = tuple(name for name in FAMILIES if name != imports.IMPORTS.family)

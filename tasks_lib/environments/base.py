@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import os
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from tasks_lib.environments import claims, health_checks, setting_aside, site_packages
+from tasks_lib.environments import (
+    claims,
+    damage,
+    distribution_health,
+    health_checks,
+    site_packages,
+)
+from tasks_lib.environments.moving import Movable
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import shell_words
 from tasks_lib.execution.plan import Step, Writes
@@ -26,7 +33,7 @@ if TYPE_CHECKING:
 
 WINDOWS = os.name == "nt"
 #: The steps after which an environment is complete; a check waits for those in its plan.
-MADE = ("env.create", "env.update", "env.pip", "deps.install")
+MADE = ("env.create", "env.link", "env.repair", "env.update", "env.pip", "deps.install")
 #: What a new virtual environment has before any lock, from `uv venv --seed` or `python -m venv`.
 SEEDS = ("pip", "setuptools", "wheel", "packaging")
 #: Why a step that creates an environment is safe.
@@ -74,7 +81,7 @@ class State(Enum):
     FOREIGN = "foreign"  # something that is not an environment
 
 
-class Environment(ABC):
+class Environment(Movable):
     """One environment layer of one project; it returns steps and commands, and runs nothing."""
 
     kind: ClassVar[str]
@@ -138,11 +145,6 @@ class Environment(ABC):
     def installs_files(self) -> bool:
         """Return whether its manifest installs something from the project's folder."""
         return False
-
-    @property
-    @abstractmethod
-    def prefix(self) -> Path:
-        """Return the environment's folder."""
 
     @property
     @abstractmethod
@@ -281,6 +283,10 @@ class Environment(ABC):
     def health(self) -> Iterable[Result]:
         """Check for damage without the help of a tool."""
 
+    def damage(self) -> damage.Damage:
+        """Return what has to be installed again for `health` to find nothing."""
+        return damage.Damage(distribution_health.to_install_again(self.prefix))
+
     def doctor(self) -> Step | None:
         """Return the step of the tool that checks this kind of environment, where there is one."""
         return None
@@ -335,48 +341,6 @@ class Environment(ABC):
     def lock_path(self) -> Path | None:
         """Return the file by which the projects that share the environment wait for each other."""
         return None
-
-    @property
-    def aside(self) -> Path:
-        """Return the place of an environment that was set aside, until the run ends well."""
-        return setting_aside.place_for(self.prefix)
-
-    def is_aside(self) -> bool:
-        """Return whether it was set aside by a run of this project."""
-        return setting_aside.is_ours(self.aside, self.project.root)
-
-    def set_aside(self) -> None:
-        """Move the environment away in one operation, so that it can be brought back whole."""
-        self.refuse_base()
-        setting_aside.move(self.prefix, self.aside, self.project.root)
-        self._deregister()
-
-    def bring_back(self) -> None:
-        """Move what was set aside to its place again."""
-        setting_aside.bring(self.aside, self.prefix)
-        setting_aside.forget(self.project.root)
-        self._register()
-
-    def discard_aside(self) -> None:
-        """Delete what was set aside, wherever that is."""
-        if left := setting_aside.left(self.project.root):
-            setting_aside.delete(left)
-        setting_aside.forget(self.project.root)
-
-    def discard(self) -> None:
-        """Delete the environment, whole or not; of a link, what it points to stays."""
-        self.refuse_base()
-        setting_aside.delete(self.prefix)
-        self._deregister()
-
-    def _register(self) -> None:  # noqa: B027 - not every kind has a list
-        """Add the environment to its kind's list of environments."""
-
-    def _deregister(self) -> None:  # noqa: B027 - not every kind has a list
-        """Take the environment off its kind's list of environments."""
-
-    def refuse_base(self) -> None:  # noqa: B027 - not every kind has one
-        """Raise an error where it is an environment that is never changed."""
 
     def refuse_change(self) -> None:
         """Raise an error where what exists is not to be changed: base, another's, or frozen."""

@@ -20,6 +20,7 @@ from tasks_lib.environments import (
     conda_folders,
     conda_health,
     conda_platforms,
+    conda_repair,
     health_checks,
     package_cache,
     setting_aside,
@@ -46,6 +47,7 @@ from tasks_lib.project.version_ranges import expect_pythons
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from tasks_lib.environments.damage import Damage
     from tasks_lib.execution.process import Command, Outcome
     from tasks_lib.project.project import Project
     from tasks_lib.results import Check, Result
@@ -358,6 +360,10 @@ class Conda(Environment):
     def health(self) -> Iterable[Result]:
         """Verify every file that `conda-meta` records, and that what is installed is consistent."""
         return conda_health.health(self.prefix)
+
+    def damage(self) -> Damage:
+        """Return the damaged packages of conda's, and the distributions that are not conda's."""
+        return conda_repair.damage(self)
 
     def renewal(self) -> Remedy:
         """Return what creates it again, with pins where conda's packages were replaced."""

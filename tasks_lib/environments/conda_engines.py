@@ -42,8 +42,6 @@ _SWITCHES = (
 )
 #: settings of the user's `.condarc` that are numbers, and the worker's options
 _NUMBERS = (("remote_read_timeout_secs", "--timeout"), ("remote_max_retries", "--retries"))
-
-
 #: What conda's own defaults leave open: a damaged package in its cache is linked with a warning,
 #: and a channel that says nothing is waited for a quarter of an hour.
 _SETTINGS = {
@@ -66,6 +64,8 @@ class Engine:
     replaces: ClassVar[bool] = True
     #: the Python package of the solver that it takes for granted
     solver_plugin: ClassVar[str] = "conda_libmamba_solver"
+    #: the variable that names where it keeps packages
+    cache: ClassVar[str] = "CONDA_PKGS_DIRS"
     #: the words that create what a conda file describes
     creates: ClassVar[tuple[str, ...]] = ("env", "create")
 
@@ -225,6 +225,7 @@ class Rattler(Engine):
     is_cli: ClassVar[bool] = False
     has_doctor: ClassVar[bool] = False
     solver_plugin: ClassVar[str] = ""
+    cache: ClassVar[str] = "RATTLER_CACHE_DIR"
 
     @property
     def root(self) -> Path | None:

@@ -151,6 +151,14 @@ def _hashes_in(item: Mapping[str, Any]) -> set[str]:
     return {item[key] for key in ("sha256", "sha256_in_prefix") if item.get(key)}
 
 
+def paths(prefix: Path, record: Mapping[str, Any]) -> list[str]:
+    """Return the paths of a package's files in the environment, with their bytecode."""
+    places = _places(prefix)
+    names = [item["_path"] for item in _paths(record, places)]
+    names += [one["_path"] for one in listed(record) if one["_path"].endswith(".pyc")]
+    return names
+
+
 def entry_points(prefix: Path, installed: Mapping[str, dict[str, Any]]) -> dict[str, bool]:
     """Return the scripts that conda's packages have, and whether conda generated each."""
     places, found = _places(prefix), {}
@@ -171,8 +179,10 @@ def compiled(prefix: Path, installed: Mapping[str, dict[str, Any]]) -> list[str]
     return found
 
 
-def verify(prefix: Path, installed: Mapping[str, dict[str, Any]]) -> Iterator[Result]:
-    """Check that every recorded file exists, and that it is as it was installed."""
+def wrong(
+    prefix: Path, installed: Mapping[str, dict[str, Any]]
+) -> dict[State, dict[str, list[str]]]:
+    """Return the recorded files by what became of them, and by the package that lists them."""
     places = _places(prefix)
     items: dict[str, dict[str, dict[str, Any]]] = {}
     for name, record in sorted(installed.items()):
@@ -183,12 +193,18 @@ def verify(prefix: Path, installed: Mapping[str, dict[str, Any]]) -> Iterator[Re
         for path in paths:
             # whichever of the packages that list it brought it
             best[path] = min(best.get(path, State.MISSING), files.state(package, path))
-    wrong: dict[State, dict[str, list[str]]] = {state: defaultdict(list) for state in State}
+    found: dict[State, dict[str, list[str]]] = {state: defaultdict(list) for state in State}
     for package, paths in items.items():
         for path in paths:
-            wrong[best[path]][package].append(path)
-    yield _by_package(health_checks.MISSING_FILES, "missing", wrong[State.MISSING])
-    altered, unknown = wrong[State.ALTERED], wrong[State.UNKNOWN]
+            found[best[path]][package].append(path)
+    return found
+
+
+def verify(prefix: Path, installed: Mapping[str, dict[str, Any]]) -> Iterator[Result]:
+    """Check that every recorded file exists, and that it is as it was installed."""
+    found = wrong(prefix, installed)
+    yield _by_package(health_checks.MISSING_FILES, "missing", found[State.MISSING])
+    altered, unknown = found[State.ALTERED], found[State.UNKNOWN]
     if altered or not unknown:
         yield _by_package(health_checks.ALTERED_FILES, "altered", altered)
     if unknown:

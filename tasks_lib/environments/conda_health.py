@@ -36,6 +36,8 @@ _EXTRAS = re.compile(r"\[[^\]=]*\]")
 _RECORD = re.compile(
     r".*site-packages/(?P<name>[^/]+?)-(?P<version>[^-/]+)(?:-py[\d.]+)?\.(?:dist|egg)-info(?=/|$)"
 )
+#: what every record has
+RECORDED = {"name", "version", "build", "build_number", "subdir"}
 #: the records that are kept in memory
 _MOST_KNOWN = 1024
 #: what a record has besides the channel's own words
@@ -49,13 +51,20 @@ def packages(prefix: Path) -> dict[str, dict[str, Any]]:
         LabError: A record cannot be read.
     """
     found: dict[str, dict[str, Any]] = {}
-    for path in _paths_of_records(prefix):
-        try:
-            record = _record(path, files.state(path))
-        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            raise _damaged(path) from None
+    for path in paths_of_records(prefix):
+        record = read(path)
+        if record is None:
+            raise _damaged(path)
         found[record["name"]] = record
     return found
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """Return a record, None where it is damaged."""
+    try:
+        return _record(path, files.state(path))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
 
 
 @functools.lru_cache(maxsize=_MOST_KNOWN)
@@ -66,11 +75,12 @@ def _record(path: Path, _: tuple[int, ...]) -> dict[str, Any]:
     words += [item["_path"] for item in conda_files.listed(record)]
     words += record.get("files") or ()
     if not all(isinstance(word, str) for word in words):
-        raise _damaged(path)
+        raise TypeError
     return record
 
 
-def _paths_of_records(prefix: Path) -> list[Path]:
+def paths_of_records(prefix: Path) -> list[Path]:
+    """Return the paths of the records of an environment."""
     return sorted((prefix / "conda-meta").glob("*.json"))
 
 
@@ -83,7 +93,7 @@ def _damaged(path: Path) -> LabError:
 def _solver_records(prefix: Path) -> list[rattler.PrefixRecord]:
     """Read the same records as the solver sees them."""
     found = []
-    for path in _paths_of_records(prefix):
+    for path in paths_of_records(prefix):
         try:
             found.append(_solver_record(path, files.state(path)))
         except Exception:  # noqa: BLE001 - rattler's errors share no base class
@@ -244,14 +254,17 @@ def verify(prefix: Path, installed: Mapping[str, dict[str, Any]] | None = None) 
     yield distribution_health.moved(prefix, generated, scripts.keys() - {*generated})
 
 
+def of_conda(prefix: Path) -> dict[str, str]:
+    """Return the distributions that conda installed by their own record, and that record's name."""
+    by = site_packages.installers(prefix)
+    found = site_packages.distributions(prefix)
+    return {one.name: one.folder.name for one in found if by.get(one.name) == "conda"}
+
+
 def _lost(prefix: Path, installed: Mapping[str, dict[str, Any]]) -> list[str]:
     """Return the distributions that conda installed, by their own record, and does not know."""
     known = {match[0].rpartition("/")[2] for _, match in _brought(installed)}
-    by = site_packages.installers(prefix)
-    found = site_packages.distributions(prefix)
-    return [
-        one.name for one in found if by.get(one.name) == "conda" and one.folder.name not in known
-    ]
+    return [name for name, folder in of_conda(prefix).items() if folder not in known]
 
 
 def renewal(prefix: Path) -> Remedy:

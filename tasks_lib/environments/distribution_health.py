@@ -11,7 +11,7 @@ from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tasks_lib.environments import health_checks
 from tasks_lib.environments.site_packages import (
@@ -21,10 +21,12 @@ from tasks_lib.environments.site_packages import (
     site_packages,
 )
 from tasks_lib.execution import files
-from tasks_lib.results import Check, Result, Status
+from tasks_lib.results import Result, Status
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    from tasks_lib.results import Check
 
     _Rows = list[list[str]]
     #: the rows of each RECORD by the folder that it is in; None for a damaged one
@@ -41,6 +43,24 @@ _READ = 1 << 18
 _SHA256 = "sha256="
 
 
+class Fault(NamedTuple):
+    """What a check found: each part of it in words, beside the record that it is about."""
+
+    check: Check
+    text: str
+    found: Sequence[tuple[Path | None, str]]
+
+
+#: what is as it was once its distribution is installed again
+_INSTALLED_AGAIN = (
+    health_checks.RECORDS,
+    health_checks.DUPLICATES,
+    health_checks.INSTALLED_FILES,
+    health_checks.INSTALLED_ALTERED,
+    health_checks.BYTECODE,
+)
+
+
 def health(
     prefix: Path, verified: Collection[str] = (), compiled: Iterable[str] = ()
 ) -> Iterator[Result]:
@@ -49,37 +69,72 @@ def health(
     Changed files of the distributions in `verified` are found by others: conda has its own records,
     which also name the bytecode that is `compiled`.
     """
+    for fault in _faults(prefix, verified, compiled):
+        yield listed(fault.check, [words for _, words in fault.found], fault.text)
+
+
+def to_install_again(prefix: Path, verified: Collection[str] = ()) -> dict[Path, str]:
+    """Return the records of the distributions that are damaged, each with the name of its own.
+
+    Those in `verified` are of others. What several brought by one name stays as it is.
+    """
+    records = {one.folder: one.name for one in distributions(prefix)}
+    scripts = {str(script) for script, _ in strangers(prefix)}
+    found: dict[Path, str] = {}
+    for one in distributions(prefix):
+        root = str(one.folder.parent)
+        rows = record_rows(one) or ()
+        if any(os.path.normpath(_path(root, name)) in scripts for name, _, _ in rows):
+            found[one.folder] = one.name
+    for fault in _faults(prefix, verified):
+        if fault.check in _INSTALLED_AGAIN:
+            found |= {folder: records[folder] for folder, _ in fault.found if folder}
+    return {folder: name for folder, name in found.items() if name not in verified}
+
+
+def _faults(
+    prefix: Path, verified: Collection[str], compiled: Iterable[str] = ()
+) -> Iterator[Fault]:
     found = list(distributions(prefix))
     records = {one.folder: record_rows(one) for one in found}
     damaged, gone = [], []
-    folders: dict[str, list[str]] = defaultdict(list)
+    folders: dict[str, list[Path]] = defaultdict(list)
     for one in found:
-        folders[one.name].append(one.folder.name)
+        folders[one.name].append(one.folder)
         missing = _missing(one, records[one.folder])
         if missing is None or not one.version:
-            damaged.append(one.folder.name)
+            damaged.append((one.folder, one.folder.name))
         if missing:
-            gone.append(_few(one, missing))
-    twice = [" and ".join(names) for names in folders.values() if len(names) > 1]
-    yield listed(health_checks.RECORDS, damaged, "no METADATA or RECORD in")
-    yield listed(health_checks.DUPLICATES, twice, "recorded twice:")
-    yield listed(health_checks.INSTALLED_FILES, gone, "files are missing from")
+            gone.append((one.folder, _few(one, missing)))
+    twice = []
+    for places in folders.values():
+        names = " and ".join(place.name for place in places)
+        if len(places) > 1:
+            twice.append((places[0], names))
+    yield Fault(health_checks.RECORDS, "no METADATA or RECORD in", damaged)
+    yield Fault(health_checks.DUPLICATES, "recorded twice:", twice)
+    yield Fault(health_checks.INSTALLED_FILES, "files are missing from", gone)
     theirs = [one for one in found if one.name not in verified]
     shared = _shared(found, records)
     look = partial(_altered, records=records, shared=shared)
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         altered = zip(theirs, pool.map(look, theirs), strict=True)
-        changed = [_few(one, files) for one, files in altered if files]
-    yield listed(health_checks.INSTALLED_ALTERED, changed, "files were changed in")
-    twice = []
+        changed = [(one.folder, _few(one, files)) for one, files in altered if files]
+    yield Fault(health_checks.INSTALLED_ALTERED, "files were changed in", changed)
+    different: list[tuple[Path | None, str]] = []
     for path, hashes in shared.items():
         known = set(hashes.values())
         if len(known) > 1 or "" in known:
-            twice.append(f"{os.path.relpath(path, prefix)} ({' and '.join(sorted(hashes))})")
-    yield listed(health_checks.SHARED_FILES, twice, "only one of them has its file:")
-    bytecode = [*compiled, *_compiled(found, records)]
-    left = [os.path.relpath(path, prefix) for path in bytecode if _is_left_over(prefix, path)]
-    yield listed(health_checks.BYTECODE, left, "left over:")
+            words = f"{os.path.relpath(path, prefix)} ({' and '.join(sorted(hashes))})"
+            different.append((None, words))
+    yield Fault(health_checks.SHARED_FILES, "only one of them has its file:", different)
+    bytecode: list[tuple[Path | None, str]] = [(None, path) for path in compiled]
+    bytecode += _compiled(found, records)
+    left = []
+    for folder, path in bytecode:
+        if is_left_over(prefix, path):
+            left.append((folder, os.path.relpath(path, prefix)))
+    yield Fault(health_checks.BYTECODE, "left over:", left)
 
 
 def damaged(prefix: Path) -> dict[str, Distribution]:
@@ -108,16 +163,18 @@ def _missing(distribution: Distribution, rows: _Rows | None) -> list[str] | None
     return missing
 
 
-def _compiled(found: Iterable[Distribution], records: _Records) -> Iterator[str]:
+def _compiled(
+    found: Iterable[Distribution], records: _Records
+) -> Iterator[tuple[Path | None, str]]:
     """Yield the bytecode that an installer compiled: what a wheel brings has a hash."""
     for one in found:
         root = str(one.folder.parent)
         for name, recorded, _ in records[one.folder] or ():
             if name.endswith(".pyc") and not recorded:
-                yield os.path.normpath(_path(root, name))
+                yield one.folder, os.path.normpath(_path(root, name))
 
 
-def _is_left_over(prefix: Path, path: str) -> bool:
+def is_left_over(prefix: Path, path: str) -> bool:
     """Return whether bytecode exists without its source, or for another Python than this one."""
     found = _CACHED.fullmatch(path)
     folder = site_packages(prefix)
@@ -187,7 +244,20 @@ def digest(path: str) -> bytes | None:
 
 
 def moved(prefix: Path, generated: Collection[str] = (), ignored: Collection[str] = ()) -> Result:
-    """Check whether the folder was moved: scripts name the interpreter by its old place.
+    """Check whether the folder was moved: scripts name the interpreter by its old place."""
+    for script, interpreter in strangers(prefix, generated, ignored):
+        detail = (
+            f"{script.name} names the interpreter {interpreter}, which is not this "
+            "environment's: the folder was moved, or the file was changed."
+        )
+        return health_checks.MOVED.result(Status.FAIL, detail)
+    return health_checks.MOVED.result(Status.PASS)
+
+
+def strangers(
+    prefix: Path, generated: Collection[str] = (), ignored: Collection[str] = ()
+) -> Iterator[tuple[Path, Path]]:
+    """Yield the scripts that name the interpreter of another environment, and that interpreter.
 
     Those that are `generated` for this environment name no other one on purpose, and what is
     `ignored` says what its author wrote.
@@ -212,12 +282,7 @@ def moved(prefix: Path, generated: Collection[str] = (), ignored: Collection[str
         is_environment = any(os.path.exists(folder / mark) for mark in marks)  # noqa: PTH110 - pathlib raises
         is_there = os.path.lexists(interpreter)
         if script.name in generated or is_environment or not is_there:
-            detail = (
-                f"{script.name} names the interpreter {interpreter}, which is not this "
-                "environment's: the folder was moved, or the file was changed."
-            )
-            return health_checks.MOVED.result(Status.FAIL, detail)
-    return health_checks.MOVED.result(Status.PASS)
+            yield script, interpreter
 
 
 def listed(check: Check, wrong: Sequence[str], text: str, *, more: str = "more") -> Result:

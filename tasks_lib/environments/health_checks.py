@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tasks_lib.errors import Remedy
-from tasks_lib.results import Check, Status
+from tasks_lib.results import Check, Fix, Status
 
 CREATE_AGAIN = Remedy("Create the environment again", ("invoke", "setup", "--recreate"))
 #: what was installed from a lock may have to be pinned first: a new environment has conda's version
@@ -20,6 +20,7 @@ CONDA_META = Check(
     "conda knows from its records in conda-meta what is installed. A damaged record stops every "
     "conda command.",
     CREATE_AGAIN,
+    fix=Fix.REPAIR,
 )
 MISSING_FILES = Check(
     "doctor.missing-files",
@@ -27,12 +28,14 @@ MISSING_FILES = Check(
     "A package without its files fails when it is used. `conda doctor` reports such files too, and "
     "exits 0.",
     CREATE_AGAIN,
+    fix=Fix.REPAIR,
 )
 ALTERED_FILES = Check(
     "doctor.altered-files",
     "no file that conda installed was changed",
     "A changed file does something else than its version says.",
     CREATE_AGAIN,
+    fix=Fix.REPAIR,
 )
 #: what ALTERED_FILES says where it cannot tell
 UNKNOWN_FILES = replace(
@@ -68,12 +71,14 @@ CONDA_DOCTOR = Check(
     "This is conda's own look at the environment. Its words count, because it exits 0 whatever it "
     "finds.",
     CREATE_AGAIN,
+    fix=Fix.REPAIR,
 )
 INTERPRETER = Check(
     "doctor.interpreter",
     "the interpreter exists",
     "A virtual environment links to a Python of this machine, which may have been removed.",
     CREATE_AGAIN,
+    fix=Fix.REPAIR,
 )
 MOVED = Check(
     "doctor.moved",
@@ -81,6 +86,7 @@ MOVED = Check(
     "The scripts of an environment name the interpreter by its path, which is wrong after a move "
     "or a copy.",
     CREATE_AGAIN,
+    fix=Fix.REPAIR,
 )
 STARTS = Check(
     "doctor.start",
@@ -96,24 +102,28 @@ BYTECODE = Check(
     "It is left where files were deleted by hand, or where the interpreter was replaced.",
     CREATE_AGAIN,
     Status.WARN,
+    fix=Fix.REPAIR,
 )
 RECORDS = Check(
     "doctor.records",
     "the record of every distribution is complete",
     "pip cannot remove a distribution whose record is damaged.",
     CREATE_AGAIN,
+    fix=Fix.REPAIR,
 )
 DUPLICATES = Check(
     "doctor.duplicates",
     "no distribution is recorded twice",
     "Python imports a mixture of both versions.",
     CREATE_AGAIN,
+    fix=Fix.REPAIR,
 )
 INSTALLED_FILES = Check(
     "doctor.installed-files",
     "every installed file exists",
     "An import fails where a file is missing.",
     CREATE_AGAIN,
+    fix=Fix.REPAIR,
 )
 INSTALLED_ALTERED = Check(
     "doctor.installed-altered",
@@ -123,6 +133,7 @@ INSTALLED_ALTERED = Check(
         "Clear the cache of the tool, then create the environment again",
         ("invoke", "setup", "--recreate"),
     ),
+    fix=Fix.REPAIR,
 )
 
 SHARED_FILES = Check(

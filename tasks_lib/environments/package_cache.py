@@ -50,14 +50,29 @@ def _delete(places: Sequence[Path]) -> None:
         setting_aside.delete(place)
 
 
-def _damaged(record: Mapping[str, Any]) -> list[Path]:
-    """Return the folder and the archive of a package that are not as it says.
+def is_sound(record: Mapping[str, Any]) -> bool:
+    """Return whether the package from which this was linked is there, and as it says."""
+    return _is_known(record) and _is_sound(_folder(record))
 
-    A record that names another folder than the package's own is not believed.
-    """
-    folder = Path(str(record.get("extracted_package_dir") or ""))
-    name = f"{record.get('name')}-{record.get('version')}-{record.get('build')}"
-    if folder.name != name or not (folder / "info").is_dir() or _is_sound(folder):
+
+def _is_known(record: Mapping[str, Any]) -> bool:
+    """Return whether it is there; a record that names another folder is not believed."""
+    folder = _folder(record)
+    return folder.name == _name(record) and (folder / "info").is_dir()
+
+
+def _folder(record: Mapping[str, Any]) -> Path:
+    return Path(str(record.get("extracted_package_dir") or ""))
+
+
+def _name(record: Mapping[str, Any]) -> str:
+    return f"{record.get('name')}-{record.get('version')}-{record.get('build')}"
+
+
+def _damaged(record: Mapping[str, Any]) -> list[Path]:
+    """Return the folder and the archive of a package that are not as it says."""
+    folder, name = _folder(record), _name(record)
+    if not _is_known(record) or _is_sound(folder):
         return []
     if not os.access(folder.parent, os.W_OK):  # of others, as a cache for a class is
         return []

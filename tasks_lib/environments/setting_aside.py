@@ -67,6 +67,19 @@ def move(prefix: Path, place: Path, root: Path) -> None:
     bring(prefix, place)
 
 
+def copy(source: Path, target: Path) -> None:
+    """Copy an environment: what installers replace and never write into is the same file."""
+    shutil.copytree(source, target, symlinks=True, copy_function=_copied)
+
+
+def _copied(source: str, target: str) -> None:
+    if "/lib/" in source:
+        with contextlib.suppress(OSError):  # not every file system has hard links
+            os.link(source, target, follow_symlinks=False)
+            return
+    shutil.copy2(source, target, follow_symlinks=False)
+
+
 def bring(source: Path, target: Path) -> None:
     """Move a folder to where another may be, which is deleted."""
     delete(target)

@@ -183,12 +183,20 @@ def requirements(prefix: Path) -> dict[str, str]:
     return {found.name: _requirement(found) for found in distributions(prefix)}
 
 
+def arguments(requirement: str) -> tuple[str, ...]:
+    """Return the arguments by which an installer is asked for such a requirement."""
+    if requirement.startswith(EDITABLE):
+        return ("--editable", requirement.removeprefix(EDITABLE))
+    return (requirement,)
+
+
 def _requirement(distribution: Distribution) -> str:
     name, version = distribution.name, distribution.version
     try:
         source = json.loads(files.regular(distribution.folder / "direct_url.json"))
         return _from_direct_url(name, source)
     except (OSError, RecursionError, ValueError, TypeError, KeyError, AttributeError):
+        version = version or distribution.folder.stem.partition("-")[2]
         return f"{name}=={version}" if version else name
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 import platformdirs
@@ -15,6 +17,7 @@ from tasks_lib.environments.base import (
     State,
 )
 from tasks_lib.errors import ErrorCode, LabError, Remedy
+from tasks_lib.execution import files
 from tasks_lib.execution.plan import Step, Writes
 from tasks_lib.project.options import is_version
 from tasks_lib.project.project import PIN
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from tasks_lib.environments.damage import Damage
     from tasks_lib.project.project import Project
     from tasks_lib.tools.variables import Variables
 
@@ -111,6 +115,29 @@ class Venv(Environment):
         yield self._interpreter()
         yield distribution_health.moved(self.prefix)
         yield from distribution_health.health(self.prefix)
+
+    def damage(self) -> Damage:
+        """Return the damaged distributions; what names another place is written again."""
+        found = super().damage()
+        is_moved = any(True for _ in distribution_health.strangers(self.prefix))
+        if self.python.exists() and not is_moved:
+            return found
+        title = f"write the interpreter's links and the scripts of {self.where} again"
+        words = ["venv", "--allow-existing", *self._same_python(), str(self.prefix)]
+        command = uv.command(self.project, *words, why=title, cwd=self.project.root)
+        step = Step("env.repair", title, command, needs=("env.keep",), safe=CREATION_IS_SAFE)
+        return replace(found, steps=[step])
+
+    def _same_python(self) -> list[str]:
+        """Return the options for the Python that the environment has, or had."""
+        folder = site_packages.site_packages(self.prefix)
+        words = ["--python", str(self.python.resolve())]
+        if not self.python.exists() and folder:
+            words = ["--python", folder.parent.name.removeprefix("python")]
+        text = files.regular_text(self.marker)
+        if re.search(r"^include-system-site-packages\s*=\s*true", text, re.MULTILINE):
+            words.append("--system-site-packages")
+        return words
 
     def _interpreter(self) -> Result:
         if self.python.exists():

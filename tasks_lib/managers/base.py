@@ -157,6 +157,11 @@ class Manager(ABC):
     def install(self, activation: Activation, groups: Sequence[str] = ()) -> Command:
         """Install what the lock lists, with what was chosen and `groups`; remove nothing."""
 
+    def reinstall(self, activation: Activation, names: Collection[str]) -> Command:
+        """Install what the lock lists; `names` were uninstalled since they were damaged."""
+        del names
+        return self.install(activation)
+
     @abstractmethod
     def preview(self, activation: Activation, groups: Sequence[str] = ()) -> Command:
         """Find out what `install` would do, without changing anything."""
@@ -234,6 +239,11 @@ class Manager(ABC):
     @abstractmethod
     def members(self) -> dict[str, Member]:
         """Return by normalised name the projects in its folder that share lock and environment."""
+
+    def own_names(self) -> set[str]:
+        """Return the normalised names of the project and its members, where it installs them."""
+        names = {canonicalize_name(self.project.pyproject.name)} if self.installs_project else set()
+        return names | self.members().keys()
 
     def member(self, name: str) -> Member | None:
         """Return a member, nothing for an empty name; an unknown name is an error."""

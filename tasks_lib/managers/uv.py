@@ -31,7 +31,7 @@ from tasks_lib.tools import executables, package_index, uv
 from tasks_lib.tools.uv_variables import UV
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from tasks_lib.environments.base import Activation
     from tasks_lib.execution.process import Outcome
@@ -104,6 +104,12 @@ class Uv(Manager):
         for name in self.chosen_extras():
             argv += ["--extra", name]
         return self._command(argv, activation, "install what uv.lock lists, and remove nothing")
+
+    def reinstall(self, activation: Activation, names: Collection[str]) -> Command:
+        """Fetch `names` again: an edited file is that of uv's cache too, by a hard link."""
+        command = self.install(activation)
+        words = (f"--reinstall-package={name}" for name in sorted(names))
+        return replace(command, argv=(*command.argv, *words))
 
     def preview(self, activation: Activation, groups: Sequence[str] = ()) -> Command:
         """Run `uv sync --dry-run`."""

@@ -172,15 +172,8 @@ def _package_repair(session: Session, before: Journal) -> list[Command]:
     for name, requirement in sorted(before.packages.items()):
         is_changed = name in damaged or requirement != after.get(name)
         if is_changed and name not in before.owned:
-            wanted += _words(requirement)
+            wanted += site_packages.arguments(requirement)
     if wanted:
         words = ("--no-deps", "--reinstall", *wanted)
         commands.append(environment.pip("install", *words, why="restore what was installed"))
     return commands
-
-
-def _words(requirement: str) -> tuple[str, ...]:
-    """Return the arguments by which an installer is asked for a journal's requirement."""
-    if requirement.startswith(site_packages.EDITABLE):
-        return ("--editable", requirement.removeprefix(site_packages.EDITABLE))
-    return (requirement,)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tasks_lib.session.session import Answer, Session
 
 
-def _family(name: str, text: str, only: str = "") -> Task[Any]:
+def _family(name: str, text: str, only: str = "", *, trusts: bool = False) -> Task[Any]:
     """Return the task that runs one family of checks, or `only` one of them."""
 
     def check(session: Session, progress: Progress) -> Answer:
@@ -23,7 +23,7 @@ def _family(name: str, text: str, only: str = "") -> Task[Any]:
         return checks.run(session, progress, (only or name,))
 
     check.__doc__ = text
-    return lab_task(f"check.{name}", also=("strict",))(check)
+    return lab_task(f"check.{name}", also=("strict",), trusts=trusts)(check)
 
 
 config = _family("config", "Check pyproject.toml and conda.yml, as poetry check does.")
@@ -32,6 +32,9 @@ doctor = _family("doctor", "Check that the environment is sound, as conda doctor
 compat = _family("compat", "Check that the installed packages fit each other, as pip check does.")
 kernel = _family(
     "kernel", "Check that the kernels of env.kernel start this environment.", "kernel.interpreter"
+)
+imports = _family(
+    "imports", "Check that every installed distribution can be imported, as it runs.", trusts=True
 )
 
 _CHOICE = {

@@ -13,7 +13,7 @@ from tasks_lib.checks import registry
 from tasks_lib.ownership import guard
 from tasks_lib.results import Fix, Result, Status
 from tasks_lib.session.session import Answer, planned
-from tasks_lib.workflows import installation
+from tasks_lib.workflows import installation, repair
 from tasks_lib.workflows.changes import change
 
 if TYPE_CHECKING:
@@ -44,9 +44,12 @@ def _install(session: Session) -> Sequence[Step]:
 #: each fix is what a task does too, behind the same guard
 _STEPS: dict[Fix, Callable[[Session], Sequence[Step]]] = {
     Fix.CREATE: _create,
+    Fix.REPAIR: repair.steps,
     Fix.LOCK: _lock,
     Fix.INSTALL: _install,
 }
+#: damage that is no more than a warning is mended too
+_MILD = (Fix.REPAIR, Status.WARN)
 _NO_FIX = "nothing: no fix is safe without asking, see the remedy"
 
 
@@ -73,26 +76,34 @@ def explain(check: str, others: Iterable[Check] = ()) -> Answer:
 def fix(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
     """Run the checks, then the safe fixes of those that failed; report what is left to the user."""
     found = checks.run_all(session, watcher).results
-    failed = {result.id for result in found if result.status is Status.FAIL}
+    wrong = {result.id: result.status for result in found}
     fixed = []
+    made: dict[Fix, Sequence[Step]] = {}
     steps: dict[str, Step] = {}
     for check, name in registry.fixes().items():
-        if check in failed:
+        if wrong.get(check) is not Status.FAIL and (name, wrong.get(check)) != _MILD:
+            continue
+        if name not in made:
+            made[name] = _STEPS[name](session)
+        if made[name]:
             fixed.append(check)
-            for step in _STEPS[name](session):
-                steps.setdefault(step.id, step)
-    left = [
-        _left(one)
-        for one in found
-        if one.status in {Status.WARN, Status.FAIL} and one.id not in fixed
-    ]
-    plan = list(steps.values())
+        for step in made[name]:
+            steps.setdefault(step.id, step)
+    plan = repair.in_order(list(steps.values()))
     if dry_run:
-        return Answer(left, planned(plan).data)
+        return Answer(_left(found, fixed), planned(plan).data)
     data = {"fixed": fixed, "note": "" if fixed else "nothing to fix"}
     answer = change(session, watcher, plan, dry_run=False) if plan else Answer()
+    looked_again = [result.id for result in answer.results]
+    left = _left(found, [*fixed, *looked_again])
     return Answer([*answer.results, *left], {**answer.data, **data})
 
 
-def _left(result: Result) -> Result:
-    return replace(result, status=Status.WARN, title=f"left to you: {result.title}", seconds=0.0)
+def _left(found: Iterable[Result], done: Sequence[str]) -> list[Result]:
+    """Return what was found and not fixed, as warnings."""
+    left = []
+    for one in found:
+        if one.status in {Status.WARN, Status.FAIL} and one.id not in done:
+            title = f"left to you: {one.title}"
+            left.append(replace(one, status=Status.WARN, title=title, seconds=0.0))
+    return left

@@ -62,6 +62,7 @@ TASKS = (
     ("check.doctor",),
     ("check.compat",),
     ("check.kernel",),
+    ("check.imports",),
     ("check.all",),
     ("check.explain", "lock.fresh"),
     ("check.fix", "--dry-run"),

@@ -83,6 +83,7 @@ CONDA_LOCK = (
     "integration/test_conda_lock.py::test_lock_follows_an_edit_of_the_conda_file_or_stays_with_it"
 )
 NOTEBOOK = "integration/test_notebooks.py::test_a_notebook_runs_in_the_environment"
+IMPORTS = "integration/test_repair.py::test_an_import_that_fails"
 #: each command of a remedy, by its module: the test that types it in the state that prints it
 TESTED = {
     ("checks/drift.py", "('invoke', 'deps.align', 'deps.sync')"): ALIGNED,
@@ -97,6 +98,7 @@ TESTED = {
     ): REPLACED,
     ("managers/locks.py", "('invoke', 'deps.lock')"): LOCK,
     ("project/conda_lock.py", "('invoke', 'deps.lock', '--layer', 'conda')"): CONDA_LOCK,
+    ("checks/imports.py", "words"): IMPORTS,
     ("checks/kernels.py", "('rm', '-r', str(one.file.parent))"): NOTEBOOK,
     ("checks/kernels.py", "('invoke', 'setup', *again[1:])"): NOTEBOOK,
     ("checks/kernels.py", "again"): NOTEBOOK,

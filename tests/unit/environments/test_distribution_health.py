@@ -249,6 +249,23 @@ def test_damaged_ones_are_told_from_whole_ones(venv: Path, install: Install) -> 
     assert set(distribution_health.damaged(venv)) == {"gone", "half"}
 
 
+def test_what_is_installed_again(venv: Path, install: Install) -> None:
+    site = venv / "lib/python3.11/site-packages"
+    for name in ("whole", "gone", "half", "twice", "conda"):
+        install(venv, name, "1.0", files=(f"{name}.py",))
+    (site / "gone.py").unlink()
+    (site / "conda.py").unlink()
+    (site / "half-1.0.dist-info/RECORD").unlink()
+    install(venv, "twice", "0.9")
+    script = venv / "bin/tool"
+    script.write_text("#!/gone/.venv/bin/python\n")
+    record = install(venv, "scripted", "1.0") / "RECORD"
+    record.write_text(f"{record.read_text()}../../../bin/tool,,\n")
+    found = distribution_health.to_install_again(venv, {"conda"})
+    assert set(found.values()) == {"gone", "half", "twice", "scripted"}
+    assert {path.parent for path in found} == {site}
+
+
 def test_recorded_path_may_be_absolute(venv: Path, install: Install) -> None:
     file = venv / "lib/python3.11/site-packages/demo.pth"
     file.write_text("")

@@ -94,3 +94,20 @@ def test_a_folder_with_the_number_of_one_that_was_deleted_is_kept(
     session.environment.discard_aside()
     venv.parent.joinpath(session.environment.aside.name).mkdir()
     assert not setting_aside.is_ours(session.environment.aside, venv.parent)
+
+
+def test_a_copy_is_worked_on_and_the_environment_is_back_if_that_fails(
+    session: Session, venv: Path
+) -> None:
+    environment = session.environment
+    inode = (venv / "lib/mine.py").stat().st_ino
+    environment.work_on_copy()
+    assert (venv / "lib/mine.py").stat().st_ino == inode  # nothing writes into it
+    (venv / "lib/mine.py").unlink()
+    (venv / "pyvenv.cfg").write_text("")
+    assert environment.is_aside()
+    environment.bring_back()
+    assert (venv / "lib/mine.py").read_text() == "x = 1\n"
+    assert (venv / "pyvenv.cfg").read_text()
+    assert (venv / "bin/python").is_symlink()
+    assert not environment.is_aside()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 #: the tasks that run code of the repository by their nature
 RUNNING = {
     "check.fix",
+    "check.imports",
     "deps.add",
     "deps.align",
     "deps.install",
