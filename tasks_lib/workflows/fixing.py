@@ -92,11 +92,15 @@ def fix(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
     plan = repair.in_order(list(steps.values()))
     if dry_run:
         return Answer(_left(found, fixed), planned(plan).data)
-    data = {"fixed": fixed, "note": "" if fixed else "nothing to fix"}
     answer = change(session, watcher, plan, dry_run=False) if plan else Answer()
-    looked_again = [result.id for result in answer.results]
-    left = _left(found, [*fixed, *looked_again])
-    return Answer([*answer.results, *left], {**answer.data, **data})
+    checked = {one.id for one in found}
+    again = [one for one in answer.results if one.id in checked]
+    left = _left(found, [*fixed, *(one.id for one in again)]) + _left(again, ())
+    still = {one.id for one in left}
+    fixed = [check for check in fixed if check not in still]
+    data = {"fixed": fixed, "note": "" if fixed else "nothing to fix"}
+    ended_well = [one for one in answer.results if one.id not in still]
+    return Answer([*ended_well, *left], {**answer.data, **data})
 
 
 def _left(found: Iterable[Result], done: Sequence[str]) -> list[Result]:

@@ -11,7 +11,7 @@ from tasks_lib.checks import registry
 from tasks_lib.results import Fix
 from tests import damages
 from tests.integration.test_hybrid_checks import uv
-from tests.lab import ENTRY, PYTHON, SAMPLE, Case, Lab, wheel
+from tests.lab import ENTRY, LAYERS, MANAGERS, PYTHON, Case, Lab, wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,7 @@ def _damaged(lab: Lab, *checks: str, hiding: bool) -> set[str]:
     return wanted
 
 
-@pytest.mark.parametrize("case", SAMPLE, ids=str)
+@pytest.mark.parametrize("case", [MANAGERS[0], *LAYERS[1:]], ids=str)
 def test_all_damages_at_once(new_lab: Callable[[Case], Lab], case: Case) -> None:
     lab = new_lab(case)
     damages.make(lab)
