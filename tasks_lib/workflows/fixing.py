@@ -48,8 +48,6 @@ _STEPS: dict[Fix, Callable[[Session], Sequence[Step]]] = {
     Fix.LOCK: _lock,
     Fix.INSTALL: _install,
 }
-#: damage that is no more than a warning is mended too
-_MILD = (Fix.REPAIR, Status.WARN)
 _NO_FIX = "nothing: no fix is safe without asking, see the remedy"
 
 
@@ -76,12 +74,13 @@ def explain(check: str, others: Iterable[Check] = ()) -> Answer:
 def fix(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
     """Run the checks, then the safe fixes of those that failed; report what is left to the user."""
     found = checks.run_all(session, watcher).results
-    wrong = {result.id: result.status for result in found}
+    wrong = {(result.id, result.status) for result in found}
     fixed = []
     made: dict[Fix, Sequence[Step]] = {}
     steps: dict[str, Step] = {}
     for check, name in registry.fixes().items():
-        if wrong.get(check) is not Status.FAIL and (name, wrong.get(check)) != _MILD:
+        statuses = [Status.FAIL, Status.WARN] if name is Fix.REPAIR else [Status.FAIL]
+        if wrong.isdisjoint((check, status) for status in statuses):
             continue
         if name not in made:
             made[name] = _STEPS[name](session)
