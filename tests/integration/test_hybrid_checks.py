@@ -372,15 +372,15 @@ def test_what_conda_owns(lab: Lab) -> None:
         "ownership.clobbered",
         f"pip {versions['pip']}, which conda owns (package pip), was replaced by",
     )
-    before: dict[str, bytes] = {str(path): path.read_bytes() for path in _conda_meta(lab)}
+    replaced = ("click-", "pip-")
+    before = {path: path.read_bytes() for path in _conda_meta(lab)}
     left = lab.ok("check.fix")  # what took the place of a package is not touched unasked
     assert "doctor.missing-files" in left.ids("warn")
     assert (lab.installed()["pip"], lab.installed()["six"]) == ("24.0", versions["six"])
-    after = {str(path): path.read_bytes() for path in _conda_meta(lab)}
-    assert {path for path in after if after[path] != before[path]} <= {
-        path for path in before if "/six-" in path
-    }
+    after = {path: path.read_bytes() for path in _conda_meta(lab)}
     assert after.keys() == before.keys()
+    kept = [path for path in before if path.name.startswith(replaced)]
+    assert [after[path] for path in kept] == [before[path] for path in kept]
 
 
 def _conda_meta(lab: Lab) -> list[Path]:
