@@ -117,7 +117,7 @@ def _judged(
     """Return a result for each finding, or one pass where no more faults exist than `allowed`."""
     if sum(finding.count for finding in found) <= allowed:
         text = " ".join(finding.text for finding in found)
-        if text:
+        if text and allowed:
             text += f" (up to {allowed} are allowed)"
         return [check.result(Status.PASS, text, seconds=seconds)]
     return [
@@ -130,4 +130,5 @@ def _judged(
             seconds=seconds,
         )
         for finding in found
+        if finding.count
     ]

@@ -22,7 +22,7 @@ class Finding:
     """One thing that is wrong.
 
     `status` is set where the finding is milder than its check, `remedy` where what it names has to
-    be in the command. `count` is the number of faults that it sums up.
+    be in the command. `count` is the number of faults that it sums up, 0 where it is none.
     """
 
     text: str

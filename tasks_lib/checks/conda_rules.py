@@ -8,9 +8,11 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from tasks_lib.checks.base import FactCheck, Finding, conda_line, has_conda_file, listed
-from tasks_lib.environments import conda_consistency
+from tasks_lib.environments import conda_consistency, site_packages
 from tasks_lib.errors import Remedy
+from tasks_lib.ownership import graph
 from tasks_lib.project.manifests import read_text
+from tasks_lib.project.requirements import parse
 from tasks_lib.results import Status
 
 if TYPE_CHECKING:
@@ -29,6 +31,9 @@ _CONDA_TORCH = {"pytorch", "libtorch", "pytorch-cuda", "pytorch-gpu", "pytorch-c
 _CUDA = re.compile(
     r"cuda(?:toolkit|nn)?(?:-.+)?|pytorch-(?:cuda|gpu)|tensorflow-gpu|cudnn|jaxlib-cuda"
 )
+
+#: tools whose own commands start pip, which their metadata does not say
+_STARTS_PIP = {"ipykernel": "%pip", "spacy": "spacy download"}
 
 
 def _defaults(facts: Facts) -> Iterable[Finding]:
@@ -136,7 +141,48 @@ def _pip_section(facts: Facts) -> Iterable[Finding]:
         yield Finding(text, *conda_line(facts, "pip:"), count=len(entries), remedy=remedy)
 
 
+def _pip(facts: Facts) -> Iterable[Finding]:
+    """Name what needs pip where neither the conda file, a conda package nor the lock brings it."""
+    if "pip" in facts.conda_specs.keys() | facts.locked.keys() or _conda_needs_pip(facts):
+        return
+    is_missing = "pip" not in facts.installed
+    who = {}
+    for one in facts.distributions:
+        needs = graph.needs_of(facts, map(parse, site_packages.requires(one)))
+        if ("pip", "") in needs and one.name != "pip":
+            who[one.name] = one.name
+        elif is_missing and one.name in _STARTS_PIP:
+            who[one.name] = f"{one.name} ({_STARTS_PIP[one.name]})"
+    if who:
+        text = (
+            "it is not installed" if is_missing else "an engine that adds it unasked installed it"
+        )
+        text = f"{listed(sorted(who.values()))} needs pip, which no manifest names: {text}."
+        remedy = Remedy("Declare it", ("invoke", "deps.add", "pip", "--layer", "conda"))
+        yield Finding(text, *conda_line(facts, "python"), remedy=remedy)
+
+
+def _conda_needs_pip(facts: Facts) -> bool:
+    """Return whether a package of conda's needs it; conda writes so of Python where it adds pip."""
+    for name, record in facts.conda.items():
+        names = (text.partition(" ")[0] for text in record.get("depends") or ())
+        if name != "python" and "pip" in names:
+            return True
+    return False
+
+
 CHECKS = (
+    FactCheck(
+        "conda.pip",
+        "the conda file names pip where something needs it",
+        "conda, mamba and micromamba install pip with Python unless add_pip_as_python_dependency "
+        "is false, and rattler never does. Where a tool starts pip, the same conda file works with "
+        "one and not with another.",
+        Remedy("Declare pip in the conda file"),
+        Status.WARN,
+        look=_pip,
+        applies=lambda facts: facts.owns and has_conda_file(facts),
+    ),
     FactCheck(
         "conda.defaults",
         "conda-forge is not mixed with the defaults channel",

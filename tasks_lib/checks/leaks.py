@@ -88,9 +88,9 @@ def _ignored(facts: Facts) -> Iterable[Finding]:
 
 
 def _diverted(facts: Facts) -> Iterable[Finding]:
-    """Ask the manager what makes it, typed by hand, leave the environment."""
-    manager = facts.session.manager
-    for text, file, remedy in manager.diversions(in_project=not facts.conda_layer):
+    """Ask the manager what it would do where a user types it, and no task runs it."""
+    session = facts.session
+    for text, file, remedy in session.manager.diversions(session.environment.prefix):
         yield Finding(text, file or None, remedy=remedy)
 
 

@@ -10,6 +10,7 @@ from tasks_lib.checks import (
     drift,
     kernels,
     leaks,
+    native,
     ownership,
     tools,
     update_bots,
@@ -28,6 +29,7 @@ _READING = (
     *agreement.CHECKS,
     *leaks.CHECKS,
     *conda_rules.CHECKS,
+    *native.CHECKS,
     *kernels.CHECKS,
     *update_bots.CHECKS,
 )

@@ -138,12 +138,12 @@ class Manager(ABC):
         is_own = cls.backend and backend.startswith(cls.backend)
         return f"the build backend {backend}" if is_own else ""
 
-    def diversions(self, *, in_project: bool) -> Iterable[tuple[str, str, Remedy]]:
-        """Yield why a typed command would use another environment, the cause's file and its end.
+    def diversions(self, prefix: Path) -> Iterable[tuple[str, str, Remedy]]:
+        """Yield why a typed command would not do as a task does, the cause's file and its end.
 
-        `in_project` says whether the environment is a .venv in the project.
+        `prefix` is the project's environment, which need not exist.
         """
-        del in_project
+        del prefix
         return ()
 
     @abstractmethod

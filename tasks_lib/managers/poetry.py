@@ -94,9 +94,9 @@ class Poetry(Manager):
         """Return the folder where Poetry keeps its downloads."""
         return {"POETRY_CACHE_DIR": str(platformdirs.user_cache_path("pypoetry", appauthor=False))}
 
-    def diversions(self, *, in_project: bool) -> Iterable[tuple[str, str, Remedy]]:
+    def diversions(self, prefix: Path) -> Iterable[tuple[str, str, Remedy]]:
         """Look at Poetry's own settings and records."""
-        return poetry_settings.diversions(self.project, in_project=in_project)
+        return poetry_settings.diversions(self.project, prefix)
 
     def lock(self, activation: Activation | None, upgrade: Sequence[str] | None = None) -> Command:
         """Run `poetry lock`, or `poetry update --lock`."""

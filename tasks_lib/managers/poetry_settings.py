@@ -42,12 +42,10 @@ LEAK_POETRY = Check(
 )
 
 
-def diversions(project: Project, *, in_project: bool) -> Iterator[tuple[str, str, Remedy]]:
+def diversions(project: Project, prefix: Path) -> Iterator[tuple[str, str, Remedy]]:
     """Yield what leads Poetry elsewhere, the file that says so, and what ends it.
 
     See `EnvManager.get` of Poetry 2.
-
-    `in_project` says whether the environment is a .venv in the project.
     """
     try:
         settings = _settings(project.root)
@@ -55,7 +53,7 @@ def diversions(project: Project, *, in_project: bool) -> Iterator[tuple[str, str
         records = settings.virtualenvs_path / "envs.toml"
     except (AttributeError, TypeError, ValueError):
         return  # a setting of the wrong type: `poetry check` reports it
-    if in_project:
+    if prefix == project.root / ".venv":
         if ignores_venv:
             text = (
                 "virtualenvs.in-project is false, so Poetry ignores .venv where it is not active."

@@ -19,6 +19,7 @@ from tasks_lib.managers import (
     locks,
     own_project,
     pyproject_rules,
+    uv_by_hand,
     uv_check,
 )
 from tasks_lib.managers.base import AFTER_LOCK, LOCK_FRESH, MAIN, Manager, Place
@@ -68,6 +69,7 @@ class Uv(Manager):
         LOCK_FRESH,
     )
     reads_apart: ClassVar[bool] = True
+    diversion_check: ClassVar[Check | None] = uv_by_hand.LEAK_UV
     outdated_owners: ClassVar[tuple[str, ...]] = ("lock", "pip", "stray")
 
     @classmethod
@@ -77,6 +79,10 @@ class Uv(Manager):
         argv = (executables.uv(), "cache", "dir")
         asked = Command(argv, why, env=UV.unset(), cwd=Path(sys.prefix))
         return {"UV_CACHE_DIR": process.run(asked).stdout.strip()}
+
+    def diversions(self, prefix: Path) -> Iterable[tuple[str, str, Remedy]]:
+        """Look at what leads uv to an environment, and at what is in that."""
+        return uv_by_hand.diversions(self, prefix)
 
     def lock(self, activation: Activation | None, upgrade: Sequence[str] | None = None) -> Command:
         """Run `uv lock`."""

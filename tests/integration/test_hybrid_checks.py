@@ -115,6 +115,16 @@ def env_use(lab: Lab) -> Broken:
 
 
 @contextlib.contextmanager
+def uv_sync(lab: Lab) -> Broken:
+    """Lead uv to the environment, as users of conda are told to; the real uv says what it does."""
+    env = {"UV_PROJECT_ENVIRONMENT": str(lab.prefix)}
+    told = lab.run([str(tools() / "uv"), "sync", "--dry-run"], env=env)
+    removed = {line.split("==")[0] for line in told.stderr.splitlines() if line.startswith(" - ")}
+    assert removed == {" - click", " - six"}, told
+    yield env
+
+
+@contextlib.contextmanager
 def torch(lab: Lab) -> Broken:
     """Ask conda for the CPU's torch, and install the record of a GPU's."""
     (site,) = lab.prefix.glob("lib/python3.*/site-packages")
@@ -122,6 +132,34 @@ def torch(lab: Lab) -> Broken:
     record.mkdir()
     (record / "METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 2.4.0+cu124\n")
     with text(lab, "conda.yml", "  - six\n", "  - six\n  - cpuonly\n"):
+        yield {}
+    shutil.rmtree(record)
+
+
+@contextlib.contextmanager
+def of_arm(lab: Lab) -> Broken:
+    """Install a real library for another machine, which pip brings."""
+    (program,) = lab.prefix.glob("lib/python3.*/site-packages/pip/_vendor/distlib/t64-arm.exe")
+    site = program.parents[3]
+    record = site / "fast-1.0.dist-info"
+    record.mkdir()
+    shutil.copy(program, site / "_fast.cp311-win_arm64.pyd")
+    (record / "METADATA").write_text("Metadata-Version: 2.1\nName: fast\nVersion: 1.0\n")
+    (record / "RECORD").write_text(f"_fast.cp311-win_arm64.pyd,,\n{record.name}/RECORD,,\n")
+    yield {}
+    shutil.rmtree(record)
+    (site / "_fast.cp311-win_arm64.pyd").unlink()
+
+
+@contextlib.contextmanager
+def needs_pip(lab: Lab) -> Broken:
+    """Install by hand what needs pip, and take pip out of the conda file, which brought it."""
+    (site,) = lab.prefix.glob("lib/python3.*/site-packages")
+    record = site / "tool-1.0.dist-info"
+    record.mkdir()
+    needs = "Requires-Dist: pip (>=22)\n"
+    (record / "METADATA").write_text(f"Metadata-Version: 2.1\nName: tool\nVersion: 1.0\n{needs}")
+    with text(lab, "conda.yml", "  - pip\n", ""):
         yield {}
     shutil.rmtree(record)
 
@@ -208,10 +246,13 @@ BROKEN: dict[str, tuple[Callable[[Lab], AbstractContextManager[dict[str, str]]],
     "leak.virtual-env": (lambda lab: variable(lab, VIRTUAL_ENV="/nowhere"), "does not exist"),
     "leak.variables": (lambda lab: variable(lab, CONDA_SUBDIR="linux-s390x"), "CONDA_SUBDIR"),
     "leak.poetry": (env_use, "envs.toml"),
+    "leak.uv": (uv_sync, "would uninstall click, six."),
     "conda.defaults": (
         lambda lab: text(lab, "conda.yml", "  - conda-forge", "  - conda-forge\n  - defaults"),
         "mixed with conda-forge",
     ),
+    "conda.native": (of_arm, "cannot load _fast.cp311-win_arm64.pyd (arm64, PE)"),
+    "conda.pip": (needs_pip, "tool needs pip, which no manifest names"),
     "conda.torch": (torch, "for the GPU: torch 2.4.0+cu124"),
     "conda.cuda": (
         lambda lab: text(lab, "conda.yml", "  - six", "  - six\n  - cudatoolkit=11.8"),
@@ -254,13 +295,14 @@ def test_sound_then_broken(lab: Lab) -> None:
     assert set(BROKEN) | BY_HAND == set(FACT_CHECKS)
     with untouched(lab):
         sound = lab.ok("check.all", "--strict")
-    silent = {"conda.torch", "agreement.pixi", "kernel.interpreter", "ci.bots"} | (
-        {"leak.poetry"} if lab.case and lab.case.manager == "uv" else set()
-    )
+    silent = {"conda.torch", "agreement.pixi", "kernel.interpreter", "ci.bots"}
+    of_managers = {f"leak.{case.manager}" for case in MANAGERS}
+    assert lab.case
+    silent |= of_managers - {f"leak.{lab.case.manager}"}
     assert set(FACT_CHECKS) - sound.ids("pass") == silent
     assert not sound.ids("warn") | sound.ids("skip"), sound
     for check, (breaks, said) in BROKEN.items():
-        if check == "leak.poetry" and check in silent:
+        if check in silent & of_managers:
             assert look(lab, check).ids("skip") == {check}
             continue
         with breaks(lab) as env:

@@ -19,6 +19,7 @@ TYPED = {
     "ownership.project": ("env.create", "--engine", "rattler", "--share"),
     "drift.interrupted": ("setup", "--engine", "rattler"),
     "agreement.locks": ("rm", "poetry.lock"),
+    "conda.pip": ("deps.add", "--engine", "rattler", "pip", "--layer", "conda"),
     "drift.conda": ("env.create", "--engine", "rattler"),
 }
 
@@ -33,6 +34,8 @@ def test_each_command_of_a_check_leaves_what_the_check_found(
     lab.ok("deps.lock", "--combo", "conda_poetry")
     with hybrid.another(lab):
         mended(lab, "deps.install", "other_project", *TYPED["ownership.project"])
+    (lab.project / ".venv").symlink_to(lab.prefix)
+    mended(lab, "check.all --select leak.uv", "leak.uv", "rm", ".venv")
     for check, argv in TYPED.items():
         with hybrid.BROKEN[check][0](lab):
             mended(lab, f"check.all --select {check}", check, *argv)

@@ -14,7 +14,18 @@ import pytest
 from tasks_lib.environments.base import State
 from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.session.journal import Journal
-from tests.lab import CONDA_YML, ENGINES, ENTRY, MANAGERS, PYTHON, Answer, Case, Lab, tools
+from tests.lab import (
+    CONDA_YML,
+    ENGINES,
+    ENTRY,
+    MANAGERS,
+    PYTHON,
+    VERSION,
+    Answer,
+    Case,
+    Lab,
+    tools,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -219,6 +230,8 @@ def test_what_is_in_the_way_of_a_run(new_lab: Callable[[Case], Lab]) -> None:
     mended(lab, "setup --recreate", "path_occupied", "mv", str(aside), f"{aside}.old")
     assert lab.run([str(tools() / "uv"), "pip", "uninstall", "iniconfig"]).code == 0
     mended(lab, "check.all --select drift.lock", "drift.lock", "deps.sync")
+    lab.write(".python-version", "3.9\n")
+    mended(lab, "check.all --select leak.uv", "leak.uv", "python", "pin", VERSION)
     lab.lock.write_text(f"{lab.lock.read_text('utf-8')}{MARKER}", "utf-8")
     mended(lab, "deps.install", "damaged_lock", "deps.lock")
     (note,) = lab.home.glob(".local/state/mlops-lab/checkouts/*/checkout")
@@ -238,12 +251,13 @@ def test_what_is_in_the_way_of_a_run(new_lab: Callable[[Case], Lab]) -> None:
         ("PYTHONPATH=/elsewhere", "check.all --select leak.pythonpath", "leak.pythonpath"),
         ("MLOPS_LAB_TIMEOUT=never", "deps.lock", "invalid_option"),
         ("POETRY_VIRTUALENVS_IN_PROJECT=false", "check.all --select leak.poetry", "leak.poetry"),
+        ("UV_PROJECT_ENVIRONMENT=/elsewhere", "check.all --select leak.uv", "leak.uv"),
     ],
 )
 def test_a_variable_is_unset_in_the_shell_that_has_it(
     new_lab: Callable[[Case], Lab], line: str, task: str, what: str
 ) -> None:
-    lab = new_lab(Case("pip_poetry"))
+    lab = new_lab(Case("pip_uv" if "uv" in what else "pip_poetry"))
     variable, _, lab.env[variable] = line.partition("=")
     (row,) = [row for row in wrong(lab, *task.split()) if what in {row["id"], row.get("code")}]
     again = [shlex.join(row["remedy_argv"]), shlex.join(lab.argv(*task.split(), json=True))]

@@ -212,6 +212,10 @@ TESTED = {
     ): "cli/test_cohort_cluster.py::test_what_was_typed_wrongly_and_a_scheduler_of_another_kind",
     ("cohort/run.py", "('invoke', 'cohort.show', found.id, *named)"): CLASS,
     ("cohort/looking.py", "('invoke', 'cohort.status')"): CLASS,
+    ("managers/uv_by_hand.py", "('unset', name)"): UNSET,
+    ("managers/uv_by_hand.py", "('rm', place.name)"): HYBRID,
+    ("managers/uv_by_hand.py", "pin"): IN_THE_WAY,
+    ("checks/conda_rules.py", "('invoke', 'deps.add', 'pip', '--layer', 'conda')"): HYBRID,
     ("workflows/migration.py", "argv"): MOVED,
     ("workflows/migration_comparison.py", "argv"): MOVED,
 }

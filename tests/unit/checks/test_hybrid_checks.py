@@ -25,6 +25,7 @@ from tasks_lib.results import Fix, Result, Status
 from tasks_lib.session import journal, transaction
 from tasks_lib.session.session import Session
 from tasks_lib.workflows import auditing, fixing
+from tests.cases import cases
 
 if TYPE_CHECKING:
     from tests.conftest import MakeProject
@@ -82,7 +83,7 @@ def sound(project: MakeProject, conda_env: Path, install: Install, link: Link) -
         "1.16.0",
         files={**files, f"{site}/six-1.16.0.dist-info/INSTALLER": "conda"},
     )
-    link(conda_env, "python", "3.11.7")
+    link(conda_env, "python", "3.11.7", depends=("pip",))  # as conda writes where it adds pip
     link(conda_env, "pip", "24.0")
     record = install(conda_env, "rich", "13.0.0", files=("rich/__init__.py",))
     wants = "Requires-Dist: colorama ; sys_platform == 'win32'\nRequires-Dist: pygments\n"
@@ -192,6 +193,24 @@ WRONG = [
     ("conda.cuda", {"conda.yml": f"{CONDA}  - pytorch-cuda=12.1\n"}, "no CUDA driver"),
     ("conda.cuda", {"conda.yml": f"{CONDA}  - jaxlib=*=*cuda*\n"}, "no CUDA driver"),
     ("conda.pip-section", {"conda.yml": f"{CONDA}  - pip:\n    - httpx\n"}, "httpx"),
+    (
+        "conda.pip",
+        {
+            "conda.yml": CONDA.replace("  - pip\n", ""),
+            "@pip_tools-7.4.1.dist-info/METADATA": "Name: pip-tools\nVersion: 7.4.1\n"
+            "Requires-Dist: click>=8\nRequires-Dist: pip>=22.2\n",
+            "@pip-24.0.dist-info/METADATA": "Name: pip\nVersion: 24.0\n",
+        },
+        "pip-tools needs pip, which no manifest names: an engine that adds it unasked",
+    ),
+    (
+        "conda.pip",
+        {
+            "conda.yml": CONDA.replace("  - pip\n", ""),
+            "@ipykernel-7.1.0.dist-info/METADATA": "Name: ipykernel\nVersion: 7.1.0\n",
+        },
+        "ipykernel (%pip) needs pip, which no manifest names: it is not installed.",
+    ),
     (
         "conda.torch",
         {
@@ -526,6 +545,117 @@ def test_poetry_ignores_the_venv(look: Look, root: Path, project: MakeProject, v
     ):
         write(root / "poetry.toml", text)
         assert [one.status for one in look("leak.poetry", "pip_poetry")] == [expected]
+
+
+#: where uv is led, and the check's sentence; what uv does, each said by `uv sync --dry-run` of
+#: uv 0.13.9 on the same: it would uninstall what the lock lacks, but for pip, setuptools and wheel
+UV_LED = {
+    "this one": ("@", "`uv sync` works on @, and would uninstall six."),
+    "base": ("$/miniforge3", "conda's base environment, and would uninstall conda. The"),
+    "none yet": ("other", "/other. The environment of this project is @."),
+}
+
+
+@cases("named, said", UV_LED)
+def test_uv_is_led_to_what_it_would_damage(  # noqa: PLR0913 - fixtures
+    *,
+    sound: Path,
+    home: Path,
+    look: Look,
+    install: Install,
+    monkeypatch: pytest.MonkeyPatch,
+    named: str,
+    said: str,
+) -> None:
+    base = home / "miniforge3"
+    (base / "condabin").mkdir(parents=True)
+    for prefix, name in ((base, "conda"), (base, "rich"), (sound, "setuptools")):
+        install(prefix, name, "13.0.0")
+    assert [one.status for one in look("leak.uv")] == [Status.PASS]
+    place = named.replace("@", str(sound)).replace("$", str(home))
+    monkeypatch.setenv("UV_PROJECT_ENVIRONMENT", place)
+    (result,) = look("leak.uv")
+    assert result.status is Status.WARN
+    assert said.replace("@", str(sound)) in result.detail
+    assert (result.remedy.argv, result.file) == (("unset", "UV_PROJECT_ENVIRONMENT"), None)
+    assert look("leak.uv", "conda_poetry") == []
+
+
+def test_a_link_leads_uv_to_conda(sound: Path, root: Path, look: Look, install: Install) -> None:
+    (root / ".venv").symlink_to(sound)
+    (result,) = look("leak.uv")
+    assert result.detail.endswith("would uninstall six."), result
+    assert (result.remedy.argv, result.file) == (("rm", ".venv"), ".venv")
+    write(root / "uv.lock", f'{UV_LOCK}[[package]]\nname = "six"\nversion = "1.16.0"\n')
+    assert [one.status for one in look("leak.uv")] == [Status.PASS]
+    install(sound, "numpy", "2.0")
+    (root / "uv.lock").unlink()  # what would be locked is not known
+    assert [one.status for one in look("leak.uv")] == [Status.PASS]
+
+
+#: UV_PYTHON, .python-version, and whether `uv sync` says "Would replace project environment"
+PYTHONS = {
+    "nothing": ("", "", False),
+    "less exact": ("3.11", "", False),
+    "exact": ("", "3.11.7\n", False),
+    "another": ("", "3.12\n", True),
+    "the variable wins": ("3.11", "3.12\n", False),
+    "its own": ("/bin/sh", "", False),
+    "another program": ("/bin/cat", "", True),
+    "not here": ("/nowhere/python", "", False),
+    "another form": ("cpython@3.12", "", False),
+    "empty": ("", "\n", False),
+}
+
+
+@cases("variable, pin, replaces", PYTHONS)
+@pytest.mark.usefixtures("venv")
+def test_uv_replaces_the_environment(  # noqa: PLR0913 - fixtures
+    *,
+    project: MakeProject,
+    look: Look,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    pin: str,
+    replaces: bool,
+) -> None:
+    project(PYPROJECT, files={"uv.lock": UV_LOCK, **({".python-version": pin} if pin else {})})
+    if variable:
+        monkeypatch.setenv("UV_PYTHON", variable)
+    (result,) = look("leak.uv", "pip_uv")
+    assert result.status is (Status.WARN if replaces else Status.PASS)
+    assert ("would replace .venv, which has Python 3.11.7" in result.detail) is replaces
+
+
+#: the conda file, what the lock adds, what a record of conda's needs, and what a distribution does
+HAS_PIP = {
+    "named": (f"{CONDA}", "", (), "pip"),
+    "locked": (CONDA.replace("  - pip\n", ""), "pip", (), "pip"),
+    "conda's need": (CONDA.replace("  - pip\n", ""), "", ("pip >=23",), "pip"),
+    "an extra's": (CONDA.replace("  - pip\n", ""), "", ("pipx",), 'pip; extra == "test"'),
+    "nobody's": (CONDA.replace("  - pip\n", ""), "", (), "pipx"),
+}
+
+
+@cases("conda, locked, depends, needs", HAS_PIP)
+def test_pip_that_somebody_brings_or_nobody_needs(  # noqa: PLR0913 - the columns of the table
+    *,
+    sound: Path,
+    root: Path,
+    look: Look,
+    link: Link,
+    conda: str,
+    locked: str,
+    depends: tuple[str, ...],
+    needs: str,
+) -> None:
+    write(root / "conda.yml", conda)
+    if locked:
+        write(root / "uv.lock", f'{UV_LOCK}[[package]]\nname = "{locked}"\nversion = "24.0"\n')
+    link(sound, "conda-tool", "1.0", depends=depends)
+    record = sound / "lib/python3.11/site-packages/tool-1.0.dist-info/METADATA"
+    write(record, f"Metadata-Version: 2.1\nName: tool\nVersion: 1.0\nRequires-Dist: {needs}\n")
+    assert [one.status for one in look("conda.pip")] == [Status.PASS]
 
 
 def test_terms_are_named_in_ci(
