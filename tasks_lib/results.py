@@ -62,6 +62,7 @@ class Result:
 class Fix(StrEnum):
     """What `check.fix` does about a finding without asking, in the order in which it is done."""
 
+    SETTINGS = "write what [tool.mlops-lab] says to the manager's tables, then lock and install"
     CREATE = "install what the conda file lists and the environment lacks"
     REPAIR = "install the damaged packages again, and nothing else"
     LOCK = "lock again"

@@ -10,14 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
     from pathlib import Path
 
 
-def add(
-    channel: Path, name: str, version: str, *, subdir: str = "noarch", depends: tuple[str, ...] = ()
+def add(  # noqa: PLR0913 - the parts of a package
+    channel: Path,
+    name: str,
+    version: str,
+    *,
+    subdir: str = "noarch",
+    depends: tuple[str, ...] = (),
+    built: datetime | None = None,
 ) -> str:
     """Add a package of one file to a channel (made if needed), and return its address."""
     index: dict[str, Any] = {
+        **({"timestamp": int(built.timestamp() * 1000)} if built else {}),
         "name": name,
         "version": version,
         "build": "0",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
+from tasks_lib.checks import own_settings
 from tasks_lib.checks.base import (
     FactCheck,
     Finding,
@@ -25,7 +26,7 @@ from tasks_lib.project import conda_lock
 from tasks_lib.project.conda_file import CONDA_FILES, OTHER_ON_PYPI, PYPI
 from tasks_lib.project.manifests import PYPROJECT, read_text
 from tasks_lib.project.version_ranges import allowed, any_overlap, conda_specifiers
-from tasks_lib.results import Status
+from tasks_lib.results import Fix, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -155,11 +156,36 @@ def _stray_lock(facts: Facts) -> Iterable[Finding]:
             yield Finding(f"{lock} exists, and nothing in this project uses its manager.", lock)
 
 
+def _has_settings(facts: Facts) -> bool:
+    settings = facts.project.settings
+    return bool(settings.torch or settings.exclude_newer)
+
+
+def _settings(facts: Facts) -> Iterable[Finding]:
+    """Report what the manager's tables do not say; for how old a release is, the tasks tell it."""
+    for one in own_settings.differences(facts.session.manager):
+        status = Status.WARN if one.key == facts.session.manager.tables.limit_key else None
+        line = facts.project.pyproject.line_of(*one.key)
+        yield Finding(one.text, PYPROJECT, line, status)
+
+
 def _has_lock(facts: Facts) -> bool:
     return any((facts.project.root / name).is_file() for name in _LOCKS)
 
 
+SETTINGS = "agreement.settings"
 CHECKS = (
+    FactCheck(
+        SETTINGS,
+        "the manager's tables say what [tool.mlops-lab] says",
+        "PyTorch's index has to be named in the manager's own words. What `exclude-newer` says, "
+        "the tasks tell the manager; one that is typed, here or in CI, knows its tables alone: uv "
+        "would lock again without the limit, and refuse the lock with --locked.",
+        Remedy("Write it there", ("invoke", "check.fix")),
+        fix=Fix.SETTINGS,
+        look=_settings,
+        applies=_has_settings,
+    ),
     FactCheck(
         "agreement.python",
         "both manifests allow the same Python",

@@ -19,6 +19,7 @@ from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
 from tasks_lib.execution import files, shell_words, streams, usage
 from tasks_lib.execution.plan import Step
 from tasks_lib.execution.process import Interrupted
+from tasks_lib.managers import parts
 from tasks_lib.project import included, trust
 from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.project.project import root_of
@@ -120,7 +121,7 @@ class _Run:
                     held.enter_context(transaction.environment_alone(self.session, say))
             found = self.work(self.session, self.progress)
             if request.changes and self.session and self.session.project.chosen:
-                included.remember(self.session.project.root, self.session.project.chosen)
+                self.session.project.remember_included()
             if request.changes and request.trusts and self.session:
                 _trust(self.session)  # what is refused says nothing
         return replace(found, results=(*recovered, *found.results))
@@ -231,6 +232,12 @@ def _opened(request: Request) -> Session:
         session = Session.open(**flags)
     if request.trust:
         _trust(session)
+    settings, manager = session.project.settings, session.manager
+    for key, names, known in (
+        ("extras", settings.extras, manager.extras()),
+        ("groups", settings.groups, parts.groups(manager)),
+    ):
+        included.expect(session.project.pyproject, key, names, known)
     if request.extra or request.dev or request.no_dev:
         before, known = session.project.included, session.manager.extras()
         session = session.choosing(

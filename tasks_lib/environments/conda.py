@@ -19,6 +19,7 @@ from tasks_lib.environments import (
     conda_files,
     conda_folders,
     conda_health,
+    conda_limits,
     conda_platforms,
     conda_repair,
     health_checks,
@@ -152,6 +153,7 @@ class Conda(Environment):
         if drop:
             names = [spec_name(spec) for spec in specs]
             return path, conda_edit.remove(path, text, specs), self.uninstall(names)
+        conda_limits.expect(self.maker, self.layer_lock)
         command = self.maker.install(self.prefix, self.file, specs)
         return path, conda_edit.add(path, text, specs), command
 
@@ -254,6 +256,7 @@ class Conda(Environment):
         if pip or self.project.options.python:
             # conda would install the pip: section without a look at what that replaces
             command = maker.install(self.prefix, self.file, self._wanted(), new=True)
+        conda_limits.expect(self.maker, self.layer_lock)
         title = f"create {self.where} with {maker.name}"
         create: tuple[Step, ...] = (self._create_step(title, command),)
         if self.layer_lock.serves:
@@ -267,6 +270,7 @@ class Conda(Environment):
         if self.layer_lock.serves:
             yield from self.layer_lock.updates()
         elif specs:
+            conda_limits.expect(self.maker, self.layer_lock)
             yield Step(
                 "env.update",
                 f"bring {self.where} to what {self.file.path.name} says",

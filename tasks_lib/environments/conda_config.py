@@ -42,7 +42,7 @@ _SCHEMES = ("http://", "https://", "file://", "ftp://", "s3://", "oci://")
 
 def for_conda(options: Options) -> dict[str, str]:
     """Return the variables that make conda follow the run's options; it inherits the others."""
-    env: dict[str, str] = {}
+    env = options.limiting("CONDA_EXCLUDE_NEWER")
     if options.offline:
         env |= package_index.OFFLINE["conda"]
     if options.channel_alias.source is Source.SETTINGS:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -18,7 +17,6 @@ from tasks_lib.environments.conda_health import solver_spec
 from tasks_lib.environments.conda_messages import FAILURES, OF_LOCKS
 from tasks_lib.environments.conda_variables import VARIABLES
 from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
-from tasks_lib.execution import failures
 from tasks_lib.execution.process import Command
 from tasks_lib.project.conda_file import spec_name
 from tasks_lib.project.options import Options, is_version
@@ -28,7 +26,6 @@ from tasks_lib.tools.pip_variables import PIP
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tasks_lib.execution.process import Outcome
     from tasks_lib.project.conda_file import CondaFile
 
 _DEFAULTS = Options()
@@ -42,6 +39,8 @@ _SWITCHES = (
 )
 #: settings of the user's `.condarc` that are numbers, and the worker's options
 _NUMBERS = (("remote_read_timeout_secs", "--timeout"), ("remote_max_retries", "--retries"))
+#: the actions of the worker that choose versions
+_SOLVING = ("install", "solve")
 #: What conda's own defaults leave open: a damaged package in its cache is linked with a warning,
 #: and a channel that says nothing is waited for a quarter of an hour.
 _SETTINGS = {
@@ -68,6 +67,8 @@ class Engine:
     cache: ClassVar[str] = "CONDA_PKGS_DIRS"
     #: the words that create what a conda file describes
     creates: ClassVar[tuple[str, ...]] = ("env", "create")
+    #: the first version that knows `exclude_newer`; older ones ignore it without a word
+    limits_since: ClassVar[str] = "26.9"
 
     def __init__(self, program: str, options: Options = _DEFAULTS) -> None:
         """Keep the path of the program, and the options of the run."""
@@ -193,6 +194,7 @@ class Mamba(Engine):
     #: seen with micromamba 2.8.1: both are recorded then
     replaces: ClassVar[bool] = False
     solver_plugin: ClassVar[str] = ""
+    limits_since: ClassVar[str] = "2.9"
 
     @property
     def root(self) -> Path | None:
@@ -294,6 +296,8 @@ class Rattler(Engine):
         argv = [self.program, str(WORKER), action, *place]
         specs = [*file.dependencies, *(word.removeprefix("--spec=") for word in words)]
         argv += self._channel_words(file, specs)
+        if self.options.exclude_newer and action in _SOLVING:
+            argv.append(f"--exclude-newer={self.options.exclude_newer}")
         settings = self.condarc.values
         for key, values, option in _SWITCHES:
             if str(settings.get(key, "")).lower() in values:
@@ -326,38 +330,6 @@ def _specs(specs: Sequence[str]) -> list[str]:
 ENGINES: dict[str, type[Engine]] = {
     engine.name: engine for engine in (Engine, Mamba, Micromamba, Rattler)
 }
-
-
-def preview(command: Command) -> Command:
-    """Return the command that says what an engine's `install` would do."""
-    words = ["--dry-run"]
-    if str(WORKER) not in command.argv:
-        words.append("--json")
-    return replace(command, argv=(*command.argv, *words), why="see what would be installed")
-
-
-def in_words(outcome: Outcome) -> Command | None:
-    """Return the same preview without JSON, in which mamba 2.8.1 does not name what is missing."""
-    if outcome.ok or "solver_problems" not in outcome.stdout:
-        return None
-    argv = tuple(word for word in outcome.command.argv if word != "--json")
-    return replace(outcome.command, argv=argv)
-
-
-def linked(outcome: Outcome) -> list[tuple[str, str]]:
-    """Return the names and versions of the packages that the answer of a preview would install."""
-    title = "see what conda would install"
-    try:
-        said = json.loads(outcome.stdout)
-    except ValueError:
-        raise failures.explain(outcome, title=title) from None
-    if not outcome.ok:
-        # with --json conda writes into the answer what it prints otherwise
-        logged = [str(entry.get("message")) for entry in said.get("log_history") or ()]  # mamba
-        text = str(said.get("error") or said.get("message") or "\n".join(logged) or outcome.said)
-        raise failures.explain(replace(outcome, stdout="", stderr=text), title=title)
-    records = (said.get("actions") or {}).get("LINK", ())
-    return [(record["name"], str(record["version"])) for record in records]
 
 
 def on_path() -> list[str]:

@@ -44,8 +44,19 @@ _NO_VIRTUAL = Rule(
         ),
     ),
 )
+#: what follows `exclude-newer` with every engine: py-rattler chooses the versions of the lock
+LOCK_LAYER = Remedy(
+    "Lock conda's packages, which follows it, and go on",
+    ("invoke", "deps.lock", "--layer", "conda"),
+)
 #: In this order: the first rule that matches is the reason.
 FAILURES = (
+    Rule(
+        ErrorCode.NOT_SUPPORTED,
+        "conda's solver {what} does not know how old a package has to be, as exclude-newer says.",
+        LOCK_LAYER,
+        (r"The (?P<what>\S+) solver does not support --exclude-newer",),
+    ),
     Rule(
         ErrorCode.CONTAINS_LOGIN,
         TWO_LOGINS,

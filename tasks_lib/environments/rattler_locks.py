@@ -12,16 +12,24 @@ import rattler
 from tasks_lib.execution import files
 from tasks_lib.execution.redaction import without_logins
 from tasks_lib.project import conda_lock
+from tasks_lib.project.release_age import Limit
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+    from datetime import datetime, timedelta
 
 
 def priority(options: argparse.Namespace) -> rattler.ChannelPriority:
     """Return whether a lower channel may win with a newer version."""
     priorities = rattler.ChannelPriority
     return priorities.Disabled if options.any_channel else priorities.Strict
+
+
+def limit(text: str) -> datetime | timedelta | None:
+    """Return how old a package has to be, as rattler takes it."""
+    found = Limit.parse(text)
+    return found.time or found.age
 
 
 async def solve(
@@ -59,6 +67,7 @@ async def solve(
         locked_packages=locked,
         virtual_packages=_virtual(options.virtual, platform),
         channel_priority=priority(options),
+        exclude_newer=options.exclude_newer,
         constraints=[*options.limit, *pins],
     )
     return list(map(_said, records))

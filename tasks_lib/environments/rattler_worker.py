@@ -108,6 +108,8 @@ def parser() -> argparse.ArgumentParser:
     }
     for option, text in switches.items():
         made.add_argument(option, action="store_true", help=text)
+    text = "an age or a time: no younger package is taken"
+    made.add_argument("--exclude-newer", type=rattler_locks.limit, help=text)
     made.add_argument("--timeout", type=float, default=30, help="seconds without an answer")
     made.add_argument("--retries", type=int, default=2)
     return made
@@ -202,6 +204,7 @@ async def install(options: argparse.Namespace) -> int:
         locked_packages=[one for one in installed if one.name.normalized not in options.drop],
         virtual_packages=rattler.VirtualPackage.detect(rattler.VirtualPackageOverrides.from_env()),
         channel_priority=rattler_locks.priority(options),
+        exclude_newer=options.exclude_newer,
         constraints=[
             await meant(pin, options, reader) for pin in rattler_locks.pins(options.prefix)
         ],

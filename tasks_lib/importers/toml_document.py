@@ -11,7 +11,7 @@ from tomlkit.items import AoT, Array, Comment, InlineTable, Null, Table, Whitesp
 from tasks_lib.project.manifests import PYPROJECT, invalid, too_large
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tomlkit.container import Container
     from tomlkit.items import Item, Key
@@ -235,6 +235,29 @@ def with_value(text: str, path: Sequence[str], value: object) -> str:
     document = _parsed(text)
     table = table_at(document, path[:-1])
     table[path[-1]] = inline(value)
+    return document.as_string()
+
+
+def with_row(text: str, path: Sequence[str], row: Mapping[str, object]) -> str:
+    """Return the text with a table in a list of tables, in place of the one of the same name."""
+    document = _parsed(text)
+    table = table_at(document, path[:-1])
+    if path[-1] not in table:
+        table[path[-1]] = tomlkit.aot()
+    rows = table[path[-1]]
+    if not isinstance(rows, AoT | Array):
+        text = f"{'.'.join(path)} must be a list of tables, and it is not."
+        raise invalid(text, PYPROJECT)
+    for old in rows:
+        if old.get("name") == row["name"]:
+            old.update(row)
+            return document.as_string()
+    if isinstance(rows, AoT):
+        new = tomlkit.table()
+        new.update(row)
+        rows.append(new)
+    else:
+        rows.append(inline(row))
     return document.as_string()
 
 

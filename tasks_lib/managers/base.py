@@ -10,6 +10,7 @@ from packaging.utils import canonicalize_name
 
 from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 from tasks_lib.execution import failures, files
+from tasks_lib.managers import parts
 from tasks_lib.managers.locks import LOCK_AGAIN, LockedPackage, Origin
 from tasks_lib.managers.tables import ManagerTables
 from tasks_lib.project.manifests import LOCK, MANIFEST, PYPROJECT, read_text
@@ -213,8 +214,9 @@ class Manager(ABC):
         """Return the dependency groups that it installs without being told."""
 
     def chosen_groups(self) -> set[str]:
-        """Return those of the default groups that this checkout has."""
-        return self.default_groups() if self.project.included.dev else set()
+        """Return the groups that this checkout has: default ones, and those of the settings."""
+        default = self.default_groups() if self.project.included.dev else set()
+        return {*default, *parts.wanted_groups(self)}
 
     def extras(self) -> dict[str, str]:
         """Return the project's extras by normalised name, as they are spelt."""
@@ -260,10 +262,7 @@ class Manager(ABC):
 
     @abstractmethod
     def export(self, activation: Activation | None, form: str, *, hashes: bool = True) -> Command:
-        """Print what `install` would install from a fresh lock.
-
-        `form` is requirements.txt or pylock.toml.
-        """
+        """Print as `form` (requirements.txt or pylock.toml) what a fresh lock lets it install."""
 
     @abstractmethod
     def build(self, activation: Activation | None, into: Path, member: Member | None) -> Command:

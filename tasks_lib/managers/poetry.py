@@ -23,6 +23,7 @@ from tasks_lib.execution.process import Command
 from tasks_lib.managers import (
     locks,
     own_project,
+    parts,
     poetry_check,
     poetry_lock,
     poetry_messages,
@@ -130,7 +131,7 @@ class Poetry(Manager):
 
     def _selected(self, groups: Sequence[str]) -> list[str]:
         """Return the options for groups and extras; `--only main` would ignore `--with`."""
-        words = _with(groups)
+        words = _with(parts.wanted_groups(self, groups))
         without = [] if self.project.included.dev else [*self.default_groups() - {*groups}]
         if without:
             words += ["--without", ",".join(sorted(without))]

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _IN_PROJECT = "virtualenvs.in-project"
 _VARIABLE = "POETRY_VIRTUALENVS_IN_PROJECT"
+_AGE = "POETRY_SOLVER_MIN_RELEASE_AGE"
 LEAK_POETRY = Check(
     "leak.poetry",
     "Poetry finds this environment when you type a command",
@@ -132,13 +133,17 @@ def _settings(root: Path | None = None) -> Config:
 
 
 def index_variables(options: Options) -> dict[str, str | None]:
-    """Return the variables that give Poetry the index, always through its mirror plugin.
+    """Return the variables for how old a release must be, and for the index.
+
+    That is always given through the mirror plugin.
 
     Poetry's own client needs more of an index than the standard demands. A login goes beside the
     address, under the name that the plugin gives the mirror: Poetry would write the whole address
     into its cache and its exports.
     """
     env = package_index.for_pip(options)
+    if options.exclude_newer and options.limiting(_AGE):
+        env[_AGE] = str(options.exclude_newer.days())  # it knows whole days alone
     url = os.environ.get("POETRY_PYPI_MIRROR_URL") or package_index.resolve(options).url
     login, at, host = url.partition("://")[2].partition("/")[0].rpartition("@")
     if at:

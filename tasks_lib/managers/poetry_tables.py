@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from packaging.utils import canonicalize_name
@@ -28,6 +29,8 @@ class PoetryTables(ManagerTables):
     """`[tool.poetry]`: a source for each group that requires a name."""
 
     index_key: ClassVar[Key] = ("tool", "poetry", "source")
+    index_word: ClassVar[str] = "source"
+    explicit: ClassVar[Mapping[str, object]] = MappingProxyType({"priority": "explicit"})
     package_key: ClassVar[Key] = ("tool", "poetry", "package-mode")
 
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
@@ -41,6 +42,14 @@ class ManagerTables:
 
     #: the list of the indexes that the project names for this manager
     index_key: ClassVar[Key] = ()
+    #: the word by which a requirement's source names one of these, and what keeps such an index
+    #: for the requirements that name it
+    index_word: ClassVar[str] = ""
+    explicit: ClassVar[Mapping[str, object]] = MappingProxyType({})
+    #: the file beside the manifest that is read instead of them, where it exists
+    replaced_by: ClassVar[str] = ""
+    #: the key that says how old a release has to be
+    limit_key: ClassVar[Key] = ()
     #: the key that says whether the project itself is installed
     package_key: ClassVar[Key] = ()
 

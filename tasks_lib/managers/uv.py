@@ -18,6 +18,7 @@ from tasks_lib.execution.process import Command
 from tasks_lib.managers import (
     locks,
     own_project,
+    parts,
     pyproject_rules,
     uv_by_hand,
     uv_check,
@@ -105,7 +106,7 @@ class Uv(Manager):
             argv += ["--reinstall-package", canonicalize_name(pyproject.name)]
         if not self.project.included.dev:
             argv.append("--no-default-groups")
-        for name in groups:
+        for name in parts.wanted_groups(self, groups):
             argv += ["--group", name]
         for name in self.chosen_extras():
             argv += ["--extra", name]
@@ -262,7 +263,7 @@ class Uv(Manager):
         """Compare what uv recorded in its lock with the manifests."""
         from tasks_lib.managers import uv_lock_reading  # noqa: PLC0415 - 0.02 s, and seldom needed
 
-        found = uv_lock_reading.judge(self.project.root)
+        found = uv_lock_reading.judge(self.project.root, self.project.options.exclude_newer)
         return found.fits, found.text
 
     def fresh(self, activation: Activation | None) -> Step:

@@ -32,6 +32,8 @@ from tasks_lib.project.manifests import PYPROJECT, PyProject
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from tasks_lib.project.release_age import Limit
+
 LOCK_NAME = "uv.lock"
 #: The forms of uv.lock that are known here: its version, and the newest revision of that.
 _VERSION, _REVISION = 1, 5
@@ -52,8 +54,10 @@ class Freshness:
     text: str = ""
 
 
-def judge(root: Path) -> Freshness:
+def judge(root: Path, limit: Limit | None = None) -> Freshness:
     """Compare the uv.lock in a folder with the manifests there.
+
+    A `limit` counts instead of the `exclude-newer` of uv's own settings.
 
     Raises:
         LabError: A file cannot be read, or the lock is damaged.
@@ -65,7 +69,7 @@ def judge(root: Path) -> Freshness:
     lock = _lock(path)
     pyproject = PyProject.read(root / PYPROJECT)
     try:
-        return _Comparison(root, lock, pyproject).answer()
+        return _Comparison(root, lock, pyproject, limit).answer()
     except UnsureError as reason:
         return Freshness(None, f"{reason}.")
     except RecursionError:
@@ -106,7 +110,9 @@ def _damaged(reason: str, line: int | None = None) -> NoReturn:
 class _Comparison:
     """One lock and the manifests beside it."""
 
-    def __init__(self, root: Path, lock: Mapping[str, Any], pyproject: PyProject) -> None:
+    def __init__(
+        self, root: Path, lock: Mapping[str, Any], pyproject: PyProject, limit: Limit | None
+    ) -> None:
         self.root = root
         self.lock = lock
         self.rows: list[Mapping[str, Any]] = lock.get("package", [])
@@ -119,7 +125,7 @@ class _Comparison:
         if self.top.uv.get("managed") is False:
             unusable(f"managed = false in {PYPROJECT} turns uv off")
         self.workspace = Workspace(root, self.top)
-        self.settings = uv_lock_settings.Settings.read(root, self.top.uv)
+        self.settings = uv_lock_settings.Settings.read(root, self.top.uv, limit)
         self.pythons = str(lock.get("requires-python", ""))
         self.names = {canonicalize_name(row["name"]) for row in self.rows}
         self.differences: list[str] = []

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from tasks_lib.project.release_age import Limit
+
 #: What `[tool.uv]` calls the lists of requirements that the lock records for the whole, and how the
 #: lock calls them.
 LISTS = {
@@ -57,14 +59,14 @@ class Settings:
     values: Mapping[str, Any]
 
     @classmethod
-    def read(cls, root: Path, tool: Mapping[str, Any]) -> Settings:
+    def read(cls, root: Path, tool: Mapping[str, Any], limit: Limit | None = None) -> Settings:
         """Read those that count; some settle that nothing can be told."""
         path = root / "uv.toml"
         values = read_toml(files.inside(root, path))[0] if path.is_file() else tool
         for key in _NOT_FOLLOWED:
             if values.get(key):
                 unusable(f"{key} is set for uv")
-        return cls(values)
+        return cls({**values, "exclude-newer": str(limit)} if limit else values)
 
     @property
     def described(self) -> set[str]:

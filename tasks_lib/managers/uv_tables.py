@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from tasks_lib.managers.tables import Key, ManagerTables, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from tasks_lib.project.manifests import PyProject
 
@@ -20,6 +21,10 @@ class UvTables(ManagerTables):
     """`[tool.uv]`: one source for a name, whichever group requires it."""
 
     index_key: ClassVar[Key] = ("tool", "uv", "index")
+    index_word: ClassVar[str] = "index"
+    explicit: ClassVar[Mapping[str, object]] = MappingProxyType({"explicit": True})
+    replaced_by: ClassVar[str] = "uv.toml"
+    limit_key: ClassVar[Key] = ("tool", "uv", "exclude-newer")
     package_key: ClassVar[Key] = ("tool", "uv", "package")
 
     @classmethod

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from tasks_lib.environments import (
-    conda_engines,
     conda_layer_lock,
+    conda_previews,
     health_checks,
     site_packages,
 )
@@ -264,11 +264,11 @@ def before_conda(session: Session, change: Step) -> list[Step]:
         return [change]
 
     def read(outcome: Outcome) -> Iterable[Result]:
-        again = conda_engines.in_words(outcome)
-        linked = conda_engines.linked(process.run(again) if again else outcome)
+        again = conda_previews.in_words(outcome)
+        linked = conda_previews.linked(process.run(again) if again else outcome)
         return _untaken(session, change, ours, linked)
 
-    command = conda_engines.preview(change.command)
+    command = conda_previews.preview(change.command)
     look = Step("guard.conda", f"check that {_LOCK_IS_SAFE}", command, reads=read, check=True)
     return [look, change.after(look.id)]
 

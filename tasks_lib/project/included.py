@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from tasks_lib.project.manifests import PyProject
+
 #: the file outside of the project that has what was chosen last
 _MEMORY = "included.json"
 
@@ -28,19 +30,42 @@ class Included:
     dev: bool = True
 
 
-def remembered(root: Path) -> Included:
-    """Return what was last chosen for the checkout in `root`."""
+_NOTHING = Included()
+
+
+def remembered(root: Path, default: Included = _NOTHING) -> Included:
+    """Return what was last chosen for the checkout in `root`, else what the project says."""
     try:
         data = json.loads(state_folder.kept(root, _MEMORY) or "")
-        return Included(tuple(map(str, data["extras"])), dev=data["dev"] is not False)
+        extras = default.extras if data["extras"] is None else tuple(map(str, data["extras"]))
+        return Included(extras, dev=data["dev"] is not False)
     except (ValueError, KeyError, TypeError):
-        return Included()
+        return default
 
 
-def remember(root: Path, chosen: Included) -> None:
-    """Keep for later runs in this checkout what was chosen, where that can be written."""
-    if chosen != remembered(root):
-        state_folder.keep(root, _MEMORY, json.dumps(asdict(chosen)))
+def remember(root: Path, chosen: Included, default: Included = _NOTHING) -> None:
+    """Keep for later runs in this checkout what was chosen, where that can be written.
+
+    Extras that are the project's default follow it when it changes.
+    """
+    if chosen == remembered(root, default):
+        return
+    data = asdict(chosen)
+    if chosen.extras == default.extras:
+        data["extras"] = None
+    state_folder.keep(root, _MEMORY, json.dumps(data))
+
+
+def expect(pyproject: PyProject, key: str, wanted: Sequence[str], known: Mapping[str, str]) -> None:
+    """Raise an error unless the names that a setting lists are among the `known` of the project."""
+    for name in wanted:
+        if canonicalize_name(name) not in known:
+            there = ", ".join(known.values()) or "none"
+            text = f"[tool.mlops-lab] {key} lists {name!r}; the project has {there}."
+            line = pyproject.line_of("mlops-lab", key)
+            remedy = meant(name, known.values(), Remedy("Correct the setting in pyproject.toml"))
+            code = ErrorCode.WRONG_SETTING
+            raise LabError(text, code, file=PYPROJECT, line=line, remedy=remedy)
 
 
 def names(typed: Sequence[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from tasks_lib.errors import ErrorCode, LabError, Remedy
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tasks_lib.project.release_age import Limit
     from tasks_lib.project.settings import Settings
 
 #: The variables that stand for options. Each wins over the project's settings.
@@ -65,6 +67,8 @@ class Options:
     trusted: bool = True
     index: Choice = Choice()
     channel_alias: Choice = Choice()
+    #: how old a release has to be; a variable of a tool's own wins in that tool
+    exclude_newer: Limit | None = None
 
     @classmethod
     def resolve(  # noqa: PLR0913 - each flag is one option
@@ -90,7 +94,17 @@ class Options:
             offline=offline or bool(variables.get(OFFLINE)),
             index=index,
             channel_alias=_chosen("", (CHANNEL_ALIAS,), settings.channel, variables),
+            exclude_newer=settings.exclude_newer,
         )
+
+    def limiting(self, variable: str) -> dict[str, str]:
+        """Return a tool's own variable with the age that a release must have.
+
+        It is empty where none is set, or where the user has set that variable.
+        """
+        if self.exclude_newer is None or os.environ.get(variable):
+            return {}
+        return {variable: str(self.exclude_newer)}
 
     @property
     def untrusted(self) -> Options:

@@ -6,9 +6,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
+
 from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.project import included
 from tasks_lib.project.conda_file import CondaFile
+from tasks_lib.project.included import Included
 from tasks_lib.project.manifests import PYPROJECT, PyProject, read_text
 from tasks_lib.project.options import Options, is_version
 from tasks_lib.project.settings import Settings
@@ -18,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from tasks_lib.project.included import Included
 
 #: the file by which pyenv and uv choose a Python in a folder
 PIN = ".python-version"
@@ -79,7 +81,16 @@ class Project:
     @cached_property
     def included(self) -> Included:
         """Return the optional parts that this checkout has, or is going to have."""
-        return self.chosen or included.remembered(self.root)
+        return self.chosen or included.remembered(self.root, self._unasked)
+
+    @property
+    def _unasked(self) -> Included:
+        """Return what the project's settings include where nothing was chosen."""
+        return Included(tuple(map(canonicalize_name, self.settings.extras)))
+
+    def remember_included(self) -> None:
+        """Keep for later runs in this checkout which optional parts it has."""
+        included.remember(self.root, self.included, self._unasked)
 
     @property
     def pinned_python(self) -> str:

@@ -56,7 +56,7 @@ def for_pip(options: Options) -> dict[str, str | None]:
 
     Only what a flag or the project's settings say.
     """
-    env: dict[str, str | None] = {}
+    env: dict[str, str | None] = {**options.limiting("PIP_UPLOADED_PRIOR_TO")}
     if options.offline:
         env |= OFFLINE["pip"]
     if options.index.source is Source.SETTINGS:

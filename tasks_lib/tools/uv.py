@@ -196,12 +196,16 @@ def variables(project: Project) -> dict[str, str | None]:
     uv.lock, so pip's own default is never written out.
     """
     table = project.pyproject.table("tool", "uv")
-    has_own_index = bool(table.get("index") or table.get("index-url"))
+    rows = table.get("index")
+    explicit = False  # such an index leaves the default as it is
+    if isinstance(rows, list):
+        explicit = all(isinstance(row, dict) and row.get("explicit") is True for row in rows)
+    has_own_index = bool((rows and not explicit) or table.get("index-url"))
     return _variables(project.options, has_own_index=has_own_index)
 
 
 def _variables(options: Options, *, has_own_index: bool) -> dict[str, str | None]:
-    env = UV.unset()
+    env = {**UV.unset(), **options.limiting("UV_EXCLUDE_NEWER")}
     if options.offline:
         env |= package_index.OFFLINE["uv"]
     found = None if has_own_index else package_index.resolve(options)

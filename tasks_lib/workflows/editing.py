@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
+from tasks_lib.checks.own_settings import TORCH
 from tasks_lib.environments.site_packages import spelt
 from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
 from tasks_lib.execution import shell_words
@@ -15,9 +16,9 @@ from tasks_lib.execution.files import write_texts
 from tasks_lib.execution.plan import Step, Writes
 from tasks_lib.managers.base import Place
 from tasks_lib.ownership import guard
-from tasks_lib.project import included, requirements
+from tasks_lib.project import requirements
 from tasks_lib.project.manifests import read_text
-from tasks_lib.workflows import locking
+from tasks_lib.workflows import locking, own_settings
 from tasks_lib.workflows.changes import change
 from tasks_lib.workflows.installation import edit_step, install_steps, lock_step
 from tasks_lib.workflows.locking import PYTHON, expect_layer
@@ -109,14 +110,20 @@ def _edit_python(
     steps += install_steps(session, groups)
     answer = change(session, watcher, steps, member=member, dry_run=dry_run)
     if how.optional and not dry_run:
-        included.remember(session.project.root, session.project.included)
+        session.project.remember_included()
     return answer
 
 
 def _corrections(session: Session, member: Member | None, packages: Sequence[str]) -> list[Step]:
-    """Return the steps that correct what a manager leaves wrong after an edit, then lock again."""
+    """Return the steps that correct what a manager leaves wrong after an edit, then lock again.
+
+    A package of PyTorch's gets its index.
+    """
     manager = session.manager
     steps = []
+    named = {canonicalize_name(one) for one in requirements.names(packages)}
+    if session.project.settings.torch and TORCH & named and not member:
+        steps.append(own_settings.step(session))
     if manager.misspells and any("git+file:" in package for package in packages):
         steps.append(_correct_address((member or session.project).pyproject.path, manager.name))
     if member and manager.edits_apart:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from tasks_lib import checks
 from tasks_lib.checks import registry
+from tasks_lib.environments.base import State
 from tasks_lib.ownership import guard
 from tasks_lib.results import Fix, Result, Status
 from tasks_lib.session.session import Answer, planned
-from tasks_lib.workflows import installation, repair
+from tasks_lib.workflows import installation, own_settings, repair
 from tasks_lib.workflows.changes import change
 
 if TYPE_CHECKING:
@@ -22,6 +23,15 @@ if TYPE_CHECKING:
     from tasks_lib.execution.plan import Step, Watcher
     from tasks_lib.results import Check
     from tasks_lib.session.session import Session
+
+
+def _settings(session: Session) -> Sequence[Step]:
+    write = own_settings.step(session)
+    renewed = own_settings.renewed(session)  # Poetry would keep another build that is locked
+    steps = [write, installation.lock_step(session, upgrade=renewed).after(write.id)]
+    if session.environment.state() is State.PRESENT:
+        steps += installation.install_steps(session)
+    return steps
 
 
 def _create(session: Session) -> Sequence[Step]:
@@ -43,11 +53,14 @@ def _install(session: Session) -> Sequence[Step]:
 
 #: each fix is what a task does too, behind the same guard
 _STEPS: dict[Fix, Callable[[Session], Sequence[Step]]] = {
+    Fix.SETTINGS: _settings,
     Fix.CREATE: _create,
     Fix.REPAIR: repair.steps,
     Fix.LOCK: _lock,
     Fix.INSTALL: _install,
 }
+#: the fixes of what is only warned of too
+_OF_WARNINGS = {Fix.SETTINGS, Fix.REPAIR}
 _NO_FIX = "nothing: no fix is safe without asking, see the remedy"
 
 
@@ -79,7 +92,7 @@ def fix(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
     made: dict[Fix, Sequence[Step]] = {}
     steps: dict[str, Step] = {}
     for check, name in registry.fixes().items():
-        statuses = [Status.FAIL, Status.WARN] if name is Fix.REPAIR else [Status.FAIL]
+        statuses = [Status.FAIL, *([Status.WARN] if name in _OF_WARNINGS else [])]
         if wrong.isdisjoint((check, status) for status in statuses):
             continue
         if name not in made:

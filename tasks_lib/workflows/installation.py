@@ -16,6 +16,7 @@ from tasks_lib.environments.base import CREATE, MADE, State
 from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
 from tasks_lib.execution import process, shell_words
 from tasks_lib.execution.plan import Step, Writes, execute
+from tasks_lib.managers import parts
 from tasks_lib.ownership import exclusions, guard
 from tasks_lib.ownership.facts import Facts
 from tasks_lib.project.manifests import PYPROJECT
@@ -229,15 +230,12 @@ def install(
 
 def _refuse_mistyped(session: Session, group: str) -> None:
     """Refuse a group that is like one of the manifest; the manager knows which others there are."""
-    known: list[str] = []
-    members = session.manager.members().values()
-    for pyproject in (session.project.pyproject, *(member.pyproject for member in members)):
-        known += pyproject.table("dependency-groups")
-        known += pyproject.table("tool", session.manager.name, "group")
-    same = {canonicalize_name(name) for name in (*known, "dev", "main")}
-    remedy = meant(group, known, Remedy())
+    known = parts.groups(session.manager)
+    same = {*known, "dev", "main"}
+    remedy = meant(group, known.values(), Remedy())
     if canonicalize_name(group) not in same and remedy.text:
-        text = f"{PYPROJECT} has no dependency group {group!r}; its groups: {', '.join(known)}."
+        there = ", ".join(known.values())
+        text = f"{PYPROJECT} has no dependency group {group!r}; its groups: {there}."
         raise LabError(text, ErrorCode.UNKNOWN_GROUP, file=PYPROJECT, remedy=remedy)
 
 

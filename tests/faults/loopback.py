@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import json
 import threading
 import time
 from dataclasses import dataclass, field
@@ -45,6 +46,8 @@ class Shop:
     place: str = ""
     slow: float = 0.0  # seconds that a package takes, little by little
     closed: bool = False  # nothing is served without a login
+    #: when each wheel came, by its file's name; the pages are JSON then (PEP 700), else HTML
+    uploaded: dict[str, str] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     # the programs that got a package, and the package's folder
     served: set[tuple[str, str]] = field(default_factory=set)
@@ -75,19 +78,24 @@ class Shop:
         top, *rest = [unquote(part) for part in path.split("/") if part]
         if top == "simple" and len(rest) == 1:
             return self._page(rest[0])
+        if top == "whl" and len(rest) == 2:  # an index of builds, as PyTorch has one for each
+            return self._page(rest[1], f"+{rest[0]}")
         if top == "wheels" and len(rest) == 1 and (self.wheels / rest[0]).is_file():
             return (self.wheels / rest[0]).read_bytes()
         if top == "conda-forge" and self.channel and (self.channel / path.lstrip("/")).is_file():
             return (self.channel / path.lstrip("/")).read_bytes()
         return None
 
-    def _page(self, name: str) -> bytes | None:
-        """Write a project's page (PEP 503)."""
+    def _page(self, name: str, build: str = "") -> bytes | None:
+        """Write a project's page (PEP 503), of the wheels of one build."""
         found = [
             wheel
             for wheel in sorted(self.wheels.glob("*.whl"))
             if canonicalize_name(wheel.name.split("-")[0]) == name
+            and wheel.name.split("-")[1].partition("+")[2] == build.lstrip("+")
         ]
+        if self.uploaded:
+            return self._data(name, found)
         links = [
             f'<a href="/wheels/{wheel.name}'
             f'#sha256={hashlib.sha256(wheel.read_bytes()).hexdigest()}"'
@@ -97,6 +105,23 @@ class Shop:
         return (
             f"<!DOCTYPE html><html><body>{''.join(links)}</body></html>".encode() if found else None
         )
+
+    def _data(self, name: str, wheels: list[Path]) -> bytes:
+        files = [
+            {
+                "filename": wheel.name,
+                "url": f"/wheels/{wheel.name}",
+                "hashes": {"sha256": hashlib.sha256(wheel.read_bytes()).hexdigest()},
+                "size": wheel.stat().st_size,
+                "upload-time": self.uploaded[wheel.name],
+            }
+            for wheel in wheels
+        ]
+        versions = [wheel.name.split("-")[1] for wheel in wheels]
+        meta = {"api-version": "1.1"}
+        return json.dumps(
+            {"meta": meta, "name": name, "versions": versions, "files": files}
+        ).encode()
 
 
 class _Server(ThreadingHTTPServer):
@@ -210,6 +235,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _head(self, path: str, length: int, status: HTTPStatus = HTTPStatus.OK) -> None:
         kind = "application/json" if path.endswith(".json") else "text/html"
+        if self.server.shop.uploaded and path.startswith(("/simple/", "/whl/")):
+            kind = "application/vnd.pypi.simple.v1+json"
         self.send_response(status)
         if status is HTTPStatus.UNAUTHORIZED:
             self.send_header("WWW-Authenticate", 'Basic realm="lab"')

@@ -167,6 +167,36 @@ def test_what_was_chosen_is_installed_and_stays_chosen(
     shutil.rmtree(lab.home)
 
 
+@pytest.mark.parametrize("case", MANAGERS, ids=str)
+def test_extras_and_groups_of_the_settings_are_installed_unasked(
+    new_lab: Callable[[Case], Lab], case: Case
+) -> None:
+    lab = new_lab(case)
+    text = (lab.project / "pyproject.toml").read_text("utf-8")
+    text = text.replace("[dependency-groups]\n", '[dependency-groups]\nLint = ["six"]\n')
+    text += "\n[tool.poetry.group.Lint]\noptional = true\n"
+    text += '\n[project.optional-dependencies]\nWeb_X = ["toolz"]\n\n[tool.mlops-lab]\n'
+    lab.write("pyproject.toml", f'{text}extras = ["webx"]\n')
+    wrong = lab("setup", "--dry-run").error()
+    assert (wrong["code"], wrong["file"]) == ("wrong_setting", "pyproject.toml")
+    assert wrong["detail"] == "[tool.mlops-lab] extras lists 'webx'; the project has Web_X."
+    lab.write("pyproject.toml", f'{text}extras = ["web-x"]\ngroups = ["lint"]\n')
+    lab.ok("setup")
+    assert {"toolz", "six", "iniconfig"} <= lab.installed().keys()
+    assert lab.ok("setup").data["note"] == "nothing to do"
+    lab.ok("deps.sync")
+    assert "drift.lock" in lab.ok("check.all", "--select", "drift").ids("pass")
+    assert {"toolz", "six"} <= lab.installed().keys()
+    lab.run([str(lab.python), "-m", "pip", "uninstall", "--yes", "six"])
+    (drift,) = [
+        one for one in lab("check.all", "--select", "drift").results if one["id"] == "drift.lock"
+    ]
+    assert drift["detail"] == "Not installed: six."
+    lab.ok("setup", "--extra", "", "--no-dev")  # what is chosen for a checkout wins
+    assert "six" not in lab.installed()
+    shutil.rmtree(lab.home)
+
+
 @pytest.mark.parametrize("made", MANAGERS, ids=str, indirect=True)
 def test_update_lock_and_install(lab: Lab) -> None:
     text = (lab.project / "pyproject.toml").read_text("utf-8")

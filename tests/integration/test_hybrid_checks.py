@@ -214,6 +214,15 @@ def another(lab: Lab) -> Broken:
     shutil.rmtree(other)
 
 
+TORCH = """\
+[project.optional-dependencies]
+see = ["torch"]
+
+[tool.mlops-lab]
+torch = "cpu"
+mirror = { pytorch = "https://torch.example/whl" }
+
+"""
 BROKEN: dict[str, tuple[Callable[[Lab], AbstractContextManager[dict[str, str]]], str]] = {
     "ownership.shadowed": (lambda lab: text(lab, "iniconfig.py", "", "x = 1\n"), "iniconfig.py"),
     "ownership.project": (another, "was made for another project"),
@@ -229,6 +238,10 @@ BROKEN: dict[str, tuple[Callable[[Lab], AbstractContextManager[dict[str, str]]],
     "agreement.python": (
         lambda lab: text(lab, "pyproject.toml", ">=3.11", ">=3.99"),
         "no version is both",
+    ),
+    "agreement.settings": (
+        lambda lab: text(lab, "pyproject.toml", "[tool.uv]", f"{TORCH}[tool.uv]"),
+        "] torch does not say what torch in",
     ),
     "agreement.both-layers": (
         lambda lab: text(lab, "pyproject.toml", '"iniconfig>=2"]', '"six"]'),
@@ -295,7 +308,13 @@ def test_sound_then_broken(lab: Lab) -> None:
     assert set(BROKEN) | BY_HAND == set(FACT_CHECKS)
     with untouched(lab):
         sound = lab.ok("check.all", "--strict")
-    silent = {"conda.torch", "agreement.pixi", "kernel.interpreter", "ci.bots"}
+    silent = {
+        "conda.torch",
+        "agreement.settings",
+        "agreement.pixi",
+        "kernel.interpreter",
+        "ci.bots",
+    }
     of_managers = {f"leak.{case.manager}" for case in MANAGERS}
     assert lab.case
     silent |= of_managers - {f"leak.{lab.case.manager}"}

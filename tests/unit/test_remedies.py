@@ -157,6 +157,14 @@ TESTED = {
     ("session/transaction.py", "('invoke', 'setup', '--recreate')"): IN_THE_WAY,
     ("workflows/migration.py", "('invoke', 'init')"): IN_THE_WAY,
     ("checks/agreement.py", "argv"): HYBRID,
+    (
+        "checks/agreement.py",
+        "('invoke', 'check.fix')",
+    ): "integration/test_settings.py::test_torch_comes_from_its_own_index_and_nothing_else_does",
+    ("environments/conda_messages.py", "('invoke', 'deps.lock', '--layer', 'conda')"): (
+        "integration/test_settings.py::"
+        "test_conda_that_would_ignore_it_is_refused_until_its_packages_are_locked"
+    ),
     ("checks/conda_rules.py", "('invoke', 'init')"): HYBRID,
     ("checks/drift.py", "('invoke', 'env.create')"): HYBRID,
     ("checks/drift.py", "('invoke', 'setup')"): HYBRID,

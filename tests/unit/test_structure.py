@@ -417,6 +417,7 @@ def test_every_module_has_its_docstring_and_postponed_annotations() -> None:
 #: Modules outside `environments` that know one kind of layer, and why.
 KNOW_A_LAYER = {
     "tasks_lib/checks/conda_rules.py": "checks of the conda file; one asks what the solver assumes",
+    "tasks_lib/checks/own_settings.py": "how new a driver is, as conda sees it, for any layer",
     "tasks_lib/ownership/guard.py": "reads the preview of conda's engines, which install the layer",
     "tasks_lib/ownership/layers.py": "shows conda's layer from its records, in any folder",
     "tasks_lib/proof/channel.py": "only conda has channels, which a proof may have to replace",

@@ -132,7 +132,19 @@ environments:
 
 #: check, then the files to write (under the project's root, or `@` the environment's prefix), and
 #: what it says
+#: `{}` is the manager's own
+TORCH = """
+[tool.mlops-lab]
+torch = "cpu"
+mirror = { pytorch = "https://torch.example/whl" }
+"""
+WITH_TORCH = PYPROJECT.replace('"rich>=13"', '"rich>=13", "torch"')
 WRONG = [
+    (
+        "agreement.settings",
+        {"pyproject.toml": f"{WITH_TORCH}{TORCH}"},
+        "[tool.uv.sources] torch does not say what torch in",
+    ),
     ("ownership.shadowed", {"rich.py": ""}, "finds rich.py of this project"),
     ("ownership.shadowed", {"six/__init__.py": ""}, "finds six/__init__.py"),
     ("ownership.clobbered", {"@six-1.16.0.dist-info/INSTALLER": "uv"}, "was installed over by uv"),

@@ -7,18 +7,20 @@ import os
 import sys
 import threading
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
-from tasks_lib.environments import conda_engines
+from tasks_lib.environments import conda_engines, conda_limits, conda_previews
 from tasks_lib.environments.conda_variables import VARIABLES
 from tasks_lib.errors import ExitCode, LabError
 from tasks_lib.execution import process
 from tasks_lib.execution.process import Command, Outcome
 from tasks_lib.project.conda_file import CondaFile
 from tasks_lib.project.options import Options
+from tasks_lib.project.release_age import Limit
 from tasks_lib.tools.pip_variables import PIP
 from tasks_lib.tools.variables import Use
 from tests import tiny_channel
@@ -200,6 +202,43 @@ def test_a_channels_name_in_a_spec_is_what_condarc_says(
     assert record["requested_specs"][0].startswith(spec.partition("::")[0])  # and no address
 
 
+@pytest.mark.processes
+@cases("written, version", {"an age": ("7 days", "1.0"), "a date": ("2020-06-01", "0.9")})
+def test_rattler_takes_no_younger_package(
+    file: CondaFile, home: Path, root: Path, written: str, version: str
+) -> None:
+    now = datetime.now(UTC)
+    times = {
+        "0.9": datetime(2020, 6, 1, 23, tzinfo=UTC),
+        "1.0": now - timedelta(days=8),
+        "2.0": now,
+    }
+    for one, built in times.items():
+        url = tiny_channel.add(root / "aged", "tiny-aged", one, built=built)
+    file = replace(file, channels=(url,), dependencies=("tiny-aged",))
+    options = Options(exclude_newer=Limit.parse(written))
+    engine, env = conda_engines.Rattler(sys.executable, options), {"RATTLER_CACHE_DIR": str(home)}
+    solved = process.run(replace(engine.solve(None, file, ["--subdir=linux-64"]), env=env))
+    assert [one["version"] for one in json.loads(solved.stdout)["linux-64"]] == [version]
+    assert process.run(replace(engine.install(root / "env", file, ("tiny-aged",)), env=env)).ok
+    assert (root / "env/share/tiny-aged.txt").read_text("utf-8") == version
+
+
+@cases(
+    "name, said, older",
+    {
+        "conda that ignores it": ("conda", "conda 24.7.1\n", "24.7.1"),
+        "the first conda that follows it": ("conda", "conda 26.9.0\n", ""),
+        "a later one": ("conda", "conda 26.11.2\n", ""),
+        "mamba that ignores it": ("mamba", "2.8.1\n", "2.8.1"),
+        "nothing": ("micromamba", "", ""),
+    },
+)
+def test_which_engines_would_ignore_the_age(name: str, said: str, older: str) -> None:
+    since = conda_engines.ENGINES[name].limits_since
+    assert conda_limits.older(said, since) == older
+
+
 @pytest.mark.parametrize("key", ["ssl_verify", "channel_priority", "offline"])
 def test_odd_setting_is_no_crash(file: CondaFile, home: Path, root: Path, key: str) -> None:
     (home / ".condarc").write_text(f"{key}: {{a: b}}\n")
@@ -341,33 +380,33 @@ def test_root_of_a_conda_is_above_its_program(
 
 def test_a_preview_that_cannot_be_read_is_never_taken_for_nothing_to_do() -> None:
     said = '{"success": true, "actions": {"LINK": [{"name": "six", "version": "1.17.0"}]}}'
-    assert conda_engines.linked(outcome(0, said)) == [("six", "1.17.0")]
+    assert conda_previews.linked(outcome(0, said)) == [("six", "1.17.0")]
     said = '{"message": "All requested packages already installed."}'
-    assert conda_engines.linked(outcome(0, said)) == []
+    assert conda_previews.linked(outcome(0, said)) == []
     for code, text in (
         (0, "Proceed?"),
         (1, '{"error": "PackagesNotFoundError: x\\n  - nope"}'),
         (1, "{}"),
     ):
         with pytest.raises(LabError):
-            conda_engines.linked(outcome(code, text))
+            conda_previews.linked(outcome(code, text))
 
 
 def test_a_preview_of_mamba_says_in_its_log_why_it_failed() -> None:
     said = "└─ no-such-zz =* * does not exist (perhaps a typo or a missing channel)."
     with pytest.raises(LabError) as caught:
-        conda_engines.linked(outcome(1, json.dumps({"log_history": [{"message": said}]})))
+        conda_previews.linked(outcome(1, json.dumps({"log_history": [{"message": said}]})))
     assert caught.value.message.endswith(f": {said}")
 
 
 def test_a_preview_of_mamba_without_a_name_is_asked_for_again_in_words() -> None:
-    command = conda_engines.preview(Command(("/x/micromamba", "install", "zz")))
+    command = conda_previews.preview(Command(("/x/micromamba", "install", "zz")))
     said = '{"solver_problems": ["unsupported request"], "success": false}'  # micromamba 2.8.1
-    again = conda_engines.in_words(Outcome(command, 1, said, "", 0.1))
+    again = conda_previews.in_words(Outcome(command, 1, said, "", 0.1))
     assert again is not None
     assert again.argv == ("/x/micromamba", "install", "zz", "--dry-run")
     for code, text in ((0, said), (1, '{"error": "PackagesNotFoundError: x"}')):
-        assert conda_engines.in_words(Outcome(command, code, text, "", 0.1)) is None
+        assert conda_previews.in_words(Outcome(command, code, text, "", 0.1)) is None
 
 
 def test_offline_is_said_to_mamba_too() -> None:

@@ -609,6 +609,13 @@ SpecsConfigurationConflictError: Requested specs conflict with configured specs.
         BAD,
         "unsolvable",
     ),
+    "no age in the solver, conda 26.9": Failure(  # the words of `Solver` in conda/core/solve.py
+        "\nCondaError: The libmamba solver does not support --exclude-newer global cutoff. "
+        "Choose a solver that supports this policy or disable the setting.\n",
+        ("conda's solver libmamba does not know how old", "Lock conda's packages"),
+        BAD,
+        "not supported",
+    ),
     "frozen, conda 26.7": Failure(
         "\nEnvironmentIsFrozenError: Cannot modify '/srv/envs/lab'. The environment is marked as "
         "frozen. Reason:\n\n    In production.\n\nYou can bypass these protections with the "

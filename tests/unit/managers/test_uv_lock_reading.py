@@ -13,6 +13,7 @@ import pytest
 
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.managers import marker_equality, uv_lock_reading
+from tasks_lib.project.release_age import Limit
 from tests.cases import cases
 from tests.conftest import TESTS
 from tests.default_index import ADDRESS, filled
@@ -211,6 +212,18 @@ def changed(root: Path, row: Row) -> Path:
 def test_what_uv_takes_for_the_same_is_fresh(tmp_path: Path, row: Row) -> None:
     found = uv_lock_reading.judge(changed(tmp_path, row))
     assert found == uv_lock_reading.Freshness(fits=True)
+
+
+@cases(
+    "written, fits",
+    {"the lock's": ("2026-01-01T00:00:00Z", True), "another": ("7 days", False)},
+)
+def test_limit_of_all_tools_counts_instead_of_that_of_uv(
+    tmp_path: Path, written: str, *, fits: bool
+) -> None:
+    line = 'exclude-newer = "2026-01-01T00:00:00Z"'
+    folder = changed(tmp_path, (TOP, line, ""))
+    assert uv_lock_reading.judge(folder, Limit.parse(written)).fits is fits
 
 
 @cases("row", STALE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,8 @@ from tasks_lib.cli import runner
 from tasks_lib.cli.request import Request
 from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.execution import state_folder
+from tasks_lib.managers import parts
+from tasks_lib.managers.uv import Uv
 from tasks_lib.project import included
 from tasks_lib.project.included import Included
 from tasks_lib.session.session import Answer
@@ -80,6 +83,40 @@ def test_what_a_run_chose_is_for_later_runs_once_it_ended_well(project: MakeProj
     runner.answer(asked, work)
     runner.answer(Request("check.all", combo="pip_poetry"), work)
     assert seen == [Included(("web",)), *[Included(("web",), dev=False)] * 2]
+
+
+def test_the_settings_count_until_something_is_chosen_for_the_checkout(
+    project: MakeProject,
+) -> None:
+    text = f'{MANIFEST}[tool.mlops-lab]\nextras = ["DB.x"]\n'
+    made = project(text)
+    assert made.included == Included(("db-x",))
+    replace(made, chosen=Included(("db-x",), dev=False)).remember_included()
+    changed = project(text.replace("DB.x", "web"))
+    assert changed.included == Included(("web",), dev=False)  # only the groups were chosen
+    replace(changed, chosen=Included()).remember_included()
+    assert project(text).included == Included()
+
+
+@cases(
+    "setting, said, remedy",
+    {
+        "an extra": ("extras = ['wbe']", "extras lists 'wbe'; the project has web, DB_x.", "web?"),
+        "a group": ("groups = ['linnt']", "groups lists 'linnt'; the project has lint.", "lint?"),
+    },
+)
+def test_a_setting_that_names_what_does_not_exist(
+    project: MakeProject, setting: str, said: str, remedy: str
+) -> None:
+    groups = "[dependency-groups]\nlint = []\n"
+    made = project(f"{MANIFEST}{groups}[tool.mlops-lab]\n{setting}\n")
+    key, manager = setting.partition(" ")[0], Uv(made)
+    known = {"extras": manager.extras(), "groups": parts.groups(manager)}[key]
+    with pytest.raises(LabError, match="lists") as raised:
+        included.expect(made.pyproject, key, getattr(made.settings, key), known)
+    assert raised.value.message == f"[tool.mlops-lab] {said}"
+    assert (raised.value.file, raised.value.line) == ("pyproject.toml", 8)
+    assert raised.value.remedy.text == f"Did you mean {remedy}"
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"extras": 1}', '{"extras": null, "dev": true}'])

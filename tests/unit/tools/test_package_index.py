@@ -231,6 +231,29 @@ def test_one_setting_leads_all_tools_to_the_mirror(project: MakeProject) -> None
     assert conda_config.for_conda(project(text, variables=own).options) == {}  # it is inherited
 
 
+def test_every_tool_is_told_how_old_a_release_must_be(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = project('[project]\nname = "demo"\n[tool.mlops-lab]\nexclude-newer = "7 days"\n')
+    age = {
+        "UV_EXCLUDE_NEWER": "P7D",
+        "PIP_UPLOADED_PRIOR_TO": "P7D",
+        "POETRY_SOLVER_MIN_RELEASE_AGE": "7",
+        "CONDA_EXCLUDE_NEWER": "P7D",
+    }
+    told = {
+        **uv.variables(made),
+        **poetry_settings.index_variables(made.options),
+        **conda_config.for_conda(made.options),
+    }
+    assert {name: told[name] for name in age} == age
+    for name in age:
+        monkeypatch.setenv(name, "P30D")  # the user's own wins, which is inherited
+    assert "UV_EXCLUDE_NEWER" not in uv.variables(made)
+    assert not {*age} & poetry_settings.index_variables(made.options).keys()
+    assert conda_config.for_conda(made.options) == {}
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
