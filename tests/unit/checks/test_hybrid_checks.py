@@ -706,7 +706,8 @@ def _selection(
 @pytest.mark.parametrize(
     ("select", "ignore", "wanted", "left"),
     [
-        ("", "", set(KNOWN), set()),
+        ("", "", set(KNOWN) - {"imports.modules"}, {"imports.modules"}),
+        ("imports", "", {"imports.modules"}, {"lock.fresh"}),
         ("leak", "", {"leak.poetry", "leak.user-site"}, {"base", "lock.fresh"}),
         ("lock.fresh, base", "", {"lock.fresh", "base"}, {"leak.poetry"}),
         ("", "leak,base", {"lock.fresh"}, {"leak.poetry", "base"}),
