@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from tests.damages import Damage
 
+#: conda's own doctor has a column of its own
+_APART = ("--ignore", "doctor.conda")
 #: where a tool does not apply
 _NONE = "-"
 #: what an installer writes of itself, and what Python writes
@@ -70,7 +72,7 @@ class Bench:
 
     def said(self) -> dict[str, set[str]]:
         """Return what each tool says of the environment."""
-        answer = self.lab("check.all")
+        answer = self.lab("check.all", *_APART)
         found = {"ours": answer.ids("fail") | answer.ids("warn") | answer.ids("error")}
         prefix = str(self.lab.prefix)
         if self.is_conda:
@@ -107,7 +109,7 @@ class Bench:
         now = _files(self.lab.prefix)
         if any(now.get(name) != digest for name, digest in self.before.items()):
             return False
-        again = self.lab("check.all")
+        again = self.lab("check.all", *_APART)
         return again.ids("fail") | again.ids("warn") <= self.sound["ours"]
 
 
@@ -158,19 +160,23 @@ def main() -> None:
     parser.add_argument("--channel", type=Path, required=True)
     parser.add_argument("--condabin", type=Path, required=True)
     parser.add_argument("--env-repair", type=Path, required=True)
-    parser.add_argument("--engine", default="rattler")
+    parser.add_argument("--engine", default="conda")
+    parser.add_argument("--part", action="append", help="conda, distributions or venv")
     options = parser.parse_args()
     heads = ("damage", "found by our checks", "check.fix", "conda doctor finds", "--fix")
     _print([*heads, "env-repair finds", "--fix"])
     _print(["---"] * (len(heads) + 2))
-    layers = {
-        Case("conda_uv", options.engine): {**damages.OF_CONDA, **damages.OF_DISTRIBUTIONS},
-        Case("pip_uv"): damages.OF_VENV,
+    conda = Case("conda_uv", options.engine)
+    parts = {
+        "conda": (conda, damages.OF_CONDA),
+        "distributions": (conda, damages.OF_DISTRIBUTIONS),
+        "venv": (Case("pip_uv"), damages.OF_VENV),
     }
-    for case, table in layers.items():
+    for part in options.part or parts:
+        case, table = parts[part]
         bench = _bench(options, case)
         for name, damage in table.items():
-            _print([f"{case.layer}: {name}", *bench.row(damage)])
+            _print([f"{part}: {name}", *bench.row(damage)])
         shutil.rmtree(bench.lab.home.parent)
 
 
