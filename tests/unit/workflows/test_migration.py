@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks_lib.errors import ErrorCode, LabError
-from tasks_lib.execution.plan import Step
+from tasks_lib.execution.plan import Step, Writes
+from tasks_lib.project.conda_lock import NAME
 from tasks_lib.report.progress import Progress
 from tasks_lib.results import Result, Status
 from tasks_lib.session import combos, transaction
@@ -34,10 +35,17 @@ def _session(made: MakeProject, combo: str) -> Session:
     return Session.of(found, combos.parse(combo, "flag", "asked"), "migrate")
 
 
+MOVED = Step("deps.edit", "move", work=lambda: [Result("migrate.same", Status.PASS, "moved")])
+
+
 def _moved(
-    session: Session, target: Session, monkeypatch: pytest.MonkeyPatch, *, dry_run: bool = False
+    session: Session,
+    target: Session,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    moved: Step = MOVED,
+    dry_run: bool = False,
 ) -> Answer:
-    moved = Step("deps.edit", "move", work=lambda: [Result("migrate.same", Status.PASS, "moved")])
     monkeypatch.setattr(Installed, "of", lambda _: HAD)
     monkeypatch.setattr(migration, "_target", lambda *_, **__: (target, {}))
     monkeypatch.setattr(migration, "_steps", lambda *_: [moved])
@@ -112,6 +120,25 @@ def test_removal_of_the_old_environment_is_in_the_plan(
     ]
     assert not venv.exists()
     assert not session.environment.aside.exists()
+
+
+@pytest.mark.usefixtures("venv")
+def test_move_that_fails_leaves_the_lock_of_conda_as_it_was(
+    project: MakeProject, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, target = _session(project, "pip_uv"), _session(project, "conda_uv")
+    lock = root / NAME
+    lock.write_text("version: 1\n")
+
+    def fail() -> None:
+        lock.write_text("version: 1 # another\n")
+        text = "no."
+        raise LabError(text, ErrorCode.TOOL_FAILED)
+
+    moved = replace(MOVED, work=fail, writes=Writes.PROJECT)
+    with pytest.raises(LabError, match="no"):
+        _moved(session, target, monkeypatch, moved=moved)
+    assert lock.read_text() == "version: 1\n"
 
 
 def test_removal_that_fails_leaves_the_move_made(
