@@ -13,14 +13,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _STRING = r'"(?:[^"\\\r\n]|\\.)*"'
+#: the same, and one that nothing closes: without that, each quote in it begins a search of its own
+_OPEN = r'"(?:[^"\\\r\n]|\\.)*+"?'
 _COMMENT = r"//[^\r\n]*|/\*.*?(?:\*/|\Z)"
 _KEY = re.compile(_STRING)
 _BLANK = re.compile(rf"(?:[\s\ufeff]|{_COMMENT})*", re.DOTALL)
-_STRINGS_AND_COMMENTS = re.compile(rf"({_STRING})|{_COMMENT}", re.DOTALL)
-_STRINGS_AND_LAST_COMMAS = re.compile(rf"({_STRING})|,(?=\s*[}}\]])", re.DOTALL)
+_STRINGS_AND_COMMENTS = re.compile(rf"({_OPEN})|{_COMMENT}", re.DOTALL)
+_STRINGS_AND_LAST_COMMAS = re.compile(rf"({_OPEN})|,(?=\s*[}}\]])", re.DOTALL)
 _PART = re.compile(rf"{_STRING}|{_COMMENT}|[{{}}\[\]]|[^\s{{}}\[\],:\"/]+", re.DOTALL)
 _OF_JSON5 = re.compile(
-    rf"{_STRING}|{_COMMENT}|'(?P<single>(?:[^'\\\r\n]|\\.)*)'|(?P<key>[A-Za-z_$][\w$]*)(?=\s*:)",
+    rf"{_OPEN}|{_COMMENT}|'(?P<single>(?:[^'\\\r\n]|\\.)*+)'?"
+    r"|(?<![\w$])(?P<key>[A-Za-z_$][\w$]*+)(?=\s*:)",
     re.DOTALL,
 )
 _QUOTES = re.compile(r'\\.|"')

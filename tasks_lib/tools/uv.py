@@ -47,6 +47,12 @@ LOCK = "uv.lock"
 _LIMIT = "UV_HTTP_TIMEOUT"
 #: What uv 0.13 says, each taken from a real failure. The first rule that matches is the reason.
 FAILURES = (
+    Rule(
+        ErrorCode.NOT_OFFLINE,
+        "uv is told to stay off the network, where advisories are.",
+        Remedy("Unset UV_OFFLINE, or take offline out of uv.toml"),
+        ("Auditing requires network access",),
+    ),
     NOT_CACHED.saying("network was disabled|network connectivity is disabled"),
     DISK_FULL,
     HASH_MISMATCH,

@@ -154,7 +154,10 @@ def results(session: Session, count: int, outcome: Outcome) -> Iterator[Result]:
         holes, marked = found["vulnerabilities"], found["adverse_statuses"]
         rows = [*_advisories(session, holes), *_statuses(marked)]
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise failures.explain(outcome, title="uv audit") from None
+        error = failures.explain(outcome, title="uv audit")
+        if error.code is ErrorCode.TOOL_FAILED:  # what uv read is gone: nobody can run it again
+            error.remedy = Remedy("See whether the service speaks the protocol of OSV")
+        raise error from None
     if not holes:
         text = f"{count} releases of {session.manager.lock_name} were asked about."
         yield ADVISORY.result(Status.PASS, text)

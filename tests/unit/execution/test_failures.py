@@ -53,6 +53,12 @@ You can also run your poetry command with -v to see more information.
 """
 
 UV = {
+    "an audit offline": Failure(
+        "error: Auditing requires network access and cannot be performed in offline mode\n",
+        ("off the network", "Unset UV_OFFLINE"),
+        BAD,
+        "not offline",
+    ),
     "offline": Failure(
         f"""{_USING}error: Failed to add dependencies
   cause: No solution found when resolving dependencies

@@ -231,8 +231,20 @@ def test_json5() -> None:
     assert jsonc.as_json('{"a": 1}') == '{"a": 1}'
 
 
+#: of which each could begin a string that never ends
+QUOTES = "\\\"\\'" * 99_999
+
+
 @cases(
-    "text, line", {"a list": ("[]", None), "cut off": ('{\n "a":\n', 3), "deep": ("[" * 9999, None)}
+    "text, line",
+    {
+        "a list": ("[]", None),
+        "cut off": ('{\n "a":\n', 3),
+        "deep": ("[" * 9999, None),
+        "quotes": (f'{{"a": "{QUOTES}', 1),
+        "single quotes": (f"{{a: '{QUOTES}", 1),
+        "a long word": ("a" * 99_999, 1),
+    },
 )
 def test_what_is_not_json_is_told(text: str, line: int | None) -> None:
     with pytest.raises(LabError, match="not valid JSON") as refused:

@@ -95,6 +95,7 @@ def test_an_answer_that_is_none_never_passes(session: Session, code: int, stdout
     with pytest.raises(LabError) as refused:
         read(session, code, stdout, "error: no\n")
     assert refused.value.exit_code is ExitCode.TOOL_FAILED
+    assert "protocol" in refused.value.remedy.text
 
 
 def test_the_lock_for_uv_holds_what_is_written_as_it_is() -> None:
