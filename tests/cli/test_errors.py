@@ -291,7 +291,7 @@ def test_the_project_is_found_from_a_folder_inside(lab: Lab) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing limits the address space")
 @cases(
-    "megabytes", {"no task": 26, "no runner": 36, "no threads": 48, "no tool": 90, "enough": 400}
+    "megabytes", {"no task": 26, "no runner": 36, "no threads": 48, "no tool": 76, "enough": 400}
 )
 def test_without_memory_there_is_one_clear_error(lab: Lab, megabytes: int) -> None:
     argv = lab.argv("check.all", "--combo", "pip_uv", json=False)
