@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.bench.place import Place
 
 #: the versions that are measured
-_PINNED = ("unidep==3.4.2", "env-repair==0.2.8")
+_PINNED = ("unidep==3.4.2", "env-repair==0.2.7")
 CREATING = "the same environment | seconds | CPU seconds | setup, first | times as fast"
 LOOKING = "the environment is sound | seconds | CPU seconds | check.doctor | times as fast"
 _OURS = ("--combo", "conda_uv", "--engine", "rattler")

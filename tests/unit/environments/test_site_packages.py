@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tasks_lib.environments import site_packages
+from tasks_lib.execution import files
 from tasks_lib.project import pip_section
 from tasks_lib.project.conda_file import CondaFile
 from tests.cases import cases
@@ -29,6 +32,28 @@ def sound(venv: Path, install: Install) -> Path:
 
 def test_installed_names_are_normalised(sound: Path) -> None:
     assert site_packages.installed(sound) == {"six": "1.17.0", "typing-extensions": "4.0"}
+
+
+def test_a_record_is_read_once_in_each_of_its_states(
+    sound: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    true_text = files.regular_text
+
+    def text(path: Path) -> str:
+        read.append(path.parent.name)
+        return true_text(path)
+
+    monkeypatch.setattr(files, "regular_text", text)
+    assert site_packages.installed(sound) == site_packages.installed(sound)
+    assert len(read) == 2
+    (metadata,) = sound.rglob("six-*/METADATA")
+    known = metadata.stat()
+    time.sleep(0.02)  # the system's clock for files goes on every 4 ms
+    metadata.write_text(metadata.read_text().replace("1.17.0", "1.17.1"))  # of the same size
+    os.utime(metadata, ns=(known.st_atime_ns, known.st_mtime_ns))
+    assert site_packages.installed(sound)["six"] == "1.17.1"
+    assert read[2:] == [metadata.parent.name]
 
 
 def test_no_environment_has_nothing_installed(root: Path) -> None:
