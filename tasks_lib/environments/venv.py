@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import platformdirs
@@ -17,7 +18,7 @@ from tasks_lib.environments.base import (
     State,
 )
 from tasks_lib.errors import ErrorCode, LabError, Remedy
-from tasks_lib.execution import files
+from tasks_lib.execution import failures, files
 from tasks_lib.execution.plan import Step, Writes
 from tasks_lib.project.options import is_version
 from tasks_lib.project.project import PIN
@@ -31,8 +32,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tasks_lib.environments.damage import Damage
+    from tasks_lib.execution.process import Outcome
     from tasks_lib.project.project import Project
     from tasks_lib.tools.variables import Variables
+
+#: a line of `pyvenv.cfg`, and those that say which Python it is of
+_SETTING = re.compile(r"^([\w-]+)\s*=\s*(.*?)\s*$", re.MULTILINE)
+_OF_PYTHON = {"home", "version", "version_info", "implementation"}
 
 
 class Venv(Environment):
@@ -124,9 +130,28 @@ class Venv(Environment):
             return found
         title = f"write the interpreter's links and the scripts of {self.where} again"
         words = ["venv", "--allow-existing", *self._same_python(), str(self.prefix)]
-        command = uv.command(self.project, *words, why=title, cwd=self.project.root)
-        step = Step("env.repair", title, command, needs=("env.keep",), safe=CREATION_IS_SAFE)
+        step = Step(
+            "env.repair",
+            title,
+            uv.command(self.project, *words, why=title, cwd=self.project.root),
+            reads=partial(self._written_again, files.regular_text(self.marker), title),
+            needs=("env.keep",),
+            safe=CREATION_IS_SAFE,
+        )
         return replace(found, steps=[step])
+
+    def _written_again(self, before: str, title: str, outcome: Outcome) -> Iterable[Result]:
+        """Put back what else `pyvenv.cfg` said: uv writes what a new environment has."""
+        failures.demand(outcome, title=title)
+        now = dict(_SETTING.findall(files.regular_text(self.marker)))
+        now.setdefault("version", now.get("version_info", ""))
+        lines = []
+        for line in before.splitlines():
+            key = line.partition("=")[0].strip()
+            is_new = key in _OF_PYTHON and now.get(key)
+            lines.append(f"{key} = {now[key]}" if is_new else line)
+        files.write(self.marker, "\n".join([*lines, ""]).encode())
+        return ()
 
     def _same_python(self) -> list[str]:
         """Return the options for the Python that the environment has, or had."""
@@ -134,9 +159,6 @@ class Venv(Environment):
         words = ["--python", str(self.python.resolve())]
         if not self.python.exists() and folder:
             words = ["--python", folder.parent.name.removeprefix("python")]
-        text = files.regular_text(self.marker)
-        if re.search(r"^include-system-site-packages\s*=\s*true", text, re.MULTILINE):
-            words.append("--system-site-packages")
         return words
 
     def _interpreter(self) -> Result:

@@ -14,7 +14,7 @@ from tasks_lib.errors import ErrorCode, LabError
 from tasks_lib.results import Status
 from tasks_lib.tools import executables
 from tests.cases import cases
-from tests.steps import argv, done
+from tests.steps import argv, done, ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -251,3 +251,24 @@ def test_broken_interpreter_is_found(
     assert (result.id, result.status) == ("doctor.interpreter", Status.FAIL)
     assert words in result.detail
     assert str(result.remedy)
+
+
+def test_a_moved_one_keeps_what_its_settings_say(project: MakeProject, venv: Path) -> None:
+    environment = Venv(project())
+    assert not environment.damage()
+    (venv / "bin/tool").write_text("#!/gone/.venv/bin/python\n")
+    settings = venv / "pyvenv.cfg"
+    settings.write_text(
+        "home = /gone/bin\ninclude-system-site-packages = true\nversion = 3.11.2\nseed = true\n"
+    )
+    (step,) = environment.damage().steps
+    # what uv 0.13.9 writes over it
+    settings.write_text(
+        "home = /opt/bin\nimplementation = CPython\nuv = 0.13.9\nversion_info = 3.11.7\n"
+        "include-system-site-packages = false\n"
+    )
+    ended(step)
+    assert settings.read_text() == (
+        "home = /opt/bin\ninclude-system-site-packages = true\nversion = 3.11.7\nseed = true\n"
+    )
+    assert argv(step)[1:4] == ("venv", "--allow-existing", "--python")
