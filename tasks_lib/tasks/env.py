@@ -188,6 +188,22 @@ def direnv(
 
 
 @lab_task(
+    "env.container",
+    changes=True,
+    trusts=False,
+    help={"remove": "delete the files that this task wrote, where nobody changed them"},
+)
+def container(
+    session: Session, progress: Progress, remove: bool = False, dry_run: bool = False
+) -> Answer:
+    """Write a Dockerfile and .devcontainer/devcontainer.json for this combo."""
+    from tasks_lib.workflows import container
+
+    work = container.remove if remove else container.make
+    return work(session, progress, dry_run=dry_run)
+
+
+@lab_task(
     "env.remove",
     changes=True,
     trusts=False,

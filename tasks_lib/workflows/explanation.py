@@ -47,6 +47,7 @@ PLANNED: dict[str, Callable[..., Answer]] = {
 ALONE = {
     "check.fix": ("invoke", "check.fix", "--dry-run"),
     "env.direnv": ("invoke", "env.direnv", "--dry-run"),
+    "env.container": ("invoke", "env.container", "--dry-run"),
     "env.editor": ("invoke", "env.editor", "--dry-run"),
     "env.kernel": ("invoke", "env.kernel", "--dry-run"),
     "migrate": ("invoke", "migrate", "--to", "COMBO", "--dry-run"),

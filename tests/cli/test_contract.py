@@ -44,6 +44,7 @@ TASKS = (
     ("env.kernel", "--remove", "--dry-run"),
     ("env.editor", "--dry-run"),
     ("env.direnv", "--dry-run"),
+    ("env.container", "--dry-run"),
     ("deps.lock", "--dry-run"),
     ("deps.install", "--dry-run"),
     ("deps.add", "toolz", "--dry-run"),

@@ -54,6 +54,7 @@ READING = (
     "env.kernel --remove --dry-run",
     "env.editor --dry-run",
     "env.direnv --dry-run",
+    "env.container --dry-run",
     "check.kernel",
     "setup --dry-run",
     "explain setup",

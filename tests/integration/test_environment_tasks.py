@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import shutil
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import image_steps
 from tests.lab import (
     CONDA_YML,
     ENGINES,
@@ -428,3 +431,27 @@ def test_base_is_refused_by_its_name(new_lab: Callable[[Case], Lab], name: str) 
             answer = lab(task)
             assert answer.code in {2, 5}
             assert "base" in answer.error()["detail"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a root of its own needs the rights of root")
+@pytest.mark.parametrize("made", LAYERS[:1], ids=str, indirect=True)
+def test_the_steps_of_the_dockerfile(made: Lab, tmp_path: Path) -> None:
+    made.write("Dockerfile", "FROM scratch\n")
+    error = made("env.container").error()
+    assert error["code"] == "path_occupied"
+    assert made.run(error["remedy_argv"]).code == 0
+    with untouched(made):
+        made.ok("env.container", "--dry-run")
+    made.ok("env.container")
+    steps = image_steps.script(made.project, tmp_path)
+    tell = "import click, sys; print(sys.prefix, click.__file__)"
+    steps += f"\n$as /home/lab/env/bin/python -Bc {shlex.quote(tell)}; id -un 1000"
+    ran = made.run(["unshare", "--mount", "bash", "-c", steps], cwd=tmp_path)
+    assert ran.code == 0, ran
+    prefix, file, user = ran.stdout.split()[-3:]
+    assert (prefix, user) == ("/home/lab/env", "lab")
+    assert file.startswith(f"{prefix}/lib/python")
+    made.ok("env.container", "--remove")
+    (made.project / "Dockerfile.old").unlink()
+    left = {path.name for path in made.project.iterdir()}
+    assert not {"Dockerfile", ".dockerignore", ".devcontainer"} & left

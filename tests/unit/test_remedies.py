@@ -224,6 +224,10 @@ TESTED = {
     ("managers/uv_by_hand.py", "('rm', place.name)"): HYBRID,
     ("managers/uv_by_hand.py", "pin"): IN_THE_WAY,
     ("checks/conda_rules.py", "('invoke', 'deps.add', 'pip', '--layer', 'conda')"): HYBRID,
+    (
+        "workflows/container.py",
+        "('mv', shown, f'{shown}.old')",
+    ): "integration/test_environment_tasks.py::test_the_steps_of_the_dockerfile",
     ("workflows/migration.py", "argv"): MOVED,
     ("workflows/migration_comparison.py", "argv"): MOVED,
 }

@@ -330,6 +330,7 @@ NAMES_A_MANAGER = {
     "tools.package_index": "the configuration files of uv name an index for all tools",
     "tools.uv": "uv is a tool, whatever the manager",
     "workflows.adoption": "what is taken from foreign files is counted by table",
+    "workflows.container_parts": "what each manager needs in an image, in one table",
 }
 
 
@@ -424,6 +425,7 @@ KNOW_A_LAYER = {
     "tasks_lib/proof/local_channel.py": "builds a conda channel from an interpreter that runs here",
     "tasks_lib/proof/matrix.py": "names the conda engines that --engine selects",
     "tasks_lib/session/journal.py": "takes logins out of conda's records before they are stored",
+    "tasks_lib/workflows/container_parts.py": "says what each layer needs in an image",
     "tasks_lib/workflows/environment_info.py": "shows the solver's virtual packages, and base",
     "tasks_lib/workflows/snapshot.py": "writes conda's records into a description",
 }
