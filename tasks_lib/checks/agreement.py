@@ -20,6 +20,7 @@ from tasks_lib.checks.base import (
 from tasks_lib.environments.base import SEEDS
 from tasks_lib.errors import LabError, Remedy
 from tasks_lib.execution import files
+from tasks_lib.execution.redaction import without_secrets
 from tasks_lib.managers import MANAGERS
 from tasks_lib.ownership import declarations, exclusions
 from tasks_lib.project import conda_lock
@@ -27,6 +28,7 @@ from tasks_lib.project.conda_file import CONDA_FILES, OTHER_ON_PYPI, PYPI
 from tasks_lib.project.manifests import PYPROJECT, read_text
 from tasks_lib.project.version_ranges import allowed, any_overlap, conda_specifiers
 from tasks_lib.results import Fix, Status
+from tasks_lib.tools import package_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,6 +46,8 @@ _LOCKS = {
     PIXI: ("pixi", "pixi.toml"),
     conda_lock.NAME: ("conda-lock", *CONDA_FILES),
 }
+#: uv writes no login into its lock
+_LOGIN = re.compile(r"^(\w+://)[^/@]*@")
 #: in every version of its format, a lock of pixi's has the address of each package
 _PIXI_PYTHON = re.compile(r"/[a-z]+-\w+/python-(\d[\w.]*)-[^/\s-]+\.(?:conda|tar\.bz2)\b")
 
@@ -169,6 +173,23 @@ def _settings(facts: Facts) -> Iterable[Finding]:
         yield Finding(one.text, PYPROJECT, line, status)
 
 
+def _mirror(facts: Facts) -> Iterable[Finding]:
+    """Report an index of the lock that no file of the project has; the user's own is mentioned."""
+    manager, root = facts.session.manager, facts.project.root
+    names = [name for name in (PYPROJECT, *manager.config_files) if (root / name).is_file()]
+    texts = [read_text(files.inside(root, root / name), name) for name in names]
+    own = package_index.resolve(facts.project.options)
+    usual = {package_index.default().rstrip("/"), ""}
+    for address in sorted({one.index.rstrip("/") for one in manager.foreign_packages()} - usual):
+        if any(address in text for text in texts):
+            continue
+        shown = f"{manager.lock_name} names the index {without_secrets(address):.200}, which"
+        if address == _LOGIN.sub(r"\1", own.url).rstrip("/"):
+            yield Finding(f"{shown} only {own.source} names here.", count=0)
+        else:
+            yield Finding(f"{shown} no file of the project names.", manager.lock_name)
+
+
 def _has_lock(facts: Facts) -> bool:
     return any((facts.project.root / name).is_file() for name in _LOCKS)
 
@@ -229,6 +250,17 @@ CHECKS = (
         Status.WARN,
         look=_locks,
         applies=_has_two_locks,
+    ),
+    FactCheck(
+        "agreement.mirror",
+        "the lock names the indexes that the project names",
+        "uv writes the address of the index into its lock. Where that is a mirror of the one who "
+        "locked, everybody else asks it too, and it may not answer them. A mirror of your own "
+        "settings is only mentioned.",
+        Remedy("Name the index in pyproject.toml, or lock again without the mirror"),
+        Status.WARN,
+        look=_mirror,
+        applies=lambda facts: facts.session.manager.lock_path.is_file() and not facts.by_reading,
     ),
     FactCheck(
         "agreement.stray-lock",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.processes
 
+MIRROR = "https://mirror.example/simple"
 MANIFEST = PYPROJECT.replace('["click-default-group>=1.2"]  # brings click', '["iniconfig>=2"]')
 
 
@@ -180,6 +182,18 @@ def other_lock(lab: Lab) -> Broken:
 
 
 @contextlib.contextmanager
+def mirrored(lab: Lab) -> Broken:
+    """Let the lock have come from somebody with a mirror of the index."""
+    before = lab.lock.read_text("utf-8")
+    row = 'name = "iniconfig"\n'
+    other = f'{row}source = {{ type = "legacy", url = "{MIRROR}", reference = "mirror" }}\n'
+    of_uv = re.sub(r'registry = "[^"]*"', f'registry = "{MIRROR}"', before)
+    lab.lock.write_text(of_uv if of_uv != before else before.replace(row, other, 1), "utf-8")
+    yield {}
+    lab.lock.write_text(before, "utf-8")
+
+
+@contextlib.contextmanager
 def interrupted(lab: Lab) -> Broken:
     """Write the journal of a run that did not end."""
     (note,) = lab.home.glob(".local/state/mlops-lab/checkouts/*/checkout")
@@ -249,6 +263,7 @@ BROKEN: dict[str, tuple[Callable[[Lab], AbstractContextManager[dict[str, str]]],
     ),
     "agreement.locks": (other_lock, "2.0.99"),
     "agreement.stray-lock": (lambda lab: text(lab, "pdm.lock", "", ""), "pdm.lock"),
+    "agreement.mirror": (mirrored, f"names the index {MIRROR}, which no file of the project"),
     "agreement.pixi": (lambda lab: text(lab, "pixi.lock", "", PIXI_LOCK), "has Python 3.9.10, and"),
     "ci.bots": (
         lambda lab: text(lab, "renovate.json", "", '{"enabledManagers": ["npm"]}'),

@@ -24,6 +24,7 @@ from tasks_lib.report import presentable
 from tasks_lib.results import Fix, Result, Status
 from tasks_lib.session import journal, transaction
 from tasks_lib.session.session import Session
+from tasks_lib.tools import package_index
 from tasks_lib.workflows import auditing, fixing
 from tests.cases import cases
 
@@ -668,6 +669,52 @@ def test_pip_that_somebody_brings_or_nobody_needs(  # noqa: PLR0913 - the column
     record = sound / "lib/python3.11/site-packages/tool-1.0.dist-info/METADATA"
     write(record, f"Metadata-Version: 2.1\nName: tool\nVersion: 1.0\nRequires-Dist: {needs}\n")
     assert [one.status for one in look("conda.pip")] == [Status.PASS]
+
+
+#: the index of a lock, a line of pyproject.toml, the user's own index, and what is said of it
+MIRRORS = {
+    "the default": (package_index.default(), "", "", Status.PASS, ""),
+    "nobody's": ("https://m.example/simple", "", "", Status.WARN, "no file of the project names"),
+    "the project's": (
+        "https://m.example/simple",
+        '[[tool.uv.index]]\nurl = "https://m.example/simple/"\n',
+        "",
+        Status.PASS,
+        "",
+    ),
+    "the user's": (
+        "https://m.example/simple",
+        "",
+        "https://me:secret@m.example/simple/",
+        Status.PASS,
+        "which only UV_DEFAULT_INDEX names here.",
+    ),
+}
+
+
+@cases("locked, line, own, status, said", MIRRORS)
+def test_the_mirror_of_a_lock(  # noqa: PLR0913 - the columns of the table
+    *,
+    sound: Path,
+    root: Path,
+    look: Look,
+    monkeypatch: pytest.MonkeyPatch,
+    locked: str,
+    line: str,
+    own: str,
+    status: Status,
+    said: str,
+) -> None:
+    assert sound.is_dir()
+    source = f'version = "13.0.0"\nsource = {{ registry = "{locked}" }}'
+    write(root / "uv.lock", UV_LOCK.replace('version = "13.0.0"', source))
+    write(root / "pyproject.toml", PYPROJECT + line)
+    if own:
+        monkeypatch.setenv("UV_DEFAULT_INDEX", own)
+    (result,) = look("agreement.mirror")
+    assert (result.status, said in result.detail) == (status, True), result
+    assert bool(result.detail) is bool(said)
+    assert "secret" not in result.detail
 
 
 def test_terms_are_named_in_ci(
