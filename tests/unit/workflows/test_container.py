@@ -81,8 +81,8 @@ def root_of_project(project: MakeProject, root: Path) -> Path:
 
 
 def _session(root: Path, combo: str = "conda_uv") -> Session:
-    engine = {"engine": "rattler"} if combo.startswith("conda") else {}
-    return Session.open(combo=combo, start=root, **engine)
+    engine = "rattler" if combo.startswith("conda") else ""
+    return Session.open(combo=combo, engine=engine, start=root)
 
 
 def _make(root: Path, combo: str = "conda_uv", *, dry_run: bool = False) -> Answer:
