@@ -22,6 +22,7 @@ mount --rbind "$at" /mnt; mount -t tmpfs none /home; mount -t tmpfs none /opt
 mount -t tmpfs -o mode=1777 none /tmp; mount --bind /mnt/bin /usr/local/bin
 printf '#!/bin/sh\\nexec /mnt/python/bin/python3 "$@"\\n' > /usr/local/bin/python
 chmod 755 /usr/local/bin/python
+unset UV_CACHE_DIR PIP_CACHE_DIR POETRY_CACHE_DIR XDG_CACHE_HOME
 export LD_LIBRARY_PATH=/mnt/python/lib PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 as=; at=/
 """
