@@ -114,9 +114,7 @@ def prepare(folder: Path, size: int, layer: int) -> Place:
     session = Session.open(combo="conda_uv", engine="rattler", start=project)
     chosen = channel.choose(session, "local", say)
     sizes.write(project, size, layer, cache / "bench-channels")
-    settings = dict(chosen.condarc)
-    if not chosen_conda:
-        settings["solver"] = "classic"  # the one that the conda made of wheels has
+    settings = {**chosen.condarc, "solver": _solver(conda.parent)}
     (home / ".condarc").write_text(json.dumps(settings), encoding="utf-8")  # JSON is YAML
     env = {
         key: value
@@ -134,6 +132,14 @@ def prepare(folder: Path, size: int, layer: int) -> Place:
         "BENCH_PYTHON": str(getattr(sys, "_base_executable", sys.executable)),
     }
     return Place(home, project, env, size, layer)
+
+
+def _solver(root: Path) -> str:
+    """Return the best solver that a conda has; one that names another ends with an error."""
+    for name in ("rattler", "libmamba"):
+        if any(root.glob(f"lib/python3*/site-packages/conda_{name}_solver")):
+            return name
+    return "classic"
 
 
 def timed(work: Callable[[], object]) -> Took:
