@@ -11,7 +11,7 @@ from tasks_lib.checks import registry
 from tasks_lib.results import Fix
 from tests import damages
 from tests.integration.test_hybrid_checks import uv
-from tests.lab import ENTRY, LAYERS, MANAGERS, PYTHON, Case, Lab, wheel
+from tests.lab import DEAD, ENTRY, LAYERS, MANAGERS, PYTHON, Case, Lab, tree, wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +38,15 @@ def _damaged(lab: Lab, *checks: str, hiding: bool) -> set[str]:
     return wanted
 
 
+def _fails_and_changes_nothing(lab: Lab) -> None:
+    """Let the last step fail, when conda's packages are linked already."""
+    before = tree(lab.prefix)
+    empty = {"MLOPS_LAB_INDEX_URL": DEAD, "UV_CACHE_DIR": str(lab.home / ".cache/empty")}
+    assert lab("check.fix", env=empty).error()["code"] == "no_answer"
+    assert tree(lab.prefix) == before
+    assert not lab.records()
+
+
 @pytest.mark.parametrize("case", [MANAGERS[0], *LAYERS[1:]], ids=str)
 def test_all_damages_at_once(new_lab: Callable[[Case], Lab], case: Case) -> None:
     lab = new_lab(case)
@@ -49,6 +58,8 @@ def test_all_damages_at_once(new_lab: Callable[[Case], Lab], case: Case) -> None
         assert wanted
         found = lab("check.all")
         assert found.ids("fail") | found.ids("warn") >= wanted
+        if case.manager == "uv" and not hiding:
+            _fails_and_changes_nothing(lab)
         fixed = lab.ok("check.fix")
         assert wanted <= {*fixed.data["fixed"]}
         assert lab.installed() == versions
