@@ -66,6 +66,7 @@ def steps(session: Session) -> Iterable[Step]:
 
 
 def _look(session: Session, children: process.Children) -> list[Result]:
+    """Import every distribution, a few at a time."""
     environment = session.environment
     if environment.state() is not State.PRESENT:
         return [IMPORTS.result(Status.SKIP, f"{environment.prefix} does not exist.")]

@@ -36,6 +36,7 @@ _MOST_FILES = 20_000
 
 
 def _look(facts: Facts) -> Iterable[Finding]:
+    """Read the headers of both layers' native files."""
     prefix, site = facts.prefix, facts.site
     if prefix is None or site is None:
         return

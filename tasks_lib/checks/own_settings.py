@@ -59,7 +59,9 @@ def differences(manager: Manager) -> list[Difference]:
 
 
 def _limit(manager: Manager) -> Iterator[Difference]:
-    limit, key = manager.project.settings.exclude_newer, manager.tables.limit_key
+    """Yield the manager's own limit for the age of a release, where it says something else."""
+    limit = manager.project.settings.exclude_newer
+    key = manager.tables.limit_key
     if limit is None or not key:
         return
     said = manager.project.pyproject.table(*key[:-1]).get(key[-1])
@@ -68,30 +70,39 @@ def _limit(manager: Manager) -> Iterator[Difference]:
     except ValueError:
         is_same = False
     if not is_same:
-        yield Difference(key, limit.written if limit.age else str(limit), "exclude-newer")
+        value = limit.written if limit.age else str(limit)
+        yield Difference(key, value, "exclude-newer")
 
 
 def _torch(manager: Manager) -> Iterator[Difference]:
-    build, tables = manager.project.settings.torch, manager.tables
+    """Yield the index of PyTorch's build, and each requirement's source, where they are lacking."""
+    build = manager.project.settings.torch
+    tables = manager.tables
     keys = dict.fromkeys(declared(manager)) if build and tables.index_key else {}
     if not keys:
         return
-    pyproject, base = manager.project.pyproject, manager.project.settings.pytorch.rstrip("/")
-    rows = pyproject.table(*tables.index_key[:-1]).get(tables.index_key[-1], ())
+    pyproject = manager.project.pyproject
+    base = manager.project.settings.pytorch.rstrip("/")
+    *parents, last = tables.index_key
+    rows = pyproject.table(*parents).get(last, ())
     known = {}
     for row in rows if isinstance(rows, list) else ():
         if isinstance(row, dict):
-            known[str(row.get("url")).rstrip("/")] = str(row.get("name"))
+            url = str(row.get("url")).rstrip("/")
+            known[url] = str(row.get("name"))
     if build == "auto":  # another machine's choice stays: the lock is everybody's
         found = [name for url, name in known.items() if url.startswith(f"{base}/")]
     else:
         found = [name for url, name in known.items() if url == f"{base}/{build}"]
     name = next(iter(found), _NAME)
     if not found:
-        url = f"{base}/{_of_driver() if build == 'auto' else build}"
-        yield Difference(tables.index_key, {"name": name, "url": url, **tables.explicit}, BUILD)
+        chosen = _of_driver() if build == "auto" else build
+        row = {"name": name, "url": f"{base}/{chosen}", **tables.explicit}
+        yield Difference(tables.index_key, row, BUILD)
     for key in keys:
-        value = _with_index(pyproject.table(*key[:-1]).get(key[-1]), tables.index_word, name)
+        *parents, last = key
+        said = pyproject.table(*parents).get(last)
+        value = _with_index(said, tables.index_word, name)
         if value:
             yield Difference(key, value, BUILD)
 

@@ -30,6 +30,7 @@ def _layers(facts: Facts) -> Iterator[Layer]:
 
 
 def _look(facts: Facts) -> Iterable[Finding]:
+    """Report what is wrong in a file; with sound ones, each layer that no bot renews."""
     root = facts.project.root
     top = git.top(root)
     bots: list[Bot] = []

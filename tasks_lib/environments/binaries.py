@@ -61,6 +61,7 @@ def read(path: Path) -> Binary | None:
 
 
 def _part(stream: BinaryIO, offset: int, size: int) -> bytes:
+    """Return bytes of a file, fewer at its end; a size that a file claims is not believed."""
     stream.seek(offset)
     return stream.read(min(size, _MOST))
 
@@ -71,10 +72,15 @@ def _name(names: bytes, offset: int) -> str:
 
 
 def _known(machines: dict[int, str], number: int) -> str:
+    """Return the name of a processor, the number itself where nobody here knows it."""
     return machines.get(number, f"machine {number:#x}")
 
 
 def _elf(stream: BinaryIO, head: bytes) -> Binary:
+    """Read Linux's format; libraries are only read of files for 64 bits.
+
+    Source: https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html
+    """
     order = ">" if head[5] == 2 else "<"  # noqa: PLR2004 - ELFDATA2MSB
     (machine,) = struct.unpack_from(f"{order}H", head, 18)
     needs = tuple(_elf_needs(stream, head, order)) if head[4] == 2 else ()  # noqa: PLR2004 - ELFCLASS64
@@ -82,18 +88,25 @@ def _elf(stream: BinaryIO, head: bytes) -> Binary:
 
 
 def _elf_needs(stream: BinaryIO, head: bytes, order: str) -> Iterator[str]:
+    """Yield the libraries of the dynamic section, which a segment holds.
+
+    Source: https://refspecs.linuxfoundation.org/elf/gabi4+/ch5.dynamic.html
+    """
     (offset,) = struct.unpack_from(f"{order}Q", head, 32)
     size, count = struct.unpack_from(f"{order}HH", head, 54)
     table = _part(stream, offset, size * count)
     segments = list(struct.iter_unpack(f"{order}IIQQQQQQ", table))
     for kind, _, offset, _, _, size, *_ in segments:
-        if kind == _DYNAMIC:
-            entries = list(struct.iter_unpack(f"{order}QQ", _part(stream, offset, size)))
-            tags = dict(entries)
-            names = _in_file(segments, tags[_NAMES])
-            for tag, value in entries:
-                if tag == _NEEDED:
-                    yield _name(_part(stream, names + value, _LONGEST), 0)
+        if kind != _DYNAMIC:
+            continue
+        section = _part(stream, offset, size)
+        entries = list(struct.iter_unpack(f"{order}QQ", section))
+        address = dict(entries)[_NAMES]
+        names = _in_file(segments, address)
+        for tag, value in entries:
+            if tag == _NEEDED:
+                name = _part(stream, names + value, _LONGEST)
+                yield _name(name, 0)
 
 
 def _in_file(segments: Iterable[tuple[int, ...]], address: int) -> int:
@@ -105,8 +118,14 @@ def _in_file(segments: Iterable[tuple[int, ...]], address: int) -> int:
 
 
 def _mach(stream: BinaryIO, head: bytes) -> Binary:
+    """Read macOS's format, for 64 bits.
+
+    Source: https://github.com/apple-oss-distributions/xnu/blob/main/EXTERNAL_HEADERS/mach-o/loader.h
+    """
     machine, count, size = struct.unpack_from("<4xI8xII", head)
-    commands, at, needs = _part(stream, 32, size), 0, []
+    commands = _part(stream, 32, size)
+    at = 0
+    needs = []
     for _ in range(count):
         kind, length, name = struct.unpack_from("<III", commands, at)
         if kind in _LOAD_DYLIB:
@@ -122,11 +141,18 @@ def _fat(stream: BinaryIO, head: bytes) -> Binary | None:
         return None
     width = 32 if head.startswith(b"\xca\xfe\xba\xbf") else 20
     table = _part(stream, 8, count * width)
-    numbers = [struct.unpack_from(">I", table, index * width)[0] for index in range(count)]
-    return Binary("Mach-O", frozenset(_known(_MACH, number) for number in numbers))
+    machines = set()
+    for index in range(count):
+        (number,) = struct.unpack_from(">I", table, index * width)
+        machines.add(_known(_MACH, number))
+    return Binary("Mach-O", frozenset(machines))
 
 
 def _pe(stream: BinaryIO, head: bytes) -> Binary | None:
+    """Read Windows's format; a program of DOS begins alike, and is none.
+
+    Source: https://learn.microsoft.com/windows/win32/debug/pe-format
+    """
     (offset,) = struct.unpack_from("<I", head, 60)
     header = _part(stream, offset, 24)
     if not header.startswith(b"PE\0\0"):
@@ -134,15 +160,18 @@ def _pe(stream: BinaryIO, head: bytes) -> Binary | None:
     machine, sections, size = struct.unpack_from("<4xHH12xH", header)
     options = _part(stream, offset + 24, size)
     rows = list(struct.iter_unpack("<8xIIII16x", stream.read(sections * 40)))
-    wide = options.startswith(b"\x0b\x02")
-    (imports,) = struct.unpack_from("<I", options, 120 if wide else 104)
+    is_wide = options.startswith(b"\x0b\x02")
+    place = 120 if is_wide else 104
+    (imports,) = struct.unpack_from("<I", options, place)
     needs: list[str] = []
     at = imports
     while imports and len(needs) < _MOST_MACHINES**2:
-        (name,) = struct.unpack_from("<12xI", _part(stream, _of_section(rows, at), 20))
-        if not name:
+        row = _part(stream, _of_section(rows, at), 20)
+        (address,) = struct.unpack_from("<12xI", row)
+        if not address:
             break
-        needs.append(_name(_part(stream, _of_section(rows, name), _LONGEST), 0))
+        name = _part(stream, _of_section(rows, address), _LONGEST)
+        needs.append(_name(name, 0))
         at += 20
     return Binary("PE", frozenset({_known(_PE, machine)}), tuple(needs))
 

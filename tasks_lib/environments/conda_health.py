@@ -204,6 +204,12 @@ def unmatched(
 def _unmatched(
     records: Sequence[rattler.PackageRecord], specs: Sequence[str], file: str
 ) -> tuple[str, ...]:
+    """Return the specifications that no record meets.
+
+    Raises:
+        LabError: One cannot be read, in the manifest named `file`.
+
+    """
     import rattler  # noqa: PLC0415 - costs 0.05 s, which only the conda layer should pay
     from rattler.exceptions import InvalidMatchSpecError  # noqa: PLC0415 - the same
 

@@ -70,13 +70,15 @@ def damage(environment: Conda) -> Damage:
 def _damaged(prefix: Path, installed: _Records) -> set[str]:
     """Return the names of the packages whose files are not as they were linked."""
     states = conda_files.wrong(prefix, installed)
-    names = {*states[conda_files.State.MISSING], *states[conda_files.State.ALTERED]}
+    missing = states[conda_files.State.MISSING]
+    altered = states[conda_files.State.ALTERED]
+    names = {*missing, *altered}
     scripts = conda_files.entry_points(prefix, installed)
     generated = [name for name, is_generated in scripts.items() if is_generated]
     others = scripts.keys() - {*generated}
-    strange = {
-        f"bin/{one.name}" for one, _ in distribution_health.strangers(prefix, generated, others)
-    }
+    strange = set()
+    for script, _ in distribution_health.strangers(prefix, generated, others):
+        strange.add(f"bin/{script.name}")
     for name, record in installed.items():
         compiled = conda_files.compiled(prefix, {name: record})
         is_left = any(distribution_health.is_left_over(prefix, path) for path in compiled)
@@ -110,10 +112,12 @@ class _Repair:
 
     @property
     def _listed(self) -> Path:
+        """Return the file that lists what is linked; it is deleted at the end."""
         return self.environment.prefix.with_name(f".{self.environment.name}.repair.txt")
 
     @property
     def _cache(self) -> Path:
+        """Return the folder for what is fetched again; it is deleted at the end."""
         return self.environment.prefix.with_name(f".{self.environment.name}.packages")
 
     @property
@@ -122,6 +126,7 @@ class _Repair:
 
     @property
     def _records(self) -> list[Path]:
+        """Return the records in `conda-meta` of all that is installed again."""
         names = [f"{_spec(record).replace('=', '-')}.json" for record in self._known]
         return [*(self.environment.marker / name for name in names), *self.broken]
 
@@ -129,11 +134,19 @@ class _Repair:
         """Yield the steps that take out the damaged packages, and link them again."""
         prefix, maker = self.environment.prefix, self.environment.maker
         locked = _locked(self.environment)
-        linked = [conda_health.public(one) for one in self._known if "url" in one]
-        linked += [locked[path.stem] for path in self.broken if path.stem in locked]
-        specs = [_spec(one) for one in self._known if "url" not in one]
-        others = [path.stem for path in self.broken if path.stem not in locked]
-        specs += ["=".join(name.rsplit("-", 2)) for name in others]
+        linked: list[Mapping[str, Any]] = []
+        specs: list[str] = []
+        for one in self._known:
+            if "url" in one:
+                linked.append(conda_health.public(one))
+            else:
+                specs.append(_spec(one))
+        for path in self.broken:
+            if path.stem in locked:
+                linked.append(locked[path.stem])
+            else:
+                name, version, build = path.stem.rsplit("-", 2)
+                specs.append(f"{name}={version}={build}")
         specs += self._lost()
         lines = [shell_words.joined(["rm", *map(str, self._records)])]
         if linked:
@@ -208,16 +221,24 @@ class _Repair:
             files.write(self._listed, json.dumps({"conda": linked}).encode())
 
     def _clear(self) -> None:
+        """Delete what only this repair needed."""
         self._listed.unlink(missing_ok=True)
         setting_aside.delete(self._cache)
 
     def _linked(self, outcome: Outcome) -> Iterable[Result]:
+        """Expect that the engine ended well.
+
+        Raises:
+            LabError: It did not.
+
+        """
         self._clear()
         failures.demand(outcome, title="link the damaged packages again")
         return ()
 
 
 def _spec(record: Mapping[str, Any]) -> str:
+    """Return the specification of one build of a package, as conda and rattler read it."""
     return f"{record['name']}={record['version']}={record['build']}"
 
 

@@ -95,6 +95,11 @@ def to_install_again(prefix: Path, verified: Collection[str] = ()) -> dict[Path,
 def _faults(
     prefix: Path, verified: Collection[str], compiled: Iterable[str] = ()
 ) -> Iterator[Fault]:
+    """Yield what each check finds.
+
+    Files of the `verified` distributions are known to be sound, and `compiled` is bytecode that
+    another record lists.
+    """
     found = list(distributions(prefix))
     records = {one.folder: record_rows(one) for one in found}
     damaged, gone = [], []

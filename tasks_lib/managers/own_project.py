@@ -42,6 +42,7 @@ def is_outdated(pyproject: PyProject, prefix: Path) -> bool:
 
 
 def _differences(pyproject: PyProject, one: Distribution) -> Iterator[str]:
+    """Yield what of an installed project is not as its manifest says."""
     project = pyproject.table("project")
     dynamic = {*project.get("dynamic", ())}
     backend = str(pyproject.table("build-system").get("build-backend", "poetry.core"))

@@ -165,6 +165,10 @@ def _end(text: str, at: int) -> int:
 
 
 def _with(text: str, at: int, name: str, value: object) -> str:
+    """Return the text with a member of the object at an offset, in its place or as the last one.
+
+    Comments, indents, line ends and a comma behind the last member stay as they are.
+    """
     members, close = _members(text, at)
     line = "\r\n" if "\r\n" in text else "\n"
     last = max(members.values(), key=lambda one: one.end, default=None)
@@ -194,6 +198,7 @@ def _with(text: str, at: int, name: str, value: object) -> str:
 
 
 def _without(text: str, at: int, name: str) -> str:
+    """Return the text without a member of the object at an offset, nor its comma and line."""
     members, _ = _members(text, at)
     one = members.pop(name)
     start, end = one.start, one.end

@@ -67,6 +67,7 @@ def explain(first: str, second: str) -> Answer:
 
 
 def _result(name: str, title: str, rows: Rows) -> Result:
+    """Return a result that names what differs, with both values."""
     if not rows:
         return Result(f"compare.{name}", Status.PASS, title)
     told = []
@@ -82,6 +83,7 @@ def _under(heading: str, row: dict[str, str]) -> dict[str, str]:
 
 
 def _surroundings(proof: Proof) -> dict[str, str]:
+    """Return by name what was given to a proof: its machine, tools, sources and manifests."""
     channel = proof["sources"]["channel"]
     found = {
         "combo": proof["combo"],
@@ -100,6 +102,7 @@ def _surroundings(proof: Proof) -> dict[str, str]:
 
 
 def _packages(proof: Proof) -> dict[str, str]:
+    """Return the version of each package, with who brought it unless that is conda."""
     versions = claims.contents(proof["python"]["version"], proof["installed"])
     for row in proof["installed"]:
         owner = claims.owner(row, proof.get("seeds", ()))

@@ -85,6 +85,7 @@ def bring_back(root: Path, before: Journal) -> list[str]:
 
 
 def _restored(session: Session, before: Journal) -> list[str]:
+    """Bring the environment back, or delete a new one; return what a user has to know."""
     environment = session.environment
     existed = before.state is State.PRESENT
     if existed and environment.state() is State.FOREIGN and _is_debris(environment):

@@ -105,6 +105,7 @@ def audit(session: Session, watcher: Watcher, *, service: str = "", ignore: str 
 
 
 def _words(text: str) -> list[str]:
+    """Return the words between commas."""
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
@@ -171,15 +172,24 @@ def results(session: Session, count: int, outcome: Outcome) -> Iterator[Result]:
 
 
 def _advisories(session: Session, holes: Iterable[dict[str, Any]]) -> Iterator[Result]:
+    """Yield a result for each vulnerability, in the form of `uv audit --output-format json`.
+
+    Raises:
+        KeyError: It has another form.
+
+    """
     lock = session.manager.lock_path
     text = read_text(lock)
     for hole in holes:
         name, version = hole["dependency"]["name"], hole["dependency"]["version"]
         fixes = [str(fix) for fix in hole["fix_versions"]]
         names = ", ".join([hole["id"], *hole["aliases"]])
-        parts = [f"{name} {version}: {_short(hole['summary'] or 'no summary')} ({names})."]
-        parts += [f"Fixed in {', '.join(fixes)}."] if fixes else []
-        parts += [str(hole["link"])] if hole["link"] else []
+        summary = _short(hole["summary"] or "no summary")
+        parts = [f"{name} {version}: {summary} ({names})."]
+        if fixes:
+            parts.append(f"Fixed in {', '.join(fixes)}.")
+        if hole["link"]:
+            parts.append(str(hole["link"]))
         yield ADVISORY.result(
             Status.FAIL,
             " ".join(parts),
@@ -190,6 +200,7 @@ def _advisories(session: Session, holes: Iterable[dict[str, Any]]) -> Iterator[R
 
 
 def _statuses(marked: Iterable[dict[str, Any]]) -> Iterator[Result]:
+    """Yield a result for each project that an index marks, as PEP 792 has it."""
     for one in marked:
         status = one["status"]
         text = f"{one['name']} is {status}: {_short(one['reason'] or 'no reason is given')}."

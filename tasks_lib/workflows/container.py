@@ -45,6 +45,8 @@ _IGNORED = """\
 
 
 class _State(Enum):
+    """Whose a file is; the words end a sentence that says how it came to be."""
+
     ABSENT = "absent"
     OURS = "ours"
     CHANGED = "changed since this task wrote it"
@@ -53,12 +55,20 @@ class _State(Enum):
 
 @dataclass(frozen=True)
 class _File:
+    """A file of the project: its place, its path as shown, and whose it is."""
+
     place: Path
     shown: str
     state: _State
 
     @classmethod
     def read(cls, root: Path, shown: str) -> _File:
+        """Look at a file.
+
+        Raises:
+            LabError: It leads out of the project, or cannot be read.
+
+        """
         place = files.inside(root, root / shown)
         if not os.path.lexists(place):
             return cls(place, shown, _State.ABSENT)
@@ -71,6 +81,7 @@ class _File:
 
 
 def _hash(text: str) -> str:
+    """Return the 16 digits that a mark has of the other lines."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -111,6 +122,8 @@ def remove(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answ
 
 
 def _step(file: _File, text: str) -> Step:
+    """Return the step that writes a file, or deletes it where there is no text."""
+
     def work() -> None:
         if text:
             files.write(file.place, text.encode())
@@ -135,6 +148,12 @@ def _carried_out(
     places: Sequence[Path],
     left: Sequence[str] = (),
 ) -> Answer:
+    """Write or delete all of the files, or none; an empty folder is not left.
+
+    Raises:
+        LabError: The project cannot be written.
+
+    """
     folder = (session.project.root / DEVCONTAINER).parent
     try:
         folder.mkdir(exist_ok=True)
@@ -169,6 +188,10 @@ def _texts(session: Session) -> dict[str, str]:
 
 
 def _dockerfile(session: Session) -> str:
+    """Return the instructions without the mark.
+
+    Source: https://docs.docker.com/build/building/best-practices/
+    """
     layer = container_parts.of_layer(session.environment)
     manager = container_parts.of_manager(session.manager)
     tools = f"/opt/{session.manager.name}"
@@ -203,10 +226,11 @@ def _copy(names: Sequence[str]) -> str:
 
 
 def _variables(variables: Mapping[str, str]) -> str:
-    rows = [f"{name}={value}" for name, value in sorted(variables.items())]
-    return " \\\n    ".join(["ENV", f'PATH="{PREFIX}/bin:$PATH"', *rows]).replace(
-        "ENV \\\n    ", "ENV ", 1
-    )
+    """Return the instruction that sets them, each on a line of its own."""
+    rows = [f'PATH="{PREFIX}/bin:$PATH"']
+    for name, value in sorted(variables.items()):
+        rows.append(f"{name}={value}")
+    return "ENV " + " \\\n    ".join(rows)
 
 
 def _python(session: Session) -> str:

@@ -162,6 +162,7 @@ def remove(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answ
 
 
 def _step(file: _File, title: str) -> Step:
+    """Return the step that writes one file, and shows each value."""
     lines = []
     for path, value, *_ in file.rows:
         lines.append(f"# in {file.shown}, {' '.join(path)}: {json.dumps(value)}")
@@ -183,6 +184,7 @@ def _carried_out(
     *,
     dry_run: bool,
 ) -> Answer:
+    """Write all of the files or none; an empty folder is not left."""
     if dry_run:
         return carry_out(session, watcher, steps, dry_run=True)
     folder = chosen[0].place.parent

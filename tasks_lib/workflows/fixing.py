@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 def _settings(session: Session) -> Sequence[Step]:
+    """Return the steps that write the settings, then lock and install by them."""
     write = own_settings.step(session)
     renewed = own_settings.renewed(session)  # Poetry would keep another build that is locked
     steps = [write, installation.lock_step(session, upgrade=renewed).after(write.id)]

@@ -171,6 +171,12 @@ def _removal(file: Path, number: int) -> Step:
 
 
 def _delete(file: Path) -> None:
+    """Delete a kernel's file, and its folder where nothing else is in it.
+
+    Raises:
+        LabError: `cannot_delete`.
+
+    """
     try:
         file.unlink(missing_ok=True)
         if not any(file.parent.iterdir()):
