@@ -14,7 +14,7 @@ import tempfile
 import threading
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import resource_tracker
+from multiprocessing import forkserver, resource_tracker
 from typing import TYPE_CHECKING
 
 from pebble import ProcessExpired, ProcessPool
@@ -25,6 +25,7 @@ from tasks_lib.errors import LabError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from multiprocessing.context import BaseContext
 
     from tasks_lib.cohort.base import Examined, HandIn
     from tasks_lib.cohort.examining import Wanted
@@ -114,6 +115,7 @@ def _started(limits: Settings) -> ProcessPool:
     context = multiprocessing.get_context("forkserver" if has_server else "spawn")
     if has_server:
         context.set_forkserver_preload(_IMPORTED)
+        _await_server(context)
     return _Pool(
         max_workers=limits.workers,
         max_tasks=_REPOSITORIES,
@@ -121,6 +123,15 @@ def _started(limits: Settings) -> ProcessPool:
         initializer=_limit,
         initargs=[limits.memory],
     )
+
+
+def _await_server(context: BaseContext) -> None:
+    """Wait until Python's server of processes has its imports; Ctrl-C ends the wait at once."""
+    with _ctrl_c_later():
+        forkserver.ensure_running()
+    first = context.Process(target=os.getpid)  # type: ignore[attr-defined]
+    first.start()
+    first.join()
 
 
 @contextlib.contextmanager
