@@ -264,6 +264,26 @@ def expect_writable(path: Path) -> None:
         raise unwritable(folder, error, "Nothing was changed: ")
 
 
+@contextlib.contextmanager
+def folder_for_files(folder: Path) -> Iterator[None]:
+    """Make a folder in which files are written or deleted; an empty one is not left.
+
+    Raises:
+        LabError: It cannot be made.
+
+    """
+    place = folder.resolve()
+    try:
+        place.mkdir(exist_ok=True)
+    except OSError as error:
+        raise unwritable(place, error) from None
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # it has files
+            folder.rmdir()
+
+
 def unwritable(path: Path, error: OSError, text: str = "") -> LabError:
     """Return the error for a file or folder that cannot be written."""
     said = f"{text}{path} cannot be written: {error.strerror}."

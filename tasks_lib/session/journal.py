@@ -36,8 +36,11 @@ if TYPE_CHECKING:
 LEFTOVER = ".mlops-lab"
 _NAME = "journal.json"
 _SCHEMA = "mlops-lab-journal/1"
-#: what `env.direnv` and `env.editor` write
-_OF_OTHERS = re.compile(r"\.envrc|\.vscode/settings\.json|[^/]+\.code-workspace")
+#: what `env.direnv`, `env.editor` and `env.container` write
+_OF_OTHERS = re.compile(
+    r"\.envrc|\.vscode/settings\.json|[^/]+\.code-workspace|"
+    r"Dockerfile|\.dockerignore|\.devcontainer/devcontainer\.json"
+)
 
 
 @dataclass(frozen=True)

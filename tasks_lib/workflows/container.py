@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -15,10 +14,10 @@ from tasks_lib.errors import ErrorCode, LabError, Remedy
 from tasks_lib.execution import files
 from tasks_lib.execution.plan import Step, Writes
 from tasks_lib.project.manifests import read_text
-from tasks_lib.project.version_ranges import allowed
-from tasks_lib.session import transaction
-from tasks_lib.session.session import Answer, passed, planned
+from tasks_lib.project.version_ranges import allowed, minor
+from tasks_lib.session.session import Answer, passed
 from tasks_lib.workflows import container_parts
+from tasks_lib.workflows.changes import carry_out
 from tasks_lib.workflows.container_parts import HOME, PREFIX
 
 if TYPE_CHECKING:
@@ -103,9 +102,7 @@ def make(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer
             raise LabError(said, ErrorCode.PATH_OCCUPIED, file=shown, remedy=remedy)
         steps.append(_step(file, text))
         places.append(file.place)
-    if dry_run:
-        return planned(steps)
-    return _carried_out(session, watcher, steps, places)
+    return _carried_out(session, watcher, steps, places, dry_run=dry_run)
 
 
 def remove(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answer:
@@ -116,9 +113,8 @@ def remove(session: Session, watcher: Watcher, *, dry_run: bool = False) -> Answ
     if not ours:
         return passed("env.container", "; ".join(left) or "nothing to remove")
     steps = [_step(file, "") for file in ours]
-    if dry_run:
-        return planned(steps)
-    return _carried_out(session, watcher, steps, [file.place for file in ours], left)
+    places = [file.place for file in ours]
+    return _carried_out(session, watcher, steps, places, left, dry_run=dry_run)
 
 
 def _step(file: _File, text: str) -> Step:
@@ -141,12 +137,14 @@ def _step(file: _File, text: str) -> Step:
     )
 
 
-def _carried_out(
+def _carried_out(  # noqa: PLR0913 - what is written, and what is told
     session: Session,
     watcher: Watcher,
     steps: Sequence[Step],
     places: Sequence[Path],
     left: Sequence[str] = (),
+    *,
+    dry_run: bool,
 ) -> Answer:
     """Write or delete all of the files, or none; an empty folder is not left.
 
@@ -154,19 +152,13 @@ def _carried_out(
         LabError: The project cannot be written.
 
     """
-    folder = (session.project.root / DEVCONTAINER).parent
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise files.unwritable(folder, error) from None
-    try:
-        results = transaction.carry_out(session, steps, watcher, manifests=places)
-    finally:
-        with contextlib.suppress(OSError):  # it has files
-            folder.rmdir()
+    if dry_run:
+        return carry_out(session, watcher, steps, dry_run=True)
     root = session.project.root
+    with files.folder_for_files((root / DEVCONTAINER).parent):
+        answer = carry_out(session, watcher, steps, changes=places, dry_run=False)
     shown = [path.relative_to(root).as_posix() for path in places]
-    return Answer(results, {"files": shown, "left": list(left)})
+    return replace(answer, data={"files": shown, "left": list(left)})
 
 
 _NAMES = {DOCKERFILE: "dockerfile", IGNORED: "dockerignore", DEVCONTAINER: "devcontainer"}
@@ -239,7 +231,7 @@ def _python(session: Session) -> str:
     if environment.exists():
         found = environment.python_version()
         if found:
-            return ".".join(found.split(".")[:2])
+            return minor(found)
     ranges = session.project.pyproject.pythons()
     for version in _PYTHONS:
         if allowed(f"{version}.99", ranges):

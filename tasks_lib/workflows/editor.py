@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from dataclasses import dataclass, field, replace
@@ -187,17 +186,9 @@ def _carried_out(
     """Write all of the files or none; an empty folder is not left."""
     if dry_run:
         return carry_out(session, watcher, steps, dry_run=True)
-    folder = chosen[0].place.parent
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise files.unwritable(folder, error) from None
     places = [one.place for one in chosen]
-    try:
+    with files.folder_for_files((session.project.root / SETTINGS).parent):
         answer = carry_out(session, watcher, steps, changes=places, dry_run=False)
-    finally:
-        with contextlib.suppress(OSError):  # it has other files
-            (session.project.root / SETTINGS).parent.rmdir()
     return replace(answer, data={"files": [one.shown for one in chosen]})
 
 

@@ -13,7 +13,7 @@ from tasks_lib.report.progress import Progress
 from tasks_lib.results import Status
 from tasks_lib.session import journal, transaction
 from tasks_lib.session.session import Answer, Session
-from tasks_lib.workflows import direnv, editor
+from tasks_lib.workflows import container, direnv, editor
 from tests.cases import cases
 
 if TYPE_CHECKING:
@@ -140,7 +140,17 @@ def test_nothing_is_written_out_of_the_project(
     assert not any(outside.iterdir())
 
 
-@pytest.mark.parametrize("name", [editor.SETTINGS, "my projét.code-workspace", direnv.FILE])
+@pytest.mark.parametrize(
+    "name",
+    [
+        editor.SETTINGS,
+        "my projét.code-workspace",
+        direnv.FILE,
+        container.DOCKERFILE,
+        container.IGNORED,
+        container.DEVCONTAINER,
+    ],
+)
 def test_what_a_killed_run_wrote_is_put_back(session: Session, root: Path, name: str) -> None:
     file = root / name
     file.parent.mkdir(exist_ok=True)
