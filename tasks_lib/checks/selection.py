@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks_lib.checks.registry import FACT_CHECKS, KNOWN, families, family, listing
 from tasks_lib.errors import ErrorCode, LabError, Remedy, meant
+from tasks_lib.project import included
 from tasks_lib.project.manifests import PYPROJECT
 from tasks_lib.results import Status
 
@@ -40,7 +41,7 @@ class Selection:
         """
         table = _settings(project)
         for name, text in (("select", select), ("ignore", ignore)):
-            words = [word.strip() for word in text.split(",") if word.strip()]
+            words = included.names([text])
             _refuse_unknown(words, f"--{name}")
             table[name] = frozenset(words or table.get(name, ()))
         return cls(**table)

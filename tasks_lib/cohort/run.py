@@ -20,6 +20,7 @@ from tasks_lib.cohort.store import Store
 from tasks_lib.errors import ErrorCode, ExitCode, LabError, Remedy
 from tasks_lib.execution import files
 from tasks_lib.execution.plan import Step
+from tasks_lib.project import included
 from tasks_lib.results import Result, Status
 from tasks_lib.session.session import Answer
 
@@ -245,7 +246,7 @@ def _content(hand_in: HandIn) -> str:
 
 
 def _words(again: str) -> set[str]:
-    return {word.strip() for word in again.split(",") if word.strip()}
+    return {*included.names([again])}
 
 
 def _expect_known(words: set[str], every: Sequence[HandIn]) -> None:

@@ -78,10 +78,11 @@ def to_install_again(prefix: Path, verified: Collection[str] = ()) -> dict[Path,
 
     Those in `verified` are of others. What several brought by one name stays as it is.
     """
-    records = {one.folder: one.name for one in distributions(prefix)}
+    known = list(distributions(prefix))
+    records = {one.folder: one.name for one in known}
     scripts = {str(script) for script, _ in strangers(prefix)}
     found: dict[Path, str] = {}
-    for one in distributions(prefix):
+    for one in known:
         root = str(one.folder.parent)
         rows = record_rows(one) or ()
         if any(os.path.normpath(_path(root, name)) in scripts for name, _, _ in rows):

@@ -20,6 +20,7 @@ from tasks_lib.execution.plan import Step, execute
 from tasks_lib.managers.locks import LockedPackage, Origin
 from tasks_lib.ownership import declarations
 from tasks_lib.ownership.facts import Facts
+from tasks_lib.project import included
 from tasks_lib.project.manifests import PYPROJECT, read_text
 from tasks_lib.results import Check, Result, Status
 from tasks_lib.session.session import Answer
@@ -97,16 +98,11 @@ def audit(session: Session, watcher: Watcher, *, service: str = "", ignore: str 
         index = package_index.resolve(uv.of_user(session.project.options), os.environ).url
         (folder / uv.LOCK).write_text(made_lock(asked, index), encoding="utf-8")
         (folder / PYPROJECT).write_text(_MANIFEST, encoding="utf-8")
-        command = uv.audit(session.project, folder, service, _words(ignore))
+        command = uv.audit(session.project, folder, service, included.names([ignore]))
         reads = partial(results, session, len(asked))
         step = Step("deps.audit", "ask for advisories", command, reads=reads, check=True)
         found = execute([step], watcher) if asked else [ADVISORY.result(Status.PASS)]
     return Answer([*found, *skipped], {"audited": len(asked)})
-
-
-def _words(text: str) -> list[str]:
-    """Return the words between commas."""
-    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def _sorted(packages: Iterable[LockedPackage]) -> tuple[list[tuple[str, str]], list[str]]:
