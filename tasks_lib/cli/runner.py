@@ -232,12 +232,7 @@ def _opened(request: Request) -> Session:
         session = Session.open(**flags)
     if request.trust:
         _trust(session)
-    settings, manager = session.project.settings, session.manager
-    for key, names, known in (
-        ("extras", settings.extras, manager.extras()),
-        ("groups", settings.groups, parts.groups(manager)),
-    ):
-        included.expect(session.project.pyproject, key, names, known)
+    parts.expect_known(session.manager)
     if request.extra or request.dev or request.no_dev:
         before, known = session.project.included, session.manager.extras()
         session = session.choosing(

@@ -6,10 +6,26 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
+from tasks_lib.project import included
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tasks_lib.managers.base import Manager
+
+
+def expect_known(manager: Manager) -> None:
+    """Raise an error where the settings list what the project lacks; else no member is read.
+
+    Raises:
+        LabError: `wrong_setting`.
+
+    """
+    project = manager.project
+    if project.settings.extras:
+        included.expect(project.pyproject, "extras", project.settings.extras, manager.extras())
+    if project.settings.groups:
+        included.expect(project.pyproject, "groups", project.settings.groups, groups(manager))
 
 
 def groups(manager: Manager) -> dict[str, str]:

@@ -56,7 +56,7 @@ class Uv(Manager):
     """
 
     name: ClassVar[str] = "uv"
-    lock_name: ClassVar[str] = "uv.lock"
+    lock_name: ClassVar[str] = uv.LOCK
     tables: ClassVar[type[ManagerTables]] = UvTables
     member_remedy: ClassVar[Remedy] = Remedy("Add its folder to members in [tool.uv.workspace]")
     backend: ClassVar[str] = "uv_build"
